@@ -1,0 +1,78 @@
+# The one door. Each target does all its own set-up and says what it is doing.
+# Needs: make, and Python 3.11 or newer (PYTHON=python3.12 chooses another).
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+LOCKED := --no-deps --require-hashes -r
+
+.PHONY: help setup demo test test-marked lint format bench bench-head lock clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.base  ## a virtual environment with the product in it
+
+demo: setup  ## train on the built-in sample, show the report, classify a few sentences
+	@echo "==> frostline demo"
+	@$(BIN)/frostline demo --out build/demo --overwrite
+
+test: $(VENV)/.test  ## the test suite: no network, no torch, under three minutes
+	@echo "==> pytest"
+	@$(BIN)/python -m pytest $(PYTEST)
+
+test-marked: $(VENV)/.test $(VENV)/.torch  ## the marked groups: slow, torch, data
+	@echo "==> pytest -m 'slow or torch or data'"
+	@$(BIN)/python -m pytest -m "slow or torch or data" $(PYTEST)
+
+lint: $(VENV)/.lint  ## ruff, mypy --strict
+	@echo "==> ruff, mypy"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.lint  ## let ruff format and mend what it can
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(VENV)/.torch  ## ours against the tutorial's way and GridSearchCV (FILE=train.tsv for your own)
+	@echo "==> frostline bench"
+	@$(BIN)/python -m frostline.bench $(FILE) $(BENCH)
+
+lock:  ## resolve the hash-locked requirements anew (needs uv)
+	@for set in base test lint; do \
+	  groups=""; [ $$set != base ] && groups="--group test"; [ $$set = lint ] && groups="$$groups --group lint"; \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-find-links pyproject.toml requirements/base.in $$groups -o requirements/$$set.txt; \
+	done
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Frostline needs Python 3.11 or newer; $$($(PYTHON) --version) was found. Try: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "==> making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: requirements/base.txt pyproject.toml | $(BIN)/python
+	@echo "==> installing the locked requirements (about 400 MB on disk, bundled encoder included)"
+	@$(PIP) $(LOCKED) requirements/base.txt
+	@echo "==> installing frostline itself"
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.base
+	@echo "==> installing what the tests need"
+	@$(PIP) $(LOCKED) requirements/test.txt
+	@touch $@
+
+$(VENV)/.lint: requirements/lint.txt $(VENV)/.test
+	@echo "==> installing the linters"
+	@$(PIP) $(LOCKED) requirements/lint.txt
+	@touch $@
+
+$(VENV)/.torch: requirements/torch.txt $(VENV)/.test
+	@echo "==> installing torch and transformers (for comparison only)"
+	@$(PIP) -r requirements/torch.txt
+	@touch $@

@@ -1,0 +1,3 @@
+"""Frostline."""
+
+__version__ = "0.1.0"

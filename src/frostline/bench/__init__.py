@@ -1,0 +1,1 @@
+"""Measure: ours against the usual way, in one run, as a ratio."""

@@ -1,0 +1,1 @@
+"""Labelled sentences: files in, a Dataset out."""

@@ -1,0 +1,1 @@
+"""A frozen pretrained transformer: texts in, rows of features out."""

@@ -1,0 +1,106 @@
+"""Which pooling of which layers becomes a row: `cls@-1`, `mean@all`, `cls@-1+mean@-1,-2`.
+
+In:   the user's words.
+Out:  a `FeatureSpec`; resolved against an encoder's depth, a tuple of `Block`s in column order.
+Not:  computing them (graph.py, onnx.py).
+
+A block is one pooling of one layer, hidden_size columns wide. Blocks are the unit of the encoder's output and of
+the store's columns: asking for `mean@-1` after `mean@all` reads no sentence again. Layer 0 is the embedding output.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast, final, get_args
+
+from frostline.errors import UsageError
+
+Pooling: TypeAlias = Literal["cls", "mean", "max"]
+
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+TUTORIAL_FEATURES = "cls@-1"
+DEFAULT_FEATURES = "mean@all"
+
+_TERM = re.compile(r"(?P<pooling>[a-z]+)@(?P<layers>all|-?\d+(,-?\d+)*)")
+
+
+@final
+@dataclass(frozen=True, slots=True, order=True)
+class Block:
+    """One pooling of one layer.
+
+    Parameters
+    ----------
+    layer : int
+        0 is the embedding output, n_layers the last layer; never negative.
+    pooling : {"cls", "mean", "max"}
+        The [CLS] row, the mean, or the maximum over all word pieces ([CLS] and [SEP] included).
+    """
+
+    layer: int
+    pooling: Pooling
+
+    def __str__(self) -> str:
+        return f"{self.pooling}@{self.layer}"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """A parsed feature specification: terms of (pooling, layers), joined in the order written.
+
+    Parameters
+    ----------
+    terms : tuple of (pooling, layers)
+        `layers` is None for `all`, else a tuple of layer numbers as written (negative ones count from the end).
+    """
+
+    terms: tuple[tuple[Pooling, tuple[int, ...] | None], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "FeatureSpec":
+        """The specification that `text` spells.
+
+        Raises
+        ------
+        UsageError
+            A term is not `pooling@layers`, or the pooling is unknown.
+        """
+        terms: list[tuple[Pooling, tuple[int, ...] | None]] = []
+        for term in text.replace(" ", "").split("+"):
+            match = _TERM.fullmatch(term)
+            if match is None or match["pooling"] not in POOLINGS:
+                raise UsageError(
+                    f"Features must be pooling@layers, with pooling one of {', '.join(POOLINGS)} (got {text!r}).",
+                    hint="For example cls@-1 (the tutorial's), mean@all, mean@-1,-2 or cls@-1+mean@-1.",
+                )
+            layers = None if match["layers"] == "all" else tuple(int(n) for n in match["layers"].split(","))
+            terms.append((cast("Pooling", match["pooling"]), layers))
+        return cls(tuple(terms))
+
+    def blocks(self, n_layers: int) -> tuple[Block, ...]:
+        """The blocks, in column order, for an encoder of `n_layers` transformer layers.
+
+        Raises
+        ------
+        UsageError
+            A layer is outside -(n_layers + 1) .. n_layers, or one block is named twice.
+        """
+        found: list[Block] = []
+        for pooling, layers in self.terms:
+            for layer in range(n_layers + 1) if layers is None else layers:
+                if not -n_layers - 1 <= layer <= n_layers:
+                    raise UsageError(
+                        f"Layer {layer} of {self} must be between {-n_layers - 1} and {n_layers}: "
+                        f"this encoder has {n_layers} layers, and layer 0 is the embedding output."
+                    )
+                found.append(Block(layer % (n_layers + 1), pooling))
+        twice = {block for block in found if found.count(block) > 1}
+        if twice:
+            raise UsageError(f"Features {self} name {', '.join(map(str, sorted(twice)))} more than once.")
+        return tuple(found)
+
+    def __str__(self) -> str:
+        return "+".join(
+            f"{pooling}@{'all' if layers is None else ','.join(map(str, layers))}"
+            for pooling, layers in self.terms
+        )

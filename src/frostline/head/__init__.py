@@ -1,0 +1,1 @@
+"""Logistic regression over features: solving, searching C, predicting."""

@@ -1,0 +1,1 @@
+"""Numbers made readable: terminal, JSON, model card. Computes nothing."""
