@@ -24,9 +24,7 @@ TEMPORARY_PREFIX = ".tmp-"
 def storage_error(error: OSError, path: Path, *, size_bytes: int | None = None) -> StorageError | AccessError:
     """The error of the tree that `error`, met while writing `path`, stands for."""
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return AccessError(
-            f"{path}: cannot be written ({error.strerror}).", hint="Choose a folder of your own."
-        )
+        return AccessError(f"{path}: cannot be written ({error.strerror}).", hint="Choose a folder of your own.")
     needed = f"; {size_bytes:,} bytes were to be written" if size_bytes is not None else ""
     hints = {
         errno.ENOSPC: "Free some space and run the same command again; what was finished is kept.",

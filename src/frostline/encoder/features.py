@@ -101,6 +101,5 @@ class FeatureSpec:
 
     def __str__(self) -> str:
         return "+".join(
-            f"{pooling}@{'all' if layers is None else ','.join(map(str, layers))}"
-            for pooling, layers in self.terms
+            f"{pooling}@{'all' if layers is None else ','.join(map(str, layers))}" for pooling, layers in self.terms
         )

@@ -84,15 +84,20 @@ class SentenceEncoder(Protocol):
     """Texts in, rows out. `Encoder` reads, `StoredEncoder` remembers; the rows are the same."""
 
     @property
-    def identity(self) -> EncoderIdentity: ...
+    def identity(self) -> EncoderIdentity:
+        """Who reads: all that can change a row."""
 
     @property
-    def spec(self) -> FeatureSpec: ...
+    def spec(self) -> FeatureSpec:
+        """The features as the user wrote them."""
 
     @property
-    def blocks(self) -> tuple[Block, ...]: ...
+    def blocks(self) -> tuple[Block, ...]:
+        """The same, resolved: the column blocks in order."""
 
     @property
-    def hidden_size(self) -> int: ...
+    def hidden_size(self) -> int:
+        """Columns per block."""
 
-    def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading: ...
+    def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
+        """Read `texts`; progress counts distinct texts."""

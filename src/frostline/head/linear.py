@@ -47,7 +47,7 @@ class LinearHead:
         return decisions
 
     def predict_proba(self, rows: Features | Float64Array) -> Probabilities:
-        """Probabilities of shape (n_texts, n_labels): the logistic function, or the softmax for three labels and more."""
+        """Probabilities (n_texts, n_labels): the logistic function, or the softmax for three labels and more."""
         return probabilities(self.decision_function(rows))
 
     def predict(self, rows: Features | Float64Array) -> NDArray[Any]:
