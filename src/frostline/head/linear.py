@@ -68,4 +68,5 @@ def winners(decisions: Float64Array) -> IntArray:
     """The column of the most probable label for decisions (n_texts, n_coef_rows)."""
     if decisions.shape[1] == 1:
         return (decisions[:, 0] > 0).astype(np.int64)
-    return decisions.argmax(axis=1)
+    best: IntArray = decisions.argmax(axis=1)
+    return best
