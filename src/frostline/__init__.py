@@ -1,3 +1,61 @@
-"""Frostline."""
+"""Frozen encoders, linear heads: a text classifier you can trust, in seconds, on the machine you have.
+
+    from frostline import SentenceClassifier
+
+    clf = SentenceClassifier(encoder="minilm").fit(texts, labels)
+    clf.predict(["a visually stunning rumination on love"])
+
+The names in `__all__` are public; each is imported when it is first used, so that `import frostline` stays fast.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from frostline.artifact import open_model
+    from frostline.classifier import SentenceClassifier
+    from frostline.encoder.encoder import Encoder
+    from frostline.encoder.features import FeatureSpec
+    from frostline.errors import FrostlineError
+    from frostline.store import FeatureStore, StoredEncoder
+    from frostline.training import TrainingOptions, train
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Encoder",
+    "FeatureSpec",
+    "FeatureStore",
+    "FrostlineError",
+    "SentenceClassifier",
+    "StoredEncoder",
+    "TrainingOptions",
+    "__version__",
+    "open_model",
+    "train",
+]
+
+_HOMES = {
+    "Encoder": "frostline.encoder.encoder",
+    "FeatureSpec": "frostline.encoder.features",
+    "FeatureStore": "frostline.store",
+    "FrostlineError": "frostline.errors",
+    "SentenceClassifier": "frostline.classifier",
+    "StoredEncoder": "frostline.store",
+    "TrainingOptions": "frostline.training",
+    "open_model": "frostline.artifact",
+    "train": "frostline.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'frostline' has no attribute {name!r}")
+    import importlib  # noqa: PLC0415 - only when a name is asked for: start-up time
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m frostline` is the command `frostline`."""
+
+from frostline.cli.main import main
+
+main()
