@@ -11,14 +11,17 @@ folder. A rename that reaches the disk before the data it names would, after a p
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from frostline.errors import AccessError, OutputError, StorageError
 
 TEMPORARY_PREFIX = ".tmp-"
+RETIRED_SUFFIX = ".old"
 
 
 def storage_error(error: OSError, path: Path, *, size_bytes: int | None = None) -> StorageError | AccessError:
@@ -79,7 +82,10 @@ def publish_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o644)
 def publish_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A temporary folder to fill; on leaving it becomes `path`, whole. On an error nothing is left behind.
 
-    With `overwrite` the old folder stays readable until the new one is complete.
+    With `overwrite` the old folder stays in place until the new one is complete, and then the two swap names in one
+    step where the system can (Linux); elsewhere there is a moment between two renames, and whoever is killed in it
+    leaves the old folder under a temporary name, from which the next call for the same `path` brings it back.
+    What killed calls left behind is swept by the next one; what a living process fills is locked, and stays.
 
     Raises
     ------
@@ -89,32 +95,121 @@ def publish_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         As for `publish_bytes`.
     """
     refuse_existing(path, overwrite=overwrite)
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{secrets.token_hex(6)}")
-    retired = path.with_name(f"{TEMPORARY_PREFIX}old-{path.name}-{secrets.token_hex(6)}")
-    try:
-        temporary.mkdir(mode=0o755)
-        yield temporary
-        for inner in sorted(temporary.rglob("*")):
-            if inner.is_file():
-                with inner.open("rb") as opened:
-                    os.fsync(opened.fileno())
-        for inner in (*temporary.rglob("*"), temporary):
-            if inner.is_dir():
-                sync_folder(inner)
-        if path.exists():
-            path.rename(retired)
+    with contextlib.ExitStack() as held:
         try:
-            temporary.rename(path)
+            _sweep(path)
+            temporary = _claimed_folder(path, held)
+            yield temporary
+            _sync_tree(temporary)
+            _put_in_place(temporary, path, overwrite=overwrite)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise storage_error(error, path) from error
+
+
+def _claimed_folder(path: Path, held: contextlib.ExitStack) -> Path:
+    """A new folder beside `path`, locked while `held` is open and removed (with whatever bears its name) after that."""
+    while True:
+        temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{secrets.token_hex(6)}")
+        temporary.mkdir(mode=0o755)
+        held.callback(shutil.rmtree, temporary, ignore_errors=True)
+        try:
+            held.callback(os.close, _locked(temporary))
+        except (BlockingIOError, FileNotFoundError):
+            continue  # a sweeper came between the making and the locking: once more
         except OSError:
-            if retired.exists():
-                retired.rename(path)
-            raise
-        sync_folder(path.parent)
-        shutil.rmtree(retired, ignore_errors=True)
-    except OSError as error:
-        raise storage_error(error, path) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            return temporary  # no such locks here, so nobody sweeps either
+        if temporary.exists():
+            return temporary
+
+
+def _locked(folder: Path) -> int:
+    """A handle that holds the lock on `folder`. The kernel lets go of it when its process dies, however it dies.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process holds it.
+    OSError
+        This system or file system has no such locks.
+    """
+    if os.name != "posix":
+        raise OSError(errno.ENOTSUP, "no locks on folders")
+    import fcntl  # noqa: PLC0415 - not there on Windows
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed calls for `path` left beside it; bring the old folder back if only that is left of it."""
+    ours = re.compile(re.escape(f"{TEMPORARY_PREFIX}{path.name}-") + r"[0-9a-f]{12}")
+    for orphan in sorted(path.parent.iterdir()):
+        if not ours.fullmatch(orphan.name.removesuffix(RETIRED_SUFFIX)) or not orphan.is_dir():
+            continue
+        filled = orphan.with_name(orphan.name.removesuffix(RETIRED_SUFFIX))
+        with contextlib.suppress(OSError):
+            lock = _locked(filled if filled.exists() else orphan)
+            if orphan != filled and not os.path.lexists(path):
+                orphan.rename(path)
+            else:
+                shutil.rmtree(orphan, ignore_errors=True)
+            os.close(lock)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Make every file and name under `folder` durable."""
+    for inner in sorted(folder.rglob("*")):
+        if inner.is_file():
+            with inner.open("rb") as opened:
+                os.fsync(opened.fileno())
+    for inner in (*folder.rglob("*"), folder):
+        if inner.is_dir():
+            sync_folder(inner)
+
+
+def _put_in_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    """Give `temporary` the name `path`; what had it before gets the temporary one, or is gone."""
+    if not os.path.lexists(path) or not overwrite:
+        refuse_existing(path, overwrite=overwrite)  # it may have come while the folder was being filled
+        temporary.rename(path)
+        return
+    if _swapped(temporary, path):
+        if not temporary.is_dir() or temporary.is_symlink():
+            temporary.unlink()  # what stood there was not a folder
+        return
+    retired = temporary.with_name(temporary.name + RETIRED_SUFFIX)
+    path.rename(retired)
+    try:
+        temporary.rename(path)
+    except OSError:
+        retired.rename(path)
+        raise
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def _swapped(first: Path, second: Path) -> bool:
+    """Swap two names in one step (renameat2 with RENAME_EXCHANGE); False where system or file system cannot."""
+    if sys.platform != "linux":
+        return False
+    import ctypes  # noqa: PLC0415 - only for this one call, which Python does not offer
+
+    at_working_folder, exchange = -100, 2
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    if not renameat2(at_working_folder, os.fsencode(first), at_working_folder, os.fsencode(second), exchange):
+        return True
+    number = ctypes.get_errno()
+    if number in {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM}:
+        return False
+    raise OSError(number, os.strerror(number), str(second))
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
