@@ -1,0 +1,188 @@
+"""An encoder's name → verified files on disk.
+
+In:   `minilm`, `distilbert`, `bert`, a folder, or a hub id with a revision.
+Out:  a `Checkpoint`: the folder, its parsed config.json, and the digests that make up an encoder's identity.
+Not:  downloading (hub.py); what the config means (families.py); reading the tokenizer (tokens.py).
+
+Nothing here runs anybody's code: only JSON, text and safetensors are ever read, `auto_map` and pickled weights are
+refused, and the weights of a known encoder must have the digest written down for them.
+"""
+
+import hashlib
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from frostline.encoder.files import (
+    CONFIG,
+    SETTINGS,
+    WEIGHTS,
+    WORD_PIECES,
+    read_json,
+    refuse_code,
+    refuse_listing,
+    sha256_of,
+)
+from frostline.encoder.hub import WHAT_WORKS, cached_snapshot, download_snapshot, is_hub_id, is_offline
+from frostline.encoder.known import KnownEncoder, known_encoder, known_encoders, names_near
+from frostline.errors import InputError, MissingInputError, UnavailableError, UsageError, shown
+from frostline.publish import storage_error
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Checkpoint:
+    """Files of one encoder, read once and digested.
+
+    Parameters
+    ----------
+    name : str
+        As the user wrote it.
+    revision : str or None
+        The hub's commit; None for the bundled package and for folders.
+    folder : Path
+    config : dict
+        config.json.
+    weights_sha256, config_sha256 : str
+        Of model.safetensors and config.json.
+    tokenizer_sha256 : str
+        Over the lines `<sha256> <name>` of tokenizer.json (or, without it, vocab.txt), tokenizer_config.json and
+        special_tokens_map.json, in this order, as far as they are there.
+    """
+
+    name: str
+    revision: str | None
+    folder: Path
+    config: dict[str, Any]
+    weights_sha256: str
+    tokenizer_sha256: str
+    config_sha256: str
+
+
+def find_checkpoint(name: str, *, revision: str | None = None, offline: bool = False) -> Checkpoint:
+    """The files of the encoder called `name`.
+
+    Parameters
+    ----------
+    name : str
+        A short name (`known_encoders`), an existing folder, a path, or a hub id `owner/name`.
+    revision : str, optional
+        A commit, branch or tag of the hub; `main` for a hub id, the pinned one for a short name.
+    offline : bool
+        Never ask the hub; HF_HUB_OFFLINE does the same.
+
+    Raises
+    ------
+    MissingInputError
+        No such folder, short name or repository; a file that is needed is not there.
+    UnavailableError
+        The files are not on this machine and the hub is out of reach (known within about five seconds).
+    InputError
+        A digest is not the one expected; `auto_map`; pickled or sharded weights; config.json is not a JSON object.
+    UsageError
+        A revision was given for a folder.
+    """
+    known = known_encoder(name)
+    if known is not None:
+        return _find_known(known, revision, offline=offline)
+    folder = Path(name).expanduser() if name else Path()
+    if name and (folder.is_dir() or not is_hub_id(name)):
+        if revision is not None:
+            raise UsageError(f"A revision belongs to a hub id; {shown(name)} is a folder.")
+        if not folder.is_dir():
+            raise _nothing_called(name, folder)
+        return _read_checkpoint(name, folder.absolute(), revision=None, expected_sha256=None)
+    if not name:
+        raise UsageError("The encoder's name must not be empty.", hint="Use minilm, a folder, or a hub id.")
+    snapshot = _hub_snapshot(name, revision or "main", offline=offline)
+    return _read_checkpoint(name, snapshot, revision=snapshot.name, expected_sha256=None)
+
+
+def is_at_hand(known: KnownEncoder) -> Path | None:
+    """The folder with the files of `known` on this machine, if they are here; nothing is asked of a network."""
+    return _bundled_folder(known) or cached_snapshot(known.hub_id, known.revision)
+
+
+def _find_known(known: KnownEncoder, revision: str | None, *, offline: bool) -> Checkpoint:
+    bundled = None if revision else _bundled_folder(known)
+    if bundled is not None:
+        return _read_checkpoint(known.name, bundled, revision=None, expected_sha256=known.weights_sha256)
+    snapshot = _hub_snapshot(known.hub_id, revision or known.revision, offline=offline)
+    expected = None if revision else known.weights_sha256
+    return _read_checkpoint(known.name, snapshot, revision=snapshot.name, expected_sha256=expected)
+
+
+def _bundled_folder(known: KnownEncoder) -> Path | None:
+    """The model folder of the installed package, which is found without being imported."""
+    if known.bundled_package is None:
+        return None
+    spec = importlib.util.find_spec(known.bundled_package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    return folder if (folder / WEIGHTS).is_file() else None
+
+
+def _hub_snapshot(hub_id: str, revision: str, *, offline: bool) -> Path:
+    snapshot = cached_snapshot(hub_id, revision)
+    if snapshot is not None:
+        return snapshot
+    if offline or is_offline():
+        raise UnavailableError(
+            f"{hub_id} at revision {revision} is not on this machine, and the hub may not be asked (offline).",
+            hint=WHAT_WORKS,
+        )
+    return download_snapshot(hub_id, revision, check_settings=refuse_code)
+
+
+def _nothing_called(name: str, folder: Path) -> MissingInputError:
+    if folder.exists():
+        return MissingInputError(f"{folder} must be a folder that holds config.json, {WEIGHTS} and tokenizer.json.")
+    names = [known.name for known in known_encoders()]
+    near = names_near(name)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return MissingInputError(
+        f"There is no encoder or folder called {shown(name)}.",
+        hint=f"{meant}Short names are {', '.join(names)}; anything else is a folder or a hub id (owner/name).",
+    )
+
+
+def _read_checkpoint(name: str, folder: Path, *, revision: str | None, expected_sha256: str | None) -> Checkpoint:
+    try:
+        refuse_listing({path.name for path in folder.iterdir() if path.is_file()}, str(folder))
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    refuse_code(folder)
+    config = read_json(folder / CONFIG)
+    weights_sha256 = sha256_of(folder / WEIGHTS)
+    for expected in (expected_sha256, _digest_in_cache(folder / WEIGHTS)):
+        if expected is not None and weights_sha256 != expected:
+            raise InputError(
+                f"{folder / WEIGHTS}: sha256 must be {expected} (got {weights_sha256}).",
+                hint="The file is damaged, or another one: remove it (or reinstall its package), and run this again.",
+            )
+    return Checkpoint(
+        name=name,
+        revision=revision,
+        folder=folder,
+        config=config,
+        weights_sha256=weights_sha256,
+        tokenizer_sha256=_tokenizersha256_of(folder),
+        config_sha256=sha256_of(folder / CONFIG),
+    )
+
+
+def _tokenizersha256_of(folder: Path) -> str:
+    word_pieces = next(name for name in WORD_PIECES if (folder / name).is_file())
+    names = (word_pieces, *(name for name in SETTINGS if (folder / name).is_file()))
+    return hashlib.sha256("".join(f"{sha256_of(folder / name)} {name}\n" for name in names).encode()).hexdigest()
+
+
+def _digest_in_cache(path: Path) -> str | None:
+    """The digest by which the hub's cache names this file, where `path` is a link into it."""
+    target = path.resolve()
+    return target.name if target.parent.name == "blobs" and _DIGEST.fullmatch(target.name) else None

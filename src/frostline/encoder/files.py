@@ -1,0 +1,119 @@
+"""What a checkpoint is made of: the names of its files, and what is refused before any of them is used.
+
+In:   a folder, or the names in a listing.
+Out:  parsed JSON, digests; one sentence for whatever cannot be read here.
+Not:  where the folder comes from (checkpoint.py, hub.py).
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from frostline.errors import InputError, MissingInputError, shown
+from frostline.publish import storage_error
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+WORD_PIECES = ("tokenizer.json", "vocab.txt")
+SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+CHECKPOINT_FILES = (CONFIG, *SETTINGS, *WORD_PIECES, WEIGHTS)
+"""All that is ever read of a checkpoint, the large file last."""
+
+_MAX_JSON = 1024**2  # config.json and tokenizer_config.json have a few kB
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether `folder` holds all that a checkpoint needs."""
+    has_pieces = any((folder / name).is_file() for name in WORD_PIECES)
+    return has_pieces and (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+
+
+def refuse_listing(names: set[str], where: str) -> None:
+    """Raise unless the files called `names` make a checkpoint that can be read here.
+
+    Raises
+    ------
+    InputError
+        The weights are there only as pickle (whose loading could run code) or in several shards.
+    MissingInputError
+        A file that is needed is not there; what was found is listed.
+    """
+    found = ", ".join(shown(name) for name in sorted(names)[:12]) or "nothing"
+    if WEIGHTS not in names:
+        if f"{WEIGHTS}.index.json" in names:
+            raise InputError(
+                f"{where}: the weights must be in one {WEIGHTS} (these are in several shards).",
+                hint="Load it with transformers and save it with save_pretrained(folder, max_shard_size='100GB').",
+            )
+        pickled = sorted(name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
+        if pickled:
+            raise InputError(
+                f"{where}: the weights must be safetensors (found {', '.join(map(shown, pickled[:3]))}, "
+                f"whose loading could run code).",
+                hint="Convert them: transformers' AutoModel.from_pretrained(...).save_pretrained(folder).",
+            )
+    missing = [name for name in (CONFIG, WEIGHTS) if name not in names]
+    if not names.intersection(WORD_PIECES):
+        missing.append(" or ".join(WORD_PIECES))
+    if missing:
+        raise MissingInputError(f"{where}: {' and '.join(missing)} must be there (found: {found}).")
+
+
+def refuse_code(folder: Path) -> None:
+    """Raise if the configuration in `folder` names code that should be run (`auto_map`).
+
+    Raises
+    ------
+    InputError
+        It does, or the configuration is not JSON.
+    """
+    for filename in (CONFIG, "tokenizer_config.json"):
+        if (folder / filename).is_file() and "auto_map" in read_json(folder / filename):
+            raise InputError(
+                f"{folder / filename} asks for code of its own (auto_map), and none but Frostline's is ever run.",
+                hint="Use a checkpoint of a plain BERT, DistilBERT, RoBERTa, MPNet or ELECTRA.",
+            )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a small file.
+
+    Raises
+    ------
+    InputError
+        Larger than 1 MB, not UTF-8, not JSON, or not an object.
+    """
+    try:
+        with path.open("rb") as opened:
+            content = opened.read(_MAX_JSON + 1)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    return _parsed(content, path)
+
+
+def _parsed(content: bytes, path: Path) -> dict[str, Any]:
+    if len(content) > _MAX_JSON:
+        raise InputError(f"{path}: must be smaller than 1 MB.")
+    try:
+        value = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise InputError(f"{path}: must hold one JSON object ({type(error).__name__}: {error}).") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: must hold one JSON object (got a {type(value).__name__}).")
+    return value
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal; about 60 ms for 90 MB.
+
+    Raises
+    ------
+    StorageError, AccessError
+        It cannot be read.
+    """
+    try:
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise storage_error(error, path) from error

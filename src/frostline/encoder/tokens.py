@@ -1,0 +1,253 @@
+"""Texts → word pieces, as `transformers` makes them.
+
+In:   a checkpoint's tokenizer.json, or its vocab.txt with tokenizer_config.json; texts.
+Out:  `Pieces`: the ids of each text, [CLS] and [SEP] included, and whether it was cut.
+Not:  forming batches (batches.py); checking what is not text (texts.py).
+
+Padding and truncation that a tokenizer.json has built in (all-MiniLM-L6-v2 pads and cuts to 128) are switched off:
+nothing is padded, and truncation is done here, because the library's keeps every overflowing piece as an object.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
+from tokenizers.models import WordPiece
+
+from frostline.arrays import BoolArray
+from frostline.encoder.checkpoint import Checkpoint
+from frostline.encoder.families import describe
+from frostline.encoder.files import read_json
+from frostline.errors import InputError, UsageError
+from frostline.publish import storage_error
+
+MAX_CHARACTERS = 100_000
+"""Characters of a text that are looked at: tokenizing is more than linear in them, and 512 pieces need far fewer."""
+
+_CHUNK_TEXTS = 1024  # the library's objects are ten times the size of the ids: they must not pile up
+_CHUNK_CHARACTERS = 200_000
+
+Ids: TypeAlias = NDArray[np.int32]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pieces:
+    """Tokenized texts.
+
+    Parameters
+    ----------
+    ids : list of ndarray of shape (n_pieces,), dtype=int32
+        Word pieces of each text, [CLS] and [SEP] included; ragged, not padded.
+    cut : ndarray of shape (n_texts,), dtype=bool
+        True where the text had more pieces than max_length, or more characters than MAX_CHARACTERS.
+    """
+
+    ids: list[Ids]
+    cut: BoolArray
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Word pieces of each text: (n_texts,), int64."""
+        return np.fromiter((len(row) for row in self.ids), np.int64, len(self.ids))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WordPieces:
+    """A tokenizer with its limits.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        Without padding and truncation.
+    max_length : int
+        The most pieces of a text that are kept, those of the template included.
+    before, after : ndarray of shape (n,), dtype=int32
+        What the template puts around every text: [CLS] and [SEP].
+    """
+
+    tokenizer: Any
+    max_length: int
+    before: Ids
+    after: Ids
+
+    @classmethod
+    def open(cls, checkpoint: Checkpoint, *, max_length: int | None = None) -> "WordPieces":
+        """The tokenizer of `checkpoint`.
+
+        Parameters
+        ----------
+        max_length : int, optional
+            Word pieces, [CLS] and [SEP] included. As many as the encoder can see unless given.
+
+        Raises
+        ------
+        UsageError
+            max_length is larger than what the encoder can see, or leaves no room for a word piece.
+        InputError
+            The tokenizer's files cannot be read, or have more pieces than the encoder has embeddings.
+        """
+        folder, shape = checkpoint.folder, describe(checkpoint.config)
+        settings = _settings(folder)
+        tokenizer = _open_tokenizer(folder, settings)
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        if tokenizer.get_vocab_size(with_added_tokens=False) > shape.vocab_size:
+            raise InputError(
+                f"{folder}: the tokenizer must fit the encoder (it has {tokenizer.get_vocab_size()} word pieces, "
+                f"the encoder {shape.vocab_size} embeddings)."
+            )
+        before, after = _template(tokenizer, settings, folder)
+        limit = min(shape.max_positions, _model_max_length(settings, folder))
+        least = len(before) + len(after) + 1
+        chosen = limit if max_length is None else max_length
+        if not least <= chosen <= limit:
+            raise UsageError(f"max_length must be between {least} and {limit} for {checkpoint.name} (got {chosen}).")
+        return cls(tokenizer=tokenizer, max_length=chosen, before=before, after=after)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many word pieces there are, special ones included."""
+        return int(self.tokenizer.get_vocab_size())
+
+    def tokenize(self, texts: Sequence[str]) -> Pieces:
+        """The ids of each text; what is too long is cut at the end, and keeps its closing [SEP].
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Without lone surrogates (`texts.check_texts`).
+        """
+        cut = np.zeros(len(texts), dtype=bool)
+        ids: list[Ids] = []
+        room = self.max_length - len(self.before) - len(self.after)
+        for chunk in _chunks(texts):
+            for encoding in self.tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
+                inner = np.array(encoding.ids, np.int32)
+                row = len(ids)
+                cut[row] = len(inner) > room or len(texts[row]) > MAX_CHARACTERS
+                ids.append(np.concatenate([self.before, inner[:room], self.after]))
+        return Pieces(ids=ids, cut=cut)
+
+    def pieces(self, text: str) -> list[str]:
+        """The word pieces of `text` as they are written in the vocabulary: `['[CLS]', 'a', ..., '[SEP]']`."""
+        return [str(self.tokenizer.id_to_token(int(piece))) for piece in self.tokenize([text]).ids[0]]
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
+    """`texts` cut to MAX_CHARACTERS, in lists that are bounded in number and in characters."""
+    chunk: list[str] = []
+    n_characters = 0
+    for text in texts:
+        chunk.append(text[:MAX_CHARACTERS])
+        n_characters += len(chunk[-1])
+        if len(chunk) == _CHUNK_TEXTS or n_characters >= _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, n_characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _template(tokenizer: Any, settings: dict[str, Any], folder: Path) -> tuple[Ids, Ids]:
+    """The ids that stand before and after every text: those of the tokenizer's template, or of [CLS] and [SEP]."""
+    for probe in ("a", "1", "."):
+        inner = tokenizer.encode(probe, add_special_tokens=False).ids
+        whole = tokenizer.encode(probe, add_special_tokens=True).ids
+        starts = [n for n in range(len(whole)) if inner and whole[n : n + len(inner)] == inner]
+        if starts and len(whole) >= len(inner) + 2:
+            before, after = whole[: starts[0]], whole[starts[0] + len(inner) :]
+            return np.array(before, np.int32), np.array(after, np.int32)
+    ends = [tokenizer.token_to_id(_token(settings, name)) for name in ("cls", "sep")]
+    if None in ends:
+        raise InputError(f"{folder}: the tokenizer must have a [CLS] and a [SEP], which stand around every text.")
+    return np.array(ends[:1], np.int32), np.array(ends[1:], np.int32)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """tokenizer_config.json over special_tokens_map.json, as far as they are there."""
+    found: dict[str, Any] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            found |= read_json(folder / name)
+    return found
+
+
+def _model_max_length(settings: dict[str, Any], folder: Path) -> int:
+    """What tokenizer_config.json allows; transformers writes 1e30 where there is no limit."""
+    value = settings.get("model_max_length")
+    if value is None:
+        return 2**31
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 1:
+        raise InputError(f"{folder / 'tokenizer_config.json'}: model_max_length must be a positive number.")
+    return int(min(value, 2**31))
+
+
+def _open_tokenizer(folder: Path, settings: dict[str, Any]) -> Any:
+    has_own = (folder / "tokenizer.json").is_file()
+    path = folder / ("tokenizer.json" if has_own else "vocab.txt")
+    try:
+        content = path.read_text("utf-8")
+    except OSError as error:
+        raise storage_error(error, path) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: must be UTF-8 ({error}).") from error
+    if not has_own:
+        return _from_vocabulary(content, settings, path)
+    try:
+        tokenizer = Tokenizer.from_str(content)
+    except Exception as error:  # the library has no class of its own for this
+        raise InputError(f"{path}: must be a tokenizer that the tokenizers library reads ({error}).") from error
+    return _with_settings(tokenizer, settings)
+
+
+def _with_settings(tokenizer: Any, settings: dict[str, Any]) -> Any:
+    """BERT's tokenizer follows tokenizer_config.json where tokenizer.json says otherwise, as transformers has it."""
+    normalizer = tokenizer.normalizer
+    if not isinstance(normalizer, normalizers.BertNormalizer):
+        return tokenizer
+    if isinstance(settings.get("do_lower_case"), bool):
+        normalizer.lowercase = settings["do_lower_case"]
+    if isinstance(settings.get("tokenize_chinese_chars"), bool):
+        normalizer.handle_chinese_chars = settings["tokenize_chinese_chars"]
+    if "strip_accents" in settings:
+        normalizer.strip_accents = settings["strip_accents"]
+    tokenizer.normalizer = normalizer
+    return tokenizer
+
+
+def _from_vocabulary(content: str, settings: dict[str, Any], path: Path) -> Any:
+    """vocab.txt made into a tokenizer, as transformers' BertTokenizer does it."""
+    vocabulary = {line: row for row, line in enumerate(content.removesuffix("\n").split("\n"))}
+    special = {name: _token(settings, name) for name in ("unk", "sep", "pad", "cls", "mask")}
+    missing = [token for name, token in special.items() if name in {"unk", "sep", "cls"} and token not in vocabulary]
+    if missing:
+        raise InputError(f"{path}: must hold {', '.join(missing)} (has {len(vocabulary)} lines).")
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=special["unk"]))
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        clean_text=True,
+        handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
+        strip_accents=settings.get("strip_accents"),
+        lowercase=settings.get("do_lower_case", True),
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    tokenizer.add_special_tokens(
+        [AddedToken(token, normalized=False, special=True) for token in special.values() if token in vocabulary]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{special['cls']}:0 $A:0 {special['sep']}:0",
+        special_tokens=[(special[name], vocabulary[special[name]]) for name in ("cls", "sep")],
+    )
+    return tokenizer
+
+
+def _token(settings: dict[str, Any], name: str) -> str:
+    """A special token as the settings spell it: a str, or an object that has it as `content`."""
+    value = settings.get(f"{name}_token", f"[{name.upper()}]")
+    content = value.get("content") if isinstance(value, dict) else value
+    return content if isinstance(content, str) else f"[{name.upper()}]"
