@@ -12,6 +12,7 @@ FLOORS = (
     "arrays",
     "places",
     "publish",
+    "machine",
     "data",
     "encoder",
     "store",

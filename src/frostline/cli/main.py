@@ -111,9 +111,7 @@ def told(outcome: BaseException) -> int:
                 say(f"       {outcome.hint}")
             return outcome.exit_code
         case _:
-            say(
-                f"error: an unforeseen {type(outcome).__name__}: {shown(str(outcome), 300)}. A bug in Frostline."
-            )
+            say(f"error: an unforeseen {type(outcome).__name__}: {shown(str(outcome), 300)}. A bug in Frostline.")
             say("       Run it again as `frostline --debug ...` and report what that prints.")
             return FrostlineError.exit_code
 

@@ -33,7 +33,9 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 reading_options = together(
     click.option("--text", "text_column", metavar="NAME|N", help="The text column, by name or by number from 1."),
     click.option("--label", "label_column", metavar="NAME|N", help="The label column, by name or by number from 1."),
-    click.option("--header/--no-header", default=None, help="Whether the first row is a header (found out if not said)."),
+    click.option(
+        "--header/--no-header", default=None, help="Whether the first row is a header (found out if not said)."
+    ),
     click.option(
         "--format",
         "file_format",
@@ -69,7 +71,9 @@ encoder_options = together(
         metavar="N",
         help="Word pieces per text, [CLS] and [SEP] included (the encoder's own limit if not said).",
     ),
-    click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said)."),
+    click.option(
+        "--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said)."
+    ),
 )
 
 features_option = click.option(

