@@ -6,6 +6,9 @@ Not:  what the bytes mean.
 
 The order is the whole point: write to a temporary name in the same folder, fsync the file, rename, fsync the
 folder. A rename that reaches the disk before the data it names would, after a power cut, show an empty file.
+
+A writer that is killed leaves its temporary file behind. While it lives it holds a lock on that file, and the lock
+dies with it: so `sweep_temporaries` can tell the two apart without looking at any clock or process number.
 """
 
 import contextlib
@@ -19,6 +22,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from frostline.errors import AccessError, OutputError, StorageError
+
+if sys.platform != "win32":
+    import fcntl
 
 TEMPORARY_PREFIX = ".tmp-"
 RETIRED_SUFFIX = ".old"
@@ -62,20 +68,60 @@ def publish_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o644)
     """
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{secrets.token_hex(6)}")
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        handle = _create_locked(temporary, mode)
         try:
             view = memoryview(content)
             while view:
                 view = view[os.write(handle, view) :]
             os.fsync(handle)
+            if sys.platform != "win32":
+                temporary.replace(path)  # before the lock goes: else a sweeper could come in between
         finally:
             os.close(handle)
-        temporary.replace(path)
+        if sys.platform == "win32":
+            temporary.replace(path)  # an open file cannot be renamed there
         sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise storage_error(error, path, size_bytes=len(content)) from error
+
+
+def _create_locked(temporary: Path, mode: int) -> int:
+    """A new file, open for writing, whose lock says that its writer lives."""
+    while True:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        if sys.platform == "win32":
+            return handle
+        with contextlib.suppress(OSError):  # a file system without locks: a sweeper gets none there either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)  # swept between its making and its locking
+
+
+def sweep_temporaries(folder: Path) -> int:
+    """Remove the temporary files in `folder` whose writers are gone; the number removed.
+
+    A file that a living process (on this machine) is writing is left alone, as is whatever cannot be locked.
+    """
+    if sys.platform == "win32":
+        return 0
+    n_removed = 0
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries]
+    for name in names:
+        if not name.startswith(TEMPORARY_PREFIX):
+            continue
+        with contextlib.suppress(OSError):
+            handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                (folder / name).unlink()
+                n_removed += 1
+            finally:
+                os.close(handle)
+    return n_removed
 
 
 @contextlib.contextmanager

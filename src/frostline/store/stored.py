@@ -1,0 +1,177 @@
+"""An encoder that remembers.
+
+In:   texts.
+Out:  the encoder's own answer; what was kept is not read again, and what is read is kept.
+Not:  the files (features.py); reading (encoder/).
+"""
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.arrays import IntArray, Progress
+from frostline.encoder.features import Block, FeatureSpec
+from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
+from frostline.encoder.texts import check_texts
+from frostline.errors import AccessError, StorageError
+from frostline.store.features import FeatureStore, Found, StoreWarning, shard_names
+from frostline.store.rewrite import crowd, rewrite, rows_per_shard
+from frostline.store.shards import text_keys
+
+_PIECES_PER_CHUNK = 100_000  # of long texts fewer go into a shard: what a kill costs is bounded in seconds
+_BYTES_PER_PIECE = 4
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StoredEncoder:
+    """An encoder that remembers. Same `encode`, same rows; only the cost differs.
+
+    Parameters
+    ----------
+    encoder : SentenceEncoder
+        Reads what is not kept yet.
+    store : FeatureStore
+    """
+
+    encoder: SentenceEncoder
+    store: FeatureStore
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """The encoder's own."""
+        return self.encoder.identity
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """The encoder's own."""
+        return self.encoder.spec
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The encoder's own."""
+        return self.encoder.blocks
+
+    @property
+    def hidden_size(self) -> int:
+        """The encoder's own."""
+        return self.encoder.hidden_size
+
+    def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
+        """Read `texts`, or remember them.
+
+        What is missing is read in chunks, each of which is on the disk before the next is begun: a killed process
+        loses one chunk, and the same call goes on from there.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n_texts >= 0
+        progress : callable, optional
+            Counts distinct texts; those remembered count at once.
+
+        Returns
+        -------
+        Reading
+            `n_read` counts the distinct texts that the encoder read.
+
+        Raises
+        ------
+        TextTypeError, InputError
+            As the encoder does.
+        AccessError, OutputError
+            The store cannot be written to: before anything is read.
+        StorageError
+            Keeping a chunk failed (disk full, I/O error). Chunks already kept stay.
+
+        Warns
+        -----
+        StoreWarning
+            Shards were damaged; their rows were read again. They are set aside, so that it is said once.
+        """
+        given = check_texts(texts)
+        row_of = {text: row for row, text in enumerate(dict.fromkeys(given))}
+        distinct = list(row_of)
+        keys = text_keys(distinct)
+        found = self.store.lookup(self.encoder, keys)
+        missing = np.flatnonzero(~found.is_there)
+        if found.damaged:
+            self._mend(found, len(missing))
+        if progress is not None and distinct:
+            progress(len(distinct) - len(missing), len(distinct))
+        n_read = self._read(distinct, keys, found=found, missing=missing, progress=progress)
+        if len(distinct) == len(given):
+            return Reading(rows=found.rows, pieces=found.pieces, cut=found.cut, n_read=n_read)
+        order = np.fromiter((row_of[text] for text in given), np.int64, count=len(given))
+        return Reading(rows=found.rows[order], pieces=found.pieces[order], cut=found.cut[order], n_read=n_read)
+
+    def _read(
+        self,
+        texts: Sequence[str],
+        keys: NDArray[np.uint8],
+        *,
+        found: Found,
+        missing: IntArray,
+        progress: Progress | None,
+    ) -> int:
+        """Read and keep what is missing, and fill it into `found`; the number of texts read."""
+        if not len(missing):
+            return 0
+        folder = self.store.prepare(self.identity)
+        n_read, n_remembered = 0, len(texts) - len(missing)
+        for chunk in self._chunks(texts, keys, missing=missing):
+            begun = _shifted(progress, n_remembered + n_read, len(texts))
+            reading = self.encoder.encode([texts[row] for row in chunk.tolist()], progress=begun)
+            self.store.publish(self.encoder, keys[chunk], reading)
+            found.rows[chunk], found.pieces[chunk], found.cut[chunk] = reading.rows, reading.pieces, reading.cut
+            n_read += len(chunk)
+        with contextlib.suppress(StorageError, AccessError):  # every row is kept; merging can wait for more space
+            rewrite(folder, crowd(shard_names(folder)))
+        return n_read
+
+    def _chunks(self, texts: Sequence[str], keys: NDArray[np.uint8], *, missing: IntArray) -> Iterator[IntArray]:
+        """Rows of `missing`, longest texts first, in chunks of one shard each.
+
+        The order depends on the texts alone: a run that was killed goes on with the very chunks it would have had.
+        """
+        longest = self.identity.max_length * _BYTES_PER_PIECE
+        sizes = np.fromiter((min(len(texts[row].encode()), longest) for row in missing.tolist()), np.int64)
+        by_key = keys[missing].view(">u8").reshape(-1, keys.shape[1] // 8)[:, 0]
+        order = np.lexsort((by_key, -sizes))
+        limit_rows = rows_per_shard(len(self.blocks) * self.hidden_size)
+        limit_size = _PIECES_PER_CHUNK * _BYTES_PER_PIECE
+        begin, total = 0, 0
+        for at, size in enumerate(sizes[order].tolist()):
+            if at > begin and (at - begin == limit_rows or total + size > limit_size):
+                yield missing[order[begin:at]]
+                begin, total = at, 0
+            total += size
+        yield missing[order[begin:]]
+
+    def _mend(self, found: Found, n_missing: int) -> None:
+        """Say once that shards are damaged; keep what is whole of them, and set them aside."""
+        name, reason = next(iter(found.damaged.items()))
+        folder = self.store.folder(self.identity)
+        warnings.warn(
+            f"{len(found.damaged)} of the shards kept in {folder} cannot be used ({name}: {reason}). "
+            f"They are set aside, and what is missing is read again ({n_missing:,} sentences).",
+            StoreWarning,
+            stacklevel=3,
+        )
+        with contextlib.suppress(StorageError, AccessError):  # then they are met, and left out, again next time
+            rewrite(folder, list(found.damaged))
+
+
+def _shifted(progress: Progress | None, n_done: int, n_total: int) -> Progress | None:
+    """`progress` of the whole, for a part that begins after `n_done` of `n_total`."""
+    if progress is None:
+        return None
+
+    def of_the_whole(done: int, _total: int) -> None:
+        progress(n_done + done, n_total)
+
+    return of_the_whole
