@@ -1,0 +1,120 @@
+"""A folder → an `Artifact` that was checked, or one error. Opens no encoder, runs nothing.
+
+In:   a path.
+Out:  the manifest and the head.
+Not:  the encoder (model.py).
+"""
+
+import hmac
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from frostline.artifact.folder import (
+    OpenFolder,
+    check_encoder_listing,
+    check_file,
+    opened_folder,
+    read_file,
+    read_manifest_file,
+)
+from frostline.artifact.head_file import read_head
+from frostline.artifact.limits import DEFAULT_LIMITS, ENCODER_FOLDER, HEAD, Limits
+from frostline.artifact.manifest import Manifest
+from frostline.artifact.schema import digest_line, read_manifest
+from frostline.errors import ArtifactCorrupt
+from frostline.head.linear import LinearHead
+
+_TRIES = 5
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Artifact:
+    """A saved classifier, checked, without its encoder.
+
+    Parameters
+    ----------
+    path : Path
+    manifest : Manifest
+    head : LinearHead
+    sha256 : str
+        The manifest's digest. It covers the digests of all files, so whoever knows it knows the whole artifact.
+    """
+
+    path: Path
+    manifest: Manifest
+    head: LinearHead
+    sha256: str
+
+    @property
+    def encoder_folder(self) -> Path | None:
+        """Where the encoder's files are, if they are in the artifact."""
+        return self.path / ENCODER_FOLDER if self.manifest.has_encoder else None
+
+
+def load_artifact(path: Path, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Artifact:
+    """The artifact at `path`; every digest is checked but those of the encoder's files, which `open_model` checks.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : str, optional
+        The digest that the artifact must have, known from elsewhere: a pin against exchange, not only damage.
+    limits : Limits, optional
+
+    Raises
+    ------
+    MissingInputError
+        Nothing is at `path`.
+    ArtifactCorrupt
+        It is no artifact, of a newer format, damaged, over a limit, not the one pinned, or forged in any way that
+        can be seen without its encoder.
+    AccessError, StorageError
+        A file cannot be read.
+    """
+    for _ in range(_TRIES - 1):
+        with opened_folder(path) as folder:
+            try:
+                return _load(folder, sha256, limits)
+            except ArtifactCorrupt:
+                if not folder.is_replaced():
+                    raise
+    with opened_folder(path) as folder:  # somebody saves faster than we read: the last word is whatever is found now
+        return _load(folder, sha256, limits)
+
+
+def check_encoder_files(artifact: Artifact) -> None:
+    """Read the encoder's files in `artifact` once, and compare their digests; nothing where it has none.
+
+    Raises
+    ------
+    ArtifactCorrupt
+        A file differs from the manifest, is missing, or is not in it.
+    """
+    with opened_folder(artifact.path) as folder:
+        for name, entry in artifact.manifest.files.items():
+            if name.startswith(f"{ENCODER_FOLDER}/"):
+                check_file(folder, name, entry)
+
+
+def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
+    content = read_manifest_file(folder, limit=limits.manifest_bytes)
+    manifest = read_manifest(content, str(folder.path / "manifest.json"), limits=limits)
+    found = digest_line(content)
+    if pin is not None and not hmac.compare_digest(pin.lower().encode(), found.encode()):
+        raise ArtifactCorrupt(f"{folder.path} must have the sha256 {pin} (got {found}): it is another artifact.")
+    head = read_head(
+        read_file(folder, HEAD, manifest.files[HEAD]),
+        labels=manifest.labels,
+        n_features=manifest.n_features,
+        limits=limits,
+    )
+    inside = f"{ENCODER_FOLDER}/"
+    for name, entry in manifest.files.items():
+        if name != HEAD and not name.startswith(inside):
+            check_file(folder, name, entry)
+    if manifest.has_encoder:
+        listed = {name.removeprefix(inside) for name in manifest.files if name.startswith(inside)}
+        check_encoder_listing(folder, listed)
+    return Artifact(path=folder.path, manifest=manifest, head=head, sha256=found)

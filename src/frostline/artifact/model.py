@@ -1,0 +1,159 @@
+"""An artifact with its encoder: texts in, probabilities out.
+
+In:   a path, or an `Artifact` that was loaded.
+Out:  a `Model`, whose encoder has the digests that the manifest names and passed the self-test.
+Not:  looking for an encoder's files (encoder/checkpoint.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, final
+
+from numpy.typing import NDArray
+
+from frostline.arrays import Probabilities, Progress
+from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
+from frostline.artifact.manifest import Manifest
+from frostline.artifact.self_test import check_self_test
+from frostline.encoder.known import known_encoder
+from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
+from frostline.errors import ArtifactCorrupt, FrostlineError, InputError, UnavailableError
+from frostline.head.linear import LinearHead
+
+
+class OpenEncoder(Protocol):
+    """The seam through which an encoder is found: the real one, or a test's."""
+
+    def __call__(
+        self, name: str, *, features: str, revision: str | None, max_length: int, threads: int | None
+    ) -> SentenceEncoder:
+        """The encoder called `name` (a short name, a hub id, a folder)."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """A classifier that is ready to read.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    head : LinearHead
+    encoder : SentenceEncoder
+    """
+
+    manifest: Manifest
+    head: LinearHead
+    encoder: SentenceEncoder
+
+    def predict_proba(self, texts: Sequence[str], *, progress: Progress | None = None) -> Probabilities:
+        """Probabilities (n_texts, n_labels); column j belongs to manifest.labels[j]. Progress counts distinct texts."""
+        return self.head.predict_proba(self.encoder.encode(texts, progress=progress).rows)
+
+    def predict(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[Any]:
+        """The most probable label of each text (n_texts,), of the labels' own type."""
+        return self.head.predict(self.encoder.encode(texts, progress=progress).rows)
+
+
+def open_model(
+    artifact: Path | Artifact,
+    *,
+    encoder: str | Path | None = None,
+    threads: int | None = None,
+    check: bool = True,
+    open_encoder: OpenEncoder | None = None,
+) -> Model:
+    """The model in `artifact`, with its encoder opened.
+
+    Parameters
+    ----------
+    artifact : Path or Artifact
+    encoder : str or Path, optional
+        Where the encoder is, for one that the artifact neither holds nor can name. Its digests are checked as well.
+    threads : int, optional
+        That read sentences; one per core unless told otherwise.
+    check : bool, default=True
+        Run the self-test. Without it, the encoder's graph must be of the very version that the artifact was made with.
+    open_encoder : OpenEncoder, optional
+        `Encoder.open` unless told otherwise.
+
+    Raises
+    ------
+    MissingInputError, ArtifactCorrupt
+        As `load_artifact`; the encoder in the artifact is damaged; the self-test failed.
+    InputError
+        The encoder found under that name is another than the one the model was trained with.
+    UnavailableError
+        The encoder is not on this machine and out of reach.
+    """
+    loaded = artifact if isinstance(artifact, Artifact) else load_artifact(artifact)
+    found = _matching_encoder(loaded, encoder, threads, open_encoder or _open_encoder)
+    expected = loaded.manifest.encoder.graph_version
+    if not check and found.identity.graph_version != expected:
+        raise InputError(
+            f"{loaded.path}: made with version {expected} of the encoder's graph (this is "
+            f"{found.identity.graph_version}).",
+            hint="Open it with the self-test, which shows whether the two agree.",
+        )
+    if check:
+        check_self_test(loaded.manifest.self_test, loaded.head, found)
+    return Model(manifest=loaded.manifest, head=loaded.head, encoder=found)
+
+
+def _open_encoder(
+    name: str, *, features: str, revision: str | None, max_length: int, threads: int | None
+) -> SentenceEncoder:
+    from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - the runtime loads only where texts are read
+
+    return Encoder.open(name, features=features, revision=revision, max_length=max_length, threads=threads)
+
+
+def _matching_encoder(
+    artifact: Artifact, told: str | Path | None, threads: int | None, open_encoder: OpenEncoder
+) -> SentenceEncoder:
+    """The first encoder, of the places to look at, that is the one the model was trained with."""
+    identity = artifact.manifest.encoder
+    inside = artifact.encoder_folder
+    check_encoder_files(artifact)
+    if inside is not None:
+        places: list[tuple[str, str | None]] = [(str(inside), None)]
+    elif told is not None:
+        places = [(str(told), None)]
+    elif identity.revision is not None and known_encoder(identity.name) is not None:
+        places = [(identity.name, None), (identity.name, identity.revision)]  # the same files may be bundled here
+    else:
+        places = [(identity.name, identity.revision)]
+    differing = ""
+    unreachable: FrostlineError | None = None
+    for name, revision in places:
+        try:
+            found = open_encoder(
+                name,
+                features=artifact.manifest.features,
+                revision=revision,
+                max_length=identity.max_length,
+                threads=threads,
+            )
+        except UnavailableError as error:
+            unreachable = error
+            continue
+        differing = _difference(identity, found.identity)
+        if not differing:
+            return found
+    if unreachable is not None and not differing:
+        raise unreachable
+    raise (InputError if inside is None else ArtifactCorrupt)(
+        f"{artifact.path}: the encoder {places[-1][0]} is not the one this model was trained with ({differing}).",
+        hint="Bring the encoder it was trained with (--encoder FOLDER), or train again.",
+    )
+
+
+def _difference(expected: EncoderIdentity, found: EncoderIdentity) -> str:
+    """The first thing that can change a row and differs, or nothing. The graph's version is the self-test's affair."""
+    names = ("weights_sha256", "tokenizer_sha256", "config_sha256", "family", "max_length", "precision")
+    for name in names:
+        want, got = str(getattr(expected, name)), str(getattr(found, name))
+        if want != got:
+            return f"{name} must be {want[:16]}, got {got[:16]}"
+    return ""

@@ -1,0 +1,239 @@
+"""A head, and who read for it → an artifact folder, whole or not at all.
+
+In:   a `LinearHead`, the encoder, and what is to be remembered of the training.
+Out:  a folder that was read back before it got its name.
+Not:  the words of the card and the report (report/); the order of writing, syncing, renaming (publish.py).
+"""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+import frostline
+from frostline.artifact.head_file import coef_shape, head_bytes
+from frostline.artifact.limits import (
+    CARD,
+    DEFAULT_LIMITS,
+    ENCODER_FILES,
+    ENCODER_FOLDER,
+    HEAD,
+    MANIFEST,
+    REPORT,
+)
+from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
+from frostline.artifact.manifest import FileEntry, Manifest, TrainingData, manifest_bytes
+from frostline.artifact.place import refuse_place
+from frostline.artifact.schema import ENCODER_NAME, read_manifest
+from frostline.artifact.self_test import run_self_test
+from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.files import CONFIG, WEIGHTS
+from frostline.encoder.known import known_encoder
+from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
+from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
+from frostline.head.linear import Label, LinearHead
+from frostline.publish import publish_folder
+
+_ODD = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRecord:
+    """What an artifact remembers of its making.
+
+    Parameters
+    ----------
+    data : TrainingData, optional
+    choice : mapping, optional
+        How C was chosen: a JSON document.
+    metrics : mapping, optional
+        What was measured, with intervals: a JSON document.
+    card : str, optional
+        README.md, the model card.
+    report : str, optional
+        report.html.
+    """
+
+    data: TrainingData | None = None
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    card: str | None = None
+    report: str | None = None
+
+
+_NO_RECORD = ArtifactRecord()
+
+
+def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, each by its name
+    path: Path,
+    *,
+    head: LinearHead,
+    encoder: SentenceEncoder,
+    record: ArtifactRecord = _NO_RECORD,
+    overwrite: bool = False,
+    with_encoder: bool | Path = False,
+) -> Artifact:
+    """Save `head` as an artifact at `path`.
+
+    Parameters
+    ----------
+    path : Path
+        The folder to make; its parent must exist.
+    head : LinearHead
+    encoder : SentenceEncoder
+        That read for the head. It reads the eight sentences of the self-test.
+    record : ArtifactRecord, optional
+    overwrite : bool, default=False
+        Replace the artifact that is there (and nothing else: a folder with other files in it is left alone). Until
+        the new one is complete the old one stays, also through kill -9.
+    with_encoder : bool or Path, default=False
+        Add the encoder's files: found by the encoder's name, or taken from this folder. An encoder that came from a
+        folder is always added, since no name would lead another machine, or a later day, to it.
+
+    Returns
+    -------
+    Artifact
+        As `load_artifact` gives it, read from the disk.
+
+    Raises
+    ------
+    OutputError
+        `path` exists and `overwrite` is false, or is not an artifact; its parent is missing.
+    InputError
+        The head is not finite, its shapes or labels do not fit, it is over a limit; a document is not JSON.
+    UsageError
+        `with_encoder` names another encoder.
+    StorageError, AccessError
+        Disk full, I/O error, no permission.
+    """
+    refuse_place(path, overwrite=overwrite)
+    checked = _checked_head(head, encoder)
+    source = _encoder_source(encoder.identity, with_encoder)
+    contents = {HEAD: head_bytes(checked)}
+    if record.card is not None:
+        contents[CARD] = record.card.encode("utf-8")
+    if record.report is not None:
+        contents[REPORT] = record.report.encode("utf-8")
+    files = {
+        name: FileEntry(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+        for name, content in contents.items()
+    }
+    manifest = Manifest(
+        frostline_version=frostline.__version__,
+        labels=checked.labels,
+        features=str(encoder.spec),
+        n_features=checked.n_features,
+        encoder=replace(encoder.identity, name=_portable_name(encoder.identity.name)),
+        data=record.data,
+        choice=record.choice,
+        metrics=record.metrics,
+        self_test=run_self_test(checked, encoder),
+        files=files | ({} if source is None else _encoder_entries(source, encoder.identity)),
+    )
+    contents[MANIFEST] = _checked_bytes(manifest)
+    final_path = path.resolve()
+    with publish_folder(final_path, overwrite=overwrite) as temporary:
+        for name, content in contents.items():
+            (temporary / name).write_bytes(content)
+        if source is not None:
+            _copy_encoder(source, temporary, manifest)
+        saved = _read_back(temporary)
+    return replace(saved, path=path)
+
+
+def _read_back(folder: Path) -> Artifact:
+    """What a reader will get; a disk that lost a byte is found out before the name is given."""
+    try:
+        saved = load_artifact(folder)
+        check_encoder_files(saved)
+    except ArtifactCorrupt as error:
+        raise StorageError(
+            f"What was written could not be read back: {error.message}", hint="Check the disk."
+        ) from error
+
+
+def _checked_head(head: LinearHead, encoder: SentenceEncoder) -> LinearHead:
+    labels: tuple[Label, ...] = tuple(label.item() if isinstance(label, np.generic) else label for label in head.labels)
+    rows, columns = coef_shape(len(labels), len(encoder.blocks) * encoder.hidden_size)
+    if head.coef.shape != (rows, columns) or head.intercept.shape != (rows,):
+        raise InputError(
+            f"The head must have coef {(rows, columns)} and intercept {(rows,)} for {len(labels)} labels and this "
+            f"encoder (got {head.coef.shape} and {head.intercept.shape})."
+        )
+    if not (np.isfinite(head.coef).all() and np.isfinite(head.intercept).all()):
+        raise InputError("The head must hold finite numbers (got NaN or infinity).")
+    limit = DEFAULT_LIMITS.head_bytes - DEFAULT_LIMITS.header_bytes
+    if 8 * rows * (columns + 1) > limit:
+        raise InputError(
+            f"The head ({rows:,} by {columns:,} numbers) must fit into {limit:,} bytes (it takes "
+            f"{8 * rows * (columns + 1):,}).",
+            hint="Use fewer features, for example --features mean@-1.",
+        )
+    return replace(head, labels=labels)
+
+
+def _checked_bytes(manifest: Manifest) -> bytes:
+    """manifest.json, seen with the eyes of whoever will load it."""
+    try:
+        content = manifest_bytes(manifest)
+        if len(content) > DEFAULT_LIMITS.manifest_bytes:
+            sizes = {name: len(str(value)) for name, value in asdict(manifest).items()}
+            largest = max(sizes, key=sizes.__getitem__)
+            raise InputError(
+                f"The manifest must have at most {DEFAULT_LIMITS.manifest_bytes:,} bytes (got {len(content):,}, "
+                f"most of it in {largest})."
+            )
+        read_manifest(content, "The manifest")
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError) and not isinstance(error, ArtifactCorrupt):
+            raise
+        reason = error.message if isinstance(error, ArtifactCorrupt) else str(error)
+        raise InputError(f"What is to be saved must fit the artifact's format: {reason}") from error
+    return content
+
+
+def _portable_name(name: str) -> str:
+    """A short name or hub id as it is; of a folder, the last part, in letters that a manifest takes."""
+    if known_encoder(name) is None and (ENCODER_NAME.fullmatch(name) is None or Path(name).is_dir()):
+        return _ODD.sub("-", Path(name).expanduser().absolute().name).strip("-._")[:90].replace("..", ".") or "encoder"
+    return name
+
+
+def _encoder_source(identity: EncoderIdentity, with_encoder: bool | Path) -> Path | None:  # noqa: FBT001 - a union
+    """The folder from which the encoder's files are copied, if they are."""
+    if isinstance(with_encoder, Path):
+        return with_encoder
+    if with_encoder:
+        return find_checkpoint(identity.name, revision=identity.revision, offline=True).folder
+    folder = Path(identity.name).expanduser()
+    return folder if known_encoder(identity.name) is None and folder.is_dir() else None
+
+
+def _encoder_entries(source: Path, identity: EncoderIdentity) -> dict[str, FileEntry]:
+    """Digests of the files to copy, which must be the encoder that read."""
+    found = {}
+    for name in ENCODER_FILES:
+        if (source / name).is_file() and not (name == "vocab.txt" and "tokenizer.json" in found):
+            with (source / name).open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+                found[name] = FileEntry(sha256=digest, size_bytes=opened.tell())
+    for name, sha256 in ((WEIGHTS, identity.weights_sha256), (CONFIG, identity.config_sha256)):
+        if name not in found or found[name].sha256 != sha256:
+            raise UsageError(
+                f"{source / name} must be that of the encoder that read (sha256 {sha256}).",
+                hint="Name the folder of the very encoder that the model was trained with.",
+            )
+    return {f"{ENCODER_FOLDER}/{name}": entry for name, entry in found.items()}
+
+
+def _copy_encoder(source: Path, temporary: Path, manifest: Manifest) -> None:
+    (temporary / ENCODER_FOLDER).mkdir()
+    for name in manifest.files:
+        if name.startswith(f"{ENCODER_FOLDER}/"):
+            shutil.copyfile(source / name.removeprefix(f"{ENCODER_FOLDER}/"), temporary / name)

@@ -1,0 +1,88 @@
+"""Eight sentences that show whether a head and an encoder belong together.
+
+In:   a head and an encoder.
+Out:  the probabilities of the eight, at saving; one error where they differ, at opening.
+Not:  any text of the user's: an artifact may be published.
+"""
+
+import numpy as np
+
+from frostline.arrays import Features, Probabilities
+from frostline.artifact.limits import MAX_TOLERANCE
+from frostline.artifact.manifest import SelfTest
+from frostline.encoder.reading import SentenceEncoder
+from frostline.errors import ArtifactCorrupt, BackendError, shown
+from frostline.head.linear import LinearHead
+
+SENTENCES = (
+    "no",
+    "The train leaves at nine.",
+    "An excellent piece of work, warm and clear from the first page to the last.",
+    "It broke after two days and nobody answered my letters!",
+    "Wie weit ist es bis zur nächsten Brücke — 東京, Київ, Ελλάδα? 🙂",
+    "42 % of 1,300 items; see http://example.com/a?b=c (e-mail: nobody@example.com).",
+    "Who was the first person to cross the southern ocean alone, and in which year?",
+    (
+        "The committee met on Tuesday to discuss the budget, the new library, and the repairs to the roof of the "
+        "school, which had been damaged in the storm of last winter; after a long debate, in which nearly everybody "
+        "spoke and few agreed, it decided to put off the library for another year, to mend the roof at once, and to "
+        "ask the county for help with the rest, although the treasurer warned that the county had promised much and "
+        "paid little."
+    ),
+)
+"""Short, plain, warm, angry, of other scripts, full of marks, asking, long."""
+
+TOLERANCE = 1e-4
+_ROW_ERROR = 2e-6
+"""Relative error of a float32 row on another processor: 6e-7 was measured between two runtimes."""
+
+
+def run_self_test(head: LinearHead, encoder: SentenceEncoder) -> SelfTest:
+    """What the eight sentences give here and now.
+
+    The tolerance is 1e-4, or more for a head so steep that the rounding of float32 rows alone may move a
+    probability further: a change of the row by e changes a probability by at most max |coef row| · e / 2.
+
+    Raises
+    ------
+    BackendError
+        The encoder gave a number that is not finite.
+    """
+    rows = _rows(encoder, SENTENCES)
+    steepness = np.linalg.norm(head.coef, axis=1).max() * np.linalg.norm(rows.astype(np.float64), axis=1).max() / 2
+    return SelfTest(
+        texts=SENTENCES,
+        probabilities=tuple(tuple(round(float(p), 9) for p in row) for row in head.predict_proba(rows)),
+        tolerance=float(min(max(TOLERANCE, _ROW_ERROR * steepness), MAX_TOLERANCE)),
+    )
+
+
+def check_self_test(expected: SelfTest, head: LinearHead, encoder: SentenceEncoder) -> None:
+    """Pass if the eight sentences give what they gave at saving.
+
+    Raises
+    ------
+    ArtifactCorrupt
+        A probability differs by more than the tolerance: head and encoder do not belong together.
+    BackendError
+        The encoder gave a number that is not finite, or rows of another width.
+    """
+    found: Probabilities = head.predict_proba(_rows(encoder, expected.texts, n_features=head.n_features))
+    wanted = np.array(expected.probabilities)
+    differences = np.abs(found - wanted)
+    row, column = np.unravel_index(int(differences.argmax()), differences.shape)
+    if not differences[row, column] <= expected.tolerance:
+        raise ArtifactCorrupt(
+            f"Self-test: {shown(expected.texts[row])} must have a probability of {wanted[row, column]:.6f} ± "
+            f"{expected.tolerance:.0e} for the label {shown(head.labels[column])} (got {found[row, column]:.6f}).",
+            hint="Head and encoder do not belong together, or this machine computes wrongly. Train again to be sure.",
+        )
+
+
+def _rows(encoder: SentenceEncoder, texts: tuple[str, ...], *, n_features: int | None = None) -> Features:
+    rows = encoder.encode(texts).rows
+    if n_features is not None and rows.shape != (len(texts), n_features):
+        raise BackendError(f"The encoder must give rows of {n_features:,} features (got {rows.shape}).")
+    if not np.isfinite(rows).all():
+        raise BackendError("The encoder must give finite numbers (got NaN or infinity for a self-test sentence).")
+    return rows
