@@ -1,0 +1,244 @@
+"""The encoder: texts in, rows of features out.
+
+In:   an encoder's name and a feature specification; texts.
+Out:  a `Reading`: row i belongs to text i, and depends on text i alone.
+Not:  remembering rows (store.py), the arithmetic (onnx.py), where the files come from (checkpoint.py).
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+import numpy as np
+
+from frostline.arrays import Features, IntArray, Progress
+from frostline.encoder.backend import Backend, TokenBatch
+from frostline.encoder.batches import plan_batches
+from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.families import describe
+from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
+from frostline.encoder.known import DEFAULT_ENCODER
+from frostline.encoder.reading import EncoderIdentity, Reading
+from frostline.encoder.side_by_side import usable_cores, work_through
+from frostline.encoder.texts import check_texts
+from frostline.encoder.tokens import Pieces, WordPieces
+from frostline.errors import BackendError, InputError, UsageError, shown
+from frostline.places import home
+
+WINDOW_TEXTS = 16_384
+"""Distinct texts that are tokenized, sorted and read together; bounds memory, whatever the number of texts."""
+
+
+class _Share(NamedTuple):
+    """What one thread takes: some rows of a window, all of one length."""
+
+    start: int  # the window's first distinct text
+    pieces: Pieces  # the window's
+    rows: IntArray  # within the window
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Encoder:
+    """A frozen encoder. Satisfies `SentenceEncoder`; safe to use from several threads.
+
+    Copies are the encoder itself; a pickled one holds its name, and is opened anew where it is unpickled.
+
+    Parameters
+    ----------
+    identity : EncoderIdentity
+        All that can change a row.
+    spec : FeatureSpec
+        The features as the user wrote them.
+    blocks : tuple of Block
+        The same, resolved: the column blocks in order.
+    hidden_size, n_layers : int
+    word_pieces : WordPieces
+    backend : Backend
+    threads : int
+        How many batches are read at once.
+    """
+
+    identity: EncoderIdentity
+    spec: FeatureSpec
+    blocks: tuple[Block, ...]
+    hidden_size: int
+    n_layers: int
+    word_pieces: WordPieces
+    backend: Backend
+    threads: int
+
+    @classmethod
+    def open(
+        cls,
+        name: str = DEFAULT_ENCODER,
+        *,
+        features: str = DEFAULT_FEATURES,
+        revision: str | None = None,
+        max_length: int | None = None,
+        threads: int | None = None,
+    ) -> "Encoder":
+        """The encoder called `name`, computing `features`.
+
+        Parameters
+        ----------
+        name : str
+            `minilm`, `distilbert`, `bert`, a folder, or a hub id.
+        features : str
+            `pooling@layers`, joined by `+`: see features.py.
+        revision : str, optional
+            Of the hub.
+        max_length : int, optional
+            Word pieces that are read of a text, [CLS] and [SEP] included; as many as the encoder can see unless given.
+        threads : int, optional
+            One per core unless given.
+
+        Raises
+        ------
+        UsageError
+            The features, max_length or threads are out of range for this encoder.
+        MissingInputError, UnavailableError, InputError
+            The files are not there, out of reach, or cannot be used: see `find_checkpoint`.
+        """
+        from frostline.encoder.graph import GRAPH_VERSION  # noqa: PLC0415 - may import onnx
+        from frostline.encoder.onnx import OnnxBackend  # noqa: PLC0415 - imports onnxruntime
+
+        spec = FeatureSpec.parse(features)
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads must be at least 1 (got {threads}).")
+        checkpoint = find_checkpoint(name, revision=revision)
+        shape = describe(checkpoint.config)
+        blocks = spec.blocks(shape.n_layers)
+        word_pieces = WordPieces.open(checkpoint, max_length=max_length)
+        identity = EncoderIdentity(
+            name=name,
+            revision=checkpoint.revision,
+            family=shape.family,
+            weights_sha256=checkpoint.weights_sha256,
+            tokenizer_sha256=checkpoint.tokenizer_sha256,
+            config_sha256=checkpoint.config_sha256,
+            max_length=word_pieces.max_length,
+            precision="float32",
+            graph_version=GRAPH_VERSION,
+        )
+        digest = hashlib.sha256(f"{identity.weights_sha256} {identity.config_sha256}".encode()).hexdigest()
+        return cls(
+            identity=identity,
+            spec=spec,
+            blocks=blocks,
+            hidden_size=shape.hidden_size,
+            n_layers=shape.n_layers,
+            word_pieces=word_pieces,
+            backend=OnnxBackend.open(checkpoint.folder, blocks=blocks, identity_digest=digest, kept=home() / "graphs"),
+            threads=threads or usable_cores(),
+        )
+
+    @property
+    def n_features(self) -> int:
+        """Columns of a row."""
+        return len(self.blocks) * self.hidden_size
+
+    def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
+        """Read `texts`: each distinct one once, the rows in the order of the input.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n_texts >= 0
+            A list, tuple, numpy array, pandas or polars Series. What passes max_length word pieces is cut, and marked.
+        progress : callable, optional
+            Called as progress(done, total), in distinct texts, from the calling thread.
+
+        Returns
+        -------
+        Reading
+            rows of shape (n_texts, n_features), float32, not normalised.
+
+        Raises
+        ------
+        TextTypeError, InputError
+            An item is not a str (its position is named), or has a lone surrogate. A lone str: wrap it in a list.
+        BackendError
+            The runtime failed on a text, whose position is named.
+        """
+        given = check_texts(texts)
+        place: dict[str, int] = {}
+        for text in given:
+            place.setdefault(text, len(place))
+        row_of = np.fromiter((place[text] for text in given), np.int64, len(given))
+        distinct = list(place)
+        first_position = np.zeros(len(distinct), np.int64)
+        first_position[row_of[::-1]] = np.arange(len(given), dtype=np.int64)[::-1]
+        rows, n_pieces, cut = self._read(distinct, first_position, progress)
+        if len(distinct) < len(given):
+            rows, n_pieces, cut = rows[row_of], n_pieces[row_of], cut[row_of]
+        return Reading(rows=rows, pieces=n_pieces, cut=cut, n_read=len(distinct))
+
+    def _read(self, texts: list[str], positions: IntArray, progress: Progress | None) -> tuple[Features, Any, Any]:
+        """Rows, numbers of pieces and marks of distinct texts; `positions` are where they stand in the input."""
+        rows = np.empty((len(texts), self.n_features), np.float32)
+        n_pieces = np.empty(len(texts), np.int32)
+        cut = np.empty(len(texts), np.bool_)
+        n_done = 0
+
+        def windows() -> Iterator[list[_Share]]:
+            for start in range(0, len(texts), WINDOW_TEXTS):
+                pieces = self.word_pieces.tokenize(texts[start : start + WINDOW_TEXTS])
+                end = start + len(pieces.ids)
+                n_pieces[start:end], cut[start:end] = pieces.lengths, pieces.cut
+                yield [_Share(start, pieces, chosen) for chosen in plan_batches(pieces.lengths)]
+
+        def read(share: _Share) -> int:
+            ids = np.stack([share.pieces.ids[row] for row in share.rows]).astype(np.int64)
+            where = share.start + share.rows
+            rows[where] = _forward(self.backend, TokenBatch(rows=positions[where], ids=ids))
+            return len(where)
+
+        def done(n_rows: int) -> None:
+            nonlocal n_done
+            n_done += n_rows
+            if progress is not None:
+                progress(n_done, len(texts))
+
+        work_through(windows(), read, threads=self.threads, done=done)
+        return rows, n_pieces, cut
+
+    def __copy__(self) -> "Encoder":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Encoder":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        reopen = functools.partial(
+            Encoder.open,
+            self.identity.name,
+            features=str(self.spec),
+            revision=self.identity.revision,
+            max_length=self.word_pieces.max_length,
+            threads=self.threads,
+        )
+        return _reopened, (reopen, self.identity.fingerprint())
+
+
+def _forward(backend: Backend, batch: TokenBatch) -> Features:
+    """`backend.forward(batch)`; a batch that fails is halved until the text that it fails on stands alone."""
+    try:
+        return backend.forward(batch)
+    except BackendError as error:
+        n_rows = len(batch.rows)
+        if n_rows == 1:
+            raise BackendError(f"Text {batch.rows[0]} could not be read: {error.message}", hint=error.hint) from error
+    half = n_rows // 2
+    halves = (slice(0, half), slice(half, n_rows))
+    parts = [_forward(backend, TokenBatch(rows=batch.rows[part], ids=batch.ids[part])) for part in halves]
+    return np.concatenate(parts)
+
+
+def _reopened(reopen: Callable[[], Encoder], fingerprint: str) -> Encoder:
+    encoder = reopen()
+    if encoder.identity.fingerprint() != fingerprint:
+        name = shown(encoder.identity.name)
+        raise InputError(f"The encoder {name} must be the one that was pickled (its files have changed since).")
+    return encoder

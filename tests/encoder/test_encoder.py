@@ -1,0 +1,197 @@
+"""The encoder: each distinct text read once, rows in the order of the input, errors that name the text."""
+
+import copy
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from encoder_fakes import FakeBackend, make_checkpoint
+from hypothesis import given
+from hypothesis import strategies as st
+
+import frostline.encoder.encoder as encoder_module
+from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.encoder import Encoder
+from frostline.encoder.features import FeatureSpec
+from frostline.encoder.reading import EncoderIdentity
+from frostline.encoder.side_by_side import usable_cores
+from frostline.encoder.tokens import WordPieces
+from frostline.errors import BackendError, TextTypeError, UsageError
+
+TEXTS = ["a film", "good", "bad . a b c", "", "good film , bad film !", "x y z"]
+
+
+@pytest.fixture(scope="module")
+def word_pieces(tmp_path_factory: pytest.TempPathFactory) -> WordPieces:
+    folder = make_checkpoint(tmp_path_factory.mktemp("checkpoint") / "bert")
+    return WordPieces.open(find_checkpoint(str(folder)))
+
+
+def fake_encoder(word_pieces: WordPieces, backend: FakeBackend, threads: int = 2) -> Encoder:
+    """The real encoder around a backend without arithmetic; two columns."""
+    spec = FeatureSpec.parse("cls@-1")
+    identity = EncoderIdentity(
+        name="fake",
+        revision=None,
+        family="bert",
+        weights_sha256="0",
+        tokenizer_sha256="0",
+        config_sha256="0",
+        max_length=word_pieces.max_length,
+        precision="float32",
+        graph_version=1,
+    )
+    return Encoder(
+        identity=identity,
+        spec=spec,
+        blocks=spec.blocks(2),
+        hidden_size=2,
+        n_layers=2,
+        word_pieces=word_pieces,
+        backend=backend,
+        threads=threads,
+    )
+
+
+def expected(word_pieces: WordPieces, texts: list[str]) -> np.ndarray:
+    rows = [[ids.sum(), (ids * np.arange(1, len(ids) + 1)).sum()] for ids in word_pieces.tokenize(texts).ids]
+    return np.array(rows, np.float32).reshape(-1, 2)
+
+
+@given(st.lists(st.sampled_from(TEXTS), max_size=40), st.integers(1, 3), st.integers(1, 7))
+def test_rows_stand_in_the_order_of_the_input(
+    word_pieces: WordPieces, texts: list[str], threads: int, window: int
+) -> None:
+    """However many threads and windows, and with repeats; each distinct text goes through the backend once."""
+    backend = FakeBackend()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoder_module, "WINDOW_TEXTS", window)
+        reading = fake_encoder(word_pieces, backend, threads).encode(texts)
+    np.testing.assert_array_equal(reading.rows, expected(word_pieces, texts))
+    assert reading.rows.dtype == np.float32
+    assert reading.n_read == len(set(texts))
+    assert sum(len(batch.rows) for batch in backend.batches) == len(set(texts))
+
+
+def test_pieces_and_cuts_belong_to_their_texts(word_pieces: WordPieces) -> None:
+    reading = fake_encoder(word_pieces, FakeBackend()).encode(["a b", "a " * 100, "a b"])
+    assert reading.pieces.tolist() == [4, 32, 4]
+    assert reading.pieces.dtype == np.int32
+    assert reading.cut.tolist() == [False, True, False]
+
+
+def test_no_texts_make_no_rows(word_pieces: WordPieces) -> None:
+    reading = fake_encoder(word_pieces, FakeBackend()).encode([])
+    assert reading.rows.shape == (0, 2)
+    assert (len(reading.pieces), len(reading.cut), reading.n_read) == (0, 0, 0)
+
+
+def test_a_single_batch_is_read_in_the_calling_thread(word_pieces: WordPieces) -> None:
+    """One sentence at a time must not pay for handing over to a thread."""
+    backend = FakeBackend()
+    fake_encoder(word_pieces, backend, threads=4).encode(["good film"])
+    assert backend.threads == {threading.get_ident()}
+
+
+def test_several_batches_are_read_side_by_side(word_pieces: WordPieces) -> None:
+    backend = FakeBackend(seconds=0.05)
+    fake_encoder(word_pieces, backend, threads=3).encode(["a " * n for n in range(12)])
+    assert len(backend.threads) == 3
+
+
+def test_progress_counts_distinct_texts_in_the_calling_thread(word_pieces: WordPieces) -> None:
+    seen: list[tuple[int, int, int]] = []
+    texts = ["a " * (n % 9) for n in range(50)]
+    fake_encoder(word_pieces, FakeBackend()).encode(
+        texts, progress=lambda done, total: seen.append((done, total, threading.get_ident()))
+    )
+    assert [done for done, _, _ in seen] == sorted({done for done, _, _ in seen})
+    assert seen[-1][:2] == (9, 9)
+    assert {(total, thread) for _, total, thread in seen} == {(9, threading.get_ident())}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_failing_text_is_named_by_its_position_in_the_input(word_pieces: WordPieces, threads: int) -> None:
+    """Its batch is halved until it stands alone; repeats before it do not shift the position."""
+    texts = ["a b", "a b", "a c", "b c", "z b", "c c"] + ["a " * n for n in range(9)]
+    backend = FakeBackend(poison=int(word_pieces.tokenize(["z"]).ids[0][1]))
+    with pytest.raises(BackendError, match=r"^Text 4 could not be read: the runtime broke down\."):
+        fake_encoder(word_pieces, backend, threads).encode(texts)
+
+
+def test_an_error_stops_the_other_threads(word_pieces: WordPieces) -> None:
+    """What has not begun is left, and no thread is left running."""
+    texts = ["z " * 30] + ["a " * (1 + n % 25) + word for n in range(200) for word in "abcdefgh"]
+    backend = FakeBackend(poison=int(word_pieces.tokenize(["z"]).ids[0][1]), seconds=0.01)
+    with pytest.raises(BackendError):
+        fake_encoder(word_pieces, backend).encode(texts)
+    assert len(backend.batches) < 8
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frostline-read")]
+
+
+def test_an_error_in_the_callers_progress_surfaces(word_pieces: WordPieces) -> None:
+    def stop(done: int, total: int) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        fake_encoder(word_pieces, FakeBackend()).encode(TEXTS, progress=stop)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_stops_the_reading_within_a_second(tmp_path: Path) -> None:
+    make_checkpoint(tmp_path / "bert")
+    script = textwrap.dedent(
+        f"""
+        import sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_encoder import FakeBackend, WordPieces, fake_encoder, find_checkpoint
+        pieces = WordPieces.open(find_checkpoint({str(tmp_path / "bert")!r}))
+        texts = ["a " * (n % 25) + word for n in range(25) for word in "abcdefghijklmnopqrstuvwxyz"]
+        try:
+            fake_encoder(pieces, FakeBackend(seconds=0.1)).encode(
+                [text + f" {{n}}" for n in range(40) for text in texts],
+                progress=lambda done, total: print(done, flush=True),
+            )
+        except KeyboardInterrupt:
+            print("stopped", flush=True)
+        """
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    child.stdout.readline()
+    began = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    rest, _ = child.communicate(timeout=30)
+    assert rest.splitlines()[-1] == "stopped"
+    assert time.monotonic() - began < 1.5  # a second, and half of one for the interpreter to leave
+
+
+def test_a_lone_str_and_what_is_no_str_are_refused(word_pieces: WordPieces) -> None:
+    encoder = fake_encoder(word_pieces, FakeBackend())
+    with pytest.raises(TextTypeError):
+        encoder.encode("a lone text")
+    with pytest.raises(TextTypeError, match="item 1"):
+        encoder.encode(["a", None])  # type: ignore[list-item]
+
+
+def test_copies_are_the_encoder_itself(word_pieces: WordPieces) -> None:
+    """An estimator's clone copies its parameters; a session and 90 MB of weights must not be opened again."""
+    encoder = fake_encoder(word_pieces, FakeBackend())
+    assert copy.copy(encoder) is encoder
+    assert copy.deepcopy(encoder) is encoder
+
+
+def test_threads_must_be_positive() -> None:
+    with pytest.raises(UsageError, match="threads"):
+        Encoder.open("minilm", threads=0)
+
+
+def test_one_thread_per_usable_core() -> None:
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
