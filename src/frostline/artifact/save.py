@@ -156,6 +156,7 @@ def _read_back(folder: Path) -> Artifact:
         raise StorageError(
             f"What was written could not be read back: {error.message}", hint="Check the disk."
         ) from error
+    return saved
 
 
 def _checked_head(head: LinearHead, encoder: SentenceEncoder) -> LinearHead:
