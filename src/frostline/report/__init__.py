@@ -1,1 +1,1 @@
-"""Numbers made readable: terminal, JSON, model card. Computes nothing."""
+"""Numbers made readable: terminal, JSON, HTML, model card. Computes nothing."""

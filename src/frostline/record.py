@@ -1,0 +1,253 @@
+"""Everything known about one training, in one place, for every report and for the manifest.
+
+In:   the dataclasses of data/, encoder/, head/ and evaluate/.
+Out:  a `TrainingRecord`.
+Not:  measuring (evaluate/) or showing (report/). No texts are in it, only counts, digests and names.
+
+One rule shapes it: the mean score of the chosen C over the folds chose that C, so it flatters. It is kept as
+`search.best_score` and nowhere else; `test` holds only scores of rows that took part in nothing.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, final
+
+from frostline.encoder.reading import EncoderIdentity
+from frostline.evaluate.baselines import Baseline
+from frostline.evaluate.metrics import Evaluation
+from frostline.evaluate.validation import NestedResult
+from frostline.head.linear import Label
+
+TestKind: TypeAlias = Literal["file", "stratified hold-out", "random hold-out", "nested cross-validation"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRecord:
+    """What one file held.
+
+    Parameters
+    ----------
+    name, sha256, size_bytes
+        As in `frostline.data.dataset.Source`.
+    n_rows : int
+        Rows used.
+    n_rejected : int
+        Rows left out; rows in the file = n_rows + n_rejected.
+    class_counts : mapping of label to int
+        Rows per label, in the labels' order.
+    n_duplicates : int
+        Rows whose text and label stand in an earlier row too.
+    n_conflicts : int
+        Distinct texts that carry more than one label.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    n_rows: int
+    n_rejected: int = 0
+    class_counts: Mapping[Label, int]
+    n_duplicates: int = 0
+    n_conflicts: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRecord:
+    """Where the test rows came from.
+
+    Parameters
+    ----------
+    kind : {"file", "stratified hold-out", "random hold-out", "nested cross-validation"}
+    n_fitted : int
+        Rows that the tested head learned from (for nested cross-validation, the fewest of any fold).
+    n_leaks : int
+        Test rows whose text is a training text too.
+    data : DataRecord or None
+        The test file, for `file`.
+    """
+
+    kind: TestKind
+    n_fitted: int
+    n_leaks: int = 0
+    data: DataRecord | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesRecord:
+    """What a text became.
+
+    Parameters
+    ----------
+    spec : str
+        As in `mean@all`.
+    n_features : int
+    max_length : int
+        Word pieces, [CLS] and [SEP] included.
+    n_texts, n_cut : int
+        Texts embedded, and how many of them were longer than that and lost their end.
+    n_read : int
+        Distinct texts that the encoder read for this training; the rest were kept from before.
+    """
+
+    spec: str
+    n_features: int
+    max_length: int
+    n_texts: int
+    n_cut: int
+    n_read: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRecord:
+    """How C was chosen.
+
+    Parameters
+    ----------
+    Cs, mean_scores, std_errors : tuple of float, length n_Cs
+        Each C, its mean score over the folds and that mean's standard error. One C: nothing was searched.
+    chosen_C : float
+    best_score : float
+        The highest of `mean_scores`. It made the choice, so it flatters: not a score of the model.
+    rule : str
+        `best`, or `one standard error`.
+    scoring : str
+        A scikit-learn scorer's name.
+    n_folds : int
+    standardise : bool
+    class_weight : str or None
+    """
+
+    Cs: tuple[float, ...]
+    mean_scores: tuple[float, ...]
+    std_errors: tuple[float, ...]
+    chosen_C: float  # noqa: N815 - C is its name everywhere
+    best_score: float
+    rule: str
+    scoring: str
+    n_folds: int
+    standardise: bool
+    class_weight: str | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seconds:
+    """Where the time went. `read` is the time to get the rows: reading sentences, or fetching what was kept."""
+
+    read: float
+    search: float
+    evaluate: float
+    total: float
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The little about a machine that explains a time: cores we may use, and the processor's instruction level."""
+
+    n_cores: int
+    instructions: str
+
+    @classmethod
+    def here(cls) -> "Machine":
+        """The machine we run on; `instructions` is `unknown` where there is no /proc/cpuinfo."""
+        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+        return cls(n_cores=cores, instructions=_instructions())
+
+
+def _instructions() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as opened:  # noqa: PTH123 - not a user's path
+            flags = next(
+                (line.split(":", 1)[1].split() for line in opened if line.startswith(("flags", "Features"))), []
+            )
+    except OSError:
+        return "unknown"
+    levels = ("amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2", "avx", "asimddp", "asimd")
+    return next((level for level in levels if level in flags), "unknown")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingRecord:
+    """One training.
+
+    Parameters
+    ----------
+    labels : tuple of n_labels str, int or bool
+        In column order.
+    data : DataRecord
+        All rows given, those of a hold-out included.
+    n_trained : int
+        Rows that the saved head learned from.
+    encoder : EncoderIdentity
+    features : FeaturesRecord
+    search : SearchRecord
+    test_source : TestRecord or None
+    test : Evaluation or None
+        None if nothing was tested.
+    nested : NestedResult or None
+    baselines : tuple of Baseline
+        On the rows of `test`.
+    seconds : Seconds
+    machine : Machine
+    seed : int
+    warnings : tuple of str
+        Each one sentence; may hold the user's text.
+    version : str
+        Of Frostline.
+    """
+
+    labels: tuple[Label, ...]
+    data: DataRecord
+    n_trained: int
+    encoder: EncoderIdentity
+    features: FeaturesRecord
+    search: SearchRecord
+    test_source: TestRecord | None
+    test: Evaluation | None
+    nested: NestedResult | None = None
+    baselines: tuple[Baseline, ...] = ()
+    seconds: Seconds
+    machine: Machine
+    seed: int
+    warnings: tuple[str, ...] = ()
+    version: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EvaluationRecord:
+    """One test of a saved classifier.
+
+    Parameters
+    ----------
+    model : str
+        Its folder, as given.
+    C : float
+        As chosen when it was trained.
+    data : DataRecord
+        The test rows.
+    features : FeaturesRecord
+    test : Evaluation
+    seconds : Seconds
+        `search` is 0: nothing is searched.
+    warnings : tuple of str
+    version : str
+        Of Frostline.
+    """
+
+    model: str
+    C: float
+    data: DataRecord
+    features: FeaturesRecord
+    test: Evaluation
+    seconds: Seconds
+    warnings: tuple[str, ...] = ()
+    version: str

@@ -1,0 +1,200 @@
+"""A record as a model card: the README.md of a saved classifier, with the front matter that the hub reads.
+
+In:   a `TrainingRecord`.
+Out:  Markdown as a str.
+Not:  the artifact's other files (artifact.py).
+
+Front matter: https://huggingface.co/docs/hub/model-cards. Its values are written as JSON strings, which YAML takes for
+quoted strings, so that no label or file name can end a value or begin a key.
+"""
+
+import json
+import re
+
+from frostline.evaluate.metrics import Estimate, Evaluation, LabelScore
+from frostline.record import TrainingRecord
+from frostline.report import phrases
+
+# Hub ids of the encoders that have a name of their own here; any other id holds a slash, and a folder is none.
+_BASE_MODELS = {
+    "minilm": "sentence-transformers/all-MiniLM-L6-v2",
+    "distilbert": "distilbert/distilbert-base-uncased",
+    "bert": "google-bert/bert-base-uncased",
+}
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def model_card(record: TrainingRecord) -> str:
+    """The card of a training: the same text for the same record."""
+    parts = [
+        _front_matter(record),
+        f"# A text classifier with {len(record.labels)} labels",
+        _opening(record),
+        _use(),
+        _scores(record),
+        _training(record),
+        _limits(record),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(record: TrainingRecord) -> str:
+    """The YAML between the two lines of dashes."""
+    base = _base_model(record)
+    lines = [
+        "---",
+        "library_name: frostline",
+        "pipeline_tag: text-classification",
+        "tags:",
+        "- frostline",
+        "- text-classification",
+        "- logistic-regression",
+        "- frozen-encoder",
+    ]
+    if base is not None:
+        lines += [f"base_model: {json.dumps(base)}"]
+    lines += ["metrics:", "- accuracy", "- f1"]
+    if record.test is not None:
+        lines += _model_index(record, record.test)
+    return "\n".join([*lines, "---"])
+
+
+def _base_model(record: TrainingRecord) -> str | None:
+    """The encoder's hub id, if it has one: a folder may look like an id, but has no revision."""
+    name = record.encoder.name
+    if name in _BASE_MODELS:
+        return _BASE_MODELS[name]
+    return name if record.encoder.revision is not None and _HUB_ID.fullmatch(name) else None
+
+
+def _model_index(record: TrainingRecord, test: Evaluation) -> list[str]:
+    """The results as the hub shows them. Its own fields know no interval: each stands in the metric's name."""
+    named = record.data.name
+    if record.test_source is not None and record.test_source.data is not None:
+        named = record.test_source.data.name
+    dataset = json.dumps(phrases.printable(named), ensure_ascii=False)
+    metrics = (("accuracy", "Accuracy", test.accuracy), ("f1", "Macro F1", test.macro_f1))
+    lines = [
+        "model-index:",
+        "- name: frostline",
+        "  results:",
+        "  - task:",
+        "      type: text-classification",
+        "      name: Text classification",
+        "    dataset:",
+        f"      name: {dataset}",
+        f"      type: {dataset}",
+        "    metrics:",
+    ]
+    for kind, name, score in metrics:
+        low, high = score.interval
+        lines += [
+            f"    - type: {kind}",
+            f"      value: {score.value:.6f}",
+            f"      name: {json.dumps(f'{name} (95 % interval {low:.4f} to {high:.4f}, n = {score.n})')}",
+        ]
+    return lines
+
+
+def _opening(record: TrainingRecord) -> str:
+    labels = ", ".join(_code(label) for label in record.labels[:50])
+    more = f" and {len(record.labels) - 50} more" if len(record.labels) > 50 else ""
+    said = " ".join(_escaped(sentence) for sentence in phrases.summary(record))
+    made = f"A frozen encoder ({_code(record.encoder.name)}) and a logistic regression on top of it."
+    return f"{made}\n\nLabels: {labels}{more}.\n\n{said}"
+
+
+def _use() -> str:
+    return """## How to use it
+
+```python
+from frostline import SentenceClassifier
+
+classifier = SentenceClassifier.load("path/to/this/folder")
+classifier.predict(["a sentence"])
+classifier.predict_proba(["a sentence"])
+```
+
+```console
+$ frostline predict path/to/this/folder "a sentence"
+```
+
+The head is arrays and JSON: loading it runs no code of its author's."""
+
+
+def _scores(record: TrainingRecord) -> str:
+    test = record.test
+    if test is None:
+        return "## How good it is\n\nNot tested."
+    rows = ["| | accuracy % | macro F1 % | log loss |", "|---|---|---|---|"]
+    rows.append(
+        f"| **this classifier** | {phrases.estimate_text(test.accuracy)} | {phrases.estimate_text(test.macro_f1)} "
+        f"| {phrases.loss_text(test.log_loss)} |"
+    )
+    rows += [
+        f"| {_escaped(baseline.name)} | {phrases.estimate_text(baseline.accuracy)} "
+        f"| {phrases.estimate_text(baseline.macro_f1)} | {phrases.loss_text(baseline.log_loss)} |"
+        for baseline in record.baselines
+    ]
+    labels = ["| label | texts | precision % | recall % | F1 % |", "|---|---|---|---|---|"]
+    labels += [_label_row(score) for score in test.per_label]
+    return (
+        f"## How good it is\n\nTested on {test.n:,} texts: {_escaped(phrases.source_text(record.test_source))}. "
+        "In brackets: 95 % intervals.\n\n" + "\n".join(rows) + "\n\n" + "\n".join(labels)
+    )
+
+
+def _label_row(score: LabelScore) -> str:
+    figures: tuple[Estimate | None, ...] = (score.precision, score.recall, score.f1)
+    shown = " | ".join(phrases.estimate_text(figure) for figure in figures)
+    return f"| {_code(score.label)} | {score.support:,} | {shown} |"
+
+
+def _training(record: TrainingRecord) -> str:
+    encoder, features, search = record.encoder, record.features, record.search
+    revision = f", revision `{encoder.revision}`" if encoder.revision else ""
+    scaled = "standardised (folded into the saved coefficients)" if search.standardise else "as they are"
+    data = f"{_escaped(phrases.data_text(record.data))}; sha256 `{record.data.sha256}`"
+    weights = f"weights' sha256 `{encoder.weights_sha256}`"
+    cut = f"{features.n_cut:,} of {features.n_texts:,} texts were cut at {features.max_length} word pieces"
+    lines = [
+        f"- Data: {data}. The saved head learned from {record.n_trained:,} rows.",
+        f"- Encoder: {_code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}.",
+        f"- Features: `{features.spec}`, {features.n_features:,} numbers per text, {scaled}; {cut}.",
+        f"- Head: L2-regularised logistic regression; {_escaped(phrases.search_text(search))}.",
+    ]
+    if len(search.Cs) > 1:
+        lines.append(f"- {_escaped(phrases.search_score_text(search))}.")
+    if record.nested is not None:
+        pooled = record.nested.evaluation
+        lines.append(
+            f"- Nested cross-validation ({record.nested.n_outer} folds, {pooled.n:,} rows): accuracy "
+            f"{phrases.estimate_text(pooled.accuracy)} %, macro F1 {phrases.estimate_text(pooled.macro_f1)} %."
+        )
+    return f"## How it was trained\n\n{chr(10).join(lines)}\n\nFrostline {record.version}, seed {record.seed}."
+
+
+def _limits(record: TrainingRecord) -> str:
+    lines = [
+        "- It always answers with one of its labels, whatever the text is about.",
+        "- The scores hold for texts like the test texts; of other topics, times or languages they say nothing.",
+        f"- A text is read up to {record.features.max_length} word pieces; the rest is not seen.",
+        "- The encoder's training texts hold the biases of their sources, and the labels those of whoever set them.",
+    ]
+    lines += [f"- {_escaped(warning)}" for warning in record.warnings]
+    return "## Limits\n\n" + "\n".join(lines)
+
+
+def _escaped(text: str) -> str:
+    """`text` as Markdown that is only text: a link, an image, a table cell's end or HTML in it stays visible."""
+    shown = phrases.printable(text, 1000)
+    return re.sub(r"([\\`*_\[\]<>#|!&])", r"\\\1", shown)
+
+
+def _code(value: object) -> str:
+    """`value` between back-ticks, more of them than it holds itself, its bars escaped for tables."""
+    shown = phrases.printable(value)
+    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if shown[:1] in {"`", " ", ""} or shown[-1:] in {"`", " "} else ""
+    return f"{fence}{pad}{shown}{pad}{fence}".replace("|", "\\|")

@@ -1,0 +1,97 @@
+"""Trainings as they might have been, for tests of what shows them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fakes import FakeEncoder
+from frostline.evaluate.baselines import Part, baselines
+from frostline.evaluate.metrics import evaluate
+from frostline.head.linear import Label
+from frostline.record import (
+    DataRecord,
+    EvaluationRecord,
+    FeaturesRecord,
+    Machine,
+    SearchRecord,
+    Seconds,
+    TestRecord,
+    TrainingRecord,
+)
+
+
+def example_record(
+    labels: Sequence[Label] = ("negative", "positive"),
+    *,
+    name: str = "reviews.tsv",
+    warnings: tuple[str, ...] = (),
+    n: int = 1821,
+    sharpness: float = 2.0,
+) -> TrainingRecord:
+    """A training on made-up rows: every figure in it was computed, none of it by an encoder."""
+    rng = np.random.default_rng(7)
+    n_labels = len(labels)
+    codes = rng.integers(0, n_labels, size=(2 * n,))
+    centres = rng.normal(size=(n_labels, 24)).astype(np.float32)
+    rows = centres[codes] + 1.6 * rng.normal(size=(2 * n, 24)).astype(np.float32)
+    texts = [
+        f"word{code} word{noise} filler{noise % 7}"
+        for code, noise in zip(codes, rng.integers(0, 40, 2 * n), strict=True)
+    ]
+    logits = sharpness * (np.eye(n_labels)[codes] + rng.normal(scale=0.5, size=(2 * n, n_labels)))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    train, test = Part(texts[:n], rows[:n], codes[:n]), Part(texts[n:], rows[n:], codes[n:])
+    predicted = probabilities[n:].argmax(axis=1)
+    Cs = tuple(float(C) for C in np.geomspace(1e-4, 1e2, 20))
+    means = tuple(0.86 - 0.012 * (np.log10(C) + 1.5) ** 2 for C in Cs)
+    return TrainingRecord(
+        labels=tuple(labels),
+        data=DataRecord(
+            name=name,
+            sha256="ab" * 32,
+            size_bytes=812_345,
+            n_rows=2 * n,
+            n_rejected=3,
+            class_counts={label: int(np.sum(codes == code)) for code, label in enumerate(labels)},
+            n_duplicates=12,
+            n_conflicts=1,
+        ),
+        n_trained=n,
+        encoder=FakeEncoder().identity,
+        features=FeaturesRecord(spec="mean@all", n_features=2688, max_length=256, n_texts=2 * n, n_cut=4, n_read=0),
+        search=SearchRecord(
+            Cs=Cs,
+            mean_scores=means,
+            std_errors=(0.004,) * len(Cs),
+            chosen_C=Cs[int(np.argmax(means))],
+            best_score=max(means),
+            rule="best",
+            scoring="accuracy",
+            n_folds=5,
+            standardise=True,
+            class_weight=None,
+        ),
+        test_source=TestRecord(kind="stratified hold-out", n_fitted=n, n_leaks=2),
+        test=evaluate(probabilities[n:], codes[n:], labels=labels),
+        baselines=baselines(train, test, labels=labels, predicted=predicted),
+        seconds=Seconds(read=0.21, search=1.32, evaluate=1.1, total=2.9),
+        machine=Machine(n_cores=2, instructions="avx2"),
+        seed=0,
+        warnings=warnings,
+        version="0.1.0",
+    )
+
+
+def example_evaluation(labels: Sequence[Label] = ("negative", "positive")) -> EvaluationRecord:
+    """The same test, as of a saved classifier."""
+    record = example_record(labels, n=300)
+    assert record.test is not None
+    return EvaluationRecord(
+        model="model",
+        C=record.search.chosen_C,
+        data=record.data,
+        features=record.features,
+        test=record.test,
+        seconds=record.seconds,
+        version=record.version,
+    )
