@@ -1,0 +1,102 @@
+"""What a single value may be: the rules for texts and labels, the same for every format.
+
+In:   a cell's value as the format gives it.
+Out:  the text or label as a str, or the reason to reject the row.
+Not:  which column it came from (columns.py).
+"""
+
+import json
+import re
+from typing import TypeAlias, final
+
+from frostline.data.lines import bad_text
+from frostline.data.options import TableOptions
+from frostline.data.rejects import Fault
+from frostline.errors import shown
+
+Picked: TypeAlias = tuple[int, str, str]
+"""What is wanted of a row: its line (Parquet: its number), its text, its label ("" where none was asked for)."""
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class RowError(Exception):
+    """The row at hand cannot be used; the exception's text is the reason that its `Reject` will give."""
+
+
+@final
+class SkippedTextError(RowError):
+    """The row is left out because `on_bad_text` says "skip": it does not count against `max_bad_rows`."""
+
+
+@final
+class CellRules:
+    """Applies a file's options to its values.
+
+    Parameters
+    ----------
+    options : TableOptions
+    name : str
+        The file, for messages.
+    """
+
+    def __init__(self, options: TableOptions, name: str) -> None:
+        self.options = options
+        self.name = name
+        self._labels: dict[str, str] = {}
+
+    def text(self, value: str) -> str:
+        """`value`, if it may be a text."""
+        if len(value) > self.options.limits.field_characters:
+            raise RowError(f"the text is longer than {self.options.limits.field_characters:,} characters")
+        if self.options.on_empty_text == "reject" and (not value or value.isspace()):
+            raise RowError("the text is empty" if not value else "the text is blank")
+        return value
+
+    def label(self, value: str) -> str:
+        """`value`, if it may be a label; equal labels are one object, so that a million of them cost little."""
+        known = self._labels.get(value)
+        if known is not None:
+            return known
+        if len(value) > self.options.limits.field_characters:
+            raise RowError(f"the label is longer than {self.options.limits.field_characters:,} characters")
+        if not value or value.isspace():
+            raise RowError("the label is empty" if not value else "the label is blank")
+        return self._labels.setdefault(value, value)
+
+    def json_text(self, line: int, value: object) -> str:
+        """The text that a JSON value is: strings only; half of a surrogate pair is bad text."""
+        if not isinstance(value, str):
+            raise RowError(f"the text must be a string (got {spelled(value)})")
+        return self.text(self._encodable(line, value))
+
+    def json_label(self, line: int, value: object) -> str:
+        """The label that a JSON value is: a string as it is, a whole number or boolean as JSON spells it."""
+        if isinstance(value, str):
+            return self.label(self._encodable(line, value))
+        if isinstance(value, bool | int):
+            return self.label(json.dumps(value))
+        raise RowError(f"the label must be a string, a whole number or a boolean (got {spelled(value)})")
+
+    def _encodable(self, line: int, value: str) -> str:
+        found = SURROGATE.search(value)
+        if found is None:
+            return value
+        reason = f"\\u{ord(found[0]):04x} is half of a surrogate pair, not a character"
+        if self.options.on_bad_text == "error":
+            raise bad_text(f"{self.name}:{line}: {reason}.", encoding="")
+        if self.options.on_bad_text == "skip":
+            raise SkippedTextError(reason)
+        return SURROGATE.sub("\ufffd", value)
+
+
+def spelled(value: object) -> str:
+    """A JSON value as it may stand in a message."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return shown(json.dumps(value)) if isinstance(value, str) else json.dumps(value)
+
+
+def fault(line: int, error: RowError) -> Fault:
+    """What `error` says about the row that begins in `line`."""
+    return Fault(line, str(error), is_asked_for=isinstance(error, SkippedTextError))

@@ -1,0 +1,252 @@
+"""Which columns hold the text and the label, where that is clear; where it is not, an error that shows them.
+
+In:   the first rows of a table, the names of its columns if it has any, the caller's choice.
+Out:  `Layout`: the numbers of both columns, and whether the first row is a header.
+Not:  reading rows.
+
+The rules, in words: docs/formats/input.md.
+"""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from frostline.data.options import Column, TableOptions
+from frostline.errors import InputError, shown
+
+# Headers of public data sets and of survey and review exports, as `normalised` spells them
+TEXT_WORDS = """
+    text texts sentence sentences review reviews comment comments tweet content body message utterance query question
+    document input phrase description post headline verse reviewtext reviewbody commenttext tweettext
+    文本 句子 评论 内容
+"""
+LABEL_WORDS = """
+    label labels class classes sentiment target category intent emotion topic y polarity rating stars score
+    classlabel labelid 标签 类别 情感
+"""
+TEXT_NAMES = frozenset(TEXT_WORDS.split())
+LABEL_NAMES = frozenset(LABEL_WORDS.split())
+
+HEADER_EVIDENCE = 20  # rows below a first row whose label occurs once before that is held against it
+LABEL_CHARACTERS = 100
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where things stand in a row.
+
+    Parameters
+    ----------
+    names : tuple of str
+        One per column: the header's, or `column 1`, `column 2`, ...
+    text : int
+        From 0.
+    label : int or None
+        None where no label was asked for.
+    has_header : bool
+        Whether the first row is a header, not data.
+    """
+
+    names: tuple[str, ...]
+    text: int
+    label: int | None
+    has_header: bool
+
+
+def layout_of_rows(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str, needs_label: bool) -> Layout:
+    """The layout of a TSV or CSV whose first rows are `sample` (one at least).
+
+    Raises
+    ------
+    InputError
+        A column that was named is not there, or which columns are meant is not clear.
+    """
+    widths = Counter(len(row) for row in sample[1:] or sample)
+    has_header = options.header
+    if has_header is None:
+        has_header = _is_header(sample, options=options, name=name)
+    width = len(sample[0]) if has_header else widths.most_common(1)[0][0]
+    body = [row for row in (sample[1:] if has_header else sample) if len(row) == width]
+    names = tuple(sample[0]) if has_header else tuple(f"column {number}" for number in range(1, width + 1))
+    columns = [[row[column] for row in body] for column in range(width)]
+    text, label = choose_columns(
+        names, columns, options=options, name=name, needs_label=needs_label, are_named=has_header
+    )
+    return Layout(names=names, text=text, label=label, has_header=has_header)
+
+
+def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two places
+    names: Sequence[str],
+    columns: Sequence[Sequence[object]],
+    *,
+    options: TableOptions,
+    name: str,
+    needs_label: bool,
+    are_named: bool = True,
+) -> tuple[int, int | None]:
+    """The numbers (from 0) of the text and the label column.
+
+    Parameters
+    ----------
+    names : sequence of str
+        One per column.
+    columns : sequence of sequences
+        The first values of each column.
+    needs_label : bool
+        False: only the text is wanted, and the label given is None.
+    are_named : bool
+        Whether `names` come from the file.
+    """
+    table = _Table(names, columns, name, are_named=are_named)
+    text = None if options.text is None else table.numbered(options.text, "text")
+    label = None if options.label is None or not needs_label else table.numbered(options.label, "label")
+    if label is None and (needs_label or text is None):
+        label = table.only_named(LABEL_NAMES, besides=text)
+    if text is None:
+        text = table.only_named(TEXT_NAMES, besides=label)
+    if len(names) == 2 and (text is None) != (label is None):
+        text, label = (1 - label, label) if label is not None else (text, 1 - text if text is not None else None)
+    if len(names) == 2 and text is None:
+        text, label = table.by_content()
+    if len(names) == 1 and text is None:
+        text = 0
+    if text is None or (needs_label and label is None):
+        raise table.unclear(has_text=text is not None, needs_label=needs_label)
+    if text == label and needs_label:
+        raise InputError(f"{name}: the text and the label cannot be one column ({shown(names[text])}).")
+    return text, label if needs_label else None
+
+
+def normalised(name: str) -> str:
+    """A column's name without case, blanks, `_`, `-` and `.`."""
+    return re.sub(r"[\s_.\-]+", "", name).casefold()
+
+
+@final
+class _Table:
+    """The columns of a file, as far as they are known."""
+
+    def __init__(
+        self, names: Sequence[str], columns: Sequence[Sequence[object]], file: str, *, are_named: bool
+    ) -> None:
+        self.names = names
+        self.columns = columns
+        self.file = file
+        self.are_named = are_named
+
+    def numbered(self, wanted: Column, role: str) -> int:
+        """The number of the column that the caller wants, from 0."""
+        if isinstance(wanted, int):
+            if wanted > len(self.names):
+                raise InputError(f"{self.file}: there is no column {wanted}. {self.shown()}", hint=self._hint())
+            return wanted - 1
+        places = [place for place, name in enumerate(self.names) if name == wanted] if self.are_named else []
+        if len(places) == 1:
+            return places[0]
+        if places:
+            which = " and ".join(str(place + 1) for place in places)
+            raise InputError(
+                f"{self.file}: columns {which} are both named {shown(wanted)}.", hint=f"Pass --{role} {places[0] + 1}."
+            )
+        near = difflib.get_close_matches(wanted.casefold(), [name.casefold() for name in self.names], n=1, cutoff=0.5)
+        meant = next((name for name in self.names if near and name.casefold() == near[0]), None)
+        guess = f" Did you mean {shown(meant)}?" if meant is not None and self.are_named else ""
+        raise InputError(
+            f"{self.file}: there is no {role} column {shown(wanted)}.{guess} {self.shown()}", hint=self._hint()
+        )
+
+    def only_named(self, known: frozenset[str], *, besides: int | None) -> int | None:
+        """The one column whose name is among `known`; of several, the one named just `text` or `label`; or None."""
+        if not self.are_named:
+            return None
+        names = [normalised(name) for name in self.names]
+        found = [place for place, name in enumerate(names) if place != besides and name in known]
+        plain = [place for place in found if names[place] in {"text", "label"}]
+        return next((group[0] for group in (found, plain) if len(group) == 1), None)
+
+    def by_content(self) -> tuple[int | None, int | None]:
+        """Of two columns: the long, varied one is the text if the other one's values are short and repeat."""
+        for text in (0, 1):
+            if _are_labels(self.columns[1 - text], beside=self.columns[text]):
+                return text, 1 - text
+        return None, None
+
+    def shown(self) -> str:
+        """Every column with an example, for a message."""
+        listed = []
+        for number, (name, values) in enumerate(zip(self.names[:20], self.columns, strict=False), 1):
+            example = f" (e.g. {shown(values[0], 40)})" if len(values) else ""
+            listed.append(f"{number}{' = ' + shown(name) if self.are_named else ''}{example}")
+        more = f", and {len(self.names) - 20} more" if len(self.names) > 20 else ""
+        return f"Its columns: {', '.join(listed)}{more}."
+
+    def unclear(self, *, has_text: bool, needs_label: bool) -> InputError:
+        """The error that asks."""
+        if len(self.names) == 1:
+            return InputError(
+                f"{self.file}: a text and a label column are needed (there is one column). {self.shown()}",
+                hint="If cells are parted otherwise, pass --format or --delimiter.",
+            )
+        missing = "the label" if has_text else "the text and the label" if needs_label else "the text"
+        plural = "s are" if missing.count("the") > 1 else " is"
+        return InputError(
+            f"{self.file}: which column{plural} {missing} is not clear. {self.shown()}", hint=self._hint()
+        )
+
+    def _hint(self) -> str:
+        kind = "NAME" if self.are_named else "NUMBER"
+        return f"Pass --text {kind} --label {kind}" + (" (a number counts from 1)." if self.are_named else ".")
+
+
+def _are_labels(values: Sequence[object], *, beside: Sequence[object]) -> bool:
+    labels, texts = [str(value) for value in values], [str(value) for value in beside]
+    if not labels or max(map(len, labels)) > LABEL_CHARACTERS:
+        return False
+    kinds = len(set(labels))
+    is_repeating = kinds <= max(2, len(labels) // 2) and kinds <= len(set(texts))
+    return is_repeating and sum(map(len, labels)) < sum(map(len, texts))
+
+
+def _is_header(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str) -> bool:
+    """Whether the first row names the columns."""
+    first, rest = sample[0], sample[1:]
+    if {column for column in (options.text, options.label) if isinstance(column, str)}:
+        return True  # whoever names a column says that there are names
+    for column, cell in enumerate(first):
+        below = [row[column] for row in rest if len(row) == len(first)]
+        if normalised(cell) in TEXT_NAMES | LABEL_NAMES and cell not in below:
+            return True
+        if len(below) >= 2 and all(map(_is_number, below)) and cell.strip() and not _is_number(cell):
+            return True
+    if _may_be_header(first, rest, options=options):
+        raise InputError(
+            f"{name}: whether the first row ({', '.join(shown(cell, 30) for cell in first)}) names the columns is "
+            "not clear: its label occurs nowhere else.",
+            hint="Pass --header or --no-header.",
+        )
+    return False
+
+
+def _may_be_header(first: Sequence[str], rest: Sequence[Sequence[str]], *, options: TableOptions) -> bool:
+    """Two columns, and the first row's label is the only one that occurs once."""
+    body = [row for row in rest if len(row) == len(first)]
+    if len(first) != 2 or len(body) < HEADER_EVIDENCE:
+        return False
+    columns = [[row[place] for row in body] for place in (0, 1)]
+    for label in (1, 0) if options.label is None else (int(options.label) - 1,):
+        if label in (0, 1) and _are_labels(columns[label], beside=columns[1 - label]):
+            counts = Counter(columns[label])
+            return first[label] not in counts and min(counts.values()) > 1
+    return False
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return cell.strip().casefold() not in {"nan", "inf", "-inf", "infinity"}

@@ -1,0 +1,144 @@
+"""How a table is to be read: what the caller knows, and the limits on what a stranger's file may cost.
+
+In:   the caller's choices; every one of them may be left out.
+Out:  `TableOptions`, checked.
+Not:  finding out what was left out (formats.py, columns.py).
+
+Every rule of reading: docs/formats/input.md.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, final
+
+from frostline.errors import UsageError, shown
+
+Column: TypeAlias = str | int
+"""A column by its header's name, or by its number from 1."""
+
+Format: TypeAlias = Literal["tsv", "csv", "jsonl", "parquet"]
+
+FORMATS: tuple[Format, ...] = ("tsv", "csv", "jsonl", "parquet")
+
+MEGABYTE = 1 << 20
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableLimits:
+    """What one file may ask of this machine; past a limit reading stops with an InputError or rejects the row.
+
+    Parameters
+    ----------
+    line_bytes : int
+        A physical line, and a row whose quotes hold line breaks.
+    field_characters : int
+        One text or label.
+    columns : int
+    depth : int
+        How deep a JSON value may nest.
+    expansion : int
+        How many bytes may come out of one byte of a compressed file...
+    expansion_free_bytes : int
+        ...once this many have come out: a small file may well be very repetitive.
+    """
+
+    line_bytes: int = 32 * MEGABYTE
+    field_characters: int = 16 * MEGABYTE
+    columns: int = 1000
+    depth: int = 64
+    expansion: int = 200
+    expansion_free_bytes: int = 64 * MEGABYTE
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """How to read a table of texts; None means: find out.
+
+    Parameters
+    ----------
+    text, label : str or int, optional
+        The column, by its header's name or its number from 1.
+    header : bool, optional
+        Whether the first row of a TSV or CSV names the columns.
+    format : {"tsv", "csv", "jsonl", "parquet"}, optional
+    delimiter : str, optional
+        The one character between two cells of a TSV or CSV.
+    quoted : bool, optional
+        Whether a cell that begins with `"` is quoted as RFC 4180 has it. Without a choice: CSV yes, TSV no.
+    encoding : str
+        Of TSV, CSV and JSONL. A UTF-8 byte-order mark is dropped.
+    on_bad_text : {"error", "replace", "skip"}
+        For bytes that are not of that encoding and lone surrogates in JSON: stop; put U+FFFD; or leave the row out.
+        Rows left out so are listed among the rejects and do not count against `max_bad_rows`.
+    on_empty_text : {"reject", "keep"}
+        A text without a visible character is rejected, or kept as it is.
+    max_bad_rows : int
+        How many rows may be rejected before reading fails.
+    limit : int, optional
+        Take the first `limit` rows of the file, rejected ones included.
+    limits : TableLimits
+
+    Raises
+    ------
+    UsageError
+        A value is outside what is said here.
+    """
+
+    text: Column | None = None
+    label: Column | None = None
+    header: bool | None = None
+    format: Format | None = None
+    delimiter: str | None = None
+    quoted: bool | None = None
+    encoding: str = "utf-8"
+    on_bad_text: Literal["error", "replace", "skip"] = "error"
+    on_empty_text: Literal["reject", "keep"] = "reject"
+    max_bad_rows: int = 0
+    limit: int | None = None
+    limits: TableLimits = field(default_factory=TableLimits)
+
+    def __post_init__(self) -> None:
+        _check_choice("format", self.format, (None, *FORMATS))
+        _check_choice("on_bad_text", self.on_bad_text, ("error", "replace", "skip"))
+        _check_choice("on_empty_text", self.on_empty_text, ("reject", "keep"))
+        _check_column("text", self.text)
+        _check_column("label", self.label)
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '\n\r"'):
+            raise UsageError(
+                f"The delimiter must be one character, not a quote or a line break (got {shown(self.delimiter)})."
+            )
+        if self.max_bad_rows < 0:
+            raise UsageError(f"max_bad_rows must be 0 or more (got {self.max_bad_rows}).")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"limit must be 1 or more (got {self.limit}).")
+        _check_encoding(self.encoding)
+
+
+def column_choice(value: str) -> Column:
+    """What a command line's `--text` or `--label` means: digits are a column number, anything else a name."""
+    return int(value) if value.isascii() and value.isdigit() else value
+
+
+def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        known = ", ".join(str(choice) for choice in choices if choice is not None)
+        raise UsageError(f"{name} must be one of {known} (got {shown(value)}).")
+
+
+def _check_column(name: str, value: Column | None) -> None:
+    if value is None or isinstance(value, str):
+        return
+    if isinstance(value, bool) or value < 1:
+        raise UsageError(f"The {name} column's number counts from 1 (got {value!r}).")
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        "".encode(encoding)
+        b"".decode(encoding)
+    except (LookupError, ValueError) as error:
+        raise UsageError(
+            f"{shown(encoding)} is not an encoding of text that Python knows.",
+            hint="Common ones: utf-8, utf-16, latin-1, cp1252, gb18030, shift_jis.",
+        ) from error
