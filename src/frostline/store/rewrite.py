@@ -26,7 +26,7 @@ ROWS_PER_SHARD = 2048
 SHARD_BYTES = 64 * 2**20
 DAMAGED_SUFFIX = ".damaged"
 
-_SMALL_ROWS = 512
+_SMALL_ROWS = 512  # no full shard is small, or merging would never end
 _SMALL_SHARDS = 64  # up to so many are left alone: merging them again and again would cost more than it saves
 _MERGED_ROWS = 8192  # merged in one go, so that the memory and time of one merging are bounded
 _MERGED_SHARDS = 4096
@@ -44,7 +44,7 @@ class Whole:
 
 def rows_per_shard(n_features: int) -> int:
     """How many rows of `n_features` float32 go into one shard."""
-    return max(1, min(ROWS_PER_SHARD, SHARD_BYTES // (4 * n_features)))
+    return max(_SMALL_ROWS, min(ROWS_PER_SHARD, SHARD_BYTES // (4 * n_features)))
 
 
 def whole_rows(path: Path) -> Whole:

@@ -166,7 +166,9 @@ class Search:
                 values, is_whole = read_block(handle, front, self.blocks[column], vouchers.take(need))
                 good = need[is_whole]
                 begin = column * self.hidden_size
-                self.rows[positions[good], begin : begin + self.hidden_size] = values if is_whole.all() else values[is_whole]
+                self.rows[positions[good], begin : begin + self.hidden_size] = (
+                    values if is_whole.all() else values[is_whole]
+                )
                 self.seen[positions[good]] = vouchers.seen[good]
                 self.missing[positions[good], column] = False
                 is_damaged[need[~is_whole]] = True
