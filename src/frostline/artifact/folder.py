@@ -60,15 +60,18 @@ class OpenFolder:
             The system refused, or reading failed.
         """
         try:
-            with FileIO(_open(self, name, _NO_WAITING | _BINARY), "rb") as opened:
-                status = os.fstat(opened.fileno())
+            handle = _open(self, name, _NO_WAITING | _BINARY)
+            try:
+                status = os.fstat(handle)
                 if not stat.S_ISREG(status.st_mode):
                     raise ArtifactCorrupt(f"{self.path / name} must be a plain file.")
                 if status.st_size > limit:
                     raise ArtifactCorrupt(
                         f"{self.path / name} must have at most {limit:,} bytes (got {status.st_size:,})."
                     )
-                yield opened, status.st_size
+                yield FileIO(handle, closefd=False), status.st_size
+            finally:
+                os.close(handle)
         except OSError as error:
             raise _reading_error(error, self.path / name) from error
 
@@ -94,13 +97,14 @@ def opened_folder(path: Path) -> Iterator[OpenFolder]:
         It is not a folder.
     """
     try:
-        if not stat.S_ISDIR(path.stat().st_mode):
-            raise ArtifactCorrupt(f"{path} must be a folder: it is no artifact.", hint=_TRAIN)
-        handle = os.open(path, os.O_RDONLY | _FOLDER) if _BY_HANDLE else None
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+        handle = os.open(path, os.O_RDONLY | _FOLDER) if _BY_HANDLE and is_folder else None
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in the path
         raise MissingInputError(f"{path}: there is no artifact.", hint=_TRAIN) from error
     except OSError as error:
         raise _reading_error(error, path) from error
+    if not is_folder:
+        raise ArtifactCorrupt(f"{path} must be a folder: it is no artifact.", hint=_TRAIN)
     try:
         yield OpenFolder(path, handle)
     finally:
