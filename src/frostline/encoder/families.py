@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, final
 
+from frostline.encoder import spellings
 from frostline.errors import InputError, shown
 
 Activation: TypeAlias = Literal["gelu", "gelu_tanh", "relu", "silu"]
@@ -35,22 +36,6 @@ RELATIVE_BUCKETS = 32  # MPNet's code fixes it, whatever the config says
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """How a family names its tensors, without the prefix; `{}` is the layer's number. Each has .weight and .bias."""
-
-    layer: str
-    query: str
-    key: str
-    value: str
-    attended: str
-    attended_norm: str
-    widen: str
-    narrow: str
-    norm: str
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """What sets a family apart.
 
@@ -60,24 +45,28 @@ class Family:
         `bert`, `distilbert`, `roberta`, `mpnet` or `electra`.
     prefix : str
         What stands before every tensor's name when the checkpoint was saved with a task's head on top.
-    names : Names
+    names : spellings.Names
     settings : mapping of str to str
         Where the config spells a setting otherwise than BERT does.
     token_types : bool
         Whether there is a table of token types. A sentence is all type 0.
     position_padding : function of the config, or None
         The id that positions skip, for families that count positions from it on.
+    epsilon : float or None
+        Of every LayerNorm, where the family's code fixes it.
     relative_bias : bool
+        Whether attention scores get a bias by the distance of the two word pieces.
     embedding_projection : bool
         Whether word embeddings may be narrower than the layers.
     """
 
     name: str
     prefix: str
-    names: Names
+    names: spellings.Names
     settings: Mapping[str, str]
     token_types: bool = True
     position_padding: Callable[[Mapping[str, Any]], int] | None = None
+    epsilon: float | None = None
     relative_bias: bool = False
     embedding_projection: bool = False
 
@@ -103,6 +92,10 @@ class Shape:
     position_padding : int or None
         None: the first word piece has position 0. Otherwise positions count from this number + 1 on, and a word
         piece with this id has this very number as its position, as in fairseq's RoBERTa.
+    n_positions, n_token_types : int
+        Rows of the tables of positions and of token types (0: there is no such table).
+    relative_bias : bool
+        Whether attention scores get a bias by the distance of the two word pieces.
     """
 
     family: str
@@ -116,6 +109,14 @@ class Shape:
     activation: Activation
     epsilon: float
     position_padding: int | None
+    n_positions: int
+    n_token_types: int
+    relative_bias: bool
+
+    @property
+    def has_projection(self) -> bool:
+        """Whether the word embeddings are brought to the width of the layers by a product."""
+        return self.embedding_size != self.hidden_size
 
     @property
     def head_size(self) -> int:
@@ -123,39 +124,6 @@ class Shape:
         return self.hidden_size // self.n_heads
 
 
-_BERT_NAMES = Names(
-    layer="encoder.layer.{}.",
-    query="attention.self.query",
-    key="attention.self.key",
-    value="attention.self.value",
-    attended="attention.output.dense",
-    attended_norm="attention.output.LayerNorm",
-    widen="intermediate.dense",
-    narrow="output.dense",
-    norm="output.LayerNorm",
-)
-_DISTILBERT_NAMES = Names(
-    layer="transformer.layer.{}.",
-    query="attention.q_lin",
-    key="attention.k_lin",
-    value="attention.v_lin",
-    attended="attention.out_lin",
-    attended_norm="sa_layer_norm",
-    widen="ffn.lin1",
-    narrow="ffn.lin2",
-    norm="output_layer_norm",
-)
-_MPNET_NAMES = Names(
-    layer="encoder.layer.{}.",
-    query="attention.attn.q",
-    key="attention.attn.k",
-    value="attention.attn.v",
-    attended="attention.attn.o",
-    attended_norm="attention.LayerNorm",
-    widen="intermediate.dense",
-    narrow="output.dense",
-    norm="output.LayerNorm",
-)
 _DISTILBERT_SETTINGS = {
     "num_hidden_layers": "n_layers",
     "num_attention_heads": "n_heads",
@@ -173,17 +141,18 @@ def _one(_: Mapping[str, Any]) -> int:
     return 1  # MPNet's code fixes it, whatever the config says
 
 
-_BERT = Family(name="bert", prefix="bert.", names=_BERT_NAMES, settings={})
-_ROBERTA = Family(name="roberta", prefix="roberta.", names=_BERT_NAMES, settings={}, position_padding=_padding_id)
+_BERT = Family(name="bert", prefix="bert.", names=spellings.BERT, settings={})
+_ROBERTA = Family(name="roberta", prefix="roberta.", names=spellings.BERT, settings={}, position_padding=_padding_id)
 
 FAMILIES: dict[str, Family] = {
     "bert": _BERT,
     "distilbert": Family(
         name="distilbert",
         prefix="distilbert.",
-        names=_DISTILBERT_NAMES,
+        names=spellings.DISTILBERT,
         settings=_DISTILBERT_SETTINGS,
         token_types=False,
+        epsilon=1e-12,
     ),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
@@ -191,13 +160,13 @@ FAMILIES: dict[str, Family] = {
     "mpnet": Family(
         name="mpnet",
         prefix="mpnet.",
-        names=_MPNET_NAMES,
+        names=spellings.MPNET,
         settings={},
         token_types=False,
         position_padding=_one,
         relative_bias=True,
     ),
-    "electra": Family(name="electra", prefix="electra.", names=_BERT_NAMES, settings={}, embedding_projection=True),
+    "electra": Family(name="electra", prefix="electra.", names=spellings.BERT, settings={}, embedding_projection=True),
 }
 """By the config's `model_type`."""
 
@@ -207,6 +176,7 @@ _MUST_BE: dict[str, tuple[object, ...]] = {
     "add_cross_attention": (False, None),
     "is_encoder_decoder": (False, None),
     "pruned_heads": ({}, None),
+    "relative_attention_num_buckets": (RELATIVE_BUCKETS, None),
 }
 
 _HINT = f"Encoders that work are those of model_type {', '.join(FAMILIES)}."
@@ -252,11 +222,12 @@ def describe(config: Mapping[str, Any]) -> Shape:
             f"config.json: {hidden_size} columns must divide evenly among {n_heads} attention heads.", hint=_HINT
         )
     padding = family.position_padding(config) if family.position_padding else None
-    table = size("max_position_embeddings")
-    max_positions = table if padding is None else table - padding - 1
+    n_positions = size("max_position_embeddings")
+    max_positions = n_positions if padding is None else n_positions - padding - 1
     if max_positions < 1:
         raise InputError(
-            f"config.json: max_position_embeddings must be above {table - max_positions} (got {table}).", hint=_HINT
+            f"config.json: max_position_embeddings must be above {n_positions - max_positions} (got {n_positions}).",
+            hint=_HINT,
         )
     return Shape(
         family=family.name,
@@ -268,8 +239,11 @@ def describe(config: Mapping[str, Any]) -> Shape:
         embedding_size=size("embedding_size", hidden_size) if family.embedding_projection else hidden_size,
         inner_size=size("intermediate_size"),
         activation=_activation(config, family.settings.get("hidden_act", "hidden_act")),
-        epsilon=_epsilon(config),
+        epsilon=family.epsilon or _epsilon(config),
         position_padding=padding,
+        n_positions=n_positions,
+        n_token_types=size("type_vocab_size", 2) if family.token_types else 0,
+        relative_bias=family.relative_bias,
     )
 
 
@@ -294,7 +268,6 @@ def _activation(config: Mapping[str, Any], key: str) -> Activation:
 
 
 def _epsilon(config: Mapping[str, Any]) -> float:
-    """All families default to 1e-12; DistilBERT's code fixes it."""
     found = config.get("layer_norm_eps", 1e-12)
     if not isinstance(found, int | float) or isinstance(found, bool) or not 0 < found < 1:
         raise InputError(

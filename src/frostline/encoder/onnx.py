@@ -1,24 +1,183 @@
-"""The encoder on ONNX Runtime."""
+"""The encoder on ONNX Runtime: a graph of ours, the checkpoint's own weights, one thread per call.
 
+In:   an encoder's folder; then batches of ids.
+Out:  rows of features, or whole layers.
+Not:  the graph (graph.py), keeping it (kept.py), batches and threads (batches.py, encoder.py).
+
+One session with one thread, which as many Python threads share as there are cores: on two cores exactly twice as
+fast, where the runtime's own pool of two is slower and erratic (PERFORMANCE figures in docs/decisions/0003).
+
+The word embeddings are an input of the graph, read where they lie in the mapped file; the other weights are handed
+over when the session opens, and the runtime keeps them in the order that its products read. So the memory that an
+encoder takes is that of its layers, once.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
-from frostline.arrays import Features
+import numpy as np
+
+from frostline.arrays import Features, Float32Array, IntArray
+from frostline.encoder.architecture import Architecture, load_architecture
 from frostline.encoder.backend import Backend, TokenBatch
 from frostline.encoder.features import Block
+from frostline.encoder.graph import GRAPH_VERSION, IDS, ROWS, WORDS, build_graph, tokens_output
+from frostline.encoder.kept import kept_graph
+from frostline.encoder.weights import check_finite
+from frostline.errors import BackendError, shown
+
+_SHOWN_POSITIONS = 8
 
 
 @final
 class OnnxBackend(Backend):
-    """A graph of ours in one single-threaded session, shared by as many threads as there are cores."""
+    """A frozen encoder, opened. Made by `OnnxBackend.open`.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    session : onnxruntime.InferenceSession
+        Over a graph of `build_graph`, with the architecture's weights.
+    """
+
+    def __init__(self, architecture: Architecture, session: Any) -> None:
+        from onnxruntime import OrtValue  # noqa: PLC0415 - only where used: start-up time
+
+        self._shape = architecture.shape
+        self._session = session
+        self._value = OrtValue.ortvalue_from_numpy
+        self._words = self._value(architecture.tensors["words"])
 
     @classmethod
     def open(
-        cls, folder: Path, *, blocks: tuple[Block, ...], identity_digest: str, kept: Path | None
+        cls,
+        folder: Path,
+        *,
+        blocks: tuple[Block, ...],
+        identity_digest: str,
+        kept: Path | None,
+        token_layers: tuple[int, ...] = (),
     ) -> "OnnxBackend":
-        """The encoder in `folder` (config.json, model.safetensors), computing `blocks` in that order."""
-        raise NotImplementedError
+        """The encoder in `folder` (config.json, model.safetensors), computing `blocks` in that order.
+
+        Parameters
+        ----------
+        folder : Path
+        blocks : tuple of Block
+        identity_digest : str
+            Over everything that can change a row: a graph kept under it belongs to these very weights.
+        kept : Path or None
+            A private folder for built graphs; None to build at every start.
+        token_layers : tuple of int
+            Layers whose word pieces' states `states` shall give.
+
+        Raises
+        ------
+        MissingInputError, InputError
+            As `load_architecture`; also a weight that is not finite, by its name.
+        BackendError
+            The runtime refused the graph.
+        """
+        architecture = load_architecture(folder)
+
+        def build() -> bytes:
+            for name, tensor in architecture.tensors.items():
+                check_finite(name, tensor)
+            graph: bytes = build_graph(architecture.shape, blocks, token_layers=token_layers).SerializeToString()
+            return graph
+
+        wanted = [GRAPH_VERSION, identity_digest, [str(block) for block in blocks], list(token_layers)]
+        key = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
+        return cls(architecture, _session(architecture, kept_graph(kept, key, build)))
 
     def forward(self, batch: TokenBatch) -> Features:
-        """Features (B, n_features), float32; row i belongs to batch.ids[i]."""
-        raise NotImplementedError
+        """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
+
+        Raises
+        ------
+        BackendError
+            The runtime failed, or a row is not finite; the sentences' positions are in the message.
+        """
+        rows = self._run(batch, [ROWS])[0]
+        bad = ~np.isfinite(rows).all(axis=1)
+        if bad.any():
+            raise BackendError(
+                f"Every row of features must be finite (got NaN or infinity for {_positions(batch.rows[bad])}).",
+                hint="The encoder's weights overflow in float32, or its file is damaged.",
+            )
+        return rows
+
+    def states(self, batch: TokenBatch, layers: Sequence[int]) -> Mapping[int, Float32Array]:
+        """Every word piece's state (B, S, hidden_size) after each of `layers`, which `open` was asked for.
+
+        Raises
+        ------
+        BackendError
+            The runtime failed.
+        """
+        found = self._run(batch, [tokens_output(layer) for layer in layers])
+        return dict(zip(layers, found, strict=True))
+
+    def _run(self, batch: TokenBatch, outputs: list[str]) -> list[Float32Array]:
+        self._check(batch)
+        inputs = {IDS: self._value(np.ascontiguousarray(batch.ids)), WORDS: self._words}
+        try:
+            return [value.numpy() for value in self._session.run_with_ort_values(outputs, inputs)]
+        except _runtime_errors() as error:
+            raise BackendError(
+                f"ONNX Runtime failed on {_positions(batch.rows)} ({shown(str(error), 300)}).",
+                hint="Out of memory? A shorter max length or fewer threads take less.",
+            ) from error
+
+    def _check(self, batch: TokenBatch) -> None:
+        longest, vocabulary = self._shape.max_positions, self._shape.vocab_size
+        if not 1 <= batch.ids.shape[1] <= longest:
+            raise BackendError(
+                f"A sentence must have 1 to {longest} word pieces "
+                f"(got {batch.ids.shape[1]} in {_positions(batch.rows)}).",
+                hint="Lower the max length.",
+            )
+        outside = ((batch.ids < 0) | (batch.ids >= vocabulary)).any(axis=1)
+        if outside.any():
+            raise BackendError(
+                f"Ids must be below {vocabulary}, the encoder's vocabulary (got others in "
+                f"{_positions(batch.rows[outside])}).",
+                hint="The tokenizer does not belong to these weights: fetch both again.",
+            )
+
+
+def _session(architecture: Architecture, graph: bytes) -> Any:
+    import onnxruntime  # noqa: PLC0415 - only where used: start-up time
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # The graph is run as written: nothing in it is left to fuse, and the bits do not depend on what a version fuses.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.enable_mem_pattern = False  # plans memory per batch shape; there are as many shapes as lengths
+    options.log_severity_level = 3  # errors; they are raised as well
+    names = [name for name in architecture.tensors if name != WORDS]
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(architecture.tensors[name]) for name in names]
+    try:
+        options.add_external_initializers(names, values)
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except _runtime_errors() as error:
+        raise BackendError(f"ONNX Runtime refused the graph ({shown(str(error), 300)}).") from error
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises: a dozen classes without a common root but Exception."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as runtime  # noqa: PLC0415 - as above
+
+    found = (value for value in vars(runtime).values() if isinstance(value, type) and issubclass(value, Exception))
+    return (*found, RuntimeError, MemoryError)
+
+
+def _positions(rows: IntArray) -> str:
+    """Rows of the input, as a message names them."""
+    some = ", ".join(str(int(row)) for row in rows[:_SHOWN_POSITIONS])
+    more = f" and {len(rows) - _SHOWN_POSITIONS} more" if len(rows) > _SHOWN_POSITIONS else ""
+    return f"text{'s' if len(rows) > 1 else ''} {some}{more}"

@@ -1,0 +1,94 @@
+"""An ONNX graph while it is being written: a thin layer of names over onnx.helper.
+
+In:   operators, one at a time, each by its kind and the values it takes.
+Out:  an onnx.ModelProto without what no output needs.
+Not:  which operators (graph.py). Imports onnx, so it is imported only when a graph must be built.
+
+Weights are not stored in the graph. Each is declared with its name and shape and is handed to the runtime when the
+graph is opened, so a graph is some tens of kilobytes and the checkpoint's own file is the only copy of the weights.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+OPERATORS = 20  # the first version of ONNX's operators with Gelu
+FORMAT = 10  # the version of the file format that belongs to it
+RUNTIME_OPERATORS = "com.microsoft"  # ONNX Runtime's own
+FLOAT = onnx.TensorProto.FLOAT
+HANDED_OVER = "handed-over-when-opened"
+
+
+@final
+class Draft:
+    """Nodes in order, constants, and the declared weights."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._written: dict[tuple[str, tuple[str, ...], str], str] = {}
+        self._constants: dict[str, onnx.TensorProto] = {}
+
+    def op(self, kind: str, inputs: Sequence[str], attributes: Mapping[str, Any] | None = None) -> str:
+        """Write one operator, such as `Gemm` or `com.microsoft.FusedMatMul`; its output's name.
+
+        The same operator on the same values is written once: asking for the length of a sentence twice is free.
+        """
+        domain, _, short = kind.rpartition(".")
+        key = (kind, tuple(inputs), repr(sorted((attributes or {}).items())))
+        if key not in self._written:
+            output = f"{short}_{len(self._nodes)}"
+            node = helper.make_node(short, list(inputs), [output], name=output, domain=domain, **(attributes or {}))
+            self._nodes.append(node)
+            self._written[key] = output
+        return self._written[key]
+
+    def constant(self, value: NDArray[Any]) -> str:
+        """The name of a small constant, stored in the graph once."""
+        name = f"constant_{value.dtype}_{'x'.join(map(str, value.shape))}_{'_'.join(map(str, value.ravel()))}"
+        self._constants.setdefault(name, numpy_helper.from_array(value, name))
+        return name
+
+    def whole(self, *numbers: int) -> str:
+        """A constant list of whole numbers: a shape, or axes."""
+        return self.constant(np.array(numbers, np.int64))
+
+    def weight(self, name: str, shape: Sequence[int]) -> str:
+        """Declare a float32 weight that is handed over when the graph is opened."""
+        tensor = onnx.TensorProto(name=name, data_type=FLOAT, dims=shape, data_location=onnx.TensorProto.EXTERNAL)
+        tensor.external_data.append(onnx.StringStringEntryProto(key="location", value=HANDED_OVER))
+        self._constants[name] = tensor
+        return name
+
+    def model(
+        self,
+        inputs: Mapping[str, tuple[int, Sequence[str | int]]],
+        outputs: Mapping[str, tuple[str, Sequence[str | int]]],
+    ) -> onnx.ModelProto:
+        """The finished graph.
+
+        Parameters
+        ----------
+        inputs : mapping of name to (element type, axes)
+        outputs : mapping of name to (value, axes)
+            All float32.
+        """
+        for name, (value, _) in outputs.items():
+            self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
+        needed, nodes = set(outputs), []
+        for node in reversed(self._nodes):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                nodes.append(node)
+        graph = helper.make_graph(
+            nodes[::-1],
+            "encoder",
+            [helper.make_tensor_value_info(name, kind, axes) for name, (kind, axes) in inputs.items()],
+            [helper.make_tensor_value_info(name, FLOAT, axes) for name, (_, axes) in outputs.items()],
+            [tensor for name, tensor in self._constants.items() if name in needed],
+        )
+        versions = [helper.make_opsetid("", OPERATORS), helper.make_opsetid(RUNTIME_OPERATORS, 1)]
+        return helper.make_model(graph, opset_imports=versions, ir_version=FORMAT, producer_name="frostline")
