@@ -20,6 +20,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from frostline.errors import AccessError, OutputError, StorageError
 
@@ -66,25 +67,48 @@ def publish_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o644)
     AccessError
         Not permitted, or a read-only file system.
     """
+    with _published(path, mode=mode, size_bytes=len(content)) as opened:
+        opened.write(content)
+
+
+@contextlib.contextmanager
+def publish_stream(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A file to write to; on leaving it becomes `path`, replacing what was there. On an error nothing is left behind.
+
+    What killed calls for the same `path` left behind is swept first.
+
+    Raises
+    ------
+    StorageError, AccessError
+        As for `publish_bytes`.
+    """
+    try:
+        _sweep(path)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    with _published(path, mode=mode) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def _published(path: Path, *, mode: int, size_bytes: int | None = None) -> Iterator[BinaryIO]:
+    """A temporary file beside `path`, locked while it is written; synced and renamed on leaving."""
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{secrets.token_hex(6)}")
     try:
-        handle = _create_locked(temporary, mode)
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(handle, view) :]
-            os.fsync(handle)
+        with os.fdopen(_create_locked(temporary, mode), "wb") as opened:
+            yield opened
+            opened.flush()
+            os.fsync(opened.fileno())
             if sys.platform != "win32":
                 temporary.replace(path)  # before the lock goes: else a sweeper could come in between
-        finally:
-            os.close(handle)
         if sys.platform == "win32":
             temporary.replace(path)  # an open file cannot be renamed there
         sync_folder(path.parent)
     except OSError as error:
+        raise storage_error(error, path, size_bytes=size_bytes) from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise storage_error(error, path, size_bytes=len(content)) from error
 
 
 def _create_locked(temporary: Path, mode: int) -> int:
@@ -196,13 +220,15 @@ def _sweep(path: Path) -> None:
     """Remove what killed calls for `path` left beside it; bring the old folder back if only that is left of it."""
     ours = re.compile(re.escape(f"{TEMPORARY_PREFIX}{path.name}-") + r"[0-9a-f]{12}")
     for orphan in sorted(path.parent.iterdir()):
-        if not ours.fullmatch(orphan.name.removesuffix(RETIRED_SUFFIX)) or not orphan.is_dir():
+        if not ours.fullmatch(orphan.name.removesuffix(RETIRED_SUFFIX)):
             continue
         filled = orphan.with_name(orphan.name.removesuffix(RETIRED_SUFFIX))
         with contextlib.suppress(OSError):
             lock = _locked(filled if filled.exists() else orphan)
             if orphan != filled and not os.path.lexists(path):
                 orphan.rename(path)
+            elif orphan.is_file():
+                orphan.unlink()
             else:
                 shutil.rmtree(orphan, ignore_errors=True)
             os.close(lock)
