@@ -19,7 +19,8 @@ from frostline.data.jsonl import JsonRow, objects_of
 from frostline.data.lines import Lines, check_encoding, line_chunks, lines_of
 from frostline.data.opening import Opened, opened
 from frostline.data.options import MEGABYTE, TableOptions
-from frostline.data.parquet import ParquetTable, seekable
+from frostline.data.parquet import ParquetTable
+from frostline.data.parquet_file import seekable
 from frostline.data.rejects import Fault
 from frostline.errors import InputError
 
