@@ -1,0 +1,116 @@
+"""The logistic and the softmax loss of many problems at once: value, residual and curvature per row.
+
+In:   decisions of shape (n_texts, n_problems, n_coef_rows), each row's label, each row's weight in each problem.
+Out:  the same shapes, elementwise. One exponential serves probability and loss.
+Not:  products with the features (products.py).
+"""
+
+from abc import ABC, abstractmethod
+from typing import TypeVar, final
+
+import numpy as np
+
+from frostline.arrays import Float32Array, Float64Array, IntArray
+
+Decisions = TypeVar("Decisions", Float32Array, Float64Array)
+
+
+class Loss(ABC):
+    """What a row costs, given its decisions: the log loss of its label."""
+
+    @property
+    @abstractmethod
+    def n_coef_rows(self) -> int:
+        """Decisions per row."""
+
+    @abstractmethod
+    def evaluate(self, decisions: Float64Array, rows: slice) -> tuple[Float64Array, Float64Array]:
+        """Log loss (n_rows, n_problems) and probabilities, shaped as `decisions`, of these rows."""
+
+    @abstractmethod
+    def residual(self, probabilities: Float64Array, weights: Float64Array, rows: slice) -> Float64Array:
+        """The loss's slope in the decisions; weights is (n_rows, n_problems)."""
+
+    @abstractmethod
+    def bend(self, change: Decisions, probabilities: Decisions, curvature: Decisions) -> None:
+        """Turn a change of the decisions, in place, into the change of the residual; curvature as from `curvature`."""
+
+    @abstractmethod
+    def curvature(self, probabilities: Decisions, weights: Decisions) -> Decisions:
+        """The diagonal of the loss's second derivative in the decisions."""
+
+
+@final
+class Logistic(Loss):
+    """Two labels, one decision: log(1 + exp(-(2 label - 1) decision))."""
+
+    n_coef_rows = 1
+
+    def __init__(self, codes: IntArray) -> None:
+        self._second = (codes == 1).astype(np.float64)[:, None, None]
+
+    def evaluate(self, decisions: Float64Array, rows: slice) -> tuple[Float64Array, Float64Array]:
+        """See `Loss`."""
+        small = np.exp(-np.abs(decisions))
+        loss = np.maximum(decisions, 0)
+        loss -= self._second[rows] * decisions
+        loss += np.log1p(small)
+        probabilities = np.where(decisions >= 0, 1.0, small)
+        small += 1
+        probabilities /= small
+        return loss[:, :, 0], probabilities
+
+    def residual(self, probabilities: Float64Array, weights: Float64Array, rows: slice) -> Float64Array:
+        """See `Loss`."""
+        slope = probabilities - self._second[rows]
+        slope *= weights[:, :, None]
+        return slope
+
+    def bend(self, change: Decisions, probabilities: Decisions, curvature: Decisions) -> None:
+        """See `Loss`."""
+        del probabilities
+        change *= curvature
+
+    def curvature(self, probabilities: Decisions, weights: Decisions) -> Decisions:
+        """See `Loss`."""
+        return probabilities * (1 - probabilities) * weights[:, :, None]
+
+
+@final
+class Softmax(Loss):
+    """Three labels and more, a decision for each: log(sum(exp(decisions))) - the label's own decision."""
+
+    def __init__(self, codes: IntArray, n_labels: int) -> None:
+        self._codes = codes
+        self._n_labels = n_labels
+
+    @property
+    def n_coef_rows(self) -> int:
+        """See `Loss`."""
+        return self._n_labels
+
+    def evaluate(self, decisions: Float64Array, rows: slice) -> tuple[Float64Array, Float64Array]:
+        """See `Loss`."""
+        top = decisions.max(axis=2, keepdims=True)
+        probabilities = np.exp(decisions - top)
+        total = probabilities.sum(axis=2, keepdims=True)
+        own = np.take_along_axis(decisions, self._codes[rows][:, None, None], axis=2)
+        probabilities /= total
+        return (top + np.log(total) - own)[:, :, 0], probabilities
+
+    def residual(self, probabilities: Float64Array, weights: Float64Array, rows: slice) -> Float64Array:
+        """See `Loss`."""
+        slope = probabilities.copy()
+        codes = self._codes[rows]
+        slope[np.arange(len(codes)), :, codes] -= 1
+        slope *= weights[:, :, None]
+        return slope
+
+    def bend(self, change: Decisions, probabilities: Decisions, curvature: Decisions) -> None:
+        """See `Loss`."""
+        change -= np.einsum("ijk,ijk->ij", probabilities, change)[:, :, None]
+        change *= curvature
+
+    def curvature(self, probabilities: Decisions, weights: Decisions) -> Decisions:
+        """See `Loss`."""
+        return probabilities * weights[:, :, None]

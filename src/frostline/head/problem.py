@@ -1,0 +1,117 @@
+"""What many logistic regressions on the same rows have in common, and the products with the features.
+
+In:   features, codes of the labels, each fold's row weights and scaling.
+Out:  a `Problem`, from which every (C, fold) task is solved; products in float32 (fast) and float64 (exact).
+Not:  the iterations (solver.py).
+
+A task minimises C * sum_i weight_i loss_i(w) + sum_j (ratio_j w_j)^2 / 2, scikit-learn's objective; here it is divided by C.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import Features, Float32Array, Float64Array, IntArray
+from frostline.head.loss import Logistic, Loss, Softmax
+from frostline.head.standardise import Scaling
+
+_EXACT_BLOCK = 1024  # rows taken to float64 at a time: 22 MB for 2,688 features
+_FAST_BLOCK_BYTES = 8 << 20  # of float32 rows: what stays in the cache between a product and its transpose
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """The rows, centred and scaled by `scaling`, with a last column of ones for the intercept.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_texts, n_features)
+        As given.
+    standard : ndarray of shape (n_texts, n_features + 1)
+        In the shared coordinates; float32 unless a solve had to fall back.
+    weights : ndarray of shape (n_texts, n_folds), dtype=float64
+        Of the rows' losses; 0 for a row that the fold holds out.
+    scaling : Scaling
+    loss : Loss
+    start_norm : ndarray of shape (n_folds,), dtype=float64
+        Norm of the gradient at zero coefficients, as each fold sees it: what the tolerance is relative to.
+    """
+
+    rows: Features | Float64Array
+    standard: Float32Array | Float64Array
+    weights: Float64Array
+    scaling: Scaling
+    loss: Loss
+    start_norm: Float64Array
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the features, the intercept's not counted."""
+        return int(self.rows.shape[1])
+
+    def exact_blocks(self) -> Iterator[tuple[slice, Float64Array]]:
+        """The rows, block by block, in float64, in the shared coordinates."""
+        for start in range(0, len(self.rows), _EXACT_BLOCK):
+            block = slice(start, min(start + _EXACT_BLOCK, len(self.rows)))
+            yield block, _standard(self.rows[block], self.scaling, np.dtype(np.float64))
+
+    def fast_blocks(self) -> Iterator[slice]:
+        """Slices of `standard` that stay in the processor's cache."""
+        step = max(64, _FAST_BLOCK_BYTES // (self.standard.shape[1] * self.standard.itemsize))
+        for start in range(0, len(self.standard), step):
+            yield slice(start, start + step)
+
+    def in_double(self) -> "Problem":
+        """The same problem with float64 rows: twice the memory, for tasks that float32 steps cannot finish."""
+        return replace(self, standard=_standard(self.rows, self.scaling, np.dtype(np.float64)))
+
+    def own(self, gradient: Float64Array, folds: IntArray) -> Float64Array:
+        """A gradient (n_features + 1, n_tasks, n_coef_rows) in each fold's own coordinates, as scikit-learn has it."""
+        result = gradient.copy()
+        result[:-1] -= self.scaling.shift[:, folds, None] * gradient[-1]
+        result[:-1] /= self.scaling.ratio[:, folds, None]
+        return result
+
+
+def problem_of(
+    rows: Features | Float64Array, codes: IntArray, *, n_labels: int, weights: Float64Array, scaling: Scaling
+) -> Problem:
+    """Prepare the shared problem of features (n_texts, n_features) and weights (n_texts, n_folds)."""
+    loss: Loss = Logistic(codes) if n_labels == 2 else Softmax(codes, n_labels)
+    problem = Problem(
+        rows=rows,
+        standard=_standard(rows, scaling, np.dtype(np.float32)),
+        weights=weights,
+        scaling=scaling,
+        loss=loss,
+        start_norm=np.empty(0),
+    )
+    n_folds = weights.shape[1]
+    gradient = np.zeros((rows.shape[1] + 1, n_folds, loss.n_coef_rows))
+    for block, standard in problem.exact_blocks():
+        decisions = np.zeros((len(standard), n_folds, loss.n_coef_rows))
+        _, probabilities = loss.evaluate(decisions, block)
+        residual = loss.residual(probabilities, weights[block], block)
+        gradient += (standard.T @ flat(residual)).reshape(gradient.shape)
+    norm = np.sqrt((problem.own(gradient, np.arange(n_folds)) ** 2).sum(axis=(0, 2)))
+    return replace(problem, start_norm=np.maximum(norm, 1e-10 * weights.sum(axis=0)))  # 0 where nothing can be learned
+
+
+def flat(array: np.ndarray) -> np.ndarray:
+    """An array (rows, n_tasks, n_coef_rows) as a matrix (rows, n_tasks * n_coef_rows), for a product."""
+    return array.reshape(array.shape[0], -1)
+
+
+def _standard(rows: Features | Float64Array, scaling: Scaling, dtype: np.dtype) -> np.ndarray:
+    """Rows in the shared coordinates, with the intercept's column of ones."""
+    result = np.ones((rows.shape[0], rows.shape[1] + 1), dtype=dtype)
+    for start in range(0, len(rows), _EXACT_BLOCK):
+        block = slice(start, start + _EXACT_BLOCK)
+        centred = rows[block].astype(np.float64)
+        centred -= scaling.mean
+        centred /= scaling.std
+        result[block, :-1] = centred
+    return result

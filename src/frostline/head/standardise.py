@@ -1,0 +1,97 @@
+"""Standardisation as a change of coordinates: one matrix serves every fold, though each fold has its own scales.
+
+In:   features as the encoder gives them, and which rows train in which fold.
+Out:  a `Scaling`: global means and deviations, and how each fold's own differ from them.
+Not:  fitting (solver.py).
+
+A fold that standardises on its training rows has z_fj = (x_j - mean_fj) / std_fj. With v_j the coefficient there
+and w_j the one in globally standardised coordinates, v_j = ratio_fj w_j where ratio_fj = std_fj / std_j; the
+difference of the means goes into the intercept, which is free. So the fold's problem is the global one with the
+penalty sum_j (ratio_fj w_j)^2: nothing is rescaled, and nothing of the held-out rows leaks in. Without
+standardisation v_j is the coefficient of the raw column, and ratio_fj = 1 / std_j.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import BoolArray, Features, Float64Array
+
+_BLOCK = 1024  # rows taken to float64 at a time
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scaling:
+    """Coordinates shared by all folds, and each fold's own relative to them.
+
+    Parameters
+    ----------
+    mean, std : ndarray of shape (n_features,), dtype=float64
+        Over all rows; std is 1 for a constant column.
+    ratio : ndarray of shape (n_features, n_folds), dtype=float64
+        The fold's coefficient is `ratio` times the shared one.
+    shift : ndarray of shape (n_features, n_folds), dtype=float64
+        The fold's origin, measured from the shared one in units of `std`.
+    """
+
+    mean: Float64Array
+    std: Float64Array
+    ratio: Float64Array
+    shift: Float64Array
+
+
+def scaling_of(rows: Features | Float64Array, training: BoolArray, *, standardise: bool) -> Scaling:
+    """The `Scaling` of features (n_texts, n_features) for folds whose training rows are `training` (n_texts, n_folds).
+
+    Constant columns are told as scikit-learn's StandardScaler tells them, and left unscaled.
+    """
+    patterns, part_of = np.unique(training, axis=0, return_inverse=True)
+    counts, means, squares = _moments(rows, part_of.ravel(), len(patterns))
+    everywhere = np.ones(len(patterns), dtype=bool)
+    mean, std = _merged(counts, means, squares, everywhere)
+    if not standardise:
+        n_folds = training.shape[1]
+        ratio = np.repeat(1 / std[:, None], n_folds, axis=1)
+        return Scaling(mean=mean, std=std, ratio=ratio, shift=np.repeat(-(mean / std)[:, None], n_folds, axis=1))
+    own = [_merged(counts, means, squares, patterns[:, fold]) for fold in range(training.shape[1])]
+    return Scaling(
+        mean=mean,
+        std=std,
+        ratio=np.stack([fold_std / std for _, fold_std in own], axis=1),
+        shift=np.stack([(fold_mean - mean) / std for fold_mean, _ in own], axis=1),
+    )
+
+
+def _moments(
+    rows: Features | Float64Array, part_of: np.ndarray, n_parts: int
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Count (n_parts,), mean and sum of squared deviations (n_parts, n_features) of each part of the rows."""
+    n_features = rows.shape[1]
+    counts, means, squares = np.zeros(n_parts), np.zeros((n_parts, n_features)), np.zeros((n_parts, n_features))
+    for part in range(n_parts):
+        members = np.flatnonzero(part_of == part)
+        for start in range(0, len(members), _BLOCK):
+            block = rows[members[start : start + _BLOCK]].astype(np.float64)
+            mean = block.mean(axis=0)
+            block -= mean
+            square = np.einsum("ij,ij->j", block, block)
+            both = counts[part] + len(block)
+            step = mean - means[part]
+            squares[part] += square + step**2 * (counts[part] * len(block) / both)
+            means[part] += step * (len(block) / both)
+            counts[part] = both
+    return counts, means, squares
+
+
+def _merged(
+    counts: Float64Array, means: Float64Array, squares: Float64Array, chosen: BoolArray
+) -> tuple[Float64Array, Float64Array]:
+    """Mean and deviation of the chosen parts together; a deviation of 1 stands for a constant column."""
+    total = counts[chosen].sum()
+    mean = (counts[chosen] @ means[chosen]) / total
+    variance = (squares[chosen].sum(axis=0) + counts[chosen] @ (means[chosen] - mean) ** 2) / total
+    eps = np.finfo(np.float64).eps
+    constant = variance <= total * eps * variance + (total * mean * eps) ** 2  # sklearn.preprocessing._data
+    return mean, np.where(constant, 1.0, np.sqrt(variance))

@@ -1,0 +1,97 @@
+"""The solver finds scikit-learn's minimum: the same coefficients as scikit-learn run to convergence."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from frostline.arrays import Float64Array, IntArray
+from frostline.head.search import fit_head
+
+CLOSE = 1e-4  # of the coefficients' norm
+
+
+def sample(
+    seed: int, n_texts: int, n_features: int, n_labels: int, *, noise: float = 1.0
+) -> tuple[Float64Array, IntArray]:
+    """Badly scaled rows whose label is the largest of n_labels noisy linear functions; noise 0 is separable."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(n_texts, n_features)) * np.exp(rng.normal(size=n_features)) + rng.normal(size=n_features)
+    signal = rows / rows.std(axis=0) @ rng.normal(size=(n_features, n_labels)) / np.sqrt(n_features)
+    codes = (signal + noise * rng.normal(size=signal.shape)).argmax(axis=1)
+    codes[:n_labels] = np.arange(n_labels)
+    return rows, codes.astype(np.int64)
+
+
+def reference(rows: Float64Array, codes: IntArray, C: float, *, standardise: bool, **settings: Any) -> tuple[Any, Any]:
+    """Coefficients and intercept, over the rows as they are, of scikit-learn run to convergence."""
+    model = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-10, max_iter=2000, **settings)
+    if not standardise:
+        model.fit(rows, codes)
+        return model.coef_, model.intercept_
+    chain = make_pipeline(StandardScaler(), model).fit(rows, codes)
+    scaler = chain[0]
+    coef = model.coef_ / scaler.scale_
+    return coef, model.intercept_ - coef @ scaler.mean_
+
+
+def far(found: Float64Array, wanted: Any) -> float:
+    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
+
+
+def own_gradient(rows: Float64Array, codes: IntArray, coef: Float64Array, intercept: Float64Array, C: float) -> float:
+    """Norm of the objective's gradient by the textbook's formula, relative to that at zero."""
+
+    def gradient(coef: Float64Array, intercept: Float64Array) -> Float64Array:
+        decisions = rows @ coef.T + intercept
+        if len(coef) == 1:
+            residual = 1 / (1 + np.exp(-decisions)) - (codes == 1)[:, None]
+        else:
+            odds = np.exp(decisions - decisions.max(axis=1, keepdims=True))
+            residual = odds / odds.sum(axis=1, keepdims=True) - np.eye(len(coef))[codes]
+        return np.hstack([C * residual.T @ rows + coef, C * residual.sum(axis=0)[:, None]])
+
+    at_zero = gradient(np.zeros_like(coef), np.zeros_like(intercept))
+    return float(np.linalg.norm(gradient(coef, intercept)) / np.linalg.norm(at_zero))
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    n_texts=st.integers(12, 120),
+    n_features=st.integers(1, 60),
+    n_labels=st.integers(2, 6),
+    noise=st.sampled_from([0.0, 0.3, 2.0]),
+    power=st.sampled_from([-4, -2, 0, 2, 4]),
+    standardise=st.booleans(),
+    balanced=st.booleans(),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_coefficients_equal_those_of_a_converged_scikit_learn(
+    seed: int,
+    n_texts: int,
+    n_features: int,
+    n_labels: int,
+    noise: float,
+    power: int,
+    standardise: bool,  # noqa: FBT001 - hypothesis passes by name
+    balanced: bool,  # noqa: FBT001 - hypothesis passes by name
+) -> None:
+    rows, codes = sample(seed, n_texts, n_features, n_labels, noise=noise)
+    C, weight = 10.0**power, "balanced" if balanced else None
+    head = fit_head(rows, codes, labels=range(n_labels), C=C, class_weight=weight, standardise=standardise)
+    coef, intercept = reference(rows, codes, C, standardise=standardise, class_weight=weight)
+    assert far(head.coef, coef) < CLOSE
+    assert abs(head.intercept - intercept).max() < CLOSE * max(1.0, float(np.linalg.norm(intercept)))
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+@pytest.mark.parametrize("C", [1e-3, 1.0, 100.0])
+def test_the_gradient_by_the_textbook_formula_is_small(n_labels: int, C: float) -> None:
+    rows, codes = sample(1, 200, 30, n_labels)
+    head = fit_head(rows, codes, labels=range(n_labels), C=C, standardise=False)
+    assert own_gradient(rows, codes, head.coef, head.intercept, C) <= 1e-6
