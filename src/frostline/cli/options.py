@@ -7,12 +7,15 @@ Not:  what the options do.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from frostline.data.options import TableOptions
+from frostline.data.options import TableOptions, column_choice
 from frostline.encoder.features import DEFAULT_FEATURES
+
+if TYPE_CHECKING:
+    from frostline.encoder.reading import SentenceEncoder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -105,8 +108,8 @@ def table_options(
 ) -> TableOptions:
     """The reading options as the library has them; a column given as digits is a number."""
     return TableOptions(
-        text=_column(text_column),
-        label=_column(label_column),
+        text=None if text_column is None else column_choice(text_column),
+        label=None if label_column is None else column_choice(label_column),
         header=header,
         format=file_format,
         encoding=encoding,
@@ -116,5 +119,18 @@ def table_options(
     )
 
 
-def _column(given: str | None) -> str | int | None:
-    return int(given) if given is not None and given.isdecimal() else given
+def opened_encoder(
+    name: str,
+    *,
+    features: str,
+    revision: str | None,
+    max_length: int | None,
+    threads: int | None,
+    store: bool,
+) -> "SentenceEncoder":
+    """The encoder that the options name, remembering what it reads if `store` says so."""
+    from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - heavy, and not every verb reads
+    from frostline.store import FeatureStore, StoredEncoder  # noqa: PLC0415 - likewise
+
+    opened = Encoder.open(name, features=features, revision=revision, max_length=max_length, threads=threads)
+    return StoredEncoder(opened, FeatureStore.open()) if store else opened

@@ -1,0 +1,307 @@
+"""`SentenceClassifier`: a scikit-learn estimator over texts.
+
+In:   texts and labels.
+Out:  a fitted classifier with scikit-learn's attributes; it works in Pipeline, cross_val_score, GridSearchCV, clone.
+Not:  measuring how good it is with intervals and baselines (evaluate/, training.py).
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from frostline.arrays import Float64Array, IntArray, Probabilities
+from frostline.artifact import open_model, save_artifact
+from frostline.encoder.encoder import Encoder
+from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.reading import Reading, SentenceEncoder
+from frostline.encoder.texts import check_texts
+from frostline.errors import InputError, TextTypeError, UsageError
+from frostline.head.linear import LinearHead
+from frostline.head.search import SearchOptions, SearchResult, default_grid, fit_head, search_C
+from frostline.store import FeatureStore, StoredEncoder
+
+__all__ = ["SentenceClassifier"]
+
+
+class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """A frozen encoder and a logistic regression, as one scikit-learn classifier over texts.
+
+    Parameters
+    ----------
+    encoder : str or SentenceEncoder, default="minilm"
+        `minilm` (bundled), `distilbert`, `bert`, a folder, a hub id, or an encoder that is open already
+        (then `features`, `revision`, `max_length`, `store` and `threads` are its own).
+    features : str, default="mean@all"
+        Which pooling of which layers becomes a row: `cls@-1`, `mean@all`, `cls@-1+mean@-1`.
+    C : float or None, default=None
+        Inverse strength of the regularisation. None searches `Cs` by stratified folds.
+    Cs : sequence of float or None, default=None
+        The grid to search; None is the default log grid (`head.search.default_grid`).
+    n_folds : int, default=5
+        Folds of the search.
+    scoring : str, default="accuracy"
+        Any scikit-learn scorer's name.
+    class_weight : dict, "balanced" or None, default=None
+    one_standard_error : bool, default=False
+        Take the smallest C whose mean score is within one standard error of the best.
+    standardise : bool, default=True
+        Bring every feature to mean 0 and variance 1 first; folded into `coef_` afterwards.
+    revision : str or None, default=None
+        The hub commit, for an encoder named by a hub id.
+    max_length : int or None, default=None
+        Word pieces per text, [CLS] and [SEP] included; None is the encoder's own limit.
+    store : bool or path, default=True
+        Keep features on disk so that no sentence is read twice; a path chooses where, False keeps nothing.
+    threads : int or None, default=None
+        Threads that read; None is one per core.
+    random_state : int, default=0
+        Decides the folds.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_labels,)
+    coef_ : ndarray of shape (n_labels or 1, n_features)
+        Over the features as the encoder gives them.
+    intercept_ : ndarray of shape (n_labels or 1,)
+    C_ : float
+        The C in use, given or chosen.
+    search_ : SearchResult or None
+        The search over C; None where C was given. Its scores are scores of a choice, not of this classifier.
+    encoder_ : SentenceEncoder
+    n_read_ : int
+        Distinct sentences that `fit` sent through the encoder; the others were remembered.
+    n_cut_ : int
+        Training texts longer than the encoder could see.
+
+    Examples
+    --------
+    >>> from frostline import SentenceClassifier
+    >>> texts = ["a fine film", "a joy", "a dull film", "a bore"] * 5
+    >>> clf = SentenceClassifier(C=1.0).fit(texts, [1, 1, 0, 0] * 5)
+    >>> clf.predict(["such a joy"]).tolist()
+    [1]
+    """
+
+    def __init__(  # noqa: PLR0913 - the parameters of an estimator are those of its constructor
+        self,
+        encoder: str | SentenceEncoder = "minilm",
+        *,
+        features: str = DEFAULT_FEATURES,
+        C: float | None = None,
+        Cs: Sequence[float] | None = None,
+        n_folds: int = 5,
+        scoring: str = "accuracy",
+        class_weight: dict[Any, float] | str | None = None,
+        one_standard_error: bool = False,
+        standardise: bool = True,
+        revision: str | None = None,
+        max_length: int | None = None,
+        store: bool | str | Path = True,
+        threads: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.encoder = encoder
+        self.features = features
+        self.C = C
+        self.Cs = Cs
+        self.n_folds = n_folds
+        self.scoring = scoring
+        self.class_weight = class_weight
+        self.one_standard_error = one_standard_error
+        self.standardise = standardise
+        self.revision = revision
+        self.max_length = max_length
+        self.store = store
+        self.threads = threads
+        self.random_state = random_state
+
+    def fit(self, X: Sequence[str], y: Sequence[Any]) -> Self:
+        """Read the texts once, choose C where it is not given, fit the head on all of them.
+
+        Parameters
+        ----------
+        X : sequence of str, length n_texts
+        y : sequence of str, int or bool, length n_texts
+
+        Raises
+        ------
+        TextTypeError
+            An item of X is not a str (its position is named), or X is a lone str.
+        InputError
+            X and y differ in length, y has one class only or missing values.
+        """
+        texts = check_texts(X)
+        labels, codes = _check_labels(y, n_texts=len(texts))
+        self.encoder_ = self._open_encoder()
+        reading = self.encoder_.encode(texts)
+        head = self._fit_head(reading, codes, labels)
+        self._adopt(head)
+        self.n_read_ = reading.n_read
+        self.n_cut_ = int(reading.cut.sum())
+        return self
+
+    def decision_function(self, X: Sequence[str]) -> Float64Array:
+        """Log-odds: (n_texts,) for two classes, (n_texts, n_labels) otherwise."""
+        decisions = self._head().decision_function(self._read(X).rows)
+        return decisions[:, 0] if decisions.shape[1] == 1 else decisions
+
+    def predict_proba(self, X: Sequence[str]) -> Probabilities:
+        """Probabilities (n_texts, n_labels), columns in the order of `classes_`."""
+        return self._head().predict_proba(self._read(X).rows)
+
+    def predict(self, X: Sequence[str]) -> NDArray[Any]:
+        """The most probable label of each text (n_texts,)."""
+        head = self._head()
+        best = head.predict_proba(self._read(X).rows).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[best]
+        return labels
+
+    def save(self, path: str | Path, *, overwrite: bool = False, with_encoder: bool = False) -> None:
+        """Save as an artifact folder: arrays and JSON, no pickle.
+
+        Parameters
+        ----------
+        path : path of the folder to make
+        overwrite : bool, default=False
+            Replace what is there; the old one stays whole until the new one is.
+        with_encoder : bool, default=False
+            Add the encoder's files, for machines without a network.
+
+        Raises
+        ------
+        OutputError, StorageError, AccessError
+            As `artifact.save_artifact`.
+        """
+        head = self._head()
+        save_artifact(Path(path), head=head, encoder=self.encoder_, overwrite=overwrite, with_encoder=with_encoder)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """A fitted classifier from an artifact folder, every digest and the self-test checked.
+
+        Raises
+        ------
+        MissingInputError
+            There is no artifact at `path`.
+        ArtifactCorrupt
+            It is damaged, forged, or of a newer format.
+        """
+        model = open_model(Path(path))
+        identity = model.encoder.identity
+        loaded = cls(
+            encoder=identity.name,
+            features=str(model.encoder.spec),
+            revision=identity.revision,
+            max_length=identity.max_length,
+        )
+        loaded.encoder_ = model.encoder
+        loaded._adopt(model.head)
+        return loaded
+
+    def __sklearn_tags__(self) -> Any:
+        """Texts in: one-dimensional strings, not a matrix of numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+    def _open_encoder(self) -> SentenceEncoder:
+        if not isinstance(self.encoder, str):
+            return self.encoder
+        encoder = Encoder.open(
+            self.encoder,
+            features=self.features,
+            revision=self.revision,
+            max_length=self.max_length,
+            threads=self.threads,
+        )
+        if self.store is False:
+            return encoder
+        return StoredEncoder(encoder, FeatureStore.open(None if self.store is True else Path(self.store)))
+
+    def _fit_head(self, reading: Reading, codes: IntArray, labels: tuple[Any, ...]) -> LinearHead:
+        self.search_: SearchResult | None = None
+        if self.C is not None:
+            self.C_ = float(self.C)
+            return fit_head(
+                reading.rows,
+                codes,
+                labels=labels,
+                C=self.C_,
+                class_weight=self.class_weight,
+                standardise=self.standardise,
+            )
+        options = SearchOptions(
+            Cs=default_grid() if self.Cs is None else tuple(float(C) for C in self.Cs),
+            n_folds=_possible_folds(codes, labels, self.n_folds),
+            scoring=self.scoring,
+            class_weight=self.class_weight,
+            one_standard_error=self.one_standard_error,
+            standardise=self.standardise,
+            seed=self.random_state,
+        )
+        self.search_ = search_C(reading.rows, codes, labels=labels, options=options)
+        self.C_ = self.search_.chosen_C
+        return self.search_.head
+
+    def _adopt(self, head: LinearHead) -> None:
+        self.classes_ = np.asarray(head.labels)
+        self.coef_ = head.coef
+        self.intercept_ = head.intercept
+
+    def _head(self) -> LinearHead:
+        check_is_fitted(self, "coef_")
+        return LinearHead(labels=tuple(self.classes_.tolist()), coef=self.coef_, intercept=self.intercept_)
+
+    def _read(self, X: Sequence[str]) -> Reading:
+        reading: Reading = self.encoder_.encode(check_texts(X))
+        return reading
+
+
+def _check_labels(y: Sequence[Any], *, n_texts: int) -> tuple[tuple[Any, ...], IntArray]:
+    """The distinct labels in sorted order, and the number of each text's label among them."""
+    if y is None:
+        raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")
+    found = column_or_1d(np.asarray(y), warn=True)
+    if len(found) != n_texts:
+        raise InputError(f"There must be one label per text (got {n_texts} texts and {len(found)} labels).")
+    if n_texts == 0:
+        raise InputError("At least two labelled texts are needed (got none).")
+    if found.dtype == object:
+        kinds = {type(label).__name__ for label in found}
+        if len(kinds) > 1:
+            raise TextTypeError(f"Labels must all be of one type (got {', '.join(sorted(kinds))}).")
+    check_classification_targets(found)
+    labels, codes = np.unique(found, return_inverse=True)
+    if len(labels) < 2:
+        raise InputError(f"At least two classes are needed (the only class is {labels[0]!r}).")
+    return tuple(labels.tolist()), codes.astype(np.int64)
+
+
+def _possible_folds(codes: IntArray, labels: tuple[Any, ...], n_folds: int) -> int:
+    """`n_folds`, or as many as the smallest class allows, with a warning that names it."""
+    if n_folds < 2:
+        raise UsageError(f"n_folds must be at least 2 (got {n_folds}).")
+    sizes = np.bincount(codes, minlength=len(labels))
+    smallest = int(sizes.argmin())
+    if sizes[smallest] >= n_folds:
+        return n_folds
+    if sizes[smallest] < 2:
+        raise InputError(
+            f"Searching C needs at least 2 texts of every class (class {labels[smallest]!r} has {sizes[smallest]}).",
+            hint="Add texts of that class, leave it out, or pass C to search nothing.",
+        )
+    warnings.warn(
+        f"{sizes[smallest]} folds instead of {n_folds}: class {labels[smallest]!r} has {sizes[smallest]} texts.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return int(sizes[smallest])

@@ -1,0 +1,76 @@
+"""`frostline evaluate`: measure a saved classifier on a labelled file."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from frostline import __version__
+from frostline.artifact import open_model
+from frostline.cli.console import output, print_json, progress
+from frostline.cli.options import FILE, json_option, limit_option, reading_options, store_option, table_options
+from frostline.data.tables import read_dataset
+from frostline.evaluate.metrics import evaluate
+from frostline.record import EvaluationRecord, Seconds
+from frostline.report.document import as_evaluation_document
+from frostline.report.terminal import print_evaluation
+from frostline.store import FeatureStore, StoredEncoder
+from frostline.training.run import codes_of, data_record, features_record
+
+
+@click.command(
+    "evaluate",
+    epilog="Example: frostline evaluate model test.tsv --json",
+    help="Measure the classifier MODEL on the labelled FILE: accuracy, macro F1, log loss, with n and intervals.",
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("file", type=FILE)
+@click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@json_option
+@store_option
+@limit_option
+@reading_options
+def command(
+    *,
+    model: Path,
+    file: Path,
+    encoder: str | None,
+    threads: int | None,
+    as_json: bool,
+    store: bool,
+    limit: int | None,
+    **reading: Any,
+) -> None:
+    """Read the file, predict, compare, print."""
+    started = time.perf_counter()
+    opened = open_model(model, encoder=encoder, threads=threads)
+    dataset = read_dataset(file, table_options(limit=limit, **reading))
+    labels = opened.manifest.labels
+    codes = codes_of(tuple(str(label) for label in labels), dataset)
+    reader = StoredEncoder(opened.encoder, FeatureStore.open()) if store else opened.encoder
+    begun = time.perf_counter()
+    with progress("Reading", "sentences") as advance:
+        rows = reader.encode(dataset.texts, progress=advance)
+    seconds_read = time.perf_counter() - begun
+    begun = time.perf_counter()
+    found = evaluate(opened.head.predict_proba(rows.rows), codes, labels=labels)
+    record = EvaluationRecord(
+        model=str(model),
+        C=float(opened.manifest.choice["C"]),
+        data=data_record(dataset),
+        features=features_record(reader, rows),
+        test=found,
+        seconds=Seconds(
+            read=seconds_read,
+            search=0.0,
+            evaluate=time.perf_counter() - begun,
+            total=time.perf_counter() - started,
+        ),
+        version=__version__,
+    )
+    if as_json:
+        print_json(as_evaluation_document(record))
+    else:
+        print_evaluation(record, output())

@@ -1,0 +1,179 @@
+"""`frostline train`: a labelled file in; a saved classifier, and a score that can be believed, out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from rich.text import Text
+
+from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.options import (
+    FILE,
+    encoder_options,
+    features_option,
+    json_option,
+    limit_option,
+    opened_encoder,
+    overwrite_option,
+    reading_options,
+    store_option,
+    table_options,
+)
+from frostline.data.dataset import Dataset
+from frostline.data.options import TableOptions
+from frostline.data.rejects import write_rejects
+from frostline.data.tables import read_dataset
+from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
+from frostline.errors import UsageError
+from frostline.head.search import SearchOptions, default_grid, tutorial_grid
+from frostline.publish import refuse_existing
+from frostline.report.document import as_document
+from frostline.report.terminal import print_report
+from frostline.training import Training, TrainingOptions, save_training, train
+from frostline.training.run import TUTORIAL_ROWS
+
+
+@click.command(
+    "train",
+    epilog="Example: frostline train reviews.tsv --test test.tsv --out model",
+    help="Turn FILE (TSV, CSV, JSON Lines or Parquet, also gzipped; - for standard input; or the name of a public set) "
+    "into a classifier: read every sentence once, search C, fit, test on rows that took part in nothing, save.",
+)
+@click.argument("file", type=FILE)
+@click.option("--test", "test_file", type=FILE, help="Rows to test on. Without it a quarter of FILE is held out.")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to save the classifier in.")
+@features_option
+@click.option("--preset", type=click.Choice(["tutorial"]), help="The DistilBERT practical, to the letter.")
+@click.option("--grid", type=click.Choice(["log", "tutorial"]), help="The values of C to search.  [default: log]")
+@click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds of the search.")
+@click.option("--scoring", default="accuracy", show_default=True, help="Any scikit-learn scorer's name.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
+@click.option("--one-standard-error", is_flag=True, help="Take the smallest C within one standard error of the best.")
+@click.option("--standardise/--no-standardise", default=True, help="Bring every feature to mean 0, variance 1.")
+@click.option("--nested", is_flag=True, help="Test by nested cross-validation; the saved head learns from all rows.")
+@click.option("--holdout", "test_fraction", type=float, default=0.25, show_default=True, help="The share held out.")
+@click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the hold-out and the folds.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Write rejected rows here, as JSON Lines.")
+@click.option("--with-encoder", is_flag=True, help="Save the encoder's files too, for machines without a network.")
+@overwrite_option
+@json_option
+@encoder_options
+@store_option
+@limit_option
+@reading_options
+def command(
+    *,
+    file: Path,
+    test_file: Path | None,
+    out: Path | None,
+    features: str | None,
+    preset: Literal["tutorial"] | None,
+    grid: Literal["log", "tutorial"] | None,
+    C: Sequence[float],
+    folds: int,
+    scoring: str,
+    class_weight: str | None,
+    one_standard_error: bool,
+    standardise: bool,
+    nested: bool,
+    test_fraction: float,
+    strict: bool,
+    seed: int,
+    rejects: Path | None,
+    with_encoder: bool,
+    overwrite: bool,
+    as_json: bool,
+    store: bool,
+    limit: int | None,
+    encoder: str,
+    revision: str | None,
+    max_length: int | None,
+    threads: int | None,
+    **reading: Any,
+) -> None:
+    """Read, train, report, save."""
+    if out is not None:
+        refuse_existing(out, overwrite=overwrite)
+    if preset == "tutorial":
+        _refuse_beside_preset(grid=grid, C=C, nested=nested)
+        limit = limit or TUTORIAL_ROWS
+        features = features or TUTORIAL_FEATURES
+        options = TrainingOptions.tutorial(seed=seed)
+    else:
+        search = SearchOptions(
+            Cs=_grid(grid, C),
+            scoring=scoring,
+            class_weight=class_weight,
+            one_standard_error=one_standard_error,
+            standardise=standardise,
+            n_folds=folds,
+            seed=seed,
+        )
+        options = TrainingOptions(search=search, nested=nested, test_fraction=test_fraction, strict=strict)
+    dataset, test = _read(file, test_file, table_options(limit=limit, **reading), table_options(**reading))
+    if rejects is not None:
+        write_rejects(rejects, dataset.rejects)
+    reader = opened_encoder(
+        encoder,
+        features=features or DEFAULT_FEATURES,
+        revision=revision,
+        max_length=max_length,
+        threads=threads,
+        store=store,
+    )
+    with progress("Reading", "sentences") as advance:
+        training = train(dataset, reader, test=test, options=options, progress=advance)
+    if out is not None:
+        save_training(training, out, encoder=reader, overwrite=overwrite, with_encoder=with_encoder)
+    show(training, out, as_json=as_json)
+
+
+def show(training: Training, out: Path | None, *, as_json: bool) -> None:
+    """The report, and what to do next."""
+    if as_json:
+        document = as_document(training.record)
+        print_json({**document, "out": None if out is None else str(out)})
+        return
+    print_report(training.record, output())
+    console = words()
+    if out is None:
+        console.print(Text("Not saved. Add --out model to keep this classifier.", style="dim"))
+    else:
+        console.print(Text(f"Saved in {out} (report: {out / 'report.html'}). Try it:", style="dim"))
+        console.print(Text(f'  frostline predict {out} "a sentence of your own"', style="dim"))
+
+
+def _read(
+    file: Path, test_file: Path | None, options: TableOptions, test_options: TableOptions
+) -> tuple[Dataset, Dataset | None]:
+    """The rows to learn from and those to test on; a name that is no file may be a public set's."""
+    from frostline.data.public_sets import load_public_set, public_set_names  # noqa: PLC0415 - seldom needed
+
+    if not file.exists() and str(file) in public_set_names():
+        with progress(f"Fetching {file}", "bytes") as advance:
+            parts = load_public_set(str(file), progress=advance)
+        train_part = parts["train"]
+        if options.limit is not None:
+            train_part = train_part.first(options.limit)
+        return train_part, (parts.get("test") if test_file is None else read_dataset(test_file, test_options))
+    dataset = read_dataset(file, options)
+    return dataset, (None if test_file is None else read_dataset(test_file, test_options))
+
+
+def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> tuple[float, ...]:
+    if values and name:
+        raise UsageError("--grid and -C exclude each other: name a grid, or give the values of C.")
+    if values:
+        return tuple(values)
+    return tutorial_grid() if name == "tutorial" else default_grid()
+
+
+def _refuse_beside_preset(*, grid: str | None, C: Sequence[float], nested: bool) -> None:
+    if grid or C or nested:
+        raise UsageError(
+            "--preset tutorial already says the grid and how it is tested.",
+            hint="Leave --grid, -C and --nested out, or leave the preset out.",
+        )

@@ -1,0 +1,71 @@
+"""`frostline tutorial`: the practical, step by step, with the numbers of your own file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from frostline.cli.console import output, progress
+from frostline.cli.options import FILE, encoder_options, reading_options, store_option, table_options
+from frostline.data.tables import read_dataset
+from frostline.encoder.encoder import Encoder
+from frostline.encoder.features import TUTORIAL_FEATURES
+from frostline.store import FeatureStore, StoredEncoder
+from frostline.tutorial.lesson import Step, give_lesson
+from frostline.tutorial.words import Language, Words, told, words
+
+if TYPE_CHECKING:
+    from frostline.encoder.reading import SentenceEncoder
+
+
+@click.command(
+    "tutorial",
+    epilog="Example: frostline tutorial train.tsv --lang zh",
+    help="Walk through the DistilBERT practical on FILE step by step: word pieces, padding, mask, [CLS], C, score.",
+)
+@click.argument("file", type=FILE)
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="English or Chinese.")
+@click.option("--limit", type=click.IntRange(1), default=2000, show_default=True, help="Take the first N rows only.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split and the folds.")
+@encoder_options
+@store_option
+@reading_options
+def command(
+    *,
+    file: Path,
+    lang: Language,
+    limit: int,
+    seed: int,
+    encoder: str,
+    revision: str | None,
+    max_length: int | None,
+    threads: int | None,
+    store: bool,
+    **reading: Any,
+) -> None:
+    """Print each step as it is computed."""
+    dataset = read_dataset(file, table_options(limit=limit, **reading))
+    opened = Encoder.open(
+        encoder, features=TUTORIAL_FEATURES, revision=revision, max_length=max_length, threads=threads
+    )
+    reader: SentenceEncoder = StoredEncoder(opened, FeatureStore.open()) if store else opened
+    console = output()
+    with progress("Reading", "sentences") as advance:
+        steps = give_lesson(dataset, opened, reader, seed=seed, progress=advance)
+        for number, step in enumerate(steps, start=1):
+            show(number, step, words(lang), console)
+
+
+def show(number: int, step: Step, said: Words, console: Console) -> None:
+    """One step: its heading, its paragraph, its exhibit."""
+    heading, paragraph = told(said, step.name, step.facts)
+    console.print(Text(f"{number}. {heading}", style="bold"))
+    console.print(Padding(Text(paragraph), (0, 0, 0, 3)))
+    if step.exhibit:
+        console.print()
+        for line in step.exhibit:
+            console.print(Padding(Text(line, style="cyan", no_wrap=True, overflow="ellipsis"), (0, 0, 0, 6)))
+    console.print()

@@ -1,0 +1,68 @@
+"""A training → an artifact with its model card and its report.
+
+In:   a `Training`, and the encoder that read for it.
+Out:  an artifact folder.
+Not:  the order of writing (artifact/), the words (report/).
+"""
+
+from pathlib import Path
+
+from frostline.artifact import Artifact, ArtifactRecord, TrainingData, save_artifact
+from frostline.encoder.reading import SentenceEncoder
+from frostline.report.card import model_card
+from frostline.report.document import as_document
+from frostline.report.html import report_html
+from frostline.training.run import Training
+
+
+def save_training(
+    training: Training,
+    path: Path,
+    *,
+    encoder: SentenceEncoder,
+    overwrite: bool = False,
+    with_encoder: bool = False,
+) -> Artifact:
+    """Save the head of `training` at `path`, with what is known about it.
+
+    Parameters
+    ----------
+    training : Training
+    path : Path
+        The folder to make.
+    encoder : SentenceEncoder
+        That read for it.
+    overwrite, with_encoder : bool
+        As for `save_artifact`.
+
+    Raises
+    ------
+    OutputError, StorageError, AccessError
+        As `save_artifact`.
+    """
+    record = training.record
+    document = as_document(record)
+    left_out = ("search", "encoder", "labels")  # they stand in the manifest under names of its own
+    return save_artifact(
+        path,
+        head=training.head,
+        encoder=encoder,
+        record=ArtifactRecord(
+            data=TrainingData(
+                name=Path(record.data.name).name,
+                sha256=record.data.sha256,
+                size_bytes=record.data.size_bytes,
+                rows=record.n_trained,
+            ),
+            choice={**_object(document["search"]), **_object(document["chosen"])},
+            metrics={key: value for key, value in document.items() if key not in left_out},
+            card=model_card(record),
+            report=report_html(record),
+        ),
+        overwrite=overwrite,
+        with_encoder=with_encoder,
+    )
+
+
+def _object(value: object) -> dict[str, object]:
+    return dict(value) if isinstance(value, dict) else {}

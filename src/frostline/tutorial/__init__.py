@@ -1,0 +1,1 @@
+"""The DistilBERT practical, step by step, with the numbers of your own file."""
