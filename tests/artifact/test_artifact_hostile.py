@@ -191,7 +191,7 @@ def test_sizes_are_checked_before_anything_is_read(tmp_path: Path) -> None:
 
 def test_the_largest_manifest_takes_bounded_time_and_memory(tmp_path: Path) -> None:
     path = saved(tmp_path)
-    for filler in ("[[],", '{"a":{},"b":{}},', "0,", '"x",'):
+    for filler in ('{"a":{},"b":{}},', '"x",'):
         body = '{"format": "frostline-artifact", "format_version": 1, "choice": [' + filler * (
             (MB - 4000) // len(filler)
         )

@@ -18,7 +18,7 @@ from frostline.artifact.manifest import Manifest
 from frostline.artifact.self_test import check_self_test
 from frostline.encoder.known import known_encoder
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
-from frostline.errors import ArtifactCorrupt, FrostlineError, InputError, UnavailableError
+from frostline.errors import ArtifactCorrupt, FrostlineError, InputError, UnavailableError, UsageError
 from frostline.head.linear import LinearHead
 
 
@@ -89,6 +89,12 @@ def open_model(
     """
     loaded = artifact if isinstance(artifact, Artifact) else load_artifact(artifact)
     found = _matching_encoder(loaded, encoder, threads, open_encoder or _open_encoder)
+    n_features = len(found.blocks) * found.hidden_size
+    if n_features != loaded.manifest.n_features:
+        raise ArtifactCorrupt(
+            f"{loaded.path}: n_features must be {n_features:,} for {loaded.manifest.features} of this encoder "
+            f"(got {loaded.manifest.n_features:,})."
+        )
     expected = loaded.manifest.encoder.graph_version
     if not check and found.identity.graph_version != expected:
         raise InputError(
@@ -138,6 +144,12 @@ def _matching_encoder(
         except UnavailableError as error:
             unreachable = error
             continue
+        except (
+            UsageError
+        ) as error:  # layers or a length that this encoder has not: not the user's words, the manifest's
+            raise ArtifactCorrupt(
+                f"{artifact.path}: its encoder cannot do what it asks for: {error.message}"
+            ) from error
         differing = _difference(identity, found.identity)
         if not differing:
             return found
