@@ -8,11 +8,11 @@ from fakes import FakeEncoder
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.metrics import evaluate
 from frostline.head.linear import Label
+from frostline.machine import Machine
 from frostline.record import (
     DataRecord,
     EvaluationRecord,
     FeaturesRecord,
-    Machine,
     SearchRecord,
     Seconds,
     TestRecord,
@@ -65,7 +65,7 @@ def example_record(
             std_errors=(0.004,) * len(Cs),
             chosen_C=Cs[int(np.argmax(means))],
             best_score=max(means),
-            rule="best",
+            rule="best mean score",
             scoring="accuracy",
             n_folds=5,
             standardise=True,
@@ -75,7 +75,9 @@ def example_record(
         test=evaluate(probabilities[n:], codes[n:], labels=labels),
         baselines=baselines(train, test, labels=labels, predicted=predicted),
         seconds=Seconds(read=0.21, search=1.32, evaluate=1.1, total=2.9),
-        machine=Machine(n_cores=2, instructions="avx2"),
+        machine=Machine(
+            system="Linux x86_64", processor="a processor", cores=2, instructions=("avx2", "fma"), python="3.11.9"
+        ),
         seed=0,
         warnings=warnings,
         version="0.1.0",

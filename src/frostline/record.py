@@ -8,8 +8,6 @@ One rule shapes it: the mean score of the chosen C over the folds chose that C, 
 `search.best_score` and nowhere else; `test` holds only scores of rows that took part in nothing.
 """
 
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
@@ -19,6 +17,7 @@ from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.metrics import Evaluation
 from frostline.evaluate.validation import NestedResult
 from frostline.head.linear import Label
+from frostline.machine import Machine
 
 TestKind: TypeAlias = Literal["file", "stratified hold-out", "random hold-out", "nested cross-validation"]
 
@@ -115,7 +114,7 @@ class SearchRecord:
     best_score : float
         The highest of `mean_scores`. It made the choice, so it flatters: not a score of the model.
     rule : str
-        `best`, or `one standard error`.
+        `best mean score`, or `one standard error`.
     scoring : str
         A scikit-learn scorer's name.
     n_folds : int
@@ -144,33 +143,6 @@ class Seconds:
     search: float
     evaluate: float
     total: float
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """The little about a machine that explains a time: cores we may use, and the processor's instruction level."""
-
-    n_cores: int
-    instructions: str
-
-    @classmethod
-    def here(cls) -> "Machine":
-        """The machine we run on; `instructions` is `unknown` where there is no /proc/cpuinfo."""
-        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-        return cls(n_cores=cores, instructions=_instructions())
-
-
-def _instructions() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as opened:  # noqa: PTH123 - not a user's path
-            flags = next(
-                (line.split(":", 1)[1].split() for line in opened if line.startswith(("flags", "Features"))), []
-            )
-    except OSError:
-        return "unknown"
-    levels = ("amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2", "avx", "asimddp", "asimd")
-    return next((level for level in levels if level in flags), "unknown")
 
 
 @final

@@ -84,6 +84,8 @@ def _f1_correlations(confusion: IntArray) -> Float64Array:
     One row is spread over all cells first: without it a perfect classifier has no correlation at all.
     """
     n_labels = len(confusion)
+    if n_labels == 1:
+        return np.ones((1, 1))
     shares = confusion + 1.0 / n_labels**2
     shares /= shares.sum()
     hits, occurring = np.diagonal(shares), shares.sum(axis=0) + shares.sum(axis=1)

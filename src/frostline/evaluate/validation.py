@@ -8,32 +8,18 @@ A C chosen on all rows and then scored on some of them has seen them. Here the o
 either, so the score is that of the whole procedure, search included.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias, final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 
 from frostline.arrays import Features, Float64Array, IntArray, Progress
-from frostline.errors import InputError
+from frostline.data.split import stratified_folds
+from frostline.errors import InputError, shown
 from frostline.evaluate.metrics import Evaluation, evaluate
-from frostline.head.linear import Label, LinearHead
-
-
-class Searched(Protocol):
-    """What a search of C must answer; `frostline.head.search.SearchResult` does."""
-
-    @property
-    def head(self) -> LinearHead:
-        """Fitted with the chosen C on all rows given."""
-
-    @property
-    def chosen_C(self) -> float:  # noqa: N802 - C is its name everywhere
-        """The C it was fitted with."""
-
-
-Search: TypeAlias = Callable[[Features, IntArray], Searched]
-"""Rows (n_texts, n_features) and codes (n_texts,) in, a head over all the labels out."""
+from frostline.head.linear import Label
+from frostline.head.search import SearchOptions, search_C
 
 
 @final
@@ -66,7 +52,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
     codes: IntArray,
     *,
     labels: Sequence[Label],
-    search: Search,
+    options: SearchOptions,
     n_outer: int = 5,
     seed: int = 0,
     progress: Progress | None = None,
@@ -77,19 +63,23 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
     ----------
     rows : ndarray of shape (n_texts, n_features)
     codes : ndarray of shape (n_texts,), dtype=int64
-        Column of each row's label; every label has at least two rows.
+        Column of each row's label; every label has at least three rows.
     labels : sequence of n_labels str, int or bool
-    search : callable
-        As `lambda rows, codes: search_C(rows, codes, labels=labels, options=options)`.
+    options : SearchOptions
+        For every inner search. Its number of folds is lowered to the rows that a label has left in an outer fold.
     n_outer : int, default 5
-        At least 2. Not more than the rows of the rarest label: lowered to that.
+        At least 2. Lowered to the rows of the rarest label.
+    seed : int
+        Of the outer folds; `options.seed` is that of the inner ones.
     progress : callable, optional
         Counts outer folds.
 
     Raises
     ------
     InputError
-        A label has fewer than two rows.
+        A label has fewer than three rows: one to test on, two to choose between values of C by.
+    UsageError
+        `n_outer` is less than 2.
 
     References
     ----------
@@ -97,21 +87,23 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
     Bates, Hastie, Tibshirani (2024), Cross-validation: what does it estimate, JASA 119: on the width of intervals.
     """
     counts = np.bincount(codes, minlength=len(labels))
-    if counts.min() < 2:
+    if counts.min() < 3:
         rarest = labels[int(counts.argmin())]
         raise InputError(
-            f"Nested cross-validation needs two rows of every label (got {counts.min()} of {rarest!r}).",
+            f"Nested cross-validation needs three rows of every label (got {counts.min()} of {shown(rarest)}).",
             hint="Leave the label out, or add rows that have it.",
         )
-    fold_of = stratified_folds(codes, min(n_outer, int(counts.min())), seed=seed)
+    fold_of = stratified_folds(codes, n_folds=min(n_outer, int(counts.min())), seed=seed)
     n_folds = int(fold_of.max()) + 1
     predicted: Float64Array = np.zeros((len(codes), len(labels)))
     chosen, accuracies = [], []
     for fold in range(n_folds):
         held = fold_of == fold
-        searched = search(rows[~held], codes[~held])
+        fewest = int(np.bincount(codes[~held]).min())
+        inner = replace(options, n_folds=min(options.n_folds, fewest))
+        searched = search_C(rows[~held], codes[~held], labels=labels, options=inner)
         predicted[held] = searched.head.predict_proba(rows[held])
-        chosen.append(float(searched.chosen_C))
+        chosen.append(searched.chosen_C)
         accuracies.append(float(np.mean(predicted[held].argmax(axis=1) == codes[held])))
         if progress is not None:
             progress(fold + 1, n_folds)
@@ -122,12 +114,3 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         fold_accuracies=tuple(accuracies),
         n_fitted=len(codes) - int(np.bincount(fold_of).max()),
     )
-
-
-def stratified_folds(codes: IntArray, n_folds: int, *, seed: int) -> IntArray:
-    """The fold (n_texts,) of each row: every label is spread over the folds as evenly as can be, in random order."""
-    order = np.random.default_rng(seed).permutation(len(codes))
-    by_label = order[np.argsort(codes[order], kind="stable")]
-    folds = np.empty(len(codes), np.int64)
-    folds[by_label] = np.arange(len(codes)) % n_folds
-    return folds

@@ -54,7 +54,13 @@ def as_document(record: TrainingRecord) -> dict[str, JSON]:
         "nested": None if record.nested is None else _nested(record.nested),
         "baselines": [_baseline(baseline) for baseline in record.baselines],
         "seconds": _seconds(record.seconds),
-        "machine": {"n_cores": record.machine.n_cores, "instructions": record.machine.instructions},
+        "machine": {
+            "system": record.machine.system,
+            "processor": record.machine.processor,
+            "cores": record.machine.cores,
+            "instructions": list(record.machine.instructions),
+            "python": record.machine.python,
+        },
         "seed": record.seed,
         "warnings": list(record.warnings),
     }

@@ -151,7 +151,7 @@ def _nested(record: TrainingRecord) -> str:
 
 
 def _facts(record: TrainingRecord) -> str:
-    encoder, features = record.encoder, record.features
+    encoder, features, machine = record.encoder, record.features, record.machine
     counts = ", ".join(f"{phrases.printable(label)} {count:,}" for label, count in record.data.class_counts.items())
     revision = f", revision {encoder.revision}" if encoder.revision else ""
     facts = (
@@ -166,7 +166,7 @@ def _facts(record: TrainingRecord) -> str:
         ("Head", _head(record)),
         ("Seed", str(record.seed)),
         ("Seconds", phrases.seconds_text(record)),
-        ("Machine", f"{phrases.count_text(record.machine.n_cores, 'core')}, {record.machine.instructions}"),
+        ("Machine", f"{machine.processor}, {phrases.count_text(machine.cores, 'core')}, {machine.system}"),
     )
     inner = "".join(f"<dt>{safe(name)}</dt><dd>{safe(fact, 4000)}</dd>" for name, fact in facts)
     return _section("How it was made", f"<dl>{inner}</dl>")

@@ -99,9 +99,10 @@ def search_text(search: SearchRecord) -> str:
     """How C was chosen."""
     if len(search.Cs) == 1:
         return f"C = {search.chosen_C:g}, given"
-    rule = "the best" if search.rule == "best" else f"by the {printable(search.rule)} rule"
-    judged = f"by {printable(search.scoring)} over {search.n_folds} folds"
-    return f"C = {search.chosen_C:.4g}, {rule} of {len(search.Cs)} {judged}"
+    judged = (
+        f"{len(search.Cs)} by {printable(search.scoring)} over {search.n_folds} folds, rule: {printable(search.rule)}"
+    )
+    return f"C = {search.chosen_C:.4g}, chosen among {judged}"
 
 
 def search_score_text(search: SearchRecord) -> str:

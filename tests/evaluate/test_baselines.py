@@ -1,0 +1,140 @@
+"""Baselines are what their names say, and the lead is counted on the same rows."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frostline.errors import InputError
+from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, Part, baselines, majority, nearest_centroid
+from frostline.evaluate.words import word_probabilities
+
+
+def made_up(n: int, n_labels: int, seed: int = 0, noise: float = 0.5) -> Part:
+    """Texts and rows that both give the label away, mostly; the first label is the commonest."""
+    rng = np.random.default_rng(seed)
+    codes = np.minimum(rng.geometric(0.45, n) - 1, n_labels - 1).astype(np.int64)
+    centres = np.random.default_rng(99).normal(size=(n_labels, 12))
+    scales = np.geomspace(0.01, 100, 12)
+    rows = ((centres[codes] + noise * rng.normal(size=(n, 12))) * scales + 50 * scales).astype(np.float32)
+    texts = [f"topic{code} and word{other}" for code, other in zip(codes, rng.integers(0, 30, n), strict=True)]
+    return Part(texts, rows, codes)
+
+
+def test_the_three_baselines_are_scored_on_the_test_rows() -> None:
+    """Majority, words, centroid, in that order; the lead is the classifier's accuracy minus theirs."""
+    train, test = made_up(300, 3, 0), made_up(200, 3, 1)
+    found = baselines(train, test, labels=["a", "b", "c"], predicted=test.codes)
+    assert [baseline.name for baseline in found] == [MAJORITY, WORDS, CENTROID]
+    for baseline in found:
+        assert baseline.accuracy.n == 200
+        assert baseline.lead.value == pytest.approx(1 - baseline.accuracy.value)
+        assert baseline.seconds > 0
+    commonest = np.bincount(train.codes).argmax()
+    assert found[0].accuracy.value == pytest.approx(np.mean(test.codes == commonest))
+    assert found[1].accuracy.value > 0.95
+    assert found[2].log_loss is None
+
+
+def test_majority_gives_the_training_shares() -> None:
+    """Its log loss is that of knowing the labels' shares and nothing of the text."""
+    train, test = made_up(300, 3, 0), made_up(50, 3, 1)
+    guess = majority(train, test, 3)
+    assert guess.probabilities is not None
+    np.testing.assert_allclose(guess.probabilities, np.tile(np.bincount(train.codes) / 300, (50, 1)))
+
+
+def test_nearest_centroid_is_scikit_learns_on_standardised_rows() -> None:
+    """Same choice for every row, with features of very unlike scales, and one that is constant changing nothing."""
+    from sklearn.neighbors import NearestCentroid  # noqa: PLC0415 - only this test needs it
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - as above
+
+    train, test = made_up(9000, 4, 0, noise=1.5), made_up(500, 4, 1, noise=1.5)
+    scaler = StandardScaler().fit(train.rows.astype(np.float64))
+    model = NearestCentroid().fit(scaler.transform(train.rows.astype(np.float64)), train.codes)
+    expected = model.predict(scaler.transform(test.rows.astype(np.float64)))
+    constant = np.full((9000, 1), 7.1, np.float32)
+    train = Part(train.texts, np.hstack([train.rows, constant]), train.codes)
+    test = Part(test.texts, np.hstack([test.rows, constant[:500]]), test.codes)
+    guess = nearest_centroid(train, test, 4)
+    np.testing.assert_array_equal(guess.predicted, expected)
+    assert 0.5 < np.mean(expected == test.codes) < 0.999
+
+
+def test_a_label_without_training_rows_is_never_chosen() -> None:
+    """Its column stays, with probability 0."""
+    train, test = made_up(300, 3, 0), made_up(100, 3, 1)
+    kept = np.flatnonzero(train.codes != 1)
+    fewer = Part([train.texts[row] for row in kept.tolist()], train.rows[kept], train.codes[kept])
+    assert 1 not in nearest_centroid(fewer, test, 3).predicted
+    words = word_probabilities(fewer.texts, fewer.codes, test.texts, n_labels=3)
+    assert words is not None
+    assert (words.probabilities[:, 1] == 0).all()
+    np.testing.assert_allclose(words.probabilities.sum(axis=1), 1)
+
+
+def test_texts_without_a_word_leave_the_words_out() -> None:
+    """Punctuation alone is nothing to count; the other baselines stay."""
+    train = made_up(40, 2, 0)
+    silent = Part(["?!"] * 40, train.rows, train.codes)
+    found = baselines(silent, silent, labels=["a", "b"], predicted=train.codes)
+    assert [baseline.name for baseline in found] == [MAJORITY, CENTROID]
+
+
+def test_words_that_each_occur_once_still_count() -> None:
+    """Where nothing occurs in two texts, once is enough."""
+    texts, codes = ["alpha", "beta", "gamma", "delta"], np.array([0, 1, 0, 1])
+    found = word_probabilities(texts, codes, texts, n_labels=2)
+    assert found is not None
+    assert found.probabilities.argmax(axis=1).tolist() == codes.tolist()
+    assert found.C == 10
+
+
+def test_texts_without_spaces_are_told_apart_by_their_characters() -> None:
+    """Chinese and Japanese: a character is a word."""
+    good, bad = ["很好看的电影", "真的很好", "好看极了", "非常好"], ["太难看了", "很坏的电影", "真难看", "坏极了"]
+    codes = np.array([0] * 4 + [1] * 4)
+    found = word_probabilities(good + bad, codes, ["好极了", "难看的电影"], n_labels=2)
+    assert found is not None
+    assert found.probabilities.argmax(axis=1).tolist() == [0, 1]
+
+
+def test_the_search_over_words_is_the_same_every_time() -> None:
+    """One seed, one answer; and no warning of the solver's gets out."""
+    train, test = made_up(400, 4, 0), made_up(50, 4, 1)
+    first, second = (word_probabilities(train.texts, train.codes, test.texts, n_labels=4, seed=3) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(first.probabilities, second.probabilities)
+    assert first.made_of == second.made_of
+
+
+def test_no_rows_is_an_error() -> None:
+    """Said, not divided by."""
+    part = made_up(10, 2)
+    none = Part([], part.rows[:0], part.codes[:0])
+    with pytest.raises(InputError, match="0 to test on"):
+        baselines(part, none, labels=["a", "b"], predicted=none.codes)
+
+
+@pytest.mark.data
+def test_words_reach_their_known_score_on_sst2() -> None:
+    """TF-IDF and logistic regression: 81 % of 1,821, converged."""
+    folder = os.environ.get("FROSTLINE_DATA")
+    if not folder:
+        pytest.skip("FROSTLINE_DATA is not set")
+
+    def part(name: str) -> tuple[list[str], Any]:
+        lines = (Path(folder) / "sst2" / name).read_text("utf-8").removesuffix("\n").split("\n")
+        pairs = [line.split("\t") for line in lines]
+        return [text for text, _ in pairs], np.array([int(label) for _, label in pairs])
+
+    (texts, codes), (test_texts, test_codes) = part("train.tsv"), part("test.tsv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = word_probabilities(texts, codes, test_texts, n_labels=2)
+    assert found is not None
+    assert 0.80 < np.mean(found.probabilities.argmax(axis=1) == test_codes) < 0.82

@@ -1,0 +1,81 @@
+"""Nested cross-validation: each row is predicted by a head, and a C, that never saw it."""
+
+import numpy as np
+import pytest
+
+from frostline.arrays import Features, IntArray
+from frostline.data.split import stratified_folds
+from frostline.errors import InputError
+from frostline.evaluate.validation import nested_cross_validation
+from frostline.head.search import SearchOptions, search_C
+
+OPTIONS = SearchOptions(Cs=(0.001, 0.1, 10.0), n_folds=3)
+
+
+def two_clouds(n: int, gap: float, n_features: int = 5) -> tuple[Features, IntArray]:
+    rng = np.random.default_rng(0)
+    codes = (np.arange(n) % 2).astype(np.int64)
+    return (rng.normal(size=(n, n_features)) + gap * codes[:, None]).astype(np.float32), codes
+
+
+def test_every_outer_fold_is_searched_and_predicted_without_its_rows() -> None:
+    """The same as doing it by hand; each fold's C and accuracy is shown, and all rows are scored together."""
+    rows, codes = two_clouds(103, 0.6)
+    found = nested_cross_validation(rows, codes, labels=["no", "yes"], options=OPTIONS, n_outer=4, seed=5)
+    folds = stratified_folds(codes, n_folds=4, seed=5)
+    right = np.zeros(103, dtype=bool)
+    for fold in range(4):
+        held = folds == fold
+        searched = search_C(rows[~held], codes[~held], labels=["no", "yes"], options=OPTIONS)
+        right[held] = searched.head.predict(rows[held]) == np.array(["no", "yes"])[codes[held]]
+        assert found.chosen_Cs[fold] == searched.chosen_C
+        assert found.fold_accuracies[fold] == pytest.approx(right[held].mean())
+    assert found.n_outer == 4
+    assert found.n_fitted == 103 - 26
+    assert found.evaluation.n == 103
+    assert found.evaluation.accuracy.value == pytest.approx(right.mean())
+
+
+def test_pure_noise_scores_as_noise() -> None:
+    """With more features than rows a head knows all its rows by heart: a single leaked fold would show."""
+    rows, codes = two_clouds(200, 0.0, n_features=400)
+    found = nested_cross_validation(rows, codes, labels=["no", "yes"], options=OPTIONS)
+    assert 0.35 < found.evaluation.accuracy.value < 0.65
+    learned = search_C(rows, codes, labels=["no", "yes"], options=OPTIONS).head
+    assert np.mean(learned.predict_proba(rows).argmax(axis=1) == codes) > 0.99
+
+
+def test_the_seed_decides_the_folds() -> None:
+    """The same seed, the same scores; another, others."""
+    rows, codes = two_clouds(120, 0.3)
+    first, same, other = (
+        nested_cross_validation(rows, codes, labels=["no", "yes"], options=OPTIONS, seed=seed) for seed in (1, 1, 2)
+    )
+    assert first.fold_accuracies == same.fold_accuracies
+    assert first.fold_accuracies != other.fold_accuracies
+
+
+def test_a_rare_label_lowers_the_number_of_folds() -> None:
+    """Three rows of a label make three outer folds, and two inner ones: each step has one to test on."""
+    rows, codes = two_clouds(60, 0.0)
+    codes[:] = 0
+    codes[[5, 30, 41]] = 1
+    told: list[tuple[int, int]] = []
+    found = nested_cross_validation(
+        rows,
+        codes,
+        labels=["no", "yes"],
+        options=OPTIONS,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert found.n_outer == 3
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_label_with_two_rows_is_named() -> None:
+    """It cannot be learned from, searched with and tested on."""
+    rows, codes = two_clouds(20, 1.0)
+    codes[:] = 0
+    codes[[3, 9]] = 1
+    with pytest.raises(InputError, match="got 2 of 'yes'"):
+        nested_cross_validation(rows, codes, labels=["no", "yes"], options=OPTIONS)
