@@ -38,6 +38,11 @@ def texts(n_texts: int) -> list[str]:
     return [f"{i} {'word ' * (i % 11)}" for i in range(n_texts)]
 
 
+def few_rows(n_features: int) -> int:  # noqa: ARG001 - stands in for one that goes by it
+    """Many small chunks instead of a few large ones: more moments to die at."""
+    return CHUNK_ROWS
+
+
 def main() -> int:
     root, log, n_texts, pause_s = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
     if len(sys.argv) > 5:
@@ -47,7 +52,7 @@ def main() -> int:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[5]), int(sys.argv[5])))
     warnings.simplefilter("error")
-    stored_module.rows_per_shard = lambda n_features: CHUNK_ROWS  # type: ignore[attr-defined]
+    stored_module.rows_per_shard = few_rows
     encoder = SlowEncoder(features="mean@all", hidden_size=8, n_layers=1)
     encoder.log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     encoder.pause_s = pause_s

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from fakes import FakeEncoder
 from frostline.encoder.reading import Reading
 from frostline.store import FeatureStore, StoredEncoder, StoreWarning
@@ -28,7 +29,7 @@ def assert_equal_readings(found: Reading, fresh: Reading) -> None:
     np.testing.assert_array_equal(found.rows, fresh.rows)
     np.testing.assert_array_equal(found.pieces, fresh.pieces)
     np.testing.assert_array_equal(found.cut, fresh.cut)
-    assert (found.rows.dtype, found.pieces.dtype, found.cut.dtype) == (np.float32, np.int32, np.bool_)
+    assert [found.rows.dtype, found.pieces.dtype, found.cut.dtype] == ["float32", "int32", "bool"]
 
 
 def encode_quietly(stored: StoredEncoder, texts: Sequence[str]) -> tuple[Reading, list[str]]:

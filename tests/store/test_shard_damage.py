@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
+from shard_tricks import assert_equal_readings, encode_quietly, remembering, sentences, shards
+
 from fakes import FakeEncoder
 from frostline.errors import StorageError
 from frostline.store import cache_verify
-from safetensors.numpy import load_file
-from shard_tricks import assert_equal_readings, encode_quietly, remembering, sentences, shards
 
 TEXTS = sentences(12)
 
@@ -130,10 +131,10 @@ FORGERIES: dict[str, Callable[[dict[str, object]], object]] = {
     "a tensor more": lambda header: header.update({"more": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}}),
     "a tensor less": lambda header: header.__delitem__("mean@1"),
     "no metadata": lambda header: header.__delitem__("__metadata__"),
-    "a list": lambda header: "[]",
-    "nothing": lambda header: "{}",
-    "a deep nest": lambda header: "[" * 100_000,
-    "a number of 5,000 digits": lambda header: "9" * 5000,
+    "a list": lambda _header: "[]",
+    "nothing": lambda _header: "{}",
+    "a deep nest": lambda _header: "[" * 100_000,
+    "a number of 5,000 digits": lambda _header: "9" * 5000,
 }
 
 

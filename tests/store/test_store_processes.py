@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from fakes import FakeEncoder
-from frostline.store import FeatureStore, StoredEncoder, cache_verify
 from reading_child import CHUNK_ROWS, texts
 from shard_tricks import assert_equal_readings, shards
+
+from fakes import FakeEncoder
+from frostline.store import FeatureStore, StoredEncoder, cache_verify
 
 HERE = Path(__file__).parent
 N_TEXTS = 480
@@ -83,7 +84,7 @@ def killed_until_done(folder: Path, rng: random.Random, undisturbed: dict[str, b
 
 
 def test_a_killed_run_goes_on(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
-    """kill -9 at random moments: at most one chunk is read again per kill, and the bytes end up the same."""
+    """Killed with -9 at random moments: at most one chunk is read again per kill, and the bytes end up the same."""
     assert killed_until_done(tmp_path, random.Random(1), undisturbed) >= 2
 
 

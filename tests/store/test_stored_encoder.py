@@ -3,20 +3,25 @@
 import copy
 import pickle
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeEncoder
-from frostline.encoder.reading import Reading
-from frostline.errors import BackendError, TextTypeError
-from frostline.store import FeatureStore, StoredEncoder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shard_tricks import assert_equal_readings, remembering, sentences, shards
 
+from fakes import FakeEncoder
+from frostline.arrays import Progress
+from frostline.encoder.reading import Reading
+from frostline.errors import BackendError, TextTypeError
+from frostline.store import FeatureStore, StoredEncoder
+
 SPECS = ["mean@all", "cls@-1", "mean@-1", "cls@-1+mean@-1", "max@1,0"]
-WORDS = st.lists(st.sampled_from(["a", "b", "", " ", "\0", "NA", "snow\u2028", "日本語", "é" * 9]) | st.text(max_size=5))
+WORDS = st.lists(
+    st.sampled_from(["a", "b", "", " ", "\0", "NA", "snow\u2028", "日本語", "é" * 9]) | st.text(max_size=5)
+)
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +135,8 @@ def test_the_same_texts_give_the_same_files_in_any_order(tmp_path: Path) -> None
 
 
 class NotANumber(FakeEncoder):
-    def encode(self, texts: object, *, progress: object = None) -> Reading:
-        reading = super().encode(texts)  # type: ignore[arg-type]
+    def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
+        reading = super().encode(texts, progress=progress)
         reading.rows[0, 3] = np.nan
         return reading
 
@@ -165,7 +170,7 @@ def test_a_deleted_store_is_a_miss_and_is_made_again(tmp_path: Path) -> None:
 
 
 def test_it_can_be_copied_and_pickled(tmp_path: Path) -> None:
-    """joblib sends estimators to other processes, scikit-learn's clone copies them."""
+    """Processes of joblib get it sent, clones of scikit-learn copy it."""
     store = FeatureStore.open(tmp_path / "features")
     stored = StoredEncoder(FakeEncoder(), store)
     texts = sentences(3)
