@@ -120,7 +120,7 @@ def test_progress_counts_distinct_texts_in_the_calling_thread(word_pieces: WordP
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_failing_text_is_named_by_its_position_in_the_input(word_pieces: WordPieces, threads: int) -> None:
     """Its batch is halved until it stands alone; repeats before it do not shift the position."""
-    texts = ["a b", "a b", "a c", "b c", "z b", "c c"] + ["a " * n for n in range(9)]
+    texts = ["a b", "a b", "a c", "b c", "z b", "c c"] + ["a " * n for n in range(9)] + ["z b"]
     backend = FakeBackend(poison=int(word_pieces.tokenize(["z"]).ids[0][1]))
     with pytest.raises(BackendError, match=r"^Text 4 could not be read: the runtime broke down\."):
         fake_encoder(word_pieces, backend, threads).encode(texts)

@@ -177,6 +177,14 @@ def test_a_tokenizer_without_a_template_gets_its_marks(folder: Path) -> None:
     assert opened(folder).pieces("good") == ["[CLS]", "good", "[SEP]"]
 
 
+def test_a_vocabularys_lines_end_with_line_feeds_only(tmp_path: Path) -> None:
+    """U+0085 and U+2028 are pieces like any other: a line too many would shift every id after it."""
+    folder = make_checkpoint(tmp_path / "odd", vocabulary_only=True)
+    words = [{"a": "\x85", "b": "\u2028"}.get(word, word) for word in WORDS]
+    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    assert ids_of(opened(folder), "good") == [2, WORDS.index("good"), 3]
+
+
 def test_a_vocabulary_without_its_marks_is_refused(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "bare", vocabulary_only=True)
     (folder / "vocab.txt").write_text("good\nbad\n")
@@ -222,13 +230,13 @@ def test_a_text_of_ten_megabytes_takes_no_two_seconds(minilm: WordPieces, name: 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts in KiB as Linux does")
 def test_long_texts_take_no_200_megabytes() -> None:
-    """Not ten megabytes at once, and not eight texts of 100,000 characters side by side."""
+    """Not ten megabytes at once, and not twenty-four texts of 100,000 characters side by side."""
     script = textwrap.dedent(f"""
         import resource, sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from test_tokens import TEN_MEGABYTES, WordPieces, find_checkpoint
         pieces = WordPieces.open(find_checkpoint("minilm"))
-        texts = [*TEN_MEGABYTES.values(), *["中" * 100_000] * 8]
+        texts = [*TEN_MEGABYTES.values(), *["." * 100_000] * 24]
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         pieces.tokenize(texts)
         print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)

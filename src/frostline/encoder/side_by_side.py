@@ -12,7 +12,6 @@ import itertools
 import os
 import queue
 import sys
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -63,11 +62,8 @@ def _work_in_threads(
     windows: Iterable[Sequence[_Item]], work: Callable[[_Item], int], *, threads: int, done: Callable[[int], None]
 ) -> None:
     finished: queue.SimpleQueue[int | BaseException] = queue.SimpleQueue()
-    is_over = threading.Event()
 
     def work_on(item: _Item) -> None:
-        if is_over.is_set():
-            return
         try:
             finished.put(work(item))
         except BaseException as error:  # noqa: BLE001 - carried to the caller's thread and raised there
@@ -94,5 +90,4 @@ def _work_in_threads(
             n_open = wait_until(n_open + len(window), len(window))
         wait_until(n_open, 0)
     finally:
-        is_over.set()
         executor.shutdown(wait=True, cancel_futures=True)
