@@ -1,6 +1,8 @@
 """Trainings as they might have been, for tests of what shows them."""
 
+import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,6 +31,11 @@ def example_record(
     sharpness: float = 2.0,
 ) -> TrainingRecord:
     """A training on made-up rows: every figure in it was computed, none of it by an encoder."""
+    return replace(_computed(tuple(labels), n, sharpness, name), warnings=warnings)
+
+
+@functools.cache
+def _computed(labels: tuple[Label, ...], n: int, sharpness: float, name: str) -> TrainingRecord:
     rng = np.random.default_rng(7)
     n_labels = len(labels)
     codes = rng.integers(0, n_labels, size=(2 * n,))
@@ -79,7 +86,6 @@ def example_record(
             system="Linux x86_64", processor="a processor", cores=2, instructions=("avx2", "fma"), python="3.11.9"
         ),
         seed=0,
-        warnings=warnings,
         version="0.1.0",
     )
 

@@ -130,7 +130,12 @@ def summary(record: TrainingRecord) -> list[str]:
         f"{got}: {percent(test.accuracy.value)} %.",
         f"On other texts of the same kind, expect between {low} % and {high} % (95 % interval).",
     ]
-    said += [_beside(baseline) for baseline in record.baselines]
+    return said + [_beside(baseline) for baseline in record.baselines] + cautions(record)
+
+
+def cautions(record: TrainingRecord) -> list[str]:
+    """What makes the scores, or the features, less than they seem; the record's own warnings come beside these."""
+    said = []
     if record.test_source is not None and record.test_source.n_leaks:
         n_leaks = record.test_source.n_leaks
         found = "test text is a training text" if n_leaks == 1 else "test texts are training texts"

@@ -55,7 +55,8 @@ def print_report(record: TrainingRecord, console: Console) -> None:
     if record.nested is not None:
         chosen = ", ".join(f"{C:.3g}" for C in record.nested.chosen_Cs)
         _say(console, f"C chosen in each outer fold: {chosen}", style="dim")
-    _closing(console, phrases.summary(record)[2 + len(record.baselines) :] + list(record.warnings))
+    cautions = phrases.summary(record) if record.test is None else phrases.cautions(record)
+    _closing(console, cautions + list(record.warnings))
     _say(console, phrases.seconds_text(record), style="dim")
 
 

@@ -1,0 +1,123 @@
+"""The report on a terminal: 80 columns, plain text, nothing of the user's obeyed."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from frostline.evaluate.validation import NestedResult
+from frostline.head.linear import Label
+from frostline.record import TrainingRecord
+from frostline.report.phrases import DASH
+from frostline.report.terminal import print_evaluation, print_report
+from record_examples import example_evaluation, example_record
+
+
+def printed(record: TrainingRecord, *, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace", newline="\n") as out:
+        console = Console(file=out, width=width, force_terminal=colour, color_system="truecolor" if colour else None)
+        print_report(record, console)
+        out.flush()
+        return raw.getvalue().decode(encoding)
+
+
+def test_the_report_shows_what_was_measured() -> None:
+    """Counts, features, truncation, C, scores with intervals and n, baselines, labels, matrix, warnings."""
+    record = example_record(n=300, warnings=("The chosen C is the smallest of the grid.",))
+    said = printed(record)
+    assert record.test is not None
+    low, high = (f"{100 * limit:.1f}" for limit in record.test.accuracy.interval)
+    expected = (
+        "reviews.tsv · 600 rows · 3 rejected",
+        "negative 282, positive 318",
+        "mean@all: 2,688 numbers per text; 4 of 600 texts cut at 256",
+        "C = 0.0336",
+        "▁",
+        "Test: 300 texts, rows held out of the same file",
+        f"{100 * record.test.accuracy.value:.1f} ({low}{DASH}{high})",
+        "majority class",
+        "nearest class centroid",
+        "true ╲ predicted",
+        str(record.test.confusion[0, 0]),
+        "The chosen C is the smallest of the grid.",
+        "2 test texts are training texts too",
+        "4 of 600 texts were longer",
+    )
+    for words in expected:
+        assert words in said
+
+
+def test_the_score_of_the_search_is_labelled() -> None:
+    """Its line says what it is and what it is not."""
+    (line,) = [line for line in printed(example_record(n=60)).split("\n") if "0.86:" in line]
+    assert line.strip() == "search.best_score 0.86: it chose C, so it flatters; it is no test score"
+
+
+@pytest.mark.parametrize(
+    "labels", [("negative", "positive"), [f"a long name for label {i}" for i in range(30)], (1, 2, 3)]
+)
+def test_no_line_is_wider_than_the_terminal(labels: Sequence[Label]) -> None:
+    """At 80 columns and at 60; and no figure is cut."""
+    record = example_record(labels, n=240)
+    for width in (80, 60):
+        said = printed(record, width=width)
+        assert max(map(len, said.split("\n"))) <= width
+    assert "…" not in printed(example_record(n=240))
+
+
+def test_what_the_user_wrote_is_shown_not_obeyed() -> None:
+    """Rich markup, terminal escapes, line breaks and direction marks in labels, file names and warnings."""
+    nasty = "[red]x[/red]\x1b[31m\x07\u202e"
+    record = example_record([nasty, "b\nc"], n=60, name=f"{nasty}.tsv", warnings=(f"Watch {nasty}",))
+    said = printed(record)
+    for raw in ("\x1b", "\x07", "\u202e"):
+        assert raw not in said
+    assert "[red]x[/red]\\x1b[31m" in said
+    assert "b\\nc" in said
+    assert "\x1b[31m\x07" not in printed(record, colour=True)
+
+
+def test_an_ascii_terminal_is_served() -> None:
+    """No bars, and no crash."""
+    said = printed(example_record(n=60), encoding="ascii")
+    assert "▁" not in said
+    assert "C = 0.0336" in said
+
+
+def test_many_labels_show_the_weakest_and_the_commonest_mistakes() -> None:
+    """A matrix of 30 labels fits nowhere."""
+    record = example_record([f"label {i}" for i in range(30)], n=600)
+    said = printed(record)
+    assert "The 12 weakest of 30 labels" in said
+    assert "taken for" in said
+    assert "true ╲ predicted" not in said
+
+
+def test_nested_cross_validation_is_shown_fold_by_fold() -> None:
+    """The C of every outer fold tells whether the choice is stable."""
+    record = example_record(n=60)
+    other = example_record(n=70).test
+    assert other is not None
+    nested = NestedResult(
+        evaluation=other, n_outer=3, chosen_Cs=(0.1, 0.3, 1.0), fold_accuracies=(1, 1, 1), n_fitted=46
+    )
+    said = printed(replace(record, nested=nested))
+    assert "Nested cross-validation: 3 folds, all 70 rows" in said
+    assert "C chosen in each outer fold: 0.1, 0.3, 1" in said
+
+
+def test_nothing_tested_is_said() -> None:
+    """No score is invented."""
+    said = printed(replace(example_record(n=60), test=None, test_source=None, baselines=()))
+    assert "Nothing was tested" in said
+
+
+def test_an_evaluation_is_shown() -> None:
+    """Of a saved classifier: model, data, scores, labels, matrix."""
+    out = io.StringIO()
+    print_evaluation(example_evaluation(), Console(file=out, width=80))
+    for words in ("Model", "Test: 300 texts", "accuracy %", "precision %", "true ╲ predicted"):
+        assert words in out.getvalue()
