@@ -9,10 +9,12 @@ real sentences: every such break would shift all rows that follow.
 """
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import final
 
+from frostline.data.opening import HEAD_BYTES
 from frostline.data.options import TableOptions
 from frostline.errors import InputError
 
@@ -192,16 +194,20 @@ def _long_line(name: str, line: int, limit: int) -> InputError:
 def _ends_with_returns(head: bytes, *, delimiter: str | None) -> bool:
     """Whether rows end with a lone carriage return, as old Macintosh programs (and Excel's "Macintosh") write them.
 
-    So it is if no line feed comes in the first MB and the pieces between the returns have the same number of cells.
+    So it is if no line feed comes in the first MB and the pieces between the returns, whether quotes count or not,
+    have the same number of cells.
     """
     if b"\n" in head or b"\r" not in head.rstrip(b"\r"):
         return False
-    pieces = head.removesuffix(b"\r").split(b"\r")
-    if len(head) >= 1 << 20:
-        pieces.pop()  # may be cut
     marks = [delimiter.encode("utf-8")] if delimiter else [b"\t", b",", b";"]
-    mark = next((mark for mark in marks if mark in pieces[0]), marks[0])
-    return len({piece.count(mark) for piece in pieces}) == 1
+    for content in (head, re.sub(rb'"[^"]*"', b"", head)):
+        pieces = content.removesuffix(b"\r").split(b"\r")
+        if len(head) >= HEAD_BYTES:
+            pieces.pop()  # may be cut
+        mark = next((mark for mark in marks if mark in pieces[0]), marks[0])
+        if len({piece.count(mark) for piece in pieces}) == 1:
+            return True
+    return False
 
 
 def _transcoded(chunks: Iterator[bytes], *, options: TableOptions, name: str) -> Iterator[bytes]:

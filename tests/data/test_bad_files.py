@@ -1,0 +1,449 @@
+"""What a file that cannot be read as it is gets: one clear error of the right kind, at the right line."""
+
+import errno
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from frostline.data.dataset import Reject
+from frostline.data.opening import fingerprint, opened
+from frostline.data.options import TableLimits, TableOptions, column_choice
+from frostline.data.rejects import write_rejects
+from frostline.data.tables import read_dataset, stream_texts
+from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, StorageError, UsageError
+
+GOOD = b"good film\t1\nbad film\t0\nfine film\t1\n"
+
+
+def table(folder: Path, content: bytes | str, name: str = "t.tsv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def refusal(path: Path | str, options: TableOptions | None = None) -> FrostlineError:
+    """The error that reading ends in."""
+    with pytest.raises(FrostlineError) as caught:
+        read_dataset(path, options or TableOptions())
+    return caught.value
+
+
+def test_missing_file_names_its_near_neighbours(tmp_path: Path) -> None:
+    table(tmp_path, GOOD, "reviews.tsv")
+    error = refusal(tmp_path / "review.tsv")
+    assert isinstance(error, MissingInputError)
+    assert "reviews.tsv" in error.hint
+    error = refusal(tmp_path / "no" / "review.tsv")
+    assert isinstance(error, MissingInputError)
+    assert "folder" in error.hint
+    assert isinstance(refusal("a\0b"), MissingInputError)
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    table(tmp_path, GOOD, "inside.tsv")
+    error = refusal(tmp_path)
+    assert isinstance(error, InputError)
+    assert "folder" in str(error)
+    assert "inside.tsv" in str(error)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table(tmp_path, GOOD)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)  # tests may run as root, whom no mode stops
+    error = refusal(path)
+    assert isinstance(error, AccessError)
+    assert "chmod" in error.hint
+
+
+def test_a_failing_disk_is_no_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Disk(io.BytesIO):
+        def readinto1(self, buffer: memoryview) -> int:  # type: ignore[override]
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": Disk(GOOD)}))
+    assert isinstance(refusal("-"), StorageError)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "says"),
+    [
+        (b"", "t.tsv", "is empty"),
+        (b"\n\n", "t.csv", "is empty"),
+        (b"text\tlabel\n", "t.tsv", "header"),
+        (b"text,label\n", "t.csv", "header"),
+        (b"", "t.jsonl", "is empty"),
+        (gzip.compress(b""), "t.tsv.gz", "is empty"),
+    ],
+)
+def test_a_file_without_rows(tmp_path: Path, content: bytes, name: str, says: str) -> None:
+    """Nothing can be learned from it; but there is nothing wrong with classifying no texts."""
+    path = table(tmp_path, content, name)
+    error = refusal(path)
+    assert isinstance(error, InputError)
+    assert says in str(error)
+    assert list(stream_texts(path)) == []
+
+
+def test_bytes_that_are_not_utf8_are_located(tmp_path: Path) -> None:
+    """Byte offset and line, in the middle of many rows; the three ways on."""
+    rows = [f"text number {number}\t{number % 2}" for number in range(3000)]
+    content = "\n".join(rows).encode()
+    offset = content.index(b"number 1500") + 3
+    path = table(tmp_path, content[:offset] + b"\xe9" + content[offset + 1 :])
+    error = refusal(path)
+    assert isinstance(error, InputError)
+    assert f"{path}:1501: byte 0xe9 at offset {offset:,}" in error.message
+    assert "--encoding" in error.hint
+    replaced = read_dataset(path, TableOptions(on_bad_text="replace"))
+    assert len(replaced) == 3000
+    assert replaced.texts[1500] == "text num\ufffder 1500"
+    skipped = read_dataset(path, TableOptions(on_bad_text="skip"))
+    assert len(skipped) == 2999
+    assert [reject.line for reject in skipped.rejects] == [1501]
+    assert read_dataset(path, TableOptions(encoding="latin-1")).texts[1500] == "text numéer 1500"
+
+
+def test_text_cut_inside_a_character_at_the_end(tmp_path: Path) -> None:
+    assert ":2: byte 0xc3" in str(refusal(table(tmp_path, b"good\t1\nbad\t0\xc3")))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_encodings_are_recognised_named_and_read(tmp_path: Path, encoding: str) -> None:
+    path = table(tmp_path, "text\tlabel\nétonnant\t1\nà fuir\t0\n".encode(encoding))
+    error = refusal(path)
+    if encoding != "utf-16-be" or "UTF-16" in str(error):
+        assert encoding.upper() in str(error)
+    found = read_dataset(path, TableOptions(encoding=encoding))
+    assert list(found.texts) == ["étonnant", "à fuir"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + b"text,label\ngood,1\nbad,0\n"
+    for path in (table(tmp_path, content, "a.csv"), table(tmp_path, gzip.compress(content), "b.csv.gz")):
+        assert read_dataset(path).source.text_column == "text"
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", ["", "end"])
+def test_row_ends_of_all_systems_give_the_same_rows(tmp_path: Path, ends: str, last: str) -> None:
+    """LF, CRLF, and the lone CR of old Macintosh programs, with and without one at the end."""
+    content = ends.join(["text,label", '"a, b",1', "c,0", "d,1"]) + (ends if last else "")
+    found = read_dataset(table(tmp_path, content, "t.csv"))
+    assert list(zip(found.texts, found.labels, found.lines, strict=True)) == [
+        ("a, b", "1", 2),
+        ("c", "0", 3),
+        ("d", "1", 4),
+    ]
+    plain = content.replace("a, b", "a b").replace(",", "\t")
+    found = read_dataset(table(tmp_path, plain, "t.tsv"))
+    assert list(found.texts) == ['"a b"', "c", "d"]
+    assert list(found.labels) == ["1", "0", "1"]
+
+
+def test_a_lone_return_inside_a_cell_is_text(tmp_path: Path) -> None:
+    found = read_dataset(table(tmp_path, b"a\rb\t1\r\nc\t0\n"))
+    assert list(found.texts) == ["a\rb", "c"]
+    assert list(found.labels) == ["1", "0"]
+    only = list(stream_texts(table(tmp_path, b"a\rb\t1"), TableOptions(text=1)))
+    assert [row.text for row in only] == ["a\rb"]
+
+
+def test_a_stray_quote_in_a_tsv_is_a_letter(tmp_path: Path) -> None:
+    """Python's csv module makes one row of these three."""
+    found = read_dataset(table(tmp_path, b'"good film\t1\nbad "film\t0\nfine" film\t1\n'))
+    assert list(found.texts) == ['"good film', 'bad "film', 'fine" film']
+
+
+def test_a_tsv_that_is_sound_only_if_quoted_shows_both_counts(tmp_path: Path) -> None:
+    path = table(tmp_path, b'text\tlabel\n"good\nfilm"\t1\nbad\t0\n"so\nso\nla"\t1\n')
+    error = refusal(path)
+    assert "7 rows" in str(error)
+    assert "4 rows" in str(error)
+    assert "--quoted" in error.hint
+    found = read_dataset(path, TableOptions(quoted=True))
+    assert list(found.texts) == ["good\nfilm", "bad", "so\nso\nla"]
+    assert list(found.lines) == [2, 4, 5]
+    assert "3 of 6 rows" in str(refusal(path, TableOptions(quoted=False)))
+
+
+def test_an_unclosed_quote_in_a_csv_is_named_not_swallowed(tmp_path: Path) -> None:
+    path = table(tmp_path, b'text,label\ngood,1\n"bad,0\nfine,1\n', "t.csv")
+    error = refusal(path, TableOptions(max_bad_rows=100))
+    assert f"{path}:3:" in str(error)
+    assert len(read_dataset(path, TableOptions(quoted=False))) == 3
+
+
+def test_rejected_rows_are_counted_and_named(tmp_path: Path) -> None:
+    """Too many: the first few in the error. Few enough: each in the dataset and in the file."""
+    content = "text\tlabel\n" + "good\t1\nbad\t0\n" * 10 + "too\tmany\tcells\n\nfew\n \t1\nx\t\ny\t \n"
+    path = table(tmp_path, content)
+    error = refusal(path)
+    assert "5 of 25 rows" in str(error)
+    assert "line 22: must have 2 cells (it has 3)" in str(error)
+    assert "line 24" in str(error)
+    assert "--max-bad-rows 5" in error.hint
+    found = read_dataset(path, TableOptions(max_bad_rows=5))
+    assert len(found) == 20
+    assert [reject.line for reject in found.rejects] == [22, 24, 25, 26, 27]
+    write_rejects(tmp_path / "rejects.jsonl", found.rejects)
+    written = [json.loads(line) for line in (tmp_path / "rejects.jsonl").read_text("ascii").splitlines()]
+    assert written[0] == {"line": 22, "reason": "must have 2 cells (it has 3)"}
+    assert len(written) == 5
+
+
+def test_streaming_tells_each_reject_and_stops_at_one_too_many(tmp_path: Path) -> None:
+    path = table(tmp_path, "good\t1\nbad\t0\nragged\nfine\t1\n\t1\nlast\t0\n")
+    told: list[Reject] = []
+    texts = [row.text for row in stream_texts(path, TableOptions(max_bad_rows=2), on_reject=told.append)]
+    assert texts == ["good", "bad", "fine", "last"]
+    assert [reject.line for reject in told] == [3, 5]
+    with pytest.raises(InputError, match="line 5"):
+        list(stream_texts(path, TableOptions(max_bad_rows=1)))
+    kept = stream_texts(path, TableOptions(max_bad_rows=1, on_empty_text="keep"))
+    assert [row.text for row in kept] == ["good", "bad", "fine", "", "last"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"text": "a", "label": NaN}', "NaN is not JSON"),
+        ('{"text": "a", "label": -Infinity}', "-Infinity is not JSON"),
+        ('{"text": "a", "text": "b", "label": 1}', "'text' occurs twice"),
+        ('{"text": "a", "label": ' + "9" * 5000 + "}", "5,000 digits"),
+        ('{"text": "a", "label": ' + "[" * 100_000 + "}", "deeper than 64"),
+        ('{"text": "a", "label": {"a": "]]]"}}', "got an object"),
+        ('{"text": "a", "label": 1.0}', "got 1.0"),
+        ('{"text": "a", "label": null}', "got null"),
+        ('{"text": "a", "label": ""}', "label is empty"),
+        ('{"text": 5, "label": 1}', "text must be a string (got 5)"),
+        ('{"text": ["a"], "label": 1}', "text must be a string (got a list)"),
+        ('{"label": 1}', "'text' is missing"),
+        ('{"text": "a"}', "'label' is missing"),
+        ('["a", 1]', "must be a JSON object (got a list)"),
+        ("null", "must be a JSON object (got null)"),
+        ('{"text": "a", "label": 1', "not JSON"),
+        ('{"text": "a\tb", "label": 1}', "not JSON"),
+        ('{"text": "a", "label": 1} {}', "not JSON"),
+        ("{'text': 'a', 'label': 1}", "not JSON"),
+    ],
+)
+def test_json_is_read_strictly(tmp_path: Path, line: str, reason: str) -> None:
+    """What Python's json lets pass, and what it chokes on, is one rejected row with its line."""
+    good = '{"text": "fine", "label": "1"}\n\n'
+    error = refusal(table(tmp_path, good + line + "\n" + good, "t.jsonl"))
+    assert isinstance(error, InputError)
+    assert "line 3: " in str(error)
+    assert reason in str(error)
+    found = read_dataset(table(tmp_path, good + line + "\n" + good, "t.jsonl"), TableOptions(max_bad_rows=1))
+    assert len(found) == 2
+
+
+def test_json_labels_are_spelled_as_json_spells_them(tmp_path: Path) -> None:
+    lines = [{"text": f"t{n}", "label": label} for n, label in enumerate([True, False, 3, -1, "3", " 3 ", 10**20])]
+    found = read_dataset(table(tmp_path, "\n".join(map(json.dumps, lines)), "t.jsonl"))
+    assert list(found.labels) == ["true", "false", "3", "-1", "3", " 3 ", "1" + "0" * 20]
+
+
+def test_half_a_surrogate_pair_is_bad_text(tmp_path: Path) -> None:
+    path = table(tmp_path, '{"text": "a\\ud83d\\ude42", "label": 1}\n{"text": "b\\ud800c", "label": 0}\n', "t.jsonl")
+    error = refusal(path)
+    assert f"{path}:2:" in str(error)
+    assert "surrogate" in str(error)
+    assert list(read_dataset(path, TableOptions(on_bad_text="replace")).texts) == ["a🙂", "b\ufffdc"]
+    skipped = read_dataset(path, TableOptions(on_bad_text="skip"))
+    assert (list(skipped.texts), skipped.rejects[0].line) == (["a🙂"], 2)
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl"])
+def test_an_endless_line_is_stopped_in_bounded_memory(
+    monkeypatch: pytest.MonkeyPatch, kind: Literal["tsv", "csv", "jsonl"]
+) -> None:
+    """A line of a gigabyte, were it read: it is not. 2 MB are allowed here, 32 by default."""
+
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def readinto1(self, buffer: memoryview) -> int:
+            self.given += len(buffer)
+            assert self.given < 1 << 30
+            buffer[:] = b"x" * len(buffer)
+            return len(buffer)
+
+    monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": Endless()}))
+    tracemalloc.start()
+    options = TableOptions(format=kind, limits=TableLimits(line_bytes=2 << 20))
+    with pytest.raises(InputError, match=r"standard input:1: a line must not be longer than 2,097,152 bytes"):
+        read_dataset("-", options)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def test_a_quoted_cell_is_bounded_too(tmp_path: Path) -> None:
+    path = table(tmp_path, b'text,label\nfine,1\n"' + b"abc\n" * 1000, "t.csv")
+    error = refusal(path, TableOptions(limits=TableLimits(line_bytes=2000)))
+    assert f"{path}:3:" in str(error)
+
+
+def test_cells_and_columns_have_a_limit(tmp_path: Path) -> None:
+    limits = TableLimits(field_characters=10, columns=3)
+    path = table(tmp_path, "text\tlabel\n" + "x" * 11 + "\t1\nok\t0\n")
+    assert "line 2: the text is longer than 10 characters" in str(refusal(path, TableOptions(limits=limits)))
+    for name, mark in (("t.tsv", "\t"), ("t.csv", ",")):
+        path = table(tmp_path, mark.join("abcd") + "\n" + mark.join('"efg"') + "\n", name)
+        assert "at most 3 columns" in str(refusal(path, TableOptions(text=1, label=2, limits=limits)))
+
+
+def test_gzip_members_are_all_read_and_the_suffix_is_not_believed(tmp_path: Path) -> None:
+    content = gzip.compress(GOOD[:12]) + gzip.compress(GOOD[12:]) + b"\0" * 512
+    for name in ("t.tsv.gz", "t.tsv", "t"):
+        assert len(read_dataset(table(tmp_path, content, name))) == 3
+    assert len(read_dataset(table(tmp_path, GOOD, "t.tsv.gz"))) == 3
+
+
+def test_damaged_gzip_is_never_taken_for_a_shorter_file(tmp_path: Path) -> None:
+    """Cut anywhere, or one bit flipped: an error, or (in the header's idle fields) the very same rows."""
+    whole = gzip.compress(GOOD * 20, mtime=0)
+    for size in range(4, len(whole)):
+        assert isinstance(refusal(table(tmp_path, whole[:size], "t.tsv.gz")), InputError)
+    for place in range(3, len(whole)):
+        flipped = bytes([*whole[:place], whole[place] ^ 4, *whole[place + 1 :]])
+        try:
+            found = read_dataset(table(tmp_path, flipped, "t.tsv.gz"))
+        except InputError:
+            continue
+        assert len(found) == 60
+    assert "damaged" in str(refusal(table(tmp_path, whole + b"garbage", "t.tsv.gz")))
+
+
+def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = table(tmp_path, gzip.compress(b"good film\t1\nbad film\t0\n" * 20_000), "t.tsv.gz")
+    error = refusal(path, TableOptions(limits=TableLimits(expansion_free_bytes=1 << 16)))
+    assert "200 times" in str(error)
+    assert len(read_dataset(path)) == 40_000
+
+
+@pytest.mark.parametrize(
+    ("magic", "says"),
+    [
+        (b"PK\x03\x04", "Excel"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"SQLite format 3\0", "SQLite"),
+        (b"\x80\x04\x95", "pickle"),
+    ],
+)
+def test_other_kinds_of_file_are_named(tmp_path: Path, magic: bytes, says: str) -> None:
+    assert says in str(refusal(table(tmp_path, magic + bytes(range(256)), "t.csv")))
+    assert says in str(refusal(table(tmp_path, gzip.compress(magic + bytes(range(256))), "t.csv.gz")))
+
+
+def test_messages_carry_no_control_characters(tmp_path: Path) -> None:
+    """A text with terminal escapes and line breaks stays on its line, escaped, in every message."""
+    evil = "\x1b[2Jred\u202e\x07"
+    for content, options in (
+        (f"{evil}\t{evil}x\ta\nb\tc\td\n", None),
+        (f"{evil}\tlabel\nb\t0\n", TableOptions(text="missing")),
+        (json.dumps({evil: "a"}), None),
+        ('{"text": "a", "text": "b"}', None),
+    ):
+        path = table(tmp_path, content, "t.jsonl" if content.startswith("{") else "t.tsv")
+        assert str(refusal(path, options)).isprintable()
+
+
+def test_the_digest_is_of_the_bytes_on_disk(tmp_path: Path) -> None:
+    """Compressed, if they are; whole, even if only the first rows were taken."""
+    path = table(tmp_path, gzip.compress(GOOD * 5_000, mtime=0), "t.tsv.gz")
+    whole, first = read_dataset(path), read_dataset(path, TableOptions(limit=2))
+    assert len(first) == 2
+    assert first.source.sha256 == whole.source.sha256 == fingerprint(path).sha256
+    assert first.source.size_bytes == path.stat().st_size
+
+
+def test_progress_is_told_in_bytes_up_to_the_whole(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    path = table(tmp_path, GOOD * 70_000)
+    read_dataset(path, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (path.stat().st_size, path.stat().st_size)
+    assert told == sorted(told)
+    assert len(told) > 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "xml"},
+        {"on_bad_text": "ignore"},
+        {"encoding": "klingon"},
+        {"encoding": "base64"},
+        {"text": 0},
+        {"limit": 0},
+        {"max_bad_rows": -1},
+        {"delimiter": "||"},
+    ],
+)
+def test_options_are_checked_when_they_are_made(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        TableOptions(**options)  # type: ignore[arg-type]
+
+
+def test_a_number_on_the_command_line_is_a_columns_number() -> None:
+    assert [column_choice(value) for value in ("2", "text", "2a", "²")] == [2, "text", "2a", "²"]
+
+
+def test_what_was_looked_at_is_still_delivered(tmp_path: Path) -> None:
+    path = table(tmp_path, b"\n\nfirst\nsecond\n")
+    with opened(path, limits=TableLimits()) as source:
+        assert source.look() == b"\n\nfirst\n"
+        assert source.look() == b"\n\nfirst\n"
+        assert b"".join(source.chunks()) == b"\n\nfirst\nsecond\n"
+
+
+def test_streaming_needs_no_more_memory_for_more_rows(tmp_path: Path) -> None:
+    """Ten times the rows, the same peak: nothing of a row outlives it."""
+
+    def peak(rows: int) -> int:
+        path = table(tmp_path, b"a sentence of some twenty words " * 3 + b"\t1\n", f"{rows}.tsv")
+        path.write_bytes(path.read_bytes() * rows)
+        tracemalloc.start()
+        assert sum(1 for _ in stream_texts(path, TableOptions(text=1))) == rows
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    few, many = peak(30_000), peak(120_000)  # 3 and 12 MB
+    assert many < few * 1.2
+
+
+@pytest.mark.parametrize("text", ["word " * 2_000_000, "x" * 10_000_000, "e" + "\u0301" * 1_000_000])
+def test_a_text_of_ten_megabytes_is_a_text(tmp_path: Path, text: str) -> None:
+    for name, content in (
+        ("t.tsv", f"text\tlabel\n{text}\t1\n"),
+        ("t.csv", f'text,label\n"{text}",1\n'),
+        ("t.jsonl", json.dumps({"text": text, "label": "1"})),
+    ):
+        assert list(read_dataset(table(tmp_path, content, name)).texts) == [text]
+
+
+def test_reading_plain_tables_loads_nothing_heavy(tmp_path: Path) -> None:
+    """One sentence classified from a cold start must not wait for pyarrow or scikit-learn."""
+    path = table(tmp_path, GOOD)
+    code = (
+        "import sys; from frostline.data.tables import read_dataset; import frostline.data.checks, frostline.data.split;"
+        f"assert len(read_dataset({str(path)!r})) == 3;"
+        "print([name for name in ('pyarrow', 'sklearn', 'scipy', 'pandas', 'onnx', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

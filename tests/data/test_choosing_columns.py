@@ -1,0 +1,168 @@
+"""Columns are found where it is clear which they are, and asked for, with examples, where it is not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from frostline.data.options import Column, TableOptions
+from frostline.data.tables import read_dataset, stream_texts
+from frostline.errors import InputError
+
+
+def table(folder: Path, content: str, name: str = "t.tsv") -> Path:
+    path = folder / name
+    path.write_text(content, "utf-8", newline="")
+    return path
+
+
+SENTENCES = ["a stirring , funny film", "one long string of cliches", "nothing to see", "a joy from end to end"]
+
+
+def rows(header: str, order: str = "tl") -> str:
+    pairs = [(text, str(number % 2)) for number, text in enumerate(SENTENCES)]
+    lines = [f"{text}\t{label}" if order == "tl" else f"{label}\t{text}" for text, label in pairs]
+    return "\n".join(([header] if header else []) + lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "text", "label"),
+    [
+        (rows(""), "t.tsv", "column 1", "column 2"),
+        (rows("", "lt"), "t.tsv", "column 2", "column 1"),
+        (rows("sentence\tlabel"), "t.tsv", "sentence", "label"),
+        (rows("Label\tReview_Text", "lt"), "t.tsv", "Review_Text", "Label"),
+        (rows("phrase\tstimmung"), "t.tsv", "phrase", "stimmung"),
+        (rows("satz\tclass"), "t.tsv", "satz", "class"),
+        (rows("satz\tstimmung"), "t.tsv", "satz", "stimmung"),  # over numbers, a word is a name
+        (rows("文本\t标签"), "t.tsv", "文本", "标签"),
+        (rows("text\tlabel").replace(" ,", "").replace("\t", ";"), "t.csv", "text", "label"),
+        (rows("text\tlabel").replace("\t", ","), "t.txt", None, None),  # a comma in a text: ragged, see below
+        (rows("text\tlabel"), "t.csv", "text", "label"),
+        (rows("text\tlabel"), "noname", "text", "label"),
+        ("text,label,fine_label\na b,X,Y\nc,Z,Y\n", "t.csv", "text", "label"),
+        ("id,title,text,category,label\n1,t,a b,X,Y\n2,t,c,Z,Y\n", "t.csv", "text", "label"),
+        ('{"id": 1, "body": "a b", "stars": 4}\n{"id": 2, "body": "c", "stars": 1}\n', "t.txt", "body", "stars"),
+        ('{"satz": "a b", "y": 4}\n{"satz": "c", "y": 1}\n', "t.jsonl", "satz", "y"),
+    ],
+)
+def test_clear_cases_need_no_option(tmp_path: Path, content: str, name: str, text: str | None, label: str) -> None:
+    path = table(tmp_path, content, name)
+    if text is None:
+        with pytest.raises(InputError, match="must have 2 cells"):
+            read_dataset(path)
+        return
+    found = read_dataset(path)
+    assert (found.source.text_column, found.source.label_column) == (text, label)
+    assert len(found) == len(list(stream_texts(path)))
+    assert len(found) in {2, 4}
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("a b\tx\t1\nc d\ty\t2\n", "t.tsv"),
+        ("who,what,why\na,b,c\n", "t.csv"),
+        ("comment,review,label\na,b,c\n", "t.csv"),
+        ('{"who": "a", "what": "b", "why": 1}\n', "t.jsonl"),
+        ("good film\tbad film\nworse film\tbest film\nodd film\teven film\n", "t.tsv"),
+    ],
+)
+def test_unclear_cases_list_the_columns_with_examples_and_ask(tmp_path: Path, content: str, name: str) -> None:
+    with pytest.raises(InputError, match="not clear") as caught:
+        read_dataset(table(tmp_path, content, name))
+    assert "Its columns: 1" in caught.value.message
+    assert "e.g. " in caught.value.message
+    assert "--text N" in caught.value.hint
+    assert "--label N" in caught.value.hint
+
+
+def test_one_column_is_enough_for_texts_and_too_few_for_labels(tmp_path: Path) -> None:
+    path = table(tmp_path, "one text\n\nanother, text\n", "lines.txt")
+    with pytest.raises(InputError, match="there is one column"):
+        read_dataset(path)
+    kept = stream_texts(path, TableOptions(on_empty_text="keep"))
+    assert [(row.line, row.text) for row in kept] == [(1, "one text"), (2, ""), (3, "another, text")]
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "expected"),
+    [(1, 2, ("a b", "X")), (3, 1, ("Y", "a b")), ("text", 3, ("a b", "Y")), ("text", "fine", ("a b", "Y"))],
+)
+def test_columns_by_name_and_by_number(tmp_path: Path, text: Column, label: Column, expected: tuple[str, str]) -> None:
+    path = table(tmp_path, "text,label,fine\na b,X,Y\n", "t.csv")
+    found = read_dataset(path, TableOptions(text=text, label=label))
+    assert (found.texts[0], found.labels[0]) == expected
+
+
+def test_a_name_implies_a_header(tmp_path: Path) -> None:
+    path = table(tmp_path, "was\twie\tid\ngut\tsehr\t1\n")
+    found = read_dataset(path, TableOptions(text="was", label="wie"))
+    assert list(found.texts) == ["gut"]
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    path = table(tmp_path, "sentence\tlabel\na b\t1\n")
+    with pytest.raises(InputError, match=r"no text column 'sentense'\. Did you mean 'sentence'") as caught:
+        read_dataset(path, TableOptions(text="sentense"))
+    assert "1 = 'sentence' (e.g. 'a b')" in caught.value.message
+    with pytest.raises(InputError, match="no column 7"):
+        read_dataset(path, TableOptions(text=7))
+    with pytest.raises(InputError, match="cannot be one column"):
+        read_dataset(path, TableOptions(text=1, label=1))
+
+
+def test_a_name_that_occurs_twice_is_chosen_by_number(tmp_path: Path) -> None:
+    path = table(tmp_path, "text,text,label\na,b,1\n", "t.csv")
+    with pytest.raises(InputError, match="columns 1 and 2 are both named 'text'"):
+        read_dataset(path, TableOptions(text="text"))
+    assert list(read_dataset(path, TableOptions(text=2)).texts) == ["b"]
+
+
+def test_a_first_row_that_repeats_below_is_no_header(tmp_path: Path) -> None:
+    """A sentence may well be the word "review", a label the word "class"."""
+    path = table(tmp_path, "so so\tclass\nreview\tnews\nfine by me\tclass\nreview\tnews\n")
+    assert len(read_dataset(path)) == 4
+    assert len(read_dataset(path, TableOptions(header=True, text=1, label=2))) == 3
+
+
+def test_a_header_in_words_that_nobody_knows_is_asked_about(tmp_path: Path) -> None:
+    """Thirty rows of two labels under a row whose label occurs once: a header, or a class of one."""
+    body = "".join(f"ein Satz Nummer {number}\t{'gut' if number % 2 else 'schlecht'}\n" for number in range(30))
+    path = table(tmp_path, "satz\tstimmung\n" + body)
+    with pytest.raises(InputError, match="not clear") as caught:
+        read_dataset(path)
+    assert "--no-header" in caught.value.hint
+    assert len(read_dataset(path, TableOptions(header=True))) == 30
+    assert len(read_dataset(path, TableOptions(header=False))) == 31
+
+
+def test_missing_values_of_other_tools_are_text(tmp_path: Path) -> None:
+    words = ["NA", "null", "None", "nan", "NULL", "N/A"]
+    found = read_dataset(table(tmp_path, "".join(f"{word}\t{word}\n" for word in words)), TableOptions(text=1, label=2))
+    assert list(found.texts) == list(found.labels) == words
+
+
+def test_limit_takes_the_first_rows(tmp_path: Path) -> None:
+    path = table(tmp_path, rows("text\tlabel"))
+    assert list(read_dataset(path, TableOptions(limit=3)).texts) == SENTENCES[:3]
+    assert [row.text for row in stream_texts(path, TableOptions(limit=2))] == SENTENCES[:2]
+
+
+def test_a_json_list_is_told_from_json_lines(tmp_path: Path) -> None:
+    path = table(tmp_path, json.dumps([{"text": "a", "label": 1}]), "t.json")
+    with pytest.raises(InputError, match="one JSON object a line"):
+        read_dataset(path)
+
+
+def test_a_format_may_be_said(tmp_path: Path) -> None:
+    path = table(tmp_path, 'a;"x y";1\nb;"z;w";2\n', "t.dat")
+    found = read_dataset(path, TableOptions(format="csv", delimiter=";", text=2, label=3))
+    assert list(found.texts) == ["x y", "z;w"]
+
+
+def test_what_follows_a_quoted_cell_must_be_a_delimiter(tmp_path: Path) -> None:
+    path = table(tmp_path, 'text,label\n"good" film,1\n5" screen,1\n"a ""b""",0\n', "t.csv")
+    found = read_dataset(path, TableOptions(max_bad_rows=1))
+    assert list(found.texts) == ['5" screen', 'a "b"']
+    assert found.rejects[0].line == 2

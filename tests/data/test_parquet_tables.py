@@ -1,0 +1,192 @@
+"""Parquet: strings, whole numbers, booleans; damaged, deceitful and other files end in one error."""
+
+import gzip
+import io
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from frostline.data.options import TableLimits, TableOptions
+from frostline.data.tables import read_dataset, stream_texts
+from frostline.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes compressed is laid aside here, not in the home of who runs the tests."""
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
+
+
+def parquet(columns: Mapping[str, object] | pa.Table, **options: object) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(columns), file, **options)
+    return file.getvalue()
+
+
+def stored(folder: Path, content: bytes, name: str = "t.parquet") -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_every_kind_of_string_column_is_read(tmp_path: Path, kind: pa.DataType) -> None:
+    texts = ["NA", "a\nb", "a\u2028b", "\0", "NA", "x" * 1000]
+    content = parquet(
+        {"id": range(6), "text": pa.array(texts).cast(kind), "label": pa.array(list("abcabc")).cast(kind)}
+    )
+    for place in (stored(tmp_path, content), stored(tmp_path, gzip.compress(content), "t.parquet.gz")):
+        found = read_dataset(place)
+        assert list(found.texts) == texts
+        assert list(found.labels) == list("abcabc")
+        assert list(found.lines) == [1, 2, 3, 4, 5, 6]
+        assert [row.text for row in stream_texts(place)] == texts
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (pa.array([1, 0, 1]), ["1", "0", "1"]),
+        (pa.array([2**64 - 1, 0, 1], pa.uint64()), [str(2**64 - 1), "0", "1"]),
+        (pa.array([True, False, True]), ["true", "false", "true"]),
+        (pa.array([7, 8, 7], pa.int8()).dictionary_encode(), ["7", "8", "7"]),
+    ],
+)
+def test_labels_may_be_whole_numbers_and_booleans(tmp_path: Path, labels: pa.Array, expected: list[str]) -> None:
+    found = read_dataset(stored(tmp_path, parquet({"text": ["a", "b", "c"], "label": labels})))
+    assert list(found.labels) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "says"),
+    [
+        (pa.array([b"a", b"b"]), pa.array([1, 2]), "text column 'text' must hold strings (it holds 'binary')"),
+        (pa.array([["a"], ["b"]]), pa.array([1, 2]), "list"),
+        (pa.array([{"a": 1}, {"a": 2}]), pa.array([1, 2]), "struct"),
+        (pa.array([1, 2]), pa.array([1, 2]), "int64"),
+        (pa.array(["{}", "[]"], pa.json_()), pa.array([1, 2]), "json"),
+        (
+            pa.array(["a", "b"]),
+            pa.array([1.0, 2.0]),
+            "label column 'label' must hold strings, whole numbers or booleans",
+        ),
+        (pa.array(["a", "b"]), pa.array([None, None]), "null"),
+    ],
+)
+def test_columns_of_other_types_are_refused_by_name(tmp_path: Path, text: pa.Array, label: pa.Array, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_dataset(stored(tmp_path, parquet({"text": text, "label": label})))
+    assert says in caught.value.message
+
+
+def test_columns_that_are_not_wanted_may_be_of_any_type(tmp_path: Path) -> None:
+    columns = {
+        "text": ["a", "b"],
+        "vector": [[1.0], [2.0]],
+        "label": [1, 2],
+        "more": pa.array(["{}", "[]"], pa.json_()),
+    }
+    assert len(read_dataset(stored(tmp_path, parquet(columns)))) == 2
+
+
+def test_nulls_and_blanks_are_rejected_rows(tmp_path: Path) -> None:
+    columns = {"text": ["a", None, "c", " ", "e"], "label": ["x", "x", None, "y", "y"]}
+    found = read_dataset(stored(tmp_path, parquet(columns, row_group_size=2)), TableOptions(max_bad_rows=3))
+    assert list(found.texts) == ["a", "e"]
+    assert [(reject.line, reject.reason) for reject in found.rejects] == [
+        (2, "the text is null"),
+        (3, "the label is null"),
+        (4, "the text is blank"),
+    ]
+
+
+def test_no_rows_and_no_row_groups(tmp_path: Path) -> None:
+    path = stored(tmp_path, parquet({"text": pa.array([], pa.string()), "label": pa.array([], pa.int64())}))
+    with pytest.raises(InputError, match="nothing below it"):
+        read_dataset(path)
+    assert list(stream_texts(path)) == []
+
+
+@pytest.mark.parametrize("texts", [["ok", "b"], ["ok"] * 20000])
+def test_strings_that_are_not_utf8_follow_the_rule_for_bad_text(tmp_path: Path, texts: list[str]) -> None:
+    raw = pa.array([text.encode() for text in texts] + [b"caf\xe9"], pa.binary())
+    bad = pa.Array.from_buffers(pa.string(), len(raw), raw.buffers())
+    path = stored(tmp_path, parquet({"text": bad, "label": ["1"] * len(raw)}))
+    with pytest.raises(InputError, match="0xe9 at offset 3"):
+        read_dataset(path)
+    assert read_dataset(path, TableOptions(on_bad_text="replace")).texts[-1] == "caf\ufffd"
+    found = read_dataset(path, TableOptions(on_bad_text="skip"))
+    assert (len(found), found.rejects[0].line) == (len(texts), len(raw))
+
+
+def test_a_repeated_name_is_refused_only_if_it_is_wanted(tmp_path: Path) -> None:
+    twice = pa.table([pa.array(["a"]), pa.array(["b"]), pa.array([1])], names=["text", "text", "label"])
+    with pytest.raises(InputError, match="columns 1 and 2 are both named 'text'"):
+        read_dataset(stored(tmp_path, parquet(twice)), TableOptions(text="text"))
+    with pytest.raises(InputError, match="2 columns are named 'text'"):
+        read_dataset(stored(tmp_path, parquet(twice)), TableOptions(text=1))
+
+
+def test_a_dictionary_bomb_is_refused_in_bounded_memory(tmp_path: Path) -> None:
+    """Ten megabytes, said twenty thousand times in a few kilobytes: 200 GB if it were written out."""
+    entry = pa.array(["x" * 10_000_000])
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), entry)
+    path = stored(tmp_path, parquet({"text": column, "label": [1] * 20_000}, compression="zstd"))
+    before = pa.total_allocated_bytes()
+    with pytest.raises(InputError, match="200 times"):
+        read_dataset(path)
+    assert pa.total_allocated_bytes() - before < 200 << 20
+    few = read_dataset(stored(tmp_path, parquet({"text": column[:5], "label": [1] * 5})))
+    assert len(few.texts[4]) == 10_000_000
+
+
+def test_rows_without_end_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    content = parquet({"text": ["a"] * 200_000, "label": [1] * 200_000})
+    with pytest.raises(InputError, match="200 times"):
+        read_dataset(stored(tmp_path, content), TableOptions(limits=TableLimits(expansion_free_bytes=1000)))
+
+
+def test_damage_anywhere_ends_in_one_error(tmp_path: Path) -> None:
+    """Cut, or with bytes overwritten at random (seeded): InputError, or a dataset; never anything else."""
+    content = parquet({"text": [f"text {number}" for number in range(50)], "label": [1, 2] * 25}, row_group_size=20)
+    for size in range(4, len(content), 37):
+        with pytest.raises(InputError):
+            read_dataset(stored(tmp_path, content[:size]))
+    chance = random.Random(7)
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(chance.choice([1, 1, 4])):
+            damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
+        try:
+            read_dataset(stored(tmp_path, bytes(damaged)), TableOptions(max_bad_rows=50))
+        except InputError:
+            refused += 1
+    assert refused > 100
+
+
+@pytest.mark.parametrize("content", [b"PARE" + b"\0" * 100 + b"PARE", b"text\tlabel\na\t1\n", b"PAR1"])
+def test_what_is_no_parquet_file_is_said_so(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InputError, match=r"encrypted|must begin with PAR1|not a Parquet file"):
+        read_dataset(stored(tmp_path, content))
+
+
+def test_a_parquet_file_is_known_by_its_content(tmp_path: Path) -> None:
+    content = parquet({"text": ["a"], "label": [1]})
+    assert len(read_dataset(stored(tmp_path, content, "t.csv"), TableOptions(format="csv"))) == 1
+
+
+def test_parquet_comes_through_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Laid aside in a private folder while it is read, and gone afterwards."""
+    content = parquet({"text": ["a", "b"], "label": [1, 0]})
+    monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": io.BytesIO(content)}))
+    found = read_dataset("-")
+    assert list(found.texts) == ["a", "b"]
+    assert found.source.size_bytes == len(content)
+    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == []

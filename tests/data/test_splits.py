@@ -1,0 +1,92 @@
+"""Row numbers into parts: complete, balanced, and the same for the same seed."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
+
+from frostline.arrays import IntArray
+from frostline.data.split import random_holdout, stratified_folds, stratified_holdout
+from frostline.errors import InputError, UsageError
+
+codes = st.lists(st.integers(0, 5), min_size=4, max_size=80).map(lambda found: np.array(found, dtype=np.int64))
+
+
+@pytest.mark.parametrize("seed", [0, 42, 12345])
+@pytest.mark.parametrize(("n_rows", "fraction"), [(2000, 0.25), (6920, 0.25), (101, 0.2), (7, 0.33)])
+def test_random_holdout_is_scikit_learns(n_rows: int, fraction: float, seed: int) -> None:
+    """The very rows in the very order, so that the tutorial's figures come out."""
+    train, test = random_holdout(n_rows, test_fraction=fraction, seed=seed)
+    theirs = train_test_split(np.arange(n_rows), test_size=fraction, random_state=seed)
+    assert train.tolist() == theirs[0].tolist()
+    assert test.tolist() == theirs[1].tolist()
+    assert train.dtype == np.int64
+
+
+def test_the_tutorials_split_is_1500_and_500() -> None:
+    train, test = random_holdout(2000, test_fraction=0.25, seed=0)
+    assert (len(train), len(test)) == (1500, 500)
+
+
+@settings(max_examples=100, deadline=None)
+@given(codes=codes, fraction=st.floats(0.05, 0.95), seed=st.integers(0, 100))
+def test_stratified_holdout_keeps_every_row_and_class(codes: IntArray, fraction: float, seed: int) -> None:
+    """No row lost or doubled, both parts ascending, a class of two or more in both, shares within one row."""
+    sizes = np.bincount(codes)
+    if sizes.max() < 2 or not 0 < np.ceil(fraction * len(codes)) < len(codes):
+        return
+    train, test = stratified_holdout(codes, test_fraction=fraction, seed=seed)
+    assert sorted([*train.tolist(), *test.tolist()]) == list(range(len(codes)))
+    assert train.tolist() == sorted(train.tolist())
+    assert test.tolist() == sorted(test.tolist())
+    again = stratified_holdout(codes, test_fraction=fraction, seed=seed)
+    assert again[1].tolist() == test.tolist()
+    n_test = np.ceil(fraction * len(codes))
+    for code, size in enumerate(sizes.tolist()):
+        held = int((codes[test] == code).sum())
+        assert (held > 0) == (size > 1)
+        assert (size - held > 0) == (size > 0)
+        if size > 1 and held not in {1, size - 1}:
+            assert abs(held - size * n_test / len(codes)) < 1
+
+
+def test_stratified_holdout_depends_on_the_seed_and_meets_its_size() -> None:
+    codes = np.repeat([0, 1, 2], [500, 300, 200])
+    train, test = stratified_holdout(codes, test_fraction=0.2, seed=1)
+    assert np.bincount(codes[test]).tolist() == [100, 60, 40]
+    assert len(train) == 800
+    assert test.tolist() != stratified_holdout(codes, test_fraction=0.2, seed=2)[1].tolist()
+
+
+def test_nothing_to_hold_out_is_said() -> None:
+    with pytest.raises(InputError, match="too few"):
+        random_holdout(1, test_fraction=0.25, seed=0)
+    with pytest.raises(InputError, match="No class has two rows"):
+        stratified_holdout(np.arange(5), test_fraction=0.2, seed=0)
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        random_holdout(10, test_fraction=1.0, seed=0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(codes=codes, n_folds=st.integers(2, 10), seed=st.integers(0, 100))
+def test_folds_are_balanced_in_every_class_and_in_all(codes: IntArray, n_folds: int, seed: int) -> None:
+    if n_folds > len(codes):
+        with pytest.raises(UsageError):
+            stratified_folds(codes, n_folds=n_folds, seed=seed)
+        return
+    folds = stratified_folds(codes, n_folds=n_folds, seed=seed)
+    assert folds.dtype == np.int64
+    assert folds.tolist() == stratified_folds(codes, n_folds=n_folds, seed=seed).tolist()
+    for rows in [np.full(len(codes), fill_value=True), *(codes == code for code in range(6))]:
+        counts = np.bincount(folds[rows], minlength=n_folds)
+        assert counts.max() - counts.min() <= 1
+        assert len(counts) == n_folds
+
+
+def test_folds_depend_on_the_seed_and_mix_the_order_of_the_file() -> None:
+    codes = np.repeat([0, 1], 50)
+    folds = stratified_folds(codes, n_folds=5, seed=0)
+    assert folds.tolist() != stratified_folds(codes, n_folds=5, seed=1).tolist()
+    assert folds[:50].tolist() != sorted(folds[:50].tolist())
+    assert folds[:50].tolist() != [row % 5 for row in range(50)]
