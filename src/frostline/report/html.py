@@ -112,11 +112,13 @@ def _per_label(test: Evaluation) -> str:
 
 
 def _confusion(test: Evaluation) -> str:
-    plot = confusion_plot(test) if len(test.labels) <= MOST_CELLS else ""
+    plot = f'<div class="wide">{confusion_plot(test)}</div>' if len(test.labels) <= MOST_CELLS else ""
     mistakes = [
         (safe(true, 80), safe(taken, 80), f"{count:,}") for true, taken, count in commonest_mistakes(test, most=10)
     ]
-    table = _table(("true label", "taken for", "texts"), mistakes) if mistakes and len(test.labels) > 2 else ""
+    table = (
+        _table(("true label", "taken for", "texts"), mistakes, n_words=2) if mistakes and len(test.labels) > 2 else ""
+    )
     return _section("What is taken for what", plot + table)
 
 
@@ -189,11 +191,14 @@ def _stacked(value: str, note: str) -> str:
     return f"{safe(value)}<small>{safe(note)}</small>"
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]], *, own: int | None = None) -> str:
-    """A table whose cells are HTML already; row `own` stands out."""
-    head = "".join(f"<th>{safe(name)}</th>" for name in names)
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]], *, own: int = -1, n_words: int = 1) -> str:
+    """A table whose cells are HTML already; its first `n_words` columns are words, and row `own` stands out."""
+    kinds = [' class="words"' if column < n_words else "" for column in range(len(names))]
+    head = "".join(f"<th{kind}>{safe(name)}</th>" for kind, name in zip(kinds, names, strict=True))
     lines = [
-        ('<tr class="own">' if number == own else "<tr>") + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
+        ('<tr class="own">' if number == own else "<tr>")
+        + "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True))
+        + "</tr>"
         for number, row in enumerate(rows)
     ]
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'

@@ -10,6 +10,7 @@ everyone. Text stays text, so the browser's fonts serve labels in any script; `p
 
 import html
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,8 @@ MOST_CELLS = 40
 
 _INK, _MUTED, _GRID, _RIGHT, _WRONG = "#010203", "#010204", "#010205", "#010206", "#010207"
 _VARIABLES = {_INK: "--ink", _MUTED: "--muted", _GRID: "--line", _RIGHT: "--right", _WRONG: "--wrong"}
-_WIDTH = 5.4
+_WIDTH = 4.5  # inches; a phone shows it at about its own size
+_LARGE_WIDTH = 6.5  # more labels than 8: the page lets it scroll
 
 
 @final
@@ -50,9 +52,10 @@ def confusion_plot(evaluation: Evaluation) -> str:
     n_labels = len(evaluation.labels)
     names = [phrases.printable(label, 16) for label in evaluation.labels]
     shares = evaluation.confusion / np.maximum(evaluation.confusion.sum(axis=1, keepdims=True), 1)
-    size = 9.0 if n_labels <= 8 else max(3.0, 80 / n_labels)
-    height = _WIDTH * (0.62 if n_labels == 2 else 0.92)
-    with _drawn(_WIDTH, height) as (axes, out):
+    large = n_labels > 8
+    size = min(9.0, max(4.0, 110 / n_labels)) if large else 9.0
+    width = _LARGE_WIDTH if large else _WIDTH
+    with _drawn(width, width * (0.62 if n_labels == 2 else 0.92)) as (axes, out):
         for row in range(n_labels):
             for column in range(n_labels):
                 colour = _RIGHT if row == column else _WRONG
@@ -60,7 +63,7 @@ def confusion_plot(evaluation: Evaluation) -> str:
                 axes.add_patch(_rectangle(corner, 0.96, 0.96, colour, 0.06 + 0.49 * float(shares[row, column])))
                 count = int(evaluation.confusion[row, column])
                 if count or n_labels <= 12:
-                    axes.text(column, row, f"{count:,}", ha="center", va="center", color=_INK, fontsize=size + 1)
+                    axes.text(column, row, f"{count:,}", ha="center", va="center", color=_INK, fontsize=size)
         axes.set_xlim(-0.5, n_labels - 0.5)
         axes.set_ylim(n_labels - 0.5, -0.5)
         crowded = n_labels > 4 or max(map(len, names)) > 10
@@ -73,26 +76,30 @@ def confusion_plot(evaluation: Evaluation) -> str:
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
-    return _inline(out, "confusion", "Confusion matrix: true labels in rows, predicted labels in columns.")
+    svg = _inline(out, "confusion", "Confusion matrix: true labels in rows, predicted labels in columns.")
+    return svg.replace("<svg ", '<svg class="large" ', 1) if large else svg
 
 
 def curve_plot(search: SearchRecord) -> str:
     """Mean score of the folds over C, a band of one standard error, the chosen C marked."""
-    Cs, means, errors = (np.array(values) for values in (search.Cs, search.mean_scores, search.std_errors))
+    order = np.argsort(search.Cs)
+    places = np.log10(np.array(search.Cs)[order])  # matplotlib's own log axis parses its labels as formulae: 0.7 s
+    means, errors = np.array(search.mean_scores)[order], np.nan_to_num(np.array(search.std_errors)[order])
     with _drawn(_WIDTH, 2.7) as (axes, out):
-        axes.fill_between(Cs, means - errors, means + errors, color=_RIGHT, alpha=0.2, linewidth=0)
-        axes.plot(Cs, means, color=_RIGHT, linewidth=1.6, marker="o", markersize=3)
-        chosen = int(np.argmin(np.abs(Cs - search.chosen_C)))
-        axes.plot(Cs[chosen], means[chosen], color=_WRONG, marker="D", markersize=7, linestyle="none")
+        axes.fill_between(places, means - errors, means + errors, color=_RIGHT, alpha=0.2, linewidth=0)
+        axes.plot(places, means, color=_RIGHT, linewidth=1.6, marker="o", markersize=3)
+        chosen = int(np.argmin(np.abs(places - np.log10(search.chosen_C))))
+        axes.plot(places[chosen], means[chosen], color=_WRONG, marker="D", markersize=7, linestyle="none")
         axes.annotate(
             f"chosen: {search.chosen_C:.3g}",
-            (Cs[chosen], means[chosen]),
-            xytext=(0, -16),
+            (places[chosen], means[chosen]),
+            xytext=(0, -17),
             textcoords="offset points",
-            ha="center",
+            ha="left" if chosen == 0 else "right" if chosen == len(places) - 1 else "center",
             color=_INK,
         )
-        axes.set_xscale("log")
+        decades = range(math.floor(places[0]), math.ceil(places[-1]) + 1)
+        axes.set_xticks(decades, [f"{10.0**decade:g}" for decade in decades])
         axes.set_xlabel("C (smaller: simpler)")
         axes.set_ylabel(f"{phrases.printable(search.scoring, 24)} over {search.n_folds} folds", parse_math=False)
         axes.grid(visible=True, axis="y", color=_GRID, linewidth=0.6)
