@@ -160,7 +160,7 @@ def test_damage_anywhere_ends_in_one_error(tmp_path: Path) -> None:
             read_dataset(stored(tmp_path, content[:size]))
     chance = random.Random(7)
     refused = 0
-    for _ in range(300):
+    for _ in range(150):
         damaged = bytearray(content)
         for _ in range(chance.choice([1, 1, 4])):
             damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
@@ -168,7 +168,7 @@ def test_damage_anywhere_ends_in_one_error(tmp_path: Path) -> None:
             read_dataset(stored(tmp_path, bytes(damaged)), TableOptions(max_bad_rows=50))
         except InputError:
             refused += 1
-    assert refused > 100
+    assert refused > 50
 
 
 @pytest.mark.parametrize("content", [b"PARE" + b"\0" * 100 + b"PARE", b"text\tlabel\na\t1\n", b"PAR1"])

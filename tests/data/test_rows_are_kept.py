@@ -98,7 +98,7 @@ def read_bytes(content: bytes, suffix: str, options: TableOptions | None = None)
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
 @pytest.mark.parametrize("kind", WRITERS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(rows=st.lists(st.tuples(any_text, any_label), min_size=1, max_size=12))
 def test_what_another_writer_wrote_comes_back_exactly(kind: str, ending: str, rows: list[tuple[str, str]]) -> None:
     """Every text and label, in order, character by character; only blank ones are out of the game."""
@@ -118,7 +118,7 @@ def test_what_another_writer_wrote_comes_back_exactly(kind: str, ending: str, ro
 cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r"), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     rows=st.lists(st.lists(cell, min_size=1, max_size=4), min_size=1, max_size=30), ends=st.sampled_from(["\n", "\r\n"])
 )
@@ -147,7 +147,7 @@ def read_bytes_without_stream(content: bytes, options: TableOptions) -> Dataset:
         return read_dataset(path, options)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     cells=st.lists(
         st.lists(st.text(st.sampled_from('ab",\n\r\t;'), max_size=6), min_size=2, max_size=2), min_size=1, max_size=10
@@ -168,7 +168,7 @@ def test_quoted_csv_is_read_as_it_was_written(cells: list[list[str]]) -> None:
 
 
 @given(chunk=st.integers(1, 40), seed=st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_rows_do_not_depend_on_how_a_pipe_delivers_them(chunk: int, seed: object) -> None:
     """Pieces of any size, cut inside characters and line ends, give the rows of the whole."""
     rows = [(f"{text} {number}", LABELS[number % 5]) for number, text in enumerate(NAUGHTY)]

@@ -29,7 +29,7 @@ def test_the_tutorials_split_is_1500_and_500() -> None:
     assert (len(train), len(test)) == (1500, 500)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(codes=codes, fraction=st.floats(0.05, 0.95), seed=st.integers(0, 100))
 def test_stratified_holdout_keeps_every_row_and_class(codes: IntArray, fraction: float, seed: int) -> None:
     """No row lost or doubled, both parts ascending, a class of two or more in both, shares within one row."""
@@ -68,7 +68,7 @@ def test_nothing_to_hold_out_is_said() -> None:
         random_holdout(10, test_fraction=1.0, seed=0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(codes=codes, n_folds=st.integers(2, 10), seed=st.integers(0, 100))
 def test_folds_are_balanced_in_every_class_and_in_all(codes: IntArray, n_folds: int, seed: int) -> None:
     if n_folds > len(codes):
