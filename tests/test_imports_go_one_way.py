@@ -23,6 +23,7 @@ FLOORS = (
     "artifact",
     "classifier",
     "training",
+    "embedding",
     "score",
     "tutorial",
     "bench",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+import numpy as np
 from rich.text import Text
 
 from frostline.cli.console import output, print_json, progress, words
@@ -22,6 +23,7 @@ from frostline.cli.options import (
 )
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
+from frostline.data.public_sets import PUBLIC_SETS, load_public_set
 from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
@@ -150,17 +152,15 @@ def _read(
     file: Path, test_file: Path | None, options: TableOptions, test_options: TableOptions
 ) -> tuple[Dataset, Dataset | None]:
     """The rows to learn from and those to test on; a name that is no file may be a public set's."""
-    from frostline.data.public_sets import load_public_set, public_set_names  # noqa: PLC0415 - seldom needed
-
-    if not file.exists() and str(file) in public_set_names():
-        with progress(f"Fetching {file}", "bytes") as advance:
-            parts = load_public_set(str(file), progress=advance)
-        train_part = parts["train"]
-        if options.limit is not None:
-            train_part = train_part.first(options.limit)
-        return train_part, (parts.get("test") if test_file is None else read_dataset(test_file, test_options))
-    dataset = read_dataset(file, options)
-    return dataset, (None if test_file is None else read_dataset(test_file, test_options))
+    test = None if test_file is None else read_dataset(test_file, test_options)
+    if file.exists() or str(file) not in PUBLIC_SETS:
+        return read_dataset(file, options), test
+    with progress(f"Fetching {file}", "bytes") as advance:
+        parts = load_public_set(str(file), progress=advance)
+    train_part = parts["train"]
+    if options.limit is not None:
+        train_part = train_part.take(np.arange(min(options.limit, len(train_part))))
+    return train_part, test or parts.get("test")
 
 
 def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> tuple[float, ...]:

@@ -150,6 +150,7 @@ def train(
     """
     chosen = options or TrainingOptions()
     started = time.perf_counter()
+    require_classes(dataset, chosen.search.n_folds)  # before anything is split: the words then speak of the whole file
     split = _split(dataset, test, chosen)
     plan = require_classes(split.train, chosen.search.n_folds, strict=chosen.strict)
     labels = tuple(split.train.counts())

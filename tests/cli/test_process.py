@@ -1,0 +1,161 @@
+"""The command as a process: what it imports, how it ends, what a closed pipe or a full disk does to it."""
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from frostline.cli.main import VERBS, cli
+
+HEAVY = ("numpy", "scipy", "sklearn", "onnx", "onnxruntime", "tokenizers", "rich", "matplotlib", "pyarrow")
+
+
+def python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+def frostline(*arguments: str, home: Path, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        [sys.executable, "-m", "frostline", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "FROSTLINE_HOME": str(home)},
+        **options,
+    )
+
+
+@pytest.mark.parametrize("what", ["import frostline", "from frostline.cli.main import run; run(['--help'])"])
+def test_nothing_heavy_is_imported_at_start(what: str) -> None:
+    """The guard of the start-up time, without timing."""
+    found = python(f"{what}\nimport sys; print([name for name in {HEAVY!r} if name in sys.modules])")
+    assert found.stdout.strip().endswith("[]"), found.stdout + found.stderr
+
+
+def test_predicting_a_sentence_needs_neither_scikit_learn_nor_onnx(model: Path, home: Path) -> None:
+    """Nor scipy, pyarrow, matplotlib: the encoder's runtime and numpy do."""
+    code = (
+        "import sys; from frostline.cli.main import run; code = run(['predict', sys.argv[1], 'a joy']);"
+        "print(code, [name for name in ('sklearn', 'scipy', 'onnx', 'pyarrow', 'matplotlib', 'huggingface_hub')"
+        " if name in sys.modules])"
+    )
+    first = python(code, str(model), FROSTLINE_HOME=str(home))
+    assert first.returncode == 0, first.stderr
+    assert python(code, str(model), FROSTLINE_HOME=str(home)).stdout.endswith("0 []\n")
+
+
+def test_the_list_of_verbs_is_that_of_the_commands() -> None:
+    """The table that saves the imports says what the commands themselves say."""
+    context = cli.make_context("frostline", ["--help"], resilient_parsing=True)
+    for name in VERBS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.epilog is not None
+        assert "Example: frostline" in command.epilog
+
+
+def test_blas_is_held_to_one_thread_before_numpy_loads() -> None:
+    """Two spinning BLAS threads on two cores can be a hundred times slower than one."""
+    code = (
+        "import sys, frostline.cli.main as m, os; sys.argv = ['frostline', '--version']\n"
+        "try: m.main()\nexcept SystemExit: print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("NUM_THREADS")}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert found.stdout.endswith("1 False\n")
+
+
+def test_a_closed_pipe_ends_quietly(model: Path, home: Path) -> None:
+    """`frostline predict ... | head -1`: no traceback, no message."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "frostline", "predict", str(model)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "FROSTLINE_HOME": str(home)},
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    with contextlib.suppress(BrokenPipeError):  # it may have gone already: that is the point
+        process.stdin.write(b"a joy\n" * 20_000)
+        process.stdin.close()
+    assert process.wait(timeout=120) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_soon_and_keeps_what_was_read(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """Within five seconds, with a word on how to go on; the same command then reads only the rest."""
+    words = ["quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "while", "seven", "wizards", "box"]
+    path = tmp_path / "many.tsv"
+    rows = (f"{' '.join(words[n % 7 :])} {words[n % 12]} {n}\t{n % 2}\n" for n in range(20_000))
+    path.write_text("".join(rows), "utf-8")
+    home = tmp_path / "home"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "frostline", "embed", str(path), "--out", str(tmp_path / "rows.npy"), "--text", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "FROSTLINE_HOME": str(home)},
+    )
+    deadline = time.monotonic() + 90
+    while not list(home.rglob("*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    sent = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert time.monotonic() - sent < 5
+    assert "the same command continues" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "rows.npy").exists()
+    assert list(home.rglob("*.safetensors"))
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(model: Path, home: Path, tmp_path: Path) -> None:
+    """Exit code 74, naming the path; the limit on file size stands in for the full disk."""
+    path = tmp_path / "texts.tsv"
+    path.write_text("".join(f"sentence number {n}, one of many\n" for n in range(400)), "utf-8")
+    out = tmp_path / "scored.jsonl"
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    arguments = ("predict", str(model), str(path), "--out", str(out), "--text", "1", "--no-header")
+    ended = frostline(*arguments, home=home, preexec_fn=small_files)
+    assert ended.returncode == 74, ended.stderr
+    assert "scored.jsonl" in ended.stderr
+    assert list(tmp_path.iterdir()) == [path]
+    assert frostline(*arguments, home=home).returncode == 0
+
+
+def test_an_unforeseen_error_is_called_a_bug(tmp_path: Path) -> None:
+    """Exit code 70 and one sentence; the traceback only with `--debug`."""
+    code = (
+        "import sys, frostline.cli.main as m; m.cli.main = lambda *a, **k: 1 / 0; raise SystemExit(m.run(sys.argv[1:]))"
+    )
+    told = python(code)
+    assert told.returncode == 70
+    assert "A bug in Frostline" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert "ZeroDivisionError" in python(code, "--debug").stderr
