@@ -149,7 +149,7 @@ def test_ctrl_c_stops_the_reading_within_a_second(tmp_path: Path) -> None:
     make_checkpoint(tmp_path / "bert")
     script = textwrap.dedent(
         f"""
-        import sys
+        import sys, time
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from test_encoder import FakeBackend, WordPieces, fake_encoder, find_checkpoint
         pieces = WordPieces.open(find_checkpoint({str(tmp_path / "bert")!r}))
@@ -160,7 +160,7 @@ def test_ctrl_c_stops_the_reading_within_a_second(tmp_path: Path) -> None:
                 progress=lambda done, total: print(done, flush=True),
             )
         except KeyboardInterrupt:
-            print("stopped", flush=True)
+            print("stopped", time.monotonic(), flush=True)
         """
     )
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
@@ -169,8 +169,9 @@ def test_ctrl_c_stops_the_reading_within_a_second(tmp_path: Path) -> None:
     began = time.monotonic()
     child.send_signal(signal.SIGINT)
     rest, _ = child.communicate(timeout=30)
-    assert rest.splitlines()[-1] == "stopped"
-    assert time.monotonic() - began < 1.5  # a second, and half of one for the interpreter to leave
+    word, ended = rest.splitlines()[-1].split()
+    assert word == "stopped"
+    assert float(ended) - began < 1  # one clock for all processes
 
 
 def test_a_lone_str_and_what_is_no_str_are_refused(word_pieces: WordPieces) -> None:

@@ -29,7 +29,7 @@ MAX_CHARACTERS = 100_000
 """Characters of a text that are looked at: tokenizing is more than linear in them, and 512 pieces need far fewer."""
 
 _CHUNK_TEXTS = 1024  # the library's objects are ten times the size of the ids: they must not pile up
-_CHUNK_CHARACTERS = 200_000
+_CHUNK_CHARACTERS = 100_000
 
 Ids: TypeAlias = NDArray[np.int32]
 
