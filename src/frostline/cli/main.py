@@ -13,7 +13,7 @@ import signal
 import sys
 import warnings
 from types import FrameType
-from typing import NoReturn, TextIO, final
+from typing import Any, NoReturn, TextIO, final
 
 import click
 
@@ -36,9 +36,20 @@ STOPPED = "stopped; what was finished is kept: the same command continues."
 BLAS_THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+class _ReaderGoneError(Exception):
+    """Standard output was closed by its reader. Not an OSError, of which click would make an exit code of its own."""
+
+
 @final
 class Verbs(click.Group):
     """A group that knows its commands' names and one-line helps without importing them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The verbs, in the order of their use."""
@@ -101,7 +112,7 @@ def told(outcome: BaseException) -> int:
         case click.Abort() | KeyboardInterrupt():
             say(STOPPED)
             return 128 + signal.SIGINT
-        case BrokenPipeError():
+        case BrokenPipeError() | _ReaderGoneError():
             # The reader of our output has gone (`| head`): not an error. Python would complain once more at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
