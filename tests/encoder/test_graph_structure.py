@@ -1,0 +1,104 @@
+"""What is in a graph, and what isn't: guards against doing work in vain, without a clock."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from checkpoints import CONFIGS
+from graph_tools import bundled_minilm
+
+from frostline.encoder.architecture import read_config
+from frostline.encoder.families import describe
+from frostline.encoder.features import FeatureSpec
+from frostline.encoder.graph import build_graph
+
+
+def graph_of(name: str, features: str) -> onnx.GraphProto:
+    shape = describe(CONFIGS[name])
+    return build_graph(shape, FeatureSpec.parse(features).blocks(shape.n_layers)).graph
+
+
+def kinds(graph: onnx.GraphProto) -> Counter[str]:
+    return Counter(node.op_type for node in graph.node)
+
+
+PER_LAYER = {"Gemm": 6, "LayerNormalization": 2, "Softmax": 1, "FusedMatMul": 1, "MatMul": 1, "Transpose": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "n_layers", "extra"),
+    [
+        ("bert", 3, {"Gelu": 3}),
+        ("distilbert", 3, {"Gelu": 3}),
+        ("distilbert-relu", 2, {"Relu": 2}),
+        ("roberta", 3, {"Gelu": 3, "CumSum": 1}),
+        ("xlm-roberta", 3, {"Sigmoid": 3, "CumSum": 1}),
+        ("mpnet", 3, {"Gelu": 3, "CumSum": 1, "Range": 1}),
+        ("electra", 3, {"Gelu": 3, "Gemm": 1}),
+        ("electra-no-projection", 2, {"Gelu": 2}),
+    ],
+)
+def test_a_layer_has_the_operators_it_needs_and_no_more(name: str, n_layers: int, extra: dict[str, int]) -> None:
+    """Six products per layer and two norms; nothing is computed twice, nothing is left over from another family."""
+    expected = Counter({kind: count * n_layers for kind, count in PER_LAYER.items()}) + Counter(extra)
+    expected += Counter({"LayerNormalization": 1, "MatMul": 1})  # of the embeddings; of the mean
+    found = kinds(graph_of(name, "mean@-1"))
+    plumbing = {"Reshape", "Concat", "Shape", "Gather", "Slice", "Add", "Mul", "Cast", "Div", "Expand", "Squeeze"}
+    plumbing |= {"Unsqueeze", "Sub", "Equal", "Not", "Identity"}
+    assert {kind: count for kind, count in found.items() if kind not in plumbing} == dict(expected)
+
+
+def test_layers_above_the_highest_asked_for_are_not_built() -> None:
+    assert kinds(graph_of("bert", "mean@1"))["Gemm"] == 6
+    assert kinds(graph_of("bert", "mean@0"))["Gemm"] == 0
+    assert kinds(graph_of("bert", "cls@0"))["Gemm"] == 0
+
+
+def test_one_pass_gives_every_pooling_of_every_layer() -> None:
+    """Three poolings of four layers cost no product more than one pooling of the last."""
+    assert kinds(graph_of("bert", "cls@all+mean@all+max@all"))["Gemm"] == kinds(graph_of("bert", "mean@-1"))["Gemm"]
+
+
+def test_there_is_no_attention_mask() -> None:
+    assert [value.name for value in graph_of("bert", "mean@-1").input] == ["ids", "words"]
+
+
+def test_the_graph_holds_no_weights() -> None:
+    """They stay in the checkpoint's file: a graph of MiniLM takes some 20 kB, whatever the encoder's size."""
+    shape = describe(read_config(bundled_minilm()))
+    model = build_graph(shape, FeatureSpec.parse("mean@all").blocks(6))
+    assert len(model.SerializeToString()) < 40_000
+
+
+def test_the_last_layer_computes_one_row_per_sentence_for_cls_alone() -> None:
+    """Keys and values of every word piece; query, mixture and the four other products for the [CLS] row only."""
+    sizes = gemm_rows(graph_of("bert", "cls@-1"), sentences=4, length=9)
+    first, last = Counter(sizes[:-6]), Counter(sizes[-6:])
+    assert first == {36: 12}  # two whole layers
+    assert last == {36: 2, 4: 4}
+    assert Counter(gemm_rows(graph_of("bert", "mean@-1"), sentences=4, length=9)) == {36: 18}
+    assert Counter(gemm_rows(graph_of("bert", "cls@1"), sentences=4, length=9)) == {36: 2, 4: 4}
+
+
+def test_a_lower_cls_row_costs_nothing_once_the_layer_is_whole() -> None:
+    """The short cut is for the highest layer only, and only where no other pooling needs the layer."""
+    assert Counter(gemm_rows(graph_of("bert", "cls@1+mean@1"), sentences=4, length=9)) == {36: 6}
+    assert Counter(gemm_rows(graph_of("bert", "cls@all"), sentences=4, length=9)) == {36: 14, 4: 4}
+
+
+def gemm_rows(graph: onnx.GraphProto, *, sentences: int, length: int) -> list[int]:
+    """The number of rows that each product multiplies, in order, for a batch: found by running them."""
+    products = [node.output[0] for node in graph.node if node.op_type == "Gemm"]
+    del graph.output[:]
+    graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in products)
+    weights = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer if tensor.data_location}
+    for name, dims in weights.items():
+        kept = next(tensor for tensor in graph.initializer if tensor.name == name)
+        kept.CopyFrom(onnx.numpy_helper.from_array(np.zeros(dims, np.float32), name))
+    versions = [onnx.helper.make_opsetid("", 20), onnx.helper.make_opsetid("com.microsoft", 1)]
+    model = onnx.helper.make_model(graph, opset_imports=versions, ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    ids = np.full((sentences, length), 5, np.int64)
+    return [len(found) for found in session.run(products, {"ids": ids, "words": np.zeros((101, 20), np.float32)})]
