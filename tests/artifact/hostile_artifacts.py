@@ -46,6 +46,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
     "labels twice": member("labels", ["a", "b", "a"]),
     "one label": member("labels", ["a"]),
     "labels of two types": member("labels", ["a", "b", 1]),
+    "true beside 2": member("labels", [True, 2, 3]),
     "true beside 1": member("labels", [True, 1, 2]),
     "a float label": member("labels", [0.5, 1.5, 2.5]),
     "a null label": member("labels", [None, "b", "c"]),
@@ -100,21 +101,24 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 LOOPHOLES = {
-    "NaN": '{"format": NaN',
-    "infinity": '{"format": -Infinity',
-    "1e999": '{"format": 1e999',
-    "a key twice": '{"format": "frostline-artifact", "format": "frostline-artifact"',
-    "a key twice inside": '{"format": {"a": 1, "a": 1}',
-    "deep": '{"format": ' + "[" * 100_000 + "]" * 100_000,
-    "deep objects": '{"format": ' + '{"a":' * 50_000 + "1" + "}" * 50_000,
-    "33 deep": '{"format": ' + "[" * 33 + "]" * 33,
-    "5,000 digits": '{"format": 1' + "0" * 5000,
-    "half a character": '{"format": "\\ud800"',
-    "half a character in a key": '{"format": 1, "\\udc00": 2',
-    "raw surrogate": '{"format": "\ud800"',
-    "a comment": '{"format": 1 /* one */',
-    "a control character": '{"format": "\x00"',
-    "125,000 keys": "{" + ", ".join(f'"{key:x}":0' for key in range(90_000)),
+    "NaN": ('{"format": NaN', "finite"),
+    "infinity": ('{"format": -Infinity', "finite"),
+    "1e999": ('{"format": 1e999', "finite"),
+    "a key twice": ('{"format": "frostline-artifact", "format": "frostline-artifact"', "each key once"),
+    "a key twice inside": ('{"format": {"a": 1, "a": 1}', "each key once"),
+    "deep": ('{"format": ' + "[" * 100_000 + "]" * 100_000, "nested"),
+    "deep objects": ('{"format": ' + '{"a":' * 50_000 + "1" + "}" * 50_000, "nested"),
+    "33 deep": ('{"format": ' + "[" * 33 + "]" * 33, "nested"),
+    "5,000 digits": ('{"format": 1' + "0" * 5000, "20 digits"),
+    "half a character": ('{"format": "\\ud800"', "whole characters"),
+    "half a character in a key": ('{"format": 1, "\\udc00": 2', "whole characters"),
+    "raw surrogate": ('{"format": "\ud800"', "UTF-8"),
+    "a comment": ('{"format": 1 /* one */', "JSON"),
+    "a control character": ('{"format": "\x00"', "JSON"),
+    "90,000 keys, the last one twice": (
+        "{" + ", ".join(f'"{key:x}":0' for key in (*range(90_000), 89_999)),
+        "each key once",
+    ),
 }
 
 

@@ -136,9 +136,21 @@ def test_an_edited_manifest_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", LOOPHOLES)
 def test_the_loopholes_of_json_are_closed(tmp_path: Path, what: str) -> None:
+    body, reason = LOOPHOLES[what]
+    with pytest.raises(ArtifactCorrupt, match=reason):
+        read_object((body + "}").encode("utf-8", "surrogatepass"), "here")
     path = saved(tmp_path)
-    (path / "manifest.json").write_bytes(sealed_text(LOOPHOLES[what] + ",\n"))
-    with pytest.raises(ArtifactCorrupt):
+    (path / "manifest.json").write_bytes(sealed_text(body + ",\n"))
+    with pytest.raises(ArtifactCorrupt, match=reason):
+        load_artifact(path)
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "encoder/../../x", "head.pkl", "manifest.json"])
+def test_a_name_outside_the_list_is_refused_as_such(tmp_path: Path, name: str) -> None:
+    """And not because the file happens to be missing or to differ."""
+    path = saved(tmp_path)
+    forge(path, lambda document: document["files"].update({name: {"sha256": "0" * 64, "size_bytes": 1}}))
+    with pytest.raises(ArtifactCorrupt, match="must name only files an artifact can hold"):
         load_artifact(path)
 
 
