@@ -1,13 +1,16 @@
 """The encoder: each distinct text read once, rows in the order of the input, errors that name the text."""
 
 import copy
+import dataclasses
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +23,10 @@ import frostline.encoder.encoder as encoder_module
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import FeatureSpec
-from frostline.encoder.reading import EncoderIdentity
+from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.encoder.side_by_side import usable_cores
 from frostline.encoder.tokens import WordPieces
-from frostline.errors import BackendError, TextTypeError, UsageError
+from frostline.errors import BackendError, InputError, TextTypeError, UsageError
 
 TEXTS = ["a film", "good", "bad . a b c", "", "good film , bad film !", "x y z"]
 
@@ -196,3 +199,84 @@ def test_threads_must_be_positive() -> None:
 
 def test_one_thread_per_usable_core() -> None:
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+# With the real backend
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FROSTLINE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def minilm(home: None) -> Encoder:
+    return Encoder.open("minilm", features="cls@-1+mean@-1", threads=2)
+
+
+SENTENCES = [
+    "a visually stunning rumination on love",
+    "good",
+    "bad",
+    "fine",
+    "",
+    "it is not that the film is bad , it is that it could have been so much better than this .",
+    "a visually arresting rumination on loss",
+    "雪 ❄️ שלג",
+    "nul \0 inside",
+]
+
+
+def test_a_row_depends_on_its_text_alone(minilm: Encoder) -> None:
+    """Bit for bit: alone, among others, in another order, with repeats, on one thread or three."""
+    alone = np.concatenate([minilm.encode([text]).rows for text in SENTENCES])
+    together = minilm.encode(SENTENCES)
+    assert together.rows.shape == (len(SENTENCES), 2 * 384)
+    np.testing.assert_array_equal(together.rows, alone)
+    order = [8, 3, 3, 0, 5, 1, 2, 4, 7, 6, 0]
+    shuffled = [SENTENCES[row] for row in order]
+    for threads in (1, 3):
+        other = dataclasses.replace(minilm, threads=threads).encode(shuffled)
+        np.testing.assert_array_equal(other.rows, alone[order])
+        assert other.n_read == len(SENTENCES)
+
+
+def test_minilms_identity_names_its_files(minilm: Encoder) -> None:
+    reader: SentenceEncoder = minilm
+    assert reader.identity.family == "bert"
+    assert reader.identity.weights_sha256.startswith("53aa51172d142c89")
+    assert (reader.identity.max_length, reader.identity.revision) == (512, None)
+    assert (reader.hidden_size, minilm.n_layers, minilm.n_features) == (384, 6, 768)
+    assert [str(block) for block in reader.blocks] == ["cls@6", "mean@6"]
+
+
+def test_a_pickled_encoder_is_opened_anew(home: None, tmp_path: Path) -> None:
+    """So that it can cross to another process; and never as another encoder of the same name."""
+    folder = make_checkpoint(tmp_path / "small")
+    encoder = Encoder.open(str(folder), features="max@0,2", max_length=12, threads=1)
+    pickled = pickle.dumps(encoder)
+    again = pickle.loads(pickled)  # noqa: S301 - written two lines above
+    assert (again.identity, again.blocks, again.threads) == (encoder.identity, encoder.blocks, 1)
+    np.testing.assert_array_equal(again.encode(TEXTS).rows, encoder.encode(TEXTS).rows)
+    make_checkpoint(folder, seed=1)
+    with pytest.raises(InputError, match="files have changed since"):
+        pickle.loads(pickled)  # noqa: S301 - as above
+
+
+def test_features_beyond_the_last_layer_are_refused(home: None, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="this encoder has 2 layers"):
+        Encoder.open(str(make_checkpoint(tmp_path / "small")), features="cls@3")
+
+
+def test_opening_and_reading_import_neither_onnx_nor_the_hub(minilm: Encoder) -> None:
+    """Once the graph is kept: `predict` has a second from a cold start."""
+    script = textwrap.dedent("""
+        import sys
+        from frostline.encoder.encoder import Encoder
+        Encoder.open("minilm", features="cls@-1+mean@-1").encode(["good"])
+        print(*sys.modules)
+    """)
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"onnx", "huggingface_hub", "sklearn", "scipy", "pyarrow", "matplotlib", "torch"} & set(found)
