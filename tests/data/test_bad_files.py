@@ -2,11 +2,13 @@
 
 import errno
 import gzip
+import hashlib
 import io
 import json
 import os
 import subprocess
 import sys
+import threading
 import tracemalloc
 from pathlib import Path
 from typing import Literal
@@ -295,7 +297,8 @@ def test_an_endless_line_is_stopped_in_bounded_memory(
 
 
 def test_a_quoted_cell_is_bounded_too(tmp_path: Path) -> None:
-    path = table(tmp_path, b'text,label\nfine,1\n"' + b"abc\n" * 1000, "t.csv")
+    path = table(tmp_path, b'text,label\nfine,1\n"' + b"abc\n" * 1000 + b'",0\n', "t.csv")
+    assert len(read_dataset(path)) == 2
     error = refusal(path, TableOptions(limits=TableLimits(line_bytes=2000)))
     assert f"{path}:3:" in str(error)
 
@@ -449,3 +452,17 @@ def test_reading_plain_tables_loads_nothing_heavy(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes are POSIX")
+def test_a_named_pipe_is_read_as_it_comes(tmp_path: Path) -> None:
+    """As `frostline train <(zcat part-*.gz)` gives it: no size, one reading, and still a digest."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = gzip.compress(GOOD * 1000, mtime=0)
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    found = read_dataset(pipe)
+    writer.join()
+    assert len(found) == 3000
+    assert found.source.sha256 == hashlib.sha256(content).hexdigest()

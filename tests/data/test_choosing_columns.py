@@ -162,7 +162,8 @@ def test_a_format_may_be_said(tmp_path: Path) -> None:
 
 
 def test_what_follows_a_quoted_cell_must_be_a_delimiter(tmp_path: Path) -> None:
-    path = table(tmp_path, 'text,label\n"good" film,1\n5" screen,1\n"a ""b""",0\n', "t.csv")
-    found = read_dataset(path, TableOptions(max_bad_rows=1))
+    path = table(tmp_path, 'text,label\n"good" film,1\n5" screen,1\n"a ""b""",0\nodd,"1"0\n', "t.csv")
+    found = read_dataset(path, TableOptions(max_bad_rows=2))
     assert list(found.texts) == ['5" screen', 'a "b"']
-    assert found.rejects[0].line == 2
+    assert [reject.line for reject in found.rejects] == [2, 5]
+    assert all("followed by something other than a delimiter" in reject.reason for reject in found.rejects)

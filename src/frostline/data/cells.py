@@ -79,10 +79,13 @@ class CellRules:
         raise RowError(f"the label must be a string, a whole number or a boolean (got {spelled(value)})")
 
     def _encodable(self, line: int, value: str) -> str:
-        found = SURROGATE.search(value)
-        if found is None:
+        try:
+            value.encode()  # many times faster than searching
+        except UnicodeEncodeError as error:
+            half = ord(value[error.start])
+        else:
             return value
-        reason = f"\\u{ord(found[0]):04x} is half of a surrogate pair, not a character"
+        reason = f"\\u{half:04x} is half of a surrogate pair, not a character"
         if self.options.on_bad_text == "error":
             raise bad_text(f"{self.name}:{line}: {reason}.", encoding="")
         if self.options.on_bad_text == "skip":

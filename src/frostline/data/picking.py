@@ -22,7 +22,7 @@ from frostline.data.options import MEGABYTE, TableOptions
 from frostline.data.parquet import ParquetTable
 from frostline.data.parquet_file import seekable
 from frostline.data.rejects import Fault
-from frostline.errors import InputError
+from frostline.errors import InputError, shown
 
 SAMPLE_ROWS = 200
 SAMPLE_CHARACTERS = 16 * MEGABYTE
@@ -209,7 +209,7 @@ def _values_picked(
 
 def _member(value: dict[str, Any], key: str) -> Any:
     if key not in value:
-        raise RowError(f"the key {key!r} is missing")
+        raise RowError(f"the key {shown(key)} is missing")
     return value[key]
 
 
@@ -222,7 +222,8 @@ def _sampled(rows: Iterator[Any]) -> tuple[list[Any], list[Any]]:
         taken.append(row)
         if not isinstance(row, Fault) and row[1]:
             sample.append(row[1])
-            characters += sum(len(cell) for cell in row[1])
+            cells = row[1].values() if isinstance(row[1], dict) else row[1]
+            characters += sum(len(cell) for cell in cells if isinstance(cell, str))
         if len(taken) >= SAMPLE_ROWS or characters > SAMPLE_CHARACTERS:
             break
     return taken, sample
