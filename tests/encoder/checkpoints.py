@@ -180,6 +180,6 @@ def write_checkpoint(
 def random_ids(name: str, length: int, *, sentences: int = 2, seed: int = 0) -> NDArray[np.int64]:
     """Word pieces for the encoder `name`. The third is its padding id, as where a text spells "<pad>"."""
     generator = np.random.default_rng([seed, length, sentences])
-    ids = (generator.random((sentences, length)) * CONFIGS[name]["vocab_size"]).astype(np.int64)
+    ids: NDArray[np.int64] = (generator.random((sentences, length)) * CONFIGS[name]["vocab_size"]).astype(np.int64)
     ids[:, 2:3] = CONFIGS[name].get("pad_token_id", 1)
     return ids

@@ -1,13 +1,14 @@
 """What is in a graph, and what isn't: guards against doing work in vain, without a clock."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from checkpoints import CONFIGS
-from graph_tools import bundled_minilm
+from checkpoints import CONFIGS, random_ids, write_checkpoint
+from graph_tools import batch_of, bundled_minilm, opened
 
 from frostline.encoder.architecture import read_config
 from frostline.encoder.families import describe
@@ -102,3 +103,24 @@ def gemm_rows(graph: onnx.GraphProto, *, sentences: int, length: int) -> list[in
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     ids = np.full((sentences, length), 5, np.int64)
     return [len(found) for found in session.run(products, {"ids": ids, "words": np.zeros((101, 20), np.float32)})]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_any_layer_alone_gives_what_it_gives_among_all(name: str, tmp_path: Path) -> None:
+    """A graph that ends early takes fewer weights, and computes the same."""
+    folder = write_checkpoint(tmp_path, CONFIGS[name])
+    n_layers = describe(CONFIGS[name]).n_layers
+    batch = batch_of(random_ids(name, 9, sentences=3))
+    for pooling in ("cls", "mean", "max"):
+        whole = opened(folder, f"{pooling}@all", n_layers).forward(batch)
+        for layer, expected in enumerate(np.split(whole, n_layers + 1, axis=1)):
+            found = opened(folder, f"{pooling}@{layer}", n_layers).forward(batch)
+            assert np.abs(found - expected).max() <= 1e-5
+
+
+def test_blocks_come_in_the_order_asked_for(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, CONFIGS["bert"])
+    batch = batch_of(random_ids("bert", 9))
+    mixed = np.split(opened(folder, "max@2+cls@-1+mean@0,3", 3).forward(batch), 4, axis=1)
+    for features, found in zip(("max@2", "cls@3", "mean@0", "mean@3"), mixed, strict=True):
+        assert np.abs(opened(folder, features, 3).forward(batch) - found).max() <= 1e-5

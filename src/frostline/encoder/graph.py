@@ -55,7 +55,7 @@ def build_graph(shape: Shape, blocks: Sequence[Block], *, token_layers: Sequence
 
     sketch = Sketch(Draft(), shape)
     whole = {block.layer for block in blocks if block.pooling != "cls"} | set(token_layers)
-    highest = max(whole | {block.layer for block in blocks})
+    highest = highest_layer(blocks, token_layers)
     pooled: dict[Block, str] = {}
     tokens: dict[int, str] = {}
     states = sketch.embed()
@@ -78,6 +78,18 @@ def build_graph(shape: Shape, blocks: Sequence[Block], *, token_layers: Sequence
         outputs[ROWS] = rows, ("B", len(blocks) * shape.hidden_size)
     words = ("vocabulary", shape.embedding_size)
     return sketch.draft.model({IDS: (INT64, ("B", "S")), WORDS: (FLOAT, words)}, outputs)
+
+
+def highest_layer(blocks: Sequence[Block], token_layers: Sequence[int]) -> int:
+    """The last layer that the graph for these computes; 0 is the embedding output."""
+    return max({block.layer for block in blocks} | set(token_layers))
+
+
+def needs_weight(name: str, highest: int) -> bool:
+    """Whether a graph up to the layer `highest` takes the weight `name` when it is opened."""
+    if name.startswith("layers."):
+        return int(name.split(".")[1]) < highest
+    return name != WORDS and (name != "relative_bias" or highest > 0)
 
 
 @final

@@ -48,7 +48,7 @@ def _read(path: Path) -> bytes | None:
     try:
         with path.open("rb") as opened:
             content = opened.read(GRAPH_LIMIT_BYTES)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         warnings.warn(f"{path} cannot be read ({error.strerror}); the graph is built anew.", stacklevel=2)

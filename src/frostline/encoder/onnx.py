@@ -24,7 +24,16 @@ from frostline.arrays import Features, Float32Array, IntArray
 from frostline.encoder.architecture import Architecture, load_architecture
 from frostline.encoder.backend import Backend, TokenBatch
 from frostline.encoder.features import Block
-from frostline.encoder.graph import GRAPH_VERSION, IDS, ROWS, WORDS, build_graph, tokens_output
+from frostline.encoder.graph import (
+    GRAPH_VERSION,
+    IDS,
+    ROWS,
+    WORDS,
+    build_graph,
+    highest_layer,
+    needs_weight,
+    tokens_output,
+)
 from frostline.encoder.kept import kept_graph
 from frostline.encoder.weights import check_finite
 from frostline.errors import BackendError, shown
@@ -91,7 +100,9 @@ class OnnxBackend(Backend):
 
         wanted = [GRAPH_VERSION, identity_digest, [str(block) for block in blocks], list(token_layers)]
         key = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
-        return cls(architecture, _session(architecture, kept_graph(kept, key, build)))
+        highest = highest_layer(blocks, token_layers)
+        needed = {name: tensor for name, tensor in architecture.tensors.items() if needs_weight(name, highest)}
+        return cls(architecture, _session(kept_graph(kept, key, build), needed))
 
     def forward(self, batch: TokenBatch) -> Features:
         """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
@@ -149,7 +160,7 @@ class OnnxBackend(Backend):
             )
 
 
-def _session(architecture: Architecture, graph: bytes) -> Any:
+def _session(graph: bytes, weights: Mapping[str, Float32Array]) -> Any:
     import onnxruntime  # noqa: PLC0415 - only where used: start-up time
 
     options = onnxruntime.SessionOptions()
@@ -159,10 +170,9 @@ def _session(architecture: Architecture, graph: bytes) -> Any:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.enable_mem_pattern = False  # plans memory per batch shape; there are as many shapes as lengths
     options.log_severity_level = 3  # errors; they are raised as well
-    names = [name for name in architecture.tensors if name != WORDS]
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(architecture.tensors[name]) for name in names]
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
     try:
-        options.add_external_initializers(names, values)
+        options.add_external_initializers(list(weights), values)
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except _runtime_errors() as error:
         raise BackendError(f"ONNX Runtime refused the graph ({shown(str(error), 300)}).") from error

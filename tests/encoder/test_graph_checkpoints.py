@@ -1,0 +1,217 @@
+"""Checkpoints as they are found: other types, old names, prefixes; damaged, hostile and unsupported ones."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from checkpoints import CONFIGS, make_tensors, random_ids, write_checkpoint
+from graph_tools import batch_of, opened
+from numpy.typing import NDArray
+
+from frostline.encoder.architecture import load_architecture, read_config
+from frostline.encoder.families import FAMILIES, describe
+from frostline.encoder.weights import HEADER_LIMIT_BYTES, open_weights
+from frostline.errors import InputError, MissingInputError
+
+BERT = CONFIGS["bert"]
+IDS = random_ids("bert", 9)
+
+
+def rows_of(folder: Path) -> NDArray[np.float32]:
+    return opened(folder, "mean@all", 3).forward(batch_of(IDS))
+
+
+def renamed(change: Callable[[str], str]) -> dict[str, NDArray[np.float32]]:
+    return {change(name): tensor for name, tensor in make_tensors(BERT).items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name: f"bert.{name}",
+        lambda name: name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"),
+    ],
+    ids=["with a task's head", "converted from TensorFlow"],
+)
+def test_other_spellings_of_the_same_weights_give_the_same_rows(change: Callable[[str], str], tmp_path: Path) -> None:
+    plain = write_checkpoint(tmp_path / "plain", BERT)
+    other = write_checkpoint(tmp_path / "other", BERT, renamed(change) | {"classifier.weight": np.ones((2, 20), "f4")})
+    assert (rows_of(plain) == rows_of(other)).all()
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("F16", 2e-2), ("BF16", 2e-1)])
+def test_half_precision_weights_are_read_as_float32(dtype: str, bound: float, tmp_path: Path) -> None:
+    """The rows are exactly those of the rounded weights, and close to those of the unrounded ones."""
+    exact = make_tensors(BERT)
+    rounded = {name: _rounded(tensor, dtype) for name, tensor in exact.items()}
+    half = tmp_path / "half"
+    write_checkpoint(half, BERT)
+    _write_raw(half / "model.safetensors", {name: (dtype, _stored(t, dtype)) for name, t in rounded.items()})
+    found = rows_of(half)
+    assert (found == rows_of(write_checkpoint(tmp_path / "rounded", BERT, rounded))).all()
+    assert 0 < np.abs(found - rows_of(write_checkpoint(tmp_path / "exact", BERT))).max() < bound
+
+
+def _rounded(tensor: NDArray[np.float32], dtype: str) -> NDArray[np.float32]:
+    if dtype == "F16":
+        return tensor.astype(np.float16).astype(np.float32)
+    return (tensor.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def _stored(tensor: NDArray[np.float32], dtype: str) -> NDArray[Any]:
+    return tensor.astype(np.float16) if dtype == "F16" else (tensor.view(np.uint32) >> 16).astype(np.uint16)
+
+
+def _write_raw(path: Path, tensors: dict[str, tuple[str, NDArray[Any]]], *, spaces: int = 0) -> None:
+    """A safetensors file written by hand, with types that numpy has no name for; the header padded or not."""
+    header, at = {}, 0
+    for name, (dtype, array) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [at, at + array.nbytes]}
+        at += array.nbytes
+    text = json.dumps(header).encode() + b" " * spaces
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(a.tobytes() for _, a in tensors.values()))
+
+
+@pytest.mark.parametrize("spaces", range(4))
+def test_weights_at_odd_addresses_are_read(spaces: int, tmp_path: Path) -> None:
+    """Only some writers pad the header so that the tensors are aligned."""
+    folder = write_checkpoint(tmp_path, BERT)
+    expected = rows_of(folder)
+    _write_raw(folder / "model.safetensors", {n: ("F32", t) for n, t in make_tensors(BERT).items()}, spaces=spaces)
+    assert (rows_of(folder) == expected).all()
+
+
+def test_float32_weights_are_views_of_the_file(tmp_path: Path) -> None:
+    """An encoder's word embeddings take no memory until a sentence names them."""
+    words = load_architecture(write_checkpoint(tmp_path, BERT)).tensors["words"]
+    assert not words.flags.owndata
+    assert not words.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("model_type", "t5"),
+        ("model_type", None),
+        ("model_type", ["bert"]),
+        ("position_embedding_type", "relative_key"),
+        ("is_decoder", True),
+        ("add_cross_attention", True),
+        ("pruned_heads", {"0": [1]}),
+        ("hidden_act", "mish"),
+        ("hidden_act", None),
+        ("hidden_size", "20"),
+        ("hidden_size", 0),
+        ("hidden_size", True),
+        ("num_attention_heads", 3),
+        ("num_hidden_layers", None),
+        ("vocab_size", -1),
+        ("layer_norm_eps", 0),
+        ("layer_norm_eps", "tiny"),
+        ("intermediate_size", 1.5),
+    ],
+)
+def test_what_our_graphs_do_not_compute_is_refused_by_name(setting: str, value: object) -> None:
+    """One sentence that names the setting, the value and the families that work."""
+    with pytest.raises(InputError) as caught:
+        describe(BERT | {setting: value})
+    assert "attention heads" in str(caught.value) if value == 3 else setting in caught.value.message
+    assert all(family in str(caught.value) for family in FAMILIES)
+
+
+def test_settings_that_configs_often_lack_have_their_family_s_defaults() -> None:
+    """As transformers fills them in."""
+    lacking = {key: value for key, value in CONFIGS["roberta"].items() if key not in {"layer_norm_eps", "pad_token_id"}}
+    assert describe(lacking).epsilon == 1e-12
+    assert describe(lacking).position_padding == 1
+    assert describe(CONFIGS["distilbert"] | {"layer_norm_eps": 0.1}).epsilon == 1e-12  # its code fixes it
+
+
+def test_a_table_of_positions_that_is_all_padding_is_refused() -> None:
+    with pytest.raises(InputError, match="max_position_embeddings must be above 2"):
+        describe(CONFIGS["roberta"] | {"max_position_embeddings": 2})
+
+
+def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
+    tensors = make_tensors(BERT)
+    del tensors["encoder.layer.1.output.dense.bias"]
+    with pytest.raises(InputError, match=r"encoder\.layer\.1\.output\.dense\.bias must be there"):
+        load_architecture(write_checkpoint(tmp_path, BERT, tensors))
+
+
+def test_a_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"word_embeddings\.weight must have shape \(102, 20\) \(got \(101, 20\)\)"):
+        load_architecture(write_checkpoint(tmp_path, BERT | {"vocab_size": 102}, make_tensors(BERT)))
+
+
+def test_a_tensor_of_whole_numbers_is_named(tmp_path: Path) -> None:
+    tensors: dict[str, NDArray[Any]] = dict(make_tensors(BERT))
+    tensors["embeddings.LayerNorm.bias"] = np.zeros(20, np.int64)
+    with pytest.raises(InputError, match=r"LayerNorm\.bias must be F32, F16 or BF16 \(got 'I64'\)"):
+        load_architecture(write_checkpoint(tmp_path, BERT, tensors))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(bad: float, tmp_path: Path) -> None:
+    tensors = make_tensors(BERT)
+    tensors["encoder.layer.2.intermediate.dense.weight"][3, 5] = bad
+    folder = write_checkpoint(tmp_path, BERT, tensors)
+    with pytest.raises(InputError, match=r"layers\.2\.widen\.weight, at \(3, 5\)"):
+        rows_of(folder)
+
+
+def _forge(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x07",
+        b"\x00" * 8,
+        (2**63).to_bytes(8, "little") + b"{}",
+        (HEADER_LIMIT_BYTES + 1).to_bytes(8, "little") + b" " * (HEADER_LIMIT_BYTES + 1),
+        (100).to_bytes(8, "little") + b"{}",
+        (2).to_bytes(8, "little") + b"{]",
+        (100_000).to_bytes(8, "little") + b"[" * 100_000,
+        b"PK\x03\x04" + b"\x00" * 100,
+    ],
+    ids=["empty", "cut", "no header", "2^63", "too long", "beyond the end", "no JSON", "deep", "a zip"],
+)
+def test_what_is_no_safetensors_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="must"):
+        open_weights(_forge(tmp_path / "model.safetensors", content))
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    whole = (write_checkpoint(tmp_path, BERT) / "model.safetensors").read_bytes()
+    for length in (4, 8, 200, len(whole) // 2, len(whole) - 1):
+        with pytest.raises(InputError):
+            open_weights(_forge(tmp_path / "cut.safetensors", whole[:length]))
+
+
+@pytest.mark.parametrize("offsets", [[0, 2**62], [8, 4], [-8, 0], [4, 84]])
+def test_offsets_that_lie_are_refused(offsets: list[int], tmp_path: Path) -> None:
+    header = json.dumps({"x": {"dtype": "F32", "shape": [20], "data_offsets": offsets}}).encode()
+    with pytest.raises(InputError):
+        open_weights(_forge(tmp_path / "lie", len(header).to_bytes(8, "little") + header + b"\x00" * 80))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "nul", '"x"', "[" * 100_000, "1" * 5_000, "\udcff"])
+def test_a_config_that_is_no_json_object_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match=r"config\.json"):
+        read_config(tmp_path)
+
+
+def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match=r"config\.json"):
+        load_architecture(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(BERT), "utf-8")
+    with pytest.raises(MissingInputError, match=r"model\.safetensors"):
+        load_architecture(tmp_path)
