@@ -22,7 +22,7 @@ from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.encoder.texts import check_texts
-from frostline.errors import InputError, TextTypeError, UsageError
+from frostline.errors import InputError, TextTypeError, UsageError, shown
 from frostline.head.linear import LinearHead
 from frostline.head.search import SearchOptions, SearchResult, default_grid, fit_head, search_C
 from frostline.store import FeatureStore, StoredEncoder
@@ -279,10 +279,11 @@ def _check_labels(y: Sequence[Any], *, n_texts: int) -> tuple[tuple[Any, ...], I
         kinds = {type(label).__name__ for label in found}
         if len(kinds) > 1:
             raise TextTypeError(f"Labels must all be of one type (got {', '.join(sorted(kinds))}).")
+        found = np.array(found.tolist())  # scikit-learn knows no labels of type object
     check_classification_targets(found)
     labels, codes = np.unique(found, return_inverse=True)
     if len(labels) < 2:
-        raise InputError(f"At least two classes are needed (the only class is {labels[0]!r}).")
+        raise InputError(f"Two classes or more are needed (got one class, {shown(labels.tolist()[0])}).")
     return tuple(labels.tolist()), codes.astype(np.int64)
 
 
@@ -296,11 +297,11 @@ def _possible_folds(codes: IntArray, labels: tuple[Any, ...], n_folds: int) -> i
         return n_folds
     if sizes[smallest] < 2:
         raise InputError(
-            f"Searching C needs at least 2 texts of every class (class {labels[smallest]!r} has {sizes[smallest]}).",
+            f"Searching C needs at least 2 texts of every class (class {shown(labels[smallest])} has {sizes[smallest]}).",
             hint="Add texts of that class, leave it out, or pass C to search nothing.",
         )
     warnings.warn(
-        f"{sizes[smallest]} folds instead of {n_folds}: class {labels[smallest]!r} has {sizes[smallest]} texts.",
+        f"{sizes[smallest]} folds instead of {n_folds}: class {shown(labels[smallest])} has {sizes[smallest]} texts.",
         UserWarning,
         stacklevel=4,
     )

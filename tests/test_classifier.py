@@ -1,0 +1,263 @@
+"""`SentenceClassifier` keeps scikit-learn's contract, and reads no sentence twice."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import check_estimator
+
+import frostline
+from fakes import FakeEncoder
+from frostline import FeatureStore, FrostlineError, SentenceClassifier, StoredEncoder
+from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, TextTypeError, UsageError
+from over_numbers import OverNumbers
+
+TEXTS = [f"{word} {place} {n}" for n in range(10) for word in ("splendid", "dreadful") for place in ("film", "soup")]
+LABELS = [int("splendid" in text) for text in TEXTS]
+
+NOT_FOR_TEXT = {
+    "check_n_features_in": "texts have no columns to count",
+    "check_n_features_in_after_fitting": "texts have no columns to count",
+    "check_complex_data": "a complex number is refused as not being text, in other words than the check looks for",
+    "check_dtype_object": "an object array of numbers is no text",
+    "check_estimators_empty_data_messages": "a matrix without columns spells empty texts, which are texts",
+    "check_estimators_nan_inf": "the adapter spells NaN as a word; NaN among texts is refused by its own test",
+    "check_fit2d_predict1d": "one dimension is what texts have",
+    "check_estimator_sparse_matrix": "a sparse matrix is refused as not being text, in other words than the check looks for",
+    "check_estimator_sparse_array": "likewise",
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def encoder() -> FakeEncoder:
+    return FakeEncoder()
+
+
+@pytest.fixture
+def remembering(encoder: FakeEncoder, tmp_path: Path) -> StoredEncoder:
+    return StoredEncoder(encoder, FeatureStore.open(tmp_path / "store"))
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")  # inside the checks themselves
+def test_the_checks_of_scikit_learn_that_make_sense_for_text_pass() -> None:
+    """Over texts that spell the checks' numbers; every check that fails is listed above with its reason."""
+    results = check_estimator(OverNumbers(C=1.0), on_fail=None, on_skip=None)
+    failed = {result["check_name"] for result in results if result["status"] == "failed"}
+    assert failed == set(NOT_FOR_TEXT)
+    assert sum(result["status"] == "passed" for result in results) >= 45
+
+
+def test_it_predicts_in_the_labels_own_type(encoder: FakeEncoder) -> None:
+    """Strings stay strings, numbers numbers; `classes_` is sorted; probabilities sum to one."""
+    kinds: list[tuple[Any, type]] = [(LABELS, np.integer), ([str(label) for label in LABELS], str)]
+    for labels, kind in kinds:
+        clf = SentenceClassifier(encoder, C=1.0).fit(TEXTS, labels)
+        assert isinstance(clf.predict(["splendid soup"])[0], kind)
+        assert clf.classes_.tolist() == sorted(set(labels))
+        assert clf.score(TEXTS, labels) == 1.0
+        np.testing.assert_allclose(clf.predict_proba(TEXTS).sum(axis=1), 1)
+        assert clf.decision_function(TEXTS).shape == (len(TEXTS),)
+
+
+def test_it_tells_several_classes_apart(encoder: FakeEncoder) -> None:
+    """One row of coefficients per class."""
+    texts = [f"{word} thing {n}" for n in range(8) for word in ("red", "green", "blue")]
+    labels = [text.split()[0] for text in texts]
+    clf = SentenceClassifier(encoder, Cs=[0.1, 1.0], n_folds=3).fit(texts, labels)
+    assert clf.classes_.tolist() == ["blue", "green", "red"]
+    assert clf.coef_.shape == (3, 48)
+    assert clf.decision_function(texts).shape == (24, 3)
+    assert clf.predict(["a red thing"]).tolist() == ["red"]
+    assert clf.search_ is not None
+    assert clf.C_ in {0.1, 1.0}
+
+
+@pytest.mark.parametrize("container", [list, tuple, np.array, pd.Series, pl.Series, lambda x: np.array(x, object)])
+def test_it_takes_any_sequence_of_texts(encoder: FakeEncoder, container: Any) -> None:
+    """Lists, tuples, numpy arrays, pandas and polars Series give the same answer."""
+    expected = SentenceClassifier(encoder, C=1.0).fit(TEXTS, LABELS).predict_proba(TEXTS)
+    clf = SentenceClassifier(encoder, C=1.0).fit(container(TEXTS), container(LABELS))
+    np.testing.assert_array_equal(clf.predict_proba(container(TEXTS)), expected)
+
+
+def test_cross_validation_reads_each_sentence_once(encoder: FakeEncoder, remembering: StoredEncoder) -> None:
+    """Every fold fits and predicts; the encoder sees a text the first time only."""
+    scores = cross_val_score(SentenceClassifier(remembering, C=1.0), TEXTS, LABELS, cv=4)
+    assert scores.mean() == 1.0
+    assert sorted(encoder.read) == sorted(TEXTS)
+
+
+def test_a_grid_search_reads_each_sentence_once(encoder: FakeEncoder, remembering: StoredEncoder) -> None:
+    """Over C, through a pipeline."""
+    steps = [("same", FunctionTransformer(lambda texts: texts)), ("clf", SentenceClassifier(remembering))]
+    grid = GridSearchCV(Pipeline(steps), {"clf__C": [0.01, 1.0], "clf__standardise": [True, False]}, cv=3)
+    grid.fit(np.array(TEXTS), LABELS)
+    assert grid.best_score_ == 1.0
+    assert sorted(encoder.read) == sorted(TEXTS)
+
+
+def test_worker_processes_share_what_was_read() -> None:
+    """`n_jobs=2` with the real encoder: it is opened anew in each process, and its rows come from the store."""
+    clf = SentenceClassifier(C=0.01).fit(TEXTS, LABELS)
+    assert clf.n_read_ == len(TEXTS)
+    assert cross_val_score(clone(clf), TEXTS, LABELS, cv=2, n_jobs=2).mean() == 1.0
+    assert SentenceClassifier(C=0.01).fit(TEXTS, LABELS).n_read_ == 0
+
+
+def test_a_clone_is_unfitted_and_has_the_same_parameters(encoder: FakeEncoder) -> None:
+    """scikit-learn's clone, get_params, set_params."""
+    clf = SentenceClassifier(encoder, C=1.0, features="cls@-1").fit(TEXTS, LABELS)
+    copy = clone(clf)
+    assert copy.get_params() == clf.get_params()
+    with pytest.raises(NotFittedError):
+        copy.predict(TEXTS)
+    assert clone(clf).set_params(C=2.0).C == 2.0
+    assert "C=1.0" in repr(clf)
+
+
+def test_a_fitted_classifier_survives_pickling_as_joblib_does_it() -> None:
+    """For worker processes only; saving is `save`."""
+    clf = SentenceClassifier(C=0.01).fit(TEXTS, LABELS)
+    again = pickle.loads(pickle.dumps(clf))  # noqa: S301 - what joblib does between processes
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), clf.predict_proba(TEXTS))
+
+
+def test_saving_and_loading_gives_the_same_answers(tmp_path: Path) -> None:
+    """An artifact folder of arrays and JSON; overwriting must be asked for."""
+    clf = SentenceClassifier(C=0.01, features="mean@-1").fit(TEXTS, [str(label) for label in LABELS])
+    clf.save(tmp_path / "model")
+    again = SentenceClassifier.load(tmp_path / "model")
+    np.testing.assert_allclose(again.predict_proba(TEXTS), clf.predict_proba(TEXTS), atol=1e-6)
+    assert again.classes_.tolist() == ["0", "1"]
+    assert again.get_params()["features"] == "mean@-1"
+    with pytest.raises(FrostlineError, match="exists"):
+        clf.save(tmp_path / "model")
+    clf.save(tmp_path / "model", overwrite=True)
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text("utf-8"))
+    assert manifest["labels"] == ["0", "1"]
+
+
+def test_loading_a_damaged_artifact_is_one_error(tmp_path: Path) -> None:
+    """Typed, and with no partial model."""
+    with pytest.raises(MissingInputError):
+        SentenceClassifier.load(tmp_path / "nothing")
+    clf = SentenceClassifier(C=0.01, features="cls@-1").fit(TEXTS, LABELS)
+    clf.save(tmp_path / "model")
+    head = tmp_path / "model" / "head.safetensors"
+    head.write_bytes(head.read_bytes()[:-1])
+    with pytest.raises(ArtifactCorrupt):
+        SentenceClassifier.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "error", "words"),
+    [
+        ("a lone sentence", [1], TextTypeError, "list"),
+        (["fine", None, "fine"], [0, 1, 0], TextTypeError, "item 1"),
+        (["fine", float("nan")], [0, 1], TextTypeError, "item 1"),
+        (["fine", 7], [0, 1], TextTypeError, "item 1"),
+        (["fine", ["nested"]], [0, 1], TextTypeError, "item 1"),
+        (["a", "b"], [0], InputError, "2 texts and 1 labels"),
+        ([], [], InputError, "none"),
+        (["a", "b"], ["same", "same"], InputError, "'same'"),
+        (["a", "b"], [0, None], TextTypeError, "one type"),
+        (["a", "b", "c"], [0, 0, 1], InputError, "at least 2 texts of every class"),
+        (["same"] * 10, [0, 1] * 5, InputError, "equal"),
+    ],
+    ids=[
+        "lone str",
+        "None",
+        "NaN",
+        "number",
+        "list",
+        "lengths",
+        "nothing",
+        "one class",
+        "None label",
+        "lone class",
+        "equal",
+    ],
+)
+def test_bad_input_is_one_clear_error(
+    encoder: FakeEncoder, texts: Any, labels: Any, error: type[Exception], words: str
+) -> None:
+    """What, where; nothing is read where the fault can be seen before."""
+    with pytest.raises(error, match=words):
+        SentenceClassifier(encoder).fit(texts, labels)
+
+
+def test_too_few_texts_for_the_folds_lowers_them_with_a_warning(encoder: FakeEncoder) -> None:
+    """The class is named."""
+    texts, labels = [*TEXTS, "so so", "neither nor", "meh"], [*map(str, LABELS), *["mixed"] * 3]
+    with pytest.warns(UserWarning, match="3 folds instead of 5: class 'mixed' has 3 texts"):
+        clf = SentenceClassifier(encoder).fit(texts, labels)
+    assert clf.search_ is not None
+    assert clf.search_.fold_scores.shape[1] == 3
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [({"C": -1.0}, "C"), ({"scoring": "acuracy"}, "accuracy"), ({"n_folds": 1}, "n_folds"), ({"Cs": []}, "C")],
+)
+def test_a_parameter_that_cannot_be_is_refused_by_fit(
+    encoder: FakeEncoder, parameters: dict[str, Any], word: str
+) -> None:
+    """The constructor only stores."""
+    clf = SentenceClassifier(encoder, **parameters)
+    with pytest.raises(UsageError, match=word):
+        clf.fit(TEXTS, LABELS)
+
+
+def test_the_search_can_prefer_a_smaller_c_within_one_standard_error(encoder: FakeEncoder) -> None:
+    """The rule is recorded; the chosen C is no larger than the best one."""
+    noisy = [label if n % 5 else 1 - label for n, label in enumerate(LABELS)]
+    best = SentenceClassifier(encoder).fit(TEXTS, noisy)
+    careful = SentenceClassifier(encoder, one_standard_error=True).fit(TEXTS, noisy)
+    assert careful.C_ <= best.C_
+    assert careful.search_ is not None
+    assert careful.search_.rule == "one standard error"
+
+
+def test_class_weights_move_the_decision(encoder: FakeEncoder) -> None:
+    """As scikit-learn's: a heavier class is predicted more readily."""
+    plain = SentenceClassifier(encoder, C=0.001).fit(TEXTS, LABELS)
+    heavy = SentenceClassifier(encoder, C=0.001, class_weight={0: 1.0, 1: 50.0}).fit(TEXTS, LABELS)
+    assert (heavy.predict_proba(TEXTS)[:, 1] > plain.predict_proba(TEXTS)[:, 1]).all()
+
+
+def test_the_public_names_are_these() -> None:
+    """Each can be had from the package itself, and only these are promised."""
+    assert sorted(frostline.__all__) == sorted(
+        [
+            "Encoder",
+            "FeatureSpec",
+            "FeatureStore",
+            "FrostlineError",
+            "SentenceClassifier",
+            "StoredEncoder",
+            "TrainingOptions",
+            "__version__",
+            "open_model",
+            "train",
+        ]
+    )
+    for name in frostline.__all__:
+        assert getattr(frostline, name) is not None
+    with pytest.raises(AttributeError):
+        frostline.nothing  # noqa: B018 - the look-up is the test
