@@ -38,7 +38,7 @@ def texts(n_texts: int) -> list[str]:
     return [f"{i} {'word ' * (i % 11)}" for i in range(n_texts)]
 
 
-def few_rows(n_features: int) -> int:  # noqa: ARG001 - stands in for one that goes by it
+def few_rows(n_features: int) -> int:
     """Many small chunks instead of a few large ones: more moments to die at."""
     return CHUNK_ROWS
 
@@ -52,7 +52,7 @@ def main() -> int:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[5]), int(sys.argv[5])))
     warnings.simplefilter("error")
-    stored_module.rows_per_shard = few_rows
+    stored_module.rows_per_shard = few_rows  # type: ignore[attr-defined]
     encoder = SlowEncoder(features="mean@all", hidden_size=8, n_layers=1)
     encoder.log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     encoder.pause_s = pause_s

@@ -29,7 +29,7 @@ DAMAGED_SUFFIX = ".damaged"
 _SMALL_ROWS = 512  # no full shard is small, or merging would never end
 _SMALL_SHARDS = 64  # up to so many are left alone: merging them again and again would cost more than it saves
 _MERGED_ROWS = 8192  # merged in one go, so that the memory and time of one merging are bounded
-_MERGED_SHARDS = 4096
+_MERGED_SHARDS = 1024
 
 
 @final
@@ -69,7 +69,7 @@ def whole_rows(path: Path) -> Whole:
     is_whole = np.all([whole for _, whole in read], axis=0)
     n_damaged = int(np.count_nonzero(~is_whole))
     values = np.hstack([block[is_whole] for block, _ in read])
-    rows = Rows(keys=front.keys[is_whole], blocks=layout.blocks, values=values, seen=vouchers.seen[is_whole])
+    rows = Rows(keys=front.key_table()[is_whole], blocks=layout.blocks, values=values, seen=vouchers.seen[is_whole])
     damage = f"the checksums of {n_damaged} of its rows do not fit" if n_damaged else None
     return Whole(rows=rows if len(values) else None, n_damaged=n_damaged, damage=damage)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from frostline.arrays import BoolArray, Features, IntArray
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import StorageError
-from frostline.store.layout import Layout, ShardDamageError, ShardForeignError
+from frostline.store.layout import KEY_BYTES, Layout, Places, ShardDamageError, ShardForeignError
 from frostline.store.shards import Front, open_shard, read_block, read_front, read_vouchers
 
 _SHARDS_AT_ONCE = 4096  # their keys are matched in one go; with 2,048 rows each, 256 MB of keys
@@ -38,22 +38,29 @@ def opened(path: Path) -> Iterator[int]:
 
     Raises
     ------
-    ShardVanishedError, ShardDamageError
-    StorageError
-        Too many open files, no memory: nothing that the shard is to blame for.
+    ShardVanishedError, ShardDamageError, StorageError
+        See `trouble`.
     """
     try:
-        handle = open_shard(path)
+        handle = open_shard(os.fspath(path))
         try:
             yield handle
         finally:
             os.close(handle)
     except OSError as error:
-        if error.errno in _VANISHED:
-            raise ShardVanishedError from error
-        if error.errno in _DAMAGE:
-            raise ShardDamageError(f"it cannot be read ({error.strerror})") from error
-        raise StorageError(f"{path}: reading failed ({error.strerror}).", hint="Run the same command again.") from error
+        raise trouble(error, os.fspath(path)) from error
+
+
+def trouble(error: OSError, path: str) -> ShardVanishedError | ShardDamageError | StorageError:
+    """What `error`, met while reading a shard, means: it is gone, it is damaged, or it is not to blame.
+
+    Too many open files, or no memory, is a `StorageError`: no shard is set aside for that.
+    """
+    if error.errno in _VANISHED:
+        return ShardVanishedError()
+    if error.errno in _DAMAGE:
+        return ShardDamageError(f"it cannot be read ({error.strerror})")
+    return StorageError(f"{path}: reading failed ({error.strerror}).", hint="Run the same command again.")
 
 
 @final
@@ -81,7 +88,7 @@ class Search:
     missing: BoolArray
     seen_names: set[str] = field(default_factory=set)
     damaged: dict[str, str] = field(default_factory=dict)
-    layouts: dict[bytes, Layout] = field(default_factory=dict)
+    layouts: dict[bytes, tuple[Layout, Places]] = field(default_factory=dict)
 
     @classmethod
     def start(cls, encoder: SentenceEncoder, keys: NDArray[np.uint8]) -> "Search":
@@ -109,10 +116,12 @@ class Search:
     def _go_through_some(self, folder: Path, names: Sequence[str]) -> bool:
         self.seen_names.update(names)
         n_vanished = 0
+        prefix = os.path.join(folder, "")  # noqa: PTH118 - of 100,000 names, a Path each would take half the time
+        wanted = frozenset(self.blocks)
         fronts: list[tuple[str, Front]] = []
         for name in names:
             try:
-                front = self._front(folder / name)
+                front = self._front(f"{prefix}{name}")
             except ShardVanishedError:
                 n_vanished += 1
             except ShardForeignError:
@@ -120,7 +129,7 @@ class Search:
             except ShardDamageError as error:
                 self.damaged[name] = str(error)
             else:
-                if not set(self.blocks).isdisjoint(front.layout.blocks):
+                if not wanted.isdisjoint(front.layout.blocks):
                     fronts.append((name, front))
         for (name, front), shard_rows, positions in self._hits(fronts):
             try:
@@ -131,9 +140,16 @@ class Search:
                 self.damaged[name] = str(error)
         return n_vanished == 0
 
-    def _front(self, path: Path) -> Front:
-        with opened(path) as handle:
-            front = read_front(handle, self.layouts)
+    def _front(self, path: str) -> Front:
+        # A crowded folder is all this: no context, no Path.
+        try:
+            handle = open_shard(path)
+            try:
+                front = read_front(handle, self.layouts)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise trouble(error, path) from error
         if (front.layout.fingerprint, front.layout.hidden_size) != (self.fingerprint, self.hidden_size):
             raise ShardDamageError("it holds another encoder's rows")
         return front
@@ -142,7 +158,7 @@ class Search:
         """Shards that hold wanted keys, the numbers of those rows (ascending), and the texts they belong to."""
         if not fronts:
             return
-        table = np.concatenate([front.keys for _, front in fronts])
+        table = np.frombuffer(b"".join([front.keys for _, front in fronts]), np.uint8).reshape(-1, KEY_BYTES)
         rows, positions = matches(table, self.keys)
         ends = np.cumsum([front.layout.n_rows for _, front in fronts], dtype=np.int64)
         shard_of_row = np.searchsorted(ends, rows, side="right")

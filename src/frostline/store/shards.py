@@ -14,7 +14,6 @@ import stat
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -31,8 +30,11 @@ from frostline.store.layout import (
     read_layout,
 )
 
-_FIRST_READ_BYTES = 8192  # the header of most shards, and the keys of a small one, in one go
+_FIRST_READ_BYTES = 4096  # the header of most shards, and the keys of a small one, in one go
 _GAP_ROWS = 8  # rows this near to each other are read together
+_OPEN_FLAGS = os.O_RDONLY
+for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    _OPEN_FLAGS |= getattr(os, _name, 0)  # which of them there are depends on the platform
 _FLOAT, _SUM, _SEEN = np.dtype("<f4"), np.dtype("<u4"), np.dtype("<i4")
 
 
@@ -65,8 +67,12 @@ class Front:
 
     layout: Layout
     places: Places
-    keys: NDArray[np.uint8]
+    keys: bytes
     rest_check: int
+
+    def key_table(self) -> NDArray[np.uint8]:
+        """The keys as an array (n_rows, 32)."""
+        return np.frombuffer(self.keys, np.uint8).reshape(-1, KEY_BYTES)
 
 
 @final
@@ -144,15 +150,12 @@ def _row_sums(block: Features, starts: Sequence[int], tag: int) -> NDArray[np.ui
     return np.array([crc32(data[at : at + width], start ^ tag) for at, start in spans], np.uint32)
 
 
-def open_shard(path: Path) -> int:
+def open_shard(path: str) -> int:
     """A handle for reading. Symbolic links are not followed, and a pipe of that name blocks nothing."""
-    flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)  # which of them there are depends on the platform
-    return os.open(path, flags)
+    return os.open(path, _OPEN_FLAGS)
 
 
-def read_front(handle: int, layouts: dict[bytes, Layout]) -> Front:
+def read_front(handle: int, layouts: dict[bytes, tuple[Layout, Places]]) -> Front:
     """The layout and the keys of an open shard.
 
     Parameters
@@ -177,10 +180,11 @@ def read_front(handle: int, layouts: dict[bytes, Layout]) -> Front:
     header_check, keys_check, rest_check = CHECKS.unpack_from(content, end)
     if zlib.crc32(header) != header_check:
         raise ShardDamageError("its header's checksum does not fit")
-    layout = layouts.get(header)
-    if layout is None:
-        layout = layouts[header] = read_layout(header)
-    places = Places.of(layout, end)
+    known = layouts.get(header)
+    if known is None:
+        layout = read_layout(header)
+        known = layouts[header] = (layout, Places.of(layout, end))
+    layout, places = known
     if status.st_size != places.end:
         raise ShardDamageError(f"it must be {places.end:,} bytes long, and is {status.st_size:,}")
     if len(content) < places.sums:
@@ -188,8 +192,7 @@ def read_front(handle: int, layouts: dict[bytes, Layout]) -> Front:
     keys = content[places.keys : places.sums]
     if zlib.crc32(keys) != keys_check:
         raise ShardDamageError("its keys' checksum does not fit")
-    table = np.frombuffer(keys, np.uint8).reshape(-1, KEY_BYTES)
-    return Front(layout=layout, places=places, keys=table, rest_check=rest_check)
+    return Front(layout=layout, places=places, keys=keys, rest_check=rest_check)
 
 
 def _read_at(handle: int, at: int, n_bytes: int) -> bytes:
@@ -217,7 +220,7 @@ def read_vouchers(handle: int, front: Front, rows: IntArray) -> Vouchers:
     sums = np.frombuffer(content, _SUM, count=(places.seen - places.sums) // _SUM.itemsize).reshape(n_rows, -1)
     seen = np.frombuffer(content, _SEEN, offset=places.seen - places.sums).reshape(n_rows, 2)
     chosen = seen[rows].astype(np.int32, copy=False)
-    starts = np.array(_row_starts(front.keys[rows], chosen), np.int64)
+    starts = np.array(_row_starts(front.key_table()[rows], chosen), np.int64)
     return Vouchers(rows=rows, seen=chosen, starts=starts, sums=sums[rows])
 
 

@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias, final, get_args
 from frostline import places
 from frostline.arrays import Progress
 from frostline.store.features import FOLDER, IDENTITY_NAME, names_in, shard_names
-from frostline.store.layout import Layout, ShardDamageError, ShardForeignError
+from frostline.store.layout import Layout, Places, ShardDamageError, ShardForeignError
 from frostline.store.rewrite import DAMAGED_SUFFIX, rows_in_name, whole_rows
 from frostline.store.search import ShardVanishedError, opened
 from frostline.store.shards import read_front
@@ -162,7 +162,7 @@ def _features_entry(folder: Path) -> CacheEntry:
     files = list(files_in(folder))
     names = shard_names(folder)
     blocks: dict[str, None] = {}
-    layouts: dict[bytes, Layout] = {}
+    layouts: dict[bytes, tuple[Layout, Places]] = {}
     for name in names:
         with (
             contextlib.suppress(ShardVanishedError, ShardDamageError, ShardForeignError),
