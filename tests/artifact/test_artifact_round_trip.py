@@ -146,13 +146,18 @@ def test_overwriting_never_removes_what_is_no_artifact(tmp_path: Path) -> None:
     (notes / "notes.txt").write_text("mine")
     file.write_text("text\tlabel\n")
     link = tmp_path / "link"
-    link.symlink_to(notes)
-    for path in (project, notes, file, link):
+    link.symlink_to(saved(tmp_path, name="target"))
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "README.md").write_text("all there is, and not ours")
+    for path in (project, notes, file, link, page):
         with pytest.raises(OutputError):
             save_artifact(path, head=some_head(), encoder=FakeEncoder(), overwrite=True)
     assert (project / "thesis.tex").read_text() == "years of work"
     assert (notes / "notes.txt").read_text() == "mine"
     assert file.read_text() == "text\tlabel\n"
+    assert link.is_symlink()
+    assert (page / "README.md").read_text() == "all there is, and not ours"
 
 
 def test_a_missing_parent_is_refused_before_any_sentence_is_read(tmp_path: Path) -> None:
