@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from frostline.data.connection import Patience
-from frostline.data.download import RemoteFile, download, is_whole
+from frostline.data.download import download
+from frostline.data.partial import claimed
+from frostline.data.remote import RemoteFile, is_whole
 from frostline.errors import (
     AccessError,
     FrostlineError,
@@ -91,6 +93,13 @@ def test_a_file_that_is_there_is_not_asked_for(server: LocalServer, destination:
     assert server.requests == []
 
 
+def test_a_file_that_is_there_needs_nothing_written(destination: Path) -> None:
+    """So that it may lie in a folder that we cannot write to; here no part could be made."""
+    destination.write_bytes(CONTENT)
+    part_of(destination).mkdir()
+    download(remote("https://127.0.0.1:1/set.tsv"), destination, patience=QUICK)
+
+
 def test_a_damaged_file_is_replaced(server: LocalServer, destination: Path) -> None:
     damaged = bytearray(CONTENT)
     damaged[1000] ^= 1
@@ -139,9 +148,11 @@ def test_a_complete_part_needs_no_server(destination: Path) -> None:
 @pytest.mark.parametrize("old", [b"stale" * 1000, b"x" * len(CONTENT), b"y" * (len(CONTENT) + 1)])
 def test_a_part_of_something_else_is_started_over(server: LocalServer, destination: Path, old: bytes) -> None:
     part_of(destination).write_bytes(old)
-    download(remote(server.url("set.tsv")), destination, patience=QUICK)
+    seen: list[tuple[int, int]] = []
+    download(remote(server.url("set.tsv")), destination, progress=lambda *now: seen.append(now), patience=QUICK)
     assert destination.read_bytes() == CONTENT
     assert server.starts[-1] == 0
+    assert all(done <= total for done, total in seen)
 
 
 def test_a_server_without_ranges_sends_all_again(server: LocalServer, destination: Path) -> None:
@@ -165,6 +176,14 @@ def test_a_file_that_changes_between_two_pieces_is_sent_whole(server: LocalServe
     download(remote(server.url("set.tsv")), destination, patience=QUICK)
     assert server.starts == [0, 100_000]
     assert destination.read_bytes() == CONTENT
+
+
+def test_a_weak_etag_is_not_trusted(server: LocalServer, destination: Path) -> None:
+    """It may stay the same while bytes change (RFC 9110, section 13.1.5)."""
+    server.will(Fault(cut_after=100_000, headers={"ETag": 'W/"1"'}))
+    download(remote(server.url("set.tsv")), destination, patience=QUICK)
+    assert server.starts == [0, 100_000]
+    assert "if-range" not in server.requests[1].headers
 
 
 def test_a_wrong_digest_names_both_and_keeps_nothing(server: LocalServer, destination: Path) -> None:
@@ -482,6 +501,37 @@ def test_many_at_once_do_no_harm(server: LocalServer, destination: Path) -> None
     assert done == [destination] * 6
     assert destination.read_bytes() == CONTENT
     assert names(destination) == ["set.tsv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock is POSIX")
+def test_a_second_filler_leaves_nothing(destination: Path) -> None:
+    """While the common file is held, another one gets its own, and takes it away again."""
+    with claimed(destination) as first:
+        with claimed(destination) as second:
+            assert second.path != first.path
+            assert second.path.exists()
+        assert names(destination) == ["set.tsv.part"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock is POSIX")
+def test_a_part_published_just_before_the_lock_is_not_filled(
+    destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the new bytes would go into the finished file of the other process."""
+    import fcntl  # noqa: PLC0415 - POSIX only
+
+    real, calls = fcntl.flock, [0]
+
+    def late(handle: int, operation: int) -> None:
+        calls[0] += 1
+        if calls[0] == 1:
+            part_of(destination).rename(destination)
+        real(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with claimed(destination) as part:
+        assert os.path.samestat(os.fstat(part.handle), part.path.stat())
+    assert calls == [2]
 
 
 def test_a_missing_folder_is_said_before_any_request(server: LocalServer, tmp_path: Path) -> None:

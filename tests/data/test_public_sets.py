@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from frostline.data.connection import Patience
 from frostline.data.dataset import Dataset
-from frostline.data.download import RemoteFile
 from frostline.data.public_sets import (
     PUBLIC_SETS,
     Part,
@@ -23,6 +22,7 @@ from frostline.data.public_sets import (
     load_public_set,
     public_set,
 )
+from frostline.data.remote import RemoteFile
 from frostline.errors import InputError, UnavailableError, UsageError
 from local_server import Fault, LocalServer, local_server
 

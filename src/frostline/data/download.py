@@ -5,36 +5,17 @@ Out:  the file under its final name, whole and verified; or one error, and what 
 Not:  speaking HTTP (transport.py), the file being filled (partial.py), which files there are (public_sets.py).
 """
 
-import hashlib
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, final
+from typing import NoReturn
 
 from frostline.arrays import Progress
 from frostline.data.connection import Patience
 from frostline.data.partial import PartialFile, claimed
+from frostline.data.remote import RemoteFile, digest, is_whole
 from frostline.data.transport import Answer, Interrupted, Unreachable, asked, check_address
 from frostline.errors import InputError, UnavailableError
-from frostline.publish import refuse_existing, storage_error
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteFile:
-    """A file as it is published.
-
-    Parameters
-    ----------
-    url : str
-        https, of something that does not change: a commit, a release.
-    sha256 : str
-    size_bytes : int
-    """
-
-    url: str
-    sha256: str
-    size_bytes: int
+from frostline.publish import refuse_existing
 
 
 def download(
@@ -80,28 +61,13 @@ def download(
     return destination
 
 
-def is_whole(path: Path, remote: RemoteFile) -> bool:
-    """Whether `path` is that file, by size and digest."""
-    try:
-        return path.stat().st_size == remote.size_bytes and _digest(path) == remote.sha256
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise storage_error(error, path) from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def _fill_and_verify(part: PartialFile, remote: RemoteFile, progress: Progress | None, patience: Patience) -> None:
     """Fill `part` and check it. If pieces of several answers don't make the file, take it once in one piece."""
     if part.size_bytes > remote.size_bytes:
         part.clear()
     for is_last in (False, True):
         is_pieced = _fill(part, remote, progress, patience)
-        found = _digest(part.path)
+        found = digest(part.path)
         if found == remote.sha256:
             return
         if is_last or not is_pieced:

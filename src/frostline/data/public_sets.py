@@ -12,16 +12,19 @@ import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frostline.arrays import Progress
-from frostline.data.connection import Patience
 from frostline.data.dataset import Dataset, Reject, Source
-from frostline.data.download import RemoteFile, download, is_whole
 from frostline.data.published import PARTS, PUBLIC_SETS, LineForm, Part, PublicSet
+from frostline.data.remote import RemoteFile, is_whole
 from frostline.data.tables import read_dataset
 from frostline.errors import InputError, UsageError, shown
 from frostline.places import home, private_folder
 from frostline.publish import storage_error
+
+if TYPE_CHECKING:
+    from frostline.data.connection import Patience
 
 __all__ = [
     "PARTS",
@@ -58,7 +61,7 @@ def fetch_public_set(
     parts: Collection[Part] | None = None,
     folder: Path | None = None,
     progress: Progress | None = None,
-    patience: Patience | None = None,
+    patience: "Patience | None" = None,
 ) -> dict[Part, Path]:
     """Have the files of a set on this machine, and return where. What lies there already is verified, not fetched.
 
@@ -93,6 +96,8 @@ def fetch_public_set(
     done = 0
     for part, remote in chosen.items():
         if not is_whole(paths[part], remote):
+            from frostline.data.download import download  # noqa: PLC0415 - http and ssl, only where a file is missing
+
             _make_folder(paths[part].parent, is_ours=folder is None)
             download(remote, paths[part], progress=_shifted(progress, done, total), patience=patience)
         done += remote.size_bytes

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, final, get_args
 
-from frostline.data.download import RemoteFile
 from frostline.data.options import TableOptions
+from frostline.data.remote import RemoteFile
 
 Part: TypeAlias = Literal["train", "dev", "test"]
 
