@@ -3,8 +3,9 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+BENCH_VENV ?= .venv-bench
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
 .PHONY: help setup demo test test-marked lint format bench bench-head lock clean
@@ -22,9 +23,9 @@ test: $(VENV)/.test  ## the test suite: no network, no torch, under three minute
 	@echo "==> pytest"
 	@$(BIN)/python -m pytest $(PYTEST)
 
-test-marked: $(VENV)/.test $(VENV)/.torch  ## the marked groups: slow, torch, data
+test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in an environment that has torch
 	@echo "==> pytest -m 'slow or torch or data'"
-	@$(BIN)/python -m pytest -m "slow or torch or data" $(PYTEST)
+	@$(BENCH_VENV)/bin/python -m pytest -m "slow or torch or data" $(PYTEST)
 
 lint: $(VENV)/.lint  ## ruff, mypy --strict
 	@echo "==> ruff, mypy"
@@ -35,9 +36,9 @@ lint: $(VENV)/.lint  ## ruff, mypy --strict
 format: $(VENV)/.lint  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: $(VENV)/.torch  ## ours against the tutorial's way and GridSearchCV (FILE=train.tsv for your own)
-	@echo "==> frostline bench"
-	@$(BIN)/python -m frostline.bench $(FILE) $(BENCH)
+bench: $(BENCH_VENV)/.ready  ## ours against the tutorial's way and GridSearchCV (FILE=train.tsv for your own)
+	@echo "==> python -m frostline.bench"
+	@$(BENCH_VENV)/bin/python -m frostline.bench $(FILE) $(BENCH)
 
 lock:  ## resolve the hash-locked requirements anew (needs uv)
 	@for set in base test lint; do \
@@ -47,32 +48,35 @@ lock:  ## resolve the hash-locked requirements anew (needs uv)
 	done
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(BENCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
-$(BIN)/python:
+%/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Frostline needs Python 3.11 or newer; $$($(PYTHON) --version) was found. Try: make PYTHON=python3.12 ..."; exit 1; }
-	@echo "==> making a virtual environment in $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@echo "==> making a virtual environment in $*"
+	@$(PYTHON) -m venv $*
 
 $(VENV)/.base: requirements/base.txt pyproject.toml | $(BIN)/python
-	@echo "==> installing the locked requirements (about 400 MB on disk, bundled encoder included)"
-	@$(PIP) $(LOCKED) requirements/base.txt
+	@echo "==> installing the locked requirements (about 600 MB on disk, bundled encoder included)"
+	@$(BIN)/python $(PIP) $(LOCKED) requirements/base.txt
 	@echo "==> installing frostline itself"
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.base
 	@echo "==> installing what the tests need"
-	@$(PIP) $(LOCKED) requirements/test.txt
+	@$(BIN)/python $(PIP) $(LOCKED) requirements/test.txt
 	@touch $@
 
 $(VENV)/.lint: requirements/lint.txt $(VENV)/.test
 	@echo "==> installing the linters"
-	@$(PIP) $(LOCKED) requirements/lint.txt
+	@$(BIN)/python $(PIP) $(LOCKED) requirements/lint.txt
 	@touch $@
 
-$(VENV)/.torch: requirements/torch.txt $(VENV)/.test
-	@echo "==> installing torch and transformers (for comparison only)"
-	@$(PIP) -r requirements/torch.txt
+$(BENCH_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml | $(BENCH_VENV)/bin/python
+	@echo "==> installing the locked requirements, the tests' and frostline in $(BENCH_VENV)"
+	@$(BENCH_VENV)/bin/python $(PIP) $(LOCKED) requirements/test.txt
+	@$(BENCH_VENV)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	@echo "==> installing torch and transformers there, for comparison only"
+	@$(BENCH_VENV)/bin/python $(PIP) -r requirements/torch.txt
 	@touch $@

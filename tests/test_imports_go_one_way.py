@@ -28,6 +28,7 @@ FLOORS = (
     "tutorial",
     "bench",
     "cli",
+    "__main__",
 )
 
 

@@ -1,0 +1,151 @@
+"""`python -m frostline.bench [FILE]`: every figure of the README, measured here and now.
+
+In:   a labelled file: the first 2,000 sentences are read. Without one, SST-2 where it can be had.
+Out:  tables on standard output; with `--json FILE` the same as JSON.
+Not:  the measurements (reading.py, head.py, commands.py).
+"""
+
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from frostline import __version__
+from frostline.bench.checkpoints import random_checkpoint
+from frostline.bench.commands import CommandTimes, time_commands
+from frostline.bench.reading import ReadingComparison, compare_reading
+from frostline.data.options import TableOptions
+from frostline.data.public_sets import fetch_public_set
+from frostline.data.tables import read_dataset
+from frostline.encoder.checkpoint import find_checkpoint
+from frostline.errors import FrostlineError, UnavailableError
+from frostline.machine import this_machine
+
+N_TEXTS = 2000
+PARTS = ("reading", "head", "commands")
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--test", type=click.Path(path_type=Path), help="Rows to test on (test.tsv beside FILE if it is there).")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Runs of each way, in turn.")
+@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this part; repeat for several.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here too.")
+def main(*, file: Path | None, test: Path | None, repeats: int, parts: Sequence[str], json_path: Path | None) -> None:
+    """Measure, print, and write down."""
+    console = Console(width=110)
+    wanted = parts or PARTS
+    train_file = file or _sst2()
+    test_file = test or _beside(train_file)
+    machine = this_machine()
+    console.print(f"frostline {__version__} on {machine.processor}, {machine.cores} cores, {machine.system}")
+    console.print(
+        f"instructions: {' '.join(machine.instructions)}; {repeats} runs of each way, in turn; medians (min-max)"
+    )
+    figures: dict[str, Any] = {"version": __version__, "machine": asdict(machine), "repeats": repeats}
+    if "reading" in wanted:
+        texts = list(read_dataset(train_file, TableOptions(limit=N_TEXTS)).texts)
+        found = _compare(texts, repeats)
+        console.print(_reading_table(found))
+        figures["reading"] = [asdict(comparison) for comparison in found]
+    if "head" in wanted:
+        from frostline.bench.head import measure_search, search_table  # noqa: PLC0415 - imports scikit-learn
+
+        measured = measure_search(train_file, repeats=repeats)
+        console.print(search_table(measured))
+        figures["head"] = [asdict(one) for one in measured]
+    if "commands" in wanted:
+        times = time_commands(train_file, test=test_file, repeats=repeats)
+        console.print(_commands_table(times))
+        figures["commands"] = asdict(times)
+    if json_path is not None:
+        json_path.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+
+
+def _compare(texts: list[str], repeats: int) -> list[ReadingComparison]:
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
+        raise UnavailableError(
+            "Comparing with the tutorial's way needs torch and transformers.", hint="`make bench` installs them."
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        distilbert = random_checkpoint("distilbert", Path(scratch) / "distilbert")
+        return [
+            compare_reading(
+                "DistilBERT size (random weights), cls@-1", distilbert, pooling="cls", texts=texts, repeats=repeats
+            ),
+            compare_reading(
+                "MiniLM, mean@-1", find_checkpoint("minilm").folder, pooling="mean", texts=texts, repeats=repeats
+            ),
+        ]
+
+
+def _reading_table(found: Sequence[ReadingComparison]) -> Table:
+    table = Table(
+        title=f"Reading {found[0].n_texts:,} sentences: the tutorial's way (torch, padded, one batch) and ours"
+    )
+    for column in ("encoder, features", "tutorial", "ours", "ratio", "peak memory", "share", "largest difference"):
+        table.add_column(column)
+    for one in found:
+        table.add_row(
+            one.name,
+            spread(one.tutorial_s, "s"),
+            spread(one.ours_s, "s"),
+            spread(one.ratios, "x"),
+            f"{median(one.tutorial_peak_bytes) / 1e6:,.0f} / {median(one.ours_peak_bytes) / 1e6:,.0f} MB",
+            f"{one.memory_share:.0%}",
+            f"{one.largest_difference:.1e}",
+        )
+    return table
+
+
+def _commands_table(times: CommandTimes) -> Table:
+    table = Table(title="Whole commands")
+    table.add_column("what")
+    table.add_column("measured")
+    for name, runs in times.runs.items():
+        table.add_row(name, spread(runs, "s"))
+    second = times.second
+    table.add_row("sentences read by the second training", str(second["features"]["n_read"]))
+    table.add_row("getting its rows", f"{second['seconds']['read']:.2f} s for {second['features']['n_texts']:,} texts")
+    accuracy = second["test"]["accuracy"]
+    low, high = accuracy["interval"]
+    table.add_row(
+        f"accuracy with {second['chosen']['features']}, C = {second['chosen']['C']:.4g}",
+        f"{accuracy['value']:.2%} ({low:.2%} to {high:.2%}, n = {accuracy['n']:,}; {second['test']['source']['kind']})",
+    )
+    return table
+
+
+def spread(values: Sequence[float], unit: str) -> str:
+    """Median, and the smallest and the largest."""
+    digits = 2 if median(values) < 10 else 1
+    return f"{median(values):.{digits}f} {unit} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def _sst2() -> Path:
+    """SST-2's training file: of the folder that FROSTLINE_DATA names, else fetched once."""
+    named = os.environ.get("FROSTLINE_DATA")
+    if named and (Path(named) / "sst2" / "train.tsv").is_file():
+        return Path(named) / "sst2" / "train.tsv"
+    return fetch_public_set("sst2")["train"]
+
+
+def _beside(file: Path) -> Path | None:
+    test = file.with_name(file.name.replace("train", "test"))
+    return test if test != file and test.is_file() else None
+
+
+if __name__ == "__main__":
+    try:
+        main(standalone_mode=True)
+    except FrostlineError as error:
+        raise SystemExit(f"error: {error}") from error
