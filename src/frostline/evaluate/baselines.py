@@ -106,7 +106,7 @@ def baselines(
     if len(train.codes) == 0 or len(test.codes) == 0:
         raise InputError(f"Baselines need rows (got {len(train.codes)} to train on, {len(test.codes)} to test on).")
 
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - only where something is trained
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - training only
 
     def from_words(train: Part, test: Part, n_labels: int) -> Guess | None:
         found = word_probabilities(train.texts, train.codes, test.texts, n_labels=n_labels, seed=seed)
