@@ -1,7 +1,7 @@
 """A sentence's row does not depend on its batch: not on its mates, not on its place, not on the batch's size.
 
-The bound that is promised is BOUND; on the processors that this was measured on (x86 with AVX2 or AVX-512) the
-rows are bit-identical, and the tests say so where that is the runtime's kernel for x86.
+The bound that is promised is 1e-6. On x86 the rows are bit-identical (measured with AVX2), and the tests hold the
+graphs to that, because a change of one bit is how a dependence on the batch begins.
 """
 
 import functools

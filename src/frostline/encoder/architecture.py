@@ -18,7 +18,8 @@ from typing import Any, final
 import numpy as np
 
 from frostline.arrays import Float32Array, IntArray
-from frostline.encoder.families import RELATIVE_BUCKETS, Family, Shape, describe, family_of
+from frostline.encoder.families import RELATIVE_BUCKETS, Family, describe, family_of
+from frostline.encoder.shape import Shape
 from frostline.encoder.weights import WEIGHTS_FILE, Weights, open_weights
 from frostline.errors import InputError, MissingInputError, shown
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from frostline.encoder.families import Activation, Shape
 from frostline.encoder.features import Block, Pooling
+from frostline.encoder.shape import Activation, Shape
 
 if TYPE_CHECKING:
     import onnx
