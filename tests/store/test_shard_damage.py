@@ -111,6 +111,32 @@ def test_swapped_rows_and_blocks_are_met(root: Path) -> None:
     assert answers_rightly(root) == 2
 
 
+def test_blocks_swapped_with_all_their_checksums_are_met(root: Path) -> None:
+    """The name of the block is in the checksum: a shard put together wrongly, but consistently, does not pass."""
+    path = one_shard(root)
+    content = bytearray(path.read_bytes())
+    n_bytes, checks_at = 12 * 16, 8 + int.from_bytes(content[:8], "little")
+    content[-2 * n_bytes :] = content[-n_bytes:] + content[-2 * n_bytes : -n_bytes]
+    sums_at, seen_at = checks_at + 12 + 12 * 32, checks_at + 12 + 12 * 32 + 12 * 8
+    sums = struct.unpack("<24I", content[sums_at:seen_at])
+    swapped = [value for pair in zip(sums[1::2], sums[::2], strict=True) for value in pair]
+    content[sums_at:seen_at] = struct.pack("<24I", *swapped)
+    content[checks_at + 8 : checks_at + 12] = struct.pack("<I", zlib.crc32(content[sums_at : -2 * n_bytes]))
+    restore(path, bytes(content))
+    assert answers_rightly(root) == 12
+
+
+def test_another_encoder_s_shard_in_this_encoder_s_folder_is_met(root: Path) -> None:
+    """Whole, consistent, of the right shape, and of the wrong encoder: copied there by hand."""
+    other = FakeEncoder(features="mean@all", hidden_size=4, n_layers=1, weights="other")
+    remembering(root, other)[1].encode(TEXTS)
+    (foreign,) = shards(root)
+    folder = root / small().identity.fingerprint()
+    folder.mkdir(mode=0o700)
+    foreign.rename(folder / foreign.name)
+    assert answers_rightly(root) == 12
+
+
 def reheaded(content: bytes, change: Callable[[dict[str, object]], object]) -> bytes:
     """A shard with a changed header whose checksum fits: not an accident, somebody's doing."""
     n_header = int.from_bytes(content[:8], "little")

@@ -316,7 +316,7 @@ def crowded(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_crowded_folder_is_searched_fast(crowded: Path) -> None:
-    """2,000 shards and 200 leftovers within a second of work; docs/formats/store.md has the figures for 100,000."""
+    """2,000 shards and 200 leftovers within a second of work; docs/decisions/0006 has the figures for more."""
     _, stored = remembering(crowded / "features", FakeEncoder(hidden_size=4))
     begun = time.process_time()
     assert stored.encode(["not there"]).n_read == 1
