@@ -72,14 +72,15 @@ def own_gradient(rows: Float64Array, codes: IntArray, coef: Float64Array, interc
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_coefficients_equal_those_of_a_converged_scikit_learn(
+    *,
     seed: int,
     n_texts: int,
     n_features: int,
     n_labels: int,
     noise: float,
     power: int,
-    standardise: bool,  # noqa: FBT001 - hypothesis passes by name
-    balanced: bool,  # noqa: FBT001 - hypothesis passes by name
+    standardise: bool,
+    balanced: bool,
 ) -> None:
     rows, codes = sample(seed, n_texts, n_features, n_labels, noise=noise)
     C, weight = 10.0**power, "balanced" if balanced else None

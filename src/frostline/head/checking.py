@@ -48,7 +48,7 @@ def check_rows(rows: Features | Float64Array, codes: IntArray, labels: Sequence[
         )
 
 
-def check_C(Cs: Sequence[float]) -> None:
+def check_grid(Cs: Sequence[float]) -> None:
     """Raise unless there are values of C, each positive and finite."""
     if not len(Cs):
         raise UsageError("The grid must hold at least one C (got none).")
@@ -58,7 +58,7 @@ def check_C(Cs: Sequence[float]) -> None:
 
 
 def training_of(codes: IntArray, folds: IntArray, labels: Sequence[Label]) -> BoolArray:
-    """Which rows train in each fold, (n_texts, n_folds); raise unless each fold holds out rows and trains on every label."""
+    """Which rows train in each fold, (n_texts, n_folds); raise unless each holds out rows and trains on every label."""
     if folds.shape != codes.shape or folds.min() < 0:
         raise UsageError(f"Each row must have one fold, counted from 0 (got {folds.shape} for {codes.shape} rows).")
     n_folds = int(folds.max()) + 1
@@ -71,7 +71,7 @@ def training_of(codes: IntArray, folds: IntArray, labels: Sequence[Label]) -> Bo
         if counts.min() == 0:
             label = labels[int(counts.argmin())]
             raise UsageError(
-                f"Every label must have a row outside each fold (fold {fold + 1} of {n_folds} holds all of {shown(label)}).",
+                f"Every label must have a row outside each fold (fold {fold + 1} holds all of {shown(label)}).",
                 hint="Ask for fewer folds than the rarest label has rows, in stratified order.",
             )
     return training

@@ -14,7 +14,7 @@ import numpy as np
 
 from frostline.arrays import Float64Array
 from frostline.head.preconditioner import Preconditioner
-from frostline.head.problem import Problem, flat
+from frostline.head.problem import Problem, flat, transposed_product
 
 _MAX_ITERATIONS = 80
 
@@ -41,43 +41,72 @@ class Quadratic:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """A step (n_features + 1, n_tasks, n_coef_rows), its decisions (n_texts, ...), and the iterations it took."""
+    """A step of each task.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_features + 1, n_tasks, n_coef_rows)
+    decisions : ndarray of shape (n_texts, n_tasks, n_coef_rows)
+        The change of the decisions.
+    stretch : ndarray of shape (n_tasks,)
+        By how much the preconditioner was seen to shorten a direction at worst; 1 if it is exact.
+    iterations : int
+    """
 
     coef: np.ndarray
     decisions: np.ndarray
+    stretch: Float64Array
     iterations: int
 
 
-def newton_step(
-    problem: Problem, model: Quadratic, gradient: np.ndarray, forcing: Float64Array, pre: Preconditioner
+def newton_step(  # noqa: PLR0913 - what defines the equations, and how exactly to solve them
+    problem: Problem,
+    model: Quadratic,
+    gradient: np.ndarray,
+    *,
+    forcing: Float64Array,
+    error: float,
+    pre: Preconditioner,
 ) -> Step:
-    """Solve until each task's residual is `forcing` (n_tasks,) times its gradient, both in the fold's coordinates."""
+    """Solve until each task's residual and error are small, both measured in the fold's coordinates.
+
+    The residual must be `forcing` (n_tasks,) times the gradient, the estimated error of the step `error` times the
+    step: where the data leave a direction almost free, a small residual does not say that the step is right.
+    """
     residual = -gradient
-    size = _norm(residual, model.scale)
-    target = forcing * size
+    target = forcing * _norm(residual, model.scale)
     coef = np.zeros_like(residual)
     decisions = np.zeros((len(problem.standard), *residual.shape[1:]), dtype=residual.dtype)
     solved = pre.apply(residual)
     direction = solved.copy()
     inner = _dots(residual, solved)
-    iteration = 0
-    for iteration in range(1, _MAX_ITERATIONS + 1):
+    stretch = np.ones(len(inner))
+    going = inner > 0
+    iterations = 0
+    while going.any() and iterations < _MAX_ITERATIONS:
+        iterations += 1
         moved, bent = _product(problem, model, direction)
         bend = _dots(direction, bent)
-        length = np.divide(inner, bend, out=np.zeros_like(inner), where=bend > 0)[None, :, None]
+        length = np.divide(inner, bend, out=np.zeros_like(inner), where=bend > 0)
+        np.maximum(stretch, length, out=stretch, where=going)
+        length = length[None, :, None]
         coef += length * direction
         decisions += length * moved
         bent *= length
         residual -= bent
         size = _norm(residual, model.scale)
-        if (size <= target).all():
+        if error >= 1 and (size <= target).all():
             break
         solved = pre.apply(residual)
+        near = stretch * _norm(solved, 1 / model.scale) <= error * _norm(coef, 1 / model.scale)
         before, inner = inner, _dots(residual, solved)
-        going = (size > 0.1 * target) & (before > 0)  # one that is far past its target only collects rounding
+        going &= (size > 0.1 * target) | ~near  # one that is far past its target only collects rounding
+        going &= inner > 0
+        if ((size <= target) & near | ~going).all():
+            break
         direction *= np.divide(inner, before, out=np.zeros_like(inner), where=going)[None, :, None]
         direction += solved
-    return Step(coef, decisions, iteration)
+    return Step(coef, decisions, stretch, iterations)
 
 
 def _product(problem: Problem, model: Quadratic, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +118,7 @@ def _product(problem: Problem, model: Quadratic, direction: np.ndarray) -> tuple
         change = (rows @ flat(direction)).reshape(-1, *direction.shape[1:])
         moved[block] = change
         problem.loss.bend(change, model.probabilities[block], model.curvature[block])
-        bent += (rows.T @ flat(change)).reshape(direction.shape)
+        bent += transposed_product(rows, change)
     bent[:-1] += model.penalty[:, :, None] * direction[:-1]
     return moved, bent
 
@@ -101,7 +130,7 @@ def _dots(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _norm(gradient: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Each task's norm of a gradient, the columns scaled by (n_features, n_tasks)."""
+    """Each task's norm of an array (n_features + 1, n_tasks, n_coef_rows), the columns scaled; intercept as it is."""
     scaled = gradient[:-1] * scale[:, :, None]
     norm: np.ndarray = np.sqrt(_dots(scaled, scaled) + (gradient[-1] ** 2).sum(axis=1))
     return norm

@@ -58,11 +58,12 @@ class Logistic(Loss):
         probabilities = np.where(decisions >= 0, 1.0, small)
         small += 1
         probabilities /= small
-        return loss[:, :, 0], probabilities
+        value: Float64Array = loss[:, :, 0]
+        return value, probabilities
 
     def residual(self, probabilities: Float64Array, weights: Float64Array, rows: slice) -> Float64Array:
         """See `Loss`."""
-        slope = probabilities - self._second[rows]
+        slope: Float64Array = probabilities - self._second[rows]
         slope *= weights[:, :, None]
         return slope
 

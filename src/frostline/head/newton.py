@@ -4,10 +4,10 @@ In:   a `Problem`, the (C, fold) tasks, coefficients to start from.
 Out:  each task's coefficients in the shared coordinates, and how exactly they were reached.
 Not:  which tasks go together and where they start (path.py).
 
-Three rounds, each starting where the one before ended: all in float32 until the gradient is small; then gradients and
-decisions in float64, steps still in float32, until it is as small as asked; and, for tasks that float32 steps cannot bring
-there, everything in float64. The float64 rounds end only when the gradient as scikit-learn would compute it is
-small *and* one more step would not move the coefficients.
+Three rounds, each starting where the one before ended: all in float32; then gradients and decisions in float64, steps
+still in float32, which as a rule only confirms; and, for tasks that float32 steps cannot finish, everything in
+float64. The float64 rounds end only when the gradient as scikit-learn would compute it is small *and* one more step
+would not move the coefficients.
 """
 
 from dataclasses import dataclass, replace
@@ -15,15 +15,18 @@ from typing import Self, final
 
 import numpy as np
 
-from frostline.arrays import Float32Array, Float64Array, IntArray
-from frostline.head.conjugate import Quadratic, newton_step
+from frostline.arrays import Float64Array, IntArray
+from frostline.head.conjugate import Quadratic, Step, newton_step
 from frostline.head.preconditioner import Preconditioner, preconditioner_of
-from frostline.head.problem import Problem, flat
+from frostline.head.problem import Problem, flat, transposed_product
 
 TOLERANCE = 1e-6  # of the gradient's norm, relative to that at zero
 _MOVE = 1e-5  # of the coefficients' norm, by which one more step may still change them
-_ROUGH = 1e-4  # where float32 gradients end
+_ROUGH = 5e-7  # where float32 gradients end: a little below the tolerance, so that float64 has only to confirm it
 _ROUNDING = 1e-12  # a relative gradient below which nothing can be gained
+_STEP_ERROR = 0.1  # of a step near the minimum
+_STALE = 4.0  # a preconditioner that shortens steps more than this underestimates how far the minimum is
+_PATIENCE = 6  # steps without progress after which a round gives up
 _REFRESH = 12  # conjugate-gradient iterations after which a better preconditioner pays
 
 
@@ -94,25 +97,40 @@ class _Front:
         if keep.all():
             return self
         return type(self)(
-            self.index[keep],
-            self.tasks[keep],
-            *(array[:, keep] for array in (self.coef, self.decisions, self.probabilities)),
-            self.value[keep],
-            *(array[:, keep] for array in (self.weights, self.ratio, self.penalty)),
+            index=self.index[keep],
+            tasks=self.tasks[keep],
+            coef=self.coef[:, keep],
+            decisions=self.decisions[:, keep],
+            probabilities=self.probabilities[:, keep],
+            value=self.value[keep],
+            weights=self.weights[:, keep],
+            ratio=self.ratio[:, keep],
+            penalty=self.penalty[:, keep],
         )
 
 
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """What a round leaves to the next: a preconditioner, and by how much it was seen to shorten each task's steps."""
+
+    pre: Preconditioner
+    stretch: Float64Array
+
+
 def minimise(
-    problem: Problem, tasks: Tasks, start: Float64Array, *, gram: Float32Array | None, limits: Limits
+    problem: Problem, tasks: Tasks, start: Float64Array, *, gram: np.ndarray | None, limits: Limits
 ) -> Minimum:
     """Solve the tasks from `start` (n_features + 1, n_tasks, n_coef_rows)."""
-    rough, pre = _round(problem, tasks, start, gram=gram, pre=None, steps=limits.rough, tolerance=_ROUGH)
-    exact, _ = _round(problem, tasks, rough.coef, gram=gram, pre=pre, steps=limits.exact)
+    rough, known = _round(problem, tasks, start, gram=gram, known=None, steps=limits.rough, exact=False)
+    exact, _ = _round(problem, tasks, rough.coef, gram=gram, known=known, steps=limits.exact)
     steps = rough.iterations + exact.iterations
     left = np.flatnonzero(~exact.converged)
     if not len(left):
         return replace(exact, iterations=steps)
-    double, _ = _round(problem.in_double(), tasks[left], exact.coef[:, left], gram=None, pre=None, steps=limits.double)
+    double, _ = _round(
+        problem.in_double(), tasks[left], exact.coef[:, left], gram=None, known=None, steps=limits.double
+    )
     for whole, part in (
         (exact.relative_gradient, double.relative_gradient),
         (exact.converged, double.converged),
@@ -127,39 +145,45 @@ def _round(  # noqa: PLR0913 - the parts of one round; they come from three plac
     tasks: Tasks,
     start: Float64Array,
     *,
-    gram: Float32Array | None,
-    pre: Preconditioner | None,
+    gram: np.ndarray | None,
+    known: _Known | None,
     steps: int,
-    tolerance: float | None = None,
-) -> tuple[Minimum, Preconditioner | None]:
-    """Newton steps until each task has arrived or `steps` are spent; exact where no tolerance is given."""
-    exact = tolerance is None
+    exact: bool = True,
+) -> tuple[Minimum, _Known]:
+    """Newton steps until each task has arrived or `steps` are spent; exactly, or all in float32."""
+    tolerance = TOLERANCE if exact else _ROUGH
     front = _front(problem, tasks, start, exact=exact)
     coef = start.copy()
     relative = np.zeros(len(tasks))
     arrived = np.zeros(len(tasks), dtype=bool)
-    effort = 0
+    stretch = np.full(len(tasks), np.inf) if known is None else known.stretch
+    pre = known.pre if known is not None else _preconditioner(problem, front, gram)
+    effort, best, idle = 0, np.inf, 0
     for taken in range(steps + 1):
         gradient = _gradient(problem, front, exact=exact)
         norm = np.sqrt((problem.own(gradient, front.tasks.folds) ** 2).sum(axis=(0, 2)))
         relative[front.index] = norm / problem.start_norm[front.tasks.folds]
-        if pre is None or effort > _REFRESH:
+        stale = exact and bool((stretch[front.index][np.isfinite(stretch[front.index])] > _STALE).any())
+        if effort > _REFRESH or stale:
             pre = _preconditioner(problem, front, gram)
         if exact:
-            moving = _move(front, pre.apply(gradient.astype(problem.standard.dtype)))
-            here = (relative[front.index] <= TOLERANCE) & (moving <= _MOVE)
+            moving = stretch[front.index] * _move(front, pre.apply(gradient.astype(problem.standard.dtype)))
+            here = (relative[front.index] <= tolerance) & (moving <= _MOVE)
             here |= relative[front.index] <= _ROUNDING
         else:
             here = relative[front.index] <= tolerance
         arrived[front.index] = here
         coef[:, front.index] = front.coef
-        if here.all() or taken == steps:
+        slowest = float((relative[front.index] / np.where(here, np.inf, 1)).max())
+        best, idle = (slowest, 0) if slowest < 0.7 * best else (best, idle + 1)
+        if here.all() or taken == steps or idle == _PATIENCE:
             break
         gradient, front = gradient[:, ~here], front.kept(~here)
-        goal = 0.3 * (TOLERANCE if exact else tolerance) / relative[front.index]
+        goal = 0.3 * tolerance / relative[front.index]
         forcing = np.clip(np.sqrt(relative[front.index]), np.maximum(goal, 1e-4), 0.1)
-        effort = _advance(problem, front, gradient, forcing=forcing, pre=pre, exact=exact)
-    return Minimum(coef, relative, arrived, taken), pre
+        step = _advance(problem, front, gradient, forcing=forcing, pre=pre, exact=exact)
+        effort, stretch[front.index] = step.iterations, step.stretch
+    return Minimum(coef, relative, arrived, taken), _Known(pre, stretch)
 
 
 def _front(problem: Problem, tasks: Tasks, coef: Float64Array, *, exact: bool) -> _Front:
@@ -179,7 +203,7 @@ def _decisions(problem: Problem, coef: Float64Array, *, exact: bool) -> Float64A
     """The decisions (n_texts, n_tasks, n_coef_rows) of coefficients."""
     if not exact:
         product = problem.standard @ flat(coef.astype(problem.standard.dtype))
-        return product.reshape(-1, *coef.shape[1:]).astype(np.float64)
+        return np.asarray(product.reshape(-1, *coef.shape[1:]), dtype=np.float64)
     decisions = np.empty((len(problem.rows), *coef.shape[1:]))
     for block, rows in problem.exact_blocks():
         decisions[block] = (rows @ flat(coef)).reshape(-1, *coef.shape[1:])
@@ -199,10 +223,10 @@ def _gradient(problem: Problem, front: _Front, *, exact: bool) -> Float64Array:
     if exact:
         gradient = np.zeros(front.coef.shape)
         for block, rows in problem.exact_blocks():
-            gradient += (rows.T @ flat(residual[block])).reshape(gradient.shape)
+            gradient += transposed_product(rows, residual[block])
     else:
-        product = problem.standard.T @ flat(residual.astype(problem.standard.dtype))
-        gradient = product.reshape(front.coef.shape).astype(np.float64)
+        product = transposed_product(problem.standard, residual.astype(problem.standard.dtype))
+        gradient = product.astype(np.float64, order="C")
     gradient[:-1] += front.penalty[:, :, None] * front.coef[:-1]
     return gradient
 
@@ -211,12 +235,14 @@ def _move(front: _Front, step: np.ndarray) -> Float64Array:
     """The length of a step relative to the coefficients, in the fold's own coordinates."""
 
     def length(coef: np.ndarray) -> Float64Array:
-        return np.asarray(np.sqrt(((coef[:-1] * front.ratio[:, :, None]) ** 2).sum(axis=(0, 2), dtype=np.float64)))
+        size: Float64Array = ((coef[:-1] * front.ratio[:, :, None]) ** 2).sum(axis=(0, 2), dtype=np.float64)
+        return np.asarray(np.sqrt(size))
 
-    return length(step) / np.maximum(length(front.coef), np.finfo(np.float64).tiny)
+    relative: Float64Array = length(step) / np.maximum(length(front.coef), np.finfo(np.float64).tiny)
+    return relative
 
 
-def _preconditioner(problem: Problem, front: _Front, gram: Float32Array | None) -> Preconditioner:
+def _preconditioner(problem: Problem, front: _Front, gram: np.ndarray | None) -> Preconditioner:
     """For the front's mean curvature, and its mean penalty in the geometric sense."""
     diagonal = problem.loss.curvature(front.probabilities, front.weights)
     if problem.loss.n_coef_rows > 1:
@@ -232,18 +258,18 @@ def _advance(  # noqa: PLR0913 - the parts of one step
     forcing: Float64Array,
     pre: Preconditioner,
     exact: bool,
-) -> int:
-    """Take one step of each task, as far as its objective falls; return the inner iterations it took."""
+) -> Step:
+    """Take one step of each task, as far as its objective falls."""
     dtype = problem.standard.dtype
-    probabilities = front.probabilities.astype(dtype)
     model = Quadratic(
-        probabilities,
-        problem.loss.curvature(probabilities, front.weights.astype(dtype)),
+        front.probabilities.astype(dtype),
+        problem.loss.curvature(front.probabilities, front.weights).astype(dtype),
         front.penalty.astype(dtype),
         (1 / front.ratio).astype(dtype),
     )
     unit = np.sqrt((gradient**2).sum(axis=(0, 2)))[None, :, None]
-    step = newton_step(problem, model, (gradient / unit).astype(dtype), forcing.astype(dtype), pre)
+    error = _STEP_ERROR if exact else 1.0
+    step = newton_step(problem, model, (gradient / unit).astype(dtype), forcing=forcing, error=error, pre=pre)
     coef = step.coef.astype(np.float64) * unit
     change = _decisions(problem, coef, exact=True) if exact else step.decisions.astype(np.float64) * unit
     slope = (gradient * coef).sum(axis=(0, 2))
@@ -258,4 +284,4 @@ def _advance(  # noqa: PLR0913 - the parts of one step
             break
         length[worse] /= 2
     front.coef, front.decisions, front.probabilities, front.value = new_coef, decisions, probabilities, value
-    return step.iterations
+    return step

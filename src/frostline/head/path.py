@@ -1,31 +1,27 @@
 """All values of C, from the smallest up, a few at a time; each starts where the smaller ones point.
 
-In:   a `Problem` and the values of C.
-Out:  waves of solutions, each wave converged; whoever reads them may stop.
-Not:  scores (scoring.py), which C is best (search.py).
+In:   a `Problem` and, wave by wave, the next values of C.
+Out:  waves of solutions, each converged.
+Not:  scores (scoring.py), how far to climb and which C is best (search.py).
 
 Two threads, each with a BLAS of one thread, take the tasks of a wave: a BLAS call of two threads can be a hundred
 times slower where both land on one core. A solution moves almost linearly in log C, so two give the next one's start.
 """
 
 import os
-import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import final
 
 import numpy as np
 
-from frostline.arrays import Float32Array, Float64Array
+from frostline.arrays import Float64Array
 from frostline.errors import ConvergenceError
 from frostline.head.newton import TOLERANCE, Limits, Minimum, Tasks, minimise
-from frostline.head.preconditioner import gram_of
 from frostline.head.problem import Problem
 
 _PART_ELEMENTS = 2_000_000  # decisions that a thread works on at a time; some ten arrays of them are alive: 160 MB
-_C_PER_THREAD = 2  # more share a preconditioner, fewer start closer
 _REACH = 1.5  # how far a start may be extrapolated, in units of the last distance
 
 
@@ -54,58 +50,76 @@ class SolverFacts:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Wave:
-    """Solutions for some of the values of C: coef is (n_features + 1, n_Cs, n_folds, n_coef_rows), shared coordinates."""
+    """Solutions for some values of C: coef is (n_features + 1, n_Cs, n_folds, n_coef_rows), in shared coordinates."""
 
-    positions: tuple[int, ...]
     coef: Float64Array
     iterations: int
     relative_gradient: float
 
 
-def solve_waves(
-    problem: Problem, Cs: Sequence[float], *, n_folds: int, threads: int | None, limits: Limits
-) -> Iterator[Wave]:
-    """Solve the first `n_folds` folds of a problem for each C, ascending.
+@final
+@dataclass(slots=True, eq=False)
+class Climb:
+    """The way up through the values of C; it remembers the last two solutions.
 
-    Yields
-    ------
-    Wave
-        `positions` point into Cs.
-
-    Raises
-    ------
-    ConvergenceError
-        A task did not reach its tolerance; its C and fold are named.
+    Parameters
+    ----------
+    problem : Problem
+        Its first `n_folds` folds are solved.
+    n_folds : int
+    gram : ndarray or None
+        As from `gram_of`.
+    workers : int
+        Threads.
+    limits : Limits
     """
-    workers = threads or max(1, min(2, os.cpu_count() or 1))
-    order = np.argsort(Cs, kind="stable")
-    gram = gram_of(problem)
-    known: list[tuple[float, Float64Array]] = []
-    with ThreadPoolExecutor(workers) as pool:
-        for first in range(0, len(order), workers * _C_PER_THREAD):
-            positions = order[first : first + workers * _C_PER_THREAD]
-            shares = [share for share in np.array_split(positions, workers) if len(share)]
 
-            def solve(share: np.ndarray) -> Minimum:
-                chosen = np.asarray(Cs, dtype=np.float64)[share]
-                start = np.concatenate([_start(problem, C, known, n_folds) for C in chosen], axis=1)  # noqa: B023 - used within the turn
-                return solve_tasks(problem, _grid(chosen, n_folds), start, gram=gram, limits=limits)
+    problem: Problem
+    n_folds: int
+    gram: np.ndarray | None
+    workers: int
+    limits: Limits
+    _known: list[tuple[float, Float64Array]] = field(default_factory=list)
 
-            solved = list(pool.map(solve, shares))
-            coef = np.concatenate([minimum.coef for minimum in solved], axis=1)
-            coef = coef.reshape(len(coef), len(positions), n_folds, -1)
-            known += [(float(Cs[position]), coef[:, turn]) for turn, position in enumerate(positions)]
-            del known[:-2]
-            yield Wave(
-                tuple(int(position) for position in positions),
-                coef,
-                max(minimum.iterations for minimum in solved),
-                max(float(minimum.relative_gradient.max()) for minimum in solved),
-            )
+    def solve(self, Cs: Float64Array) -> Wave:
+        """Solve all folds for the next values of C, ascending; `ConvergenceError` names the task that fails."""
+
+        def share_solved(share: Float64Array) -> Minimum:
+            start = np.concatenate([self._start(C) for C in share], axis=1)
+            tasks = Tasks(np.repeat(share, self.n_folds), np.tile(np.arange(self.n_folds), len(share)))
+            return solve_tasks(self.problem, tasks, start, gram=self.gram, limits=self.limits)
+
+        with ThreadPoolExecutor(self.workers) as pool:
+            solved = list(pool.map(share_solved, np.array_split(Cs, min(self.workers, len(Cs)))))
+        coef = np.concatenate([minimum.coef for minimum in solved], axis=1)
+        coef = coef.reshape(len(coef), len(Cs), self.n_folds, -1)
+        self._known = [*self._known, *((float(C), coef[:, turn]) for turn, C in enumerate(Cs))][-2:]
+        return Wave(
+            coef,
+            max(minimum.iterations for minimum in solved),
+            max(float(minimum.relative_gradient.max()) for minimum in solved),
+        )
+
+    def _start(self, C: float) -> Float64Array:
+        """Where to start for C: (n_features + 1, n_folds, n_coef_rows), on the line in log C through the last two."""
+        if not self._known:
+            return np.zeros((self.problem.n_features + 1, self.n_folds, self.problem.loss.n_coef_rows))
+        last_C, last = self._known[-1]
+        before_C, before = self._known[0]
+        if before_C == last_C:
+            return last
+        reach = np.log(C / last_C) / np.log(last_C / before_C)
+        start: Float64Array = last + min(reach, _REACH) * (last - before)
+        return start
+
+
+def threads_or_default(threads: int | None) -> int:
+    """The threads asked for; two, or one where the machine has no more, when none are."""
+    return max(1, threads or min(2, os.cpu_count() or 1))
 
 
 def solve_tasks(
-    problem: Problem, tasks: Tasks, start: Float64Array, *, gram: Float32Array | None, limits: Limits
+    problem: Problem, tasks: Tasks, start: Float64Array, *, gram: np.ndarray | None, limits: Limits
 ) -> Minimum:
     """Solve tasks, no more of them at a time than memory allows, or raise `ConvergenceError`."""
     each = len(problem.rows) * problem.loss.n_coef_rows
@@ -125,27 +139,7 @@ def solve_tasks(
         worst = int(np.flatnonzero(~whole.converged)[0])
         raise ConvergenceError(
             f"A logistic regression must reach a relative gradient of {TOLERANCE:g} (C = {tasks.C[worst]:g}, "
-            f"fold {tasks.folds[worst] + 1}: {whole.relative_gradient[worst]:.1e} after {whole.iterations} Newton steps).",
+            f"fold {tasks.folds[worst] + 1}: {whole.relative_gradient[worst]:.1e} after {whole.iterations} steps).",
             hint="Search smaller values of C, or standardise the features.",
         )
     return whole
-
-
-def _grid(Cs: Float64Array, n_folds: int) -> Tasks:
-    return Tasks(np.repeat(Cs, n_folds), np.tile(np.arange(n_folds), len(Cs)))
-
-
-def _start(problem: Problem, C: float, known: list[tuple[float, Float64Array]], n_folds: int) -> Float64Array:
-    """Where to start for C, from the solutions of the last two smaller ones: (n_features + 1, n_folds, n_coef_rows)."""
-    if not known:
-        return np.zeros((problem.n_features + 1, n_folds, problem.loss.n_coef_rows))
-    last_C, last = known[-1]
-    if len(known) == 1 or known[0][0] == last_C:
-        return last
-    reach = np.log(C / last_C) / np.log(last_C / known[0][0])
-    return last + min(reach, _REACH) * (last - known[0][1])
-
-
-def seconds_since(begun: float) -> float:
-    """Seconds since a reading of `time.perf_counter`."""
-    return time.perf_counter() - begun

@@ -51,9 +51,9 @@ def _negative_log_loss(codes: IntArray, decisions: Float64Array) -> float:
 
 
 def _foreign(name: str, n_labels: int) -> Score:
-    from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.exceptions import UndefinedMetricWarning
-    from sklearn.metrics import get_scorer, get_scorer_names
+    from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: PLC0415 - 0.8 s
+    from sklearn.exceptions import UndefinedMetricWarning  # noqa: PLC0415 - 0.8 s
+    from sklearn.metrics import get_scorer, get_scorer_names  # noqa: PLC0415 - 0.8 s
 
     if name not in get_scorer_names():
         near = difflib.get_close_matches(name, get_scorer_names(), n=3)

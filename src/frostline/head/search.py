@@ -8,20 +8,24 @@ Not:  what the head is worth (evaluate/): the score that chose C is too good.
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import final
 
 import numpy as np
 
 from frostline.arrays import BoolArray, Features, Float64Array, IntArray
 from frostline.data.split import stratified_folds
-from frostline.head.checking import check_C, check_rows, label_weights, training_of
+from frostline.head.checking import check_grid, check_rows, label_weights, training_of
 from frostline.head.linear import Label, LinearHead
 from frostline.head.newton import Limits, Tasks
-from frostline.head.path import SolverFacts, Wave, seconds_since, solve_tasks, solve_waves
+from frostline.head.path import Climb, SolverFacts, Wave, solve_tasks, threads_or_default
+from frostline.head.preconditioner import gram_of
 from frostline.head.problem import Problem, flat, problem_of
 from frostline.head.scoring import Score, score_named
 from frostline.head.standardise import scaling_of
+
+_FALLS = 2  # values of C in a row that must score less than the one before, before the climb ends
 
 
 def default_grid() -> tuple[float, ...]:
@@ -41,8 +45,9 @@ class SearchOptions:
 
     Parameters
     ----------
-    Cs : tuple of float
-        The grid, in any order.
+    Cs : tuple of float or None
+        The grid, in any order; every C in it is searched. None is `default_grid()`, climbed from the smallest C until
+        the scores have fallen for good (`_is_hopeless`): the rest would cost most and cannot be chosen.
     n_folds : int
         Used where no folds are given.
     scoring : str
@@ -59,7 +64,7 @@ class SearchOptions:
         None is two, or one where the machine has no more.
     """
 
-    Cs: tuple[float, ...] = field(default_factory=default_grid)
+    Cs: tuple[float, ...] | None = None
     n_folds: int = 5
     scoring: str = "accuracy"
     class_weight: Mapping[Label, float] | str | None = None
@@ -79,7 +84,9 @@ class SearchResult:
     head : LinearHead
         Fitted on all rows at `chosen_C`.
     Cs : tuple of float, length n_Cs
-        As they were given.
+        Those searched, in the order given.
+    not_searched : tuple of float
+        Values of the default grid that were left out, all larger than those searched.
     fold_scores : ndarray of shape (n_Cs, n_folds), dtype=float64
     chosen_C : float
         The smallest among equals.
@@ -96,7 +103,8 @@ class SearchResult:
     head: LinearHead
     Cs: tuple[float, ...]
     fold_scores: Float64Array
-    chosen_C: float
+    not_searched: tuple[float, ...]
+    chosen_C: float  # noqa: N815 - C is its name everywhere
     rule: str
     scoring: str
     held_out_decisions: Float64Array
@@ -104,7 +112,7 @@ class SearchResult:
     warnings: tuple[str, ...] = ()
 
 
-def search_C(
+def search_C(  # noqa: N802 - C is its name everywhere
     rows: Features | Float64Array,
     codes: IntArray,
     *,
@@ -134,7 +142,8 @@ def search_C(
         A regression did not converge.
     """
     begun = time.perf_counter()
-    check_C(options.Cs)
+    grid = default_grid() if options.Cs is None else options.Cs
+    check_grid(grid)
     score = score_named(options.scoring, len(labels))
     check_rows(rows, codes, labels)
     if folds is None:
@@ -142,40 +151,36 @@ def search_C(
     training = training_of(codes, folds, labels)
     n_folds = training.shape[1]
     training = np.hstack([training, np.ones((len(rows), 1), dtype=bool)])  # the last trains on all: the head itself
-    problem = _problem(
-        rows, codes, labels, training, class_weight=options.class_weight, standardise=options.standardise
-    )
-    Cs = np.array(options.Cs, dtype=np.float64)
-    scores = np.zeros((len(Cs), n_folds))
-    decisions = np.zeros((len(Cs), len(rows), problem.loss.n_coef_rows))
-    coefs: list[Float64Array] = [np.empty(0)] * len(Cs)
-    waves: list[Wave] = []
     with _one_blas_thread():
-        for wave in solve_waves(problem, options.Cs, n_folds=n_folds, threads=options.threads, limits=Limits()):
-            waves.append(wave)
-            held = _held_out(problem, wave.coef, folds)
-            for turn, position in enumerate(wave.positions):
-                decisions[position] = held[:, turn]
-                coefs[position] = wave.coef[:, turn].mean(axis=1)
-                scores[position] = _fold_scores(score, codes, decisions[position], folds)
-        best = _chosen(Cs, scores, one_standard_error=options.one_standard_error)
-        task = Tasks(Cs[[best]], np.array([n_folds]))
-        last = solve_tasks(problem, task, coefs[best][:, None], gram=None, limits=Limits())
+        problem = _problem(
+            rows, codes, labels, training, class_weight=options.class_weight, standardise=options.standardise
+        )
+        gram = gram_of(problem)
+        climb = Climb(problem, n_folds, gram, threads_or_default(options.threads), Limits())
+        trials = _trials(climb, grid, codes, folds, score, may_stop=options.Cs is None)
+        trials.sort(key=lambda trial: trial.position)
+        best = _chosen(trials, grid, one_standard_error=options.one_standard_error)
+        task = Tasks(np.array([grid[best.position]]), np.array([n_folds]))
+        last = solve_tasks(problem, task, best.coef[:, None], gram=gram, limits=Limits())
+    Cs = tuple(grid[trial.position] for trial in trials)
     return SearchResult(
         head=_head(problem, last.coef[:, 0], labels),
-        Cs=options.Cs,
-        fold_scores=scores,
-        chosen_C=float(Cs[best]),
+        Cs=Cs,
+        fold_scores=np.stack([trial.scores for trial in trials]),
+        not_searched=tuple(sorted(set(grid) - set(Cs))),
+        chosen_C=grid[best.position],
         rule="one standard error" if options.one_standard_error else "best mean score",
         scoring=options.scoring,
-        held_out_decisions=decisions[best],
+        held_out_decisions=best.decisions,
         solver=SolverFacts(
-            tasks=len(Cs) * n_folds + 1,
-            iterations=max(last.iterations, *(wave.iterations for wave in waves)),
-            relative_gradient=max(float(last.relative_gradient[0]), *(wave.relative_gradient for wave in waves)),
-            seconds=seconds_since(begun),
+            tasks=len(trials) * n_folds + 1,
+            iterations=max(last.iterations, *(trial.wave.iterations for trial in trials)),
+            relative_gradient=max(
+                float(last.relative_gradient[0]), *(trial.wave.relative_gradient for trial in trials)
+            ),
+            seconds=time.perf_counter() - begun,
         ),
-        warnings=_notes(Cs, best),
+        warnings=_notes(grid, grid[best.position]),
     )
 
 
@@ -189,12 +194,12 @@ def fit_head(  # noqa: PLR0913 - the estimator's own parameters
     standardise: bool = True,
 ) -> LinearHead:
     """Fit one head on all rows (n_texts, n_features) with the given C; errors as in `search_C`."""
-    check_C([C])
+    check_grid([C])
     check_rows(rows, codes, labels)
     training = np.ones((len(rows), 1), dtype=bool)
-    problem = _problem(rows, codes, labels, training, class_weight=class_weight, standardise=standardise)
-    start = np.zeros((problem.n_features + 1, 1, problem.loss.n_coef_rows))
     with _one_blas_thread():
+        problem = _problem(rows, codes, labels, training, class_weight=class_weight, standardise=standardise)
+        start = np.zeros((problem.n_features + 1, 1, problem.loss.n_coef_rows))
         fitted = solve_tasks(problem, Tasks(np.array([float(C)]), np.array([0])), start, gram=None, limits=Limits())
     return _head(problem, fitted.coef[:, 0], labels)
 
@@ -233,31 +238,82 @@ def _held_out(problem: Problem, coef: Float64Array, folds: IntArray) -> Float64A
     return decisions
 
 
-def _fold_scores(score: Score, codes: IntArray, decisions: Float64Array, folds: IntArray) -> list[float]:
-    return [score(codes[folds == fold], decisions[folds == fold]) for fold in range(int(folds.max()) + 1)]
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """One C: its position in the grid, its scores (n_folds,), and what is needed if it is chosen."""
+
+    position: int
+    scores: Float64Array
+    decisions: Float64Array
+    coef: Float64Array
+    wave: Wave
+
+    @property
+    def mean(self) -> float:
+        """The mean score of the folds."""
+        return float(self.scores.mean())
 
 
-def _chosen(Cs: Float64Array, scores: Float64Array, *, one_standard_error: bool) -> int:
-    """Position of the best mean score, or of one within a standard error of it; the smallest C of those that do."""
-    means = scores.mean(axis=1)
-    best = float(means.max())
+def _trials(  # noqa: PLR0913 - what a score needs
+    climb: Climb, grid: Sequence[float], codes: IntArray, folds: IntArray, score: Score, *, may_stop: bool
+) -> list[_Trial]:
+    """Solve and score the grid from the smallest C up, none after a hopeless one."""
+    trials: list[_Trial] = []
+    order = np.argsort(grid, kind="stable")
+    while len(trials) < len(grid) and not (may_stop and _is_hopeless(trials)):
+        # The first start from nothing, and where scores fall the end may be near: then one C a thread, else two.
+        single = not trials or (may_stop and _is_falling(trials))
+        positions = order[len(trials) : len(trials) + climb.workers * (1 if single else 2)]
+        wave = climb.solve(np.array([grid[position] for position in positions]))
+        decisions = _held_out(climb.problem, wave.coef, folds)
+        for turn, position in enumerate(positions):
+            own = decisions[:, turn]
+            scores = np.array([score(codes[folds == fold], own[folds == fold]) for fold in range(climb.n_folds)])
+            trials.append(_Trial(int(position), scores, own, wave.coef[:, turn].mean(axis=1), wave))
+    return trials
+
+
+def _is_falling(trials: Sequence[_Trial]) -> bool:
+    """Whether the last C scored less than an earlier one."""
+    return trials[-1].mean < max(trial.mean for trial in trials)
+
+
+def _is_hopeless(trials: Sequence[_Trial]) -> bool:
+    """Whether each of the last two C scored less than the one before it, and the last surely less than the best.
+
+    Surely: the mean difference over the folds is more than twice its standard error.
+    """
+    if len(trials) <= _FALLS:
+        return False
+    means = [trial.mean for trial in trials[-_FALLS - 1 :]]
+    best = max(trials, key=lambda trial: trial.mean)
+    lost = best.scores - trials[-1].scores
+    sure = float(lost.mean()) > 2 * float(lost.std(ddof=1)) / np.sqrt(len(lost))
+    return sure and all(later < earlier for earlier, later in pairwise(means))
+
+
+def _chosen(trials: Sequence[_Trial], grid: Sequence[float], *, one_standard_error: bool) -> _Trial:
+    """The trial of the best mean score, or of one within a standard error of it; the smallest C where several are."""
+    best = max(trials, key=lambda trial: trial.mean)
+    enough = best.mean
     if one_standard_error:
-        best -= float(scores[int(means.argmax())].std(ddof=1)) / np.sqrt(scores.shape[1])
-    good = np.flatnonzero(means >= best)
-    return int(good[Cs[good].argmin()])
+        enough -= float(best.scores.std(ddof=1)) / np.sqrt(len(best.scores))
+    good = [trial for trial in trials if trial.mean >= enough]
+    return min(good, key=lambda trial: grid[trial.position])
 
 
-def _notes(Cs: Float64Array, best: int) -> tuple[str, ...]:
+def _notes(grid: Sequence[float], chosen: float) -> tuple[str, ...]:
     """What a reader should know: the best C lies where the grid ends, so a better one may lie beyond it."""
-    smallest, largest = Cs.min(), Cs.max()
-    if smallest == largest or Cs[best] not in (smallest, largest):
+    smallest, largest = min(grid), max(grid)
+    if smallest == largest or chosen not in {smallest, largest}:
         return ()
-    edge, side = ("smallest", "smaller") if Cs[best] == smallest else ("largest", "larger")
-    return (f"The chosen C = {Cs[best]:g} is the {edge} of the grid; a {side} one may score higher.",)
+    edge, side = ("smallest", "smaller") if chosen == smallest else ("largest", "larger")
+    return (f"The chosen C = {chosen:g} is the {edge} of the grid; a {side} one may score higher.",)
 
 
 def _one_blas_thread() -> AbstractContextManager[object]:
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - predicting needs it not
 
     limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
     return limits
