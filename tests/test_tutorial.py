@@ -1,0 +1,100 @@
+"""The lesson: the practical's own figures, the same steps in both languages."""
+
+import os
+import string
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frostline.data.options import TableOptions
+from frostline.data.sample import load_sample
+from frostline.data.split import random_holdout
+from frostline.data.tables import read_dataset
+from frostline.encoder.encoder import Encoder
+from frostline.errors import InputError
+from frostline.tutorial.lesson import give_lesson, padded_matrix, unmasked_rows
+from frostline.tutorial.words import Words, told, words
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    return Encoder.open("minilm", features="cls@-1")
+
+
+def named_facts(said: Words, step: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(said[step]["paragraph"]) if name}
+
+
+def test_both_languages_tell_the_same_steps_with_the_same_facts() -> None:
+    """A step added in one language must be added in the other."""
+    english, chinese = words("en"), words("zh")
+    assert list(english) == list(chinese)
+    for step in english:
+        assert named_facts(english, step) == named_facts(chinese, step), step
+
+
+def test_every_step_has_its_words_and_all_their_facts(encoder: Encoder) -> None:
+    """Nothing in braces stays empty, in either language."""
+    sample = load_sample().train
+    dataset = sample.take(np.arange(80))
+    steps = list(give_lesson(dataset, encoder, encoder))
+    assert [step.name for step in steps] == list(words("en"))
+    for step in steps:
+        for language in ("en", "zh"):
+            heading, paragraph = told(words(language), step.name, step.facts)
+            assert heading
+            assert "{" not in paragraph
+
+
+def test_the_matrix_is_padded_with_zeros_to_the_longest() -> None:
+    """And the mask says where the word pieces are."""
+    ids = [np.array([101, 7, 102], np.int32), np.array([101, 7, 8, 9, 102], np.int32)]
+    padded, mask = padded_matrix(ids)
+    assert padded.tolist() == [[101, 7, 102, 0, 0], [101, 7, 8, 9, 102]]
+    assert mask.tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
+
+
+def test_without_the_mask_only_the_longest_sentence_keeps_its_vector(encoder: Encoder) -> None:
+    """The others have looked at their padding."""
+    texts = ["short", "a sentence of middling length", "the longest of the three sentences by quite a lot of words"]
+    padded, _ = padded_matrix(encoder.word_pieces.tokenize(texts).ids)
+    moved = np.abs(unmasked_rows(encoder, padded) - encoder.encode(texts).rows).max(axis=1)
+    assert moved[2] < 1e-5
+    assert (moved[:2] > 1e-2).all()
+
+
+def test_a_lesson_needs_two_classes_with_rows_to_spare(encoder: Encoder) -> None:
+    """Said before anything is read."""
+    with pytest.raises(InputError, match="two classes"):
+        next(give_lesson(load_sample().train.take(np.arange(6)), encoder, encoder))
+
+
+def test_the_split_is_that_of_train_test_split() -> None:
+    """2,000 rows make 1,500 to learn from and 500 to be tested on."""
+    train, test = random_holdout(2000, test_fraction=0.25, seed=0)
+    assert (len(train), len(test)) == (1500, 500)
+
+
+@pytest.mark.data
+def test_the_practicals_figures_come_out_on_its_own_file(encoder: Encoder) -> None:
+    """First ids, the longest of the first 2,000 sentences, the class counts, the shapes."""
+    folder = os.environ.get("FROSTLINE_DATA")
+    if not folder:
+        pytest.skip("FROSTLINE_DATA does not name the folder of real data sets")
+    dataset = read_dataset(Path(folder) / "sst2" / "train.tsv", TableOptions(limit=2000))
+    steps = give_lesson(dataset, encoder, encoder)
+    data, pieces, padding, mask = (next(steps) for _ in range(4))
+    assert data.facts["n_rows"] == 2000
+    assert {"   '0'  959", "   '1'  1041"} <= set(data.exhibit)
+    first = encoder.word_pieces.tokenize([dataset.texts[0]]).ids[0]
+    assert first[:7].tolist() == [101, 1037, 18385, 1010, 6057, 1998, 2633]
+    assert "18385" in " ".join(pieces.exhibit)
+    assert padding.facts["longest"] == 59
+    assert "(2000, 59)" in padding.exhibit[0]
+    assert len(mask.exhibit) == 4
