@@ -167,3 +167,16 @@ def test_what_follows_a_quoted_cell_must_be_a_delimiter(tmp_path: Path) -> None:
     assert list(found.texts) == ['5" screen', 'a "b"']
     assert [reject.line for reject in found.rejects] == [2, 5]
     assert all("followed by something other than a delimiter" in reject.reason for reject in found.rejects)
+
+
+def test_a_ragged_first_row_does_not_set_the_width(tmp_path: Path) -> None:
+    path = table(tmp_path, "one\ttoo\tmany\n" + rows(""))
+    found = read_dataset(path, TableOptions(text=1, label=2, max_bad_rows=1))
+    assert [reject.line for reject in found.rejects] == [1]
+    assert len(found) == 4
+
+
+def test_the_suffix_under_gz_counts(tmp_path: Path) -> None:
+    """Without a header nothing but `.csv` says that commas part cells."""
+    path = table(tmp_path, "a fine film,1\nno film,0\na film,1\n", "t.csv.gz")
+    assert list(read_dataset(path).labels) == ["1", "0", "1"]
