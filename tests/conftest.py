@@ -1,1 +1,84 @@
-"""What every test may use. Its presence puts this folder on the path, so that tests say `from fakes import ...`."""
+"""What every test may use: the command line in this process, with a home of its own and one shared classifier.
+
+The presence of this file puts the folder on the path, so that tests say `from fakes import ...`.
+"""
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from frostline.cli.main import run
+from frostline.data.sample import load_sample
+
+SMALL = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: its exit code, its data, its words."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """What a successful command printed as JSON."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+Command: TypeAlias = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A private place for everything kept, the same for the whole session, so that no sentence is read twice."""
+    folder = tmp_path_factory.mktemp("home")
+    folder.chmod(0o700)
+    before = os.environ.get("FROSTLINE_HOME")
+    os.environ["FROSTLINE_HOME"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["FROSTLINE_HOME"]
+    else:
+        os.environ["FROSTLINE_HOME"] = before
+
+
+@pytest.fixture
+def frostline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, home: Path) -> Command:
+    """`frostline("train", file, ...)` runs a command; `stdin=` gives it bytes to read."""
+
+    def command(*arguments: object, stdin: bytes = b"") -> Outcome:
+        """Run it, and show its words if the test fails."""
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(code=code, out=captured.out, err=captured.err)
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small labelled file without a header: sentence, tab, label."""
+    sample = load_sample().train
+    path = tmp_path_factory.mktemp("data") / "reviews.tsv"
+    rows = zip(sample.texts[:SMALL], sample.labels[:SMALL], strict=True)
+    path.write_text("".join(f"{text}\t{label}\n" for text, label in rows), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory, reviews: Path, home: Path) -> Path:
+    """A classifier trained on `reviews` with the bundled encoder."""
+    out = tmp_path_factory.mktemp("model") / "model"
+    assert run(["train", str(reviews), "--out", str(out), "--json", "-C", "0.001", "-C", "0.01"]) == 0
+    return out
