@@ -151,6 +151,10 @@ def test_saving_and_loading_gives_the_same_answers(tmp_path: Path) -> None:
     clf.save(tmp_path / "model", overwrite=True)
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text("utf-8"))
     assert manifest["labels"] == ["0", "1"]
+    assert manifest["choice"] == {"C": 0.01}
+    assert manifest["data"]["rows"] == len(TEXTS)
+    again.save(tmp_path / "copy")
+    assert SentenceClassifier.load(tmp_path / "copy").predict(TEXTS).tolist() == clf.predict(TEXTS).tolist()
 
 
 def test_loading_a_damaged_artifact_is_one_error(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from frostline.arrays import Float64Array, IntArray, Probabilities
-from frostline.artifact import open_model, save_artifact
+from frostline.artifact import ArtifactRecord, TrainingData, open_model, save_artifact
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.reading import Reading, SentenceEncoder
@@ -143,6 +143,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         reading = self.encoder_.encode(texts)
         head = self._fit_head(reading, codes, labels)
         self._adopt(head)
+        self.data_: TrainingData | None = TrainingData.of_rows(texts, [labels[code] for code in codes.tolist()])
         self.n_read_ = reading.n_read
         self.n_cut_ = int(reading.cut.sum())
         return self
@@ -180,7 +181,14 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             As `artifact.save_artifact`.
         """
         head = self._head()
-        save_artifact(Path(path), head=head, encoder=self.encoder_, overwrite=overwrite, with_encoder=with_encoder)
+        save_artifact(
+            Path(path),
+            head=head,
+            encoder=self.encoder_,
+            record=ArtifactRecord(data=self.data_, choice=self._choice()),
+            overwrite=overwrite,
+            with_encoder=with_encoder,
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -202,6 +210,9 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             max_length=identity.max_length,
         )
         loaded.encoder_ = model.encoder
+        loaded.data_ = model.manifest.data
+        loaded.C_ = model.manifest.choice.get("C")
+        loaded.search_ = None
         loaded._adopt(model.head)
         return loaded
 
@@ -251,6 +262,18 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.search_ = search_C(reading.rows, codes, labels=labels, options=options)
         self.C_ = self.search_.chosen_C
         return self.search_.head
+
+    def _choice(self) -> dict[str, Any]:
+        """How C came to be, as JSON values."""
+        if self.search_ is None:
+            return {"C": self.C_}
+        return {
+            "C": self.C_,
+            "Cs": list(self.search_.Cs),
+            "mean_scores": self.search_.fold_scores.mean(axis=1).tolist(),
+            "rule": self.search_.rule,
+            "scoring": self.search_.scoring,
+        }
 
     def _adopt(self, head: LinearHead) -> None:
         self.classes_ = np.asarray(head.labels)

@@ -1,5 +1,6 @@
 """`frostline evaluate`: measure a saved classifier on a labelled file."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def command(
     found = evaluate(opened.head.predict_proba(rows.rows), codes, labels=labels)
     record = EvaluationRecord(
         model=str(model),
-        C=float(opened.manifest.choice["C"]),
+        C=float(opened.manifest.choice.get("C", math.nan)),
         data=data_record(dataset),
         features=features_record(reader, rows),
         test=found,

@@ -53,6 +53,15 @@ reading_options = together(
         show_default=True,
         help="What to do with bytes that are not in the encoding.",
     ),
+    click.option("--delimiter", metavar="C", help="What separates the columns of a TSV or CSV, if something else."),
+    click.option("--quoted/--not-quoted", default=None, help="Whether cells may be quoted (CSV: yes; TSV: no)."),
+    click.option(
+        "--on-empty-text",
+        type=click.Choice(["reject", "keep"]),
+        default="reject",
+        show_default=True,
+        help="Whether a row with an empty text is a bad row.",
+    ),
     click.option(
         "--max-bad-rows", type=click.IntRange(0), default=0, show_default=True, help="Rejected rows to put up with."
     ),
@@ -103,6 +112,9 @@ def table_options(
     file_format: Any = None,
     encoding: str = "utf-8",
     on_bad_text: Any = "error",
+    delimiter: str | None = None,
+    quoted: bool | None = None,
+    on_empty_text: Any = "reject",
     max_bad_rows: int = 0,
     limit: int | None = None,
 ) -> TableOptions:
@@ -114,6 +126,9 @@ def table_options(
         format=file_format,
         encoding=encoding,
         on_bad_text=on_bad_text,
+        delimiter=delimiter,
+        quoted=quoted,
+        on_empty_text=on_empty_text,
         max_bad_rows=max_bad_rows,
         limit=limit,
     )
