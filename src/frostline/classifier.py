@@ -211,7 +211,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         )
         loaded.encoder_ = model.encoder
         loaded.data_ = model.manifest.data
-        loaded.C_ = model.manifest.choice.get("C")
+        loaded.C_ = float(model.manifest.choice.get("C", np.nan))
         loaded.search_ = None
         loaded._adopt(model.head)
         return loaded
@@ -320,7 +320,8 @@ def _possible_folds(codes: IntArray, labels: tuple[Any, ...], n_folds: int) -> i
         return n_folds
     if sizes[smallest] < 2:
         raise InputError(
-            f"Searching C needs at least 2 texts of every class (class {shown(labels[smallest])} has {sizes[smallest]}).",
+            "Searching C needs at least 2 texts of every class "
+            f"(class {shown(labels[smallest])} has {sizes[smallest]}).",
             hint="Add texts of that class, leave it out, or pass C to search nothing.",
         )
     warnings.warn(
