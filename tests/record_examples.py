@@ -80,7 +80,7 @@ def _computed(labels: tuple[Label, ...], n: int, sharpness: float, name: str) ->
         ),
         test_source=TestRecord(kind="stratified hold-out", n_fitted=n, n_leaks=2),
         test=evaluate(probabilities[n:], codes[n:], labels=labels),
-        baselines=baselines(train, test, labels=labels, predicted=predicted),
+        baselines=baselines([(train, test)], labels=labels, predicted=predicted),
         seconds=Seconds(read=0.21, search=1.32, evaluate=1.1, total=2.9),
         machine=Machine(
             system="Linux x86_64", processor="a processor", cores=2, instructions=("avx2", "fma"), python="3.11.9"

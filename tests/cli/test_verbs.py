@@ -58,6 +58,7 @@ def test_nested_cross_validation_tests_every_row(frostline: Command, reviews: Pa
     assert document["test"]["n"] == 60
     assert document["test"]["source"]["kind"] == "nested cross-validation"
     assert document["data"]["n_trained"] == 60
+    assert [baseline["accuracy"]["n"] for baseline in document["baselines"]] == [60, 60, 60]
 
 
 def test_the_tutorial_preset_is_the_practical_to_the_letter(frostline: Command, reviews: Path) -> None:

@@ -27,7 +27,7 @@ def made_up(n: int, n_labels: int, seed: int = 0, noise: float = 0.5) -> Part:
 def test_the_three_baselines_are_scored_on_the_test_rows() -> None:
     """Majority, words, centroid, in that order; the lead is the classifier's accuracy minus theirs."""
     train, test = made_up(300, 3, 0), made_up(200, 3, 1)
-    found = baselines(train, test, labels=["a", "b", "c"], predicted=test.codes)
+    found = baselines([(train, test)], labels=["a", "b", "c"], predicted=test.codes)
     assert [baseline.name for baseline in found] == [MAJORITY, WORDS, CENTROID]
     for baseline in found:
         assert baseline.accuracy.n == 200
@@ -37,6 +37,19 @@ def test_the_three_baselines_are_scored_on_the_test_rows() -> None:
     assert found[0].accuracy.value == pytest.approx(np.mean(test.codes == commonest))
     assert found[1].accuracy.value > 0.95
     assert found[2].log_loss is None
+
+
+def test_the_folds_of_a_cross_validation_are_scored_together() -> None:
+    """Each fold's baselines learn from the others; every row counts once."""
+    part = made_up(120, 3, 0)
+    held = [np.arange(start, 120, 3) for start in range(3)]
+    splits = [(part.take(np.setdiff1d(np.arange(120), rows)), part.take(rows)) for rows in held]
+    found = baselines(splits, labels=["a", "b", "c"], predicted=part.codes[np.concatenate(held)])
+    alone = [baselines([split], labels=["a", "b", "c"], predicted=split[1].codes) for split in splits]
+    for pooled, *parts in zip(found, *alone, strict=True):
+        assert pooled.accuracy.n == 120
+        assert pooled.accuracy.value == pytest.approx(np.mean([one.accuracy.value for one in parts]))
+        assert pooled.lead.value == pytest.approx(1 - pooled.accuracy.value)
 
 
 def test_majority_gives_the_training_shares() -> None:
@@ -80,7 +93,7 @@ def test_texts_without_a_word_leave_the_words_out() -> None:
     """Punctuation alone is nothing to count; the other baselines stay."""
     train = made_up(40, 2, 0)
     silent = Part(["?!"] * 40, train.rows, train.codes)
-    found = baselines(silent, silent, labels=["a", "b"], predicted=train.codes)
+    found = baselines([(silent, silent)], labels=["a", "b"], predicted=train.codes)
     assert [baseline.name for baseline in found] == [MAJORITY, CENTROID]
 
 
@@ -117,7 +130,7 @@ def test_no_rows_is_an_error() -> None:
     part = made_up(10, 2)
     none = Part([], part.rows[:0], part.codes[:0])
     with pytest.raises(InputError, match="0 to test on"):
-        baselines(part, none, labels=["a", "b"], predicted=none.codes)
+        baselines([(part, none)], labels=["a", "b"], predicted=none.codes)
 
 
 @pytest.mark.data

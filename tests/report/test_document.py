@@ -5,6 +5,8 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from frostline.evaluate.validation import NestedResult
 from frostline.report.document import as_document, as_evaluation_document
 from record_examples import example_evaluation, example_record
@@ -71,7 +73,13 @@ def test_nested_folds_are_shown() -> None:
     record = example_record(n=60)
     assert record.test is not None
     nested = NestedResult(
-        evaluation=record.test, n_outer=2, chosen_Cs=(0.1, 0.3), fold_accuracies=(0.8, 0.9), n_fitted=30
+        evaluation=record.test,
+        n_outer=2,
+        chosen_Cs=(0.1, 0.3),
+        fold_accuracies=(0.8, 0.9),
+        n_fitted=30,
+        fold_of=np.zeros(0, np.int64),
+        probabilities=np.zeros((0, 2)),
     )
     document: Any = as_document(replace(record, nested=nested))
     assert document["nested"]["chosen_C"] == [0.1, 0.3]

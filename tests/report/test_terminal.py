@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -102,7 +103,13 @@ def test_nested_cross_validation_is_shown_fold_by_fold() -> None:
     other = example_record(n=70).test
     assert other is not None
     nested = NestedResult(
-        evaluation=other, n_outer=3, chosen_Cs=(0.1, 0.3, 1.0), fold_accuracies=(1, 1, 1), n_fitted=46
+        evaluation=other,
+        n_outer=3,
+        chosen_Cs=(0.1, 0.3, 1.0),
+        fold_accuracies=(1, 1, 1),
+        n_fitted=46,
+        fold_of=np.zeros(0, np.int64),
+        probabilities=np.zeros((0, 2)),
     )
     said = printed(replace(record, nested=nested))
     assert "Nested cross-validation: 3 folds, all 70 rows" in said

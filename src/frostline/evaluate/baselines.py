@@ -43,6 +43,10 @@ class Part:
     rows: Features
     codes: IntArray
 
+    def take(self, chosen: IntArray) -> "Part":
+        """The rows numbered in `chosen`, in that order."""
+        return Part([self.texts[row] for row in chosen.tolist()], self.rows[chosen], self.codes[chosen])
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -83,18 +87,18 @@ class Baseline:
 
 
 def baselines(
-    train: Part, test: Part, *, labels: Sequence[Label], predicted: IntArray, seed: int = 0
+    splits: Sequence[tuple[Part, Part]], *, labels: Sequence[Label], predicted: IntArray, seed: int = 0
 ) -> tuple[Baseline, ...]:
-    """Train and test each baseline.
+    """Train and test each baseline on each split; its answers on all test parts are scored together.
 
     Parameters
     ----------
-    train, test : Part
-        At least one row each.
+    splits : sequence of (train, test)
+        One for a hold-out, one per fold of a cross-validation. At least one row in each part.
     labels : sequence of n_labels str, int or bool
         In column order.
     predicted : ndarray of shape (n_test,), dtype=int64
-        Columns that the classifier under test chose for the rows of `test`.
+        Columns that the classifier under test chose for the rows of the test parts, one after the other.
     seed : int
         For the folds that choose the words' C.
 
@@ -103,8 +107,9 @@ def baselines(
     tuple of Baseline
         Majority class; TF-IDF and logistic regression (left out if no text holds a word); nearest class centroid.
     """
-    if len(train.codes) == 0 or len(test.codes) == 0:
-        raise InputError(f"Baselines need rows (got {len(train.codes)} to train on, {len(test.codes)} to test on).")
+    for train, test in splits:
+        if len(train.codes) == 0 or len(test.codes) == 0:
+            raise InputError(f"Baselines need rows (got {len(train.codes)} to train on, {len(test.codes)} to test on).")
 
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - training only
 
@@ -115,15 +120,29 @@ def baselines(
         return Guess(found.probabilities.argmax(axis=1), found.probabilities, found.made_of)
 
     tried = ((MAJORITY, majority), (WORDS, from_words), (CENTROID, nearest_centroid))
+    codes = np.concatenate([test.codes for _, test in splits])
     made = []
     for name, guesser in tried:
         started = time.perf_counter()
         with threadpool_limits(limits=1, user_api="blas"):  # two spinning threads took 13 s for TREC's words, one 2 s
-            guess = guesser(train, test, len(labels))
-        if guess is not None:
-            scored = _scored(name, guess, test.codes, predicted, n_labels=len(labels))
+            guesses = [guesser(train, test, len(labels)) for train, test in splits]
+        pooled = _pooled([guess for guess in guesses if guess is not None])
+        if pooled is not None and len(pooled.predicted) == len(codes):
+            scored = _scored(name, pooled, codes, predicted, n_labels=len(labels))
             made.append(replace(scored, seconds=time.perf_counter() - started))
     return tuple(made)
+
+
+def _pooled(guesses: Sequence[Guess]) -> Guess | None:
+    """The answers on several test parts as one."""
+    if not guesses:
+        return None
+    shares = [guess.probabilities for guess in guesses if guess.probabilities is not None]
+    return Guess(
+        np.concatenate([guess.predicted for guess in guesses]),
+        np.concatenate(shares) if shares else None,
+        guesses[0].made_of,
+    )
 
 
 def _scored(name: str, guess: Guess, codes: IntArray, predicted: IntArray, *, n_labels: int) -> Baseline:

@@ -14,7 +14,7 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import Features, Float64Array, IntArray, Progress
+from frostline.arrays import Features, IntArray, Probabilities, Progress
 from frostline.data.split import stratified_folds
 from frostline.errors import InputError, shown
 from frostline.evaluate.metrics import Evaluation, evaluate
@@ -38,6 +38,10 @@ class NestedResult:
     fold_accuracies : tuple of float, length n_outer
     n_fitted : int
         Rows that the smallest outer training part had.
+    fold_of : ndarray of shape (n_texts,), dtype=int64
+        The outer fold that left each row out.
+    probabilities : ndarray of shape (n_texts, n_labels)
+        Of each row, by that fold's head.
     """
 
     evaluation: Evaluation
@@ -45,6 +49,8 @@ class NestedResult:
     chosen_Cs: tuple[float, ...]  # noqa: N815 - C is its name everywhere
     fold_accuracies: tuple[float, ...]
     n_fitted: int
+    fold_of: IntArray
+    probabilities: Probabilities
 
 
 def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of any cross-validation may set
@@ -95,7 +101,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         )
     fold_of = stratified_folds(codes, n_folds=min(n_outer, int(counts.min())), seed=seed)
     n_folds = int(fold_of.max()) + 1
-    predicted: Float64Array = np.zeros((len(codes), len(labels)))
+    predicted: Probabilities = np.zeros((len(codes), len(labels)))
     chosen, accuracies = [], []
     for fold in range(n_folds):
         held = fold_of == fold
@@ -113,4 +119,6 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         chosen_Cs=tuple(chosen),
         fold_accuracies=tuple(accuracies),
         n_fitted=len(codes) - int(np.bincount(fold_of).max()),
+        fold_of=fold_of,
+        probabilities=predicted,
     )

@@ -281,7 +281,8 @@ def _split(dataset: Dataset, test: Dataset | None, options: TrainingOptions) -> 
 def _test(head: LinearHead, train: Part, test: Part, *, seed: int) -> _Tested:
     """The head on rows held back, beside the baselines on the same rows."""
     probabilities = head.predict_proba(test.rows)
-    against = baselines(train, test, labels=head.labels, predicted=probabilities.argmax(axis=1), seed=seed)
+    predicted = probabilities.argmax(axis=1)
+    against = baselines([(train, test)], labels=head.labels, predicted=predicted, seed=seed)
     evaluation = evaluate(probabilities, test.codes, labels=head.labels)
     return _Tested(evaluation=evaluation, probabilities=probabilities, nested=None, against=against)
 
@@ -291,7 +292,11 @@ def _test_nested(train: Part, labels: tuple[str, ...], how: SearchOptions) -> _T
     nested = nested_cross_validation(
         train.rows, train.codes, labels=labels, options=how, n_outer=how.n_folds, seed=how.seed
     )
-    return _Tested(evaluation=nested.evaluation, probabilities=None, nested=nested, against=())
+    held = [np.flatnonzero(nested.fold_of == fold) for fold in range(nested.n_outer)]
+    splits = [(train.take(np.flatnonzero(nested.fold_of != fold)), train.take(rows)) for fold, rows in enumerate(held)]
+    predicted = nested.probabilities.argmax(axis=1)[np.concatenate(held)]
+    against = baselines(splits, labels=labels, predicted=predicted, seed=how.seed)
+    return _Tested(evaluation=nested.evaluation, probabilities=nested.probabilities, nested=nested, against=against)
 
 
 def _search_record(search: SearchResult, how: SearchOptions) -> SearchRecord:
