@@ -37,9 +37,12 @@ class Outcome:
 Command: TypeAlias = Callable[..., Outcome]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A private place for everything kept, the same for the whole session, so that no sentence is read twice."""
+    """A private place for everything kept, the same for the whole session, so that no sentence is read twice.
+
+    Every test has it, whether it asks or not: none may touch what the user keeps.
+    """
     folder = tmp_path_factory.mktemp("home")
     folder.chmod(0o700)
     before = os.environ.get("FROSTLINE_HOME")

@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from frostline.errors import FrostlineError
-from frostline.places import private_folder
+from frostline.errors import AccessError, FrostlineError
+from frostline.places import private_folder, refuse_shared
 from frostline.publish import publish_bytes
 
 GRAPH_LIMIT_BYTES = 64_000_000  # a graph of 48 layers with every pooling has 200,000
@@ -46,9 +46,10 @@ def kept_graph(kept: Path | None, key: str, build: Callable[[], bytes]) -> bytes
 def _read(path: Path) -> bytes | None:
     """The graph in `path`; None where it is not there, or is not what was written."""
     try:
+        refuse_shared(path.parent)  # its digest can be forged along with it
         with path.open("rb") as opened:
             content = opened.read(GRAPH_LIMIT_BYTES)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, AccessError):  # `_keep` will say what is wrong with the folder
         return None
     except OSError as error:
         warnings.warn(f"{path} cannot be read ({error.strerror}); the graph is built anew.", stacklevel=2)
