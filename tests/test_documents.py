@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,27 +12,25 @@ import frostline
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_cli_reference_is_that_of_the_help() -> None:
-    """docs/cli.md is made by tools/cli_reference.py; run it after changing a command."""
-    path = ROOT / "tools" / "cli_reference.py"
-    spec = importlib.util.spec_from_file_location("cli_reference", path)
+def tool(name: str) -> ModuleType:
+    """A script of tools/, imported."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == module.reference()
+    return module
 
 
-def test_the_readme_names_every_source_file_once() -> None:
-    """Its tree has one phrase per file."""
+def test_the_cli_reference_is_that_of_the_help() -> None:
+    """docs/cli.md is made by tools/cli_reference.py; run it after changing a command."""
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == tool("cli_reference").reference()
+
+
+def test_the_readme_shows_the_tree_of_today() -> None:
+    """Its tree is made by tools/readme_tree.py; run it after adding a file."""
     readme = (ROOT / "README.md").read_text("utf-8")
-    tree = readme[readme.index("src/frostline/") :]
-    named = set(re.findall(r"([\w./-]+\.(?:py|toml|html))\b", tree[: tree.index("```")]))
-    source = ROOT / "src" / "frostline"
-    files = {path.name for path in source.rglob("*") if path.suffix in {".py", ".toml", ".html"}} - {"__init__.py"}
-    assert files <= named, f"not in the README's tree: {sorted(files - named)}"
-    gone = {name for name in named if not (name.endswith("__init__.py") or name in files)}
-    assert not gone, f"in the README's tree, but not there: {sorted(gone)}"
+    assert tool("readme_tree").with_tree(readme) == readme
 
 
 def test_the_changelog_begins_with_this_version() -> None:
