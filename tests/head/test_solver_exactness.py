@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -85,7 +86,10 @@ def test_coefficients_equal_those_of_a_converged_scikit_learn(
     rows, codes = sample(seed, n_texts, n_features, n_labels, noise=noise)
     C, weight = 10.0**power, "balanced" if balanced else None
     head = fit_head(rows, codes, labels=range(n_labels), C=C, class_weight=weight, standardise=standardise)
-    coef, intercept = reference(rows, codes, C, standardise=standardise, class_weight=weight)
+    try:
+        coef, intercept = reference(rows, codes, C, standardise=standardise, class_weight=weight)
+    except ConvergenceWarning:  # scikit-learn gave up: there is nothing to compare with
+        reject()
     assert far(head.coef, coef) < CLOSE
     assert abs(head.intercept - intercept).max() < CLOSE * max(1.0, float(np.linalg.norm(intercept)))
 

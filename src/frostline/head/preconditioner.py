@@ -19,7 +19,6 @@ from frostline.head.problem import Problem
 
 _INTERCEPT_RIDGE = 1e-6
 _DUAL_INTERCEPT = 1e-2  # what stands for the intercept's missing penalty in Woodbury's identity: more loses digits
-_FLAT = 0.7  # coefficient of variation up to which the rows' curvature counts as constant
 _ALIKE = 2.0  # ratio of mean curvature up to which labels share a factor
 _FACTOR_BYTES = 256 << 20
 
@@ -83,22 +82,20 @@ def preconditioner_of(
 ) -> Preconditioner:
     """Factorise for curvature (n_texts, n_coef_rows) and penalty (n_features,).
 
-    `gram`, where given, is that of the unweighted rows: it serves wherever the curvature is about constant.
+    `gram`, where given, is that of the unweighted rows: times each label's mean curvature it stands for the weighted
+    one, which costs as much as dozens of products to form.
     """
     level = curvature.mean(axis=0)
-    held = curvature > 0
-    spread = np.sqrt(((curvature - level) ** 2).mean(axis=0, where=held)) / level
-    flat = bool((spread <= _FLAT).all())
     n_texts, n_columns = problem.standard.shape
     each_bytes = min(n_texts, n_columns) ** 2 * problem.standard.itemsize
-    shared = flat or len(level) * each_bytes > _FACTOR_BYTES
+    shared = gram is not None or len(level) * each_bytes > _FACTOR_BYTES
     factors: list[tuple[Factor, IntArray]] = []
     for members in _alike(level) if shared else [np.array([row]) for row in range(len(level))]:
         weights: Float64Array = curvature[:, members].mean(axis=1)
         if n_texts < n_columns:
             factors.append((_dual(problem.standard, weights, penalty), members))
         else:
-            second = gram * gram.dtype.type(weights.mean()) if flat and gram is not None else _gram(problem, weights)
+            second = _gram(problem, weights) if gram is None else gram * gram.dtype.type(weights.mean())
             factors.append((_primal(second, penalty), members))
     return Preconditioner(tuple(factors))
 
