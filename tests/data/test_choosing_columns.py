@@ -180,3 +180,27 @@ def test_the_suffix_under_gz_counts(tmp_path: Path) -> None:
     """Without a header nothing but `.csv` says that commas part cells."""
     path = table(tmp_path, "a fine film,1\nno film,0\na film,1\n", "t.csv.gz")
     assert list(read_dataset(path).labels) == ["1", "0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "text"),
+    [
+        ("a joy\tgut\n", "t.tsv", "column 1"),
+        ("gut\ta joy\n", "t.tsv", "column 2"),
+        ("a joy\tgut\na bore\tmies\nwhat\tunheard of\n", "t.tsv", "column 1"),
+        ("1\tgut\n2\tmies\n", "t.tsv", "column 1"),  # numbers are labels too, unless others are known
+        ('{"a": "a joy", "b": 1}\n', "t.jsonl", "a"),
+        ('{"a": true, "b": "a joy"}\n', "t.jsonl", "b"),
+    ],
+)
+def test_labels_known_from_elsewhere_tell_the_columns_apart(tmp_path: Path, content: str, name: str, text: str) -> None:
+    """A few rows of a test file are enough, when the training rows have said which labels there are."""
+    known = TableOptions(known_labels=frozenset({"gut", "mies", "1", "true"} - ({"1"} if "\t" in content else set())))
+    assert read_dataset(table(tmp_path, content, name), known).source.text_column == text
+
+
+def test_known_labels_in_both_columns_decide_nothing(tmp_path: Path) -> None:
+    """Then it is as unclear as before."""
+    path = table(tmp_path, "gut\tmies\nmies\tgut\n")
+    with pytest.raises(InputError, match="not clear"):
+        read_dataset(path, TableOptions(known_labels=frozenset({"gut", "mies"})))

@@ -47,8 +47,8 @@ def command(
     """Read the file, predict, compare, print."""
     started = time.perf_counter()
     opened = open_model(model, encoder=encoder, threads=threads)
-    dataset = read_dataset(file, table_options(limit=limit, **reading))
     labels = opened.manifest.labels
+    dataset = read_dataset(file, table_options(limit=limit, known_labels=labels, **reading))
     codes = codes_of(tuple(str(label) for label in labels), dataset)
     reader = StoredEncoder(opened.encoder, FeatureStore.open()) if store else opened.encoder
     begun = time.perf_counter()

@@ -5,7 +5,7 @@ Out:  the same with the options of reading a file, of the encoder, of the search
 Not:  what the options do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ from frostline.encoder.features import DEFAULT_FEATURES
 
 if TYPE_CHECKING:
     from frostline.encoder.reading import SentenceEncoder
+    from frostline.head.linear import Label
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -117,9 +118,11 @@ def table_options(
     on_empty_text: Any = "reject",
     max_bad_rows: int = 0,
     limit: int | None = None,
+    known_labels: "Iterable[Label]" = (),
 ) -> TableOptions:
     """The reading options as the library has them; a column given as digits is a number."""
     return TableOptions(
+        known_labels=frozenset(str(label) for label in known_labels),
         text=None if text_column is None else column_choice(text_column),
         label=None if label_column is None else column_choice(label_column),
         header=header,
@@ -147,5 +150,6 @@ def opened_encoder(
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - heavy, and not every verb reads
     from frostline.store import FeatureStore, StoredEncoder  # noqa: PLC0415 - likewise
 
+    kept = FeatureStore.open() if store else None  # first: a store that cannot be used is known before any work
     opened = Encoder.open(name, features=features, revision=revision, max_length=max_length, threads=threads)
-    return StoredEncoder(opened, FeatureStore.open()) if store else opened
+    return opened if kept is None else StoredEncoder(opened, kept)

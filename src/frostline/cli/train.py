@@ -1,6 +1,7 @@
 """`frostline train`: a labelled file in; a saved classifier, and a score that can be believed, out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -152,15 +153,20 @@ def _read(
     file: Path, test_file: Path | None, options: TableOptions, test_options: TableOptions
 ) -> tuple[Dataset, Dataset | None]:
     """The rows to learn from and those to test on; a name that is no file may be a public set's."""
-    test = None if test_file is None else read_dataset(test_file, test_options)
     if file.exists() or str(file) not in PUBLIC_SETS:
-        return read_dataset(file, options), test
+        train_part = read_dataset(file, options)
+        return train_part, _test_rows(test_file, train_part, test_options)
     with progress(f"Fetching {file}", "bytes") as advance:
         parts = load_public_set(str(file), progress=advance)
     train_part = parts["train"]
     if options.limit is not None:
         train_part = train_part.take(np.arange(min(options.limit, len(train_part))))
-    return train_part, test or parts.get("test")
+    return train_part, _test_rows(test_file, train_part, test_options) or parts.get("test")
+
+
+def _test_rows(file: Path | None, learned: Dataset, options: TableOptions) -> Dataset | None:
+    """The rows of a test file, in which the labels of those learned from tell the columns apart."""
+    return None if file is None else read_dataset(file, replace(options, known_labels=frozenset(learned.counts())))
 
 
 def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ The rules, in words: docs/formats/input.md.
 """
 
 import difflib
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -111,7 +112,7 @@ def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two pl
     if len(names) == 2 and (text is None) != (label is None):
         text, label = (1 - label, label) if label is not None else (text, 1 - text if text is not None else None)
     if len(names) == 2 and text is None:
-        text, label = table.by_content()
+        text, label = table.by_known_labels(options.known_labels) or table.by_content()
     if len(names) == 1 and text is None:
         text = 0
     if text is None or (needs_label and label is None):
@@ -168,6 +169,11 @@ class _Table:
         plain = [place for place in found if names[place] in {"text", "label"}]
         return next((group[0] for group in (found, plain) if len(group) == 1), None)
 
+    def by_known_labels(self, known: frozenset[str]) -> tuple[int, int] | None:
+        """Of two columns: the one that holds known labels is the label, if the other one holds none."""
+        held = [any(_label(value) in known for value in values) for values in self.columns]
+        return (1 - held.index(True), held.index(True)) if held.count(True) == 1 else None
+
     def by_content(self) -> tuple[int | None, int | None]:
         """Of two columns: the long, varied one is the text if the other one's values are short and repeat."""
         for text in (0, 1):
@@ -200,6 +206,11 @@ class _Table:
     def _hint(self) -> str:
         kind = "NAME" if self.are_named else "NUMBER"
         return f"Pass --text {kind} --label {kind}" + (" (a number counts from 1)." if self.are_named else ".")
+
+
+def _label(value: object) -> str | None:
+    """The label that a value would be: see `CellRules`."""
+    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int) else None
 
 
 def _are_labels(values: Sequence[object], *, beside: Sequence[object]) -> bool:

@@ -59,6 +59,9 @@ class TableOptions:
     ----------
     text, label : str or int, optional
         The column, by its header's name or its number from 1.
+    known_labels : frozenset of str
+        Labels known from elsewhere (training rows, a saved model): of two columns, the one that holds one of them,
+        while the other holds none, is the label's.
     header : bool, optional
         Whether the first row of a TSV or CSV names the columns.
     format : {"tsv", "csv", "jsonl", "parquet"}, optional
@@ -87,6 +90,7 @@ class TableOptions:
 
     text: Column | None = None
     label: Column | None = None
+    known_labels: frozenset[str] = frozenset()
     header: bool | None = None
     format: Format | None = None
     delimiter: str | None = None
