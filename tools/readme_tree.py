@@ -12,40 +12,15 @@ NOT_CODE = {
     "zh.toml": "and in Chinese",
     "page.html": "the report's page",
 }
-FLOORS = [
-    "errors",
-    "arrays",
-    "places",
-    "publish",
-    "machine",
-    "data",
-    "encoder",
-    "store",
-    "head",
-    "evaluate",
-    "record",
-    "report",
-    "artifact",
-    "classifier",
-    "training",
-    "sweep",
-    "embedding",
-    "score",
-    "tutorial",
-    "bench",
-    "cli",
-    "__main__",
-]
+FLOORS_FILE = ROOT / "tests" / "test_imports_go_one_way.py"
 
 
 def tree() -> str:
     """Every source file with one phrase, floor by floor."""
     lines = ["src/frostline/"]
     floors = {path.stem: path for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
-    for name in (*FLOORS, *sorted(set(floors) - {*FLOORS, "__init__"})):
-        path = floors.get(name)
-        if path is None:
-            continue
+    for name in _floors():
+        path = floors[name]
         if path.is_file():
             lines.append(_line(path, 2))
             continue
@@ -60,6 +35,16 @@ def with_tree(readme: str) -> str:
     before, rest = readme.split(BEGIN, 1)
     _, after = rest.split(END, 1)
     return before + BEGIN + tree() + END + after
+
+
+def _floors() -> tuple[str, ...]:
+    """The order of the floors, which the test of imports holds."""
+    tree = ast.parse(FLOORS_FILE.read_text("utf-8"))
+    values = (
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FLOORS"
+    )
+    found: tuple[str, ...] = ast.literal_eval(next(values))
+    return found
 
 
 def _line(path: Path, indent: int) -> str:

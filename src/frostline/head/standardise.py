@@ -19,6 +19,7 @@ import numpy as np
 from frostline.arrays import BoolArray, Features, Float64Array
 
 _BLOCK = 1024  # rows taken to float64 at a time
+_NOTHING = 1e-12  # of the widest column's deviation
 
 
 @final
@@ -45,7 +46,8 @@ class Scaling:
 def scaling_of(rows: Features | Float64Array, training: BoolArray, *, standardise: bool) -> Scaling:
     """The `Scaling` of features (n_texts, n_features) for folds whose training rows are `training` (n_texts, n_folds).
 
-    Constant columns are told as scikit-learn's StandardScaler tells them, and left unscaled.
+    Constant columns are told as scikit-learn's StandardScaler tells them, and left unscaled; so are those that are
+    constant beside the others (see `_merged`), which StandardScaler would blow up.
     """
     patterns, part_of = np.unique(training, axis=0, return_inverse=True)
     counts, means, squares = _moments(rows, part_of.ravel(), len(patterns))
@@ -88,10 +90,15 @@ def _moments(
 def _merged(
     counts: Float64Array, means: Float64Array, squares: Float64Array, chosen: BoolArray
 ) -> tuple[Float64Array, Float64Array]:
-    """Mean and deviation of the chosen parts together; a deviation of 1 stands for a constant column."""
+    """Mean and deviation of the chosen parts together; a deviation of 1 stands for a constant column.
+
+    A column whose deviation is nothing beside the widest one's counts as constant too: two of MiniLM's have 1e-32, and
+    scaled up they would be rounding errors with coefficients of 1e30.
+    """
     total = counts[chosen].sum()
     mean = (counts[chosen] @ means[chosen]) / total
     variance = (squares[chosen].sum(axis=0) + counts[chosen] @ (means[chosen] - mean) ** 2) / total
     eps = np.finfo(np.float64).eps
     constant = variance <= total * eps * variance + (total * mean * eps) ** 2  # sklearn.preprocessing._data
+    constant |= variance <= _NOTHING**2 * variance.max()
     return mean, np.where(constant, 1.0, np.sqrt(variance))
