@@ -169,6 +169,14 @@ def test_tasks_solved_in_small_parts_are_the_same(monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(parts.fold_scores, whole.fold_scores, rtol=1e-4)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_tiny_values_of_c_converge_for_three_labels(threads: int) -> None:
+    """Rounding once left a part of the coefficients that all labels share, which no step took away."""
+    rows, codes, folds = sentences(3)
+    options = SearchOptions(Cs=tuple(np.logspace(-8, -4, 9)), threads=threads)
+    assert search_C(rows, codes, labels=(0, 1, 2), options=options, folds=folds).solver.relative_gradient <= 1e-6
+
+
 def test_fewer_rows_than_features_and_many_labels_converge_without_a_warning() -> None:
     rng = np.random.default_rng(2)
     codes = np.arange(250, dtype=np.int64) % 50

@@ -281,6 +281,8 @@ def _advance(  # noqa: PLR0913 - the parts of one step
     error = _STEP_ERROR if exact else 1.0
     step = newton_step(problem, model, (gradient / unit).astype(dtype), forcing=forcing, error=error, pre=pre)
     coef = step.coef.astype(np.float64) * unit
+    if coef.shape[2] > 1:  # what rounding adds to all labels alike, no later step would take away
+        coef -= coef.mean(axis=2, keepdims=True)
     change = _decisions(problem, coef, exact=True) if exact else step.decisions.astype(np.float64) * unit
     slope = (gradient * coef).sum(axis=(0, 2))
     length = np.ones(len(front.tasks))

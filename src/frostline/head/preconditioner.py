@@ -1,7 +1,7 @@
 """An approximate inverse of the second derivative, shared by the folds and neighbouring values of C.
 
 In:   a `Problem`, the curvature of its rows averaged over tasks, an averaged penalty.
-Out:  a `Preconditioner`: Cholesky factors, in float32, and how to apply them.
+Out:  a `Preconditioner`: inverse Cholesky factors, in float32, and how to apply them.
 Not:  when to build a new one (newton.py).
 
 With fewer rows than features the factor is of n_texts x n_texts, by Woodbury's identity. Labels whose curvature is
@@ -21,6 +21,7 @@ _INTERCEPT_RIDGE = 1e-6
 _DUAL_INTERCEPT = 1e-2  # what stands for the intercept's missing penalty in Woodbury's identity: more loses digits
 _ALIKE = 2.0  # ratio of mean curvature up to which labels share a factor
 _FACTOR_BYTES = 256 << 20
+_SMALL = 128  # below this a triangular matrix is inverted at once
 
 
 class Factor(Protocol):
@@ -34,7 +35,7 @@ class Factor(Protocol):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class _Primal:
-    lower: np.ndarray  # Cholesky factor (n_features + 1, n_features + 1)
+    lower: np.ndarray  # inverse Cholesky factor (n_features + 1, n_features + 1)
 
     def solve(self, residual: np.ndarray) -> np.ndarray:
         return _solved(self.lower, residual)
@@ -45,7 +46,7 @@ class _Primal:
 class _Dual:
     weighted: np.ndarray  # rows times the root of their curvature (n_texts, n_features + 1)
     penalty: np.ndarray  # (n_features + 1,)
-    lower: np.ndarray  # Cholesky factor (n_texts, n_texts)
+    lower: np.ndarray  # inverse Cholesky factor (n_texts, n_texts)
 
     def solve(self, residual: np.ndarray) -> np.ndarray:
         plain: np.ndarray = residual / self.penalty[:, None]
@@ -128,7 +129,7 @@ def _primal(second: np.ndarray, penalty: Float64Array) -> _Primal:
     diagonal = np.einsum("ii->i", second)
     diagonal[:-1] += penalty.astype(second.dtype)
     diagonal[-1] += _INTERCEPT_RIDGE * diagonal[-1] + np.finfo(second.dtype).tiny
-    return _Primal(_cholesky(second))
+    return _Primal(_inverse_cholesky(second))
 
 
 def _dual(rows: np.ndarray, weights: Float64Array, penalty: Float64Array) -> _Dual:
@@ -136,28 +137,41 @@ def _dual(rows: np.ndarray, weights: Float64Array, penalty: Float64Array) -> _Du
     full = np.append(penalty, _DUAL_INTERCEPT * weights.sum()).astype(rows.dtype)
     second = (weighted / full) @ weighted.T
     np.einsum("ii->i", second)[:] += 1
-    return _Dual(weighted, full, _cholesky(second))
+    return _Dual(weighted, full, _inverse_cholesky(second))
 
 
-def _cholesky(second: np.ndarray) -> np.ndarray:
-    """The lower Cholesky factor; a ridge is added, ever larger, until rounding lets it exist."""
-    from scipy.linalg import lapack  # noqa: PLC0415 - 0.1 s, and predicting needs none of it
-
-    potrf = lapack.spotrf if second.dtype == np.float32 else lapack.dpotrf
+def _inverse_cholesky(second: np.ndarray) -> np.ndarray:
+    """The inverse of the lower Cholesky factor; a ridge is added, ever larger, until rounding lets it exist."""
     diagonal = np.einsum("ii->i", second)
     level = diagonal.mean() * np.finfo(second.dtype).eps
     for power in range(8):
-        lower, failed = potrf(second.T, lower=1, clean=1)
-        if not failed:
-            return np.asarray(lower)
-        diagonal += level * second.dtype.type(10.0**power)
+        try:
+            return _inverse_by_halves(second)
+        except np.linalg.LinAlgError:
+            diagonal += level * second.dtype.type(10.0**power)
     raise FloatingPointError("The second derivative is not finite.")
 
 
-def _solved(lower: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve for right-hand sides (n, n_columns) with the factor of the matrix."""
-    from scipy.linalg import blas  # noqa: PLC0415 - as above
+def _inverse_by_halves(second: np.ndarray) -> np.ndarray:
+    """The same, in matrix products: scipy's LAPACK and BLAS hold Python's lock, so threads would take turns."""
+    size = len(second)
+    if size <= _SMALL:
+        return np.asarray(np.tril(np.linalg.inv(np.linalg.cholesky(second))))
+    half = size // 2
+    inverse = np.zeros_like(second)
+    inverse[:half, :half] = _inverse_by_halves(second[:half, :half])
+    across = second[half:, :half] @ inverse[:half, :half].T
+    inverse[half:, half:] = _inverse_by_halves(second[half:, half:] - across @ across.T)
+    inverse[half:, :half] = -inverse[half:, half:] @ (across @ inverse[:half, :half])
+    return inverse
 
-    trsm = blas.strsm if lower.dtype == np.float32 else blas.dtrsm
-    half = trsm(1.0, lower, right, lower=1)
-    return np.asarray(trsm(1.0, lower, half, lower=1, trans_a=1, overwrite_b=1))
+
+def _solved(inverse: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve for right-hand sides (n, n_columns) with the inverse factor of the matrix; the zero quarter is skipped."""
+    half = len(inverse) // 2
+    first = np.empty_like(right)
+    first[:half] = inverse[:half, :half] @ right[:half]
+    first[half:] = inverse[half:] @ right
+    solved: np.ndarray = (first[half:].T @ inverse[half:]).T
+    solved[:half] += (first[:half].T @ inverse[:half, :half]).T
+    return solved
