@@ -114,7 +114,9 @@ def search_score_text(search: SearchRecord) -> str:
 def seconds_text(record: TrainingRecord) -> str:
     """Where the time went."""
     seconds = record.seconds
-    read = f"{seconds.read:.1f} reading ({count_text(record.features.n_read, 'sentence')} read now, the rest kept)"
+    n_read = record.features.n_read
+    source = f"{count_text(n_read, 'sentence')} read now" if n_read else "all rows were kept, no sentence was read"
+    read = f"{seconds.read:.1f} getting the rows ({source})"
     return f"{seconds.total:.1f} s: {read}, {seconds.search:.1f} searching C, {seconds.evaluate:.1f} evaluating"
 
 
