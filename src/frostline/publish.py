@@ -18,11 +18,11 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from frostline.errors import AccessError, OutputError, StorageError
+from frostline.errors import AccessError, OutputError, StorageError, UsageError
 
 if sys.platform != "win32":
     import fcntl
@@ -301,3 +301,22 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         raise AccessError(f"{path}: the folder {parent} cannot be written to.", hint="Choose another place.")
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} exists already.", hint="Choose another name, or pass --overwrite.")
+
+
+def refuse_file(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """As `refuse_existing`, for a file: only a plain file is replaced, and never one of `inputs`.
+
+    Raises
+    ------
+    UsageError
+        `path` is one of `inputs`, by whatever name.
+    OutputError, AccessError
+        As `refuse_existing`; or something that is no file stands there.
+    """
+    if path.exists():
+        for read in inputs:
+            if read.exists() and path.samefile(read):
+                raise UsageError(f"{path} is an input: writing there would lose it.", hint="Choose another name.")
+    refuse_existing(path, overwrite=overwrite)
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} must be a file to be replaced.", hint="Choose another name.")

@@ -36,11 +36,14 @@ class Prediction:
         The most probable one.
     probabilities : tuple of n_labels float
         In the order of the model's labels.
+    is_cut : bool
+        Whether the text is longer than the encoder can see, and was judged by its beginning.
     """
 
     text: str
     label: Label
     probabilities: tuple[float, ...]
+    is_cut: bool = False
 
     @property
     def probability(self) -> float:
@@ -59,8 +62,10 @@ def predictions(model: Model, texts: Iterable[str], *, window: int = WINDOW_TEXT
     labels = model.manifest.labels
     coming = iter(texts)
     while held := list(islice(coming, window)):
-        for text, row in zip(held, model.predict_proba(held), strict=True):
-            yield Prediction(text=text, label=labels[int(row.argmax())], probabilities=tuple(row.tolist()))
+        reading = model.encoder.encode(held)
+        found = model.head.predict_proba(reading.rows)
+        for text, row, is_cut in zip(held, found, reading.cut.tolist(), strict=True):
+            yield Prediction(text, labels[int(row.argmax())], tuple(row.tolist()), is_cut)
 
 
 def as_document(prediction: Prediction, labels: tuple[Label, ...]) -> dict[str, Any]:

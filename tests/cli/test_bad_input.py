@@ -5,7 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import load_file, save_file
+
+from encoder.encoder_fakes import make_checkpoint
 
 Command = Callable[..., Any]
 
@@ -187,6 +193,167 @@ def test_a_label_never_seen_in_training_is_named(
     test.write_text("a joy\tpositive\na bore\tnegative\nwhat\tunheard of\n", "utf-8")
     one_error(frostline("evaluate", model, test), 65, ":3:", "'unheard of'")
     one_error(frostline("train", reviews, "--test", test), 65, ":3:", "'unheard of'")
+
+
+def test_rows_left_out_of_a_stream_are_named(frostline: Command, model: Path, tmp_path: Path) -> None:
+    """`predict` and `embed` lose no row silently: each is told by its line, and written down on request."""
+    path, rejects = tmp_path / "ragged.tsv", tmp_path / "rejects.jsonl"
+    path.write_bytes(b"a fine day\tgood\nragged\n\tgood\nthe last one\tbad\n")
+    reading = ["--text", "1", "--no-header", "--max-bad-rows", "2", "--rejects", rejects]
+    for arguments in (["predict", model, path], ["embed", path, "--out", tmp_path / "rows.npy"]):
+        outcome = frostline(*arguments, *reading)
+        assert outcome.code == 0, outcome.err
+        assert f"left out: {path}:2: must have 2 cells (it has 1)\n" in outcome.err
+        assert f"left out: {path}:3: the text is empty\n" in outcome.err
+        assert "2 rows were left out" in outcome.err
+        assert [json.loads(line)["line"] for line in rejects.read_text("utf-8").splitlines()] == [2, 3]
+        rejects.unlink()
+    path.write_bytes(b"a fine day\tpositive\nragged\n\tnegative\nthe last one\tnegative\n")
+    assert frostline("evaluate", model, path, *reading, "--json").document["data"]["n_rejected"] == 2
+    assert len(rejects.read_text("utf-8").splitlines()) == 2
+
+
+@pytest.mark.parametrize("verb", ["train", "predict", "embed", "evaluate"])
+def test_rejects_are_never_written_over_the_input(frostline: Command, model: Path, tmp_path: Path, verb: str) -> None:
+    """Not by another name of the same file, not with `--overwrite`; nor over another file without it."""
+    path, alias, other = tmp_path / "texts.tsv", tmp_path / "alias.jsonl", tmp_path / "other.jsonl"
+    path.write_bytes(GOOD)
+    alias.hardlink_to(path)
+    other.write_bytes(b"precious")
+    arguments = {
+        "train": ["train", path],
+        "predict": ["predict", model, path, "--text", "1"],
+        "embed": ["embed", path, "--text", "1", "--out", tmp_path / "rows.npy"],
+        "evaluate": ["evaluate", model, path],
+    }[verb]
+    one_error(frostline(*arguments, "--rejects", alias, "--overwrite"), 2, "input")
+    one_error(frostline(*arguments, "--rejects", other), 73, "exists")
+    one_error(frostline(*arguments, "--rejects", tmp_path / "no" / "r.jsonl"), 73, "must exist")
+    assert (path.read_bytes(), other.read_bytes()) == (GOOD, b"precious")
+
+
+def test_a_folder_is_not_replaced_by_a_file(frostline: Command, model: Path, tmp_path: Path) -> None:
+    """It is known before any sentence is read."""
+    path = tmp_path / "texts.tsv"
+    path.write_bytes(GOOD)
+    for name, arguments in (("out.tsv", ["predict", model, path]), ("out.npy", ["embed", path])):
+        (tmp_path / name).mkdir()
+        one_error(frostline(*arguments, "--out", tmp_path / name, "--overwrite", "--text", "1"), 73, "must be a file")
+
+
+def test_embed_never_writes_over_its_input(frostline: Command, tmp_path: Path) -> None:
+    """A Parquet file in, and by mistake the same one out."""
+    path = tmp_path / "texts.parquet"
+    pq.write_table(pa.table({"text": ["one", "two"]}), path)
+    before = path.read_bytes()
+    one_error(frostline("embed", path, "--out", path, "--overwrite"), 2, "input")
+    assert path.read_bytes() == before
+
+
+def test_lines_of_standard_input_follow_the_rules_of_files(frostline: Command, model: Path) -> None:
+    """A byte-order mark is no text; other encodings and bad bytes as asked for; a line has an end."""
+    content = b"\xef\xbb\xbfa joy\ncaf\xe9\n"
+    one_error(frostline("predict", model, stdin=b"caf\xe9\n"), 65, "standard input:1", "byte 3", "--encoding")
+
+    def texts(*options: str, stdin: bytes = content) -> list[str]:
+        outcome = frostline("predict", model, "--json", *options, stdin=stdin)
+        assert outcome.code == 0, outcome.err
+        return [json.loads(line)["text"] for line in outcome.out.splitlines()]
+
+    assert texts("--on-bad-text", "replace") == ["a joy", "caf\ufffd"]
+    assert texts("--on-bad-text", "skip") == ["a joy"]
+    assert texts("--encoding", "latin-1", stdin=b"caf\xe9\n") == ["caf\xe9"]
+    assert texts("--text", "2", "--no-header", stdin=b"1\ta joy\n2\ta bore\n") == ["a joy", "a bore"]
+    one_error(frostline("predict", model, "--encoding", "utf-16", stdin=b""), 2, "utf-16")
+    one_error(frostline("predict", model, stdin=b"x" * (33 << 20)), 65, "standard input:1", "33,554,432")
+
+
+def test_embed_reads_a_pipe(frostline: Command, reviews: Path, tmp_path: Path) -> None:
+    """What can be read once only is laid aside meanwhile; rejects are told once."""
+    arguments = ["embed", "-", "--features", "cls@-1", "--text", "1", "--no-header", "--max-bad-rows", "1"]
+    outcome = frostline(*arguments, "--out", tmp_path / "piped.npy", stdin=reviews.read_bytes() + b"ragged\n")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("left out") == 2
+    arguments[1] = str(reviews)
+    assert frostline(*arguments, "--out", tmp_path / "rows.npy").code == 0
+    assert (tmp_path / "piped.npy").read_bytes() == (tmp_path / "rows.npy").read_bytes()
+
+
+def test_predict_says_how_many_texts_were_cut(frostline: Command, model: Path) -> None:
+    """A text longer than the encoder can see is judged by its beginning, and counted."""
+    outcome = frostline("predict", model, "so very long " * 1000, "short")
+    assert outcome.code == 0
+    assert "1 text was cut: the encoder sees 512 word pieces." in outcome.err
+
+
+def test_labels_that_steer_a_terminal_are_printed_escaped(frostline: Command, tmp_path: Path) -> None:
+    """Controls and line breaks in a label break neither a line nor JSON; C1 controls count."""
+    labels = ["\x9b31mred", "one\ntwo", "gauche\u202e"]
+    path, out = tmp_path / "labels.jsonl", tmp_path / "model"
+    rows = [{"text": f"word{n % 3} and number {n}", "label": labels[n % 3]} for n in range(30)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert frostline("train", path, "-C", "0.1", "--out", out).code == 0
+    texts = [row["text"] for row in rows[:6]]
+    plain, as_json = frostline("predict", out, *texts), frostline("predict", out, "--json", *texts)
+    assert set(as_json.out + plain.out) & {"\x9b", "\u202e"} == set()
+    assert len(plain.out.split("\n")) == 7
+    assert {json.loads(line)["label"] for line in as_json.out.splitlines()} <= set(labels)
+
+
+def test_equal_rows_of_features_teach_nothing(frostline: Command, tmp_path: Path) -> None:
+    """One sentence under two labels, and no other: an error, not a classifier."""
+    path = tmp_path / "same.tsv"
+    path.write_text("the very same words\tgood\nthe very same words\tbad\n" * 9, "utf-8")
+    one_error(frostline("train", path, "--text", "1", "--label", "2"), 65, "equal")
+
+
+def test_contradictions_and_leaks_are_warned_of(frostline: Command, tmp_path: Path) -> None:
+    """The same text with two labels, or on both sides, is counted and its lines are named."""
+    path, test = tmp_path / "train.tsv", tmp_path / "test.tsv"
+    path.write_bytes(GOOD + b"a fine day number 0\tbad\n")
+    test.write_bytes(b"a fine day number 3\tgood\nquite new\tbad\n")
+    document = frostline("train", path, "--test", test, "-C", "0.1", "--json").document
+    told = "\n".join(document["warnings"])
+    assert "1 texts stand there with different labels (lines 1, 25)" in told
+    assert "1 test rows are also training rows" in told
+    assert document["test"]["source"]["n_leaks"] == 1
+
+
+def test_labels_are_exact_strings(frostline: Command, tmp_path: Path) -> None:
+    """`1`, ` 1` and an emoji are labels of their own; those that look alike are warned of."""
+    path = tmp_path / "labels.tsv"
+    labels = ["1", " 1", "\U0001f600"]
+    path.write_text("".join(f"text {'abc'[n % 3]} number {n}\t{labels[n % 3]}\n" for n in range(30)), "utf-8")
+    document = frostline("train", path, "-C", "0.1", "--json").document
+    assert {row["label"] for row in document["data"]["class_counts"]} == set(labels)
+    assert any("' 1'" in warning for warning in document["warnings"])
+
+
+def test_an_encoder_with_a_weight_that_is_no_number_is_refused(
+    frostline: Command, reviews: Path, tmp_path: Path
+) -> None:
+    """The tensor is named; nothing is trained on NaN."""
+    folder = make_checkpoint(tmp_path / "encoder")
+    tensors = load_file(folder / "model.safetensors")
+    tensors["encoder.layer.1.output.dense.weight"][3, 3] = np.nan
+    save_file(tensors, folder / "model.safetensors")
+    one_error(frostline("train", reviews, "--encoder", folder), 65, "nan", "layers.1", "(3, 3)")
+
+
+@pytest.mark.parametrize("content", [b"text\tlabel\n", b"text\n", b""], ids=["header", "one column", "empty"])
+@pytest.mark.parametrize("suffix", [".tsv", ".csv", ".jsonl", ".parquet"])
+def test_no_rows_give_a_complete_and_empty_answer(
+    frostline: Command, model: Path, tmp_path: Path, content: bytes, suffix: str
+) -> None:
+    """A header only, or nothing at all: exit code 0, the columns, no row; `train` says that there are none."""
+    path, out = tmp_path / "none.tsv", tmp_path / f"scored{suffix}"
+    path.write_bytes(content)
+    assert frostline("predict", model, path, "--out", out).code == 0
+    written = pq.read_table(out).to_pylist() if suffix == ".parquet" else out.read_text("utf-8").splitlines()[1:]
+    assert written == []
+    assert frostline("embed", path, "--out", tmp_path / "rows.npy").code == 0
+    assert len(np.load(tmp_path / "rows.npy")) == 0
+    one_error(frostline("train", path, *(["--label", "1"] if content == b"text\n" else [])), 65)
 
 
 def test_control_characters_of_a_file_never_reach_the_terminal(frostline: Command, tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ Out:  rich output: data on standard output, words and progress on standard error
 Not:  what is said (report/, the verbs).
 """
 
+import codecs
 import contextlib
 import json
+import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from frostline import arrays
+
+_STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # C1 controls, line breaks, changes of direction
 
 
 def output() -> Console:
@@ -53,5 +58,10 @@ def progress(description: str, unit: str = "") -> Iterator[arrays.Progress]:
 
 
 def print_json(document: Any) -> None:
-    """One JSON object on one line of standard output."""
-    click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    """One JSON object on one line of standard output; escaped: what could steer a terminal, or it cannot show."""
+    text = json.dumps(document, ensure_ascii=not _is_unicode(), allow_nan=False)
+    click.echo(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def _is_unicode() -> bool:
+    return codecs.lookup(sys.stdout.encoding or "ascii").name.startswith("utf-")

@@ -1,11 +1,16 @@
 """`frostline embed`: the features of a file's sentences, as a file."""
 
+import contextlib
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from frostline.cli.console import progress, words
+from frostline.cli.left_out import left_out
 from frostline.cli.options import (
     FILE,
     encoder_options,
@@ -14,13 +19,18 @@ from frostline.cli.options import (
     opened_encoder,
     overwrite_option,
     reading_options,
+    rejects_option,
     store_option,
     table_options,
 )
+from frostline.data.dataset import Reject
+from frostline.data.opening import STANDARD_INPUT
+from frostline.data.options import TableOptions
 from frostline.data.tables import stream_texts
 from frostline.embedding import refuse_format, write_features
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.publish import refuse_existing
+from frostline.places import home, private_folder
+from frostline.publish import refuse_file, storage_error
 
 
 @click.command(
@@ -31,6 +41,7 @@ from frostline.publish import refuse_existing
 @click.argument("file", type=FILE)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @features_option
+@rejects_option
 @overwrite_option
 @encoder_options
 @store_option
@@ -41,6 +52,7 @@ def command(
     file: Path,
     out: Path,
     features: str | None,
+    rejects: Path | None,
     overwrite: bool,
     encoder: str,
     revision: str | None,
@@ -52,7 +64,8 @@ def command(
 ) -> None:
     """Go through the file twice: once to count its rows, once to read them."""
     refuse_format(out)
-    refuse_existing(out, overwrite=overwrite)
+    for written in (out, *([rejects] if rejects is not None else [])):
+        refuse_file(written, overwrite=overwrite, inputs=[file])
     options = table_options(limit=limit, **reading)
     reader = opened_encoder(
         encoder,
@@ -62,8 +75,50 @@ def command(
         threads=threads,
         store=store,
     )
-    with progress("Reading", "sentences") as advance:
-        written = write_features(
-            out, reader, lambda: (row.text for row in stream_texts(file, options)), progress=advance
-        )
-    words().print(f"{written.n_rows:,} rows of {written.n_features:,} numbers ({written.n_cut:,} texts were cut).")
+    with (
+        left_out(str(file), rejects) as note,
+        _gone_through_twice(file, options, note) as texts,
+        progress("Reading", "sentences") as advance,
+    ):
+        written_rows = write_features(out, reader, texts, progress=advance)
+    words().print(
+        f"{written_rows.n_rows:,} rows of {written_rows.n_features:,} numbers ({written_rows.n_cut:,} texts were cut)."
+    )
+
+
+@contextlib.contextmanager
+def _gone_through_twice(
+    file: Path, options: TableOptions, note: Callable[[Reject], None]
+) -> Iterator[Callable[[], Iterator[str]]]:
+    """What gives the texts of `file` anew each time; rejected rows are noted the first time only.
+
+    A pipe can be read once: its texts are laid aside, as they come, in a nameless file in Frostline's private home.
+    """
+    if str(file) != STANDARD_INPUT and (file.is_file() or not file.exists()):
+        notes = [note]
+
+        def read() -> Iterator[str]:
+            on_reject = notes.pop() if notes else None
+            return (row.text for row in stream_texts(file, options, on_reject=on_reject))
+
+        yield read
+        return
+    with tempfile.TemporaryFile(dir=private_folder(home() / "incoming")) as kept:
+        _lay_aside((row.text for row in stream_texts(file, options, on_reject=note)), kept)
+
+        def remembered() -> Iterator[str]:
+            kept.seek(0)
+            return (json.loads(line) for line in kept)
+
+        yield remembered
+
+
+def _lay_aside(texts: Iterable[str], kept: IO[bytes]) -> None:
+    try:
+        for text in texts:
+            kept.write(json.dumps(text).encode("ascii") + b"\n")
+        kept.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError):  # closing tries to write once more
+            kept.close()
+        raise storage_error(error, home() / "incoming") from error

@@ -10,9 +10,20 @@ import click
 from frostline import __version__
 from frostline.artifact import open_model
 from frostline.cli.console import output, print_json, progress
-from frostline.cli.options import FILE, json_option, limit_option, reading_options, store_option, table_options
+from frostline.cli.options import (
+    FILE,
+    json_option,
+    limit_option,
+    overwrite_option,
+    reading_options,
+    rejects_option,
+    store_option,
+    table_options,
+)
+from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset
 from frostline.evaluate.metrics import evaluate
+from frostline.publish import refuse_file
 from frostline.record import EvaluationRecord, Seconds
 from frostline.report.document import as_evaluation_document
 from frostline.report.terminal import print_evaluation
@@ -29,6 +40,8 @@ from frostline.training.run import codes_of, data_record, features_record
 @click.argument("file", type=FILE)
 @click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it.")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@rejects_option
+@overwrite_option
 @json_option
 @store_option
 @limit_option
@@ -39,6 +52,8 @@ def command(
     file: Path,
     encoder: str | None,
     threads: int | None,
+    rejects: Path | None,
+    overwrite: bool,
     as_json: bool,
     store: bool,
     limit: int | None,
@@ -46,9 +61,13 @@ def command(
 ) -> None:
     """Read the file, predict, compare, print."""
     started = time.perf_counter()
+    if rejects is not None:
+        refuse_file(rejects, overwrite=overwrite, inputs=[file])
     opened = open_model(model, encoder=encoder, threads=threads)
     labels = opened.manifest.labels
     dataset = read_dataset(file, table_options(limit=limit, known_labels=labels, **reading))
+    if rejects is not None:
+        write_rejects(rejects, dataset.rejects)
     codes = codes_of(tuple(str(label) for label in labels), dataset)
     reader = StoredEncoder(opened.encoder, FeatureStore.open()) if store else opened.encoder
     begun = time.perf_counter()

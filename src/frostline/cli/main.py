@@ -8,6 +8,7 @@ Heavy imports wait until a verb needs them: `frostline --help` takes no longer t
 """
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -85,6 +86,8 @@ def main() -> NoReturn:
     for setting in BLAS_THREAD_SETTINGS:  # before numpy is imported: two spinning BLAS threads can be 100 x slower
         os.environ.setdefault(setting, "1")
     signal.signal(signal.SIGTERM, _terminated)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 shows a label all the same
     warnings.showwarning = _show_warning
     sys.exit(run(sys.argv[1:]))
 

@@ -68,6 +68,10 @@ reading_options = together(
     ),
 )
 
+rejects_option = click.option(
+    "--rejects", type=click.Path(path_type=Path), help="Write rejected rows here, as JSON Lines."
+)
+
 limit_option = click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N rows only.")
 
 encoder_options = together(

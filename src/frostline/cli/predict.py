@@ -1,18 +1,25 @@
 """`frostline predict`: a sentence, lines from standard input, or a whole file."""
 
+import codecs
+import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from frostline.arrays import Progress
 from frostline.artifact import Model, open_model
 from frostline.cli.console import print_json, progress
-from frostline.cli.options import json_option, overwrite_option, reading_options, table_options
-from frostline.errors import InputError, MissingInputError, UsageError
-from frostline.publish import refuse_existing
-from frostline.score import Prediction, as_document, predictions, refuse_format, write_predictions
+from frostline.cli.left_out import left_out
+from frostline.cli.options import json_option, overwrite_option, reading_options, rejects_option, table_options
+from frostline.data.dataset import Reject
+from frostline.data.options import TableOptions
+from frostline.errors import InputError, MissingInputError, UsageError, shown
+from frostline.publish import refuse_file
+from frostline.score import WINDOW_TEXTS, Prediction, as_document, predictions, refuse_format, write_predictions
 
 DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
 
@@ -20,14 +27,16 @@ DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
 @click.command(
     "predict",
     epilog='Example: frostline predict model "a visually stunning rumination on love"',
-    help="Label the TEXTs given; or the lines of standard input (no TEXT, or -); or, where TEXT is one file (TSV, CSV, "
-    "JSON Lines, Parquet), its texts. Each answer is a line: label, tab, probability.",
+    help="Label the TEXTs given; or the lines of standard input (no TEXT, or -; with --text, --label, --header or "
+    "--format the table there); or, where TEXT is one file (TSV, CSV, JSON Lines, Parquet), its texts. Each answer is "
+    "a line: label, tab, probability.",
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("--out", type=click.Path(path_type=Path), help="Write to a file: .tsv, .csv, .jsonl or .parquet.")
 @click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it.")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@rejects_option
 @overwrite_option
 @json_option
 @reading_options
@@ -38,31 +47,47 @@ def command(
     out: Path | None,
     encoder: str | None,
     threads: int | None,
+    rejects: Path | None,
     overwrite: bool,
     as_json: bool,
     **reading: Any,
 ) -> None:
     """Open the model, go through the texts, write each answer."""
+    file = _file_among(texts)
     if out is not None:
         refuse_format(out)
-        refuse_existing(out, overwrite=overwrite)
-    file = _file_among(texts)
-    if out is not None and file is not None and out.exists() and out.samefile(file):
-        raise UsageError(f"{out} is the input: writing there would lose it.", hint="Choose another name for --out.")
+    for written in (out, rejects):
+        if written is not None:
+            refuse_file(written, overwrite=overwrite, inputs=[] if file is None else [file])
+    options = table_options(**reading)
     opened = open_model(model, encoder=encoder, threads=threads)
-    if file is not None:
-        coming = _texts_of_file(file, reading)
-    elif texts and texts != ("-",):
-        coming = iter(texts)
-    else:
-        coming = _lines_of_input()
-    found = predictions(opened, coming, window=1 if _is_conversation(texts) else 4096)
-    if out is not None:
-        labels = opened.manifest.labels
-        with progress("Classifying", "texts") as advance:
-            write_predictions(out, _counted(found, advance), labels=labels)
-        return
-    _print(found, opened, as_json=as_json)
+    is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
+    with left_out("standard input" if file is None else str(file), rejects) as note:
+        found = predictions(opened, _coming(texts, file, options, note), window=1 if is_conversation else WINDOW_TEXTS)
+        cuts: Counter[bool] = Counter()
+        if out is None:
+            _print(_counted(found, cuts), opened, as_json=as_json)
+        else:
+            with progress("Classifying", "texts") as advance:
+                write_predictions(out, _counted(found, cuts, advance), labels=opened.manifest.labels)
+    if n_cut := cuts[True]:
+        seen = opened.encoder.identity.max_length
+        were = "text was" if n_cut == 1 else "texts were"
+        click.echo(f"{n_cut:,} {were} cut: the encoder sees {seen} word pieces.", err=True)
+
+
+def _coming(
+    texts: tuple[str, ...], file: Path | None, options: TableOptions, note: Callable[[Reject], None]
+) -> Iterator[str]:
+    """The texts of the file, of the arguments, or of standard input: of its lines, or of the table that it holds."""
+    if file is None and texts and texts != ("-",):
+        return iter(texts)
+    chosen = (options.text, options.label, options.header, options.format)
+    if file is None and all(choice is None for choice in chosen):
+        return lines_of_input(options, note)
+    from frostline.data.tables import stream_texts  # noqa: PLC0415 - not needed for a sentence: start-up time
+
+    return (row.text for row in stream_texts(file or "-", options, on_reject=note))
 
 
 def _print(found: Iterable[Prediction], model: Model, *, as_json: bool) -> None:
@@ -70,7 +95,8 @@ def _print(found: Iterable[Prediction], model: Model, *, as_json: bool) -> None:
         if as_json:
             print_json(as_document(prediction, model.manifest.labels))
         else:
-            click.echo(f"{prediction.label}\t{prediction.probability:.4f}")
+            label = str(prediction.label)
+            click.echo(f"{label if label.isprintable() else shown(label, 1000)}\t{prediction.probability:.4f}")
 
 
 def _file_among(texts: tuple[str, ...]) -> Path | None:
@@ -87,31 +113,48 @@ def _file_among(texts: tuple[str, ...]) -> Path | None:
     return None
 
 
-def _texts_of_file(file: Path, reading: dict[str, Any]) -> Iterator[str]:
-    from frostline.data.tables import stream_texts  # noqa: PLC0415 - not needed for a sentence: start-up time
+def lines_of_input(options: TableOptions, note: Callable[[Reject], None]) -> Iterator[str]:
+    """Lines of standard input as they come, broken at line feeds only; an empty line is a text.
 
-    return (row.text for row in stream_texts(file, table_options(**reading)))
-
-
-def _lines_of_input() -> Iterator[str]:
-    """Lines of standard input, broken at line feeds only; bytes that are not UTF-8 are an error naming the line."""
-    for number, line in enumerate(sys.stdin.buffer, start=1):
+    Raises
+    ------
+    UsageError
+        In the encoding a line feed is not byte 10.
+    InputError
+        A line is too long, or, unless `options.on_bad_text` says otherwise, not of the encoding.
+    """
+    if "a\n".encode(options.encoding) != b"a\n":
+        raise UsageError(
+            f"Lines of standard input cannot be in {options.encoding}.", hint="Pass a file, or convert it with iconv."
+        )
+    limit = options.limits.line_bytes
+    for number in itertools.count(1):
+        line = sys.stdin.buffer.readline(limit + 1)
+        if not line:
+            return
+        if len(line) > limit:
+            raise InputError(f"standard input:{number}: a line must have at most {limit:,} bytes.")
+        if number == 1 and options.encoding.lower() == "utf-8":
+            line = line.removeprefix(codecs.BOM_UTF8)
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
         try:
-            yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+            text = line.decode(options.encoding, errors="replace" if options.on_bad_text == "replace" else "strict")
         except UnicodeDecodeError as error:
-            raise InputError(
-                f"standard input, line {number}: must be UTF-8 (byte {error.start} of the line is not).",
-                hint="Convert it, for example with iconv -f latin1 -t utf-8.",
-            ) from error
+            found = f"byte {error.start} of the line is not {options.encoding}"
+            if options.on_bad_text == "error":
+                raise InputError(
+                    f"standard input:{number}: {found}.",
+                    hint="Pass --encoding, for example latin-1; or --on-bad-text skip or replace.",
+                ) from error
+            note(Reject(number, found))
+            continue
+        yield text
 
 
-def _is_conversation(texts: tuple[str, ...]) -> bool:
-    """True where a person types lines and waits for each answer."""
-    return texts in {(), ("-",)} and sys.stdin.isatty()
-
-
-def _counted(found: Iterable[Prediction], advance: Any) -> Iterator[Prediction]:
+def _counted(found: Iterable[Prediction], cuts: Counter[bool], advance: Progress | None = None) -> Iterator[Prediction]:
+    """`found` as it comes; `cuts` counts which texts were cut and which were not."""
     for number, prediction in enumerate(found, start=1):
+        cuts[prediction.is_cut] += 1
         yield prediction
-        if number % 1000 == 0:
+        if advance is not None and number % 1000 == 0:
             advance(number, number)

@@ -19,6 +19,7 @@ from frostline.cli.options import (
     opened_encoder,
     overwrite_option,
     reading_options,
+    rejects_option,
     store_option,
     table_options,
 )
@@ -30,7 +31,7 @@ from frostline.data.tables import read_dataset
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.errors import UsageError
 from frostline.head.search import SearchOptions, default_grid, tutorial_grid
-from frostline.publish import refuse_existing
+from frostline.publish import refuse_existing, refuse_file
 from frostline.report.document import as_document
 from frostline.report.terminal import print_report
 from frostline.training import Training, TrainingOptions, save_training, train
@@ -59,7 +60,7 @@ from frostline.training.run import TUTORIAL_ROWS
 @click.option("--holdout", "test_fraction", type=float, default=0.25, show_default=True, help="The share held out.")
 @click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the hold-out and the folds.")
-@click.option("--rejects", type=click.Path(path_type=Path), help="Write rejected rows here, as JSON Lines.")
+@rejects_option
 @click.option("--with-encoder", is_flag=True, help="Save the encoder's files too, for machines without a network.")
 @overwrite_option
 @json_option
@@ -100,6 +101,8 @@ def command(
     """Read, train, report, save."""
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
+    if rejects is not None:
+        refuse_file(rejects, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
     if preset == "tutorial":
         _refuse_beside_preset(grid=grid, C=C, nested=nested)
         limit = limit or TUTORIAL_ROWS

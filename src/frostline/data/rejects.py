@@ -95,5 +95,9 @@ def write_rejects(path: Path | str, rejects: Sequence[Reject]) -> None:
     StorageError, AccessError
         As for `publish.publish_bytes`.
     """
-    lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejects)
-    publish_bytes(Path(path), lines.encode("ascii"))
+    publish_bytes(Path(path), b"".join(map(reject_line, rejects)))
+
+
+def reject_line(reject: Reject) -> bytes:
+    """`reject` as a line of `rejects.jsonl`."""
+    return json.dumps(asdict(reject)).encode("ascii") + b"\n"
