@@ -90,7 +90,11 @@ class Climb:
             return solve_tasks(self.problem, tasks, start, gram=self.gram, limits=self.limits)
 
         with ThreadPoolExecutor(self.workers) as pool:
-            solved = list(pool.map(share_solved, np.array_split(Cs, min(self.workers, len(Cs)))))
+            try:
+                solved = list(pool.map(share_solved, np.array_split(Cs, min(self.workers, len(Cs)))))
+            except BaseException:  # Ctrl-C among them: the pool waits for its threads, which must not go on
+                self.problem.stop.set()
+                raise
         coef = np.concatenate([minimum.coef for minimum in solved], axis=1)
         coef = coef.reshape(len(coef), len(Cs), self.n_folds, -1)
         self._known = [*self._known, *((float(C), coef[:, turn]) for turn, C in enumerate(Cs))][-2:]

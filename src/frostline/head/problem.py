@@ -8,7 +8,8 @@ A task minimises C * sum_i weight_i loss_i(w) + sum_j (ratio_j w_j)^2 / 2, as sc
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import final
 
 import numpy as np
@@ -21,6 +22,10 @@ _DOUBLE = np.dtype(np.float64)
 _EXACT_BLOCK = 1024  # rows taken to float64 at a time: 22 MB for 2,688 features
 _EXACT_BYTES = 512 << 20  # of float64 rows that are kept
 _FAST_BLOCK_BYTES = 8 << 20  # of float32 rows: what stays in the cache between a product and its transpose
+
+
+class StoppedError(Exception):
+    """The search is over because another thread of it failed, or the user stopped it; never seen outside."""
 
 
 @final
@@ -42,6 +47,8 @@ class Problem:
     loss : Loss
     start_norm : ndarray of shape (n_folds,), dtype=float64
         Norm of the gradient at zero coefficients, as each fold sees it: what the tolerance is relative to.
+    stop : Event
+        Once it is set, whoever goes through the rows meets `StoppedError`: a search takes minutes, Ctrl-C seconds.
     """
 
     rows: Features | Float64Array
@@ -51,6 +58,7 @@ class Problem:
     scaling: Scaling
     loss: Loss
     start_norm: Float64Array
+    stop: Event = field(default_factory=Event)
 
     @property
     def n_features(self) -> int:
@@ -60,6 +68,7 @@ class Problem:
     def exact_blocks(self) -> Iterator[tuple[slice, Float64Array]]:
         """The rows, block by block, in float64, in the shared coordinates."""
         for start in range(0, len(self.rows), _EXACT_BLOCK):
+            self._go_on()
             block = slice(start, min(start + _EXACT_BLOCK, len(self.rows)))
             yield (
                 block,
@@ -70,7 +79,12 @@ class Problem:
         """Slices of `standard` that stay in the processor's cache."""
         step = max(64, _FAST_BLOCK_BYTES // (self.standard.shape[1] * self.standard.itemsize))
         for start in range(0, len(self.standard), step):
+            self._go_on()
             yield slice(start, start + step)
+
+    def _go_on(self) -> None:
+        if self.stop.is_set():
+            raise StoppedError
 
     def in_double(self) -> "Problem":
         """The same problem with float64 rows: twice the memory, for tasks that float32 steps cannot finish."""

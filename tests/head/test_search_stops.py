@@ -1,0 +1,34 @@
+"""A search that takes minutes can be stopped in seconds."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from frostline.head.search import SearchOptions, search_C, tutorial_grid
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX sends signals so")
+def test_ctrl_c_stops_a_search_within_five_seconds() -> None:
+    """Also while its threads are in the midst of solving: they stop at the next product."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((3000, 2000)).astype(np.float32)
+    codes = rng.integers(0, 4, 3000)
+    sent: list[float] = []
+
+    def interrupt() -> None:
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(2, interrupt)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            search_C(rows, codes, labels=("a", "b", "c", "d"), options=SearchOptions(Cs=tutorial_grid()))
+    finally:
+        timer.cancel()
+    assert time.monotonic() - sent[0] < 5
+    assert not any("ThreadPool" in thread.name for thread in threading.enumerate())
