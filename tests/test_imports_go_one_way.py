@@ -19,6 +19,7 @@ FLOORS = (
     "head",
     "evaluate",
     "record",
+    "sweep",
     "report",
     "artifact",
     "classifier",

@@ -1,0 +1,130 @@
+"""`frostline compare`: encoders and features against each other on the same folds, with what each costs."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from frostline.cli.console import output, print_json, progress
+from frostline.cli.options import FILE, json_option, limit_option, reading_options, store_option, table_options
+from frostline.data.tables import read_dataset
+from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.encoder import Encoder
+from frostline.encoder.features import DEFAULT_FEATURES, POOLINGS
+from frostline.encoder.known import DEFAULT_ENCODER
+from frostline.errors import UsageError
+from frostline.head.search import SearchOptions
+from frostline.report.sweep_document import as_comparison_document
+from frostline.report.sweep_terminal import print_comparison
+from frostline.store import FeatureStore, StoredEncoder
+from frostline.sweep import Contestant, compare
+from frostline.training.run import data_record
+
+if TYPE_CHECKING:
+    from frostline.encoder.reading import SentenceEncoder
+
+
+@click.command(
+    "compare",
+    epilog="Example: frostline compare reviews.tsv --encoders minilm,distilbert --features cls@-1,mean@all",
+    help="Cross-validate encoders and features on the same folds of the labelled FILE, C searched for each; test each "
+    "against the best, row by row; and say what reading costs and how large the encoder is.",
+)
+@click.argument("file", type=FILE)
+@click.option(
+    "--encoders",
+    default=DEFAULT_ENCODER,
+    show_default=True,
+    metavar="A,B",
+    help="Names, folders or hub ids (owner/name@revision), joined by commas.",
+)
+@click.option(
+    "--features",
+    default=DEFAULT_FEATURES,
+    show_default=True,
+    metavar="X,Y",
+    help="Features, joined by commas; each encoder is tried with each: cls@-1,mean@-1,-2,mean@all is three.",
+)
+@click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds, the same for all.")
+@click.option("--scoring", default="accuracy", show_default=True, help="Any scikit-learn scorer's name.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
+@click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds.")
+@click.option("--max-length", type=click.IntRange(3), metavar="N", help="Word pieces per text, for all encoders.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@json_option
+@store_option
+@limit_option
+@reading_options
+def command(
+    *,
+    file: Path,
+    encoders: str,
+    features: str,
+    C: tuple[float, ...],
+    folds: int,
+    scoring: str,
+    class_weight: str | None,
+    strict: bool,
+    seed: int,
+    max_length: int | None,
+    threads: int | None,
+    as_json: bool,
+    store: bool,
+    limit: int | None,
+    **reading: Any,
+) -> None:
+    """Read, compare, print."""
+    dataset = read_dataset(file, table_options(limit=limit, **reading))
+    contestants = [
+        contestant
+        for name in _encoder_names(encoders)
+        for contestant in _contestants(name, _feature_names(features), max_length, threads, store=store)
+    ]
+    search = SearchOptions(
+        Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=threads
+    )
+    with progress("Reading", "sentences") as reading_told, progress("Searching", "candidates") as searching_told:
+        found = compare(
+            dataset, contestants, search=search, strict=strict, reading=reading_told, searching=searching_told
+        )
+    if as_json:
+        print_json(as_comparison_document(found, data_record(dataset)))
+    else:
+        print_comparison(found, data_record(dataset), output())
+
+
+def _contestants(
+    name: str, features: list[str], max_length: int | None, threads: int | None, *, store: bool
+) -> list[Contestant]:
+    """One encoder with each of the features; one reading of all their blocks serves them all."""
+    source, _, revision = name.partition("@")
+
+    def opened(spec: str) -> Encoder:
+        return Encoder.open(source, features=spec, revision=revision or None, max_length=max_length, threads=threads)
+
+    fresh = [opened(spec) for spec in features]
+    blocks = sorted({(block.pooling, block.layer) for encoder in fresh for block in encoder.blocks})
+    kept: SentenceEncoder = opened("+".join(f"{pooling}@{layer}" for pooling, layer in blocks))
+    if store:
+        kept = StoredEncoder(kept, FeatureStore.open())
+    folder = find_checkpoint(source, revision=revision or None).folder
+    size_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return [
+        Contestant(name=name, features=spec, kept=kept, fresh=encoder, size_bytes=size_bytes)
+        for spec, encoder in zip(features, fresh, strict=True)
+    ]
+
+
+def _encoder_names(encoders: str) -> list[str]:
+    names = [name.strip() for name in encoders.split(",")]
+    if not all(names):
+        raise UsageError(f"--encoders must be names joined by commas (got {encoders!r}).")
+    return names
+
+
+def _feature_names(features: str) -> list[str]:
+    """`cls@-1,mean@-1,-2` is two: a comma before a pooling parts features, one before a number parts layers."""
+    return [name.strip() for name in re.split(rf",\s*(?=(?:{'|'.join(POOLINGS)})@)", features)]

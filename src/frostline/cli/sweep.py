@@ -1,0 +1,131 @@
+"""`frostline sweep`: every layer and pooling, and the joins, from one reading; which features to take, and why."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from frostline.cli.console import output, print_json, progress
+from frostline.cli.options import (
+    FILE,
+    encoder_options,
+    json_option,
+    limit_option,
+    opened_encoder,
+    overwrite_option,
+    reading_options,
+    store_option,
+    table_options,
+)
+from frostline.data.dataset import Dataset
+from frostline.data.split import stratified_holdout
+from frostline.data.tables import read_dataset
+from frostline.errors import UsageError
+from frostline.evaluate.metrics import label_codes
+from frostline.head.search import SearchOptions
+from frostline.publish import refuse_file
+from frostline.report.sweep_document import as_sweep_document
+from frostline.report.sweep_plot import plot_sweep, refuse_plot
+from frostline.report.sweep_terminal import print_sweep
+from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
+from frostline.training.run import data_record
+
+
+@click.command(
+    "sweep",
+    epilog="Example: frostline sweep reviews.tsv --test test.tsv --plot sweep.svg",
+    help="Read the labelled FILE once, and cross-validate every layer under every pooling (cls, mean, max), and joins "
+    "of them, on the same folds with C searched. The features with the fewest numbers within one standard error of "
+    "the best are chosen; with --test or --holdout they are tested once, on rows that took part in nothing.",
+)
+@click.argument("file", type=FILE)
+@click.option("--test", "test_file", type=FILE, help="Rows to test the choice on.")
+@click.option("--holdout", "test_fraction", type=float, help="Hold out this share of FILE to test the choice on.")
+@click.option(
+    "--join", "joins", metavar="FEATURES", multiple=True, help="A join to try instead of the usual ones; repeat it."
+)
+@click.option("--no-joins", is_flag=True, help="Try single blocks only.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the sweep into this .svg or .png file.")
+@click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds, the same for all.")
+@click.option("--scoring", default="accuracy", show_default=True, help="Any scikit-learn scorer's name.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
+@click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds and the hold-out.")
+@overwrite_option
+@json_option
+@encoder_options
+@store_option
+@limit_option
+@reading_options
+def command(
+    *,
+    file: Path,
+    test_file: Path | None,
+    test_fraction: float | None,
+    joins: tuple[str, ...],
+    no_joins: bool,
+    plot: Path | None,
+    C: tuple[float, ...],
+    folds: int,
+    scoring: str,
+    class_weight: str | None,
+    strict: bool,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+    store: bool,
+    limit: int | None,
+    encoder: str,
+    revision: str | None,
+    max_length: int | None,
+    threads: int | None,
+    **reading: Any,
+) -> None:
+    """Read, sweep, print."""
+    _refuse_together(("--test", test_file is not None), ("--holdout", test_fraction is not None))
+    _refuse_together(("--join", bool(joins)), ("--no-joins", no_joins))
+    if plot is not None:
+        refuse_plot(plot)
+        refuse_file(plot, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
+    whole = read_dataset(file, table_options(limit=limit, **reading))
+    dataset, test = _parts(whole, test_fraction, seed=seed)
+    if test_file is not None:
+        test = read_dataset(test_file, table_options(**reading))
+    reader = opened_encoder(
+        encoder, features=SWEEP_FEATURES, revision=revision, max_length=max_length, threads=threads, store=store
+    )
+    search = SearchOptions(
+        Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=threads
+    )
+    with progress("Reading", "sentences") as reading_told, progress("Searching", "candidates") as searching_told:
+        found = sweep(
+            dataset,
+            reader,
+            test=test,
+            test_kind="file" if test_file is not None else "stratified hold-out",
+            options=SweepOptions(search=search, joins=() if no_joins else joins or None, strict=strict),
+            reading=reading_told,
+            searching=searching_told,
+        )
+    if plot is not None:
+        plot_sweep(found, plot)
+    if as_json:
+        print_json({**as_sweep_document(found, data_record(whole)), "plot": None if plot is None else str(plot)})
+    else:
+        print_sweep(found, data_record(whole), output())
+
+
+def _parts(whole: Dataset, test_fraction: float | None, *, seed: int) -> tuple[Dataset, Dataset | None]:
+    """The rows to sweep and, where a share is held out, the rows to test on."""
+    if test_fraction is None:
+        return whole, None
+    codes = label_codes(whole.labels, tuple(whole.counts()))
+    kept, held = stratified_holdout(np.asarray(codes), test_fraction=test_fraction, seed=seed)
+    return whole.take(kept), whole.take(held)
+
+
+def _refuse_together(first: tuple[str, bool], second: tuple[str, bool]) -> None:
+    if first[1] and second[1]:
+        raise UsageError(f"{first[0]} and {second[0]} exclude each other.")

@@ -1,0 +1,87 @@
+"""Which features a sweep tries: every single block, and joins of them.
+
+In:   an encoder's depth; joins of the user's own, if there are any.
+Out:  `Candidate`s, the single blocks first, no two of the same columns.
+Not:  scoring them (cross.py, run.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from frostline.encoder.features import POOLINGS, TUTORIAL_FEATURES, Block, FeatureSpec
+
+SWEEP_FEATURES = "+".join(f"{pooling}@all" for pooling in POOLINGS)
+"""What one reading must hold so that every candidate can be cut out of it. One pooling's layers stand side by side."""
+
+LAST_LAYERS = 4
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Features to try.
+
+    Parameters
+    ----------
+    features : str
+        As `--features` takes it. The last layer is written -1, so that `cls@-1` is found under its known name.
+    blocks : tuple of Block
+        In column order.
+    """
+
+    features: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one pooling of one layer."""
+        return len(self.blocks) == 1
+
+
+def candidates(n_layers: int, *, joins: Sequence[str] | None = None) -> tuple[Candidate, ...]:
+    """Every layer, the embedding output included, under every pooling; then the joins.
+
+    Parameters
+    ----------
+    n_layers : int
+        Transformer layers of the encoder.
+    joins : sequence of str, optional
+        Features to try beside the single blocks, instead of `usual_joins`.
+
+    Raises
+    ------
+    UsageError
+        A join cannot be parsed, or names a layer that the encoder does not have.
+    """
+    singles = [
+        Candidate(f"{pooling}@{layer if layer < n_layers else -1}", (Block(layer, pooling),))
+        for pooling in POOLINGS
+        for layer in range(n_layers + 1)
+    ]
+    found = {frozenset(single.blocks): single for single in singles}
+    for features in usual_joins(n_layers) if joins is None else joins:
+        spec = FeatureSpec.parse(features)
+        join = Candidate(str(spec), spec.blocks(n_layers))
+        found.setdefault(frozenset(join.blocks), join)
+    return tuple(found.values())
+
+
+def usual_joins(n_layers: int) -> tuple[str, ...]:
+    """Joins worth their width: two views of the last layer, the last layers' means, all layers of a pooling, two."""
+    last = ",".join(str(-layer) for layer in range(1, min(LAST_LAYERS, n_layers) + 1))
+    return (
+        "cls@-1+mean@-1",
+        "cls@-1+mean@-1+max@-1",
+        f"mean@{last}",
+        "cls@all",
+        "mean@all",
+        "max@all",
+        "mean@all+max@all",
+    )
+
+
+def tutorial_among(found: Sequence[Candidate], n_layers: int) -> int:
+    """The position of the tutorial's features."""
+    blocks = FeatureSpec.parse(TUTORIAL_FEATURES).blocks(n_layers)
+    return [candidate.blocks for candidate in found].index(blocks)

@@ -1,0 +1,287 @@
+"""Encoders and features against each other on the same folds, with what each costs.
+
+In:   a `Dataset`; encoders that are open, one per contestant.
+Out:  a `Comparison`: a `Standing` each, tested in pairs against the best.
+Not:  opening encoders (cli/compare.py), every block of one encoder (run.py).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import final
+
+import numpy as np
+
+from frostline import __version__
+from frostline.arrays import Features, IntArray, Progress
+from frostline.data.checks import require_classes
+from frostline.data.dataset import Dataset
+from frostline.data.split import stratified_folds
+from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
+from frostline.errors import InputError, UsageError
+from frostline.evaluate.metrics import label_codes
+from frostline.head.search import SearchOptions
+from frostline.machine import Machine, this_machine, usable_cores
+from frostline.sweep.columns import Columns
+from frostline.sweep.cross import OutOfFold, cross_validate, one_thread, side_by_side
+from frostline.sweep.scores import Difference, Score
+
+TIMED_TEXTS = 1000
+"""Sentences that an encoder is timed on, spread over the file: enough for a rate, and a few seconds' work."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contestant:
+    """One encoder with one set of features.
+
+    Parameters
+    ----------
+    name : str
+        Of the encoder, as the user wrote it.
+    features : str
+    kept : SentenceEncoder
+        Gives the rows; may remember them. It may give more blocks than these: contestants that share one encoder
+        share one reading.
+    fresh : SentenceEncoder
+        Gives just these blocks, without a memory: it is timed.
+    size_bytes : int
+        Of the encoder's weights on disk.
+    """
+
+    name: str
+    features: str
+    kept: SentenceEncoder
+    fresh: SentenceEncoder
+    size_bytes: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standing:
+    """How one contestant did.
+
+    Parameters
+    ----------
+    encoder, features : str
+    identity : EncoderIdentity
+    score : Score
+        Cross-validated, C searched on the same folds.
+    behind : Difference
+        This minus the best (0 for the best itself).
+    p_adjusted : float
+        `behind.p_value` after Holm's correction for the number of contestants.
+    chosen_C : float or None
+        None where the features are the same for every text.
+    n_features, n_read, n_cut : int
+        Numbers per text; distinct sentences read now; texts longer than the encoder can see.
+    seconds_per_1000 : float
+        Reading 1,000 sentences of this file on this machine, tokenizing included.
+    n_timed : int
+        Sentences that this was measured on.
+    size_bytes : int
+        Of the encoder's weights on disk.
+    seconds_search : float
+    """
+
+    encoder: str
+    features: str
+    identity: EncoderIdentity
+    score: Score
+    behind: Difference
+    p_adjusted: float
+    chosen_C: float | None  # noqa: N815 - C is its name everywhere
+    n_features: int
+    n_read: int
+    n_cut: int
+    seconds_per_1000: float
+    n_timed: int
+    size_bytes: int
+    seconds_search: float
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """What a comparison found.
+
+    Parameters
+    ----------
+    labels : tuple of str
+    n, n_folds : int
+    standings : tuple of Standing
+        The best first.
+    scoring : str
+    seed : int
+    machine : Machine
+    warnings : tuple of str
+    version : str
+    """
+
+    labels: tuple[str, ...]
+    n: int
+    n_folds: int
+    standings: tuple[Standing, ...]
+    scoring: str
+    seed: int
+    machine: Machine
+    warnings: tuple[str, ...]
+    version: str
+
+
+def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
+    dataset: Dataset,
+    contestants: Sequence[Contestant],
+    *,
+    search: SearchOptions | None = None,
+    strict: bool = False,
+    reading: Progress | None = None,
+    searching: Progress | None = None,
+) -> Comparison:
+    """Cross-validate every contestant on the same folds, time each, and test each against the best.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        At least two classes.
+    contestants : sequence of Contestant
+        At least two.
+    search : SearchOptions, optional
+        Its `threads` is how many contestants are searched at once (None: one per core).
+    strict : bool
+        Refuse where otherwise folds would be lowered with a warning.
+    reading, searching : callable, optional
+        Count distinct sentences of each contestant, and contestants.
+
+    Raises
+    ------
+    UsageError
+        Fewer than two contestants, or one twice.
+    InputError
+        One class only, a class of one row, texts that are all the same.
+    BackendError, ConvergenceError, StorageError
+        An encoder, a solver or the store failed.
+    """
+    how = search or SearchOptions()
+    _check(contestants)
+    plan = require_classes(dataset, how.n_folds, strict=strict)
+    if len(set(dataset.texts)) == 1:
+        raise InputError(f"The texts must differ (all {len(dataset):,} are equal).", hint="Look at --text.")
+    labels = tuple(dataset.counts())
+    codes = label_codes(dataset.labels, labels)
+    folds = stratified_folds(codes, n_folds=plan.n_folds, seed=how.seed)
+    rates = [_seconds_per_1000(contestant.fresh, dataset.texts) for contestant in contestants]
+    readings = _readings(contestants, dataset.texts, reading)
+    cut = [
+        Columns(read, each.kept.blocks, each.kept.hidden_size, len(dataset)).swept(each.fresh.blocks)
+        for read, each in zip(readings, contestants, strict=True)
+    ]
+    found = side_by_side(
+        [partial(_searched, rows, codes, labels, how, folds) for rows in cut],
+        threads=how.threads or usable_cores(),
+        progress=searching,
+    )
+    standings = _standings(contestants, readings, found, rates, n_timed=len(_timed(dataset.texts)))
+    return Comparison(
+        labels=labels,
+        n=len(dataset),
+        n_folds=plan.n_folds,
+        standings=standings,
+        scoring=how.scoring,
+        seed=how.seed,
+        machine=this_machine(),
+        warnings=plan.warnings,
+        version=__version__,
+    )
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """p-values of several tests, raised so that the chance of any false alarm stays what one test's was.
+
+    References
+    ----------
+    Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Statist. 6:65-70.
+    """
+    order = np.argsort(p_values, kind="stable")
+    raised = np.empty(len(p_values))
+    highest = 0.0
+    for turn, place in enumerate(order.tolist()):
+        highest = max(highest, min(1.0, (len(p_values) - turn) * p_values[place]))
+        raised[place] = highest
+    return tuple(raised.tolist())
+
+
+def _check(contestants: Sequence[Contestant]) -> None:
+    if len(contestants) < 2:
+        raise UsageError(
+            f"Two or more must be compared (got {len(contestants)}).",
+            hint="Name several encoders or features: --encoders minilm,distilbert or --features cls@-1,mean@all.",
+        )
+    seen = set()
+    for contestant in contestants:
+        key = (contestant.fresh.identity.fingerprint(), contestant.fresh.blocks)
+        if key in seen:
+            raise UsageError(f"Each must be compared once (got {contestant.name} {contestant.features} again).")
+        seen.add(key)
+
+
+def _readings(contestants: Sequence[Contestant], texts: Sequence[str], progress: Progress | None) -> list[Reading]:
+    """Each contestant's reading; those that share an encoder share it."""
+    encoders = {id(contestant.kept): contestant.kept for contestant in contestants}
+    by_encoder = {key: encoder.encode(texts, progress=progress) for key, encoder in encoders.items()}
+    return [by_encoder[id(contestant.kept)] for contestant in contestants]
+
+
+def _searched(
+    rows: Features, codes: IntArray, labels: tuple[str, ...], how: SearchOptions, folds: IntArray
+) -> OutOfFold:
+    return cross_validate(rows, codes, labels=labels, options=one_thread(how), folds=folds)
+
+
+def _timed(texts: Sequence[str]) -> list[str]:
+    """Up to 1,000 distinct texts, evenly spread: a file may be sorted by length."""
+    distinct = list(dict.fromkeys(texts))
+    places = np.linspace(0, len(distinct) - 1, min(TIMED_TEXTS, len(distinct))).astype(np.int64)
+    return [distinct[place] for place in places.tolist()]
+
+
+def _seconds_per_1000(encoder: SentenceEncoder, texts: Sequence[str]) -> float:
+    timed = _timed(texts)
+    encoder.encode(timed[:8])  # the first call also allocates
+    begun = time.perf_counter()
+    encoder.encode(timed)
+    return (time.perf_counter() - begun) * 1000 / len(timed)
+
+
+def _standings(
+    contestants: Sequence[Contestant],
+    readings: Sequence[Reading],
+    found: Sequence[OutOfFold],
+    rates: Sequence[float],
+    *,
+    n_timed: int,
+) -> tuple[Standing, ...]:
+    order = sorted(range(len(found)), key=lambda place: (-found[place].score.value, found[place].n_features))
+    best = found[order[0]]
+    behind = [found[place].minus(best) for place in order]
+    adjusted = (1.0, *holm([difference.p_value for difference in behind[1:]]))
+    return tuple(
+        Standing(
+            encoder=contestants[place].name,
+            features=contestants[place].features,
+            identity=contestants[place].kept.identity,
+            score=found[place].score,
+            behind=behind[turn],
+            p_adjusted=adjusted[turn],
+            chosen_C=found[place].chosen_C,
+            n_features=found[place].n_features,
+            n_read=readings[place].n_read,
+            n_cut=int(readings[place].cut.sum()),
+            seconds_per_1000=rates[place],
+            n_timed=n_timed,
+            size_bytes=contestants[place].size_bytes,
+            seconds_search=found[place].seconds,
+        )
+        for turn, place in enumerate(order)
+    )
