@@ -24,7 +24,7 @@ from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.encoder.texts import check_texts
 from frostline.errors import InputError, TextTypeError, UsageError, shown
 from frostline.head.linear import LinearHead
-from frostline.head.search import SearchOptions, SearchResult, default_grid, fit_head, search_C
+from frostline.head.search import SearchOptions, SearchResult, fit_head, search_C
 from frostline.store import FeatureStore, StoredEncoder
 
 __all__ = ["SentenceClassifier"]
@@ -43,7 +43,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     C : float or None, default=None
         Inverse strength of the regularisation. None searches `Cs` by stratified folds.
     Cs : sequence of float or None, default=None
-        The grid to search; None is the default log grid (`head.search.default_grid`).
+        The grid to search; None is the default log grid (`head.search.default_grid`), climbed as far as it pays.
     n_folds : int, default=5
         Folds of the search.
     scoring : str, default="accuracy"
@@ -251,7 +251,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 standardise=self.standardise,
             )
         options = SearchOptions(
-            Cs=default_grid() if self.Cs is None else tuple(float(C) for C in self.Cs),
+            Cs=None if self.Cs is None else tuple(float(C) for C in self.Cs),
             n_folds=_possible_folds(codes, labels, self.n_folds),
             scoring=self.scoring,
             class_weight=self.class_weight,
@@ -293,13 +293,16 @@ def _check_labels(y: Sequence[Any], *, n_texts: int) -> tuple[tuple[Any, ...], I
     """The distinct labels in sorted order, and the number of each text's label among them."""
     if y is None:
         raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")
-    found = column_or_1d(np.asarray(y), warn=True)
+    found = np.asarray(y)
+    if found.dtype.kind == "U":  # numpy has made one of 1 and "1", and a word of NaN: look at them as they came
+        found = np.asarray(y, dtype=object)
+    found = column_or_1d(found, warn=True)
     if len(found) != n_texts:
         raise InputError(f"There must be one label per text (got {n_texts} texts and {len(found)} labels).")
     if n_texts == 0:
         raise InputError("At least two labelled texts are needed (got none).")
     if found.dtype == object:
-        kinds = {type(label).__name__ for label in found}
+        kinds = {"str" if isinstance(label, str) else type(label).__name__ for label in found}
         if len(kinds) > 1:
             raise TextTypeError(f"Labels must all be of one type (got {', '.join(sorted(kinds))}).")
         found = np.array(found.tolist())  # scikit-learn knows no labels of type object

@@ -120,6 +120,8 @@ class SearchRecord:
     n_folds : int
     standardise : bool
     class_weight : str or None
+    not_searched : tuple of float
+        Larger values of the default grid that were left out, since the scores had fallen for good.
     """
 
     Cs: tuple[float, ...]
@@ -132,6 +134,7 @@ class SearchRecord:
     n_folds: int
     standardise: bool
     class_weight: str | None
+    not_searched: tuple[float, ...] = ()
 
 
 @final

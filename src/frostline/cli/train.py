@@ -30,7 +30,7 @@ from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.errors import UsageError
-from frostline.head.search import SearchOptions, default_grid, tutorial_grid
+from frostline.head.search import SearchOptions, tutorial_grid
 from frostline.publish import refuse_existing, refuse_file
 from frostline.report.document import as_document
 from frostline.report.terminal import print_report
@@ -172,12 +172,13 @@ def _test_rows(file: Path | None, learned: Dataset, options: TableOptions) -> Da
     return None if file is None else read_dataset(file, replace(options, known_labels=frozenset(learned.counts())))
 
 
-def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> tuple[float, ...]:
+def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> tuple[float, ...] | None:
+    """The values of C asked for; None is the log grid, which the search climbs only as far as it pays."""
     if values and name:
         raise UsageError("--grid and -C exclude each other: name a grid, or give the values of C.")
     if values:
         return tuple(values)
-    return tutorial_grid() if name == "tutorial" else default_grid()
+    return tutorial_grid() if name == "tutorial" else None
 
 
 def _refuse_beside_preset(*, grid: str | None, C: Sequence[float], nested: bool) -> None:

@@ -156,6 +156,7 @@ def _search(search: SearchRecord) -> JSON:
         "n_folds": search.n_folds,
         "standardise": search.standardise,
         "class_weight": search.class_weight,
+        "not_searched": _finites(search.not_searched),
     }
 
 

@@ -102,7 +102,8 @@ def search_text(search: SearchRecord) -> str:
     judged = (
         f"{len(search.Cs)} by {printable(search.scoring)} over {search.n_folds} folds, rule: {printable(search.rule)}"
     )
-    return f"C = {search.chosen_C:.4g}, chosen among {judged}"
+    left_out = f" ({len(search.not_searched)} larger ones left out: scores had fallen)" if search.not_searched else ""
+    return f"C = {search.chosen_C:.4g}, chosen among {judged}{left_out}"
 
 
 def search_score_text(search: SearchRecord) -> str:

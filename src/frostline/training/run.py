@@ -313,4 +313,5 @@ def _search_record(search: SearchResult, how: SearchOptions) -> SearchRecord:
         n_folds=search.fold_scores.shape[1],
         standardise=how.standardise,
         class_weight=None if how.class_weight is None else str(how.class_weight),
+        not_searched=search.not_searched,
     )
