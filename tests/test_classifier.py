@@ -181,6 +181,8 @@ def test_loading_a_damaged_artifact_is_one_error(tmp_path: Path) -> None:
         ([], [], InputError, "none"),
         (["a", "b"], ["same", "same"], InputError, "'same'"),
         (["a", "b"], [0, None], TextTypeError, "one type"),
+        (["a", "b"] * 2, [1, "1", 0, "0"], TextTypeError, "one type .*int, str"),
+        (["a", "b"] * 2, ["x", "y", "x", float("nan")], TextTypeError, "one type .*float, str"),
         (["a", "b", "c"], [0, 0, 1], InputError, "at least 2 texts of every class"),
         (["same"] * 10, [0, 1] * 5, InputError, "equal"),
     ],
@@ -194,6 +196,8 @@ def test_loading_a_damaged_artifact_is_one_error(tmp_path: Path) -> None:
         "nothing",
         "one class",
         "None label",
+        "1 and its word",
+        "NaN label",
         "lone class",
         "equal",
     ],
@@ -204,6 +208,12 @@ def test_bad_input_is_one_clear_error(
     """What, where; nothing is read where the fault can be seen before."""
     with pytest.raises(error, match=words):
         SentenceClassifier(encoder).fit(texts, labels)
+
+
+def test_labels_may_be_strings_of_any_make(encoder: FakeEncoder) -> None:
+    """A list that mixes str with numpy's own strings is one type of label."""
+    labels = [np.str_("x"), "y"] * 5
+    assert SentenceClassifier(encoder, C=1.0).fit(list("abcdefghij"), labels).classes_.tolist() == ["x", "y"]
 
 
 def test_too_few_texts_for_the_folds_lowers_them_with_a_warning(encoder: FakeEncoder) -> None:
