@@ -35,6 +35,7 @@ __all__ = [
     "TextTypeError",
     "UnavailableError",
     "UsageError",
+    "printable",
     "shown",
 ]
 
@@ -145,3 +146,11 @@ def shown(value: object, limit: int = 60) -> str:
     text = value if isinstance(value, str) else repr(value)
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return ascii(cut).replace("\\u2026", "…") if not cut.isprintable() else repr(cut)
+
+
+def printable(words: str) -> str:
+    """`words` for a terminal: as they are, but for controls, line breaks and changes of direction, which are escaped.
+
+    A message is ours, and yet the name of a file in it may be anybody's.
+    """
+    return words if words.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)

@@ -365,6 +365,25 @@ def test_control_characters_of_a_file_never_reach_the_terminal(frostline: Comman
     assert "\x07" not in outcome.out + outcome.err
 
 
+def test_the_name_of_a_file_steers_no_terminal(frostline: Command, reviews: Path, tmp_path: Path) -> None:
+    """Escape sequences and changes of direction in a path are shown escaped, wherever it stands."""
+    path = tmp_path / "ev\x1b[31mil\u202e.tsv"
+    path.write_bytes(GOOD + b"ragged\n")
+    out = path.with_suffix(".model")
+    told = [
+        frostline("train", path),
+        frostline("train", reviews, "--out", path),
+        frostline("embed", reviews, "--out", path / "rows.npy"),
+        frostline("train", reviews, "--encoder", path),
+        frostline("embed", path, "--out", tmp_path / "rows.npy", "--text", "1", "--max-bad-rows", "1"),
+        frostline("train", reviews, "-C", "0.1", "--out", out),
+    ]
+    assert [outcome.code for outcome in told] == [65, 73, 73, 66, 0, 0]
+    for outcome in told:
+        assert "ev\\x1b[31mil\\u202e" in "".join(outcome.err.split())
+        assert not {"\x1b", "\u202e"} & set(outcome.out + outcome.err)
+
+
 def test_a_store_that_others_can_write_to_is_refused(
     frostline: Command, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The command as a process: what it imports, how it ends, what a closed pipe or a full disk does to it."""
 
 import contextlib
+import json
 import os
 import resource
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from encoder.encoder_fakes import make_checkpoint
 from frostline.cli.main import VERBS, cli
 
 HEAVY = ("numpy", "scipy", "sklearn", "onnx", "onnxruntime", "tokenizers", "rich", "matplotlib", "pyarrow")
@@ -147,6 +149,49 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(model: Path, ho
     assert "scored.jsonl" in ended.stderr
     assert list(tmp_path.iterdir()) == [path]
     assert frostline(*arguments, home=home).returncode == 0
+
+
+def test_a_limit_on_file_size_stops_training_without_loss(tmp_path: Path) -> None:
+    """Keeping a graph, keeping rows, saving: 74 and no death by signal, nothing half-written; the rerun finishes."""
+    encoder = make_checkpoint(tmp_path / "encoder")
+    path, out, home = tmp_path / "rows.tsv", tmp_path / "model", tmp_path / "home"
+    path.write_text("".join(f"good film {n % 7}\tgood\nbad film {n % 7}\tbad\n" for n in range(20)), "utf-8")
+    arguments = ("train", str(path), "--encoder", str(encoder), "-C", "0.1", "--out", str(out), "--json")
+
+    def ended(limit_bytes: int) -> subprocess.CompletedProcess[str]:
+        return frostline(
+            *arguments,
+            home=home,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes)),
+        )
+
+    first = ended(512)  # nothing can be kept
+    assert first.returncode == 74, first.stderr
+    assert "The graph cannot be kept" in first.stderr
+    assert "features" in first.stderr
+    assert [entry.name for entry in home.rglob("*") if entry.is_file()] == []
+    kept = frostline(*arguments[:-3], home=home)  # the same without --out
+    assert kept.returncode == 0, kept.stderr
+    second = ended(3500)  # rows are kept, those of the self-test too; the classifier cannot be saved
+    assert second.returncode == 74, second.stderr
+    assert "model: writing failed (File too large" in second.stderr
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["encoder", "home", "rows.tsv"]
+    assert frostline(*arguments, home=home).returncode == 0
+    assert (out / "manifest.json").exists()
+
+
+def test_a_terminal_that_is_not_utf_8_is_served(model: Path, home: Path, tmp_path: Path) -> None:
+    """What it cannot show is escaped; JSON stays JSON."""
+    rows = tmp_path / "rows.tsv"
+    rows.write_text("a joy \u2603\tpositive\nd\xfcll\tnegative\n" * 6, "utf-8")
+    environment = {**os.environ, "FROSTLINE_HOME": str(home), "PYTHONIOENCODING": "ascii"}
+    for arguments in (["evaluate", str(model), str(rows)], ["predict", str(model), "--json", "d\xfcll"]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "frostline", *arguments], capture_output=True, check=False, env=environment
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.isascii()
+    assert json.loads(ended.stdout)["text"] == "d\xfcll"
 
 
 def test_an_unforeseen_error_is_called_a_bug(tmp_path: Path) -> None:

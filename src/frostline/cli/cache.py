@@ -10,7 +10,7 @@ from rich.text import Text
 from frostline import places
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import json_option
-from frostline.errors import InputError, UsageError
+from frostline.errors import InputError, UsageError, printable
 from frostline.store.prune import cache_prune
 from frostline.store.upkeep import Kind, cache_info, cache_verify
 
@@ -49,7 +49,7 @@ def info(*, as_json: bool) -> None:
         )
         table.add_row(*map(Text, cells))
     console = output()
-    console.print(Text(f"Kept in {places.home()}"))
+    console.print(Text(f"Kept in {printable(str(places.home()))}"))
     console.print(table if entries else Text("Nothing yet."))
 
 
@@ -58,7 +58,7 @@ def info(*, as_json: bool) -> None:
 )
 @json_option
 def verify(*, as_json: bool) -> None:
-    """Every shard and graph, byte by byte."""
+    """Every shard, byte by byte; graphs and downloaded sets are checked whenever they are read."""
     with progress("Verifying", "files") as advance:
         report = cache_verify(progress=advance)
     if as_json:
@@ -73,7 +73,7 @@ def verify(*, as_json: bool) -> None:
             Text(f"{report.n_shards:,} shards with {report.n_rows:,} rows ({_size(report.size_bytes)}) were checked.")
         )
     for shard in report.damaged:
-        words().print(Text(f"damaged: {shard.path} ({shard.reason})"))
+        words().print(Text(printable(f"damaged: {shard.path} ({shard.reason})")))
     if report.damaged:
         raise InputError(
             f"{len(report.damaged)} files are damaged.",

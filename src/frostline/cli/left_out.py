@@ -13,6 +13,7 @@ import click
 
 from frostline.data.dataset import Reject
 from frostline.data.rejects import NAMED, reject_line
+from frostline.errors import printable
 from frostline.publish import publish_stream
 
 
@@ -42,9 +43,9 @@ def left_out(name: str, written: Path | None) -> Iterator[Callable[[Reject], Non
             if opened is not None:
                 opened.write(reject_line(reject))
             if count <= NAMED:
-                click.echo(f"left out: {name}:{reject.line}: {reject.reason}", err=True)
+                click.echo(printable(f"left out: {name}:{reject.line}: {reject.reason}"), err=True)
 
         yield note
     if count:
-        where = "" if written is None else f", listed in {written}"
+        where = "" if written is None else f", listed in {printable(str(written))}"
         click.echo(f"{count:,} {'row was' if count == 1 else 'rows were'} left out{where}.", err=True)

@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TextIO, final
 import click
 
 from frostline import __version__
-from frostline.errors import FrostlineError, shown
+from frostline.errors import FrostlineError, printable, shown
 
 VERBS = {
     "demo": "Train on the built-in sample, show the report, classify a few sentences.",
@@ -134,7 +134,7 @@ def told(outcome: BaseException) -> int:
 
 def say(words: str) -> None:
     """One line of words on standard error."""
-    print(words, file=sys.stderr)  # noqa: T201 - this is the command line
+    print(printable(words), file=sys.stderr)  # noqa: T201 - this is the command line
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
