@@ -48,7 +48,14 @@ def reference() -> str:
 
 def _section(title: str, command: click.Command, parent: click.Context | None) -> str:
     name = title.rsplit(" ", 1)[-1]
-    context = click.Context(command, info_name=name, parent=parent, max_content_width=WIDTH, terminal_width=WIDTH)
+    context = click.Context(
+        command,
+        info_name=name,
+        parent=parent,
+        max_content_width=WIDTH,
+        terminal_width=WIDTH,
+        help_option_names=cli.context_settings["help_option_names"],  # click keeps those it was first asked with
+    )
     return f"## {title}\n\n```\n{command.get_help(context).strip()}\n```"
 
 

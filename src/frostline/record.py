@@ -91,6 +91,8 @@ class FeaturesRecord:
         Texts embedded, and how many of them were longer than that and lost their end.
     n_read : int
         Distinct texts that the encoder read for this training; the rest were kept from before.
+    n_candidates : int
+        Features among which these were chosen, by cross-validation on the training rows; 1: they were named.
     """
 
     spec: str
@@ -99,6 +101,7 @@ class FeaturesRecord:
     n_texts: int
     n_cut: int
     n_read: int
+    n_candidates: int = 1
 
 
 @final

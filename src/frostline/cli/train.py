@@ -13,7 +13,6 @@ from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
     FILE,
     encoder_options,
-    features_option,
     json_option,
     limit_option,
     opened_encoder,
@@ -29,13 +28,17 @@ from frostline.data.public_sets import PUBLIC_SETS, load_public_set
 from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
-from frostline.errors import UsageError, printable
+from frostline.encoder.reading import SentenceEncoder
+from frostline.errors import UsageError
 from frostline.head.search import SearchOptions, tutorial_grid
 from frostline.publish import refuse_existing, refuse_file
 from frostline.report.document import as_document
 from frostline.report.terminal import print_report
-from frostline.training import Training, TrainingOptions, save_training, train
+from frostline.sweep import SWEEP_FEATURES, Sweep
+from frostline.training import Training, TrainingOptions, choose_features, save_training, train
 from frostline.training.run import TUTORIAL_ROWS
+
+AUTO = "auto"
 
 
 @click.command(
@@ -47,7 +50,12 @@ from frostline.training.run import TUTORIAL_ROWS
 @click.argument("file", type=FILE)
 @click.option("--test", "test_file", type=FILE, help="Rows to test on. Without it a quarter of FILE is held out.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to save the classifier in.")
-@features_option
+@click.option(
+    "--features",
+    metavar="POOLING@LAYERS|auto",
+    help="cls, mean or max, at layers: cls@-1, mean@all, mean@-1,-2 …; auto: the winner of a sweep over the training "
+    f"rows alone (see frostline sweep).  [default: {DEFAULT_FEATURES}]",
+)
 @click.option("--preset", type=click.Choice(["tutorial"]), help="The DistilBERT practical, to the letter.")
 @click.option("--grid", type=click.Choice(["log", "tutorial"]), help="The values of C to search.  [default: log]")
 @click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
@@ -122,19 +130,25 @@ def command(
     dataset, test = _read(file, test_file, table_options(limit=limit, **reading), table_options(**reading))
     if rejects is not None:
         write_rejects(rejects, dataset.rejects)
-    reader = opened_encoder(
-        encoder,
-        features=features or DEFAULT_FEATURES,
-        revision=revision,
-        max_length=max_length,
-        threads=threads,
-        store=store,
-    )
+
+    def opened(spec: str) -> SentenceEncoder:
+        return opened_encoder(
+            encoder, features=spec, revision=revision, max_length=max_length, threads=threads, store=store
+        )
+
+    swept = _swept(dataset, opened(SWEEP_FEATURES), test, options) if features == AUTO else None
+    reader = opened(features or DEFAULT_FEATURES if swept is None else swept.winner.candidate.features)
     with progress("Reading", "sentences") as advance:
-        training = train(dataset, reader, test=test, options=options, progress=advance)
+        training = train(dataset, reader, test=test, options=options, swept=swept, progress=advance)
     if out is not None:
         save_training(training, out, encoder=reader, overwrite=overwrite, with_encoder=with_encoder)
     show(training, out, as_json=as_json)
+
+
+def _swept(dataset: Dataset, encoder: SentenceEncoder, test: Dataset | None, options: TrainingOptions) -> Sweep:
+    """The sweep that chooses the features, with its progress shown."""
+    with progress("Reading", "sentences") as reading, progress("Choosing features", "candidates") as searching:
+        return choose_features(dataset, encoder, test=test, options=options, reading=reading, searching=searching)
 
 
 def show(training: Training, out: Path | None, *, as_json: bool) -> None:
@@ -148,9 +162,8 @@ def show(training: Training, out: Path | None, *, as_json: bool) -> None:
     if out is None:
         console.print(Text("Not saved. Add --out model to keep this classifier.", style="dim"))
     else:
-        where = printable(str(out))
-        console.print(Text(f"Saved in {where} (report: {printable(str(out / 'report.html'))}). Try it:", style="dim"))
-        console.print(Text(f'  frostline predict {where} "a sentence of your own"', style="dim"))
+        console.print(Text(f"Saved in {out} (report: {out / 'report.html'}). Try it:", style="dim"))
+        console.print(Text(f'  frostline predict {out} "a sentence of your own"', style="dim"))
 
 
 def _read(

@@ -156,11 +156,12 @@ def _training(record: TrainingRecord) -> str:
     scaled = "standardised (folded into the saved coefficients)" if search.standardise else "as they are"
     data = f"{_escaped(phrases.data_text(record.data))}; sha256 `{record.data.sha256}`"
     weights = f"weights' sha256 `{encoder.weights_sha256}`"
+    chosen = phrases.choice_text(features)
     cut = f"{features.n_cut:,} of {features.n_texts:,} texts were cut at {features.max_length} word pieces"
     lines = [
         f"- Data: {data}. The saved head learned from {record.n_trained:,} rows.",
         f"- Encoder: {_code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}.",
-        f"- Features: `{features.spec}`, {features.n_features:,} numbers per text, {scaled}; {cut}.",
+        f"- Features: `{features.spec}`, {features.n_features:,} numbers per text{chosen}, {scaled}; {cut}.",
         f"- Head: L2-regularised logistic regression; {_escaped(phrases.search_text(search))}.",
     ]
     if len(search.Cs) > 1:

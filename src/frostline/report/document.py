@@ -186,6 +186,7 @@ def _features(features: FeaturesRecord) -> JSON:
         "n_texts": features.n_texts,
         "n_cut": features.n_cut,
         "n_read": features.n_read,
+        "n_candidates": features.n_candidates,
     }
 
 

@@ -163,7 +163,7 @@ def _facts(record: TrainingRecord) -> str:
         ("Rows learned from", f"{record.n_trained:,}"),
         ("Encoder", f"{encoder.name} ({encoder.family}, {encoder.precision}{revision}), frozen"),
         ("Its weights' sha256", encoder.weights_sha256),
-        ("Features", f"{features.spec}: {features.n_features:,} numbers per text"),
+        ("Features", phrases.features_text(features)),
         ("Cut at", f"{features.max_length} word pieces: {features.n_cut:,} of {features.n_texts:,} texts"),
         ("Head", _head(record)),
         ("Seed", str(record.seed)),

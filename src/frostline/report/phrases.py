@@ -9,7 +9,7 @@ from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.metrics import Estimate
 from frostline.evaluate.paired import PairedDifference
-from frostline.record import DataRecord, SearchRecord, TestRecord, TrainingRecord
+from frostline.record import DataRecord, FeaturesRecord, SearchRecord, TestRecord, TrainingRecord
 
 LONGEST = 60
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -104,6 +104,18 @@ def search_text(search: SearchRecord) -> str:
     )
     left_out = f" ({len(search.not_searched)} larger ones left out: scores had fallen)" if search.not_searched else ""
     return f"C = {search.chosen_C:.4g}, chosen among {judged}{left_out}"
+
+
+def features_text(features: FeaturesRecord) -> str:
+    """The features, and how they were chosen where nobody named them."""
+    return f"{features.spec}: {features.n_features:,} numbers per text{choice_text(features)}"
+
+
+def choice_text(features: FeaturesRecord) -> str:
+    """Nothing where the features were named, else that they were chosen, and on what."""
+    if features.n_candidates == 1:
+        return ""
+    return f", chosen among {features.n_candidates} by cross-validation on the training rows"
 
 
 def search_score_text(search: SearchRecord) -> str:

@@ -97,7 +97,7 @@ def _counted(data: DataRecord) -> str:
 
 def _features(features: FeaturesRecord) -> str:
     cut = f"{features.n_cut:,} of {features.n_texts:,} texts cut at {features.max_length} word pieces"
-    return f"{features.spec}: {features.n_features:,} numbers per text; {cut}"
+    return f"{phrases.features_text(features)}; {cut}"
 
 
 def _curve(console: Console, search: SearchRecord) -> None:

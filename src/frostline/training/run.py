@@ -28,6 +28,7 @@ from frostline.head.linear import Label, LinearHead
 from frostline.head.search import SearchOptions, SearchResult, search_C, tutorial_grid
 from frostline.machine import this_machine
 from frostline.record import DataRecord, FeaturesRecord, SearchRecord, Seconds, TestRecord, TrainingRecord
+from frostline.sweep import Sweep, SweepOptions, sweep
 
 TUTORIAL_ROWS = 2000
 NAMED_ROWS = 5  # how many rows a warning names
@@ -117,12 +118,54 @@ class _Tested:
     against: tuple[Baseline, ...]
 
 
-def train(
+def choose_features(  # noqa: PLR0913 - what `train` takes, and two kinds of progress
     dataset: Dataset,
     encoder: SentenceEncoder,
     *,
     test: Dataset | None = None,
     options: TrainingOptions | None = None,
+    reading: Progress | None = None,
+    searching: Progress | None = None,
+) -> Sweep:
+    """Sweep the very rows that `train` will learn from, given the same arguments; the others take no part.
+
+    Parameters
+    ----------
+    encoder : SentenceEncoder
+        Opened with `frostline.sweep.SWEEP_FEATURES`.
+    reading, searching : callable, optional
+        Count distinct sentences, and candidates.
+
+    Raises
+    ------
+    UsageError
+        Nested cross-validation is asked for: every outer fold would have to choose its own features.
+    InputError, BackendError, ConvergenceError, StorageError
+        As `sweep`.
+    """
+    chosen = options or TrainingOptions()
+    if chosen.nested:
+        raise UsageError(
+            "Features chosen by a sweep cannot be tested by nested cross-validation.",
+            hint="Name the features, or test on a hold-out or on a file of its own.",
+        )
+    require_classes(dataset, chosen.search.n_folds)
+    return sweep(
+        _split(dataset, test, chosen).train,
+        encoder,
+        options=SweepOptions(search=chosen.search, strict=chosen.strict),
+        reading=reading,
+        searching=searching,
+    )
+
+
+def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the features are from
+    dataset: Dataset,
+    encoder: SentenceEncoder,
+    *,
+    test: Dataset | None = None,
+    options: TrainingOptions | None = None,
+    swept: Sweep | None = None,
     progress: Progress | None = None,
 ) -> Training:
     """Read every sentence once, search C, fit, and test on rows that took part in nothing.
@@ -136,6 +179,8 @@ def train(
     test : Dataset, optional
         Rows to test on. Without it some of `dataset` are held out, or nested cross-validation is done.
     options : TrainingOptions, optional
+    swept : Sweep, optional
+        By which the encoder's features were chosen (`choose_features`): the record says so, and counts its time.
     progress : callable, optional
         Counts distinct sentences.
 
@@ -175,7 +220,7 @@ def train(
         data=data_record(dataset),
         n_trained=len(split.train),
         encoder=encoder.identity,
-        features=features_record(encoder, reading),
+        features=_with_sweep(features_record(encoder, reading), swept),
         search=_search_record(search, how),
         test_source=TestRecord(
             kind=split.kind,
@@ -186,9 +231,7 @@ def train(
         test=tested.evaluation,
         nested=tested.nested,
         baselines=tested.against,
-        seconds=Seconds(
-            read=read_at - started, search=searched_at - read_at, evaluate=ended - searched_at, total=ended - started
-        ),
+        seconds=_seconds(started, read_at, searched_at, ended, swept=swept),
         machine=this_machine(),
         seed=how.seed,
         warnings=(*plan.warnings, *oddities(dataset, leaks), *search.warnings),
@@ -221,6 +264,23 @@ def features_record(encoder: SentenceEncoder, reading: Reading) -> FeaturesRecor
         n_texts=len(reading.rows),
         n_cut=int(reading.cut.sum()),
         n_read=reading.n_read,
+    )
+
+
+def _with_sweep(features: FeaturesRecord, swept: Sweep | None) -> FeaturesRecord:
+    if swept is None:
+        return features
+    return replace(features, n_candidates=len(swept.trials), n_read=features.n_read + swept.n_read)
+
+
+def _seconds(started: float, read_at: float, searched_at: float, ended: float, *, swept: Sweep | None) -> Seconds:
+    """Where the time went, that of choosing the features included."""
+    before = (swept.seconds_read, swept.seconds_search) if swept is not None else (0.0, 0.0)
+    return Seconds(
+        read=read_at - started + before[0],
+        search=searched_at - read_at + before[1],
+        evaluate=ended - searched_at,
+        total=ended - started + sum(before),
     )
 
 

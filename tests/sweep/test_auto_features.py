@@ -1,0 +1,75 @@
+"""`train --features auto`: features chosen by a sweep of the training rows, and the report says so."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fakes import FakeEncoder
+from frostline.data.dataset import Dataset, Source
+from frostline.errors import UsageError
+from frostline.head.search import SearchOptions
+from frostline.sweep import SWEEP_FEATURES
+from frostline.training import TrainingOptions, choose_features, train
+
+Command = Callable[..., Any]
+OPTIONS = TrainingOptions(search=SearchOptions(Cs=(0.01, 1.0), n_folds=3))
+
+
+def dataset(n: int, seed: int) -> Dataset:
+    random = np.random.RandomState(seed)
+    labels = [str(row % 2) for row in range(n)]
+    texts = [" ".join([f"t{row}", f"w{random.randint(9)}", f"own{label}"]) for row, label in enumerate(labels)]
+    source = Source(name="made", sha256="0" * 64, size_bytes=0, text_column="1", label_column="2")
+    return Dataset(texts=texts, labels=labels, lines=list(range(1, n + 1)), source=source)
+
+
+def test_held_out_rows_take_no_part_in_the_choice() -> None:
+    """The sweep reads the rows that `train` learns from, and no other."""
+    data = dataset(80, 0)
+    wide = FakeEncoder(features=SWEEP_FEATURES)
+    swept = choose_features(data, wide, options=OPTIONS)
+    trained = train(data, FakeEncoder(features=swept.winner.candidate.features), options=OPTIONS, swept=swept)
+    assert swept.n == trained.record.n_trained == 60
+    assert len(wide.read) == 60
+    test = dataset(20, 1)
+    with_test = choose_features(data, FakeEncoder(features=SWEEP_FEATURES), test=test, options=OPTIONS)
+    assert with_test.n == 80
+    assert with_test.test is None
+
+
+def test_the_record_says_that_the_features_were_chosen_and_counts_what_that_took() -> None:
+    """How many candidates; the sweep's readings and seconds are part of the training's."""
+    data = dataset(80, 0)
+    swept = choose_features(data, FakeEncoder(features=SWEEP_FEATURES), options=OPTIONS)
+    encoder = FakeEncoder(features=swept.winner.candidate.features)
+    plain, told = (train(data, encoder, options=OPTIONS, swept=found).record for found in (None, swept))
+    assert plain.features.n_candidates == 1
+    assert told.features.n_candidates == len(swept.trials)
+    assert told.features.n_read == plain.features.n_read + 60
+    assert told.seconds.search > swept.seconds_search
+    assert told.seconds.total > swept.seconds_read + swept.seconds_search
+
+
+def test_nested_cross_validation_of_chosen_features_is_refused() -> None:
+    """It would have to choose anew in every fold."""
+    with pytest.raises(UsageError, match="nested"):
+        choose_features(dataset(80, 0), FakeEncoder(features=SWEEP_FEATURES), options=replace(OPTIONS, nested=True))
+
+
+def test_train_takes_the_features_of_the_sweep_and_saves_them(
+    frostline: Command, reviews: Path, tmp_path: Path
+) -> None:
+    """The report says how they were chosen, and the saved classifier predicts with them."""
+    out = tmp_path / "model"
+    arguments = ("train", reviews, "--features", "auto", "--folds", "3", "-C", "0.01")
+    document = frostline(*arguments, "--out", out, "--json").document
+    swept = frostline("sweep", reviews, "--holdout", "0.25", "--folds", "3", "-C", "0.01", "--json").document
+    assert document["chosen"]["features"] == swept["winner"]["features"]
+    assert document["features"]["n_candidates"] == 28
+    assert document["search"]["best_score"] == pytest.approx(swept["winner"]["cross_validated"]["value"])
+    assert "by cross-validation on the training rows" in (out / "README.md").read_text("utf-8")
+    assert frostline("predict", out, "a joy").code == 0
