@@ -29,7 +29,7 @@ from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.encoder.reading import SentenceEncoder
-from frostline.errors import UsageError
+from frostline.errors import UsageError, printable
 from frostline.head.search import SearchOptions, tutorial_grid
 from frostline.publish import refuse_existing, refuse_file
 from frostline.report.document import as_document
@@ -162,8 +162,9 @@ def show(training: Training, out: Path | None, *, as_json: bool) -> None:
     if out is None:
         console.print(Text("Not saved. Add --out model to keep this classifier.", style="dim"))
     else:
-        console.print(Text(f"Saved in {out} (report: {out / 'report.html'}). Try it:", style="dim"))
-        console.print(Text(f'  frostline predict {out} "a sentence of your own"', style="dim"))
+        where = printable(str(out))
+        console.print(Text(f"Saved in {where} (report: {printable(str(out / 'report.html'))}). Try it:", style="dim"))
+        console.print(Text(f'  frostline predict {where} "a sentence of your own"', style="dim"))
 
 
 def _read(
