@@ -46,3 +46,15 @@ def test_nothing_names_a_registry_or_a_machine(folder: str) -> None:
     for path in (ROOT / folder).rglob("*"):
         if path.is_file() and path.suffix in {".py", ".md", ".txt", ".toml", ".in"}:
             assert not forbidden.search(path.read_text("utf-8")), path
+
+
+def test_every_test_that_the_table_of_faults_names_is_there() -> None:
+    """docs/faults.md says which test stands guard; a renamed one leaves no gap."""
+    tests = ROOT / "tests"
+    file = ""
+    for named in re.finditer(
+        r"(?P<file>[\w/]+\.py)?(?:::(?P<test>\w+))?", (ROOT / "docs" / "faults.md").read_text("utf-8")
+    ):
+        file = named["file"] or file
+        assert not named["file"] or (tests / file).is_file(), file
+        assert not named["test"] or f"def {named['test']}(" in (tests / file).read_text("utf-8"), named["test"]

@@ -213,6 +213,15 @@ def test_rows_left_out_of_a_stream_are_named(frostline: Command, model: Path, tm
     assert len(rejects.read_text("utf-8").splitlines()) == 2
 
 
+def test_an_empty_text_is_kept_on_request(frostline: Command, model: Path, tmp_path: Path) -> None:
+    """By default it is a bad row; a question is answered for it where somebody wants one answer per row."""
+    path = tmp_path / "empty.tsv"
+    path.write_bytes(b"a fine day\tgood\n\tgood\nNA\tbad\n")
+    reading = ["predict", model, path, "--text", "1", "--no-header"]
+    one_error(frostline(*reading, "--out", tmp_path / "out.tsv"), 65, "line 2", "empty")
+    assert len(frostline(*reading, "--on-empty-text", "keep").out.splitlines()) == 3
+
+
 @pytest.mark.parametrize("verb", ["train", "predict", "embed", "evaluate"])
 def test_rejects_are_never_written_over_the_input(frostline: Command, model: Path, tmp_path: Path, verb: str) -> None:
     """Not by another name of the same file, not with `--overwrite`; nor over another file without it."""
