@@ -1,5 +1,6 @@
 """`frostline sweep`: every layer and pooling, and the joins, from one reading; which features to take, and why."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ def command(
     whole = read_dataset(file, table_options(limit=limit, **reading))
     dataset, test = _parts(whole, test_fraction, seed=seed)
     if test_file is not None:
-        test = read_dataset(test_file, table_options(**reading))
+        known = frozenset(dataset.counts())  # tells a test file's columns apart
+        test = read_dataset(test_file, replace(table_options(**reading), known_labels=known))
     reader = opened_encoder(
         encoder, features=SWEEP_FEATURES, revision=revision, max_length=max_length, threads=threads, store=store
     )
