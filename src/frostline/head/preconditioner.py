@@ -92,6 +92,7 @@ def preconditioner_of(
     shared = gram is not None or len(level) * each_bytes > _FACTOR_BYTES
     factors: list[tuple[Factor, IntArray]] = []
     for members in _alike(level) if shared else [np.array([row]) for row in range(len(level))]:
+        problem.go_on()
         weights: Float64Array = curvature[:, members].mean(axis=1)
         if n_texts < n_columns:
             factors.append((_dual(problem.standard, weights, penalty), members))

@@ -68,7 +68,7 @@ class Problem:
     def exact_blocks(self) -> Iterator[tuple[slice, Float64Array]]:
         """The rows, block by block, in float64, in the shared coordinates."""
         for start in range(0, len(self.rows), _EXACT_BLOCK):
-            self._go_on()
+            self.go_on()
             block = slice(start, min(start + _EXACT_BLOCK, len(self.rows)))
             yield (
                 block,
@@ -79,10 +79,11 @@ class Problem:
         """Slices of `standard` that stay in the processor's cache."""
         step = max(64, _FAST_BLOCK_BYTES // (self.standard.shape[1] * self.standard.itemsize))
         for start in range(0, len(self.standard), step):
-            self._go_on()
+            self.go_on()
             yield slice(start, start + step)
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Raise `StoppedError` once `stop` is set."""
         if self.stop.is_set():
             raise StoppedError
 
