@@ -21,7 +21,7 @@ demo: setup  ## train on the built-in sample, show the report, classify a few se
 
 test: $(VENV)/.test  ## the test suite: no network, no torch, under three minutes
 	@echo "==> pytest"
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
 
 test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in an environment that has torch
 	@echo "==> pytest -m 'slow or torch or data'"
