@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from frostline.arrays import Float64Array, IntArray
 from frostline.errors import ConvergenceError, InputError, UsageError
 from frostline.head import path
+from frostline.head.crew import Crew
 from frostline.head.newton import Limits, Tasks
 from frostline.head.problem import problem_of
 from frostline.head.scoring import score_named
@@ -152,8 +153,9 @@ def test_a_scorer_that_does_not_fit_the_labels_is_refused() -> None:
 def test_a_regression_that_does_not_converge_is_an_error_that_names_it() -> None:
     rows, codes, folds = sentences()
     training = folds[:, None] != np.arange(N_FOLDS)
-    scaling = scaling_of(rows, training, standardise=True)
-    problem = problem_of(rows, codes, n_labels=2, weights=training.astype(float), scaling=scaling)
+    scaling = scaling_of(rows, training, standardise=True, crew=Crew())
+    weights = training.astype(float)
+    problem = problem_of(rows, codes, n_labels=2, weights=weights, scaling=scaling, crew=Crew())
     tasks = Tasks(np.array([50.0]), np.array([2]))
     start = np.zeros((rows.shape[1] + 1, 1, 1))
     with pytest.raises(ConvergenceError, match=r"C = 50, fold 3"):

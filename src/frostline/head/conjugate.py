@@ -14,7 +14,7 @@ import numpy as np
 
 from frostline.arrays import Float64Array
 from frostline.head.preconditioner import Preconditioner
-from frostline.head.problem import Problem, flat, transposed_product
+from frostline.head.problem import Problem, flat, total, transposed_product
 
 _MAX_ITERATIONS = 80
 
@@ -30,12 +30,15 @@ class Quadratic:
     penalty : ndarray of shape (n_features, n_tasks)
     scale : ndarray of shape (n_features, n_tasks)
         Brings a gradient to the fold's own coordinates, in which the accuracy is judged.
+    groups : ndarray of shape (n_tasks,), dtype=int64
+        Which of the preconditioner's groups each task belongs to.
     """
 
     probabilities: np.ndarray
     curvature: np.ndarray
     penalty: np.ndarray
     scale: np.ndarray
+    groups: np.ndarray
 
 
 @final
@@ -77,7 +80,7 @@ def newton_step(  # noqa: PLR0913 - what defines the equations, and how exactly 
     target = forcing * _norm(residual, model.scale)
     coef = np.zeros_like(residual)
     decisions = np.zeros((len(problem.standard), *residual.shape[1:]), dtype=residual.dtype)
-    solved = pre.apply(residual)
+    solved = pre.apply(residual, model.groups)
     direction = solved.copy()
     inner = _dots(residual, solved)
     stretch = np.ones(len(inner))
@@ -97,7 +100,7 @@ def newton_step(  # noqa: PLR0913 - what defines the equations, and how exactly 
         size = _norm(residual, model.scale)
         if error >= 1 and (size <= target).all():
             break
-        solved = pre.apply(residual)
+        solved = pre.apply(residual, model.groups)
         near = stretch * _norm(solved, 1 / model.scale) <= error * _norm(coef, 1 / model.scale)
         before, inner = inner, _dots(residual, solved)
         going &= (size > 0.1 * target) | ~near  # one that is far past its target only collects rounding
@@ -111,14 +114,15 @@ def newton_step(  # noqa: PLR0913 - what defines the equations, and how exactly 
 
 def _product(problem: Problem, model: Quadratic, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a direction does to the decisions, and the second derivative times it; rows go block by block."""
-    bent = np.zeros_like(direction)
     moved = np.empty((len(problem.standard), *direction.shape[1:]), dtype=direction.dtype)
-    for block in problem.fast_blocks():
-        rows = problem.standard[block]
+
+    def part(block: slice, rows: np.ndarray) -> np.ndarray:
         change = (rows @ flat(direction)).reshape(-1, *direction.shape[1:])
         moved[block] = change
         problem.loss.bend(change, model.probabilities[block], model.curvature[block])
-        bent += transposed_product(rows, change)
+        return transposed_product(rows, change)
+
+    bent = total(problem.over_rows(part))
     bent[:-1] += model.penalty[:, :, None] * direction[:-1]
     return moved, bent
 

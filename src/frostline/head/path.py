@@ -4,12 +4,10 @@ In:   a `Problem` and, wave by wave, the next values of C.
 Out:  waves of solutions, each converged.
 Not:  scores (scoring.py), how far to climb and which C is best (search.py).
 
-Two threads, each with a BLAS of one thread, take the tasks of a wave: a BLAS call of two threads can be a hundred
-times slower where both land on one core. A solution moves almost linearly in log C, so two give the next one's start.
+A product with few columns costs what streaming the rows costs, so the tasks of a wave go through the rows together. A
+solution moves almost linearly in log C, so two give the next one's start.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import final
@@ -68,41 +66,25 @@ class Climb:
         Its first `n_folds` folds are solved.
     n_folds : int
     gram : ndarray or None
-        As from `gram_of`.
-    workers : int
-        Threads.
+        As from `gram_of`; replaced as better ones are formed.
     limits : Limits
     """
 
     problem: Problem
     n_folds: int
     gram: np.ndarray | None
-    workers: int
     limits: Limits
     _known: list[tuple[float, Float64Array]] = field(default_factory=list)
 
     def solve(self, Cs: Float64Array) -> Wave:
         """Solve all folds for the next values of C, ascending; `ConvergenceError` names the task that fails."""
-
-        def share_solved(share: Float64Array) -> Minimum:
-            start = np.concatenate([self._start(C) for C in share], axis=1)
-            tasks = Tasks(np.repeat(share, self.n_folds), np.tile(np.arange(self.n_folds), len(share)))
-            return solve_tasks(self.problem, tasks, start, gram=self.gram, limits=self.limits)
-
-        with ThreadPoolExecutor(self.workers) as pool:
-            try:
-                solved = list(pool.map(share_solved, np.array_split(Cs, min(self.workers, len(Cs)))))
-            except BaseException:  # Ctrl-C among them: the pool waits for its threads, which must not go on
-                self.problem.stop.set()
-                raise
-        coef = np.concatenate([minimum.coef for minimum in solved], axis=1)
-        coef = coef.reshape(len(coef), len(Cs), self.n_folds, -1)
+        start = np.concatenate([self._start(C) for C in Cs], axis=1)
+        tasks = Tasks(np.repeat(Cs, self.n_folds), np.tile(np.arange(self.n_folds), len(Cs)))
+        solved = solve_tasks(self.problem, tasks, start, gram=self.gram, limits=self.limits)
+        self.gram = solved.gram
+        coef = solved.coef.reshape(len(solved.coef), len(Cs), self.n_folds, -1)
         self._known = [*self._known, *((float(C), coef[:, turn]) for turn, C in enumerate(Cs))][-2:]
-        return Wave(
-            coef,
-            max(minimum.iterations for minimum in solved),
-            max(float(minimum.relative_gradient.max()) for minimum in solved),
-        )
+        return Wave(coef, solved.iterations, float(solved.relative_gradient.max()))
 
     def _start(self, C: float) -> Float64Array:
         """Where to start for C: (n_features + 1, n_folds, n_coef_rows), on the line in log C through the last two."""
@@ -117,11 +99,6 @@ class Climb:
         return start
 
 
-def threads_or_default(threads: int | None) -> int:
-    """The threads asked for; two, or one where the machine has no more, when none are."""
-    return max(1, threads or min(2, os.cpu_count() or 1))
-
-
 def solve_tasks(
     problem: Problem, tasks: Tasks, start: Float64Array, *, gram: np.ndarray | None, limits: Limits
 ) -> Minimum:
@@ -129,15 +106,16 @@ def solve_tasks(
     each = len(problem.rows) * problem.loss.n_coef_rows
     step = max(1, _PART_ELEMENTS // each)
     edges = [*range(0, len(tasks), step), len(tasks)]
-    parts = [
-        minimise(problem, tasks[low:high], start[:, low:high], gram=gram, limits=limits)
-        for low, high in pairwise(edges)
-    ]
+    parts: list[Minimum] = []
+    for low, high in pairwise(edges):
+        parts.append(minimise(problem, tasks[low:high], start[:, low:high], gram=gram, limits=limits))
+        gram = parts[-1].gram
     whole = Minimum(
         np.concatenate([part.coef for part in parts], axis=1),
         np.concatenate([part.relative_gradient for part in parts]),
         np.concatenate([part.converged for part in parts]),
         max(part.iterations for part in parts),
+        gram,
     )
     if not whole.converged.all():
         worst = int(np.flatnonzero(~whole.converged)[0])

@@ -1,7 +1,7 @@
 """An approximate inverse of the second derivative, shared by the folds and neighbouring values of C.
 
 In:   a `Problem`, the curvature of its rows averaged over tasks, an averaged penalty.
-Out:  a `Preconditioner`: inverse Cholesky factors, in float32, and how to apply them.
+Out:  a `Preconditioner`: Cholesky factors, in float32, and how to apply them.
 Not:  when to build a new one (newton.py).
 
 With fewer rows than features the factor is of n_texts x n_texts, by Woodbury's identity. Labels whose curvature is
@@ -10,18 +10,19 @@ alike share a factor: at small C that is all of them, and 150 labels cost what t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, final
 
 import numpy as np
 
 from frostline.arrays import Float64Array, IntArray
-from frostline.head.problem import Problem
+from frostline.head.crew import Crew
+from frostline.head.problem import Problem, total
+from frostline.head.triangle import Triangle, cholesky
 
 _INTERCEPT_RIDGE = 1e-6
 _DUAL_INTERCEPT = 1e-2  # what stands for the intercept's missing penalty in Woodbury's identity: more loses digits
 _ALIKE = 2.0  # ratio of mean curvature up to which labels share a factor
-_FACTOR_BYTES = 256 << 20
-_SMALL = 128  # below this a triangular matrix is inverted at once
 
 
 class Factor(Protocol):
@@ -35,10 +36,10 @@ class Factor(Protocol):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class _Primal:
-    lower: np.ndarray  # inverse Cholesky factor (n_features + 1, n_features + 1)
+    lower: Triangle  # Cholesky factor (n_features + 1, n_features + 1)
 
     def solve(self, residual: np.ndarray) -> np.ndarray:
-        return _solved(self.lower, residual)
+        return self.lower.solve(residual)
 
 
 @final
@@ -46,66 +47,94 @@ class _Primal:
 class _Dual:
     weighted: np.ndarray  # rows times the root of their curvature (n_texts, n_features + 1)
     penalty: np.ndarray  # (n_features + 1,)
-    lower: np.ndarray  # inverse Cholesky factor (n_texts, n_texts)
+    lower: Triangle  # Cholesky factor (n_texts, n_texts)
 
     def solve(self, residual: np.ndarray) -> np.ndarray:
         plain: np.ndarray = residual / self.penalty[:, None]
-        inner = _solved(self.lower, self.weighted @ plain)
+        inner = self.lower.solve(self.weighted @ plain)
         plain -= (self.weighted.T @ inner) / self.penalty[:, None]
         return plain
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
+class _Share:
+    """A factor, and the tasks and coefficient rows that it serves."""
+
+    factor: Factor
+    group: int
+    members: IntArray
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
 class Preconditioner:
-    """Factors, and the coefficient rows that each serves."""
+    """Factors, and what each serves."""
 
-    factors: tuple[tuple[Factor, IntArray], ...]
+    shares: tuple[_Share, ...]
+    crew: Crew
 
-    def apply(self, residual: np.ndarray) -> np.ndarray:
-        """The approximate inverse times a residual (n_features + 1, n_tasks, n_coef_rows)."""
-        n_tasks, n_coef_rows = residual.shape[1:]
-        if len(self.factors) == 1:
-            solved = self.factors[0][0].solve(residual.reshape(len(residual), -1))
-            result = solved.reshape(residual.shape)
-        else:
-            result = np.empty_like(residual)
-            for factor, members in self.factors:
-                part = residual[:, :, members].reshape(len(residual), -1)
-                result[:, :, members] = factor.solve(part).reshape(-1, n_tasks, len(members))
+    def apply(self, residual: np.ndarray, groups: IntArray) -> np.ndarray:
+        """The approximate inverse times a residual (n_features + 1, n_tasks, n_coef_rows); groups is (n_tasks,)."""
+        n_coef_rows = residual.shape[2]
+        result = np.empty_like(residual)
+
+        def solved(share: _Share) -> None:
+            chosen = np.ix_(np.arange(len(residual)), np.flatnonzero(groups == share.group), share.members)
+            part = residual[chosen]
+            result[chosen] = share.factor.solve(part.reshape(len(part), -1)).reshape(part.shape)
+
+        self.crew.map(solved, [share for share in self.shares if (groups == share.group).any()])
         if n_coef_rows > 1:  # the softmax does not see what all labels share; the penalty keeps it at 0
             result -= result.mean(axis=2, keepdims=True)
         return result
 
+    def updated(self, newer: "Preconditioner") -> "Preconditioner":
+        """The same with the groups that `newer` serves replaced."""
+        theirs = {share.group for share in newer.shares}
+        kept = (share for share in self.shares if share.group not in theirs)
+        return Preconditioner((*kept, *newer.shares), self.crew)
+
 
 def preconditioner_of(
-    problem: Problem, curvature: Float64Array, penalty: Float64Array, gram: np.ndarray | None
+    problem: Problem, groups: IntArray, curvature: Float64Array, penalty: Float64Array, *, gram: np.ndarray | None
 ) -> Preconditioner:
-    """Factorise for curvature (n_texts, n_coef_rows) and penalty (n_features,).
+    """Factorise for groups of tasks: curvature (n_texts, n_groups, n_coef_rows) and penalty (n_features, n_groups).
 
-    `gram`, where given, is that of the unweighted rows: times each label's mean curvature it stands for the weighted
-    one, which costs as much as dozens of products to form.
+    Times each label's mean curvature, `gram` (as from `gram_of`) stands for the weighted second derivative, which
+    costs as much as dozens of products to form.
     """
     level = curvature.mean(axis=0)
-    n_texts, n_columns = problem.standard.shape
-    each_bytes = min(n_texts, n_columns) ** 2 * problem.standard.itemsize
-    shared = gram is not None or len(level) * each_bytes > _FACTOR_BYTES
-    factors: list[tuple[Factor, IntArray]] = []
-    for members in _alike(level) if shared else [np.array([row]) for row in range(len(level))]:
-        problem.go_on()
-        weights: Float64Array = curvature[:, members].mean(axis=1)
-        if n_texts < n_columns:
-            factors.append((_dual(problem.standard, weights, penalty), members))
-        else:
-            second = _gram(problem, weights) if gram is None else gram * gram.dtype.type(weights.mean())
-            factors.append((_primal(second, penalty), members))
-    return Preconditioner(tuple(factors))
+    parts = [(turn, members) for turn in range(len(groups)) for members in _alike(level[turn])]
+
+    def share(part: tuple[int, IntArray]) -> _Share:
+        turn, members = part
+        weights: Float64Array = curvature[:, turn, members].mean(axis=1)
+        if gram is None:
+            return _Share(_dual(problem.standard, weights, penalty[:, turn]), int(groups[turn]), members)
+        second = gram * gram.dtype.type(weights.mean())
+        return _Share(_primal(second, penalty[:, turn]), int(groups[turn]), members)
+
+    return Preconditioner(tuple(problem.crew.map(share, parts)), problem.crew)
 
 
-def gram_of(problem: Problem) -> np.ndarray | None:
-    """X'X of the standardised rows, (n_features + 1, n_features + 1); None where rows are fewer than features."""
+def gram_of(problem: Problem, weights: Float64Array | None = None) -> np.ndarray | None:
+    """X'WX of the standardised rows, (n_features + 1, n_features + 1), the weights (n_texts,) scaled to a mean of 1.
+
+    None where rows are fewer than features.
+    """
     rows = problem.standard
-    return None if len(rows) < rows.shape[1] else np.asarray(rows.T @ rows)
+    if len(rows) < rows.shape[1]:
+        return None
+    roots = None if weights is None else np.sqrt(weights / weights.mean()).astype(rows.dtype)[:, None]
+
+    def part(edge: tuple[int, int]) -> np.ndarray:
+        block = rows[slice(*edge)] if roots is None else rows[slice(*edge)] * roots[slice(*edge)]
+        second: np.ndarray = block.T @ block  # numpy sees the transpose and computes one triangle
+        return second
+
+    edges = np.linspace(0, len(rows), problem.crew.threads + 1).astype(int).tolist()
+    return total(problem.crew.map(part, pairwise(edges)))
 
 
 def _alike(level: Float64Array) -> Sequence[IntArray]:
@@ -119,18 +148,11 @@ def _alike(level: Float64Array) -> Sequence[IntArray]:
     return [np.array(group) for group in groups]
 
 
-def _gram(problem: Problem, weights: Float64Array) -> np.ndarray:
-    rows: np.ndarray = problem.standard
-    weighted = rows * np.sqrt(weights).astype(rows.dtype)[:, None]
-    second: np.ndarray = weighted.T @ weighted  # numpy sees the transpose and computes one triangle
-    return second
-
-
 def _primal(second: np.ndarray, penalty: Float64Array) -> _Primal:
     diagonal = np.einsum("ii->i", second)
     diagonal[:-1] += penalty.astype(second.dtype)
     diagonal[-1] += _INTERCEPT_RIDGE * diagonal[-1] + np.finfo(second.dtype).tiny
-    return _Primal(_inverse_cholesky(second))
+    return _Primal(cholesky(second))
 
 
 def _dual(rows: np.ndarray, weights: Float64Array, penalty: Float64Array) -> _Dual:
@@ -138,41 +160,4 @@ def _dual(rows: np.ndarray, weights: Float64Array, penalty: Float64Array) -> _Du
     full = np.append(penalty, _DUAL_INTERCEPT * weights.sum()).astype(rows.dtype)
     second = (weighted / full) @ weighted.T
     np.einsum("ii->i", second)[:] += 1
-    return _Dual(weighted, full, _inverse_cholesky(second))
-
-
-def _inverse_cholesky(second: np.ndarray) -> np.ndarray:
-    """The inverse of the lower Cholesky factor; a ridge is added, ever larger, until rounding lets it exist."""
-    diagonal = np.einsum("ii->i", second)
-    level = diagonal.mean() * np.finfo(second.dtype).eps
-    for power in range(8):
-        try:
-            return _inverse_by_halves(second)
-        except np.linalg.LinAlgError:
-            diagonal += level * second.dtype.type(10.0**power)
-    raise FloatingPointError("The second derivative is not finite.")
-
-
-def _inverse_by_halves(second: np.ndarray) -> np.ndarray:
-    """The same, in matrix products: scipy's LAPACK and BLAS hold Python's lock, so threads would take turns."""
-    size = len(second)
-    if size <= _SMALL:
-        return np.asarray(np.tril(np.linalg.inv(np.linalg.cholesky(second))))
-    half = size // 2
-    inverse = np.zeros_like(second)
-    inverse[:half, :half] = _inverse_by_halves(second[:half, :half])
-    across = second[half:, :half] @ inverse[:half, :half].T
-    inverse[half:, half:] = _inverse_by_halves(second[half:, half:] - across @ across.T)
-    inverse[half:, :half] = -inverse[half:, half:] @ (across @ inverse[:half, :half])
-    return inverse
-
-
-def _solved(inverse: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve for right-hand sides (n, n_columns) with the inverse factor of the matrix; the zero quarter is skipped."""
-    half = len(inverse) // 2
-    first = np.empty_like(right)
-    first[:half] = inverse[:half, :half] @ right[:half]
-    first[half:] = inverse[half:] @ right
-    solved: np.ndarray = (first[half:].T @ inverse[half:]).T
-    solved[:half] += (first[:half].T @ inverse[:half, :half]).T
-    return solved
+    return _Dual(weighted, full, cholesky(second))

@@ -7,25 +7,24 @@ Not:  the iterations (solver.py).
 A task minimises C * sum_i weight_i loss_i(w) + sum_j (ratio_j w_j)^2 / 2, as scikit-learn does; here divided by C.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from threading import Event
-from typing import final
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeVar, final
 
 import numpy as np
 
 from frostline.arrays import Features, Float32Array, Float64Array, IntArray
+from frostline.head.crew import Crew
 from frostline.head.loss import Logistic, Loss, Softmax
 from frostline.head.standardise import Scaling
 
 _DOUBLE = np.dtype(np.float64)
-_EXACT_BLOCK = 1024  # rows taken to float64 at a time: 22 MB for 2,688 features
-_EXACT_BYTES = 512 << 20  # of float64 rows that are kept
-_FAST_BLOCK_BYTES = 8 << 20  # of float32 rows: what stays in the cache between a product and its transpose
+_EXACT_BYTES = 32 << 20  # of float64 rows that are kept: larger ones cost more to keep than to make anew
+_BLOCK_BYTES = 8 << 20  # of rows: what stays in the cache between a product and its transpose
+_ALONE_BYTES = 1 << 20  # of rows that one thread is quicker with than two
 
-
-class StoppedError(Exception):
-    """The search is over because another thread of it failed, or the user stopped it; never seen outside."""
+Result = TypeVar("Result")
 
 
 @final
@@ -47,8 +46,7 @@ class Problem:
     loss : Loss
     start_norm : ndarray of shape (n_folds,), dtype=float64
         Norm of the gradient at zero coefficients, as each fold sees it: what the tolerance is relative to.
-    stop : Event
-        Once it is set, whoever goes through the rows meets `StoppedError`: a search takes minutes, Ctrl-C seconds.
+    crew : Crew
     """
 
     rows: Features | Float64Array
@@ -58,38 +56,27 @@ class Problem:
     scaling: Scaling
     loss: Loss
     start_norm: Float64Array
-    stop: Event = field(default_factory=Event)
+    crew: Crew
 
     @property
     def n_features(self) -> int:
         """Columns of the features, the intercept's not counted."""
         return int(self.rows.shape[1])
 
-    def exact_blocks(self) -> Iterator[tuple[slice, Float64Array]]:
-        """The rows, block by block, in float64, in the shared coordinates."""
-        for start in range(0, len(self.rows), _EXACT_BLOCK):
-            self.go_on()
-            block = slice(start, min(start + _EXACT_BLOCK, len(self.rows)))
-            yield (
-                block,
-                _standard(self.rows[block], self.scaling, _DOUBLE) if self.exact is None else self.exact[block],
-            )
+    def over_rows(self, do: Callable[[slice, np.ndarray], Result], *, exact: bool = False) -> list[Result]:
+        """`do` of each block of rows in the shared coordinates, shared among the crew; exactly in float64."""
+        size = _DOUBLE.itemsize if exact else self.standard.itemsize
 
-    def fast_blocks(self) -> Iterator[slice]:
-        """Slices of `standard` that stay in the processor's cache."""
-        step = max(64, _FAST_BLOCK_BYTES // (self.standard.shape[1] * self.standard.itemsize))
-        for start in range(0, len(self.standard), step):
-            self.go_on()
-            yield slice(start, start + step)
+        def done(block: slice) -> Result:
+            if not exact:
+                return do(block, self.standard[block])
+            return do(block, _standard(self.rows[block], self.scaling) if self.exact is None else self.exact[block])
 
-    def go_on(self) -> None:
-        """Raise `StoppedError` once `stop` is set."""
-        if self.stop.is_set():
-            raise StoppedError
+        return self.crew.map(done, blocks_of(self.rows, size, self.crew))
 
     def in_double(self) -> "Problem":
         """The same problem with float64 rows: twice the memory, for tasks that float32 steps cannot finish."""
-        double = _standard(self.rows, self.scaling, _DOUBLE) if self.exact is None else self.exact
+        double = _standard(self.rows, self.scaling) if self.exact is None else self.exact
         return replace(self, standard=double, exact=double)
 
     def own(self, gradient: Float64Array, folds: IntArray) -> Float64Array:
@@ -100,31 +87,56 @@ class Problem:
         return result
 
 
-def problem_of(
-    rows: Features | Float64Array, codes: IntArray, *, n_labels: int, weights: Float64Array, scaling: Scaling
+def problem_of(  # noqa: PLR0913 - what defines the problem
+    rows: Features | Float64Array,
+    codes: IntArray,
+    *,
+    n_labels: int,
+    weights: Float64Array,
+    scaling: Scaling,
+    crew: Crew,
 ) -> Problem:
     """Prepare the shared problem of features (n_texts, n_features) and weights (n_texts, n_folds)."""
     loss: Loss = Logistic(codes) if n_labels == 2 else Softmax(codes, n_labels)
-    keep = len(rows) * (rows.shape[1] + 1) * _DOUBLE.itemsize <= _EXACT_BYTES
-    exact = _standard(rows, scaling, _DOUBLE) if keep else None
+    shape = (len(rows), rows.shape[1] + 1)
+    exact = np.empty(shape) if shape[0] * shape[1] * _DOUBLE.itemsize <= _EXACT_BYTES else None
+    standard = np.empty(shape, dtype=np.float32)
+    n_folds = weights.shape[1]
+
+    def prepared(block: slice) -> np.ndarray:
+        """Fill in a block of rows; its part of the gradient at zero coefficients."""
+        made = _standard(rows[block], scaling)
+        standard[block] = made
+        if exact is not None:
+            exact[block] = made
+        _, probabilities = loss.evaluate(np.zeros((len(made), n_folds, loss.n_coef_rows)), block)
+        return transposed_product(made, loss.residual(probabilities, weights[block], block))
+
+    gradient = total(crew.map(prepared, blocks_of(rows, _DOUBLE.itemsize, crew)))
     problem = Problem(
         rows=rows,
         exact=exact,
-        standard=_standard(rows, scaling, np.dtype(np.float32)) if exact is None else exact.astype(np.float32),
+        standard=standard,
         weights=weights,
         scaling=scaling,
         loss=loss,
         start_norm=np.empty(0),
+        crew=crew,
     )
-    n_folds = weights.shape[1]
-    gradient = np.zeros((rows.shape[1] + 1, n_folds, loss.n_coef_rows))
-    for block, standard in problem.exact_blocks():
-        decisions = np.zeros((len(standard), n_folds, loss.n_coef_rows))
-        _, probabilities = loss.evaluate(decisions, block)
-        residual = loss.residual(probabilities, weights[block], block)
-        gradient += transposed_product(standard, residual)
     norm = np.sqrt((problem.own(gradient, np.arange(n_folds)) ** 2).sum(axis=(0, 2)))
     return replace(problem, start_norm=np.maximum(norm, 1e-10 * weights.sum(axis=0)))  # 0 where nothing can be learned
+
+
+def blocks_of(rows: np.ndarray, itemsize: int, crew: Crew) -> list[slice]:
+    """Slices of rows (n_texts, n_features) that stay in the cache, enough of them for the whole crew."""
+    row_bytes = itemsize * (rows.shape[1] + 1)
+    step = max(64, _BLOCK_BYTES // row_bytes)
+    if len(rows) * row_bytes > _ALONE_BYTES:
+        step = min(step, -(-len(rows) // crew.threads))
+    n_blocks = -(-len(rows) // step)
+    n_blocks = -(-n_blocks // crew.threads) * crew.threads if n_blocks > 1 else 1
+    edges = np.linspace(0, len(rows), n_blocks + 1).astype(int).tolist()
+    return [slice(low, high) for low, high in pairwise(edges)]
 
 
 def flat(array: np.ndarray) -> np.ndarray:
@@ -138,14 +150,18 @@ def transposed_product(rows: np.ndarray, residual: np.ndarray) -> np.ndarray:
     return product
 
 
-def _standard(rows: Features | Float64Array, scaling: Scaling, dtype: np.dtype) -> np.ndarray:
-    """Rows in the shared coordinates, with the intercept's column of ones."""
-    inverse = 1 / scaling.std
-    result = np.ones((rows.shape[0], rows.shape[1] + 1), dtype=dtype)
-    for start in range(0, len(rows), _EXACT_BLOCK):
-        block = slice(start, start + _EXACT_BLOCK)
-        centred = rows[block].astype(np.float64)
-        centred -= scaling.mean
-        centred *= inverse
-        result[block, :-1] = centred
+def total(parts: list[np.ndarray]) -> np.ndarray:
+    """The sum of arrays of one shape, C-contiguous."""
+    result = np.array(parts[0], order="C")
+    for part in parts[1:]:
+        result += part
+    return result
+
+
+def _standard(rows: Features | Float64Array, scaling: Scaling) -> Float64Array:
+    """Rows in the shared coordinates, in float64, with the intercept's column of ones."""
+    result = np.empty((rows.shape[0], rows.shape[1] + 1))
+    np.subtract(rows, scaling.mean, out=result[:, :-1])
+    result[:, :-1] *= 1 / scaling.std
+    result[:, -1] = 1
     return result

@@ -14,17 +14,19 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, Float64Array, IntArray
+from frostline.arrays import Features, Float64Array, IntArray
 from frostline.data.split import stratified_folds
 from frostline.head.checking import check_grid, check_rows, label_weights, training_of
+from frostline.head.crew import Crew
 from frostline.head.linear import Label, LinearHead
 from frostline.head.newton import Limits, Tasks
-from frostline.head.path import Climb, SolverFacts, Wave, solve_tasks, threads_or_default
+from frostline.head.path import Climb, SolverFacts, Wave, solve_tasks
 from frostline.head.preconditioner import gram_of
 from frostline.head.problem import Problem, flat, problem_of
 from frostline.head.scoring import Score, score_named
 from frostline.head.standardise import scaling_of
 
+_WAVE = 4  # values of C solved at a time
 _FALLS = 2  # values of C in a row that must score less than the one before, before the climb ends
 
 
@@ -151,17 +153,16 @@ def search_C(  # noqa: N802 - C is its name everywhere
     training = training_of(codes, folds, labels)
     n_folds = training.shape[1]
     training = np.hstack([training, np.ones((len(rows), 1), dtype=bool)])  # the last trains on all: the head itself
-    with _one_blas_thread():
-        problem = _problem(
-            rows, codes, labels, training, class_weight=options.class_weight, standardise=options.standardise
-        )
-        gram = gram_of(problem)
-        climb = Climb(problem, n_folds, gram, threads_or_default(options.threads), Limits())
+    weights = label_weights(options.class_weight, codes, labels, training)
+    with _one_blas_thread(), Crew(options.threads) as crew:
+        scaling = scaling_of(rows, training, standardise=options.standardise, crew=crew)
+        problem = problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling, crew=crew)
+        climb = Climb(problem, n_folds, gram_of(problem), Limits(settle=False))
         trials = _trials(climb, grid, codes, folds, score, may_stop=options.Cs is None)
         trials.sort(key=lambda trial: trial.position)
         best = _chosen(trials, grid, one_standard_error=options.one_standard_error)
         task = Tasks(np.array([grid[best.position]]), np.array([n_folds]))
-        last = solve_tasks(problem, task, best.coef[:, None], gram=gram, limits=Limits())
+        last = solve_tasks(problem, task, best.coef[:, None], gram=climb.gram, limits=Limits())
     Cs = tuple(grid[trial.position] for trial in trials)
     return SearchResult(
         head=_head(problem, last.coef[:, 0], labels),
@@ -197,25 +198,13 @@ def fit_head(  # noqa: PLR0913 - the estimator's own parameters
     check_grid([C])
     check_rows(rows, codes, labels)
     training = np.ones((len(rows), 1), dtype=bool)
-    with _one_blas_thread():
-        problem = _problem(rows, codes, labels, training, class_weight=class_weight, standardise=standardise)
+    weights = label_weights(class_weight, codes, labels, training)
+    with _one_blas_thread(), Crew(None) as crew:
+        scaling = scaling_of(rows, training, standardise=standardise, crew=crew)
+        problem = problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling, crew=crew)
         start = np.zeros((problem.n_features + 1, 1, problem.loss.n_coef_rows))
         fitted = solve_tasks(problem, Tasks(np.array([float(C)]), np.array([0])), start, gram=None, limits=Limits())
     return _head(problem, fitted.coef[:, 0], labels)
-
-
-def _problem(  # noqa: PLR0913 - what defines the problem
-    rows: Features | Float64Array,
-    codes: IntArray,
-    labels: Sequence[Label],
-    training: BoolArray,
-    *,
-    class_weight: Mapping[Label, float] | str | None,
-    standardise: bool,
-) -> Problem:
-    weights = label_weights(class_weight, codes, labels, training)
-    scaling = scaling_of(rows, training, standardise=standardise)
-    return problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling)
 
 
 def _head(problem: Problem, coef: Float64Array, labels: Sequence[Label]) -> LinearHead:
@@ -230,11 +219,14 @@ def _head(problem: Problem, coef: Float64Array, labels: Sequence[Label]) -> Line
 def _held_out(problem: Problem, coef: Float64Array, folds: IntArray) -> Float64Array:
     """Decisions (n_texts, n_Cs, n_coef_rows) of each row by the fold that held it out."""
     decisions = np.empty((len(folds), coef.shape[1], coef.shape[3]))
-    for block, standard in problem.exact_blocks():
+
+    def part(block: slice, rows: np.ndarray) -> None:
         for fold in np.unique(folds[block]):
             held = folds[block] == fold
-            product = standard[held] @ flat(coef[:, :, fold])
+            product = rows[held] @ flat(coef[:, :, fold])
             decisions[block][held] = product.reshape(-1, *decisions.shape[1:])
+
+    problem.over_rows(part, exact=True)
     return decisions
 
 
@@ -262,9 +254,9 @@ def _trials(  # noqa: PLR0913 - what a score needs
     trials: list[_Trial] = []
     order = np.argsort(grid, kind="stable")
     while len(trials) < len(grid) and not (may_stop and _is_hopeless(trials)):
-        # The first start from nothing, and where scores fall the end may be near: then one C a thread, else two.
-        single = not trials or (may_stop and _is_falling(trials))
-        positions = order[len(trials) : len(trials) + climb.workers * (1 if single else 2)]
+        # Where scores fall the end may be near.
+        count = 2 if may_stop and trials and _is_falling(trials) else _WAVE
+        positions = order[len(trials) : len(trials) + count]
         wave = climb.solve(np.array([grid[position] for position in positions]))
         decisions = _held_out(climb.problem, wave.coef, folds)
         for turn, position in enumerate(positions):

@@ -17,8 +17,9 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import BoolArray, Features, Float64Array
+from frostline.head.crew import Crew
 
-_BLOCK = 1024  # rows taken to float64 at a time
+_BLOCK = 256  # rows taken to float64 at a time
 _NOTHING = 1e-12  # of the widest column's deviation
 
 
@@ -43,14 +44,14 @@ class Scaling:
     shift: Float64Array
 
 
-def scaling_of(rows: Features | Float64Array, training: BoolArray, *, standardise: bool) -> Scaling:
+def scaling_of(rows: Features | Float64Array, training: BoolArray, *, standardise: bool, crew: Crew) -> Scaling:
     """The `Scaling` of features (n_texts, n_features) for folds whose training rows are `training` (n_texts, n_folds).
 
     Constant columns are told as scikit-learn's StandardScaler tells them, and left unscaled; so are those that are
     constant beside the others (see `_merged`), which StandardScaler would blow up.
     """
     patterns, part_of = np.unique(training, axis=0, return_inverse=True)
-    counts, means, squares = _moments(rows, part_of.ravel(), len(patterns))
+    counts, means, squares = _moments(rows, part_of.ravel(), len(patterns), crew)
     everywhere = np.ones(len(patterns), dtype=bool)
     mean, std = _merged(counts, means, squares, everywhere)
     if not standardise:
@@ -67,23 +68,29 @@ def scaling_of(rows: Features | Float64Array, training: BoolArray, *, standardis
 
 
 def _moments(
-    rows: Features | Float64Array, part_of: np.ndarray, n_parts: int
+    rows: Features | Float64Array, part_of: np.ndarray, n_parts: int, crew: Crew
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Count (n_parts,), mean and sum of squared deviations (n_parts, n_features) of each part of the rows."""
     n_features = rows.shape[1]
     counts, means, squares = np.zeros(n_parts), np.zeros((n_parts, n_features)), np.zeros((n_parts, n_features))
-    for part in range(n_parts):
-        members = np.flatnonzero(part_of == part)
-        for start in range(0, len(members), _BLOCK):
-            block = rows[members[start : start + _BLOCK]].astype(np.float64)
-            mean = block.mean(axis=0)
-            block -= mean
-            square = np.einsum("ij,ij->j", block, block)
-            both = counts[part] + len(block)
-            step = mean - means[part]
-            squares[part] += square + step**2 * (counts[part] * len(block) / both)
-            means[part] += step * (len(block) / both)
-            counts[part] = both
+
+    def looked_at(members: np.ndarray) -> tuple[Float64Array, Float64Array]:
+        block = rows[members].astype(np.float64)
+        mean: Float64Array = block.mean(axis=0)
+        block -= mean
+        return mean, np.einsum("ij,ij->j", block, block)
+
+    of_part = [np.flatnonzero(part_of == part) for part in range(n_parts)]
+    blocks = [
+        (part, all_[low : low + _BLOCK]) for part, all_ in enumerate(of_part) for low in range(0, len(all_), _BLOCK)
+    ]
+    seen = crew.map(looked_at, [members for _, members in blocks])
+    for (part, members), (mean, square) in zip(blocks, seen, strict=True):
+        both = counts[part] + len(members)
+        step = mean - means[part]
+        squares[part] += square + step**2 * (counts[part] * len(members) / both)
+        means[part] += step * (len(members) / both)
+        counts[part] = both
     return counts, means, squares
 
 
