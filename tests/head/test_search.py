@@ -15,7 +15,8 @@ from frostline.arrays import Float64Array, IntArray
 from frostline.errors import ConvergenceError, InputError, UsageError
 from frostline.head import path
 from frostline.head.crew import Crew
-from frostline.head.newton import Limits, Tasks
+from frostline.head.front import Tasks
+from frostline.head.newton import Limits
 from frostline.head.problem import problem_of
 from frostline.head.scoring import score_named
 from frostline.head.search import SearchOptions, default_grid, fit_head, search_C, tutorial_grid

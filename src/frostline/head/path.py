@@ -16,10 +16,12 @@ import numpy as np
 
 from frostline.arrays import Float64Array
 from frostline.errors import ConvergenceError
-from frostline.head.newton import TOLERANCE, Limits, Minimum, Tasks, minimise
+from frostline.head.front import Tasks
+from frostline.head.newton import TOLERANCE, Limits, Minimum, minimise
 from frostline.head.problem import Problem
 
 _PART_ELEMENTS = 2_000_000  # decisions that a thread works on at a time; some ten arrays of them are alive: 160 MB
+_COLUMNS = 40  # of a product that takes no less time per column than a wider one
 _REACH = 1.5  # how far a start may be extrapolated, in units of the last distance
 
 
@@ -75,6 +77,11 @@ class Climb:
     gram: np.ndarray | None
     limits: Limits
     _known: list[tuple[float, Float64Array]] = field(default_factory=list)
+
+    @property
+    def width(self) -> int:
+        """Values of C whose columns together are enough to keep a product busy."""
+        return max(1, _COLUMNS // (self.n_folds * self.problem.loss.n_coef_rows))
 
     def solve(self, Cs: Float64Array) -> Wave:
         """Solve all folds for the next values of C, ascending; `ConvergenceError` names the task that fails."""

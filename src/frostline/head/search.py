@@ -18,8 +18,9 @@ from frostline.arrays import Features, Float64Array, IntArray
 from frostline.data.split import stratified_folds
 from frostline.head.checking import check_grid, check_rows, label_weights, training_of
 from frostline.head.crew import Crew
+from frostline.head.front import Tasks
 from frostline.head.linear import Label, LinearHead
-from frostline.head.newton import Limits, Tasks
+from frostline.head.newton import Limits
 from frostline.head.path import Climb, SolverFacts, Wave, solve_tasks
 from frostline.head.preconditioner import gram_of
 from frostline.head.problem import Problem, flat, problem_of
@@ -255,7 +256,7 @@ def _trials(  # noqa: PLR0913 - what a score needs
     order = np.argsort(grid, kind="stable")
     while len(trials) < len(grid) and not (may_stop and _is_hopeless(trials)):
         # Where scores fall the end may be near.
-        count = 2 if may_stop and trials and _is_falling(trials) else _WAVE
+        count = min(2 if may_stop and trials and _is_falling(trials) else _WAVE, climb.width)
         positions = order[len(trials) : len(trials) + count]
         wave = climb.solve(np.array([grid[position] for position in positions]))
         decisions = _held_out(climb.problem, wave.coef, folds)
