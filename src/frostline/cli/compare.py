@@ -1,13 +1,15 @@
 """`frostline compare`: encoders and features against each other on the same folds, with what each costs."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from frostline.cli.console import output, print_json, progress
-from frostline.cli.options import FILE, json_option, limit_option, reading_options, store_option, table_options
+from frostline.cli.options import FILE, json_option, limit_option, reading_options, store_option
+from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
@@ -74,10 +76,10 @@ def command(
     as_json: bool,
     store: bool,
     limit: int | None,
-    **reading: Any,
+    reading: TableOptions,
 ) -> None:
     """Read, compare, print."""
-    dataset = read_dataset(file, table_options(limit=limit, **reading))
+    dataset = read_dataset(file, replace(reading, limit=limit))
     contestants = [
         contestant
         for name in _encoder_names(encoders)

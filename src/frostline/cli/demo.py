@@ -8,10 +8,9 @@ from rich.text import Text
 
 from frostline.artifact import open_model
 from frostline.cli.console import output, progress, words
-from frostline.cli.options import opened_encoder, overwrite_option
+from frostline.cli.options import EncoderChoice, opened_encoder, overwrite_option
 from frostline.data.sample import Sample, load_sample
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.encoder.known import DEFAULT_ENCODER
 from frostline.evaluate.intervals import wilson
 from frostline.publish import refuse_existing
 from frostline.report.terminal import print_report
@@ -41,9 +40,7 @@ def command(*, out: Path, overwrite: bool) -> None:
     say = words()
     sample = load_sample()
     say.print(Text("The sample: short sentences written for Frostline, a fifth of them hard on purpose.", style="dim"))
-    reader = opened_encoder(
-        DEFAULT_ENCODER, features=DEFAULT_FEATURES, revision=None, max_length=None, threads=None, store=True
-    )
+    reader = opened_encoder(EncoderChoice(), DEFAULT_FEATURES)
     with progress("Reading", "sentences") as advance:
         training = train(sample.train, reader, test=sample.test, progress=advance)
     console = output()

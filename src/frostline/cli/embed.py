@@ -4,8 +4,9 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
 
@@ -13,6 +14,7 @@ from frostline.cli.console import progress, words
 from frostline.cli.left_out import left_out
 from frostline.cli.options import (
     FILE,
+    EncoderChoice,
     encoder_options,
     features_option,
     limit_option,
@@ -20,8 +22,6 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     rejects_option,
-    store_option,
-    table_options,
 )
 from frostline.data.dataset import Reject
 from frostline.data.opening import STANDARD_INPUT
@@ -44,7 +44,6 @@ from frostline.publish import refuse_file, storage_error
 @rejects_option
 @overwrite_option
 @encoder_options
-@store_option
 @limit_option
 @reading_options
 def command(
@@ -54,27 +53,16 @@ def command(
     features: str | None,
     rejects: Path | None,
     overwrite: bool,
-    encoder: str,
-    revision: str | None,
-    max_length: int | None,
-    threads: int | None,
-    store: bool,
+    encoder: EncoderChoice,
     limit: int | None,
-    **reading: Any,
+    reading: TableOptions,
 ) -> None:
     """Go through the file twice: once to count its rows, once to read them."""
     refuse_format(out)
     for written in (out, *([rejects] if rejects is not None else [])):
         refuse_file(written, overwrite=overwrite, inputs=[file])
-    options = table_options(limit=limit, **reading)
-    reader = opened_encoder(
-        encoder,
-        features=features or DEFAULT_FEATURES,
-        revision=revision,
-        max_length=max_length,
-        threads=threads,
-        store=store,
-    )
+    options = replace(reading, limit=limit)
+    reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
     with (
         left_out(str(file), rejects) as note,
         _gone_through_twice(file, options, note) as texts,

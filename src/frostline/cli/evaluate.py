@@ -2,8 +2,8 @@
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,8 +18,8 @@ from frostline.cli.options import (
     reading_options,
     rejects_option,
     store_option,
-    table_options,
 )
+from frostline.data.options import TableOptions
 from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset
 from frostline.evaluate.metrics import evaluate
@@ -57,7 +57,7 @@ def command(
     as_json: bool,
     store: bool,
     limit: int | None,
-    **reading: Any,
+    reading: TableOptions,
 ) -> None:
     """Read the file, predict, compare, print."""
     started = time.perf_counter()
@@ -65,7 +65,7 @@ def command(
         refuse_file(rejects, overwrite=overwrite, inputs=[file])
     opened = open_model(model, encoder=encoder, threads=threads)
     labels = opened.manifest.labels
-    dataset = read_dataset(file, table_options(limit=limit, known_labels=labels, **reading))
+    dataset = read_dataset(file, replace(reading, limit=limit, known_labels=frozenset(map(str, labels))))
     if rejects is not None:
         write_rejects(rejects, dataset.rejects)
     codes = codes_of(tuple(str(label) for label in labels), dataset)

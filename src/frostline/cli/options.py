@@ -5,18 +5,21 @@ Out:  the same with the options of reading a file, of the encoder, of the search
 Not:  what the options do.
 """
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import click
 
 from frostline.data.options import TableOptions, column_choice
 from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.known import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
+    from frostline.encoder.encoder import Encoder
     from frostline.encoder.reading import SentenceEncoder
-    from frostline.head.linear import Label
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -34,7 +37,7 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
-reading_options = together(
+_reading_options = together(
     click.option("--text", "text_column", metavar="NAME|N", help="The text column, by name or by number from 1."),
     click.option("--label", "label_column", metavar="NAME|N", help="The label column, by name or by number from 1."),
     click.option(
@@ -74,7 +77,7 @@ rejects_option = click.option(
 
 limit_option = click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N rows only.")
 
-encoder_options = together(
+_encoder_options = together(
     click.option(
         "--encoder",
         default="minilm",
@@ -109,51 +112,65 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON o
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
 
-def table_options(
-    *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    header: bool | None = None,
-    file_format: Any = None,
-    encoding: str = "utf-8",
-    on_bad_text: Any = "error",
-    delimiter: str | None = None,
-    quoted: bool | None = None,
-    on_empty_text: Any = "reject",
-    max_bad_rows: int = 0,
-    limit: int | None = None,
-    known_labels: "Iterable[Label]" = (),
-) -> TableOptions:
-    """The reading options as the library has them; a column given as digits is a number."""
-    return TableOptions(
-        known_labels=frozenset(str(label) for label in known_labels),
-        text=None if text_column is None else column_choice(text_column),
-        label=None if label_column is None else column_choice(label_column),
-        header=header,
-        format=file_format,
-        encoding=encoding,
-        on_bad_text=on_bad_text,
-        delimiter=delimiter,
-        quoted=quoted,
-        on_empty_text=on_empty_text,
-        max_bad_rows=max_bad_rows,
-        limit=limit,
-    )
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderChoice:
+    """What the encoder options say: who reads, how much of a text, on how many threads, and whether rows are kept."""
+
+    name: str = DEFAULT_ENCODER
+    revision: str | None = None
+    max_length: int | None = None
+    threads: int | None = None
+    store: bool = True
 
 
-def opened_encoder(
-    name: str,
-    *,
-    features: str,
-    revision: str | None,
-    max_length: int | None,
-    threads: int | None,
-    store: bool,
-) -> "SentenceEncoder":
-    """The encoder that the options name, remembering what it reads if `store` says so."""
+def encoder_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the encoder's options to a command, which gets them as `encoder: EncoderChoice`."""
+
+    @functools.wraps(command)
+    def gathered(
+        *, encoder: str, revision: str | None, max_length: int | None, threads: int | None, store: bool, **others: Any
+    ) -> Any:
+        chosen = EncoderChoice(name=encoder, revision=revision, max_length=max_length, threads=threads, store=store)
+        return command(encoder=chosen, **others)
+
+    return _encoder_options(store_option(gathered))
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of reading a file to a command, which gets them as `reading: TableOptions`."""
+
+    @functools.wraps(command)
+    def gathered(*, text_column: str | None, label_column: str | None, file_format: Any, **others: Any) -> Any:
+        names = ("header", "delimiter", "quoted", "encoding", "on_bad_text", "on_empty_text", "max_bad_rows")
+        chosen = TableOptions(
+            text=None if text_column is None else column_choice(text_column),
+            label=None if label_column is None else column_choice(label_column),
+            format=file_format,
+            **{name: others.pop(name) for name in names},
+        )
+        return command(reading=chosen, **others)
+
+    return _reading_options(gathered)
+
+
+def opened_encoder(choice: EncoderChoice, features: str) -> "SentenceEncoder":
+    """The encoder that was chosen, computing `features`; it remembers what it reads if the choice says so."""
+    from frostline.store import FeatureStore, StoredEncoder  # noqa: PLC0415 - heavy, and not every verb reads
+
+    store = FeatureStore.open() if choice.store else None  # before the encoder: its folder may be refused
+    fresh = fresh_encoder(choice, features)
+    return fresh if store is None else StoredEncoder(fresh, store)
+
+
+def fresh_encoder(choice: EncoderChoice, features: str) -> "Encoder":
+    """The encoder that was chosen, computing `features`, without a memory."""
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - heavy, and not every verb reads
-    from frostline.store import FeatureStore, StoredEncoder  # noqa: PLC0415 - likewise
 
-    kept = FeatureStore.open() if store else None  # first: a store that cannot be used is known before any work
-    opened = Encoder.open(name, features=features, revision=revision, max_length=max_length, threads=threads)
-    return opened if kept is None else StoredEncoder(opened, kept)
+    return Encoder.open(
+        choice.name,
+        features=features,
+        revision=choice.revision,
+        max_length=choice.max_length,
+        threads=choice.threads,
+    )

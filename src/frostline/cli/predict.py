@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,7 +13,7 @@ from frostline.arrays import Progress
 from frostline.artifact import Model, open_model
 from frostline.cli.console import print_json, progress
 from frostline.cli.left_out import left_out
-from frostline.cli.options import json_option, overwrite_option, reading_options, rejects_option, table_options
+from frostline.cli.options import json_option, overwrite_option, reading_options, rejects_option
 from frostline.data.dataset import Reject
 from frostline.data.options import TableOptions
 from frostline.errors import InputError, MissingInputError, UsageError, shown
@@ -50,7 +49,7 @@ def command(
     rejects: Path | None,
     overwrite: bool,
     as_json: bool,
-    **reading: Any,
+    reading: TableOptions,
 ) -> None:
     """Open the model, go through the texts, write each answer."""
     file = _file_among(texts)
@@ -59,11 +58,10 @@ def command(
     for written in (out, rejects):
         if written is not None:
             refuse_file(written, overwrite=overwrite, inputs=[] if file is None else [file])
-    options = table_options(**reading)
     opened = open_model(model, encoder=encoder, threads=threads)
     is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
     with left_out("standard input" if file is None else str(file), rejects) as note:
-        found = predictions(opened, _coming(texts, file, options, note), window=1 if is_conversation else WINDOW_TEXTS)
+        found = predictions(opened, _coming(texts, file, reading, note), window=1 if is_conversation else WINDOW_TEXTS)
         cuts: Counter[bool] = Counter()
         if out is None:
             _print(_counted(found, cuts), opened, as_json=as_json)

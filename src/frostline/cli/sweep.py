@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -10,16 +9,16 @@ import numpy as np
 from frostline.cli.console import output, print_json, progress
 from frostline.cli.options import (
     FILE,
+    EncoderChoice,
     encoder_options,
     json_option,
     limit_option,
     opened_encoder,
     overwrite_option,
     reading_options,
-    store_option,
-    table_options,
 )
 from frostline.data.dataset import Dataset
+from frostline.data.options import TableOptions
 from frostline.data.split import stratified_holdout
 from frostline.data.tables import read_dataset
 from frostline.errors import UsageError
@@ -57,7 +56,6 @@ from frostline.training.run import data_record
 @overwrite_option
 @json_option
 @encoder_options
-@store_option
 @limit_option
 @reading_options
 def command(
@@ -76,13 +74,9 @@ def command(
     seed: int,
     overwrite: bool,
     as_json: bool,
-    store: bool,
     limit: int | None,
-    encoder: str,
-    revision: str | None,
-    max_length: int | None,
-    threads: int | None,
-    **reading: Any,
+    encoder: EncoderChoice,
+    reading: TableOptions,
 ) -> None:
     """Read, sweep, print."""
     _refuse_together(("--test", test_file is not None), ("--holdout", test_fraction is not None))
@@ -90,16 +84,14 @@ def command(
     if plot is not None:
         refuse_plot(plot)
         refuse_file(plot, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
-    whole = read_dataset(file, table_options(limit=limit, **reading))
+    whole = read_dataset(file, replace(reading, limit=limit))
     dataset, test = _parts(whole, test_fraction, seed=seed)
     if test_file is not None:
         known = frozenset(dataset.counts())  # tells a test file's columns apart
-        test = read_dataset(test_file, replace(table_options(**reading), known_labels=known))
-    reader = opened_encoder(
-        encoder, features=SWEEP_FEATURES, revision=revision, max_length=max_length, threads=threads, store=store
-    )
+        test = read_dataset(test_file, replace(reading, known_labels=known))
+    reader = opened_encoder(encoder, SWEEP_FEATURES)
     search = SearchOptions(
-        Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=threads
+        Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=encoder.threads
     )
     with progress("Reading", "sentences") as reading_told, progress("Searching", "candidates") as searching_told:
         found = sweep(

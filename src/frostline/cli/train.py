@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 import numpy as np
@@ -12,6 +12,7 @@ from rich.text import Text
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
     FILE,
+    EncoderChoice,
     encoder_options,
     json_option,
     limit_option,
@@ -19,8 +20,6 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     rejects_option,
-    store_option,
-    table_options,
 )
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
@@ -73,7 +72,6 @@ AUTO = "auto"
 @overwrite_option
 @json_option
 @encoder_options
-@store_option
 @limit_option
 @reading_options
 def command(
@@ -98,13 +96,9 @@ def command(
     with_encoder: bool,
     overwrite: bool,
     as_json: bool,
-    store: bool,
     limit: int | None,
-    encoder: str,
-    revision: str | None,
-    max_length: int | None,
-    threads: int | None,
-    **reading: Any,
+    encoder: EncoderChoice,
+    reading: TableOptions,
 ) -> None:
     """Read, train, report, save."""
     if out is not None:
@@ -127,17 +121,11 @@ def command(
             seed=seed,
         )
         options = TrainingOptions(search=search, nested=nested, test_fraction=test_fraction, strict=strict)
-    dataset, test = _read(file, test_file, table_options(limit=limit, **reading), table_options(**reading))
+    dataset, test = _read(file, test_file, replace(reading, limit=limit), reading)
     if rejects is not None:
         write_rejects(rejects, dataset.rejects)
-
-    def opened(spec: str) -> SentenceEncoder:
-        return opened_encoder(
-            encoder, features=spec, revision=revision, max_length=max_length, threads=threads, store=store
-        )
-
-    swept = _swept(dataset, opened(SWEEP_FEATURES), test, options) if features == AUTO else None
-    reader = opened(features or DEFAULT_FEATURES if swept is None else swept.winner.candidate.features)
+    swept = _swept(dataset, opened_encoder(encoder, SWEEP_FEATURES), test, options) if features == AUTO else None
+    reader = opened_encoder(encoder, features or DEFAULT_FEATURES if swept is None else swept.winner.candidate.features)
     with progress("Reading", "sentences") as advance:
         training = train(dataset, reader, test=test, options=options, swept=swept, progress=advance)
     if out is not None:

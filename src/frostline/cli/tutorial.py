@@ -1,7 +1,7 @@
 """`frostline tutorial`: the practical, step by step, with the numbers of your own file."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -9,16 +9,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from frostline.cli.console import output, progress
-from frostline.cli.options import FILE, encoder_options, reading_options, store_option, table_options
+from frostline.cli.options import FILE, EncoderChoice, encoder_options, fresh_encoder, opened_encoder, reading_options
+from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
-from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import TUTORIAL_FEATURES
-from frostline.store import FeatureStore, StoredEncoder
 from frostline.tutorial.lesson import Step, give_lesson
 from frostline.tutorial.words import Language, Words, told, words
-
-if TYPE_CHECKING:
-    from frostline.encoder.reading import SentenceEncoder
 
 
 @click.command(
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(1), default=2000, show_default=True, help="Take the first N rows only.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split and the folds.")
 @encoder_options
-@store_option
 @reading_options
 def command(
     *,
@@ -39,22 +34,15 @@ def command(
     lang: Language,
     limit: int,
     seed: int,
-    encoder: str,
-    revision: str | None,
-    max_length: int | None,
-    threads: int | None,
-    store: bool,
-    **reading: Any,
+    encoder: EncoderChoice,
+    reading: TableOptions,
 ) -> None:
     """Print each step as it is computed."""
-    dataset = read_dataset(file, table_options(limit=limit, **reading))
-    opened = Encoder.open(
-        encoder, features=TUTORIAL_FEATURES, revision=revision, max_length=max_length, threads=threads
-    )
-    reader: SentenceEncoder = StoredEncoder(opened, FeatureStore.open()) if store else opened
+    dataset = read_dataset(file, replace(reading, limit=limit))
+    reader = opened_encoder(encoder, TUTORIAL_FEATURES)
     console = output()
     with progress("Reading", "sentences") as advance:
-        steps = give_lesson(dataset, opened, reader, seed=seed, progress=advance)
+        steps = give_lesson(dataset, fresh_encoder(encoder, TUTORIAL_FEATURES), reader, seed=seed, progress=advance)
         for number, step in enumerate(steps, start=1):
             show(number, step, words(lang), console)
 
