@@ -69,7 +69,7 @@ def cholesky(second: np.ndarray) -> Triangle:
             return _by_halves(second)
         except np.linalg.LinAlgError:
             diagonal += level * second.dtype.type(10.0**power)
-    raise FloatingPointError("The second derivative is not finite.")
+    raise FloatingPointError("The second derivative has no Cholesky factor.")
 
 
 def _by_halves(second: np.ndarray) -> Triangle:
