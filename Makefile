@@ -17,6 +17,7 @@ setup: $(VENV)/.base  ## a virtual environment with the product in it
 
 demo: setup  ## train on the built-in sample, show the report, classify a few sentences
 	@echo "==> frostline demo"
+	@mkdir -p build
 	@$(BIN)/frostline demo --out build/demo --overwrite
 
 test: $(VENV)/.test  ## the test suite: no network, no torch, under three minutes
