@@ -86,7 +86,7 @@ def test_a_failing_disk_is_no_bad_input(monkeypatch: pytest.MonkeyPatch) -> None
         (b"text\tlabel\n", "t.tsv", "header"),
         (b"text,label\n", "t.csv", "header"),
         (b"", "t.jsonl", "is empty"),
-        (gzip.compress(b""), "t.tsv.gz", "is empty"),
+        (gzip.compress(b"", mtime=0), "t.tsv.gz", "is empty"),
     ],
 )
 def test_a_file_without_rows(tmp_path: Path, content: bytes, name: str, says: str) -> None:
@@ -133,7 +133,7 @@ def test_wide_encodings_are_recognised_named_and_read(tmp_path: Path, encoding: 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
     content = b"\xef\xbb\xbf" + b"text,label\ngood,1\nbad,0\n"
-    for path in (table(tmp_path, content, "a.csv"), table(tmp_path, gzip.compress(content), "b.csv.gz")):
+    for path in (table(tmp_path, content, "a.csv"), table(tmp_path, gzip.compress(content, mtime=0), "b.csv.gz")):
         assert read_dataset(path).source.text_column == "text"
 
 
@@ -313,7 +313,7 @@ def test_cells_and_columns_have_a_limit(tmp_path: Path) -> None:
 
 
 def test_gzip_members_are_all_read_and_the_suffix_is_not_believed(tmp_path: Path) -> None:
-    content = gzip.compress(GOOD[:12]) + gzip.compress(GOOD[12:]) + b"\0" * 512
+    content = gzip.compress(GOOD[:12], mtime=0) + gzip.compress(GOOD[12:], mtime=0) + b"\0" * 512
     for name in ("t.tsv.gz", "t.tsv", "t"):
         assert len(read_dataset(table(tmp_path, content, name))) == 3
     assert len(read_dataset(table(tmp_path, GOOD, "t.tsv.gz"))) == 3
@@ -335,7 +335,7 @@ def test_damaged_gzip_is_never_taken_for_a_shorter_file(tmp_path: Path) -> None:
 
 
 def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
-    path = table(tmp_path, gzip.compress(b"good film\t1\nbad film\t0\n" * 20_000), "t.tsv.gz")
+    path = table(tmp_path, gzip.compress(b"good film\t1\nbad film\t0\n" * 20_000, mtime=0), "t.tsv.gz")
     error = refusal(path, TableOptions(limits=TableLimits(expansion_free_bytes=1 << 16)))
     assert "200 times" in str(error)
     assert len(read_dataset(path)) == 40_000

@@ -48,13 +48,20 @@ def progress(description: str, unit: str = "") -> Iterator[arrays.Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(description, total=None, visible=False)
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task(description, total=None)
 
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=True)
+    def advance(done: int, total: int) -> None:
+        if done < total or total == 0:
+            bar.start()  # only now: two bars that follow one another never share the screen
+        bar.update(task, completed=done, total=total or None)
+        if done >= total > 0:
+            bar.stop()
 
+    try:
         yield advance
+    finally:
+        bar.stop()
 
 
 def print_json(document: Any) -> None:

@@ -41,8 +41,8 @@ def command(*, out: Path, overwrite: bool) -> None:
     sample = load_sample()
     say.print(Text("The sample: short sentences written for Frostline, a fifth of them hard on purpose.", style="dim"))
     reader = opened_encoder(EncoderChoice(), DEFAULT_FEATURES)
-    with progress("Reading", "sentences") as advance:
-        training = train(sample.train, reader, test=sample.test, progress=advance)
+    with progress("Reading", "sentences") as reading, progress("Searching C", "values of C") as searching:
+        training = train(sample.train, reader, test=sample.test, reading=reading, searching=searching)
     console = output()
     print_report(training.record, console)
     console.print(Text(_hard_cases(training, sample)))

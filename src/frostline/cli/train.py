@@ -126,8 +126,8 @@ def command(
         write_rejects(rejects, dataset.rejects)
     swept = _swept(dataset, opened_encoder(encoder, SWEEP_FEATURES), test, options) if features == AUTO else None
     reader = opened_encoder(encoder, features or DEFAULT_FEATURES if swept is None else swept.winner.candidate.features)
-    with progress("Reading", "sentences") as advance:
-        training = train(dataset, reader, test=test, options=options, swept=swept, progress=advance)
+    with progress("Reading", "sentences") as told, progress("Searching C", "values of C") as searched:
+        training = train(dataset, reader, test=test, options=options, swept=swept, reading=told, searching=searched)
     if out is not None:
         save_training(training, out, encoder=reader, overwrite=overwrite, with_encoder=with_encoder)
     show(training, out, as_json=as_json)

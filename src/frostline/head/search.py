@@ -14,7 +14,7 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import Features, Float64Array, IntArray
+from frostline.arrays import Features, Float64Array, IntArray, Progress
 from frostline.data.split import stratified_folds
 from frostline.head.checking import check_grid, check_rows, label_weights, training_of
 from frostline.head.crew import Crew
@@ -115,13 +115,14 @@ class SearchResult:
     warnings: tuple[str, ...] = ()
 
 
-def search_C(  # noqa: N802 - C is its name everywhere
+def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and what any search may be told
     rows: Features | Float64Array,
     codes: IntArray,
     *,
     labels: Sequence[Label],
     options: SearchOptions,
     folds: IntArray | None = None,
+    progress: Progress | None = None,
 ) -> SearchResult:
     """Fit every C on every fold, score it on the rows held out, and fit all rows with the best C.
 
@@ -134,6 +135,8 @@ def search_C(  # noqa: N802 - C is its name everywhere
     options : SearchOptions
     folds : ndarray of shape (n_texts,), dtype=int64, optional
         The fold that holds each row out; made by the options where not given.
+    progress : callable, optional
+        Counts values of C; the default grid may end before its last.
 
     Raises
     ------
@@ -159,7 +162,7 @@ def search_C(  # noqa: N802 - C is its name everywhere
         scaling = scaling_of(rows, training, standardise=options.standardise, crew=crew)
         problem = problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling, crew=crew)
         climb = Climb(problem, n_folds, gram_of(problem), Limits(settle=False))
-        trials = _trials(climb, grid, codes, folds, score, may_stop=options.Cs is None)
+        trials = _trials(climb, grid, codes, folds, score, may_stop=options.Cs is None, progress=progress)
         trials.sort(key=lambda trial: trial.position)
         best = _chosen(trials, grid, one_standard_error=options.one_standard_error)
         task = Tasks(np.array([grid[best.position]]), np.array([n_folds]))
@@ -249,7 +252,14 @@ class _Trial:
 
 
 def _trials(  # noqa: PLR0913 - what a score needs
-    climb: Climb, grid: Sequence[float], codes: IntArray, folds: IntArray, score: Score, *, may_stop: bool
+    climb: Climb,
+    grid: Sequence[float],
+    codes: IntArray,
+    folds: IntArray,
+    score: Score,
+    *,
+    may_stop: bool,
+    progress: Progress | None,
 ) -> list[_Trial]:
     """Solve and score the grid from the smallest C up, none after a hopeless one."""
     trials: list[_Trial] = []
@@ -264,6 +274,8 @@ def _trials(  # noqa: PLR0913 - what a score needs
             own = decisions[:, turn]
             scores = np.array([score(codes[folds == fold], own[folds == fold]) for fold in range(climb.n_folds)])
             trials.append(_Trial(int(position), scores, own, wave.coef[:, turn].mean(axis=1), wave))
+        if progress is not None:
+            progress(len(trials), len(grid))
     return trials
 
 

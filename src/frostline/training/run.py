@@ -166,7 +166,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     test: Dataset | None = None,
     options: TrainingOptions | None = None,
     swept: Sweep | None = None,
-    progress: Progress | None = None,
+    reading: Progress | None = None,
+    searching: Progress | None = None,
 ) -> Training:
     """Read every sentence once, search C, fit, and test on rows that took part in nothing.
 
@@ -181,8 +182,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     options : TrainingOptions, optional
     swept : Sweep, optional
         By which the encoder's features were chosen (`choose_features`): the record says so, and counts its time.
-    progress : callable, optional
-        Counts distinct sentences.
+    reading, searching : callable, optional
+        Count distinct sentences, and values of C.
 
     Raises
     ------
@@ -202,16 +203,16 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     codes = codes_of(labels, split.train)
     test_codes = codes_of(labels, split.test) if split.test is not None else codes[:0]
     texts = [*dataset.texts, *(test.texts if test is not None else ())]
-    reading = encoder.encode(texts, progress=progress)
+    found = encoder.encode(texts, progress=reading)
     read_at = time.perf_counter()
     how = replace(chosen.search, n_folds=plan.n_folds)
-    train_part = Part(split.train.texts, reading.rows[split.train_rows], codes)
-    search = search_C(train_part.rows, codes, labels=labels, options=how)
+    train_part = Part(split.train.texts, found.rows[split.train_rows], codes)
+    search = search_C(train_part.rows, codes, labels=labels, options=how, progress=searching)
     searched_at = time.perf_counter()
     if split.test is None:
         tested = _test_nested(train_part, labels, how)
     else:
-        test_part = Part(split.test.texts, reading.rows[split.test_rows], test_codes)
+        test_part = Part(split.test.texts, found.rows[split.test_rows], test_codes)
         tested = _test(search.head, train_part, test_part, seed=how.seed)
     leaks = leaked(split.train, split.test) if split.test is not None else Leaks(())
     ended = time.perf_counter()
@@ -220,7 +221,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         data=data_record(dataset),
         n_trained=len(split.train),
         encoder=encoder.identity,
-        features=_with_sweep(features_record(encoder, reading), swept),
+        features=_with_sweep(features_record(encoder, found), swept),
         search=_search_record(search, how),
         test_source=TestRecord(
             kind=split.kind,
