@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from encoder.encoder_fakes import make_checkpoint
+from encoder_fakes import make_checkpoint
 
 Command = Callable[..., Any]
 

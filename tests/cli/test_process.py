@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from encoder.encoder_fakes import make_checkpoint
+from encoder_fakes import make_checkpoint
 from frostline.cli.main import VERBS, cli
 
 HEAVY = ("numpy", "scipy", "sklearn", "onnx", "onnxruntime", "tokenizers", "rich", "matplotlib", "pyarrow")

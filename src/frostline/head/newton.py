@@ -22,7 +22,7 @@ from frostline.head.preconditioner import Preconditioner, gram_of, preconditione
 from frostline.head.problem import Problem
 
 TOLERANCE = 1e-6  # of the gradient's norm, relative to that at zero
-_MOVE = 2e-6  # of the coefficients' norm, by which one more step may still change them; an estimate, so well below 1e-4
+_MOVE = 2e-7  # of the coefficients' norm, by which one more step may still change them; an estimate, so well below 1e-4
 _ROUGH = 6e-7  # where float32 gradients end: below the tolerance, so that float64 has only to confirm it
 _ROUNDING = 1e-12  # a relative gradient below which nothing can be gained
 _STEP_ERROR = 0.1  # of a step near the minimum
