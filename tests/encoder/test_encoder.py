@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from encoder_fakes import FakeBackend, make_checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
 import frostline.encoder.encoder as encoder_module
+from encoder_fakes import FakeBackend, make_checkpoint
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import FeatureSpec
@@ -153,7 +153,7 @@ def test_ctrl_c_stops_the_reading_within_a_second(tmp_path: Path) -> None:
     script = textwrap.dedent(
         f"""
         import sys, time
-        sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+        sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parent.parent)!r}]
         from test_encoder import FakeBackend, WordPieces, fake_encoder, find_checkpoint
         pieces = WordPieces.open(find_checkpoint({str(tmp_path / "bert")!r}))
         texts = ["a " * (n % 25) + word for n in range(25) for word in "abcdefghijklmnopqrstuvwxyz"]
