@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # comes with huggingface-hub; its stubs do not
+import yaml  # comes with huggingface-hub; its stubs do not
 
 from frostline import record as records
 from frostline.report.card import model_card
