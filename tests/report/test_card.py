@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml  # comes with huggingface-hub; its stubs do not
+import yaml
 
 from frostline import record as records
 from frostline.report.card import model_card
