@@ -5,10 +5,8 @@ Out:  a `Machine`.
 Not:  deciding what to run on it.
 """
 
-import importlib.metadata
 import os
 import platform
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -89,6 +87,8 @@ def usable_cores() -> int:
 
 def package_version(name: str) -> str | None:
     """The installed version of a distribution, or None."""
+    import importlib.metadata  # noqa: PLC0415 - only where used: start-up time
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -114,6 +114,8 @@ def _fact(line: str) -> tuple[str, str]:
 
 
 def _darwin_processor() -> tuple[str, frozenset[str]]:
+    import subprocess  # noqa: PLC0415 - only where used: start-up time
+
     sysctl = "/usr/sbin/sysctl"
     asked = {
         "asimd": "hw.optional.neon",

@@ -24,9 +24,9 @@ from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
-from frostline.encoder.side_by_side import usable_cores
 from frostline.encoder.tokens import WordPieces
 from frostline.errors import BackendError, InputError, TextTypeError, UsageError
+from frostline.machine import usable_cores
 
 TEXTS = ["a film", "good", "bad . a b c", "", "good film , bad film !", "x y z"]
 

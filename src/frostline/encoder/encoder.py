@@ -21,10 +21,11 @@ from frostline.encoder.families import describe
 from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
 from frostline.encoder.known import DEFAULT_ENCODER
 from frostline.encoder.reading import EncoderIdentity, Reading
-from frostline.encoder.side_by_side import usable_cores, work_through
+from frostline.encoder.side_by_side import work_through
 from frostline.encoder.texts import check_texts
 from frostline.encoder.tokens import Pieces, WordPieces
 from frostline.errors import BackendError, InputError, UsageError, shown
+from frostline.machine import usable_cores
 from frostline.places import home
 
 WINDOW_TEXTS = 16_384

@@ -9,9 +9,7 @@ core scales with the cores; its own pool of threads does not (2.0 against 1.4 to
 """
 
 import itertools
-import os
 import queue
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -19,11 +17,6 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 
 _LOOK_S = 0.2  # how often a waiting main thread looks for Ctrl-C where the platform does not wake it
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def work_through(
