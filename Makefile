@@ -58,7 +58,7 @@ clean:  ## remove what the targets made
 	@$(PYTHON) -m venv $*
 
 $(VENV)/.base: requirements/base.txt pyproject.toml | $(BIN)/python
-	@echo "==> installing the locked requirements (about 600 MB on disk, bundled encoder included)"
+	@echo "==> installing the locked requirements (about 800 MB on disk, bundled encoder included)"
 	@$(BIN)/python $(PIP) $(LOCKED) requirements/base.txt
 	@echo "==> installing frostline itself"
 	@$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
