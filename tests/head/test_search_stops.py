@@ -24,6 +24,7 @@ def test_ctrl_c_stops_a_search_within_five_seconds() -> None:
         sent.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     timer = threading.Timer(1, interrupt)
     timer.start()
     try:
@@ -31,5 +32,6 @@ def test_ctrl_c_stops_a_search_within_five_seconds() -> None:
             search_C(rows, codes, labels=tuple("abcdefgh"), options=options)
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - sent[0] < 5
     assert not any("ThreadPool" in thread.name for thread in threading.enumerate())
