@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from encoder_fakes import make_checkpoint
 from hub_server import Hub, hub_serving
 
+from encoder_fakes import make_checkpoint
 from frostline.encoder import checkpoint as checkpoint_module
 from frostline.encoder import hub as hub_module
 from frostline.encoder.checkpoint import find_checkpoint, is_at_hand
