@@ -97,6 +97,16 @@ def test_coefficients_equal_those_of_a_converged_scikit_learn(
     assert abs(head.intercept - intercept).max() < CLOSE * max(1.0, float(np.linalg.norm(intercept)))
 
 
+@pytest.mark.parametrize(("n_labels", "C"), [(20, 1.0), (50, 0.1), (50, 10.0)])
+def test_many_labels_equal_a_converged_scikit_learn(n_labels: int, C: float) -> None:
+    """Up to fifty labels, as few as six rows each."""
+    rows, codes = sample(3, 6 * n_labels, 12, n_labels)
+    head = fit_head(rows, codes, labels=range(n_labels), C=C)
+    coef, intercept = reference(rows, codes, C, standardise=True)
+    assert far(head.coef, coef) < CLOSE
+    assert abs(head.intercept - intercept).max() < CLOSE * max(1.0, float(np.linalg.norm(intercept)))
+
+
 @pytest.mark.parametrize("n_labels", [2, 4])
 @pytest.mark.parametrize("C", [1e-3, 1.0, 100.0])
 def test_the_gradient_by_the_textbook_formula_is_small(n_labels: int, C: float) -> None:
