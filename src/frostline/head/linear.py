@@ -1,25 +1,28 @@
-"""A fitted logistic regression as two arrays: all that predicting needs.
+"""A fitted logistic regression as two arrays, with what its decisions become: all that predicting needs.
 
 In:   features.
 Out:  decisions, probabilities, labels.
-Not:  fitting (solver.py, search.py). Imports nothing but numpy, so that `frostline predict` starts fast.
+Not:  fitting (newton.py, search.py, fitting.py). Imports nothing but numpy, so that `frostline predict` starts fast.
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import Features, Float64Array, IntArray, Probabilities
+from frostline.head.calibration import Calibration, logistic, mapped, mapped_each, softmax
+from frostline.head.rule import NO_ANSWER, Rule
 
 Label: TypeAlias = str | int | bool
+Link: TypeAlias = Literal["softmax", "logistic"]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LinearHead:
-    """Binary or multinomial logistic regression over features as the encoder gives them.
+    """Logistic regression over features as the encoder gives them: one label per text, or several.
 
     Standardisation, if there was any, is folded in: no scaler is needed to predict.
 
@@ -28,13 +31,22 @@ class LinearHead:
     labels : tuple of n_labels str, int or bool
         In column order.
     coef : ndarray of shape (n_coef_rows, n_features), dtype=float64
-        One row for two labels (towards the second), n_labels otherwise.
+        One label per text: one row for two labels (towards the second), n_labels otherwise. Several: n_labels.
     intercept : ndarray of shape (n_coef_rows,), dtype=float64
+    link : {"softmax", "logistic"}
+        Labels that exclude each other; labels of which a text may have any number.
+    calibration : Calibration or None
+        None: probabilities are as the regression gives them.
+    rule : Rule or None
+        None: the most probable label; each label from 0.5 on.
     """
 
     labels: tuple[Label, ...]
     coef: Float64Array
     intercept: Float64Array
+    link: Link = "softmax"
+    calibration: Calibration | None = None
+    rule: Rule | None = None
 
     @property
     def n_features(self) -> int:
@@ -42,26 +54,49 @@ class LinearHead:
         return int(self.coef.shape[1])
 
     def decision_function(self, rows: Features | Float64Array) -> Float64Array:
-        """Log-odds (n_texts, n_coef_rows), float64."""
+        """Log-odds (n_texts, n_coef_rows), float64; calibration does not touch them."""
         decisions: Float64Array = rows.astype(np.float64) @ self.coef.T + self.intercept
         return decisions
 
     def predict_proba(self, rows: Features | Float64Array) -> Probabilities:
-        """Probabilities (n_texts, n_labels): the logistic function, or the softmax for three labels and more."""
-        return probabilities(self.decision_function(rows))
+        """Probabilities (n_texts, n_labels), calibrated if the head is; rows sum to 1 unless the labels are independent."""
+        return self.probabilities(self.decision_function(rows))
+
+    def probabilities(self, decisions: Float64Array) -> Probabilities:
+        """Decisions (n_texts, n_coef_rows) as probabilities (n_texts, n_labels)."""
+        return probabilities(decisions, link=self.link, calibration=self.calibration)
+
+    def answers(self, probabilities: Probabilities) -> NDArray[Any]:
+        """The label of each text (n_texts,), of the labels' own type, or None; several: a tuple of labels each."""
+        rule = self.rule or Rule()
+        if self.link == "logistic":
+            sets = [
+                tuple(label for label, has in zip(self.labels, row, strict=True) if has)
+                for row in rule.sets(probabilities).tolist()
+            ]
+            found = np.empty(len(sets), dtype=object)
+            found[:] = sets
+            return found
+        codes = rule.codes(probabilities)
+        if not rule.answer_from:
+            return np.asarray(self.labels)[codes]
+        return np.array([*self.labels, None], dtype=object)[np.where(codes == NO_ANSWER, len(self.labels), codes)]
 
     def predict(self, rows: Features | Float64Array) -> NDArray[Any]:
-        """The most probable label of each row: (n_texts,), of the labels' own type."""
-        return np.asarray(self.labels)[winners(self.decision_function(rows))]
+        """The answer for each row: see `answers`."""
+        return self.answers(self.predict_proba(rows))
 
 
-def probabilities(decisions: Float64Array) -> Probabilities:
+def probabilities(
+    decisions: Float64Array, *, link: Link = "softmax", calibration: Calibration | None = None
+) -> Probabilities:
     """Decisions (n_texts, n_coef_rows) as probabilities (n_texts, n_labels), without overflow."""
-    if decisions.shape[1] == 1:
-        decisions = np.hstack([np.zeros_like(decisions), decisions])
-    shifted = np.exp(decisions - decisions.max(axis=1, keepdims=True))
-    result: Probabilities = shifted / shifted.sum(axis=1, keepdims=True)
-    return result
+    if calibration is not None and calibration.method == "temperature":
+        decisions = decisions / calibration.temperature
+    plain = softmax(decisions) if link == "softmax" else logistic(decisions)
+    if calibration is None or calibration.method == "temperature":
+        return plain
+    return mapped(plain, calibration.knots) if link == "softmax" else mapped_each(plain, calibration.knots)
 
 
 def winners(decisions: Float64Array) -> IntArray:
