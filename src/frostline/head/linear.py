@@ -59,7 +59,7 @@ class LinearHead:
         return decisions
 
     def predict_proba(self, rows: Features | Float64Array) -> Probabilities:
-        """Probabilities (n_texts, n_labels), calibrated if the head is; rows sum to 1 unless the labels are independent."""
+        """Probabilities (n_texts, n_labels), calibrated if the head is; labels that exclude each other sum to 1."""
         return self.probabilities(self.decision_function(rows))
 
     def probabilities(self, decisions: Float64Array) -> Probabilities:
