@@ -21,7 +21,7 @@ from frostline.report.sweep_document import as_comparison_document
 from frostline.report.sweep_terminal import print_comparison
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import Contestant, compare
-from frostline.training.run import data_record
+from frostline.training.records import data_record
 
 if TYPE_CHECKING:
     from frostline.encoder.reading import SentenceEncoder

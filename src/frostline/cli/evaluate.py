@@ -28,7 +28,8 @@ from frostline.record import EvaluationRecord, Seconds
 from frostline.report.document import as_evaluation_document
 from frostline.report.terminal import print_evaluation
 from frostline.store import FeatureStore, StoredEncoder
-from frostline.training.run import codes_of, data_record, features_record
+from frostline.training.parts import codes_of
+from frostline.training.records import data_record, features_record
 
 
 @click.command(

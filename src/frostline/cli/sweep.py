@@ -29,7 +29,7 @@ from frostline.report.sweep_document import as_sweep_document
 from frostline.report.sweep_plot import plot_sweep, refuse_plot
 from frostline.report.sweep_terminal import print_sweep
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
-from frostline.training.run import data_record
+from frostline.training.records import data_record
 
 
 @click.command(

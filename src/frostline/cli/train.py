@@ -35,7 +35,7 @@ from frostline.report.document import as_document
 from frostline.report.terminal import print_report
 from frostline.sweep import SWEEP_FEATURES, Sweep
 from frostline.training import Training, TrainingOptions, choose_features, save_training, train
-from frostline.training.run import TUTORIAL_ROWS
+from frostline.training.options import TUTORIAL_ROWS
 
 AUTO = "auto"
 
