@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, final
 
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.baselines import Baseline
+from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.metrics import Evaluation
 from frostline.evaluate.validation import NestedResult
 from frostline.head.linear import Label
@@ -173,6 +174,8 @@ class TrainingRecord:
     nested : NestedResult or None
     baselines : tuple of Baseline
         On the rows of `test`.
+    learning : LearningCurve or None
+        None if none was asked for, or the rows are too few.
     seconds : Seconds
     machine : Machine
     seed : int
@@ -192,6 +195,7 @@ class TrainingRecord:
     test: Evaluation | None
     nested: NestedResult | None = None
     baselines: tuple[Baseline, ...] = ()
+    learning: LearningCurve | None = None
     seconds: Seconds
     machine: Machine
     seed: int
