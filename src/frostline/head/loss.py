@@ -10,13 +10,16 @@ from typing import TypeVar, final
 
 import numpy as np
 
-from frostline.arrays import Float32Array, Float64Array, IntArray
+from frostline.arrays import BoolArray, Float32Array, Float64Array, IntArray
 
 Decisions = TypeVar("Decisions", Float32Array, Float64Array)
 
 
 class Loss(ABC):
     """What a row costs, given its decisions: the log loss of its label."""
+
+    is_coupled = False
+    """Whether a row's decisions compete, so that adding one number to all of them changes nothing."""
 
     @property
     @abstractmethod
@@ -81,6 +84,8 @@ class Logistic(Loss):
 class Softmax(Loss):
     """Three labels and more, a decision for each: log(sum(exp(decisions))) - the label's own decision."""
 
+    is_coupled = True
+
     def __init__(self, codes: IntArray, n_labels: int) -> None:
         self._codes = codes
         self._n_labels = n_labels
@@ -115,3 +120,42 @@ class Softmax(Loss):
     def curvature(self, probabilities: Decisions, weights: Decisions) -> Decisions:
         """See `Loss`."""
         return probabilities * weights[:, :, None]
+
+
+@final
+class LogisticEach(Loss):
+    """Labels of which a row may have any number, a decision for each: the sum of their logistic losses."""
+
+    def __init__(self, members: BoolArray) -> None:
+        self._members = members
+
+    @property
+    def n_coef_rows(self) -> int:
+        """See `Loss`."""
+        return int(self._members.shape[1])
+
+    def evaluate(self, decisions: Float64Array, rows: slice) -> tuple[Float64Array, Float64Array]:
+        """See `Loss`."""
+        small = np.exp(-np.abs(decisions))
+        loss = np.log1p(small)
+        loss += np.maximum(np.where(self._members[rows][:, None, :], -decisions, decisions), 0)
+        probabilities = np.where(decisions >= 0, 1.0, small)
+        small += 1
+        probabilities /= small
+        value: Float64Array = loss.sum(axis=2)
+        return value, probabilities
+
+    def residual(self, probabilities: Float64Array, weights: Float64Array, rows: slice) -> Float64Array:
+        """See `Loss`."""
+        slope: Float64Array = probabilities - self._members[rows][:, None, :]
+        slope *= weights[:, :, None]
+        return slope
+
+    def bend(self, change: Decisions, probabilities: Decisions, curvature: Decisions) -> None:
+        """See `Loss`."""
+        del probabilities
+        change *= curvature
+
+    def curvature(self, probabilities: Decisions, weights: Decisions) -> Decisions:
+        """See `Loss`."""
+        return probabilities * (1 - probabilities) * weights[:, :, None]

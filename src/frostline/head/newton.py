@@ -189,7 +189,7 @@ def _worth(problem: Problem, front: Front) -> float:
 def _curvature(problem: Problem, front: Front) -> Float64Array:
     """The second derivative of the losses (n_texts, n_tasks, n_coef_rows) in each label's own decision."""
     diagonal = problem.loss.curvature(front.probabilities, front.weights)
-    if problem.loss.n_coef_rows > 1:
+    if problem.loss.is_coupled:
         diagonal *= 1 - front.probabilities
     return diagonal
 
@@ -223,7 +223,7 @@ def _advance(problem: Problem, front: Front, *, forcing: Float64Array, pre: Prec
     error = _STEP_ERROR if aim.settle else 1.0
     step = newton_step(problem, model, (front.gradient / unit).astype(dtype), forcing=forcing, error=error, pre=pre)
     coef = step.coef.astype(np.float64) * unit
-    if coef.shape[2] > 1:  # what rounding adds to all labels alike, no later step would take away
+    if problem.loss.is_coupled:  # what rounding adds to all labels alike, no later step would take away
         coef -= coef.mean(axis=2, keepdims=True)
     change = decisions_of(problem, coef) if aim.exact else step.decisions.astype(np.float64) * unit
     slope = (front.gradient * coef).sum(axis=(0, 2))

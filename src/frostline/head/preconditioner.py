@@ -73,10 +73,10 @@ class Preconditioner:
 
     shares: tuple[_Share, ...]
     crew: Crew
+    is_coupled: bool
 
     def apply(self, residual: np.ndarray, groups: IntArray) -> np.ndarray:
         """The approximate inverse times a residual (n_features + 1, n_tasks, n_coef_rows); groups is (n_tasks,)."""
-        n_coef_rows = residual.shape[2]
         result = np.empty_like(residual)
 
         def solved(share: _Share) -> None:
@@ -85,7 +85,7 @@ class Preconditioner:
             result[chosen] = share.factor.solve(part.reshape(len(part), -1)).reshape(part.shape)
 
         self.crew.map(solved, [share for share in self.shares if (groups == share.group).any()])
-        if n_coef_rows > 1:  # the softmax does not see what all labels share; the penalty keeps it at 0
+        if self.is_coupled:  # the softmax does not see what all labels share; the penalty keeps it at 0
             result -= result.mean(axis=2, keepdims=True)
         return result
 
@@ -93,7 +93,7 @@ class Preconditioner:
         """The same with the groups that `newer` serves replaced."""
         theirs = {share.group for share in newer.shares}
         kept = (share for share in self.shares if share.group not in theirs)
-        return Preconditioner((*kept, *newer.shares), self.crew)
+        return Preconditioner((*kept, *newer.shares), self.crew, self.is_coupled)
 
 
 def preconditioner_of(
@@ -115,7 +115,7 @@ def preconditioner_of(
         second = gram * gram.dtype.type(weights.mean())
         return _Share(_primal(second, penalty[:, turn]), int(groups[turn]), members)
 
-    return Preconditioner(tuple(problem.crew.map(share, parts)), problem.crew)
+    return Preconditioner(tuple(problem.crew.map(share, parts)), problem.crew, problem.loss.is_coupled)
 
 
 def gram_of(problem: Problem, weights: Float64Array | None = None) -> np.ndarray | None:

@@ -98,6 +98,13 @@ def problem_of(  # noqa: PLR0913 - what defines the problem
 ) -> Problem:
     """Prepare the shared problem of features (n_texts, n_features) and weights (n_texts, n_folds)."""
     loss: Loss = Logistic(codes) if n_labels == 2 else Softmax(codes, n_labels)
+    return problem_with(loss, rows, weights=weights, scaling=scaling, crew=crew)
+
+
+def problem_with(
+    loss: Loss, rows: Features | Float64Array, *, weights: Float64Array, scaling: Scaling, crew: Crew
+) -> Problem:
+    """The same with the loss given."""
     shape = (len(rows), rows.shape[1] + 1)
     exact = np.empty(shape) if shape[0] * shape[1] * _DOUBLE.itemsize <= _EXACT_BYTES else None
     standard = np.empty(shape, dtype=np.float32)
@@ -123,8 +130,24 @@ def problem_of(  # noqa: PLR0913 - what defines the problem
         start_norm=np.empty(0),
         crew=crew,
     )
-    norm = np.sqrt((problem.own(gradient, np.arange(n_folds)) ** 2).sum(axis=(0, 2)))
-    return replace(problem, start_norm=np.maximum(norm, 1e-10 * weights.sum(axis=0)))  # 0 where nothing can be learned
+    return replace(problem, start_norm=_start_norm(problem, gradient))
+
+
+def with_loss(problem: Problem, loss: Loss) -> Problem:
+    """The same rows, folds and scales, and other labels to learn."""
+
+    def part(block: slice, rows: np.ndarray) -> np.ndarray:
+        _, probabilities = loss.evaluate(np.zeros((len(rows), problem.weights.shape[1], loss.n_coef_rows)), block)
+        return transposed_product(rows, loss.residual(probabilities, problem.weights[block], block))
+
+    gradient = total(problem.over_rows(part, exact=True))
+    return replace(problem, loss=loss, start_norm=_start_norm(problem, gradient))
+
+
+def _start_norm(problem: Problem, gradient: Float64Array) -> Float64Array:
+    """The norm (n_folds,) of the gradient (n_features + 1, n_folds, n_coef_rows) at zero coefficients."""
+    norm = np.sqrt((problem.own(gradient, np.arange(gradient.shape[1])) ** 2).sum(axis=(0, 2)))
+    return np.maximum(norm, 1e-10 * problem.weights.sum(axis=0))  # 0 where nothing can be learned
 
 
 def blocks_of(rows: np.ndarray, itemsize: int, crew: Crew) -> list[slice]:
