@@ -7,6 +7,7 @@ Not:  measuring how good it is with intervals and baselines (evaluate/, training
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -67,6 +68,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     Attributes
     ----------
     classes_ : ndarray of shape (n_labels,)
+    head_ : LinearHead
+        All that predicting needs, its calibration and its rule among it.
     coef_ : ndarray of shape (n_labels or 1, n_features)
         Over the features as the encoder gives them.
     intercept_ : ndarray of shape (n_labels or 1,)
@@ -158,11 +161,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return self._head().predict_proba(self._read(X).rows)
 
     def predict(self, X: Sequence[str]) -> NDArray[Any]:
-        """The most probable label of each text (n_texts,)."""
-        head = self._head()
-        best = head.predict_proba(self._read(X).rows).argmax(axis=1)
-        labels: NDArray[Any] = self.classes_[best]
-        return labels
+        """The answer for each text (n_texts,): the most probable label, or what the head's rule makes of it."""
+        return self._head().predict(self._read(X).rows)
 
     def save(self, path: str | Path, *, overwrite: bool = False, with_encoder: bool = False) -> None:
         """Save as an artifact folder: arrays and JSON, no pickle.
@@ -276,13 +276,14 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         }
 
     def _adopt(self, head: LinearHead) -> None:
+        self.head_ = head
         self.classes_ = np.asarray(head.labels)
         self.coef_ = head.coef
         self.intercept_ = head.intercept
 
     def _head(self) -> LinearHead:
         check_is_fitted(self, "coef_")
-        return LinearHead(labels=tuple(self.classes_.tolist()), coef=self.coef_, intercept=self.intercept_)
+        return replace(self.head_, coef=self.coef_, intercept=self.intercept_)
 
     def _read(self, X: Sequence[str]) -> Reading:
         reading: Reading = self.encoder_.encode(check_texts(X))

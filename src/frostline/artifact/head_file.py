@@ -18,7 +18,7 @@ from frostline.artifact.fields import array, integer, members
 from frostline.artifact.limits import DEFAULT_LIMITS, HEAD, Limits
 from frostline.artifact.strict_json import read_object
 from frostline.errors import ArtifactCorrupt, shown
-from frostline.head.linear import Label, LinearHead
+from frostline.head.linear import Label, LinearHead, Link
 
 _LENGTH = struct.Struct("<Q")
 
@@ -37,9 +37,14 @@ def head_bytes(head: LinearHead) -> bytes:
 
 
 def read_head(
-    content: bytes, *, labels: tuple[Label, ...], n_features: int, limits: Limits = DEFAULT_LIMITS
+    content: bytes,
+    *,
+    labels: tuple[Label, ...],
+    n_features: int,
+    link: Link = "softmax",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> LinearHead:
-    """The head in `content`, which must be that of `labels` and `n_features`.
+    """The head in `content`, which must be that of `labels`, `n_features` and `link`; not calibrated, without a rule.
 
     Raises
     ------
@@ -47,7 +52,8 @@ def read_head(
         Not safetensors; a header over the limit; other tensors than the two, or of another type or shape; gaps or
         overlaps; a number that is not finite.
     """
-    shapes = coef_shape(len(labels), n_features), coef_shape(len(labels), n_features)[:1]
+    n_rows, _ = coef_shape(len(labels), n_features, link)
+    shapes = (n_rows, n_features), (n_rows,)
     header, data = _split(content, limits)
     entries = members(header, f"{HEAD}: the header", names=("coef", "intercept"))
     arrays, spans = [], []
@@ -61,12 +67,12 @@ def read_head(
     coef, intercept = arrays
     if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
         raise ArtifactCorrupt(f"{HEAD} must hold finite numbers (got NaN or infinity).")
-    return LinearHead(labels=labels, coef=coef, intercept=intercept)
+    return LinearHead(labels=labels, coef=coef, intercept=intercept, link=link)
 
 
-def coef_shape(n_labels: int, n_features: int) -> tuple[int, int]:
-    """(n_coef_rows, n_features): one row for two labels."""
-    return (1 if n_labels == 2 else n_labels), n_features
+def coef_shape(n_labels: int, n_features: int, link: Link = "softmax") -> tuple[int, int]:
+    """(n_coef_rows, n_features): one row for two labels that exclude each other."""
+    return (1 if n_labels == 2 and link == "softmax" else n_labels), n_features
 
 
 def _split(content: bytes, limits: Limits) -> tuple[dict[str, Any], memoryview]:

@@ -24,6 +24,7 @@ KNOWN_FILES = (HEAD, CARD, REPORT, *(f"{ENCODER_FOLDER}/{name}" for name in ENCO
 
 N_SELF_TEST = 8
 MAX_TOLERANCE = 1e-2  # a stranger may not switch the self-test off
+MAX_DECISION = 1e12
 MAX_LABELS = 100_000
 MAX_FEATURES = 1_000_000
 

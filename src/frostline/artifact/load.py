@@ -6,7 +6,7 @@ Not:  the encoder (model.py).
 """
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -22,6 +22,7 @@ from frostline.artifact.head_file import read_head
 from frostline.artifact.limits import DEFAULT_LIMITS, ENCODER_FOLDER, HEAD, Limits
 from frostline.artifact.manifest import Manifest
 from frostline.artifact.schema import digest_line, read_manifest
+from frostline.artifact.self_test import check_answers
 from frostline.errors import ArtifactCorrupt
 from frostline.head.linear import LinearHead
 
@@ -108,8 +109,11 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
         read_file(folder, HEAD, manifest.files[HEAD]),
         labels=manifest.labels,
         n_features=manifest.n_features,
+        link=manifest.link,
         limits=limits,
     )
+    head = replace(head, calibration=manifest.calibration, rule=manifest.rule)
+    check_answers(manifest.self_test, head)
     inside = f"{ENCODER_FOLDER}/"
     for name, entry in manifest.files.items():
         if name != HEAD and not name.startswith(inside):

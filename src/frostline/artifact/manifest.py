@@ -13,12 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
+from frostline.artifact.answering import LINKS, Answer, Kind
 from frostline.artifact.limits import ENCODER_FOLDER
 from frostline.encoder.reading import EncoderIdentity
-from frostline.head.linear import Label
+from frostline.head.calibration import Calibration
+from frostline.head.linear import Label, Link
+from frostline.head.rule import Rule
 
 FORMAT = "frostline-artifact"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @final
@@ -65,18 +68,25 @@ class TrainingData:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
-    """Texts with the probabilities they had when the artifact was saved.
+    """Texts with what they gave when the artifact was saved.
 
     Parameters
     ----------
     texts : tuple of 8 str
+    decisions : tuple of 8 tuples of n_coef_rows float, or empty
+        Empty in format 1, which had none, no calibration and no rule.
     probabilities : tuple of 8 tuples of n_labels float
+        What the calibration makes of the decisions.
+    answers : tuple of 8 answers, or empty
+        What the rule makes of the probabilities, as columns.
     tolerance : float
-        Largest absolute difference that another machine may show.
+        Largest absolute difference of an uncalibrated probability that another machine may show.
     """
 
     texts: tuple[str, ...]
+    decisions: tuple[tuple[float, ...], ...]
     probabilities: tuple[tuple[float, ...], ...]
+    answers: tuple[Answer, ...]
     tolerance: float
 
 
@@ -91,6 +101,10 @@ class Manifest:
         That saved it.
     labels : tuple of n_labels str, int or bool
         In column order.
+    kind : {"one label", "several labels"}
+        That a text has.
+    calibration : Calibration or None
+    rule : Rule or None
     features : str
         The feature specification, as the user wrote it.
     n_features : int
@@ -108,6 +122,9 @@ class Manifest:
 
     frostline_version: str
     labels: tuple[Label, ...]
+    kind: Kind
+    calibration: Calibration | None
+    rule: Rule | None
     features: str
     n_features: int
     encoder: EncoderIdentity
@@ -118,9 +135,9 @@ class Manifest:
     files: Mapping[str, FileEntry]
 
     @property
-    def n_coef_rows(self) -> int:
-        """Rows of `coef`: one for two labels."""
-        return 1 if len(self.labels) == 2 else len(self.labels)
+    def link(self) -> Link:
+        """What makes probabilities of decisions."""
+        return LINKS[self.kind]
 
     @property
     def has_encoder(self) -> bool:

@@ -6,6 +6,7 @@ Not:  the words of the card and the report (report/); the order of writing, sync
 """
 
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any, final
 import numpy as np
 
 import frostline
+from frostline.artifact.answering import KINDS, read_calibration, read_rule
 from frostline.artifact.head_file import coef_shape, head_bytes
 from frostline.artifact.limits import (
     CARD,
@@ -127,6 +129,9 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
     manifest = Manifest(
         frostline_version=frostline.__version__,
         labels=checked.labels,
+        kind=KINDS[checked.link],
+        calibration=checked.calibration,
+        rule=checked.rule,
         features=str(encoder.spec),
         n_features=checked.n_features,
         encoder=replace(encoder.identity, name=_portable_name(encoder.identity.name)),
@@ -161,7 +166,7 @@ def _read_back(folder: Path) -> Artifact:
 
 def _checked_head(head: LinearHead, encoder: SentenceEncoder) -> LinearHead:
     labels: tuple[Label, ...] = tuple(label.item() if isinstance(label, np.generic) else label for label in head.labels)
-    rows, columns = coef_shape(len(labels), len(encoder.blocks) * encoder.hidden_size)
+    rows, columns = coef_shape(len(labels), len(encoder.blocks) * encoder.hidden_size, head.link)
     if head.coef.shape != (rows, columns) or head.intercept.shape != (rows,):
         raise InputError(
             f"The head must have coef {(rows, columns)} and intercept {(rows,)} for {len(labels)} labels and this "
@@ -176,7 +181,21 @@ def _checked_head(head: LinearHead, encoder: SentenceEncoder) -> LinearHead:
             f"{8 * rows * (columns + 1):,}).",
             hint="Use fewer features, for example --features mean@-1.",
         )
+    _check_answering(head, n_labels=len(labels))
     return replace(head, labels=labels)
+
+
+def _check_answering(head: LinearHead, *, n_labels: int) -> None:
+    """Calibration and rule, seen with the eyes of whoever will load them, before anything is computed with them."""
+    try:
+        for read, value in ((read_calibration, head.calibration), (read_rule, head.rule)):
+            if value is not None:
+                written = json.loads(json.dumps(asdict(value), allow_nan=False))
+                read(written, f"The head's {type(value).__name__.lower()}", n_labels=n_labels, link=head.link)
+    except ArtifactCorrupt as error:
+        raise InputError(error.message) from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The head's calibration and rule must hold finite numbers ({error}).") from error
 
 
 def _checked_bytes(manifest: Manifest) -> bytes:

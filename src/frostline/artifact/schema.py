@@ -12,13 +12,16 @@ import re
 from collections import Counter
 from typing import Any
 
+from frostline.artifact.answering import LINKS, read_answers, read_calibration, read_kind, read_rule
 from frostline.artifact.fields import SHA256, array, integer, json_object, members, number, text
+from frostline.artifact.head_file import coef_shape
 from frostline.artifact.limits import (
     DEFAULT_LIMITS,
     ENCODER_FOLDER,
     HEAD,
     KNOWN_FILES,
     MANIFEST,
+    MAX_DECISION,
     MAX_FEATURES,
     MAX_LABELS,
     MAX_TOLERANCE,
@@ -31,7 +34,7 @@ from frostline.encoder.features import FeatureSpec
 from frostline.encoder.files import CONFIG, WEIGHTS
 from frostline.encoder.reading import EncoderIdentity
 from frostline.errors import ArtifactCorrupt, UsageError, shown
-from frostline.head.linear import Label
+from frostline.head.linear import Label, Link
 
 ENCODER_NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?")
 """A short name or a hub id; never a path, so that a stranger's manifest cannot name a folder of this machine."""
@@ -39,6 +42,10 @@ ENCODER_NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-
 _REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,200}")
 _WORD = re.compile(r"[a-z0-9_]{1,32}")
 _VERSION = re.compile(r"[0-9A-Za-z.+!-]{1,64}")
+_FORMAT_1 = {"kind": "one label", "calibration": None, "rule": None}
+"""What format 1 did not say, because there was nothing else."""
+
+_SINCE_2 = set(_FORMAT_1)
 _TAIL = re.compile(rb'  "sha256": "([0-9a-f]{64})"\n}\n')
 _TAIL_LENGTH = len('  "sha256": ""\n}\n') + 64
 
@@ -64,8 +71,10 @@ def read_manifest(content: bytes, where: str = MANIFEST, *, limits: Limits = DEF
             hint="Upgrade Frostline, or train again with this one.",
         )
     _check_digest(content, where)
-    names = ("format", "format_version", *Manifest.__dataclass_fields__, "sha256")
-    return _manifest(members(document, where, names=names), f"{where}: ", limits)
+    left_out = _SINCE_2 if version == 1 else set()
+    names = [name for name in Manifest.__dataclass_fields__ if name not in left_out]
+    found = members(document, where, names=("format", "format_version", *names, "sha256"))
+    return _manifest(_FORMAT_1 | found, f"{where}: ", limits)
 
 
 def digest_line(content: bytes) -> str:
@@ -95,26 +104,33 @@ def _bound(files: dict[str, FileEntry], encoder: EncoderIdentity, at: str) -> No
 
 
 def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
-    labels = _labels(document["labels"], f"{at}labels")
+    kind = read_kind(document["kind"], f"{at}kind")
+    link = LINKS[kind]
+    labels = _labels(document["labels"], f"{at}labels", low=2 if link == "softmax" else 1)
     encoder = _encoder(document["encoder"], f"{at}encoder")
     files = _files(document["files"], f"{at}files", limits)
     _bound(files, encoder, at)
     return Manifest(
         frostline_version=text(document["frostline_version"], f"{at}frostline_version", pattern=_VERSION),
         labels=labels,
+        kind=kind,
+        calibration=read_calibration(document["calibration"], f"{at}calibration", n_labels=len(labels), link=link),
+        rule=read_rule(document["rule"], f"{at}rule", n_labels=len(labels), link=link),
         features=_features(document["features"], f"{at}features"),
         n_features=integer(document["n_features"], f"{at}n_features", low=1, high=MAX_FEATURES),
         encoder=encoder,
         data=_data(document["data"], f"{at}data"),
         choice=json_object(document["choice"], f"{at}choice"),
         metrics=json_object(document["metrics"], f"{at}metrics"),
-        self_test=_self_test(document["self_test"], f"{at}self_test", n_labels=len(labels)),
+        self_test=_self_test(
+            document["self_test"], f"{at}self_test", n_labels=len(labels), link=link, version=document["format_version"]
+        ),
         files=files,
     )
 
 
-def _labels(value: Any, at: str) -> tuple[Label, ...]:
-    found = array(value, at, low=2, high=MAX_LABELS)
+def _labels(value: Any, at: str, *, low: int) -> tuple[Label, ...]:
+    found = array(value, at, low=low, high=MAX_LABELS)
     kind = type(found[0])
     for place, label in enumerate(found):
         if type(label) is not kind:
@@ -165,19 +181,36 @@ def _data(value: Any, at: str) -> TrainingData | None:
     )
 
 
-def _self_test(value: Any, at: str, *, n_labels: int) -> SelfTest:
-    found = members(value, at, names=tuple(SelfTest.__dataclass_fields__))
+def _self_test(value: Any, at: str, *, n_labels: int, link: Link, version: int) -> SelfTest:
+    left_out = {"decisions", "answers"} if version == 1 else set()
+    found = members(value, at, names=tuple(name for name in SelfTest.__dataclass_fields__ if name not in left_out))
     texts = array(found["texts"], f"{at}.texts", low=N_SELF_TEST, high=N_SELF_TEST)
-    rows = array(found["probabilities"], f"{at}.probabilities", low=N_SELF_TEST, high=N_SELF_TEST)
-    probabilities = []
-    for place, row in enumerate(rows):
-        numbers = array(row, f"{at}.probabilities[{place}]", low=n_labels, high=n_labels)
-        probabilities.append(tuple(number(p, f"{at}.probabilities[{place}]", low=0, high=1) for p in numbers))
-        number(sum(probabilities[-1]), f"{at}.probabilities[{place}], their sum,", low=1 - 1e-6, high=1 + 1e-6)
+    n_rows = coef_shape(n_labels, 1, link)[0]
+    probabilities = _numbers(found["probabilities"], f"{at}.probabilities", n_labels, low=0, high=1)
+    for place, row in enumerate(probabilities):
+        if link == "softmax":
+            number(sum(row), f"{at}.probabilities[{place}], their sum,", low=1 - 1e-6, high=1 + 1e-6)
+    limits = {"low": -MAX_DECISION, "high": MAX_DECISION}
     return SelfTest(
         texts=tuple(text(item, f"{at}.texts[{place}]", limit=2000) for place, item in enumerate(texts)),
-        probabilities=tuple(probabilities),
+        decisions=() if version == 1 else _numbers(found["decisions"], f"{at}.decisions", n_rows, **limits),
+        probabilities=probabilities,
+        answers=()
+        if version == 1
+        else read_answers(found["answers"], f"{at}.answers", n=N_SELF_TEST, n_labels=n_labels, link=link),
         tolerance=number(found["tolerance"], f"{at}.tolerance", low=0, high=MAX_TOLERANCE),
+    )
+
+
+def _numbers(value: Any, at: str, n_columns: int, *, low: float, high: float) -> tuple[tuple[float, ...], ...]:
+    """One row of numbers for each sentence of the self-test."""
+    rows = array(value, at, low=N_SELF_TEST, high=N_SELF_TEST)
+    return tuple(
+        tuple(
+            number(item, f"{at}[{place}]", low=low, high=high)
+            for item in array(row, f"{at}[{place}]", low=n_columns, high=n_columns)
+        )
+        for place, row in enumerate(rows)
     )
 
 

@@ -1,18 +1,22 @@
 """Eight sentences that show whether a head and an encoder belong together.
 
 In:   a head and an encoder.
-Out:  the probabilities of the eight, at saving; one error where they differ, at opening.
+Out:  the decisions, probabilities and answers of the eight, at saving; one error where they differ, later.
 Not:  any text of the user's: an artifact may be published.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
 from frostline.arrays import Features, Probabilities
-from frostline.artifact.limits import MAX_TOLERANCE
+from frostline.artifact.answering import Answer
+from frostline.artifact.limits import MAX_DECISION, MAX_TOLERANCE
 from frostline.artifact.manifest import SelfTest
 from frostline.encoder.reading import SentenceEncoder
-from frostline.errors import ArtifactCorrupt, BackendError, shown
+from frostline.errors import ArtifactCorrupt, BackendError, InputError, shown
 from frostline.head.linear import LinearHead
+from frostline.head.rule import NO_ANSWER, Rule
 
 SENTENCES = (
     "no",
@@ -31,6 +35,7 @@ SENTENCES = (
 """Short, plain, warm, angry, of other scripts, full of marks, asking, long."""
 
 TOLERANCE = 1e-4
+_SAME = 1e-6  # another exp may differ in its last bit
 _ROW_ERROR = 1e-5
 """Ten times the relative error of a float32 row on another processor (6e-7 was measured between two runtimes)."""
 
@@ -51,15 +56,43 @@ def run_self_test(head: LinearHead, encoder: SentenceEncoder) -> SelfTest:
     rows = _rows(encoder, SENTENCES)
     sizes = np.sqrt(np.mean(np.square(rows.astype(np.float64)), axis=0))
     steepness = np.linalg.norm(head.coef * sizes, axis=1).max() / 2
+    decisions = head.decision_function(rows)
+    if not np.abs(decisions).max() <= MAX_DECISION:
+        raise InputError(f"The head's log-odds must be at most {MAX_DECISION:g} (got {np.abs(decisions).max():g}).")
+    decisions = np.round(decisions, 9)  # what follows is made of what is written, to the last bit
+    shares = np.round(head.probabilities(decisions), 9)
     return SelfTest(
         texts=SENTENCES,
-        probabilities=tuple(tuple(round(float(p), 9) for p in row) for row in head.predict_proba(rows)),
+        decisions=tuple(tuple(row) for row in decisions.tolist()),
+        probabilities=tuple(tuple(row) for row in shares.tolist()),
+        answers=_answers(head, shares),
         tolerance=float(min(max(TOLERANCE, _ROW_ERROR * steepness), MAX_TOLERANCE)),
     )
 
 
+def check_answers(expected: SelfTest, head: LinearHead) -> None:
+    """Pass if calibration and rule make of the eight decisions what they made at saving; no encoder is needed.
+
+    Apart from the encoder's part, because an isotonic map may be as steep as a step: a difference of 1e-6 before it
+    can be one of 0.1 after it, and that is no fault of anybody's.
+
+    Raises
+    ------
+    ArtifactCorrupt
+        A probability or an answer differs.
+    """
+    if not expected.decisions:
+        return
+    wanted = np.array(expected.probabilities)
+    found = head.probabilities(np.array(expected.decisions))
+    if not np.abs(found - wanted).max() <= _SAME:
+        raise ArtifactCorrupt("Self-test: the probabilities must be those that the calibration makes of the decisions.")
+    if _answers(head, wanted) != expected.answers:
+        raise ArtifactCorrupt("Self-test: the answers must be those that the rule makes of the probabilities.")
+
+
 def check_self_test(expected: SelfTest, head: LinearHead, encoder: SentenceEncoder) -> None:
-    """Pass if the eight sentences give what they gave at saving.
+    """Pass if the eight sentences give, before calibration, what they gave at saving.
 
     Raises
     ------
@@ -68,8 +101,10 @@ def check_self_test(expected: SelfTest, head: LinearHead, encoder: SentenceEncod
     BackendError
         The encoder gave a number that is not finite, or rows of another width.
     """
-    found: Probabilities = head.predict_proba(_rows(encoder, expected.texts, n_features=head.n_features))
-    wanted = np.array(expected.probabilities)
+    plain = replace(head, calibration=None)
+    found: Probabilities = plain.predict_proba(_rows(encoder, expected.texts, n_features=head.n_features))
+    before = plain.probabilities(np.array(expected.decisions)) if expected.decisions else None
+    wanted = np.array(expected.probabilities) if before is None else before
     differences = np.abs(found - wanted)
     row, column = np.unravel_index(int(differences.argmax()), differences.shape)
     if not differences[row, column] <= expected.tolerance:
@@ -78,6 +113,14 @@ def check_self_test(expected: SelfTest, head: LinearHead, encoder: SentenceEncod
             f"{expected.tolerance:.0e} for the label {shown(head.labels[column])} (got {found[row, column]:.6f}).",
             hint="Head and encoder do not belong together, or this machine computes wrongly. Train again to be sure.",
         )
+
+
+def _answers(head: LinearHead, shares: Probabilities) -> tuple[Answer, ...]:
+    """As columns, because a label may be any text."""
+    rule = head.rule or Rule()
+    if head.link == "logistic":
+        return tuple(tuple(np.flatnonzero(row).tolist()) for row in rule.sets(shares))
+    return tuple(None if code == NO_ANSWER else code for code in rule.codes(shares).tolist())
 
 
 def _rows(encoder: SentenceEncoder, texts: tuple[str, ...], *, n_features: int | None = None) -> Features:
