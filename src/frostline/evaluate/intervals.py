@@ -23,7 +23,7 @@ SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
 """Log loss counts a probability as at least this, as scikit-learn's does; one row costs at most 36.04."""
 
 
-def wilson(successes: int, n: int) -> Interval:
+def wilson(successes: float, n: int) -> Interval:
     """Wilson's score interval for a proportion of `successes` among `n` >= 1.
 
     Unlike value ± 1.96 standard errors it has a width at 0 and at 1, and stays between them.
