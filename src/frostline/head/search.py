@@ -158,7 +158,7 @@ def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and
     n_folds = training.shape[1]
     training = np.hstack([training, np.ones((len(rows), 1), dtype=bool)])  # the last trains on all: the head itself
     weights = label_weights(options.class_weight, codes, labels, training)
-    with _one_blas_thread(), Crew(options.threads) as crew:
+    with one_blas_thread(), Crew(options.threads) as crew:
         scaling = scaling_of(rows, training, standardise=options.standardise, crew=crew)
         problem = problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling, crew=crew)
         climb = Climb(problem, n_folds, gram_of(problem), Limits(settle=False))
@@ -169,7 +169,7 @@ def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and
         last = solve_tasks(problem, task, best.coef[:, None], gram=climb.gram, limits=Limits())
     Cs = tuple(grid[trial.position] for trial in trials)
     return SearchResult(
-        head=_head(problem, last.coef[:, 0], labels),
+        head=head_of(problem, last.coef[:, 0], labels),
         Cs=Cs,
         fold_scores=np.stack([trial.scores for trial in trials]),
         not_searched=tuple(sorted(set(grid) - set(Cs))),
@@ -203,15 +203,15 @@ def fit_head(  # noqa: PLR0913 - the estimator's own parameters
     check_rows(rows, codes, labels)
     training = np.ones((len(rows), 1), dtype=bool)
     weights = label_weights(class_weight, codes, labels, training)
-    with _one_blas_thread(), Crew(None) as crew:
+    with one_blas_thread(), Crew(None) as crew:
         scaling = scaling_of(rows, training, standardise=standardise, crew=crew)
         problem = problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling, crew=crew)
         start = np.zeros((problem.n_features + 1, 1, problem.loss.n_coef_rows))
         fitted = solve_tasks(problem, Tasks(np.array([float(C)]), np.array([0])), start, gram=None, limits=Limits())
-    return _head(problem, fitted.coef[:, 0], labels)
+    return head_of(problem, fitted.coef[:, 0], labels)
 
 
-def _head(problem: Problem, coef: Float64Array, labels: Sequence[Label]) -> LinearHead:
+def head_of(problem: Problem, coef: Float64Array, labels: Sequence[Label]) -> LinearHead:
     """Coefficients in shared coordinates (n_features + 1, n_coef_rows) as a head over the features as they are."""
     plain = (coef[:-1] / problem.scaling.std[:, None]).T
     intercept = coef[-1] - plain @ problem.scaling.mean
@@ -317,7 +317,8 @@ def _notes(grid: Sequence[float], chosen: float) -> tuple[str, ...]:
     return (f"The chosen C = {chosen:g} is the {edge} of the grid; a {side} one may score higher.",)
 
 
-def _one_blas_thread() -> AbstractContextManager[object]:
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Around a search: BLAS on one thread, since the crew has threads of its own."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - predicting needs it not
 
     limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
