@@ -16,6 +16,7 @@ FLOORS = (
     "data",
     "encoder",
     "store",
+    "words",
     "head",
     "evaluate",
     "record",

@@ -14,16 +14,13 @@ import numpy as np
 
 from frostline.arrays import Float64Array, IntArray, Probabilities
 from frostline.errors import ConvergenceError
+from frostline.words.vocabulary import MAX_TERMS, WORD_PATTERN
 
 GRID = (1.0, 3.0, 10.0, 30.0)
 """Wide enough: TF-IDF rows have length 1, and over SST-2, TREC and CR the chosen C was 10, 30 and 30."""
 
 N_FOLDS = 3
 SEARCH_ROWS = 20_000
-MAX_WORDS = 200_000
-
-# A word is a run of letters and digits; a character of Chinese or Japanese, which has no spaces, is one by itself.
-_WORD = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+"
 
 
 @final
@@ -55,7 +52,7 @@ def word_probabilities(
     present = np.unique(codes)
     for rarest in (2, 1):
         vectorizer = TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, min_df=rarest, max_features=MAX_WORDS, token_pattern=_WORD
+            ngram_range=(1, 2), sublinear_tf=True, min_df=rarest, max_features=MAX_TERMS, token_pattern=WORD_PATTERN
         )
         try:
             rows = vectorizer.fit_transform(train_texts)
