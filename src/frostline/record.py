@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, final
 
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.baselines import Baseline
+from frostline.evaluate.intervals import Interval
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.metrics import Evaluation
 from frostline.evaluate.validation import NestedResult
@@ -143,6 +144,62 @@ class SearchRecord:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """Features that were tried when features were chosen.
+
+    Parameters
+    ----------
+    features : str
+        As in `mean@all`.
+    layer, pooling : int and str, or None
+        Of a single block; None for a join.
+    score : float
+        Cross-validated on the training rows, with C searched. It made the choice, so it flatters.
+    interval : (float, float)
+        95 %.
+    n_features : int
+    chosen_C : float or None
+        None where the features are the same for every text.
+    """
+
+    features: str
+    layer: int | None
+    pooling: str | None
+    score: float
+    interval: Interval
+    n_features: int
+    chosen_C: float | None  # noqa: N815 - C is its name everywhere
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceRecord:
+    """How the features were chosen, where a sweep chose them.
+
+    Parameters
+    ----------
+    trials : tuple of TrialRecord
+        The single blocks by pooling and layer, then the joins.
+    best, winner, tutorial : str
+        Features with the highest score; those chosen; `cls@-1`.
+    n_layers, n_rows, n_folds : int
+        Of the encoder; swept; of the cross-validation.
+    scoring, rule : str
+    """
+
+    trials: tuple[TrialRecord, ...]
+    best: str
+    winner: str
+    tutorial: str
+    n_layers: int
+    n_rows: int
+    n_folds: int
+    scoring: str
+    rule: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
     """Where the time went. `read` is the time to get the rows: reading sentences, or fetching what was kept."""
 
@@ -168,6 +225,8 @@ class TrainingRecord:
     encoder : EncoderIdentity
     features : FeaturesRecord
     search : SearchRecord
+    choice : ChoiceRecord or None
+        How the features were chosen; None: they were named.
     test_source : TestRecord or None
     test : Evaluation or None
         None if nothing was tested.
@@ -196,6 +255,7 @@ class TrainingRecord:
     nested: NestedResult | None = None
     baselines: tuple[Baseline, ...] = ()
     learning: LearningCurve | None = None
+    choice: ChoiceRecord | None = None
     seconds: Seconds
     machine: Machine
     seed: int

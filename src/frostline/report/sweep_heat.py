@@ -34,8 +34,12 @@ def heat_of(sweep: Sweep) -> Heat:
     layers = range(sweep.n_layers + 1)
     cells = tuple(tuple(by_block[Block(layer, pooling)] for pooling in POOLINGS) for layer in layers)
     told = [trial.score.value for trial in by_block.values() if trial.chosen_C is not None]
-    names = tuple(f"{layer}{' (embeddings)' if layer == 0 else ''}" for layer in layers)
-    return Heat(names, POOLINGS, cells, (min(told), max(told)))
+    return Heat(tuple(map(layer_name, layers)), POOLINGS, cells, (min(told), max(told)))
+
+
+def layer_name(layer: int) -> str:
+    """Layer 0 is what comes before the first transformer layer, which its number does not tell."""
+    return "0 (embeddings)" if layer == 0 else str(layer)
 
 
 def shade(share: float) -> str:

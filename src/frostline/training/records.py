@@ -13,7 +13,7 @@ from frostline.data.checks import duplicates
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.head.search import SearchOptions, SearchResult
-from frostline.record import DataRecord, FeaturesRecord, SearchRecord, Seconds
+from frostline.record import ChoiceRecord, DataRecord, FeaturesRecord, SearchRecord, Seconds, TrialRecord
 from frostline.sweep import Sweep
 
 
@@ -49,6 +49,37 @@ def with_sweep(features: FeaturesRecord, swept: Sweep | None) -> FeaturesRecord:
     if swept is None:
         return features
     return replace(features, n_candidates=len(swept.trials), n_read=features.n_read + swept.n_read)
+
+
+def choice_record(swept: Sweep | None) -> ChoiceRecord | None:
+    """How a sweep chose the features, in small."""
+    if swept is None:
+        return None
+    trials = []
+    for trial in swept.trials:
+        block = trial.candidate.blocks[0] if trial.candidate.is_single else None
+        trials.append(
+            TrialRecord(
+                features=trial.candidate.features,
+                layer=None if block is None else block.layer,
+                pooling=None if block is None else block.pooling,
+                score=trial.score.value,
+                interval=trial.score.interval,
+                n_features=trial.n_features,
+                chosen_C=trial.chosen_C,
+            )
+        )
+    return ChoiceRecord(
+        trials=tuple(trials),
+        best=swept.best.candidate.features,
+        winner=swept.winner.candidate.features,
+        tutorial=swept.tutorial.candidate.features,
+        n_layers=swept.n_layers,
+        n_rows=swept.n,
+        n_folds=swept.n_folds,
+        scoring=swept.scoring,
+        rule=swept.rule,
+    )
 
 
 def seconds_of(started: float, read_at: float, searched_at: float, ended: float, *, swept: Sweep | None) -> Seconds:

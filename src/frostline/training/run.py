@@ -18,15 +18,24 @@ from frostline.data.checks import Leaks, leaked, require_classes
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.evaluate.baselines import Part
+from frostline.evaluate.examples import Examples
 from frostline.head.linear import LinearHead
 from frostline.head.search import search_C
 from frostline.machine import this_machine
 from frostline.record import TestRecord, TrainingRecord
 from frostline.sweep import Sweep
+from frostline.training.examples import examples_of
 from frostline.training.oddities import oddities
 from frostline.training.options import TrainingOptions
 from frostline.training.parts import codes_of, split_rows
-from frostline.training.records import data_record, features_record, search_record, seconds_of, with_sweep
+from frostline.training.records import (
+    choice_record,
+    data_record,
+    features_record,
+    search_record,
+    seconds_of,
+    with_sweep,
+)
 from frostline.training.testing import tested_in_turn, tested_on_rows
 
 
@@ -41,11 +50,14 @@ class Training:
     record : TrainingRecord
     test_probabilities : ndarray of shape (n_test, n_labels) or None
         Of the rows tested on, in their order.
+    examples : Examples or None
+        Those rows with their texts, which the record does not hold.
     """
 
     head: LinearHead
     record: TrainingRecord
     test_probabilities: Probabilities | None
+    examples: Examples | None = None
 
 
 def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the features are from
@@ -99,10 +111,11 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     search = search_C(train_part.rows, codes, labels=labels, options=how, progress=searching)
     searched_at = time.perf_counter()
     if split.test is None:
+        asked = train_part
         tested = tested_in_turn(train_part, labels, how)
     else:
-        test_part = Part(split.test.texts, found.rows[split.test_rows], test_codes)
-        tested = tested_on_rows(search.head, train_part, test_part, seed=how.seed)
+        asked = Part(split.test.texts, found.rows[split.test_rows], test_codes)
+        tested = tested_on_rows(search.head, train_part, asked, seed=how.seed)
     leaks = leaked(split.train, split.test) if split.test is not None else Leaks(())
     ended = time.perf_counter()
     record = TrainingRecord(
@@ -112,6 +125,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         encoder=encoder.identity,
         features=with_sweep(features_record(encoder, found), swept),
         search=search_record(search, how),
+        choice=choice_record(swept),
         test_source=TestRecord(
             kind=split.kind,
             n_fitted=len(split.train) if tested.nested is None else tested.nested.n_fitted,
@@ -127,4 +141,5 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         warnings=(*plan.warnings, *oddities(dataset, leaks), *search.warnings),
         version=__version__,
     )
-    return Training(head=search.head, record=record, test_probabilities=tested.probabilities)
+    examples = examples_of(search.head, asked, split.test or split.train, tested)
+    return Training(head=search.head, record=record, test_probabilities=tested.probabilities, examples=examples)
