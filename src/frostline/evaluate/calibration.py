@@ -202,7 +202,8 @@ def _without_chance(bins: Sequence[ReliabilityBin], doubts: Float64Array) -> Est
     A bin whose share is normal about its true gap shows |N(gap, error)|, which is more than |gap| on average, and most
     where the gap is small. How the true gaps are spread over the bins is not known. The value and the upper limit take
     them to be equal in all bins, where chance adds least: they err towards "worse". The lower limit is also that of
-    gaps as found, sqrt(gap² - error²); and 0, where perfect claims would show as much in one test of forty.
+    gaps as found, sqrt(gap² - error²); and 0, where perfect claims would show as much in one test of forty. A plain
+    error below chance is luck: the upper limit is then that of chance.
     """
     weights, gaps = _weights(bins), _gaps(bins)
     plain = float(weights @ gaps)
@@ -215,7 +216,7 @@ def _without_chance(bins: Sequence[ReliabilityBin], doubts: Float64Array) -> Est
         _equal_gap(plain, weights, errors),
         (
             0.0 if plain <= by_chance else max(0.0, min(as_found, _equal_gap(plain, weights, errors, off=Z))),
-            _equal_gap(plain, weights, errors, off=-Z),
+            _equal_gap(max(plain, float(weights @ (_FOLDED * errors))), weights, errors, off=-Z),
         ),
         sum(found.n for found in bins),
         f"{len(bins)} bins of equal numbers, chance taken out (folded normal)",

@@ -1,0 +1,49 @@
+"""A map from a claimed probability to the one that came true, which never falls.
+
+In:   claimed probabilities, what came true.
+Out:  knots of a `Calibration`.
+Not:  applying them (calibration.py), whether it pays (fitting.py).
+"""
+
+import numpy as np
+
+from frostline.arrays import BoolArray, Float64Array
+from frostline.head.calibration import Knots
+
+MOST_KNOTS = 500
+
+
+def fit_knots(claimed: Float64Array, came_true: BoolArray) -> Knots | None:
+    """Knots of the never-falling map with the least squared error; None where the claims are all equal.
+
+    Blocks of rows are pooled until their shares ascend (PAV); each block becomes a knot at its mean claim, straight
+    lines between, so that rows of different claims keep their order. No share is below 1 / (n + 2) or above
+    1 - 1 / (n + 2): n rows cannot show that something never happens.
+
+    Parameters
+    ----------
+    claimed : ndarray of shape (n,), from 0 to 1
+    came_true : ndarray of shape (n,), dtype=bool
+
+    References
+    ----------
+    Zadrozny, Elkan (2002), Transforming classifier scores into accurate multiclass probability estimates, KDD.
+    Oron, Flournoy (2017), Centered isotonic regression, Statistics in Biopharmaceutical Research 9: knots at centres.
+    """
+    from sklearn.isotonic import isotonic_regression  # noqa: PLC0415 - 0.8 s, and predicting needs it not
+
+    points, place, counts = np.unique(claimed, return_inverse=True, return_counts=True)
+    if len(points) < 2:
+        return None
+    hits = np.bincount(place, weights=came_true, minlength=len(points))
+    shares = isotonic_regression(hits / counts, sample_weight=counts.astype(np.float64))
+    starts = np.flatnonzero(np.append(True, shares[1:] != shares[:-1]))
+    rows = np.add.reduceat(counts, starts)
+    before = np.add.reduceat(points * counts, starts) / rows
+    least = 1.0 / (len(claimed) + 2)
+    after = np.clip(shares[starts], least, 1.0 - least)
+    if len(before) == 1:  # the claims say nothing: one share for all
+        return (float(points[0]), float(after[0])), (float(points[-1]), float(after[0]))
+    kept = np.unique(np.linspace(0, len(before) - 1, min(len(before), MOST_KNOTS)).round().astype(np.int64))
+    ascends = np.append(True, np.diff(before[kept]) > 0)  # means of neighbouring claims may round to one number
+    return tuple(zip(before[kept][ascends].tolist(), after[kept][ascends].tolist(), strict=True))
