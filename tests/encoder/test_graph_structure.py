@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -25,6 +26,8 @@ def kinds(graph: onnx.GraphProto) -> Counter[str]:
     return Counter(node.op_type for node in graph.node)
 
 
+PLUMBING = {"Reshape", "Concat", "Shape", "Gather", "Slice", "Add", "Mul", "Cast", "Div", "Expand", "Squeeze"}
+PLUMBING |= {"Unsqueeze", "Sub", "Equal", "Not", "Identity"}
 PER_LAYER = {"Gemm": 6, "LayerNormalization": 2, "Softmax": 1, "FusedMatMul": 1, "MatMul": 1, "Transpose": 4}
 
 
@@ -46,8 +49,33 @@ def test_a_layer_has_the_operators_it_needs_and_no_more(name: str, n_layers: int
     expected = Counter({kind: count * n_layers for kind, count in PER_LAYER.items()}) + Counter(extra)
     expected += Counter({"LayerNormalization": 1, "MatMul": 1})  # of the embeddings; of the mean
     found = kinds(graph_of(name, "mean@-1"))
-    plumbing = {"Reshape", "Concat", "Shape", "Gather", "Slice", "Add", "Mul", "Cast", "Div", "Expand", "Squeeze"}
-    plumbing |= {"Unsqueeze", "Sub", "Equal", "Not", "Identity"}
+    assert {kind: count for kind, count in found.items() if kind not in PLUMBING} == dict(expected)
+
+
+INT8_PER_LAYER = {"MatMulIntegerToFloat": 6, "QuantizeLinear": 4, "ReduceMax": 4, "LayerNormalization": 2}
+INT8_PER_LAYER |= {"Softmax": 1, "FusedMatMul": 1, "MatMul": 1, "Transpose": 4}
+
+
+@pytest.mark.parametrize("form", ["signed", "unsigned"])
+@pytest.mark.parametrize(
+    ("name", "n_layers", "extra"),
+    [
+        ("bert", 3, {"Gelu": 3, "Abs": 9}),
+        ("distilbert-relu", 2, {"Relu": 2, "Abs": 6}),
+        ("xlm-roberta", 3, {"Sigmoid": 3, "Abs": 9, "CumSum": 1}),
+        ("mpnet", 3, {"Gelu": 3, "Abs": 9, "CumSum": 1, "Range": 1}),
+        ("electra", 3, {"Gelu": 3, "Abs": 9, "Gemm": 1}),
+    ],
+)
+def test_a_layer_in_int8_brings_its_rows_to_8_bits_four_times(
+    form: Literal["signed", "unsigned"], name: str, n_layers: int, extra: dict[str, int]
+) -> None:
+    """Once for query, key and value together; all six products are in 8 bits, and a projection is not."""
+    shape = describe(CONFIGS[name])
+    found = kinds(build_graph(shape, FeatureSpec.parse("mean@-1").blocks(shape.n_layers), form=form).graph)
+    expected = Counter({kind: count * n_layers for kind, count in INT8_PER_LAYER.items()}) + Counter(extra)
+    expected += Counter({"LayerNormalization": 1, "MatMul": 1})
+    plumbing = PLUMBING | {"Max"}
     assert {kind: count for kind, count in found.items() if kind not in plumbing} == dict(expected)
 
 

@@ -56,9 +56,12 @@ class Draft:
         """A constant list of whole numbers: a shape, or axes."""
         return self.constant(np.array(numbers, np.int64))
 
-    def weight(self, name: str, shape: Sequence[int]) -> str:
-        """Declare a float32 weight that is handed over when the graph is opened."""
-        tensor = onnx.TensorProto(name=name, data_type=FLOAT, dims=shape, data_location=onnx.TensorProto.EXTERNAL)
+    def weight(
+        self, name: str, shape: Sequence[int], *, kind: type[np.float32 | np.int8 | np.uint8] = np.float32
+    ) -> str:
+        """Declare a weight of numpy's type `kind` that is handed over when the graph is opened."""
+        data_type = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+        tensor = onnx.TensorProto(name=name, data_type=data_type, dims=shape, data_location=onnx.TensorProto.EXTERNAL)
         tensor.external_data.append(onnx.StringStringEntryProto(key="location", value=HANDED_OVER))
         self._constants[name] = tensor
         return name

@@ -7,9 +7,11 @@ Not:  remembering rows (store.py), the arithmetic (onnx.py), where the files com
 
 import functools
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, final
+from pathlib import Path
+from typing import Any, NamedTuple, cast, final, get_args
 
 import numpy as np
 
@@ -20,6 +22,8 @@ from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.families import describe
 from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
 from frostline.encoder.known import DEFAULT_ENCODER
+from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, exact_form, why_not_int8
+from frostline.encoder.products import Form
 from frostline.encoder.reading import EncoderIdentity, Reading
 from frostline.encoder.side_by_side import work_through
 from frostline.encoder.texts import check_texts
@@ -72,7 +76,7 @@ class Encoder:
     threads: int
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - each is a choice of its own, and has a default
         cls,
         name: str = DEFAULT_ENCODER,
         *,
@@ -80,6 +84,8 @@ class Encoder:
         revision: str | None = None,
         max_length: int | None = None,
         threads: int | None = None,
+        precision: Precision = "float32",
+        insist: bool = False,
     ) -> "Encoder":
         """The encoder called `name`, computing `features`.
 
@@ -95,6 +101,12 @@ class Encoder:
             Word pieces that are read of a text, [CLS] and [SEP] included; as many as the encoder can see unless given.
         threads : int, optional
             One per core unless given.
+        precision : {"float32", "int8"}
+            int8 needs a processor with instructions for it (`int8_instruction`). Without, float32 is used, which
+            `identity.precision` shows, and a `PrecisionWarning` says.
+        insist : bool
+            Read in int8 without such instructions too: the same numbers, at about the speed of float32. It is how a
+            classifier that learned from int8 rows is used on any processor.
 
         Raises
         ------
@@ -102,10 +114,15 @@ class Encoder:
             The features, max_length or threads are out of range for this encoder.
         MissingInputError, UnavailableError, InputError
             The files are not there, out of reach, or cannot be used: see `find_checkpoint`.
-        """
-        from frostline.encoder.graph import GRAPH_VERSION  # noqa: PLC0415 - may import onnx
-        from frostline.encoder.onnx import OnnxBackend  # noqa: PLC0415 - imports onnxruntime
 
+        Warns
+        -----
+        PrecisionWarning
+            int8 was asked for, and float32 is used.
+        """
+        from frostline.encoder.onnx import OnnxBackend, graph_version  # noqa: PLC0415 - imports onnxruntime
+
+        check_precision(precision, allowed=get_args(Precision))
         spec = FeatureSpec.parse(features)
         if threads is not None and threads < 1:
             raise UsageError(f"threads must be at least 1 (got {threads}).")
@@ -113,6 +130,8 @@ class Encoder:
         shape = describe(checkpoint.config)
         blocks = spec.blocks(shape.n_layers)
         word_pieces = WordPieces.open(checkpoint, max_length=max_length)
+        kept = home() / "graphs"
+        form = _form(precision, kept, insist=insist)
         identity = EncoderIdentity(
             name=name,
             revision=checkpoint.revision,
@@ -121,8 +140,8 @@ class Encoder:
             tokenizer_sha256=checkpoint.tokenizer_sha256,
             config_sha256=checkpoint.config_sha256,
             max_length=word_pieces.max_length,
-            precision="float32",
-            graph_version=GRAPH_VERSION,
+            precision="float32" if form == "float32" else "int8",
+            graph_version=graph_version(form),
         )
         digest = hashlib.sha256(f"{identity.weights_sha256} {identity.config_sha256}".encode()).hexdigest()
         return cls(
@@ -132,7 +151,7 @@ class Encoder:
             hidden_size=shape.hidden_size,
             n_layers=shape.n_layers,
             word_pieces=word_pieces,
-            backend=OnnxBackend.open(checkpoint.folder, blocks=blocks, identity_digest=digest, kept=home() / "graphs"),
+            backend=OnnxBackend.open(checkpoint.folder, blocks=blocks, identity_digest=digest, kept=kept, form=form),
             threads=threads or usable_cores(),
         )
 
@@ -219,8 +238,21 @@ class Encoder:
             revision=self.identity.revision,
             max_length=self.word_pieces.max_length,
             threads=self.threads,
+            precision=cast("Precision", self.identity.precision),
+            insist=True,
         )
         return _reopened, (reopen, self.identity.fingerprint())
+
+
+def _form(precision: Precision, kept: Path, *, insist: bool) -> Form:
+    """How products are computed here; float32, with a warning, where int8 was asked for in vain."""
+    if precision == "float32":
+        return "float32"
+    reason = None if insist else why_not_int8()
+    if reason is None:
+        return exact_form(kept)
+    warnings.warn(f"float32 is used instead of int8. {reason}", PrecisionWarning, stacklevel=3)
+    return "float32"
 
 
 def _forward(backend: Backend, batch: TokenBatch) -> Features:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from frostline.encoder.features import Block, Pooling
+from frostline.encoder.products import LEAST, FloatProducts, Form, Int8Products, Products
 from frostline.encoder.shape import Activation, Shape
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from frostline.encoder.draft import Draft
 
-GRAPH_VERSION: int = 1
+GRAPH_VERSION: int = 2
 """Raised whenever the graphs we build could give other numbers."""
 
 IDS, WORDS, ROWS = "ids", "words", "rows"
@@ -39,7 +40,9 @@ def tokens_output(layer: int) -> str:
     return f"tokens@{layer}"
 
 
-def build_graph(shape: Shape, blocks: Sequence[Block], *, token_layers: Sequence[int] = ()) -> "onnx.ModelProto":
+def build_graph(
+    shape: Shape, blocks: Sequence[Block], *, token_layers: Sequence[int] = (), form: Form = "float32"
+) -> "onnx.ModelProto":
     """The graph that computes `blocks`, in order, and the word pieces' states after `token_layers`, in one pass.
 
     Parameters
@@ -50,10 +53,10 @@ def build_graph(shape: Shape, blocks: Sequence[Block], *, token_layers: Sequence
         is needed for its [CLS] row alone, it is computed for that row alone.
     token_layers : sequence of int
         0 is the embedding output.
+    form : {"float32", "signed", "unsigned"}
+        How the layers' products are computed; int8 is one of the last two.
     """
-    from frostline.encoder.draft import Draft  # noqa: PLC0415 - it imports onnx
-
-    sketch = Sketch(Draft(), shape)
+    sketch = Sketch.begin(shape, form)
     whole = {block.layer for block in blocks if block.pooling != "cls"} | set(token_layers)
     highest = highest_layer(blocks, token_layers)
     pooled: dict[Block, str] = {}
@@ -99,6 +102,15 @@ class Sketch:
 
     draft: "Draft"
     shape: Shape
+    products: Products
+
+    @classmethod
+    def begin(cls, shape: Shape, form: Form = "float32") -> "Sketch":
+        """An empty one."""
+        from frostline.encoder.draft import Draft  # noqa: PLC0415 - it imports onnx
+
+        draft = Draft()
+        return cls(draft, shape, FloatProducts(draft) if form == "float32" else Int8Products(draft, form))
 
     def embed(self) -> str:
         """Layer 0: the embeddings of words and positions, normalised. (B * S, d)."""
@@ -107,11 +119,9 @@ class Sketch:
         states = self._norm(
             "embedded", op("Reshape", [summed, self.draft.whole(-1, shape.embedding_size)]), embedded=True
         )
-        return (
-            self._product("projection", states, shape.hidden_size, shape.embedding_size)
-            if shape.has_projection
-            else states
-        )
+        if not shape.has_projection:
+            return states
+        return FloatProducts(self.draft).product("projection", states, (shape.hidden_size, shape.embedding_size))
 
     def layer(self, number: int, states: str, *, first_only: bool) -> str:
         """Layer `number` (from 0) over `states` (B * S, d): attention, then two products. (B * S, d).
@@ -119,15 +129,24 @@ class Sketch:
         With `first_only` its output is the [CLS] rows alone, (B, d): keys and values come from every word piece,
         everything else is computed for the first.
         """
-        op, shape, name = self.draft.op, self.shape, f"layers.{number}."
+        return self.widened(number, self.attended(number, states, first_only=first_only))
+
+    def attended(self, number: int, states: str, *, first_only: bool = False) -> str:
+        """The first half of layer `number`: what attention adds to `states`, normalised."""
+        op, name, square = self.draft.op, f"layers.{number}.", (self.shape.hidden_size, self.shape.hidden_size)
         asking = self.pool(self.by_sentence(states), "cls") if first_only else states
-        attended = self._attention(name, asking, states, first_only=first_only)
-        square = shape.hidden_size
-        summed = op("Add", [self._product(f"{name}attended", attended, square, square), asking])
-        middle = self._norm(f"{name}attended_norm", summed)
-        wide = activation(self.draft, shape.activation, self._product(f"{name}widen", middle, shape.inner_size, square))
-        narrow = self._product(f"{name}narrow", wide, square, shape.inner_size)
-        return self._norm(f"{name}norm", op("Add", [narrow, middle]))
+        mixed = self._attention(name, asking, states, first_only=first_only)
+        return self._norm(
+            f"{name}attended_norm", op("Add", [self.products.product(f"{name}attended", mixed, square), asking])
+        )
+
+    def widened(self, number: int, middle: str) -> str:
+        """The second half: what the two feed-forward products add to `middle`, normalised."""
+        shape, product, name = self.shape, self.products.product, f"layers.{number}."
+        wide = product(f"{name}widen", middle, (shape.inner_size, shape.hidden_size))
+        bent = activation(self.draft, shape.activation, wide)
+        narrow = product(f"{name}narrow", bent, (shape.hidden_size, shape.inner_size), least=LEAST[shape.activation])
+        return self._norm(f"{name}norm", self.draft.op("Add", [narrow, middle]))
 
     def by_sentence(self, states: str) -> str:
         """`states` (B * S, d) as (B, S, d)."""
@@ -153,23 +172,27 @@ class Sketch:
     def _attention(self, name: str, asking: str, states: str, *, first_only: bool) -> str:
         """Each row of `asking`, as the mixture of the values of its sentence that its query asks for."""
         op, shape = self.draft.op, self.shape
-        square = shape.hidden_size
+        square = (shape.hidden_size, shape.hidden_size)
 
         def heads(part: str, rows: str, axes: Sequence[int], *, length: str) -> str:
             """A product of `rows`, cut into heads: (B, S, H, h), its axes then in the order `axes`."""
             sizes = op("Concat", [self._batch(), length, self.draft.whole(shape.n_heads, shape.head_size)], {"axis": 0})
-            cut = op("Reshape", [self._product(f"{name}{part}", rows, square, square), sizes])
+            cut = op("Reshape", [self.products.product(f"{name}{part}", rows, square), sizes])
             return op("Transpose", [cut], {"perm": list(axes)})
 
         query = heads("query", asking, (0, 2, 1, 3), length=self.draft.whole(1) if first_only else self._length())
         key = heads("key", states, (0, 2, 3, 1), length=self._length())
         value = heads("value", states, (0, 2, 1, 3), length=self._length())
+        if first_only:  # asked twice, answered once: one row alone is summed in another order than several are
+            query = op("Concat", [query, query], {"axis": 2})
         scores = op("com.microsoft.FusedMatMul", [query, key], {"alpha": 1 / math.sqrt(shape.head_size)})
         if shape.relative_bias:
             scores = op("Add", [scores, self._relative_bias(first_only=first_only)])
         mixed = op("MatMul", [op("Softmax", [scores], {"axis": -1}), value])  # (B, H, S, h)
+        if first_only:
+            mixed = op("Gather", [mixed, self.draft.whole(0)], {"axis": 2})
         together = op("Transpose", [mixed], {"perm": [0, 2, 1, 3]})
-        return op("Reshape", [together, self.draft.whole(-1, square)])
+        return op("Reshape", [together, self.draft.whole(-1, shape.hidden_size)])
 
     def _relative_bias(self, *, first_only: bool) -> str:
         """What the distance of two word pieces adds to their score. (H, S, S), or (H, 1, S)."""
@@ -193,10 +216,6 @@ class Sketch:
         )
         running = op("Mul", [op("CumSum", [counts, self.draft.constant(np.array(1, np.int64))]), counts])
         return op("Gather", [table, op("Add", [running, self.draft.whole(padding)])])
-
-    def _product(self, name: str, rows: str, columns_out: int, columns_in: int) -> str:
-        weight = self.draft.weight(f"{name}.weight", (columns_out, columns_in))
-        return self.draft.op("Gemm", [rows, weight, self.draft.weight(f"{name}.bias", (columns_out,))], {"transB": 1})
 
     def _norm(self, name: str, rows: str, *, embedded: bool = False) -> str:
         size = (self.shape.embedding_size if embedded else self.shape.hidden_size,)

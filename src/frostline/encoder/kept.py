@@ -1,12 +1,13 @@
-"""Built graphs kept on disk, so that a second start needs neither onnx nor a look at every weight.
+"""What was built for an encoder, kept on disk: a second start needs neither onnx nor a look at every weight.
 
-In:   a key over everything that a graph depends on, and what builds it.
-Out:  the graph's bytes.
-Not:  what is in a graph (graph.py), weights (they stay in the checkpoint).
+In:   a key over everything that a graph, or an encoder's int8 weights, depend on, and what builds them.
+Out:  their bytes.
+Not:  what is in a graph (graph.py) or in int8 weights (quantised.py); float32 weights (they stay in the checkpoint).
 
-A file is the sha256 of the graph in hexadecimal, a line feed, the graph. Specified in docs/formats/graphs.md.
+A file is the sha256 of its content in hexadecimal, a line feed, the content. Specified in docs/formats/graphs.md.
 """
 
+import contextlib
 import hashlib
 import warnings
 from collections.abc import Callable
@@ -16,7 +17,12 @@ from frostline.errors import AccessError, FrostlineError
 from frostline.places import private_folder, refuse_shared
 from frostline.publish import publish_bytes
 
-GRAPH_LIMIT_BYTES = 64_000_000  # a graph of 48 layers with every pooling has 200,000
+FILE_LIMIT_BYTES = 4_000_000_000  # a graph has 200,000 at most, int8 weights a byte per number in a product
+KEPT_LIMIT_BYTES = 2_000_000_000
+"""What the folder may hold before the files written first are removed: some twenty encoders of BERT's size in int8."""
+
+_SUFFIXES = (".graph", ".int8")
+_DIGEST_LENGTH = 64
 
 
 def kept_graph(kept: Path | None, key: str, build: Callable[[], bytes]) -> bytes:
@@ -33,37 +39,65 @@ def kept_graph(kept: Path | None, key: str, build: Callable[[], bytes]) -> bytes
         Hexadecimal digits.
     build : function without arguments
     """
-    if kept is None:
+    return _kept(None if kept is None else kept / f"{key}.graph", build, "graph is", "graph cannot be kept, and is")
+
+
+def kept_weights(kept: Path | None, key: str, build: Callable[[], bytes]) -> bytes:
+    """The int8 weights under `key`, as `kept_graph`."""
+    path = None if kept is None else kept / f"{key}.int8"
+    return _kept(path, build, "int8 weights are", "int8 weights cannot be kept, and are")
+
+
+def _kept(path: Path | None, build: Callable[[], bytes], are: str, cannot: str) -> bytes:
+    if path is None:
         return build()
-    path = kept / f"{key}.graph"
-    graph = _read(path)
-    if graph is None:
-        graph = build()
-        _keep(path, graph)
-    return graph
+    content = _read(path, are)
+    if content is None:
+        content = build()
+        _keep(path, content, cannot)
+    return content
 
 
-def _read(path: Path) -> bytes | None:
-    """The graph in `path`; None where it is not there, or is not what was written."""
+def _read(path: Path, are: str) -> bytes | None:
+    """The content of `path`; None where it is not there, or is not what was written."""
     try:
         refuse_shared(path.parent)  # its digest can be forged along with it
         with path.open("rb") as opened:
-            content = opened.read(GRAPH_LIMIT_BYTES)
+            content = opened.read(FILE_LIMIT_BYTES)
     except (FileNotFoundError, NotADirectoryError, AccessError):  # `_keep` will say what is wrong with the folder
         return None
     except OSError as error:
-        warnings.warn(f"{path} cannot be read ({error.strerror}); the graph is built anew.", stacklevel=2)
+        warnings.warn(f"{path} cannot be read ({error.strerror}); the {are} built anew.", stacklevel=2)
         return None
-    digest, _, graph = content.partition(b"\n")
-    if hashlib.sha256(graph).hexdigest().encode() != digest:
-        warnings.warn(f"{path} is damaged; the graph is built anew.", stacklevel=2)
+    digest, graph = content[:_DIGEST_LENGTH], memoryview(content)[_DIGEST_LENGTH + 1 :]
+    if hashlib.sha256(graph).hexdigest().encode() != digest or content[_DIGEST_LENGTH : _DIGEST_LENGTH + 1] != b"\n":
+        warnings.warn(f"{path} is damaged; the {are} built anew.", stacklevel=2)
         return None
-    return graph
+    return bytes(graph)
 
 
-def _keep(path: Path, graph: bytes) -> None:
+def _keep(path: Path, content: bytes, cannot: str) -> None:
     try:
         private_folder(path.parent)
-        publish_bytes(path, hashlib.sha256(graph).hexdigest().encode() + b"\n" + graph, mode=0o600)
+        publish_bytes(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content, mode=0o600)
     except FrostlineError as error:
-        warnings.warn(f"The graph cannot be kept, and is built at every start: {error}", stacklevel=2)
+        warnings.warn(f"The {cannot} built at every start: {error}", stacklevel=2)
+        return
+    _make_room(path)
+
+
+def _make_room(newest: Path) -> None:
+    """Remove the files that were written first until the folder holds no more than it may; never `newest`."""
+    sizes: list[tuple[int, int, Path]] = []
+    for path in newest.parent.iterdir():
+        with contextlib.suppress(OSError):  # another process removes them too
+            status = path.stat()
+            if path.suffix in _SUFFIXES and path != newest:
+                sizes.append((status.st_mtime_ns, status.st_size, path))
+    total = sum(size for _, size, _ in sizes) + newest.stat().st_size
+    for _, size, path in sorted(sizes):
+        if total <= KEPT_LIMIT_BYTES:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+        total -= size

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from frostline.arrays import Features, Float32Array, IntArray
 from frostline.encoder.architecture import Architecture, load_architecture
@@ -34,7 +35,10 @@ from frostline.encoder.graph import (
     needs_weight,
     tokens_output,
 )
+from frostline.encoder.int8 import int8_weights
 from frostline.encoder.kept import kept_graph
+from frostline.encoder.products import Form
+from frostline.encoder.quantised import INT8_VERSION
 from frostline.encoder.weights import check_finite
 from frostline.errors import BackendError, shown
 
@@ -61,7 +65,7 @@ class OnnxBackend(Backend):
         self._words = self._value(architecture.tensors["words"])
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - what to open, how, and where to keep what is built
         cls,
         folder: Path,
         *,
@@ -69,6 +73,7 @@ class OnnxBackend(Backend):
         identity_digest: str,
         kept: Path | None,
         token_layers: tuple[int, ...] = (),
+        form: Form = "float32",
     ) -> "OnnxBackend":
         """The encoder in `folder` (config.json, model.safetensors), computing `blocks` in that order.
 
@@ -82,6 +87,8 @@ class OnnxBackend(Backend):
             A private folder for built graphs; None to build at every start.
         token_layers : tuple of int
             Layers whose word pieces' states `states` shall give.
+        form : {"float32", "signed", "unsigned"}
+            How the layers' products are computed; the last two are int8, and give the same rows (products.py).
 
         Raises
         ------
@@ -95,14 +102,18 @@ class OnnxBackend(Backend):
         def build() -> bytes:
             for name, tensor in architecture.tensors.items():
                 check_finite(name, tensor)
-            graph: bytes = build_graph(architecture.shape, blocks, token_layers=token_layers).SerializeToString()
+            model = build_graph(architecture.shape, blocks, token_layers=token_layers, form=form)
+            graph: bytes = model.SerializeToString()
             return graph
 
-        wanted = [GRAPH_VERSION, identity_digest, [str(block) for block in blocks], list(token_layers)]
+        wanted = [graph_version(form), identity_digest, [str(block) for block in blocks], list(token_layers), form]
         key = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
         highest = highest_layer(blocks, token_layers)
-        needed = {name: tensor for name, tensor in architecture.tensors.items() if needs_weight(name, highest)}
-        return cls(architecture, _session(kept_graph(kept, key, build), needed))
+        weights: Mapping[str, NDArray[Any]] = architecture.tensors
+        if form != "float32":
+            weights = int8_weights(architecture, identity_digest=identity_digest, kept=kept, form=form)
+        needed = {name: tensor for name, tensor in weights.items() if needs_weight(name, highest)}
+        return cls(architecture, open_session(kept_graph(kept, key, build), needed))
 
     def forward(self, batch: TokenBatch) -> Features:
         """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
@@ -160,7 +171,19 @@ class OnnxBackend(Backend):
             )
 
 
-def _session(graph: bytes, weights: Mapping[str, Float32Array]) -> Any:
+def graph_version(form: Form) -> int:
+    """What an `EncoderIdentity` holds: raised whenever rows in this form could be other numbers than before."""
+    return GRAPH_VERSION if form == "float32" else 100 * GRAPH_VERSION + INT8_VERSION
+
+
+def open_session(graph: bytes, weights: Mapping[str, NDArray[Any]]) -> Any:
+    """`graph` opened on one thread, with the weights that it declares.
+
+    Raises
+    ------
+    BackendError
+        The runtime refused the graph.
+    """
     import onnxruntime  # noqa: PLC0415 - only where used: start-up time
 
     options = onnxruntime.SessionOptions()

@@ -36,7 +36,7 @@ class EncoderIdentity:
     max_length : int
         Word pieces, [CLS] and [SEP] included.
     precision : str
-        `float32`.
+        `float32` or `int8`.
     graph_version : int
         Raised whenever the graphs we build could give other numbers.
     """

@@ -1,0 +1,273 @@
+"""Products of 8-bit numbers: exact sums, the same rows in both forms, and as an independent computation has them.
+
+The processor that these tests run on may have no instruction for int8: then the form that is exact without one is
+tried, whose sums are the very same whole numbers (docs/decisions/0010).
+"""
+
+import functools
+import math
+import platform
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from checkpoints import CONFIGS, LONGEST, make_tensors, random_ids, write_checkpoint
+from graph_tools import batch_of, bundled_minilm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from frostline.encoder.architecture import Architecture, load_architecture
+from frostline.encoder.features import FeatureSpec
+from frostline.encoder.int8 import build_weights, measured_channels
+from frostline.encoder.onnx import OnnxBackend
+from frostline.encoder.precision import exact_form, is_exact
+from frostline.encoder.products import LEAST
+from frostline.encoder.quantised import even_out, quantise, rounded
+from frostline.encoder.shape import Activation
+from frostline.errors import InputError
+
+BOUND = 0.0 if platform.machine().lower() in {"x86_64", "amd64"} else 1e-6
+
+
+def int8_backend(folder: Path, features: str, n_layers: int) -> OnnxBackend:
+    blocks = FeatureSpec.parse(features).blocks(n_layers)
+    digest, kept = ("minilm", _kept()) if folder == bundled_minilm() else ("", None)
+    return OnnxBackend.open(folder, blocks=blocks, identity_digest=digest, kept=kept, form=exact_form(kept))
+
+
+@functools.cache
+def _kept() -> Path:
+    """MiniLM's int8 weights, built once for all tests here."""
+    return Path(tempfile.mkdtemp(prefix="frostline-int8-"))
+
+
+@functools.cache
+def small(name: str) -> tuple[OnnxBackend, OnnxBackend, Architecture]:
+    """The encoder `name` in int8 and in float32, with everything it can give."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_checkpoint(Path(folder), CONFIGS[name])
+        architecture = load_architecture(path)
+        n_layers = architecture.shape.n_layers
+        blocks = FeatureSpec.parse("cls@all+mean@all+max@all").blocks(n_layers)
+        found = OnnxBackend.open(path, blocks=blocks, identity_digest="", kept=None)
+        return int8_backend(path, "cls@all+mean@all+max@all", n_layers), found, architecture
+
+
+def test_one_form_is_exact_on_every_processor() -> None:
+    """Sums of the largest numbers there can be, against numpy's 64-bit integers; unsigned ones never saturate."""
+    assert is_exact("unsigned", None)
+    assert exact_form(None) in {"signed", "unsigned"}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_int8_rows_are_those_of_an_independent_integer_reference(name: str) -> None:
+    """Every family, activation and pooling: our own forward pass in numpy, products summed in 64-bit integers."""
+    backend, _, architecture = small(name)
+    ids = random_ids(name, 9, sentences=3)
+    found = backend.forward(batch_of(ids))
+    expected = reference_rows(architecture, ids)
+    assert np.abs(found - expected).max() <= 2e-3 * np.abs(expected).max()  # a level on the edge may fall either way
+    assert np.median(np.abs(found - expected)) <= 1e-6 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_int8_rows_are_near_those_of_float32(name: str) -> None:
+    """Even where the weights are random, and no channel is like another."""
+    int8, float32, _ = small(name)
+    batch = batch_of(random_ids(name, 12, sentences=8))
+    near, exact = int8.forward(batch), float32.forward(batch)
+    assert np.linalg.norm(near - exact) <= 0.05 * np.linalg.norm(exact)
+    assert (near != exact).any()
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    name=st.sampled_from(["bert", "bert-one-head", "distilbert-relu", "xlm-roberta", "mpnet", "electra"]),
+    sentences=st.integers(1, 33),
+    length=st.integers(1, 23),
+    seed=st.integers(0, 10_000),
+)
+def test_an_int8_row_does_not_depend_on_its_batch(name: str, sentences: int, length: int, seed: int) -> None:
+    """Alone, in any order, in batches of any size: the same bits."""
+    generator = np.random.default_rng(seed)
+    ids = generator.integers(0, CONFIGS[name]["vocab_size"], (sentences, length))
+    backend = small(name)[0]
+    together = backend.forward(batch_of(ids))
+    order = generator.permutation(sentences)
+    cuts = np.sort(generator.integers(0, sentences + 1, 3))
+    parts = [backend.forward(batch_of(ids[piece])) for piece in np.split(order, cuts) if len(piece)]
+    assert np.abs(np.concatenate(parts) - together[order]).max() <= BOUND
+    alone = np.concatenate([backend.forward(batch_of(ids[row : row + 1])) for row in range(sentences)])
+    assert np.abs(alone - together).max() <= BOUND
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_shortest_and_the_longest_sentence_are_read_in_int8(name: str) -> None:
+    int8, float32, _ = small(name)
+    for length in (1, LONGEST[name]):
+        batch = batch_of(random_ids(name, length, sentences=2))
+        exact = float32.forward(batch)
+        assert np.linalg.norm(int8.forward(batch) - exact) <= 0.06 * np.linalg.norm(exact)
+
+
+def test_the_cls_row_alone_is_that_of_the_whole_layer(tmp_path: Path) -> None:
+    """The short cut of the last layer multiplies the same whole numbers."""
+    path = write_checkpoint(tmp_path, CONFIGS["bert"])
+    for length in (1, 9, 40):
+        ids = random_ids("bert", length, sentences=4)
+        short = int8_backend(path, "cls@-1", 3).forward(batch_of(ids))
+        whole = int8_backend(path, "cls@-1+mean@-1", 3).forward(batch_of(ids))[:, :20]
+        assert np.abs(short - whole).max() <= BOUND
+
+
+def test_the_same_bytes_at_every_build(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path, CONFIGS["bert"])
+    assert build_weights(load_architecture(path)) == build_weights(load_architecture(path))
+
+
+@pytest.mark.parametrize("kind", LEAST)
+def test_nothing_lies_below_the_least_value_of_an_activation(kind: Activation) -> None:
+    numbers = np.linspace(-12, 12, 2_000_001)
+    values = activated(kind, numbers)
+    assert LEAST[kind] <= values.min() <= LEAST[kind] + 2e-6
+
+
+def test_evening_out_changes_no_product() -> None:
+    """Dividing the channels and multiplying the columns of weights by the same number is the same product."""
+    generator = np.random.default_rng(0)
+    rows, weight = generator.normal(size=(5, 20)), generator.normal(size=(7, 20)).astype(np.float32)
+    even = even_out(np.abs(rows).max(axis=0).astype(np.float32), [weight])
+    assert np.ptp(np.log2(even)) > 0
+    assert np.allclose((rows / even) @ (weight * even).T, rows @ weight.T, rtol=1e-12)
+
+
+def test_a_large_channel_costs_its_neighbours_no_levels() -> None:
+    """One channel of 200 where the others have 1: evened out, the product keeps most of its precision."""
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(50, 40))
+    rows[:, 3] *= 200
+    weight = generator.normal(size=(30, 40)).astype(np.float32)
+    even = even_out(np.abs(rows).max(axis=0).astype(np.float32), [weight])
+    exact = rows @ weight.T.astype(np.float64)
+    plain = np.linalg.norm(multiplied(rows, *rounded(weight.astype(np.float64))) - exact)
+    evened = np.linalg.norm(multiplied(rows / even, *rounded(weight * even)) - exact)
+    assert evened < plain / 2
+
+
+def test_weights_of_zero_and_of_one_column_are_rounded_to_themselves() -> None:
+    levels, scales = rounded(np.array([[0.0, 0.0], [1.0, -1.0]]))
+    assert levels.tolist() == [[0, 0], [127, -127]]
+    assert np.allclose(levels * scales[:, None], [[0, 0], [1, -1]])
+
+
+def test_an_encoder_that_overflows_float32_is_refused(tmp_path: Path) -> None:
+    tensors = make_tensors(CONFIGS["bert"])
+    tensors["embeddings.LayerNorm.weight"][:] = 3e38
+    path = write_checkpoint(tmp_path, CONFIGS["bert"], tensors)
+    with pytest.raises(InputError, match="must be finite for int8"):
+        int8_backend(path, "mean@-1", 3)
+
+
+@pytest.mark.parametrize("features", ["cls@-1", "mean@all"])
+def test_minilm_in_int8_is_within_three_percent_of_float32(features: str) -> None:
+    """The real weights with their outlier channels; without evening out the error is 7 %."""
+    ids = np.random.default_rng(0).integers(0, 30522, (12, 14))
+    ids[:, 0], ids[:, -1] = 101, 102
+    blocks = FeatureSpec.parse(features).blocks(6)
+    exact = OnnxBackend.open(bundled_minilm(), blocks=blocks, identity_digest="", kept=None).forward(batch_of(ids))
+    near = minilm_int8(features).forward(batch_of(ids))
+    assert np.linalg.norm(near - exact) <= 0.035 * np.linalg.norm(exact)
+
+
+@functools.cache
+def minilm_int8(features: str) -> OnnxBackend:
+    return int8_backend(bundled_minilm(), features, 6)
+
+
+@settings(deadline=None, max_examples=3)
+@given(sentences=st.integers(1, 7), length=st.integers(2, 30), seed=st.integers(0, 10_000))
+def test_an_int8_row_of_minilm_does_not_depend_on_its_batch(sentences: int, length: int, seed: int) -> None:
+    ids = np.random.default_rng(seed).integers(0, 30522, (sentences, length))
+    backend = minilm_int8("mean@all")
+    together = backend.forward(batch_of(ids))
+    alone = np.concatenate([backend.forward(batch_of(ids[row : row + 1])) for row in range(sentences)])
+    assert np.abs(alone - together).max() <= BOUND
+
+
+def multiplied(
+    rows: NDArray[np.float64], levels: NDArray[np.int8], scales: NDArray[np.float64], least: float | None = None
+) -> NDArray[np.float64]:
+    """`rows` through the product: a scale per row, sums of 64-bit integers. Written out a second time on purpose."""
+    rows32 = rows.astype(np.float32) if least is None else rows.astype(np.float32) + np.float32(-least)
+    n_levels, zero = (127, 128) if least is None else (255, 0)
+    largest = np.maximum(np.abs(rows32).max(axis=1), np.float32(1e-9))
+    scale = (largest * np.float32(1 / n_levels)).astype(np.float32)
+    whole = np.clip(np.rint(rows32 / scale[:, None]) + zero, 0, 255).astype(np.int64) - zero
+    product: NDArray[np.float64] = (whole @ levels.T.astype(np.int64)) * scales * scale[:, None]
+    return product
+
+
+def activated(kind: Activation, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    if kind == "relu":
+        return np.maximum(rows, 0)
+    if kind == "silu":
+        return rows / (1 + np.exp(-rows))
+    if kind == "gelu_tanh":
+        return 0.5 * rows * (1 + np.tanh(math.sqrt(2 / math.pi) * (rows + 0.044715 * rows**3)))
+    return 0.5 * rows * (1 + np.vectorize(math.erf)(rows / math.sqrt(2)))
+
+
+def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Every pooling of every layer, in the graph's order of blocks, in numpy: float64 around integer products."""
+    shape, tensors = architecture.shape, architecture.tensors
+    made = quantise(architecture, measured_channels(architecture))
+
+    def norm(name: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        centred = rows - rows.mean(axis=-1, keepdims=True)
+        spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + shape.epsilon)
+        return centred / spread * tensors[f"{name}.scale"] + tensors[f"{name}.shift"]
+
+    def product(
+        name: str, rows: NDArray[np.float64], shrink: str = "", least: float | None = None
+    ) -> NDArray[np.float64]:
+        evened = rows * made[shrink] if shrink else rows
+        return multiplied(evened, made[f"{name}.levels"].T, made[f"{name}.scales"], least) + made[f"{name}.bias"]
+
+    n, length = ids.shape
+    heads = (n, length, shape.n_heads, shape.head_size)
+    if shape.position_padding is None:
+        positions = np.broadcast_to(np.arange(length), ids.shape)
+    else:
+        counts = ids != shape.position_padding
+        positions = np.cumsum(counts, axis=1) * counts + shape.position_padding
+    states = norm("embedded", (tensors["words"][ids] + tensors["positions"][positions]).reshape(n * length, -1))
+    if shape.has_projection:
+        states = states @ tensors["projection.weight"].T.astype(np.float64) + tensors["projection.bias"]
+    every = [states]
+    for number in range(shape.n_layers):
+        name = f"layers.{number}."
+        query, key, value = (
+            product(f"{name}{part}", states, f"{name}asked.shrink").reshape(heads).transpose(0, 2, 1, 3)
+            for part in ("query", "key", "value")
+        )
+        scores = query @ key.transpose(0, 1, 3, 2) / math.sqrt(shape.head_size)
+        if shape.relative_bias:
+            distance = np.arange(length)[None, :] - np.arange(length)[:, None] + shape.max_positions - 1
+            scores = scores + tensors["relative_bias"][:, distance]
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        mixed = (weights / weights.sum(axis=-1, keepdims=True)) @ value
+        mixed = mixed.transpose(0, 2, 1, 3).reshape(n * length, -1)
+        middle = norm(f"{name}attended_norm", product(f"{name}attended", mixed) + states)
+        wide = activated(shape.activation, product(f"{name}widen", middle, f"{name}widen.shrink"))
+        narrow = product(f"{name}narrow", wide, least=LEAST[shape.activation])
+        states = norm(f"{name}norm", narrow + middle)
+        every.append(states)
+    cut = [layer.reshape(n, length, -1) for layer in every]
+    poolings = [
+        [layer[:, 0] for layer in cut],
+        [layer.mean(axis=1) for layer in cut],
+        [layer.max(axis=1) for layer in cut],
+    ]
+    return np.concatenate([rows for pooling in poolings for rows in pooling], axis=1)
