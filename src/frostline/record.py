@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from frostline.encoder.reading import EncoderIdentity
+from frostline.evaluate.answers import AnswerScores
 from frostline.evaluate.baselines import Baseline
+from frostline.evaluate.calibration import CalibrationScores
+from frostline.evaluate.coverage import CoverageCurve
+from frostline.evaluate.curves import LabelCurves
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.metrics import Evaluation
 from frostline.evaluate.validation import NestedResult
+from frostline.head.fitting import Calibrate, Candidate, Way
 from frostline.head.linear import Label
 from frostline.machine import Machine
 
@@ -200,6 +205,87 @@ class ChoiceRecord:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationRecord:
+    """How the head was calibrated, by held-out decisions of the training rows.
+
+    Parameters
+    ----------
+    asked : {"auto", "none", "temperature", "isotonic"}
+    way : {"none", "temperature", "isotonic"}
+        What was taken.
+    why : str
+        One clause.
+    temperature : float or None
+    n : int
+        Rows fitted on.
+    candidates : tuple of Candidate
+        What was tried, each on rows that its fit had not seen: log losses of a choice, not of the model.
+    """
+
+    asked: Calibrate
+    way: Way
+    why: str
+    temperature: float | None
+    n: int
+    candidates: tuple[Candidate, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """How answers are made of probabilities, where not simply by the most probable label.
+
+    Parameters
+    ----------
+    asked : str
+        What was wished for, in words.
+    label : str, int, bool or None
+        That a threshold was chosen for.
+    thresholds : tuple of n_labels float, or empty
+    answer_from : float
+        The probability below which there is no answer; 0: there always is one.
+    out_of_fold : AnswerScores
+        Of the training rows, each by a rule chosen on the other folds.
+    test : AnswerScores or None
+        Of the rows of `test`.
+    """
+
+    asked: str
+    label: Label | None
+    thresholds: tuple[float, ...]
+    answer_from: float
+    out_of_fold: AnswerScores
+    test: AnswerScores | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbabilityRecord:
+    """How far the probabilities can be trusted, on the rows of `test`.
+
+    Parameters
+    ----------
+    way : {"none", "temperature", "isotonic"}
+        How the head is calibrated.
+    scores : CalibrationScores
+        Of the probabilities as they are given.
+    before : CalibrationScores or None
+        Of the same rows without the calibration; None where there is none, or it was not measured.
+    curves : tuple of LabelCurves
+        ROC and precision-recall of each label.
+    coverage : CoverageCurve
+        What abstaining brings.
+    """
+
+    way: Literal["none", "temperature", "isotonic"]
+    scores: CalibrationScores
+    before: CalibrationScores | None
+    curves: tuple[LabelCurves, ...]
+    coverage: CoverageCurve
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
     """Where the time went. `read` is the time to get the rows: reading sentences, or fetching what was kept."""
 
@@ -230,6 +316,10 @@ class TrainingRecord:
     test_source : TestRecord or None
     test : Evaluation or None
         None if nothing was tested.
+    probabilities : ProbabilityRecord or None
+    calibration : CalibrationRecord or None
+    decision : DecisionRecord or None
+        None: always the most probable label.
     nested : NestedResult or None
     baselines : tuple of Baseline
         On the rows of `test`.
@@ -256,6 +346,9 @@ class TrainingRecord:
     baselines: tuple[Baseline, ...] = ()
     learning: LearningCurve | None = None
     choice: ChoiceRecord | None = None
+    probabilities: ProbabilityRecord | None = None
+    calibration: CalibrationRecord | None = None
+    decision: DecisionRecord | None = None
     seconds: Seconds
     machine: Machine
     seed: int
@@ -278,6 +371,9 @@ class EvaluationRecord:
         The test rows.
     features : FeaturesRecord
     test : Evaluation
+    probabilities : ProbabilityRecord or None
+    answers : AnswerScores or None
+        Where the head has a rule.
     seconds : Seconds
         `search` is 0: nothing is searched.
     warnings : tuple of str
@@ -290,6 +386,8 @@ class EvaluationRecord:
     data: DataRecord
     features: FeaturesRecord
     test: Evaluation
+    probabilities: ProbabilityRecord | None = None
+    answers: AnswerScores | None = None
     seconds: Seconds
     warnings: tuple[str, ...] = ()
     version: str

@@ -28,6 +28,7 @@ from frostline.training.examples import examples_of
 from frostline.training.oddities import oddities
 from frostline.training.options import TrainingOptions
 from frostline.training.parts import codes_of, split_rows
+from frostline.training.probabilities import probability_record
 from frostline.training.records import (
     choice_record,
     data_record,
@@ -133,6 +134,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
             data=data_record(test) if test is not None else None,
         ),
         test=tested.evaluation,
+        probabilities=probability_record(search.head, asked, tested),
         nested=tested.nested,
         baselines=tested.against,
         seconds=seconds_of(started, read_at, searched_at, ended, swept=swept),

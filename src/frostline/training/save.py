@@ -9,19 +9,21 @@ from pathlib import Path
 
 from frostline.artifact import Artifact, ArtifactRecord, TrainingData, save_artifact
 from frostline.encoder.reading import SentenceEncoder
+from frostline.evaluate.examples import Examples, mapped
 from frostline.report.card import model_card
 from frostline.report.document import as_document
 from frostline.report.html import report_html
 from frostline.training.run import Training
 
 
-def save_training(
+def save_training(  # noqa: PLR0913 - what is saved, where, and four switches
     training: Training,
     path: Path,
     *,
     encoder: SentenceEncoder,
     overwrite: bool = False,
     with_encoder: bool = False,
+    quote: bool = True,
 ) -> Artifact:
     """Save the head of `training` at `path`, with what is known about it.
 
@@ -34,6 +36,8 @@ def save_training(
         That read for it.
     overwrite, with_encoder : bool
         As for `save_artifact`.
+    quote : bool
+        Whether the report may quote test texts: the mistakes that the classifier was surest of.
 
     Raises
     ------
@@ -57,11 +61,15 @@ def save_training(
             choice={**_object(document["search"]), **_object(document["chosen"])},
             metrics={key: value for key, value in document.items() if key not in left_out},
             card=model_card(record),
-            report=report_html(record),
+            report=report_html(record, _with_map(training), quote=quote),
         ),
         overwrite=overwrite,
         with_encoder=with_encoder,
     )
+
+
+def _with_map(training: Training) -> Examples | None:
+    return None if training.examples is None else mapped(training.examples, seed=training.record.seed)
 
 
 def _object(value: object) -> dict[str, object]:

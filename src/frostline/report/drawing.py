@@ -1,0 +1,166 @@
+"""How every plot of the page is drawn: SVG that takes the page's colours, and its light or dark.
+
+In:   what a plot draws into the axes that `drawn` gives.
+Out:  an `<svg …>` element by `inline`, the same bytes for the same drawing.
+Not:  what is drawn (plots.py, plot_*.py). No pyplot: it keeps state, and looks for a display.
+
+Colours are drawn as the stand-ins below and replaced by CSS variables (page.html). Text stays text, so the browser's
+fonts serve labels in any script; `parse_math` is off: a label may hold $. Margins are reckoned from the words that
+stand in them: matplotlib's own layout draws everything twice, for widths that are another font's anyway.
+"""
+
+import html
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
+
+from rich.cells import cell_len
+
+from frostline.arrays import Float64Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, MUTED, GRID, RIGHT, WRONG, CARD = "#010203", "#010204", "#010205", "#010206", "#010207", "#010208"
+LABELS = ("#010211", "#010212", "#010213", "#010214", "#010215", "#010216")
+"""Colours of labels, told apart by the colour-blind; more labels than these share the muted one."""
+
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--line",
+    RIGHT: "--right",
+    WRONG: "--wrong",
+    CARD: "--card",
+    **{stand_in: f"--label-{number}" for number, stand_in in enumerate(LABELS, start=1)},
+}
+
+WIDTH = 4.5
+"""Inches; a phone shows it at about its own size."""
+
+SIZE = 9.5
+"""Of letters, in points."""
+
+_LETTER = 0.6  # an ordinary letter's width, as a share of its size
+_NUMBER = re.compile(r"-?\d+\.\d+")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margins:
+    """Room beside the axes, in points."""
+
+    left: float = 44.0
+    right: float = 10.0
+    top: float = 8.0
+    bottom: float = 38.0
+
+
+@final
+@dataclass(slots=True)
+class Drawing:
+    """Axes to draw into; elements to put over them; what stands in `svg` once the drawing is left."""
+
+    axes: "Axes"
+    over: list[str] = field(default_factory=list)
+    svg: str = ""
+
+    def places(self, points: Float64Array) -> Float64Array:
+        """Points (n, 2) of the axes in the coordinates of the SVG."""
+        found: Float64Array = self.axes.transData.transform(points)
+        found[:, 1] = self.axes.figure.bbox.height - found[:, 1]
+        return found
+
+
+def room_for(words: Sequence[str], size: float = SIZE) -> float:
+    """Points that the widest of `words` takes, about."""
+    return _LETTER * size * max((cell_len(word) for word in words), default=0)
+
+
+@contextmanager
+def drawn(width: float, height: float, margins: Margins) -> Iterator[Drawing]:
+    """A figure in inches to draw into; on leaving, its SVG is in the drawing."""
+    import matplotlib as mpl  # noqa: PLC0415 - 0.3 s, and only the HTML report needs it
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 - as above
+    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
+
+    with mpl.rc_context(_settings()), warnings.catch_warnings():
+        # the glyphs are the browser's; that DejaVu lacks some matters only to the width it guesses
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font", category=UserWarning)
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
+        figure = Figure(figsize=(width, height), dpi=72)
+        FigureCanvasSVG(figure)
+        across, up = 72 * width, 72 * height
+        axes = figure.add_axes(
+            (
+                margins.left / across,
+                margins.bottom / up,
+                max(0.1, 1 - (margins.left + margins.right) / across),
+                max(0.1, 1 - (margins.bottom + margins.top) / up),
+            )
+        )
+        drawing = Drawing(axes)
+        yield drawing
+        out = io.StringIO()
+        figure.savefig(
+            out, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
+        drawing.svg = out.getvalue()
+
+
+def inline(drawing: Drawing, name: str, description: str, *, large: bool = False) -> str:
+    """The SVG without what belongs to a file of its own, coloured by the page, and told to screen readers.
+
+    Parameters
+    ----------
+    name : str
+        Goes before every id: several such elements stand in one page.
+    description : str
+        What one sees, in a sentence; may hold the user's words, printable.
+    large : bool
+        Whether it may be wider than a phone, and is scrolled there.
+    """
+    svg = drawing.svg[drawing.svg.index("<svg") :].strip()
+    svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]+>", lambda tag: _tag(tag[0], name), svg)  # tags alone: a label may be called #010203
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    kind = ' class="large"' if large else ""
+    svg = svg.replace("</svg>", f"{''.join(drawing.over)}</svg>")
+    return svg.replace("<svg ", f'<svg{kind} role="img" aria-label="{html.escape(description)}" ', 1)
+
+
+def _tag(tag: str, name: str) -> str:
+    tag = re.sub(r' d="([^"]*)"', lambda found: f' d="{_rounded(found[1])}"', tag)
+    tag = re.sub(r"#0102\d\d", lambda found: f"var({_VARIABLES[found[0]]})", tag)
+    tag = re.sub(r'( id="|url\(#|href="#)', rf"\1{name}-", tag)
+    return tag.replace("font-family: 'DejaVu Sans'; ", "").replace("'DejaVu Sans'", "")
+
+
+def _rounded(path: str) -> str:
+    """Path data with one decimal: a tenth of a point is less than a pixel."""
+    return " ".join(_NUMBER.sub(lambda found: f"{float(found[0]):.1f}", path).split())
+
+
+def _settings() -> dict[Any, Any]:
+    return {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "frostline",
+        "font.family": "DejaVu Sans",  # comes with matplotlib: the layout is the same on every machine
+        "font.size": SIZE,
+        "text.color": INK,
+        "axes.labelcolor": MUTED,
+        "axes.edgecolor": MUTED,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+    }

@@ -1,0 +1,52 @@
+"""The texts themselves: where they lie, and the mistakes it was surest of.
+
+In:   `Examples`, or nothing where the report is to hold no texts.
+Out:  HTML.
+Not:  the map (plot_map.py), which mistakes (evaluate/examples.py).
+"""
+
+from frostline.evaluate.examples import Examples, Mistake, surest_mistakes
+from frostline.report import phrases
+from frostline.report.markup import figure, paragraphs, quiet, quoted, safe, section
+from frostline.report.plot_map import map_plot, map_words
+
+MOST_MISTAKES = 12
+
+
+def sentence_map(examples: Examples | None) -> str:
+    """A point for each text; no text is in it."""
+    if examples is None or examples.map is None:
+        return ""
+    words = paragraphs(map_words(examples, examples.map))
+    return section("A map of the test texts", words + figure(map_plot(examples, examples.map)))
+
+
+def mistakes(examples: Examples | None, *, quote: bool) -> str:
+    """The mistakes made with the highest probability, in full; where texts stay out, their lines alone."""
+    found = surest_mistakes(examples, most=MOST_MISTAKES) if examples is not None else ()
+    if examples is None or not found:
+        return ""
+    name = phrases.printable(examples.name)
+    if quote:
+        note = f"These are texts of {name}: whoever sees this page reads them (--no-examples leaves them out)."
+    else:
+        note = f"The texts were left out of this page; the lines are those of {name}."
+    said = "Here it was sure, and the file says otherwise. Some of these labels may be wrong in the file."
+    items = "".join(_item(mistake, quote=quote) for mistake in found)
+    return section(
+        "The mistakes it was surest of", paragraphs([said]) + f'<ol class="texts">{items}</ol>' + quiet(note)
+    )
+
+
+def _item(mistake: Mistake, *, quote: bool) -> str:
+    text = f"<blockquote>{quoted(mistake.text)}</blockquote>" if quote else ""
+    return (
+        f"<li>{text}<p>said <strong>{_label(mistake.taken_for)}</strong> with "
+        f"{phrases.percent(mistake.probability)} %; the file says <strong>{_label(mistake.true)}</strong> "
+        f"({phrases.percent(mistake.true_probability)} %) "
+        f'<span class="quiet">line {mistake.line:,}</span></p></li>'
+    )
+
+
+def _label(label: object) -> str:
+    return f"<bdi>{safe(label, 80)}</bdi>"
