@@ -30,6 +30,11 @@ def check_rows(rows: Features | Float64Array, codes: IntArray, labels: Sequence[
     if len(counts) != len(labels) or len(present) != len(labels):
         missing = [shown(label) for label, count in zip(labels, counts, strict=False) if not count]
         raise InputError(f"Each label must have a row (none of {', '.join(missing) or 'a code beyond the labels'}).")
+    check_features(rows)
+
+
+def check_features(rows: Features | Float64Array) -> None:
+    """Raise unless rows (n_texts, n_features) are finite and not all equal."""
     equal = True
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]

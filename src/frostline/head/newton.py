@@ -23,7 +23,7 @@ from frostline.head.problem import Problem
 
 TOLERANCE = 1e-6  # of the gradient's norm, relative to that at zero
 _MOVE = 2e-7  # of the coefficients' norm, by which one more step may still change them; an estimate, so well below 1e-4
-_ROUGH = 6e-7  # where float32 gradients end: below the tolerance, so that float64 has only to confirm it
+_ROUGH = 0.6  # of the tolerance, where float32 gradients end: float64 has only to confirm it
 _ROUNDING = 1e-12  # a relative gradient below which nothing can be gained
 _STEP_ERROR = 0.1  # of a step near the minimum
 _STALE = 4.0  # a preconditioner that shortens steps more than this underestimates how far the minimum is
@@ -63,12 +63,14 @@ class Limits:
     """Newton steps that each round may take; and whether the coefficients must stand still at the end.
 
     Those of the final head must. For a score a small gradient is enough, which is all that scikit-learn asks for.
+    `tolerance` is that of the gradient, relative to that at zero coefficients.
     """
 
     rough: int = 40
     exact: int = 15
     double: int = 100
     settle: bool = True
+    tolerance: float = TOLERANCE
 
 
 @final
@@ -96,8 +98,10 @@ def minimise(
     problem: Problem, tasks: Tasks, start: Float64Array, *, gram: np.ndarray | None, limits: Limits
 ) -> Minimum:
     """Solve the tasks from `start` (n_features + 1, n_tasks, n_coef_rows)."""
-    rough, known = _round(problem, tasks, start, gram=gram, known=None, aim=_Aim(_ROUGH, limits.rough))
-    aim = _Aim(TOLERANCE, limits.exact, exact=True, settle=limits.settle)
+    rough, known = _round(
+        problem, tasks, start, gram=gram, known=None, aim=_Aim(_ROUGH * limits.tolerance, limits.rough)
+    )
+    aim = _Aim(limits.tolerance, limits.exact, exact=True, settle=limits.settle)
     exact, known = _round(problem, tasks, rough.coef, gram=gram, known=known, aim=aim)
     steps = rough.iterations + exact.iterations
     left = np.flatnonzero(~exact.converged)

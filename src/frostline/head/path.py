@@ -17,7 +17,7 @@ import numpy as np
 from frostline.arrays import Float64Array
 from frostline.errors import ConvergenceError
 from frostline.head.front import Tasks
-from frostline.head.newton import TOLERANCE, Limits, Minimum, minimise
+from frostline.head.newton import Limits, Minimum, minimise
 from frostline.head.problem import Problem
 
 _PART_ELEMENTS = 2_000_000  # decisions that a thread works on at a time; some ten arrays of them are alive: 160 MB
@@ -127,7 +127,7 @@ def solve_tasks(
     if not whole.converged.all():
         worst = int(np.flatnonzero(~whole.converged)[0])
         raise ConvergenceError(
-            f"A logistic regression must reach a relative gradient of {TOLERANCE:g} (C = {tasks.C[worst]:g}, "
+            f"A logistic regression must reach a relative gradient of {limits.tolerance:g} (C = {tasks.C[worst]:g}, "
             f"fold {tasks.folds[worst] + 1}: {whole.relative_gradient[worst]:.1e} after {whole.iterations} steps).",
             hint="Search smaller values of C, or standardise the features.",
         )

@@ -147,7 +147,8 @@ def with_loss(problem: Problem, loss: Loss) -> Problem:
 def _start_norm(problem: Problem, gradient: Float64Array) -> Float64Array:
     """The norm (n_folds,) of the gradient (n_features + 1, n_folds, n_coef_rows) at zero coefficients."""
     norm = np.sqrt((problem.own(gradient, np.arange(gradient.shape[1])) ** 2).sum(axis=(0, 2)))
-    return np.maximum(norm, 1e-10 * problem.weights.sum(axis=0))  # 0 where nothing can be learned
+    start_norm: Float64Array = np.maximum(norm, 1e-10 * problem.weights.sum(axis=0))  # 0 where nothing can be learned
+    return start_norm
 
 
 def blocks_of(rows: np.ndarray, itemsize: int, crew: Crew) -> list[slice]:
