@@ -6,9 +6,10 @@ Not:  training, measuring, wording the report.
 """
 
 from frostline.artifact.limits import Limits
-from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
+from frostline.artifact.load import Artifact, check_encoder_files, load_artifact, load_neighbours
 from frostline.artifact.manifest import FileEntry, Manifest, SelfTest, TrainingData
 from frostline.artifact.model import Model, OpenEncoder, open_model
+from frostline.artifact.neighbours_file import Neighbours, refuse_size
 from frostline.artifact.place import refuse_place
 from frostline.artifact.save import ArtifactRecord, save_artifact
 
@@ -19,12 +20,15 @@ __all__ = [
     "Limits",
     "Manifest",
     "Model",
+    "Neighbours",
     "OpenEncoder",
     "SelfTest",
     "TrainingData",
     "check_encoder_files",
     "load_artifact",
+    "load_neighbours",
     "open_model",
     "refuse_place",
+    "refuse_size",
     "save_artifact",
 ]

@@ -72,6 +72,13 @@ def number(value: Any, where: str, *, low: float, high: float) -> float:
     return float(value)
 
 
+def truth(value: Any, where: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ArtifactCorrupt(f"{where} must be true or false (got {_kind(value)}).")
+    return value
+
+
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "an array", str: "a string", bool: "a truth value", int: "an integer"}
     return "null" if value is None else names.get(type(value), "a number")

@@ -14,12 +14,17 @@ MANIFEST = "manifest.json"
 HEAD = "head.safetensors"
 CARD = "README.md"
 REPORT = "report.html"
+WORDS = "words.json"
+NEIGHBOURS = "neighbours.safetensors"
 ENCODER_FOLDER = "encoder"
 
 ENCODER_FILES = (*CHECKPOINT_FILES, "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
 """What may lie in `encoder/`: no program, no pickle, and the terms under which the weights may be passed on."""
 
-KNOWN_FILES = (HEAD, CARD, REPORT, *(f"{ENCODER_FOLDER}/{name}" for name in ENCODER_FILES))
+SINCE_2 = (WORDS, NEIGHBOURS)
+"""Files that format 1 did not know."""
+
+KNOWN_FILES = (HEAD, CARD, REPORT, *SINCE_2, *(f"{ENCODER_FOLDER}/{name}" for name in ENCODER_FILES))
 """What a manifest may list; any other name is refused, so no path of a stranger's making is ever opened."""
 
 N_SELF_TEST = 8
@@ -38,8 +43,9 @@ class Limits:
 
     Parameters
     ----------
-    manifest_bytes, head_bytes, header_bytes, card_bytes, report_bytes : int
-        `manifest.json`, `head.safetensors`, the JSON header inside that, `README.md`, `report.html`.
+    manifest_bytes, head_bytes, header_bytes, card_bytes, report_bytes, words_bytes, neighbours_bytes : int
+        `manifest.json`, `head.safetensors`, the JSON header inside a `.safetensors`, `README.md`, `report.html`,
+        `words.json`, `neighbours.safetensors`.
     encoder_weights_bytes, encoder_file_bytes : int
         `encoder/model.safetensors`, and each other file in `encoder/`.
     json_depth : int
@@ -51,6 +57,8 @@ class Limits:
     header_bytes: int = _MB
     card_bytes: int = _MB
     report_bytes: int = 32 * _MB
+    words_bytes: int = 32 * _MB
+    neighbours_bytes: int = 512 * _MB
     encoder_weights_bytes: int = 16 * 1024 * _MB
     encoder_file_bytes: int = 64 * _MB
     json_depth: int = 32
@@ -59,7 +67,14 @@ class Limits:
         """The most bytes that the file `name` (a manifest's or one of `KNOWN_FILES`) may have."""
         if name == f"{ENCODER_FOLDER}/{WEIGHTS}":
             return self.encoder_weights_bytes
-        own = {MANIFEST: self.manifest_bytes, HEAD: self.head_bytes, CARD: self.card_bytes, REPORT: self.report_bytes}
+        own = {
+            MANIFEST: self.manifest_bytes,
+            HEAD: self.head_bytes,
+            CARD: self.card_bytes,
+            REPORT: self.report_bytes,
+            WORDS: self.words_bytes,
+            NEIGHBOURS: self.neighbours_bytes,
+        }
         return own.get(name, self.encoder_file_bytes)
 
 

@@ -14,17 +14,21 @@ from frostline.artifact.folder import (
     OpenFolder,
     check_encoder_listing,
     check_file,
+    check_size,
     opened_folder,
     read_file,
     read_manifest_file,
 )
 from frostline.artifact.head_file import read_head
-from frostline.artifact.limits import DEFAULT_LIMITS, ENCODER_FOLDER, HEAD, Limits
+from frostline.artifact.limits import DEFAULT_LIMITS, ENCODER_FOLDER, HEAD, NEIGHBOURS, WORDS, Limits
 from frostline.artifact.manifest import Manifest
+from frostline.artifact.neighbours_file import Neighbours, read_neighbours
 from frostline.artifact.schema import digest_line, read_manifest
 from frostline.artifact.self_test import check_answers
+from frostline.artifact.words_file import read_words
 from frostline.errors import ArtifactCorrupt
 from frostline.head.linear import LinearHead
+from frostline.words.vocabulary import Vocabulary
 
 _TRIES = 5
 
@@ -39,6 +43,8 @@ class Artifact:
     path : Path
     manifest : Manifest
     head : LinearHead
+    vocabulary : Vocabulary or None
+        Of words as features, where the artifact has one.
     sha256 : str
         The manifest's digest. It covers the digests of all files, so whoever knows it knows the whole artifact.
     """
@@ -46,6 +52,7 @@ class Artifact:
     path: Path
     manifest: Manifest
     head: LinearHead
+    vocabulary: Vocabulary | None
     sha256: str
 
     @property
@@ -55,7 +62,10 @@ class Artifact:
 
 
 def load_artifact(path: Path, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Artifact:
-    """The artifact at `path`; every digest is checked but those of the encoder's files, which `open_model` checks.
+    """The artifact at `path`, checked.
+
+    Every digest is, but those of the encoder's files, which `open_model` checks, and of the neighbours, which
+    `load_neighbours` does: of these, only that they are there, and (neighbours) their size.
 
     Parameters
     ----------
@@ -85,6 +95,28 @@ def load_artifact(path: Path, *, sha256: str | None = None, limits: Limits = DEF
         return _load(folder, sha256, limits)
 
 
+def load_neighbours(artifact: Artifact, *, limits: Limits = DEFAULT_LIMITS) -> Neighbours | None:
+    """The training sentences that were kept in `artifact`, if they were.
+
+    Raises
+    ------
+    ArtifactCorrupt
+        The file differs from the manifest, or does not fit the head.
+    """
+    entry = artifact.manifest.files.get(NEIGHBOURS)
+    if entry is None:
+        return None
+    with opened_folder(artifact.path) as folder:
+        content = read_file(folder, NEIGHBOURS, entry)
+    return read_neighbours(
+        content,
+        n_labels=len(artifact.manifest.labels),
+        n_features=artifact.manifest.n_features,
+        link=artifact.manifest.link,
+        limits=limits,
+    )
+
+
 def check_encoder_files(artifact: Artifact) -> None:
     """Read the encoder's files in `artifact` once, and compare their digests; nothing where it has none.
 
@@ -112,13 +144,17 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
         link=manifest.link,
         limits=limits,
     )
+    words = manifest.files.get(WORDS)
+    vocabulary = None if words is None else read_words(read_file(folder, WORDS, words), limits=limits)
     head = replace(head, calibration=manifest.calibration, rule=manifest.rule)
     check_answers(manifest.self_test, head)
     inside = f"{ENCODER_FOLDER}/"
     for name, entry in manifest.files.items():
-        if name != HEAD and not name.startswith(inside):
+        if name == NEIGHBOURS:
+            check_size(folder, name, entry)  # may be 500 MB, and whoever only predicts has no use for them
+        elif name not in {HEAD, WORDS} and not name.startswith(inside):
             check_file(folder, name, entry)
     if manifest.has_encoder:
         listed = {name.removeprefix(inside) for name in manifest.files if name.startswith(inside)}
         check_encoder_listing(folder, listed)
-    return Artifact(path=folder.path, manifest=manifest, head=head, sha256=found)
+    return Artifact(path=folder.path, manifest=manifest, head=head, vocabulary=vocabulary, sha256=found)

@@ -8,11 +8,11 @@ Not:  the saving (save.py).
 import os
 from pathlib import Path
 
-from frostline.artifact.limits import CARD, ENCODER_FOLDER, HEAD, MANIFEST, REPORT
+from frostline.artifact.limits import CARD, ENCODER_FOLDER, HEAD, MANIFEST, NEIGHBOURS, REPORT, WORDS
 from frostline.errors import OutputError, shown
 from frostline.publish import TEMPORARY_PREFIX, refuse_existing
 
-_OURS = {MANIFEST, HEAD, CARD, REPORT, ENCODER_FOLDER}
+_OURS = {MANIFEST, HEAD, CARD, REPORT, WORDS, NEIGHBOURS, ENCODER_FOLDER}
 _ELSEWHERE = "Choose another name, or move it away."
 
 

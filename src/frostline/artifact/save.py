@@ -26,13 +26,17 @@ from frostline.artifact.limits import (
     ENCODER_FOLDER,
     HEAD,
     MANIFEST,
+    NEIGHBOURS,
     REPORT,
+    WORDS,
 )
-from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
+from frostline.artifact.load import Artifact, check_encoder_files, load_artifact, load_neighbours
 from frostline.artifact.manifest import FileEntry, Manifest, TrainingData, manifest_bytes
+from frostline.artifact.neighbours_file import Neighbours, neighbours_bytes
 from frostline.artifact.place import refuse_place
 from frostline.artifact.schema import ENCODER_NAME, read_manifest
 from frostline.artifact.self_test import run_self_test
+from frostline.artifact.words_file import words_bytes
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.files import CONFIG, WEIGHTS
 from frostline.encoder.known import known_encoder
@@ -40,6 +44,7 @@ from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
 from frostline.head.linear import Label, LinearHead
 from frostline.publish import publish_folder
+from frostline.words.vocabulary import Vocabulary
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -60,6 +65,10 @@ class ArtifactRecord:
         README.md, the model card.
     report : str, optional
         report.html.
+    vocabulary : Vocabulary, optional
+        words.json, for words as features.
+    neighbours : Neighbours, optional
+        neighbours.safetensors: the training sentences themselves, which an artifact otherwise has nothing of.
     """
 
     data: TrainingData | None = None
@@ -67,6 +76,8 @@ class ArtifactRecord:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     card: str | None = None
     report: str | None = None
+    vocabulary: Vocabulary | None = None
+    neighbours: Neighbours | None = None
 
 
 _NO_RECORD = ArtifactRecord()
@@ -122,6 +133,10 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
         contents[CARD] = record.card.encode("utf-8")
     if record.report is not None:
         contents[REPORT] = record.report.encode("utf-8")
+    if record.vocabulary is not None:
+        contents[WORDS] = words_bytes(record.vocabulary)
+    if record.neighbours is not None:
+        contents[NEIGHBOURS] = neighbours_bytes(record.neighbours)
     files = {
         name: FileEntry(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
         for name, content in contents.items()
@@ -157,6 +172,7 @@ def _read_back(folder: Path) -> Artifact:
     try:
         saved = load_artifact(folder)
         check_encoder_files(saved)
+        load_neighbours(saved)
     except ArtifactCorrupt as error:
         raise StorageError(
             f"What was written could not be read back: {error.message}", hint="Check the disk."

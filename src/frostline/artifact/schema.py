@@ -26,6 +26,7 @@ from frostline.artifact.limits import (
     MAX_LABELS,
     MAX_TOLERANCE,
     N_SELF_TEST,
+    SINCE_2,
     Limits,
 )
 from frostline.artifact.manifest import FORMAT, FORMAT_VERSION, FileEntry, Manifest, SelfTest, TrainingData
@@ -108,7 +109,7 @@ def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
     link = LINKS[kind]
     labels = _labels(document["labels"], f"{at}labels", low=2 if link == "softmax" else 1)
     encoder = _encoder(document["encoder"], f"{at}encoder")
-    files = _files(document["files"], f"{at}files", limits)
+    files = _files(document["files"], f"{at}files", limits, version=document["format_version"])
     _bound(files, encoder, at)
     return Manifest(
         frostline_version=text(document["frostline_version"], f"{at}frostline_version", pattern=_VERSION),
@@ -214,9 +215,10 @@ def _numbers(value: Any, at: str, n_columns: int, *, low: float, high: float) ->
     )
 
 
-def _files(value: Any, at: str, limits: Limits) -> dict[str, FileEntry]:
+def _files(value: Any, at: str, limits: Limits, *, version: int) -> dict[str, FileEntry]:
     found = json_object(value, at)
-    strange = next((name for name in found if name not in KNOWN_FILES), None)
+    known = {*KNOWN_FILES} - {*(SINCE_2 if version == 1 else ())}
+    strange = next((name for name in found if name not in known), None)
     if strange is not None:
         raise ArtifactCorrupt(f"{at} must name only files an artifact can hold (got {shown(strange)}).")
     if HEAD not in found:
