@@ -80,6 +80,9 @@ def test_nested_folds_are_shown() -> None:
         n_fitted=30,
         fold_of=np.zeros(0, np.int64),
         probabilities=np.zeros((0, 2)),
+        uncalibrated=np.zeros((0, 2)),
+        favoured=np.zeros(0, np.int64),
+        answered=np.zeros(0, np.int64),
     )
     document: Any = as_document(replace(record, nested=nested))
     assert document["nested"]["chosen_C"] == [0.1, 0.3]

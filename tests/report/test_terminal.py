@@ -110,6 +110,9 @@ def test_nested_cross_validation_is_shown_fold_by_fold() -> None:
         n_fitted=46,
         fold_of=np.zeros(0, np.int64),
         probabilities=np.zeros((0, 2)),
+        uncalibrated=np.zeros((0, 2)),
+        favoured=np.zeros(0, np.int64),
+        answered=np.zeros(0, np.int64),
     )
     said = printed(replace(record, nested=nested))
     assert "Nested cross-validation: 3 folds, all 70 rows" in said

@@ -9,6 +9,7 @@ import click
 import numpy as np
 from rich.text import Text
 
+from frostline.cli.answers import answer_options
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
     FILE,
@@ -29,6 +30,7 @@ from frostline.data.tables import read_dataset
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, printable
+from frostline.head.finishing import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.search import SearchOptions, tutorial_grid
 from frostline.publish import refuse_existing, refuse_file
 from frostline.report.document import as_document
@@ -63,6 +65,7 @@ AUTO = "auto"
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
 @click.option("--one-standard-error", is_flag=True, help="Take the smallest C within one standard error of the best.")
 @click.option("--standardise/--no-standardise", default=True, help="Bring every feature to mean 0, variance 1.")
+@answer_options
 @click.option("--nested", is_flag=True, help="Test by nested cross-validation; the saved head learns from all rows.")
 @click.option("--holdout", "test_fraction", type=float, default=0.25, show_default=True, help="The share held out.")
 @click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
@@ -88,6 +91,7 @@ def command(
     class_weight: str | None,
     one_standard_error: bool,
     standardise: bool,
+    answers: AnswerOptions,
     nested: bool,
     test_fraction: float,
     strict: bool,
@@ -106,7 +110,7 @@ def command(
     if rejects is not None:
         refuse_file(rejects, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
     if preset == "tutorial":
-        _refuse_beside_preset(grid=grid, C=C, nested=nested)
+        _refuse_beside_preset(grid=grid, C=C, nested=nested, answers=answers)
         limit = limit or TUTORIAL_ROWS
         features = features or TUTORIAL_FEATURES
         options = TrainingOptions.tutorial(seed=seed)
@@ -120,7 +124,9 @@ def command(
             n_folds=folds,
             seed=seed,
         )
-        options = TrainingOptions(search=search, nested=nested, test_fraction=test_fraction, strict=strict)
+        options = TrainingOptions(
+            search=search, nested=nested, test_fraction=test_fraction, answers=answers, strict=strict
+        )
     dataset, test = _read(file, test_file, replace(reading, limit=limit), reading)
     if rejects is not None:
         write_rejects(rejects, dataset.rejects)
@@ -184,7 +190,12 @@ def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> t
     return tutorial_grid() if name == "tutorial" else None
 
 
-def _refuse_beside_preset(*, grid: str | None, C: Sequence[float], nested: bool) -> None:
+def _refuse_beside_preset(*, grid: str | None, C: Sequence[float], nested: bool, answers: AnswerOptions) -> None:
+    if answers not in {AnswerOptions(), PLAIN_ANSWERS}:
+        raise UsageError(
+            "--preset tutorial takes the most probable label, its probability as it comes.",
+            hint="Leave --calibrate and the thresholds out, or leave the preset out.",
+        )
     if grid or C or nested:
         raise UsageError(
             "--preset tutorial already says the grid and how it is tested.",

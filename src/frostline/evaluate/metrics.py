@@ -100,16 +100,22 @@ class Evaluation:
     per_label: tuple[LabelScore, ...]
 
 
-def evaluate(probabilities: Probabilities, codes: IntArray, *, labels: Sequence[Label]) -> Evaluation:
+def evaluate(
+    probabilities: Probabilities, codes: IntArray, *, labels: Sequence[Label], predicted: IntArray | None = None
+) -> Evaluation:
     """Everything measured on the test rows.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_texts, n_labels)
-        Rows sum to 1. The most probable label is the predicted one; of equals, the first.
+        Rows sum to 1.
     codes : ndarray of shape (n_texts,), dtype=int64
         Column of each row's true label (see `label_codes`).
     labels : sequence of n_labels str, int or bool
+    predicted : ndarray of shape (n_texts,), dtype=int64, optional
+        The column of the label that each row is given, where thresholds choose it; otherwise the most probable one, of
+        equals the first. Rows that a rule leaves unanswered count here with the label they would have been given:
+        what abstaining does is told beside it (answers.py).
 
     Raises
     ------
@@ -117,7 +123,8 @@ def evaluate(probabilities: Probabilities, codes: IntArray, *, labels: Sequence[
         No rows, shapes that do not fit, a code that is no column, or probabilities that are not finite.
     """
     _check(probabilities, codes, n_labels=len(labels))
-    confusion = confusion_matrix(probabilities.argmax(axis=1), codes, n_labels=len(labels))
+    given = probabilities.argmax(axis=1) if predicted is None else predicted
+    confusion = confusion_matrix(given, codes, n_labels=len(labels))
     return Evaluation(
         labels=tuple(labels),
         n=len(codes),

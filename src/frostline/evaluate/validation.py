@@ -2,7 +2,7 @@
 
 In:   all labelled rows, and how C is to be searched.
 Out:  a `NestedResult`: out-of-fold predictions of every row, evaluated together.
-Not:  searching C (head/search.py); scoring (metrics.py).
+Not:  searching C (head/search.py), calibrating and deciding (head/finishing.py); scoring (metrics.py).
 
 A C chosen on all rows and then scored on some of them has seen them. Here the outer fold takes no part in the search
 either, so the score is that of the whole procedure, search included.
@@ -18,7 +18,9 @@ from frostline.arrays import Features, IntArray, Probabilities, Progress
 from frostline.data.split import stratified_folds
 from frostline.errors import InputError, shown
 from frostline.evaluate.metrics import Evaluation, evaluate
+from frostline.head.finishing import PLAIN_ANSWERS, AnswerOptions, finish, folds_of
 from frostline.head.linear import Label
+from frostline.head.rule import Rule
 from frostline.head.search import SearchOptions, search_C
 
 
@@ -41,7 +43,11 @@ class NestedResult:
     fold_of : ndarray of shape (n_texts,), dtype=int64
         The outer fold that left each row out.
     probabilities : ndarray of shape (n_texts, n_labels)
-        Of each row, by that fold's head.
+        Of each row, by that fold's head, calibrated within the fold.
+    uncalibrated : ndarray of shape (n_texts, n_labels)
+        The same without the calibration.
+    favoured, answered : ndarrays of shape (n_texts,), dtype=int64
+        The label that fold's own rule favours; and its answer, which may be `NO_ANSWER`.
     """
 
     evaluation: Evaluation
@@ -51,6 +57,9 @@ class NestedResult:
     n_fitted: int
     fold_of: IntArray
     probabilities: Probabilities
+    uncalibrated: Probabilities
+    favoured: IntArray
+    answered: IntArray
 
 
 def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of any cross-validation may set
@@ -59,6 +68,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
     *,
     labels: Sequence[Label],
     options: SearchOptions,
+    answers: AnswerOptions = PLAIN_ANSWERS,
     n_outer: int = 5,
     seed: int = 0,
     progress: Progress | None = None,
@@ -73,6 +83,8 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
     labels : sequence of n_labels str, int or bool
     options : SearchOptions
         For every inner search. Its number of folds is lowered to the rows that a label has left in an outer fold.
+    answers : AnswerOptions
+        Each outer fold calibrates and chooses its rule anew, by its own inner folds.
     n_outer : int, default 5
         At least 2. Lowered to the rows of the rarest label.
     seed : int
@@ -101,24 +113,34 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         )
     fold_of = stratified_folds(codes, n_folds=min(n_outer, int(counts.min())), seed=seed)
     n_folds = int(fold_of.max()) + 1
-    predicted: Probabilities = np.zeros((len(codes), len(labels)))
+    found: Probabilities = np.zeros((len(codes), len(labels)))
+    plain: Probabilities = np.zeros((len(codes), len(labels)))
+    favoured, answered = np.zeros_like(codes), np.zeros_like(codes)
     chosen, accuracies = [], []
     for fold in range(n_folds):
         held = fold_of == fold
         fewest = int(np.bincount(codes[~held]).min())
         inner = replace(options, n_folds=min(options.n_folds, fewest))
-        searched = search_C(rows[~held], codes[~held], labels=labels, options=inner)
-        predicted[held] = searched.head.predict_proba(rows[held])
+        folds = folds_of(codes[~held], inner)
+        searched = search_C(rows[~held], codes[~held], labels=labels, options=inner, folds=folds)
+        head = finish(searched, codes[~held], folds=folds, search_options=inner, options=answers, must_reach=False).head
+        plain[held] = searched.head.predict_proba(rows[held])
+        found[held] = head.predict_proba(rows[held])
+        rule = head.rule or Rule()
+        favoured[held], answered[held] = rule.favoured(found[held]), rule.codes(found[held])
         chosen.append(searched.chosen_C)
-        accuracies.append(float(np.mean(predicted[held].argmax(axis=1) == codes[held])))
+        accuracies.append(float(np.mean(favoured[held] == codes[held])))
         if progress is not None:
             progress(fold + 1, n_folds)
     return NestedResult(
-        evaluation=evaluate(predicted, codes, labels=labels),
+        evaluation=evaluate(found, codes, labels=labels, predicted=favoured),
         n_outer=n_folds,
         chosen_Cs=tuple(chosen),
         fold_accuracies=tuple(accuracies),
         n_fitted=len(codes) - int(np.bincount(fold_of).max()),
         fold_of=fold_of,
-        probabilities=predicted,
+        probabilities=found,
+        uncalibrated=plain,
+        favoured=favoured,
+        answered=answered,
     )

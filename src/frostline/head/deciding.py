@@ -91,8 +91,14 @@ class RuleFit:
     held_out_codes: IntArray
 
 
-def fit_rule(
-    held_out: Probabilities, codes: IntArray, *, folds: IntArray, labels: Sequence[Label], options: RuleOptions
+def fit_rule(  # noqa: PLR0913 - three arrays and their labels, and two things to be told
+    held_out: Probabilities,
+    codes: IntArray,
+    *,
+    folds: IntArray,
+    labels: Sequence[Label],
+    options: RuleOptions,
+    must_reach: bool = True,
 ) -> RuleFit:
     """Choose the rule that `options` wish for.
 
@@ -103,6 +109,8 @@ def fit_rule(
     codes, folds : ndarrays of shape (n_texts,), dtype=int64
     labels : sequence of n_labels str, int or bool
     options : RuleOptions
+    must_reach : bool
+        Else the rule comes as near to the wish as can be.
 
     Raises
     ------
@@ -113,7 +121,7 @@ def fit_rule(
     """
     column = _column(labels, options)
     rule, shortfall = _chosen(held_out, codes, column, options)
-    if shortfall is not None:
+    if shortfall is not None and must_reach:
         raise _unreachable(shortfall, options, labels, column)
     found = np.empty(len(codes), dtype=np.int64)
     for fold in np.unique(folds):
@@ -124,7 +132,7 @@ def fit_rule(
         plain = replace(options, thresholds=None)
         if plain.is_plain:
             return RuleFit(rule=None, label=None, held_out_codes=held_out.argmax(axis=1))
-        return fit_rule(held_out, codes, folds=folds, labels=labels, options=plain)
+        return fit_rule(held_out, codes, folds=folds, labels=labels, options=plain, must_reach=must_reach)
     return RuleFit(rule=rule, label=None if column is None else labels[column], held_out_codes=found)
 
 

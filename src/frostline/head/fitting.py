@@ -25,8 +25,8 @@ Way: TypeAlias = Literal["none", "temperature", "isotonic"]
 
 WAYS: tuple[Way, ...] = ("none", "temperature", "isotonic")
 FEWEST_FOR_TEMPERATURE = 50
-FEWEST_FOR_ISOTONIC = 1000
-FEWEST_OF_A_LABEL = 100
+FEWEST_FOR_ISOTONIC = 200
+FEWEST_OF_A_LABEL = 20
 """Rows of the rarest label, for an isotonic map that `auto` may choose."""
 
 _SMALLEST = float(np.finfo(np.float64).eps)

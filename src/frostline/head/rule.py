@@ -37,10 +37,15 @@ class Rule:
     thresholds: tuple[float, ...] = ()
     answer_from: float = 0.0
 
-    def codes(self, probabilities: Probabilities) -> IntArray:
-        """The column of each text's label (n_texts,), or `NO_ANSWER`; of equals, the first."""
+    def favoured(self, probabilities: Probabilities) -> IntArray:
+        """The column of each text's label (n_texts,), sure or not; of equals, the first."""
         weighed = probabilities / np.array(self.thresholds) if self.thresholds else probabilities
         best: IntArray = weighed.argmax(axis=1)
+        return best
+
+    def codes(self, probabilities: Probabilities) -> IntArray:
+        """The column of each text's label (n_texts,), or `NO_ANSWER`; of equals, the first."""
+        best = self.favoured(probabilities)
         sure = probabilities[np.arange(len(best)), best] >= self.answer_from
         return np.where(sure, best, NO_ANSWER).astype(np.int64)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, final
 
 from frostline.errors import UsageError
+from frostline.head.finishing import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.search import SearchOptions, tutorial_grid
 
 TUTORIAL_ROWS = 2000
@@ -32,6 +33,8 @@ class TrainingOptions:
         How many, as a share of all rows.
     nested : bool
         Test by nested cross-validation instead: every row is tested on, and the saved head learns from all of them.
+    answers : AnswerOptions
+        Calibration, thresholds, abstaining.
     strict : bool
         Refuse where otherwise a warning would do (fewer folds than asked for).
     """
@@ -40,6 +43,7 @@ class TrainingOptions:
     holdout: Holdout = "stratified"
     test_fraction: float = 0.25
     nested: bool = False
+    answers: AnswerOptions = field(default_factory=AnswerOptions)
     strict: bool = False
 
     def __post_init__(self) -> None:
@@ -52,6 +56,8 @@ class TrainingOptions:
     def tutorial(cls, *, seed: int = 0) -> "TrainingOptions":
         """The practical's way: a random quarter held out, linspace(0.0001, 100, 20), features as they come.
 
-        With it go the first 2,000 rows (`TUTORIAL_ROWS`) and the features `cls@-1` (`TUTORIAL_FEATURES`).
+        Probabilities stay as the regression gives them. With it go the first 2,000 rows (`TUTORIAL_ROWS`) and the
+        features `cls@-1` (`TUTORIAL_FEATURES`).
         """
-        return cls(search=SearchOptions(Cs=tutorial_grid(), standardise=False, seed=seed), holdout="random")
+        search = SearchOptions(Cs=tutorial_grid(), standardise=False, seed=seed)
+        return cls(search=search, holdout="random", answers=PLAIN_ANSWERS)

@@ -17,12 +17,14 @@ from frostline.training.testing import Tested
 
 
 def probability_record(head: LinearHead, asked: Part, tested: Tested) -> ProbabilityRecord | None:
-    """The measures on `asked`; those before calibration where the very head that is saved was calibrated and tested."""
+    """The measures on `asked`; those before calibration where there was one."""
     found = tested.probabilities
     if found is None or not len(asked.codes):
         return None
     before = None
-    if head.calibration is not None and tested.nested is None:
+    if tested.nested is not None:
+        before = calibration_scores(tested.nested.uncalibrated, asked.codes)
+    elif head.calibration is not None:
         plain = replace(head, calibration=None)
         before = calibration_scores(plain.predict_proba(asked.rows), asked.codes)
     return ProbabilityRecord(

@@ -19,11 +19,13 @@ from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
+from frostline.head.finishing import finish, folds_of
 from frostline.head.linear import LinearHead
 from frostline.head.search import search_C
 from frostline.machine import this_machine
 from frostline.record import TestRecord, TrainingRecord
 from frostline.sweep import Sweep
+from frostline.training.answering import calibration_record, decision_record
 from frostline.training.examples import examples_of
 from frostline.training.oddities import oddities
 from frostline.training.options import TrainingOptions
@@ -90,7 +92,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     Raises
     ------
     InputError
-        One class only; a class too small; a label of the test rows that no training row has.
+        One class only; a class too small; a label of the test rows that no training row has; a precision or recall
+        that no threshold reaches.
     BackendError, ConvergenceError
         The encoder or the solver failed.
     StorageError
@@ -109,14 +112,17 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     read_at = time.perf_counter()
     how = replace(chosen.search, n_folds=plan.n_folds)
     train_part = Part(split.train.texts, found.rows[split.train_rows], codes)
-    search = search_C(train_part.rows, codes, labels=labels, options=how, progress=searching)
+    folds = folds_of(codes, how)
+    search = search_C(train_part.rows, codes, labels=labels, options=how, folds=folds, progress=searching)
+    finished = finish(search, codes, folds=folds, search_options=how, options=chosen.answers)
+    head = finished.head
     searched_at = time.perf_counter()
     if split.test is None:
         asked = train_part
-        tested = tested_in_turn(train_part, labels, how)
+        tested = tested_in_turn(train_part, labels, how, chosen.answers)
     else:
         asked = Part(split.test.texts, found.rows[split.test_rows], test_codes)
-        tested = tested_on_rows(search.head, train_part, asked, seed=how.seed)
+        tested = tested_on_rows(head, train_part, asked, seed=how.seed)
     leaks = leaked(split.train, split.test) if split.test is not None else Leaks(())
     ended = time.perf_counter()
     record = TrainingRecord(
@@ -134,7 +140,9 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
             data=data_record(test) if test is not None else None,
         ),
         test=tested.evaluation,
-        probabilities=probability_record(search.head, asked, tested),
+        probabilities=probability_record(head, asked, tested),
+        calibration=calibration_record(finished),
+        decision=decision_record(finished, codes, tested, asked.codes, asked=chosen.answers.rule),
         nested=tested.nested,
         baselines=tested.against,
         seconds=seconds_of(started, read_at, searched_at, ended, swept=swept),
@@ -143,5 +151,5 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         warnings=(*plan.warnings, *oddities(dataset, leaks), *search.warnings),
         version=__version__,
     )
-    examples = examples_of(search.head, asked, split.test or split.train, tested)
-    return Training(head=search.head, record=record, test_probabilities=tested.probabilities, examples=examples)
+    examples = examples_of(head, asked, split.test or split.train, tested)
+    return Training(head=head, record=record, test_probabilities=tested.probabilities, examples=examples)

@@ -10,41 +10,56 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import Probabilities
+from frostline.arrays import IntArray, Probabilities
 from frostline.evaluate.baselines import Baseline, Part, baselines
 from frostline.evaluate.metrics import Evaluation, evaluate
 from frostline.evaluate.validation import NestedResult, nested_cross_validation
+from frostline.head.finishing import AnswerOptions
 from frostline.head.linear import LinearHead
+from frostline.head.rule import Rule
 from frostline.head.search import SearchOptions
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tested:
-    """How the head did on rows that took part in nothing."""
+    """How the head did on rows that took part in nothing; `answered` are its rule's answers, `NO_ANSWER` among them."""
 
     evaluation: Evaluation
     probabilities: Probabilities | None
     nested: NestedResult | None
     against: tuple[Baseline, ...]
+    answered: IntArray | None = None
 
 
 def tested_on_rows(head: LinearHead, train: Part, test: Part, *, seed: int) -> Tested:
     """The head on rows held back, beside the baselines on the same rows."""
     probabilities = head.predict_proba(test.rows)
-    predicted = probabilities.argmax(axis=1)
+    rule = head.rule or Rule()
+    predicted = rule.favoured(probabilities)
     against = baselines([(train, test)], labels=head.labels, predicted=predicted, seed=seed)
-    evaluation = evaluate(probabilities, test.codes, labels=head.labels)
-    return Tested(evaluation=evaluation, probabilities=probabilities, nested=None, against=against)
+    return Tested(
+        evaluation=evaluate(probabilities, test.codes, labels=head.labels, predicted=predicted),
+        probabilities=probabilities,
+        nested=None,
+        against=against,
+        answered=rule.codes(probabilities),
+    )
 
 
-def tested_in_turn(train: Part, labels: tuple[str, ...], how: SearchOptions) -> Tested:
-    """The whole procedure, search included, on every row in turn."""
+def tested_in_turn(train: Part, labels: tuple[str, ...], how: SearchOptions, answers: AnswerOptions) -> Tested:
+    """The whole procedure, search, calibration and rule included, on every row in turn."""
     nested = nested_cross_validation(
-        train.rows, train.codes, labels=labels, options=how, n_outer=how.n_folds, seed=how.seed
+        train.rows, train.codes, labels=labels, options=how, answers=answers, n_outer=how.n_folds, seed=how.seed
     )
     held = [np.flatnonzero(nested.fold_of == fold) for fold in range(nested.n_outer)]
     splits = [(train.take(np.flatnonzero(nested.fold_of != fold)), train.take(rows)) for fold, rows in enumerate(held)]
-    predicted = nested.probabilities.argmax(axis=1)[np.concatenate(held)]
+    predicted = nested.favoured[np.concatenate(held)]
     against = baselines(splits, labels=labels, predicted=predicted, seed=how.seed)
-    return Tested(evaluation=nested.evaluation, probabilities=nested.probabilities, nested=nested, against=against)
+    return Tested(
+        evaluation=nested.evaluation,
+        probabilities=nested.probabilities,
+        nested=nested,
+        against=against,
+        answered=nested.answered,
+    )
