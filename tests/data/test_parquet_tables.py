@@ -74,7 +74,7 @@ def test_labels_may_be_whole_numbers_and_booleans(tmp_path: Path, labels: pa.Arr
         (
             pa.array(["a", "b"]),
             pa.array([1.0, 2.0]),
-            "label column 'label' must hold strings, whole numbers or booleans",
+            "label column 'label' must hold strings, whole numbers, booleans or lists of these",
         ),
         (pa.array(["a", "b"]), pa.array([None, None]), "null"),
     ],

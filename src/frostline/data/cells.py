@@ -7,15 +7,18 @@ Not:  which column it came from (columns.py).
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TypeAlias, final
 
+from frostline.data.label_sets import parted
 from frostline.data.lines import bad_text
 from frostline.data.options import TableOptions
 from frostline.data.rejects import Fault
 from frostline.errors import shown
 
-Picked: TypeAlias = tuple[int, str, str]
-"""What is wanted of a row: its line (Parquet: its number), its text, its label ("" where none was asked for)."""
+Picked: TypeAlias = tuple[int, str, "str | tuple[str, ...]"]
+"""What is wanted of a row: its line (Parquet: its number), its text, its label ("" where none was asked for), or
+its labels where it may have several."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -44,6 +47,7 @@ class CellRules:
         self.options = options
         self.name = name
         self._labels: dict[str, str] = {}
+        self._sets: dict[str, tuple[str, ...]] = {}
 
     def text(self, value: str) -> str:
         """`value`, if it may be a text."""
@@ -63,6 +67,33 @@ class CellRules:
         if not value or value.isspace():
             raise RowError("the label is empty" if not value else "the label is blank")
         return self._labels.setdefault(value, value)
+
+    def label_set(self, value: str) -> tuple[str, ...]:
+        """The labels in a cell, which is one label where there is no separator; equal cells give one object."""
+        known = self._sets.get(value)
+        if known is not None:
+            return known
+        separator = self.options.labels_separator
+        cell = (value,) if separator is None else parted(value, separator)
+        return self._sets.setdefault(value, self.listed_labels(cell))
+
+    def listed_labels(self, values: Sequence[str]) -> tuple[str, ...]:
+        """The labels in a list, each once, in order."""
+        if len(values) > self.options.limits.labels:
+            raise RowError(f"there are {len(values):,} labels (at most {self.options.limits.labels:,} may be)")
+        return tuple(dict.fromkeys(self.label(value) for value in values))
+
+    def json_label_set(self, line: int, value: object) -> tuple[str, ...]:
+        """The labels that a JSON value is: a list of what may be a label; a string is parted, or one label."""
+        if isinstance(value, str):
+            return self.label_set(self._encodable(line, value))
+        if isinstance(value, list):
+            if len(value) > self.options.limits.labels:
+                return self.listed_labels(value)
+            return tuple(dict.fromkeys(self.json_label(line, item) for item in value))
+        if value is None:
+            raise RowError("the labels are null, which says nothing: [] says that there is none")
+        return (self.json_label(line, value),)
 
     def json_text(self, line: int, value: object) -> str:
         """The text that a JSON value is: strings only; half of a surrogate pair is bad text."""

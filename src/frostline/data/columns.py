@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from frostline.data.label_sets import columns_of_sets, parted
 from frostline.data.options import Column, TableOptions
 from frostline.errors import InputError, shown
 
@@ -109,6 +110,8 @@ def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two pl
         label = table.only_named(LABEL_NAMES, besides=text)
     if text is None:
         text = table.only_named(TEXT_NAMES, besides=label)
+    if text is None or (needs_label and label is None):
+        text, label = _by_sets(columns, text, label, options)
     if len(names) == 2 and (text is None) != (label is None):
         text, label = (1 - label, label) if label is not None else (text, 1 - text if text is not None else None)
     if len(names) == 2 and text is None:
@@ -120,6 +123,18 @@ def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two pl
     if text == label and needs_label:
         raise InputError(f"{name}: the text and the label cannot be one column ({shown(names[text])}).")
     return text, label if needs_label else None
+
+
+def _by_sets(
+    columns: Sequence[Sequence[object]], text: int | None, label: int | None, options: TableOptions
+) -> tuple[int | None, int | None]:
+    """What is still open, where cells that hold several labels show it."""
+    found_text, found_label = columns_of_sets(columns, options)
+    if label is None and found_label != text:
+        label = found_label
+    if text is None and found_text != label and label == found_label:
+        text = found_text
+    return text, label
 
 
 def normalised(name: str) -> str:
@@ -249,6 +264,10 @@ def _may_be_header(first: Sequence[str], rest: Sequence[Sequence[str]], *, optio
         return False
     columns = [[row[place] for row in body] for place in (0, 1)]
     for label in (1, 0) if options.label is None else (int(options.label) - 1,):
+        if options.labels_separator is not None and label in (0, 1):
+            counts = Counter(part for cell in columns[label] for part in parted(cell, options.labels_separator))
+            is_new = not counts.keys() & set(parted(first[label], options.labels_separator))
+            return is_new and min(counts.values(), default=0) > 1
         if label in (0, 1) and _are_labels(columns[label], beside=columns[1 - label]):
             counts = Counter(columns[label])
             return first[label] not in counts and min(counts.values()) > 1

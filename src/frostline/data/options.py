@@ -34,6 +34,8 @@ class TableLimits:
     field_characters : int
         One text or label.
     columns : int
+    labels : int
+        Of one text.
     depth : int
         How deep a JSON value may nest.
     expansion : int
@@ -45,6 +47,7 @@ class TableLimits:
     line_bytes: int = 32 * MEGABYTE
     field_characters: int = 16 * MEGABYTE
     columns: int = 1000
+    labels: int = 1000
     depth: int = 64
     expansion: int = 200
     expansion_free_bytes: int = 64 * MEGABYTE
@@ -62,6 +65,9 @@ class TableOptions:
     known_labels : frozenset of str
         Labels known from elsewhere (training rows, a saved model): of two columns, the one that holds one of them,
         while the other holds none, is the label's.
+    labels_separator : str, optional
+        What stands between two labels of a text: then a text may have any number of them, an empty cell means none, and
+        blanks around a label are no part of it. Lists (JSONL, Parquet) need it not.
     header : bool, optional
         Whether the first row of a TSV or CSV names the columns.
     format : {"tsv", "csv", "jsonl", "parquet"}, optional
@@ -91,6 +97,7 @@ class TableOptions:
     text: Column | None = None
     label: Column | None = None
     known_labels: frozenset[str] = frozenset()
+    labels_separator: str | None = None
     header: bool | None = None
     format: Format | None = None
     delimiter: str | None = None
@@ -112,6 +119,8 @@ class TableOptions:
             raise UsageError(
                 f"The delimiter must be one character, not a quote or a line break (got {shown(self.delimiter)})."
             )
+        if self.labels_separator is not None and (not self.labels_separator or "\n" in self.labels_separator):
+            raise UsageError(f"The labels' separator must not be empty (got {shown(self.labels_separator)}).")
         if self.max_bad_rows < 0:
             raise UsageError(f"max_bad_rows must be 0 or more (got {self.max_bad_rows}).")
         if self.limit is not None and self.limit < 1:

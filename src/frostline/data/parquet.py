@@ -7,6 +7,7 @@ Not:  the file itself (parquet_file.py); JSON, TSV and CSV.
 A Parquet file says itself how big it is, and may lie. What has been handed out is held against its size, as for gzip.
 """
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, final
@@ -64,10 +65,15 @@ class ParquetTable:
         for place in (text, label):
             if place is not None:
                 _check_column(self._file.fields[place], names, self.name, is_label=place == label)
+        is_list = label is not None and kind_of(self._file.fields[label]) == "list"
+        self.has_label_sets = is_list or (label is not None and options.labels_separator is not None)
+        if is_list:
+            self._check_size(self._file.n_values(self.label_column) * ROW_BYTES)
 
     def rows(self, rules: CellRules) -> Iterator[Picked | Fault]:
         """Every row, or why it is left out; numbers count from 1."""
         has_label = bool(self.label_column)
+        label_of = _labels if self.has_label_sets else _label
         batches = self._file.batches([self.text_column, *([self.label_column] if has_label else [])])
         number = given = 0
         while True:
@@ -82,7 +88,7 @@ class ParquetTable:
             for text, label in zip(texts, labels, strict=True):
                 number += 1
                 try:
-                    yield number, _text(text, rules), _label(label, rules) if has_label else ""
+                    yield number, _text(text, rules), label_of(label, rules) if has_label else ""
                 except RowError as error:
                     yield fault(number, error)
         if number != self._n_rows:
@@ -95,6 +101,10 @@ class ParquetTable:
         """The values of a column as Python objects, equal ones of a dictionary as one object."""
         import pyarrow as pa  # noqa: PLC0415 - loaded only for Parquet files
 
+        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+            flat = iter(self._values(column.flatten(), before))
+            lengths = column.value_lengths().to_pylist()
+            return [None if length is None else list(itertools.islice(flat, length)) for length in lengths]
         if not pa.types.is_dictionary(column.type):
             return self._python_values(column, before)
         numbers = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
@@ -169,14 +179,29 @@ def _label(value: object, rules: CellRules) -> str:
     return rules.label(str(value))
 
 
+def _labels(value: object, rules: CellRules) -> tuple[str, ...]:
+    """The labels in a list, or in a cell that is to be parted."""
+    if isinstance(value, list):
+        if any(item is None for item in value):
+            raise RowError("a label is null")
+        if len(value) > rules.options.limits.labels:
+            return rules.listed_labels(value)
+        return tuple(dict.fromkeys(_label(item, rules) for item in value))
+    if value is None:
+        raise RowError("the labels are null, which says nothing: an empty list says that there is none")
+    if isinstance(value, str):
+        return rules.label_set(value)
+    return (_label(value, rules),)
+
+
 def _check_column(field: "pa.Field", names: Sequence[str], file: str, *, is_label: bool) -> None:
     if names.count(field.name) > 1:
         raise InputError(
             f"{file}: {names.count(field.name)} columns are named {shown(field.name)}; only one may be.",
             hint="Write the file again with names that differ.",
         )
-    if kind_of(field) not in ({"string", "number"} if is_label else {"string"}):
-        kinds = "strings, whole numbers or booleans" if is_label else "strings"
+    if kind_of(field) not in ({"string", "number", "list"} if is_label else {"string"}):
+        kinds = "strings, whole numbers, booleans or lists of these" if is_label else "strings"
         raise InputError(
             f"{file}: the {'label' if is_label else 'text'} column {shown(field.name)} must hold {kinds} "
             f"(it holds {shown(str(field.type))}).",

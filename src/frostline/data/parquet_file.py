@@ -57,10 +57,19 @@ class ParquetFile:
         if len(self.fields) > columns:
             raise InputError(f"{name} must have at most {columns:,} columns (it has {len(self.fields):,}).")
         counts = Counter(self.names)
+        self.leaves = self._leaves()
         self._strings = [field.name for field in self.fields if kind_of(field) == "string" and counts[field.name] == 1]
+        self._strings += [name for name in self.leaves if counts[name] == 1]
+        in_dictionaries = [self.leaves.get(name, name) for name in self._strings]
         self._in_dictionaries = pq.ParquetFile(
-            file, metadata=self.metadata, read_dictionary=self._strings, pre_buffer=False
+            file, metadata=self.metadata, read_dictionary=in_dictionaries, pre_buffer=False
         )
+
+    def n_values(self, column: str) -> int:
+        """What the lists of a column hold together, as the footer has it."""
+        groups = [self.metadata.row_group(number) for number in range(self.metadata.num_row_groups)]
+        chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
+        return sum(chunk.num_values for chunk in chunks if chunk.path_in_schema.startswith(f"{column}."))
 
     def sample(self, column: str, *, n_rows: int) -> "pa.Array | None":
         """The first values of a column, strings in a dictionary; None where the file holds no rows."""
@@ -88,7 +97,15 @@ class ParquetFile:
         batch = next(batches, None)
         if batch is None:
             return 0
-        return max((pc.max(pc.binary_length(column.dictionary)).as_py() or 0 for column in batch.columns), default=0)
+        dictionaries = [getattr(column, "values", column).dictionary for column in batch.columns]
+        return max((pc.max(pc.binary_length(found)).as_py() or 0 for found in dictionaries), default=0)
+
+    def _leaves(self) -> dict[str, str]:
+        """Where the strings of each column of lists stand, as Parquet names it."""
+        lists = [field.name for field in self.fields if kind_of(field) == "list" and _holds_strings(field)]
+        schema = self.metadata.schema
+        paths = [schema.column(place).path for place in range(len(schema))]
+        return {name: path for name in lists for path in paths if path.startswith(f"{name}.")}
 
 
 @contextlib.contextmanager
@@ -126,7 +143,7 @@ def seekable(source: Opened) -> Iterator[BinaryIO]:
 
 
 def kind_of(field: "pa.Field") -> str:
-    """What a column may serve as: `string`, `number` (a label), or nothing."""
+    """What a column may serve as: `string`, `number` (a label), `list` of either (labels), or nothing."""
     import pyarrow as pa  # noqa: PLC0415 - loaded only for Parquet files
 
     types = pa.types
@@ -135,7 +152,13 @@ def kind_of(field: "pa.Field") -> str:
     kind = field.type.value_type if types.is_dictionary(field.type) else field.type
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         return "string"
+    if types.is_list(kind) or types.is_large_list(kind):
+        return "list" if kind_of(kind.value_field) in {"string", "number"} else ""
     return "number" if types.is_integer(kind) or types.is_boolean(kind) else ""
+
+
+def _holds_strings(field: "pa.Field") -> bool:
+    return kind_of(field.type.value_field) == "string"
 
 
 @contextlib.contextmanager

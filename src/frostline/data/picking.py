@@ -16,6 +16,7 @@ from frostline.data.columns import Layout, choose_columns, layout_of_rows
 from frostline.data.delimited import Dialect, Row, rows_of
 from frostline.data.formats import dialect_of, format_of
 from frostline.data.jsonl import JsonRow, objects_of
+from frostline.data.label_sets import holds_lists
 from frostline.data.lines import Lines, check_encoding, line_chunks, lines_of
 from frostline.data.opening import Opened, opened
 from frostline.data.options import MEGABYTE, TableOptions
@@ -41,11 +42,14 @@ class Picking:
         Their names; "" for the label where none was asked for, and both "" where the file holds no rows.
     rows : iterator
         Of every row in the order of the file.
+    has_label_sets : bool
+        Whether a text may have several labels.
     """
 
     text_column: str
     label_column: str
     rows: Iterator[Picked | Fault]
+    has_label_sets: bool = False
 
 
 @contextlib.contextmanager
@@ -63,7 +67,7 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
     if found == "parquet":
         with seekable(source) as file:
             table = ParquetTable(file, source, options=options, needs_label=needs_label)
-            yield Picking(table.text_column, table.label_column, table.rows(rules))
+            yield Picking(table.text_column, table.label_column, table.rows(rules), table.has_label_sets)
         return
     check_encoding(head, encoding=options.encoding, name=source.name)
     runs = _lines(source, head, options)
@@ -146,6 +150,7 @@ def _from_rows(
         layout.names[layout.text],
         "" if layout.label is None else layout.names[layout.label],
         _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged),
+        layout.label is not None and rules.options.labels_separator is not None,
     )
 
 
@@ -153,7 +158,8 @@ def _cells_picked(
     rows: Iterator[Row | Fault], layout: Layout, rules: CellRules, on_ragged: Callable[[], None]
 ) -> Iterator[Picked | Fault]:
     width, text, label = len(layout.names), layout.text, layout.label
-    text_of, label_of = rules.text, rules.label
+    text_of = rules.text
+    label_of = rules.label if rules.options.labels_separator is None else rules.label_set
     is_regular = True
     for row in rows:
         if isinstance(row, Fault):
@@ -185,12 +191,24 @@ def _from_objects(objects: Iterator[JsonRow | Fault], name: str, *, rules: CellR
     columns = [[value[key] for value in sample if key in value] for key in names]
     text, label = choose_columns(names, columns, options=rules.options, name=name, needs_label=needs_label)
     label_key = "" if label is None else names[label]
-    rows = _values_picked(itertools.chain(taken, objects), names[text], None if label is None else label_key, rules)
-    return Picking(names[text], label_key, rows)
+    has_sets = label is not None and (rules.options.labels_separator is not None or holds_lists(columns[label]))
+    rows = _values_picked(
+        itertools.chain(taken, objects),
+        names[text],
+        None if label is None else label_key,
+        rules,
+        label_of=rules.json_label_set if has_sets else rules.json_label,
+    )
+    return Picking(names[text], label_key, rows, has_sets)
 
 
 def _values_picked(
-    objects: Iterator[JsonRow | Fault], text: str, label: str | None, rules: CellRules
+    objects: Iterator[JsonRow | Fault],
+    text: str,
+    label: str | None,
+    rules: CellRules,
+    *,
+    label_of: Callable[[int, object], str | tuple[str, ...]],
 ) -> Iterator[Picked | Fault]:
     for item in objects:
         if isinstance(item, Fault):
@@ -201,7 +219,7 @@ def _values_picked(
             yield (
                 number,
                 rules.json_text(number, _member(value, text)),
-                "" if label is None else rules.json_label(number, _member(value, label)),
+                "" if label is None else label_of(number, _member(value, label)),
             )
         except RowError as error:
             yield fault(number, error)

@@ -12,17 +12,19 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from frostline.arrays import Progress
 from frostline.data.dataset import Dataset, Reject, Source
+from frostline.data.multi import MultiDataset
 from frostline.data.opening import opened
 from frostline.data.options import TableOptions
 from frostline.data.picking import picked
 from frostline.data.rejects import Fault, Ledger
-from frostline.errors import InputError
+from frostline.errors import InputError, UsageError, shown
 
 DEFAULTS = TableOptions()
+_ONE_LABEL = "Several labels per text: frostline train, predict and evaluate know them."
 HOPELESS_FAULTS = 1000  # past so many more than allowed there is no point in reading on
 
 
@@ -36,6 +38,26 @@ class TextRow:
 
 
 def read_dataset(path: Path | str, options: TableOptions = DEFAULTS, *, progress: Progress | None = None) -> Dataset:
+    """Read a file of texts with one label each; parameters and errors as for `read_labelled`.
+
+    Raises
+    ------
+    UsageError
+        A separator of labels is given.
+    InputError
+        The labels are lists.
+    """
+    if options.labels_separator is not None:
+        raise UsageError("Here a text has one label: a separator of labels means nothing.", hint=_ONE_LABEL)
+    found = _read(path, options, progress=progress, may_be_sets=False)
+    if isinstance(found, MultiDataset):  # not reached: refused as soon as the columns are known
+        raise _several(str(path), found.source.label_column)
+    return found
+
+
+def read_labelled(
+    path: Path | str, options: TableOptions = DEFAULTS, *, progress: Progress | None = None
+) -> Dataset | MultiDataset:
     """Read a file of labelled texts.
 
     Parameters
@@ -48,7 +70,7 @@ def read_dataset(path: Path | str, options: TableOptions = DEFAULTS, *, progress
 
     Returns
     -------
-    Dataset
+    Dataset, or MultiDataset where a separator of labels is given or the labels are lists
         Of at least one row, in the order of the file; `rejects` names the rows that were left out.
 
     Raises
@@ -63,13 +85,21 @@ def read_dataset(path: Path | str, options: TableOptions = DEFAULTS, *, progress
     StorageError
         The disk answered with an error.
     """
+    return _read(path, options, progress=progress, may_be_sets=True)
+
+
+def _read(
+    path: Path | str, options: TableOptions, *, progress: Progress | None, may_be_sets: bool
+) -> Dataset | MultiDataset:
     texts: list[str] = []
-    labels: list[str] = []
+    labels: list[Any] = []
     lines = array("q")
     rejects: list[Reject] = []
     with opened(path, limits=options.limits, progress=progress) as source:
         ledger = Ledger(source.name, allowed=options.max_bad_rows, keep=rejects.append)
         with picked(source, options=options, needs_label=True) as picking:
+            if picking.has_label_sets and not may_be_sets:
+                raise _several(source.name, picking.label_column)
             for row in itertools.islice(picking.rows, options.limit):
                 if isinstance(row, Fault):
                     ledger.add(row)
@@ -91,6 +121,8 @@ def read_dataset(path: Path | str, options: TableOptions = DEFAULTS, *, progress
         text_column=picking.text_column,
         label_column=picking.label_column,
     )
+    if picking.has_label_sets:
+        return MultiDataset(texts=texts, label_sets=labels, lines=lines, source=found, rejects=tuple(rejects))
     return Dataset(texts=texts, labels=labels, lines=lines, source=found, rejects=tuple(rejects))
 
 
@@ -134,6 +166,10 @@ def stream_texts(
 
 def _forget(reject: Reject) -> None:
     """Take no note of `reject`."""
+
+
+def _several(name: str, column: str) -> InputError:
+    return InputError(f"{name}: here a text has one label (the column {shown(column)} holds lists).", hint=_ONE_LABEL)
 
 
 def _no_rows(name: str, *, rows_in: int, has_columns: bool) -> InputError:
