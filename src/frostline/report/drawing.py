@@ -42,7 +42,7 @@ _VARIABLES = {
 WIDTH = 4.5
 """Inches; a phone shows it at about its own size."""
 
-SIZE = 9.5
+SIZE = 10.0
 """Of letters, in points."""
 
 _LETTER = 0.6  # an ordinary letter's width, as a share of its size

@@ -6,6 +6,7 @@ Not:  the pictures (plot_*.py). The colours' contrast and distance are held by t
 """
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -47,16 +48,18 @@ def colour(place: int) -> str:
     return LABELS[place] if place < MOST_COLOURS else MUTED
 
 
-def points_path(places: Float64Array, place: int) -> str:
-    """One element for all points (n, 2) of a label; about 40 bytes a point."""
-    drawn = "".join(f"M{x:.1f} {y:.1f}{_SHAPES[min(place, OTHERS)]}" for x, y in places.tolist())
+def points_path(places: Float64Array, place: int, *, size: float = 1.0) -> str:
+    """One element for all points (n, 2) of a label, `size` times as large as in the legend; about 40 bytes a point."""
+    shape = _scaled(_SHAPES[min(place, OTHERS)], size)
+    drawn = "".join(f"M{x:.1f} {y:.1f}{shape}" for x, y in places.tolist())
     return f'<path d="{drawn}" fill="var({_variable(place)})" fill-opacity=".75"/>'
 
 
-def rings_path(places: Float64Array) -> str:
+def rings_path(places: Float64Array, *, size: float = 1.0) -> str:
     """One element that puts a ring around each place (n, 2): a mistake."""
-    drawn = "".join(f"M{x:.1f} {y:.1f}{_RING}" for x, y in places.tolist())
-    return f'<path d="{drawn}" fill="none" stroke="var(--ink)" stroke-width="1.1"/>'
+    shape = _scaled(_RING, size)
+    drawn = "".join(f"M{x:.1f} {y:.1f}{shape}" for x, y in places.tolist())
+    return f'<path d="{drawn}" fill="none" stroke="var(--ink)" stroke-opacity=".75" stroke-width="{size:.1f}"/>'
 
 
 def legend(signs: Sequence[Sign], *, lines: bool = False) -> str:
@@ -67,6 +70,13 @@ def legend(signs: Sequence[Sign], *, lines: bool = False) -> str:
         for sign in signs
     )
     return f'<ul class="legend">{items}</ul>'
+
+
+def _scaled(shape: str, size: float) -> str:
+    """The same path, smaller; what follows an `a` besides lengths is 0 or 1, which stays whole."""
+    if size == 1.0:
+        return shape
+    return re.sub(r"\d*\.\d+|[2-9]", lambda found: f"{float(found[0]) * size:.1f}", shape)
 
 
 def _point_icon(place: int) -> str:

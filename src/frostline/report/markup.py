@@ -18,6 +18,8 @@ from frostline.report import phrases
 LONGEST_TEXT = 2000
 """Letters of a quoted text; the page stays small whatever the texts are."""
 
+_TALL = 30  # rows; a table of more is scrolled
+
 _JOINERS = {
     "\u200c": "\u200c",
     "\u200d": "\u200d",
@@ -63,9 +65,11 @@ def figure(inner: str) -> str:
     return f"<figure>{inner}</figure>"
 
 
-def scrolled(inner: str, name: str) -> str:
-    """What may be wider than a phone: it scrolls by itself, by finger and by keyboard."""
-    return f'<div class="wide" role="region" tabindex="0" aria-label="{safe(name)}">{inner}</div>'
+def scrolled(inner: str, name: str, *, tall: bool = False) -> str:
+    """What may be wider than a phone, or longer than one wants to pass by: it scrolls by itself, also by keyboard."""
+    return (
+        f'<div class="wide{" tall" if tall else ""}" role="region" tabindex="0" aria-label="{safe(name)}">{inner}</div>'
+    )
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[str]], *, called: str, own: int = -1, n_words: int = 1) -> str:
@@ -83,7 +87,7 @@ def table(names: Sequence[str], rows: Sequence[Sequence[str]], *, called: str, o
         for number, row in enumerate(rows)
     ]
     body = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    return scrolled(body, called)
+    return scrolled(body, called, tall=len(rows) > _TALL)
 
 
 def share(estimate: Estimate | None) -> str:
@@ -101,8 +105,8 @@ def loss(estimate: Estimate | None) -> str:
 
 
 def stacked(value: str, note: str) -> str:
-    """A value with a remark beneath it."""
-    return f"{safe(value)}<small>{safe(note)}</small>"
+    """A value with a remark beneath it; a range may break after its dash where a phone leaves no room."""
+    return f"{safe(value)}<small>{safe(note).replace(phrases.DASH, phrases.DASH + '<wbr>')}</small>"
 
 
 def _cells(row: Sequence[str], kinds: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ def features(choice: ChoiceRecord | None) -> str:
     said = [
         (
             f"{len(choice.trials)} features were tried on the {choice.n_rows:,} training rows, {choice.n_folds} folds; "
-            f"{choice.winner} was taken, {phrases.printable(choice.rule)}."
+            f"{choice.winner} was taken, {phrases.printable(choice.rule, 200)}."
         ),
         (
             f"{phrases.printable(choice.scoring)} in %. These scores made the choice, so they flatter; the test above "

@@ -11,6 +11,7 @@ from frostline.report.markup import figure, paragraphs, quiet, quoted, safe, sec
 from frostline.report.plot_map import map_plot, map_words
 
 MOST_MISTAKES = 12
+_LONG = 500  # letters; a longer text is scrolled
 
 
 def sentence_map(examples: Examples | None) -> str:
@@ -39,7 +40,9 @@ def mistakes(examples: Examples | None, *, quote: bool) -> str:
 
 
 def _item(mistake: Mistake, *, quote: bool) -> str:
-    text = f"<blockquote>{quoted(mistake.text)}</blockquote>" if quote else ""
+    focus = f' class="long" role="region" tabindex="0" aria-label="line {mistake.line}"'
+    text = f"<blockquote{focus if len(mistake.text) > _LONG else ''}>{quoted(mistake.text)}</blockquote>"
+    text = text if quote else ""
     return (
         f"<li>{text}<p>said <strong>{_label(mistake.taken_for)}</strong> with "
         f"{phrases.percent(mistake.probability)} %; the file says <strong>{_label(mistake.true)}</strong> "

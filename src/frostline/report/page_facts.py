@@ -11,6 +11,8 @@ from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, Train
 from frostline.report import phrases
 from frostline.report.markup import safe, section
 
+_LABELS = 40
+
 
 def training_facts(record: TrainingRecord) -> str:
     """Of a training."""
@@ -21,6 +23,7 @@ def training_facts(record: TrainingRecord) -> str:
             *_data(record.data),
             ("Rows learned from", f"{record.n_trained:,}"),
             ("Encoder", f"{encoder.name} ({encoder.family}, {encoder.precision}{revision}), frozen"),
+            *phrases.precision_facts(record),
             ("Its weights' sha256", encoder.weights_sha256),
             *_features(record.features),
             ("Head", _head(record)),
@@ -45,7 +48,11 @@ def evaluation_facts(record: EvaluationRecord) -> str:
 
 
 def _data(data: DataRecord) -> Sequence[tuple[str, str]]:
-    counts = ", ".join(f"{phrases.printable(label)} {count:,}" for label, count in data.class_counts.items())
+    counts = ", ".join(
+        f"{phrases.printable(label)} {count:,}" for label, count in list(data.class_counts.items())[:_LABELS]
+    )
+    more = len(data.class_counts) - _LABELS
+    counts += f" and {more} more labels" if more > 0 else ""
     return (("Data", phrases.data_text(data)), ("Its sha256", data.sha256), ("Rows per label", counts))
 
 

@@ -5,12 +5,14 @@ Out:  sentences without terms of the trade; what came from the user is printable
 Not:  the exact figures (phrases.py, the tables).
 """
 
+import math
+
 import numpy as np
 
 from frostline.evaluate.baselines import MAJORITY, WORDS, Baseline
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.metrics import Evaluation
-from frostline.record import EvaluationRecord, TrainingRecord
+from frostline.record import EvaluationRecord, ProbabilityRecord, TrainingRecord
 from frostline.report import phrases
 from frostline.report.mistakes import commonest_mistakes
 
@@ -30,7 +32,7 @@ def plain_words(record: TrainingRecord) -> list[str]:
         return [*said, "It was not tested: there is no telling how good it is."]
     said += how_often(record.test, "that it had not learned from")
     said += [_beside(baseline) for name in (MAJORITY, WORDS) for baseline in record.baselines if baseline.name == name]
-    said += confuses(record.test)
+    said += confuses(record.test) + how_sure(record.probabilities)
     return [*said, next_step(record)]
 
 
@@ -39,7 +41,7 @@ def evaluation_words(record: EvaluationRecord) -> list[str]:
     labels = _named([phrases.printable(label, 24) for label in record.test.labels])
     said = [f"The classifier {phrases.printable(record.model)} gives a text one of {len(record.test.labels)} labels"]
     said = [f"{said[0]} ({labels}). It was tested on {phrases.printable(record.data.name)}."]
-    return said + how_often(record.test, "of that file") + confuses(record.test)
+    return said + how_often(record.test, "of that file") + confuses(record.test) + how_sure(record.probabilities)
 
 
 def how_often(test: Evaluation, which: str) -> list[str]:
@@ -67,6 +69,22 @@ def confuses(test: Evaluation) -> list[str]:
             f"is right ({whose})."
         )
     ]
+
+
+def how_sure(found: ProbabilityRecord | None) -> list[str]:
+    """Whether its probabilities can be taken at their word."""
+    if found is None:
+        return []
+    error = found.scores.reliability.error
+    miss, worst = 100 * error.value, 100 * error.interval[1]
+    if worst <= 4:
+        said = "Its probabilities can be taken at their word"
+    elif miss < 4:
+        said = "Its probabilities seem right, as far as so few texts tell"
+    else:
+        said = "Its probabilities should be read with care"
+    off = "less than 1" if miss < 0.95 else f"about {miss:.0f}"
+    return [f"{said}: on average they are {off} in 100 off, and not surely less than {math.ceil(worst)}."]
 
 
 def next_step(record: TrainingRecord) -> str:

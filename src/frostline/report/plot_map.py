@@ -14,12 +14,15 @@ from frostline.report import phrases
 from frostline.report.drawing import GRID, INK, MUTED, WIDTH, Margins, drawn, inline
 from frostline.report.marks import MOST_COLOURS, OTHERS, Sign, legend, points_path, rings_path
 
+_CROWD = 500  # points that still have room
+
 
 def map_plot(examples: Examples, found: SentenceMap) -> str:
     """The map and its legend: commoner labels first, beyond `MOST_COLOURS` labels the rest together."""
     codes, answers = examples.codes[found.rows], examples.answers[found.rows]
     places_of = _places_of(codes, len(examples.labels))
     decided = found.kind == "decision"
+    size = 1.0 if len(codes) <= _CROWD else 0.7
     with drawn(WIDTH, 3.9, Margins(left=20, right=6, top=6, bottom=24)) as drawing:
         axes = drawing.axes
         axes.set_xlim(*_limits(found, 0))
@@ -41,9 +44,9 @@ def map_plot(examples: Examples, found: SentenceMap) -> str:
         for place in range(OTHERS, -1, -1):
             mine = places_of[codes] == place
             if mine.any():
-                drawing.over.append(points_path(at[mine], place))
+                drawing.over.append(points_path(at[mine], place, size=size))
         if wrong.any():
-            drawing.over.append(rings_path(at[wrong]))
+            drawing.over.append(rings_path(at[wrong], size=size))
     told = f"Map of {len(codes):,} test texts by label, with {phrases.count_text(int(wrong.sum()), 'mistake')} ringed."
     return inline(drawing, "map", told) + legend(_signs(examples, places_of, int(wrong.sum())))
 

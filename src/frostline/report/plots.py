@@ -78,7 +78,7 @@ def curve_plot(search: SearchRecord) -> str:
     order = np.argsort(search.Cs)
     places = np.log10(np.array(search.Cs)[order])  # matplotlib's own log axis parses its labels as formulae: 0.7 s
     means, errors = np.array(search.mean_scores)[order], np.nan_to_num(np.array(search.std_errors)[order])
-    with drawn(WIDTH, 2.7, Margins(left=54)) as drawing:
+    with drawn(WIDTH, 2.7, Margins(left=58)) as drawing:
         axes = drawing.axes
         axes.fill_between(places, means - errors, means + errors, color=RIGHT, alpha=0.2, linewidth=0)
         axes.plot(places, means, color=RIGHT, linewidth=1.6, marker="o", markersize=3)
@@ -87,7 +87,7 @@ def curve_plot(search: SearchRecord) -> str:
         axes.annotate(
             f"chosen: {search.chosen_C:.3g}",
             (places[chosen], means[chosen]),
-            xytext=(0, -17),
+            xytext=(0, 8),
             textcoords="offset points",
             ha="left" if chosen == 0 else "right" if chosen == len(places) - 1 else "center",
             color=INK,
@@ -97,7 +97,7 @@ def curve_plot(search: SearchRecord) -> str:
         axes.set_xlabel("C (smaller: simpler)")
         axes.set_ylabel(f"{phrases.printable(search.scoring, 24)} over {search.n_folds} folds", parse_math=False)
         axes.grid(visible=True, axis="y", color=GRID, linewidth=0.6)
-        axes.margins(y=0.15)
+        axes.margins(y=0.2)
     return inline(drawing, "curve", f"Mean score of the folds over C; the chosen C is {search.chosen_C:.3g}.")
 
 
@@ -121,7 +121,7 @@ def scores_plot(bars: Sequence[Bar], title: str) -> str:
             )
         axes.set_yticks(range(len(bars)), names, parse_math=False)
         axes.set_ylim(len(bars) - 0.5, -0.7)
-        axes.set_xlabel(title)
+        axes.set_xlabel(title, loc="right")
         axes.margins(x=0.08)
         axes.grid(visible=True, axis="x", color=GRID, linewidth=0.6)
         axes.tick_params(axis="y", length=0)
