@@ -41,8 +41,14 @@ def command(*, out: Path, overwrite: bool) -> None:
     sample = load_sample()
     say.print(Text("The sample: short sentences written for Frostline, a fifth of them hard on purpose.", style="dim"))
     reader = opened_encoder(EncoderChoice(), DEFAULT_FEATURES)
-    with progress("Reading", "sentences") as reading, progress("Searching C", "values of C") as searching:
-        training = train(sample.train, reader, test=sample.test, reading=reading, searching=searching)
+    with (
+        progress("Reading", "sentences") as reading,
+        progress("Searching C", "values of C") as searching,
+        progress("Learning curve", "sizes") as learning,
+    ):
+        training = train(
+            sample.train, reader, test=sample.test, reading=reading, searching=searching, learning=learning
+        )
     console = output()
     print_report(training.record, console)
     console.print(Text(_hard_cases(training, sample)))

@@ -27,6 +27,7 @@ from frostline.record import TestRecord, TrainingRecord
 from frostline.sweep import Sweep
 from frostline.training.answering import calibration_record, decision_record
 from frostline.training.examples import examples_of
+from frostline.training.learning import measured_curve
 from frostline.training.oddities import oddities
 from frostline.training.options import TrainingOptions
 from frostline.training.parts import codes_of, split_rows
@@ -72,6 +73,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     swept: Sweep | None = None,
     reading: Progress | None = None,
     searching: Progress | None = None,
+    learning: Progress | None = None,
 ) -> Training:
     """Read every sentence once, search C, fit, and test on rows that took part in nothing.
 
@@ -86,8 +88,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     options : TrainingOptions, optional
     swept : Sweep, optional
         By which the encoder's features were chosen (`choose_features`): the record says so, and counts its time.
-    reading, searching : callable, optional
-        Count distinct sentences, and values of C.
+    reading, searching, learning : callable, optional
+        Count distinct sentences, values of C, and sizes of the learning curve.
 
     Raises
     ------
@@ -124,6 +126,9 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         asked = Part(split.test.texts, found.rows[split.test_rows], test_codes)
         tested = tested_on_rows(head, train_part, asked, seed=how.seed)
     leaks = leaked(split.train, split.test) if split.test is not None else Leaks(())
+    curve = None
+    if chosen.learning_curve:
+        curve = measured_curve(train_part, asked, search=search, nested=tested.nested, how=how, progress=learning)
     ended = time.perf_counter()
     record = TrainingRecord(
         labels=labels,
@@ -145,6 +150,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         decision=decision_record(finished, codes, tested, asked.codes, asked=chosen.answers.rule),
         nested=tested.nested,
         baselines=tested.against,
+        learning=curve,
         seconds=seconds_of(started, read_at, searched_at, ended, swept=swept),
         machine=this_machine(),
         seed=how.seed,
