@@ -4,11 +4,12 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BENCH_VENV ?= .venv-bench
+PEERS_VENV ?= .venv-peers
 BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-marked lint format bench bench-head lock clean
+.PHONY: help setup demo test test-marked lint format bench bench-peers lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +42,10 @@ bench: $(BENCH_VENV)/.ready  ## ours against the tutorial's way and GridSearchCV
 	@echo "==> python -m frostline.bench"
 	@$(BENCH_VENV)/bin/python -m frostline.bench $(FILE) $(BENCH)
 
+bench-peers: setup $(PEERS_VENV)/.ready  ## ours beside sentence-transformers, a pipeline, CTranslate2 (FILE=train.tsv; about an hour)
+	@echo "==> python -m frostline.bench.peers"
+	@$(BIN)/python -m frostline.bench.peers $(FILE) --python $(PEERS_VENV)/bin/python --out build/peers $(PEERS)
+
 lock:  ## resolve the hash-locked requirements anew (needs uv)
 	@for set in base test lint; do \
 	  groups=""; [ $$set != base ] && groups="--group test"; [ $$set = lint ] && groups="$$groups --group lint"; \
@@ -49,7 +54,7 @@ lock:  ## resolve the hash-locked requirements anew (needs uv)
 	done
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(BENCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 %/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -72,6 +77,11 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.base
 $(VENV)/.lint: requirements/lint.txt $(VENV)/.test
 	@echo "==> installing the linters"
 	@$(BIN)/python $(PIP) $(LOCKED) requirements/lint.txt
+	@touch $@
+
+$(PEERS_VENV)/.ready: requirements/peers.txt | $(PEERS_VENV)/bin/python
+	@echo "==> installing what ours is compared with in $(PEERS_VENV) (about 2.5 GB)"
+	@$(PEERS_VENV)/bin/python $(PIP) --no-deps -r requirements/peers.txt
 	@touch $@
 
 $(BENCH_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml | $(BENCH_VENV)/bin/python

@@ -7,7 +7,6 @@ Not:  the measurements (reading.py, head.py, commands.py).
 
 import importlib.util
 import json
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -25,9 +24,9 @@ from frostline.bench.checkpoints import random_checkpoint
 from frostline.bench.commands import CommandTimes, time_commands
 from frostline.bench.head import SearchRatio, measure_search
 from frostline.bench.reading import ReadingComparison, compare_reading
+from frostline.bench.sst2 import sst2_file
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
-from frostline.data.public_sets import fetch_public_set
 from frostline.data.tables import read_dataset
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
@@ -49,7 +48,7 @@ def main(*, file: Path | None, test: Path | None, repeats: int, parts: Sequence[
     """Measure, print, and write down."""
     console = Console(width=110)
     wanted = parts or PARTS
-    train_file = file or _sst2()
+    train_file = file or sst2_file()
     test_file = test or _beside(train_file)
     machine = this_machine()
     console.print(f"frostline {__version__} on {machine.processor}, {machine.cores} cores, {machine.system}")
@@ -163,14 +162,6 @@ def spread(values: Sequence[float], unit: str) -> str:
     """Median, and the smallest and the largest."""
     digits = 2 if median(values) < 10 else 1
     return f"{median(values):.{digits}f} {unit} ({min(values):.{digits}f}-{max(values):.{digits}f})"
-
-
-def _sst2() -> Path:
-    """SST-2's training file: of the folder that FROSTLINE_DATA names, else fetched once."""
-    named = os.environ.get("FROSTLINE_DATA")
-    if named and (Path(named) / "sst2" / "train.tsv").is_file():
-        return Path(named) / "sst2" / "train.tsv"
-    return fetch_public_set("sst2")["train"]
 
 
 def _beside(file: Path) -> Path | None:

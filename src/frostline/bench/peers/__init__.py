@@ -1,0 +1,1 @@
+"""Ours beside what a user would otherwise install, in one run: `make bench-peers`."""

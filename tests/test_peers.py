@@ -1,0 +1,126 @@
+"""The comparison with others measures what it says, by ways whose figures are known beforehand."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frostline.bench.peers import measure, neighbours
+from frostline.bench.peers.measure import OURS, Comparison, WayResult, Work, ceiling
+from frostline.bench.peers.page import best_neighbour, markdown, plot, summary
+from frostline.errors import BackendError
+
+TEXTS = [f"word {'and ' * (number % 7)}{number}" for number in range(40)]
+
+
+def read(texts: list[str], batch_size: int) -> Any:
+    """Rows that depend on the text alone; slowest where batches are small."""
+    time.sleep(0.02 / batch_size)
+    return np.array([[len(text), text.count("and"), 1.0] for text in texts])
+
+
+def read_padded(texts: list[str], _batch_size: int) -> Any:
+    return np.array([[len(text), max(map(len, texts))] for text in texts])
+
+
+def task(tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    given = {"mode": "bulk", "texts": TEXTS, "batch_sizes": [1, 8], "rows": str(tmp_path / "rows.npy")}
+    return {**given, **changes}
+
+
+def test_the_quickest_batch_size_is_taken(tmp_path: Path) -> None:
+    answer = neighbours.measured(read, task(tmp_path), 0.0)
+    assert answer["batch_size"] == 8
+    assert answer["depends_on_mates"] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "rows.npy"), np.asarray(read(TEXTS, 8), np.float32))
+
+
+def test_a_row_that_depends_on_its_batch_is_found_out(tmp_path: Path) -> None:
+    assert neighbours.measured(read_padded, task(tmp_path), 0.0)["depends_on_mates"] > 0.1
+
+
+def test_one_at_a_time_is_timed_text_by_text(tmp_path: Path) -> None:
+    answer = neighbours.measured(read, task(tmp_path, mode="single"), 0.0)
+    assert len(answer["single_s"]) == len(TEXTS)
+    assert min(answer["single_s"]) >= 0.02
+
+
+def test_means_leave_padding_out() -> None:
+    states = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+    mask = np.array([[1, 1, 0, 0], [1, 1, 1, 1]])
+    rows = neighbours.pooled(states, mask, "mean")
+    np.testing.assert_allclose(rows, [states[0, :2].mean(axis=0), states[1].mean(axis=0)])
+    np.testing.assert_array_equal(neighbours.pooled(states, mask, "cls"), states[:, 0])
+
+
+def test_a_distribution_takes_more_with_what_it_needs() -> None:
+    alone, both = neighbours.installed_bytes(("numpy",)), neighbours.installed_bytes(("scipy",))
+    assert 1e7 < alone < both
+    assert neighbours.installed_bytes(("no-such-distribution",)) == 0
+
+
+def test_the_ceiling_is_that_of_products() -> None:
+    assert ceiling(1, seconds=0.1) > 1e9
+
+
+def work(tmp_path: Path) -> Work:
+    codes = np.array([text.count("and") > 3 for text in TEXTS], dtype=np.int64)
+    return Work(
+        name="words", folder=tmp_path, pooling="mean", texts=TEXTS, n_pieces=400, flop_per_piece=1e6, codes=codes
+    )
+
+
+def test_ways_are_compared_run_by_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A way that fails is named with its reason, and the others go on."""
+    asked = []
+
+    def ask(call: list[str], given: Mapping[str, Any], _threads: int) -> dict[str, Any]:
+        asked.append((given["way"], given["mode"], given.get("batch_sizes")))
+        if given["way"] == "transformers pipeline":
+            raise BackendError("it broke")
+        if given["mode"] == "single":
+            return {"opened_s": 0.1, "single_s": [0.01, 0.02]}
+        own = call[0] == sys.executable
+        noise = 0.0 if given["way"] in {measure.REFERENCE, OURS} else 0.1
+        rows = np.asarray(read(list(given["texts"]), 8), np.float32)
+        np.save(given["rows"], rows + noise * np.random.default_rng(0).standard_normal(rows.shape))
+        return {
+            "opened_s": 0.2,
+            "seconds": 0.5 if own else 1.0 if given["way"] == measure.REFERENCE else 0.25,
+            "batch_size": 8,
+            "peak_bytes": 1_000_000,
+            "depends_on_mates": 0.0,
+        }
+
+    monkeypatch.setattr(measure, "_ask", ask)
+    monkeypatch.setattr(measure, "ceiling", lambda _threads: 1e9)
+    found = measure.compare(work(tmp_path), python=Path("python"), repeats=2, threads=2, with_int8=False)
+    by_name = {way.way: way for way in found.ways}
+    assert by_name["transformers pipeline"].failed == "it broke"
+    assert sum(way == "transformers pipeline" for way, _, _ in asked) == 1
+    assert [sizes for way, mode, sizes in asked if way == "ctranslate2 int8" and mode == "bulk"] == [(8, 32, 128), [8]]
+    assert by_name[OURS].error == 0
+    assert by_name[OURS].equal == 1
+    assert by_name["ctranslate2 int8"].error > 0
+    assert found.against_ours(by_name[measure.REFERENCE]) == (2.0, 2.0)
+    assert found.rate(by_name[OURS]) == len(TEXTS) / 0.5
+    assert found.share(by_name[OURS]) == pytest.approx(400 * 1e6 / 0.5 / 1e9)
+    assert best_neighbour(found) is by_name[measure.REFERENCE]
+    page = markdown(found, dict.fromkeys(by_name, 1_000_000))
+    assert "failed: it broke" in page
+    assert "ours is 2.00 x as fast" in page
+    assert "Faster than ours in float32, with a larger error: sentence-transformers" in page
+    assert plot([found]).count("words") >= 1
+    json.dumps(summary(found), allow_nan=False)
+
+
+def test_no_neighbour_as_exact_is_said_by_saying_nothing(tmp_path: Path) -> None:
+    own = WayResult(way=OURS, seconds=[1.0], single_s=[0.1, 0.2], opened_s=[0.1], error=1e-7)
+    rough = WayResult(way="ctranslate2 int8", seconds=[1.0], single_s=[0.1, 0.2], opened_s=[0.1], error=1e-2)
+    found = Comparison(work=work(tmp_path), ways=(own, rough), ceiling=1e9)
+    assert best_neighbour(found) is None
