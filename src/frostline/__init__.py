@@ -11,11 +11,12 @@ The names in `__all__` are public; each is imported when it is first used, so th
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from frostline.artifact import open_model
+    from frostline.artifact import load_artifact, load_neighbours, open_model
     from frostline.classifier import SentenceClassifier
     from frostline.encoder.encoder import Encoder
     from frostline.encoder.features import FeatureSpec
     from frostline.errors import FrostlineError
+    from frostline.explanation import explain
     from frostline.store import FeatureStore, StoredEncoder
     from frostline.training import TrainingOptions, train
 
@@ -30,6 +31,9 @@ __all__ = [
     "StoredEncoder",
     "TrainingOptions",
     "__version__",
+    "explain",
+    "load_artifact",
+    "load_neighbours",
     "open_model",
     "train",
 ]
@@ -42,6 +46,9 @@ _HOMES = {
     "SentenceClassifier": "frostline.classifier",
     "StoredEncoder": "frostline.store",
     "TrainingOptions": "frostline.training",
+    "explain": "frostline.explanation",
+    "load_artifact": "frostline.artifact",
+    "load_neighbours": "frostline.artifact",
     "open_model": "frostline.artifact",
     "train": "frostline.training",
 }

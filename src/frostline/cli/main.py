@@ -26,6 +26,7 @@ VERBS = {
     "train": "Turn a labelled file into a saved classifier, with a score that can be believed.",
     "predict": "Label a sentence, lines from standard input, or a whole file.",
     "evaluate": "Measure a saved classifier on a labelled file.",
+    "explain": "Show what each word of a text adds to the answer, and the nearest training sentences.",
     "sweep": "Try every layer and pooling from one reading, and say which features to take.",
     "compare": "Compare encoders and features on the same folds, with what each costs.",
     "embed": "Write the features of a file's sentences.",

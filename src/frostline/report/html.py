@@ -27,6 +27,8 @@ from frostline.report import (
 from frostline.report.markup import safe
 from frostline.report.plain_words import evaluation_words, plain_words
 
+INTERVALS = "Every interval is a 95 % interval."
+
 
 def report_html(record: TrainingRecord, examples: Examples | None = None, *, quote: bool = True) -> str:
     """The report of a training: the same bytes for the same record and examples.
@@ -92,7 +94,7 @@ def evaluation_html(record: EvaluationRecord, examples: Examples | None = None, 
     )
 
 
-def page(title: str, subtitle: str, parts: Sequence[str], *, version: str) -> str:
+def page(title: str, subtitle: str, parts: Sequence[str], *, version: str, note: str = INTERVALS) -> str:
     """The frame around `parts`, which are HTML already; empty ones are left out.
 
     Any report may be one: that of several labels per text, or of a sweep, is a list of parts of its own.
@@ -102,5 +104,5 @@ def page(title: str, subtitle: str, parts: Sequence[str], *, version: str) -> st
         title=safe(title),
         subtitle=safe(subtitle, 1000),
         body="\n".join(part for part in parts if part),
-        footer=safe(f"Made by Frostline {version}. Every interval is a 95 % interval."),
+        footer=safe(f"Made by Frostline {version}. {note}"),
     )

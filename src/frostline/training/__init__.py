@@ -3,6 +3,6 @@
 from frostline.training.choosing import choose_features
 from frostline.training.options import TrainingOptions
 from frostline.training.run import Training, train
-from frostline.training.save import save_training
+from frostline.training.save import refuse_neighbours, save_training
 
-__all__ = ["Training", "TrainingOptions", "choose_features", "save_training", "train"]
+__all__ = ["Training", "TrainingOptions", "choose_features", "refuse_neighbours", "save_training", "train"]

@@ -56,12 +56,15 @@ class Training:
         Of the rows tested on, in their order.
     examples : Examples or None
         Those rows with their texts, which the record does not hold.
+    learned : Part or None
+        What the head was fitted on, for `--keep-neighbours`.
     """
 
     head: LinearHead
     record: TrainingRecord
     test_probabilities: Probabilities | None
     examples: Examples | None = None
+    learned: Part | None = None
 
 
 def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the features are from
@@ -158,4 +161,6 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         version=__version__,
     )
     examples = examples_of(head, asked, split.test or split.train, tested)
-    return Training(head=head, record=record, test_probabilities=tested.probabilities, examples=examples)
+    return Training(
+        head=head, record=record, test_probabilities=tested.probabilities, examples=examples, learned=train_part
+    )

@@ -7,16 +7,19 @@ Not:  the order of writing (artifact/), the words (report/).
 
 from pathlib import Path
 
-from frostline.artifact import Artifact, ArtifactRecord, TrainingData, save_artifact
+from frostline.artifact import Artifact, ArtifactRecord, Neighbours, TrainingData, refuse_size, save_artifact
+from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
+from frostline.errors import UsageError
 from frostline.evaluate.examples import Examples, mapped
 from frostline.report.card import model_card
 from frostline.report.document import as_document
 from frostline.report.html import report_html
+from frostline.training.options import TrainingOptions
 from frostline.training.run import Training
 
 
-def save_training(  # noqa: PLR0913 - what is saved, where, and four switches
+def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
     training: Training,
     path: Path,
     *,
@@ -24,6 +27,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and four switches
     overwrite: bool = False,
     with_encoder: bool = False,
     quote: bool = True,
+    keep_neighbours: bool = False,
 ) -> Artifact:
     """Save the head of `training` at `path`, with what is known about it.
 
@@ -38,14 +42,16 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and four switches
         As for `save_artifact`.
     quote : bool
         Whether the report may quote test texts: the mistakes that the classifier was surest of.
+    keep_neighbours : bool
+        Keep the training sentences with their rows, so that `explain` can show the nearest.
 
     Raises
     ------
-    OutputError, StorageError, AccessError
+    OutputError, StorageError, AccessError, InputError
         As `save_artifact`.
     """
     record = training.record
-    document = as_document(record)
+    document = as_document(record, points=False)
     left_out = ("search", "encoder", "labels")  # they stand in the manifest under names of its own
     return save_artifact(
         path,
@@ -62,10 +68,31 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and four switches
             metrics={key: value for key, value in document.items() if key not in left_out},
             card=model_card(record),
             report=report_html(record, _with_map(training), quote=quote),
+            neighbours=_neighbours(training) if keep_neighbours else None,
         ),
         overwrite=overwrite,
         with_encoder=with_encoder,
     )
+
+
+def refuse_neighbours(
+    dataset: Dataset, encoder: SentenceEncoder, *, test: Dataset | None, options: TrainingOptions
+) -> None:
+    """Raise, before a sentence is read, if those that the head will learn from are too many to be kept.
+
+    Raises
+    ------
+    InputError
+        They are.
+    """
+    learned = 1.0 if test is not None or options.nested else 1 - options.test_fraction
+    refuse_size(int(len(dataset) * learned), len(encoder.blocks) * encoder.hidden_size)
+
+
+def _neighbours(training: Training) -> Neighbours:
+    if training.learned is None:
+        raise UsageError("The rows that the head learned from must be there to be kept as neighbours (they are not).")
+    return Neighbours.of_rows(training.learned.texts, training.learned.codes, training.learned.rows)
 
 
 def _with_map(training: Training) -> Examples | None:

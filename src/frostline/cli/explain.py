@@ -1,0 +1,88 @@
+"""`frostline explain`: why a saved classifier answers as it does for one text."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from frostline.artifact import load_artifact, load_neighbours, open_model
+from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.options import json_option, overwrite_option
+from frostline.errors import InputError, printable
+from frostline.explanation import explain
+from frostline.explanation.document import as_document
+from frostline.explanation.explain import MAX_WORDS, N_NEAREST, named_label
+from frostline.explanation.page import explanation_html
+from frostline.explanation.terminal import print_explanation
+from frostline.publish import publish_stream, refuse_file
+
+_MAX_BYTES = 1 << 20
+
+
+@click.command(
+    "explain",
+    epilog='Example: frostline explain model "a visually stunning rumination on love"',
+    help="Show why MODEL answers as it does for TEXT (-: all of standard input): the word pieces, what each word "
+    "adds (the text is read again without it), and the nearest training sentences, where the model was trained with "
+    "--keep-neighbours.",
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("text")
+@click.option("--label", "labels", multiple=True, metavar="L", help="Explain this label instead of the answer; repeat.")
+@click.option("--nearest", type=click.IntRange(1), default=N_NEAREST, show_default=True, help="Training sentences.")
+@click.option(
+    "--max-words", type=click.IntRange(1), default=MAX_WORDS, show_default=True, help="Words that are left out in turn."
+)
+@click.option("--html", "page", type=click.Path(path_type=Path), help="Write a page of HTML, too.")
+@click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@overwrite_option
+@json_option
+def command(
+    *,
+    model: Path,
+    text: str,
+    labels: tuple[str, ...],
+    nearest: int,
+    max_words: int,
+    page: Path | None,
+    encoder: str | None,
+    threads: int | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Open the model, explain, show."""
+    if page is not None:
+        refuse_file(page, overwrite=overwrite)
+    given = _standard_input() if text == "-" else text
+    artifact = load_artifact(model)
+    asked = [named_label(label, artifact.manifest.labels) for label in labels]
+    opened = open_model(artifact, encoder=encoder, threads=threads)
+    with progress("Reading without", "words") as told:
+        found = explain(
+            opened,
+            given,
+            labels=asked,
+            neighbours=load_neighbours(artifact),
+            n_nearest=nearest,
+            max_words=max_words,
+            progress=told,
+        )
+    if as_json:
+        print_json(as_document(found))
+    else:
+        print_explanation(found, output())
+    if page is not None:
+        with publish_stream(page) as opened_file:
+            opened_file.write(explanation_html(found).encode("utf-8"))
+        words().print(f"Written: {printable(str(page))}", style="dim", markup=False)
+
+
+def _standard_input() -> str:
+    content = sys.stdin.buffer.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise InputError(f"A text to explain must have at most {_MAX_BYTES:,} bytes.")
+    try:
+        return content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise InputError(f"Standard input must be UTF-8 (byte {error.start} is not).") from error
