@@ -23,6 +23,7 @@ FLOORS = (
     "advice",
     "precision",
     "sweep",
+    "review",
     "report",
     "artifact",
     "explanation",

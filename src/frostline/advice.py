@@ -1,0 +1,217 @@
+"""What to do next, from what a training has measured: label more, other features, fine-tune, or stop.
+
+In:   a `TrainingRecord`.
+Out:  `Advice`, the most useful first, each with the figures it rests on.
+Not:  measuring anything; showing (report/).
+
+Advice is given where a figure says so by more than its own uncertainty; where the figures cannot tell, it says that.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, final
+
+from frostline.errors import shown
+from frostline.evaluate.intervals import Z
+from frostline.evaluate.learning_curve import Gain, LearningCurve
+from frostline.record import TrainingRecord
+
+MATTERS = 0.005
+"""Accuracy below which a difference is not worth the work: half a point."""
+
+WANTED_HALF_WIDTH = 0.02
+"""Of the accuracy's interval: two points to either side."""
+
+LOPSIDED = 5.0
+"""Rows of the commonest label for each row of the rarest, from which on they are unequal."""
+
+GAP = 0.10
+"""Accuracy on the rows learned from minus that on the test rows, from which on it is worth a word."""
+
+ENOUGH_TO_FINE_TUNE = 1000
+"""Labelled rows. Fine-tuning moves millions of weights; of fewer rows it seldom makes more than a linear head does."""
+
+Kind: TypeAlias = Literal[
+    "label more", "unsure", "other features", "fine-tune", "stop", "more test rows", "unequal labels", "train-test gap"
+]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """One thing to do.
+
+    Parameters
+    ----------
+    kind : str
+    sentence : str
+        What to do. Labels in it are fit for a terminal; HTML must escape them.
+    reason : str
+        The figures that say so.
+    """
+
+    kind: Kind
+    sentence: str
+    reason: str
+
+
+def advise(record: TrainingRecord) -> tuple[Advice, ...]:
+    """What the record's figures advise.
+
+    Parameters
+    ----------
+    record : TrainingRecord
+
+    Returns
+    -------
+    tuple of Advice
+        Empty where nothing was tested.
+    """
+    if record.test is None:
+        return ()
+    return (*_about_rows(record), *_about_labels(record), *_about_gap(record), *_about_test(record))
+
+
+def rows_for(half_width: float, share: float) -> int:
+    """Test rows from which a share's 95 % interval (Wilson's) is no wider than `half_width` to either side.
+
+    Wilson's half-width is Z sqrt(p q / n + Z^2 / 4 n^2) / (1 + Z^2 / n); solved for n.
+    """
+    spread = share * (1 - share)
+    a = half_width**2
+    b = 2 * half_width**2 * Z**2 - Z**2 * spread
+    c = half_width**2 * Z**4 - Z**4 / 4
+    return max(1, math.ceil((-b + math.sqrt(max(0.0, b * b - 4 * a * c))) / (2 * a)))
+
+
+def _about_rows(record: TrainingRecord) -> list[Advice]:
+    """Label more, or not, by what the learning curve says of twice and four times the rows."""
+    curve = record.learning
+    if curve is None:
+        return []
+    if curve.outlook is None:
+        return [
+            Advice(
+                kind="unsure",
+                sentence="Whether more labels would help cannot be told yet: label some, and measure again.",
+                reason=curve.no_outlook,
+            )
+        ]
+    twice, furthest = curve.outlook.gains[0], curve.outlook.gains[-1]
+    if twice.interval[0] > 0 and twice.value >= MATTERS:
+        return [
+            Advice(
+                kind="label more",
+                sentence=f"Label more: {twice.n_rows:,} rows in all should bring {_points(twice)} of accuracy.",
+                reason=f"The learning curve still rises; {furthest.n_rows:,} rows should bring {_points(furthest)}.",
+            )
+        ]
+    if twice.interval[1] < MATTERS:
+        return _flat(record, curve, twice, furthest)
+    return [
+        Advice(
+            kind="unsure",
+            sentence="Whether more labels would help is not sure: label some, and measure again.",
+            reason=f"{twice.n_rows:,} rows should bring {_points(twice)} of accuracy.",
+        )
+    ]
+
+
+def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: Gain) -> list[Advice]:
+    """The curve is flat: another reading of the texts may help, more rows will not."""
+    advice = []
+    missed = 1 - curve.points[-1].accuracy.interval[0]
+    reason = f"The learning curve is flat: {twice.n_rows:,} rows in all should bring {_points(twice)} of accuracy"
+    if missed >= MATTERS and record.choice is None:
+        advice.append(
+            Advice(
+                kind="other features",
+                sentence="Choose other features or another encoder: frostline sweep, frostline compare.",
+                reason=f"{reason}, and these features ({record.features.spec}) were not chosen among others.",
+            )
+        )
+    elif missed >= MATTERS:
+        advice.append(
+            Advice(
+                kind="other features",
+                sentence="Choose another encoder: frostline compare.",
+                reason=f"{reason}, and these features are the best of {record.features.n_candidates} of this encoder.",
+            )
+        )
+    if missed >= MATTERS and record.n_trained >= ENOUGH_TO_FINE_TUNE:
+        advice.append(
+            Advice(
+                kind="fine-tune",
+                sentence="Fine-tune the encoder, which is frozen here.",
+                reason=f"{reason}, and {record.n_trained:,} rows are enough to move its weights.",
+            )
+        )
+    if furthest.interval[1] < MATTERS:
+        advice.append(
+            Advice(
+                kind="stop",
+                sentence="Stop labelling for these features.",
+                reason=f"Even {furthest.n_rows:,} rows should bring {_points(furthest)} of accuracy: "
+                f"surely less than {100 * MATTERS:g}.",
+            )
+        )
+    return advice
+
+
+def _about_labels(record: TrainingRecord) -> list[Advice]:
+    """Labels of very unequal number, where nothing was done about it."""
+    counts = record.data.class_counts
+    rarest, commonest = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
+    is_weighed = record.search.class_weight is not None or record.search.scoring not in {"accuracy", "neg_log_loss"}
+    if counts[commonest] < LOPSIDED * counts[rarest] or is_weighed:
+        return []
+    return [
+        Advice(
+            kind="unequal labels",
+            sentence=f"Label more rows of {shown(rarest)}, or weigh them: --class-weight balanced, --scoring f1_macro.",
+            reason=f"{shown(rarest)} has {counts[rarest]:,} rows, {shown(commonest)} {counts[commonest]:,}: accuracy "
+            "hardly notices the rare one.",
+        )
+    ]
+
+
+def _about_gap(record: TrainingRecord) -> list[Advice]:
+    """A head that knows its own rows much better than others."""
+    if record.learning is None:
+        return []
+    whole = record.learning.points[-1]
+    gap = whole.fitted_accuracy - whole.accuracy.value
+    surely = whole.fitted_accuracy - whole.accuracy.interval[1]
+    if gap < GAP or surely <= 0:
+        return []
+    return [
+        Advice(
+            kind="train-test gap",
+            sentence="Try fewer numbers per text (--features mean@-1), or a smaller C (--one-standard-error).",
+            reason=f"The head is right on {whole.fitted_accuracy:.1%} of the rows it learned from and on "
+            f"{whole.accuracy.value:.1%} of others: {100 * gap:.1f} points are learned by heart.",
+        )
+    ]
+
+
+def _about_test(record: TrainingRecord) -> list[Advice]:
+    """A test that leaves the accuracy too uncertain."""
+    if record.test is None:
+        return []
+    score = record.test.accuracy
+    half = (score.interval[1] - score.interval[0]) / 2
+    if half <= WANTED_HALF_WIDTH:
+        return []
+    needed = rows_for(WANTED_HALF_WIDTH, score.value)
+    return [
+        Advice(
+            kind="more test rows",
+            sentence=f"Test on {needed:,} rows, to know the accuracy to {100 * WANTED_HALF_WIDTH:g} points.",
+            reason=f"{score.n:,} rows tell it to {100 * half:.1f} points.",
+        )
+    ]
+
+
+def _points(gain: Gain) -> str:
+    low, high = gain.interval
+    return f"{100 * gain.value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
