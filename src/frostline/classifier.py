@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.encoder.texts import check_texts
 from frostline.errors import InputError, TextTypeError, UsageError, shown
+from frostline.head.deciding import RuleFit, RuleOptions, parsed_wish
+from frostline.head.finishing import AnswerOptions, finish, folds_of
+from frostline.head.fitting import Calibrate, CalibrationFit
 from frostline.head.linear import LinearHead
 from frostline.head.search import SearchOptions, SearchResult, fit_head, search_C
 from frostline.store import FeatureStore, StoredEncoder
@@ -64,6 +67,17 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         Threads that read; None is one per core.
     random_state : int, default=0
         Decides the folds.
+    calibrate : {"auto", "none", "temperature", "isotonic"}, default="auto"
+        How probabilities are made to mean what they say, by the held-out decisions of the search; `auto` takes what
+        loses least there. Where C is given nothing is held out: `auto` is then none, and the others are refused.
+    abstain_precision : float or None, default=None
+        Answer only where so sure that this share of the answers is right; `predict` gives None for the other texts.
+    threshold_for : str or None, default=None
+        `precision=0.9` or `recall=0.9`: take one label from where on it reaches that.
+    threshold_label : str, int, bool or None, default=None
+        That label; None is the second of two.
+    thresholds : {"f1"} or None, default=None
+        A threshold for each label, for the highest macro F1.
 
     Attributes
     ----------
@@ -77,6 +91,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         The C in use, given or chosen.
     search_ : SearchResult or None
         The search over C; None where C was given. Its scores are scores of a choice, not of this classifier.
+    calibration_ : CalibrationFit or None
+        What was tried, and why the probabilities are as they are; None where C was given.
+    rule_ : RuleFit or None
+        How the answers were chosen, where anything was wished for.
     encoder_ : SentenceEncoder
     n_read_ : int
         Distinct sentences that `fit` sent through the encoder; the others were remembered.
@@ -109,6 +127,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         store: bool | str | Path = True,
         threads: int | None = None,
         random_state: int = 0,
+        calibrate: Calibrate = "auto",
+        abstain_precision: float | None = None,
+        threshold_for: str | None = None,
+        threshold_label: Any = None,
+        thresholds: Literal["f1"] | None = None,
     ) -> None:
         self.encoder = encoder
         self.features = features
@@ -124,6 +147,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.store = store
         self.threads = threads
         self.random_state = random_state
+        self.calibrate = calibrate
+        self.abstain_precision = abstain_precision
+        self.threshold_for = threshold_for
+        self.threshold_label = threshold_label
+        self.thresholds = thresholds
 
     def fit(self, X: Sequence[str], y: Sequence[Any]) -> Self:
         """Read the texts once, choose C where it is not given, fit the head on all of them.
@@ -161,8 +189,16 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return self._head().predict_proba(self._read(X).rows)
 
     def predict(self, X: Sequence[str]) -> NDArray[Any]:
-        """The answer for each text (n_texts,): the most probable label, or what the head's rule makes of it."""
+        """The answer for each text (n_texts,): the most probable label, or what the head's rule makes of it.
+
+        With `abstain_precision` the array is of objects, and holds None where the classifier is not sure enough.
+        """
         return self._head().predict(self._read(X).rows)
+
+    def score(self, X: Sequence[str], y: Sequence[Any], sample_weight: Float64Array | None = None) -> float:
+        """The share of the texts that are given the right label; one without an answer is not given it."""
+        right = [answer == label for answer, label in zip(self.predict(X).tolist(), y, strict=True)]
+        return float(np.average(right, weights=sample_weight))
 
     def save(self, path: str | Path, *, overwrite: bool = False, with_encoder: bool = False) -> None:
         """Save as an artifact folder: arrays and JSON, no pickle.
@@ -213,6 +249,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         loaded.data_ = model.manifest.data
         loaded.C_ = float(model.manifest.choice.get("C", np.nan))
         loaded.search_ = None
+        loaded.calibration_ = loaded.rule_ = None
         loaded._adopt(model.head)
         return loaded
 
@@ -240,7 +277,24 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _fit_head(self, reading: Reading, codes: IntArray, labels: tuple[Any, ...]) -> LinearHead:
         self.search_: SearchResult | None = None
+        self.calibration_: CalibrationFit | None = None
+        self.rule_: RuleFit | None = None
+        answers = AnswerOptions(
+            calibrate=self.calibrate,
+            rule=RuleOptions(
+                abstain_precision=self.abstain_precision,
+                threshold_for=None if self.threshold_for is None else parsed_wish(self.threshold_for),
+                threshold_label=self.threshold_label,
+                thresholds=self.thresholds,
+            ),
+        )
         if self.C is not None:
+            if not answers.rule.is_plain or self.calibrate not in {"auto", "none"}:
+                raise UsageError(
+                    "Calibration and thresholds are chosen on the rows that the search for C holds out "
+                    f"(C={self.C} was given, so there is none).",
+                    hint="Pass Cs=[C] to search the one value by folds.",
+                )
             self.C_ = float(self.C)
             return fit_head(
                 reading.rows,
@@ -259,9 +313,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             standardise=self.standardise,
             seed=self.random_state,
         )
-        self.search_ = search_C(reading.rows, codes, labels=labels, options=options)
+        folds = folds_of(codes, options)
+        self.search_ = search_C(reading.rows, codes, labels=labels, options=options, folds=folds)
         self.C_ = self.search_.chosen_C
-        return self.search_.head
+        finished = finish(self.search_, codes, folds=folds, search_options=options, options=answers)
+        self.calibration_, self.rule_ = finished.calibration, finished.rule
+        return finished.head
 
     def _choice(self) -> dict[str, Any]:
         """How C came to be, as JSON values."""

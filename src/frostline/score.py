@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, final
 from frostline.artifact import Model
 from frostline.errors import UsageError
 from frostline.head.linear import Label
+from frostline.head.rule import NO_ANSWER, Rule
 from frostline.publish import publish_stream
 
 WINDOW_TEXTS = 4096
@@ -32,23 +33,26 @@ class Prediction:
     Parameters
     ----------
     text : str
-    label : str, int or bool
-        The most probable one.
+    label : str, int, bool or None
+        The answer: the most probable label, unless thresholds say otherwise. None: not sure enough to answer.
     probabilities : tuple of n_labels float
         In the order of the model's labels.
     is_cut : bool
         Whether the text is longer than the encoder can see, and was judged by its beginning.
+    column : int or None
+        The label's, also of one that was not sure enough to be the answer; None: the most probable one's.
     """
 
     text: str
-    label: Label
+    label: Label | None
     probabilities: tuple[float, ...]
     is_cut: bool = False
+    column: int | None = None
 
     @property
     def probability(self) -> float:
-        """Of the label."""
-        return max(self.probabilities)
+        """That of the label; where there is no answer, of the label that came nearest to one."""
+        return max(self.probabilities) if self.column is None else self.probabilities[self.column]
 
 
 def predictions(model: Model, texts: Iterable[str], *, window: int = WINDOW_TEXTS) -> Iterator[Prediction]:
@@ -59,17 +63,19 @@ def predictions(model: Model, texts: Iterable[str], *, window: int = WINDOW_TEXT
     BackendError
         The encoder failed on a text.
     """
-    labels = model.manifest.labels
+    labels, rule = model.manifest.labels, model.head.rule or Rule()
     coming = iter(texts)
     while held := list(islice(coming, window)):
         reading = model.encoder.encode(held)
         found = model.head.predict_proba(reading.rows)
-        for text, row, is_cut in zip(held, found, reading.cut.tolist(), strict=True):
-            yield Prediction(text, labels[int(row.argmax())], tuple(row.tolist()), is_cut)
+        columns, codes = rule.favoured(found).tolist(), rule.codes(found).tolist()
+        for text, row, is_cut, column, code in zip(held, found, reading.cut.tolist(), columns, codes, strict=True):
+            label = None if code == NO_ANSWER else labels[code]
+            yield Prediction(text, label, tuple(row.tolist()), is_cut, column)
 
 
 def as_document(prediction: Prediction, labels: tuple[Label, ...]) -> dict[str, Any]:
-    """A prediction as a JSON object: text, label, and the probability of each label."""
+    """A prediction as a JSON object: text, label (null without an answer), and the probability of each label."""
     shares = {str(label): share for label, share in zip(labels, prediction.probabilities, strict=True)}
     return {"text": prediction.text, "label": prediction.label, "probabilities": shares}
 
@@ -89,8 +95,9 @@ def refuse_format(path: Path) -> None:
 def write_predictions(path: Path, found: Iterable[Prediction], *, labels: tuple[Label, ...]) -> int:
     """Write predictions to `path` as they come; the file has its name once it is complete. Returns the number of rows.
 
-    TSV, CSV and JSON Lines hold the text as it is, for programs. A tab or line break in a text is written as a space
-    in TSV, which has no other way to hold it; CSV and JSON Lines keep it.
+    A text without an answer has an empty label in TSV and CSV, null in JSON Lines and Parquet; its probability is that
+    of the label that came nearest. TSV, CSV and JSON Lines hold the text as it is, for programs. A tab or line break in
+    a text is written as a space in TSV, which has no other way to hold it; CSV and JSON Lines keep it.
 
     Raises
     ------
@@ -111,7 +118,12 @@ def _columns(labels: tuple[Label, ...]) -> list[str]:
 
 def _cells(prediction: Prediction) -> list[str]:
     shares = (prediction.probability, *prediction.probabilities)
-    return [prediction.text, str(prediction.label), *(f"{share:.6g}" for share in shares)]
+    return [prediction.text, _label_cell(prediction) or "", *(f"{share:.6g}" for share in shares)]
+
+
+def _label_cell(prediction: Prediction) -> str | None:
+    """The label as text; None, which TSV and CSV write as an empty cell, without an answer."""
+    return None if prediction.label is None else str(prediction.label)
 
 
 def _text_layer(opened: BinaryIO) -> io.TextIOWrapper:
@@ -162,7 +174,7 @@ def _write_parquet(opened: BinaryIO, found: Iterable[Prediction], labels: tuple[
         while held := list(islice(coming, WINDOW_TEXTS)):
             columns: list[Sequence[object]] = [
                 [prediction.text for prediction in held],
-                [str(prediction.label) for prediction in held],
+                [_label_cell(prediction) for prediction in held],
                 [prediction.probability for prediction in held],
                 *zip(*(prediction.probabilities for prediction in held), strict=True),
             ]

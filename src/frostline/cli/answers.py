@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 import click
 
-from frostline.errors import UsageError, shown
-from frostline.head.deciding import RuleOptions, Target
+from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.finishing import AnswerOptions
 from frostline.head.fitting import Calibrate
 
@@ -48,24 +47,10 @@ def answer_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         rule = RuleOptions(
             abstain_precision=abstain_precision,
-            threshold_for=None if threshold_for is None else _wish(threshold_for),
+            threshold_for=None if threshold_for is None else parsed_wish(threshold_for),
             threshold_label=threshold_label,
             thresholds=thresholds,
         )
         return command(answers=AnswerOptions(calibrate=calibrate, rule=rule), **others)
 
     return gathered
-
-
-def _wish(words: str) -> tuple[Target, float]:
-    """`precision=0.9` as a pair."""
-    name, _, value = words.partition("=")
-    try:
-        share = float(value)
-    except ValueError:
-        name = ""
-    match name:
-        case "precision" | "recall":
-            return name, share
-        case _:
-            raise UsageError(f"--threshold-for must be like precision=0.9 or recall=0.9 (got {shown(words)}).")

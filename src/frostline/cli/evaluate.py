@@ -22,20 +22,24 @@ from frostline.cli.options import (
 from frostline.data.options import TableOptions
 from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset
+from frostline.evaluate.answers import answer_scores
 from frostline.evaluate.metrics import evaluate
+from frostline.head.rule import Rule
 from frostline.publish import refuse_file
 from frostline.record import EvaluationRecord, Seconds
 from frostline.report.document import as_evaluation_document
 from frostline.report.terminal import print_evaluation
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.training.parts import codes_of
+from frostline.training.probabilities import probabilities_of
 from frostline.training.records import data_record, features_record
 
 
 @click.command(
     "evaluate",
     epilog="Example: frostline evaluate model test.tsv --json",
-    help="Measure the classifier MODEL on the labelled FILE: accuracy, macro F1, log loss, with n and intervals.",
+    help="Measure the classifier MODEL on the labelled FILE: accuracy, macro F1, log loss, how far its probabilities "
+    "can be trusted, and what it leaves unanswered, with n and intervals.",
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("file", type=FILE)
@@ -76,13 +80,16 @@ def command(
         rows = reader.encode(dataset.texts, progress=advance)
     seconds_read = time.perf_counter() - begun
     begun = time.perf_counter()
-    found = evaluate(opened.head.predict_proba(rows.rows), codes, labels=labels)
+    given = opened.head.predict_proba(rows.rows)
+    rule = opened.head.rule or Rule()
     record = EvaluationRecord(
         model=str(model),
         C=float(opened.manifest.choice.get("C", math.nan)),
         data=data_record(dataset),
         features=features_record(reader, rows),
-        test=found,
+        test=evaluate(given, codes, labels=labels, predicted=rule.favoured(given)),
+        probabilities=probabilities_of(opened.head, rows.rows, codes),
+        answers=None if opened.head.rule is None else answer_scores(rule.codes(given), codes, labels=labels),
         seconds=Seconds(
             read=seconds_read,
             search=0.0,

@@ -17,6 +17,7 @@ from frostline.cli.options import json_option, overwrite_option, reading_options
 from frostline.data.dataset import Reject
 from frostline.data.options import TableOptions
 from frostline.errors import InputError, MissingInputError, UsageError, shown
+from frostline.head.rule import Rule
 from frostline.publish import refuse_file
 from frostline.score import WINDOW_TEXTS, Prediction, as_document, predictions, refuse_format, write_predictions
 
@@ -28,7 +29,7 @@ DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
     epilog='Example: frostline predict model "a visually stunning rumination on love"',
     help="Label the TEXTs given; or the lines of standard input (no TEXT, or -; with --text, --label, --header or "
     "--format the table there); or, where TEXT is one file (TSV, CSV, JSON Lines, Parquet), its texts. Each answer is "
-    "a line: label, tab, probability.",
+    "a line: label, tab, probability; the label is empty where the model is not sure enough to answer.",
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
@@ -62,13 +63,16 @@ def command(
     is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
     with left_out("standard input" if file is None else str(file), rejects) as note:
         found = predictions(opened, _coming(texts, file, reading, note), window=1 if is_conversation else WINDOW_TEXTS)
-        cuts: Counter[bool] = Counter()
+        counts: Counter[str] = Counter()
         if out is None:
-            _print(_counted(found, cuts), opened, as_json=as_json)
+            _print(_counted(found, counts), opened, as_json=as_json)
         else:
             with progress("Classifying", "texts") as advance:
-                write_predictions(out, _counted(found, cuts, advance), labels=opened.manifest.labels)
-    if n_cut := cuts[True]:
+                write_predictions(out, _counted(found, counts, advance), labels=opened.manifest.labels)
+    if n_silent := counts["unanswered"]:
+        sure = f"{100 * (opened.head.rule or Rule()).answer_from:.1f} %"
+        click.echo(f"{n_silent:,} of {counts['all']:,} texts unanswered: the model answers from {sure} on.", err=True)
+    if n_cut := counts["cut"]:
         seen = opened.encoder.identity.max_length
         were = "text was" if n_cut == 1 else "texts were"
         click.echo(f"{n_cut:,} {were} cut: the encoder sees {seen} word pieces.", err=True)
@@ -93,7 +97,7 @@ def _print(found: Iterable[Prediction], model: Model, *, as_json: bool) -> None:
         if as_json:
             print_json(as_document(prediction, model.manifest.labels))
         else:
-            label = str(prediction.label)
+            label = "" if prediction.label is None else str(prediction.label)
             click.echo(f"{label if label.isprintable() else shown(label, 1000)}\t{prediction.probability:.4f}")
 
 
@@ -149,10 +153,14 @@ def lines_of_input(options: TableOptions, note: Callable[[Reject], None]) -> Ite
         yield text
 
 
-def _counted(found: Iterable[Prediction], cuts: Counter[bool], advance: Progress | None = None) -> Iterator[Prediction]:
-    """`found` as it comes; `cuts` counts which texts were cut and which were not."""
+def _counted(
+    found: Iterable[Prediction], counts: Counter[str], advance: Progress | None = None
+) -> Iterator[Prediction]:
+    """`found` as it comes; `counts` grows by what is said of them afterwards."""
     for number, prediction in enumerate(found, start=1):
-        cuts[prediction.is_cut] += 1
+        counts["all"] += 1
+        counts["cut"] += prediction.is_cut
+        counts["unanswered"] += prediction.label is None
         yield prediction
         if advance is not None and number % 1000 == 0:
             advance(number, number)

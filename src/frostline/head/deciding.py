@@ -71,6 +71,26 @@ class RuleOptions:
         return self.abstain_precision is None and self.threshold_for is None and self.thresholds is None
 
 
+def parsed_wish(words: str) -> tuple[Target, float]:
+    """`precision=0.9` as `RuleOptions.threshold_for` has it.
+
+    Raises
+    ------
+    UsageError
+        The words are no such wish.
+    """
+    name, _, value = words.partition("=")
+    try:
+        share = float(value)
+    except ValueError:
+        name, share = "", 0.0
+    match name:
+        case "precision" | "recall":
+            return name, share
+        case _:
+            raise UsageError(f"A threshold must be for precision=0.9, recall=0.9 or the like (got {shown(words)}).")
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RuleFit:
