@@ -25,7 +25,7 @@ def examples_of(head: LinearHead, asked: Part, source: Dataset, tested: Tested) 
         texts=source.texts,
         lines=source.lines,
         codes=asked.codes,
-        answers=(head.rule or Rule()).codes(tested.probabilities),
+        answers=(head.rule or Rule()).codes(tested.probabilities) if tested.answered is None else tested.answered,
         probabilities=tested.probabilities,
         decisions=log_odds(tested.probabilities) if in_turn else head.decision_function(asked.rows),
         features=asked.rows,
