@@ -29,7 +29,7 @@ def plain_words(record: TrainingRecord) -> list[str]:
         )
     ]
     if record.test is None:
-        return [*said, "It was not tested: there is no telling how good it is."]
+        return [*said, "Nothing was tested: there is no telling how good this classifier is."]
     said += how_often(record.test, "that it had not learned from")
     said += [_beside(baseline) for name in (MAJORITY, WORDS) for baseline in record.baselines if baseline.name == name]
     said += confuses(record.test) + how_sure(record.probabilities)

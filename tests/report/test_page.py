@@ -1,0 +1,165 @@
+"""The page with everything on it: what it shows, what it keeps to itself, and how large it gets."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from frostline.evaluate.examples import Examples, surest_mistakes
+from frostline.record import TrainingRecord
+from frostline.report.html import report_html
+from frostline.report.markup import LONGEST_TEXT, quoted
+from page_elements import NASTY, Elements, parsed
+from report_examples import example_report
+
+
+@pytest.fixture(scope="module")
+def training() -> tuple[TrainingRecord, Examples]:
+    return example_report()
+
+
+@pytest.fixture(scope="module")
+def page(training: tuple[TrainingRecord, Examples]) -> str:
+    return report_html(*training)
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"<h2>(.*?)</h2>", page)
+
+
+def test_every_part_stands_where_its_data_exist(page: str) -> None:
+    """From the paragraph in plain words to how it was made, in this order."""
+    assert headings(page) == [
+        "In plain words",
+        "To be careful about",
+        "Beside simpler ways",
+        "Label by label",
+        "What is taken for what",
+        "The mistakes it was surest of",
+        "A map of the test texts",
+        "Whether its probabilities can be trusted",
+        "When it should rather not answer",
+        "Label against the rest, at every threshold",
+        "Whether more labels would help",
+        "How the features were chosen",
+        "How C was chosen",
+        "How it was made",
+    ]
+    assert len(re.findall(r'<svg[^>]*role="img"', page)) == 10
+
+
+def test_no_part_stands_where_its_data_are_missing(training: tuple[TrainingRecord, Examples]) -> None:
+    """No empty heading."""
+    bare = replace(training[0], choice=None, learning=None, probabilities=None, baselines=())
+    assert headings(report_html(bare)) == [
+        "In plain words",
+        "To be careful about",
+        "Label by label",
+        "What is taken for what",
+        "How C was chosen",
+        "How it was made",
+    ]
+
+
+def test_the_surest_mistakes_are_quoted_with_their_lines(training: tuple[TrainingRecord, Examples], page: str) -> None:
+    """Text, both labels, both probabilities, the line in the file; the surest first."""
+    text = parsed(page).text
+    found = surest_mistakes(training[1], most=3)
+    places = [text.index(mistake.text) for mistake in found]
+    assert places == sorted(places)
+    for mistake in found:
+        assert f"line {mistake.line}" in text
+        assert f"{100 * mistake.probability:.1f} %" in text
+    assert "whoever sees this page reads them" in text
+
+
+def test_texts_stay_out_on_request(training: tuple[TrainingRecord, Examples]) -> None:
+    """The lines and the map remain; not a word of a text does."""
+    page = report_html(*training, quote=False)
+    assert "a text of its own" not in page
+    assert f"line {surest_mistakes(training[1], most=1)[0].line}" in page
+    assert "A map of the test texts" in page
+
+
+def test_what_stands_in_texts_and_labels_is_only_shown() -> None:
+    """Markup, handlers, template signs, controls and overrides in every place that a user's words reach."""
+    labels = [NASTY, "</style><svg onload=alert(1)>", "#010203", "javascript:alert(1)"]
+    plain = parsed(report_html(*example_report(["a", "b", "c", "d"], n=120)))
+    page = report_html(*example_report(labels, n=120, name=NASTY, text=NASTY, warnings=(NASTY,)))
+    found = parsed(page)
+    assert set(found.names) == set(plain.names)
+    assert not {"script", "img", "a", "link", "iframe", "object", "foreignObject"} & set(found.names)
+    assert not [name for name, _ in found.attributes if name.startswith("on") or name in {"href", "src"}]
+    assert not set(page) & {"\u202e", "\x00", "\u2028"}
+    assert "#010203" in found.text, "a label that looks like one of our stand-in colours stays what it is"
+    assert found.open == []
+
+
+def test_a_text_keeps_its_direction_to_itself() -> None:
+    """Isolated, breaks shown, joiners of Persian and of faces kept, everything else that steers escaped."""
+    assert quoted("one\ntwo\r\nthree\u2028four").count("↵") == 3
+    assert quoted("\u200f\u05d0\u202e x").startswith('<bdi dir="auto">\\u200f\u05d0\\u202e')
+    assert "\\u202e" in quoted("\u202e")
+    assert "\u0645\u06cc\u200c\u062e" in quoted("\u0645\u06cc\u200c\u062e")
+    assert "an empty text" in quoted("")
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    """A novel in a cell must not become the page."""
+    shown = quoted("x" * (LONGEST_TEXT + 1234))
+    assert "1,234 more letters" in shown
+    assert len(shown) < LONGEST_TEXT + 200
+
+
+def test_the_page_stays_small_for_many_rows_and_labels() -> None:
+    """2,000 test rows and 150 labels with long names and texts: under 1.5 MB; so are 40 labels, which are drawn."""
+    for n_labels in (150, 40):
+        labels = [f"a label with a rather long name, number {number}" for number in range(n_labels)]
+        page = report_html(*example_report(labels, n=2000, text="a long text & more " * 200))
+        assert len(page.encode("utf-8")) < 1_500_000
+
+
+def test_the_map_costs_few_bytes_a_point() -> None:
+    """One path per label, one decimal."""
+    record, examples = example_report(n=2000)
+    page = report_html(record, examples)
+    svg = next(found for found in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL) if "Map of" in found)
+    assert len(svg) < 120 * 2000
+    assert len(re.findall(r"fill-opacity", svg)) == 2
+    assert "2,000 test texts" in svg
+
+
+def test_it_can_be_read_aloud_and_by_keyboard(page: str) -> None:
+    """Pictures with words, tables with headers, one first heading, scrolling parts that take the focus."""
+    found = parsed(page)
+    assert found.names.count("h1") == 1
+    assert found.names.count("main") == 1
+    assert page.count("<svg") == page.count('role="img" aria-label="') + page.count('aria-hidden="true"')
+    assert found.names.count("th") > 20
+    assert found.names.count("tbody") == found.names.count("thead")
+    for opening in re.findall(r'<div class="wide[^>]*>', page):
+        assert 'tabindex="0"' in opening
+        assert 'aria-label="' in opening
+    assert ("lang", "en") in found.attributes
+
+
+def test_the_same_training_gives_the_same_bytes(page: str) -> None:
+    """The map included."""
+    assert report_html(*example_report()) == page
+
+
+def test_an_abstaining_head_is_marked_on_its_curve(training: tuple[TrainingRecord, Examples]) -> None:
+    """Where it stands, in words and as a point."""
+    record = training[0]
+    assert record.probabilities is not None
+    coverage = replace(record.probabilities.coverage, answer_from=0.8)
+    page = report_html(replace(record, probabilities=replace(record.probabilities, coverage=coverage)))
+    assert "It answers from a probability of 0.800 on" in parsed(page).text
+
+
+def test_elements_are_closed(page: str) -> None:
+    """Everything that was opened."""
+    elements = Elements()
+    elements.feed(page)
+    elements.close()
+    assert elements.open == []

@@ -1,0 +1,125 @@
+"""Trainings with everything a report can show, for tests of the page, the terminal and the card."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from frostline.encoder.features import POOLINGS
+from frostline.evaluate.calibration import calibration_scores
+from frostline.evaluate.coverage import coverage_curve
+from frostline.evaluate.curves import label_curves
+from frostline.evaluate.examples import Examples
+from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
+from frostline.evaluate.metrics import Estimate, evaluate
+from frostline.evaluate.sentence_map import log_odds, sentence_map
+from frostline.head.linear import Label
+from frostline.record import ChoiceRecord, ProbabilityRecord, TrainingRecord, TrialRecord
+from record_examples import example_record
+
+
+def example_report(
+    labels: Sequence[Label] = ("negative", "positive"),
+    *,
+    n: int = 200,
+    name: str = "reviews.tsv",
+    text: str = "a text of its own",
+    warnings: tuple[str, ...] = (),
+) -> tuple[TrainingRecord, Examples]:
+    """A training that was swept, calibrated and measured in every way, with the `n` texts it was tested on."""
+    rng = np.random.default_rng(3)
+    codes = rng.integers(0, len(labels), n)
+    logits = 2.2 * (np.eye(len(labels))[codes] + rng.normal(scale=0.5, size=(n, len(labels))))
+    given = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    flat = np.exp(0.5 * logits) / np.exp(0.5 * logits).sum(axis=1, keepdims=True)
+    plain = example_record(n=60, name=name, warnings=warnings)  # its baselines cost, and know no labels
+    counts = {label: int(np.sum(codes == code)) for code, label in enumerate(labels)}
+    record = replace(
+        plain,
+        labels=tuple(labels),
+        data=replace(plain.data, class_counts=counts),
+        test=evaluate(given, codes, labels=labels),
+        choice=example_choice(),
+        learning=example_learning(),
+        probabilities=ProbabilityRecord(
+            way="temperature",
+            scores=calibration_scores(given, codes),
+            before=calibration_scores(flat, codes),
+            curves=label_curves(given, codes, labels=labels),
+            coverage=coverage_curve(given, codes),
+        ),
+    )
+    examples = Examples(
+        labels=tuple(labels),
+        name=name,
+        texts=[f"{text} {row}" for row in range(n)],
+        lines=range(2, n + 2),
+        codes=codes,
+        answers=given.argmax(axis=1),
+        probabilities=given,
+        map=sentence_map(log_odds(given), rng.normal(size=(n, 20)).astype(np.float32)),
+    )
+    return record, examples
+
+
+def example_choice(n_layers: int = 6) -> ChoiceRecord:
+    """A sweep in small: the middle layers' means are best."""
+    trials = [
+        TrialRecord(
+            features=f"{pooling}@{layer if layer < n_layers else -1}",
+            layer=layer,
+            pooling=pooling,
+            score=score,
+            interval=(score - 0.02, score + 0.02),
+            n_features=384,
+            chosen_C=None if (layer, pooling) == (0, "cls") else 0.1,
+        )
+        for pooling, base in zip(POOLINGS, (0.74, 0.8, 0.77), strict=True)
+        for layer in range(n_layers + 1)
+        for score in [base - 0.004 * (layer - 4) ** 2]
+    ]
+    join = replace(trials[0], features="mean@all", layer=None, pooling=None, score=0.81, n_features=2688, chosen_C=0.1)
+    return ChoiceRecord(
+        trials=(*trials, join),
+        best="mean@all",
+        winner="mean@4",
+        tutorial="cls@-1",
+        n_layers=n_layers,
+        n_rows=400,
+        n_folds=5,
+        scoring="accuracy",
+        rule="fewest numbers per text within one standard error of the best",
+    )
+
+
+def example_learning() -> LearningCurve:
+    """Four sizes, and a law through them."""
+
+    def points(n_rows: int, value: float) -> LearningPoint:
+        score = Estimate(value, (value - 0.03, value + 0.02), 200, "a way")
+        return LearningPoint(
+            n_rows=n_rows, accuracy=score, macro_f1=score, accuracies=(value,) * 3, Cs=(0.1,) * 3, fitted_accuracy=0.95
+        )
+
+    ahead = (50.0, 200.0, 800.0, 1600.0)
+    outlook = Outlook(
+        limit=0.9,
+        drop=1.0,
+        decay=0.5,
+        n_rows=ahead,
+        accuracy=(0.7, 0.78, 0.83, 0.85),
+        low=(0.68, 0.76, 0.8, 0.81),
+        high=(0.72, 0.8, 0.86, 0.89),
+        gains=(Gain(n_rows=800, value=0.02, interval=(0.0, 0.04)), Gain(n_rows=1600, value=0.04, interval=(0.0, 0.08))),
+        n_draws=100,
+    )
+    return LearningCurve(
+        points=(points(50, 0.7), points(100, 0.74), points(200, 0.78), points(400, 0.81)),
+        n_test=200,
+        is_out_of_fold=False,
+        outlook=outlook,
+        no_outlook="",
+        choice_of_C="as chosen on all rows",
+        seed=0,
+        seconds=0.4,
+    )
