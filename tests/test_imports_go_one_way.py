@@ -20,6 +20,7 @@ FLOORS = (
     "head",
     "evaluate",
     "record",
+    "multi_record",
     "advice",
     "precision",
     "sweep",

@@ -29,6 +29,7 @@ VERBS = {
     "explain": "Show what each word of a text adds to the answer, and the nearest training sentences.",
     "sweep": "Try every layer and pooling from one reading, and say which features to take.",
     "compare": "Compare encoders and features on the same folds, with what each costs.",
+    "review": "Find wrong labels, repeats, leaks and outliers in a labelled file, and what to label next.",
     "embed": "Write the features of a file's sentences.",
     "tutorial": "Walk through the DistilBERT practical step by step, in English or Chinese.",
     "encoders": "List the encoders known by name, and which are at hand.",

@@ -49,6 +49,17 @@ class Source:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedFixes:
+    """What a file of fixes changed: its name and digest, and the lines of the rows relabelled and dropped."""
+
+    name: str
+    sha256: str
+    relabelled: tuple[int, ...]
+    dropped: tuple[int, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Labelled sentences.
 
@@ -60,7 +71,9 @@ class Dataset:
         The line each row came from, for messages.
     source : Source
     rejects : tuple of Reject
-        Rows in the file = n_texts + len(rejects).
+        Rows in the file = n_texts + len(rejects) + len(fixes.dropped).
+    fixes : AppliedFixes or None
+        What `apply_fixes` changed.
     """
 
     texts: Sequence[str]
@@ -68,6 +81,7 @@ class Dataset:
     lines: Sequence[int]
     source: Source
     rejects: tuple[Reject, ...] = ()
+    fixes: AppliedFixes | None = None
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -35,22 +35,30 @@ def check_rows(rows: Features | Float64Array, codes: IntArray, labels: Sequence[
 
 def check_features(rows: Features | Float64Array) -> None:
     """Raise unless rows (n_texts, n_features) are finite and not all equal."""
-    equal = True
+    check_finite(rows)
+    if are_equal(rows):
+        raise InputError(
+            f"Rows of features must differ (all {len(rows)} are equal: no text can be told from another).",
+            hint="Look whether the texts differ, and whether the encoder's weights are right.",
+        )
+
+
+def check_finite(rows: Features | Float64Array) -> None:
+    """Raise unless rows (n_texts, n_features) are finite."""
     for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        finite = np.isfinite(block).all(axis=1)
+        finite = np.isfinite(rows[start : start + _BLOCK]).all(axis=1)
         if not finite.all():
             row = start + int(np.flatnonzero(~finite)[0])
             raise InputError(
                 f"Features must be finite numbers (row {row}, counted from 0, holds NaN or infinity).",
                 hint="The encoder failed on that text; look at it.",
             )
-        equal = equal and bool((block == rows[0]).all())
-    if equal:
-        raise InputError(
-            f"Rows of features must differ (all {len(rows)} are equal: no text can be told from another).",
-            hint="Look whether the texts differ, and whether the encoder's weights are right.",
-        )
+
+
+def are_equal(rows: Features | Float64Array) -> bool:
+    """Whether all rows (n_texts, n_features) are the same."""
+    blocks = (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
+    return all(bool((block == rows[0]).all()) for block in blocks)
 
 
 def check_grid(Cs: Sequence[float]) -> None:

@@ -21,4 +21,16 @@ def oddities(dataset: Dataset, leaks: Leaks) -> tuple[str, ...]:
     if leaks.items:
         lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines)
         found.append(f"{leaks.n_test_rows} test rows are also training rows, which flatters the score (lines {lines}).")
-    return tuple(found)
+    return (*found, *_fixed_told(dataset))
+
+
+def _fixed_told(dataset: Dataset) -> tuple[str, ...]:
+    """That rows were changed which may be tested on: a suggestion taken unread is the head's own opinion."""
+    fixes = dataset.fixes
+    if fixes is None or not (fixes.relabelled or fixes.dropped):
+        return ()
+    told = (
+        f"Fixes relabelled {len(fixes.relabelled):,} rows and dropped {len(fixes.dropped):,}. Where such rows would be "
+        "tested on, suggestions taken unread flatter the score: believe it on a test file of its own (--test)."
+    )
+    return (told,)

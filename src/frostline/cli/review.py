@@ -1,0 +1,128 @@
+"""`frostline review`: what is wrong with a labelled file, and a file of fixes to go through and feed back."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.options import (
+    FILE,
+    EncoderChoice,
+    encoder_options,
+    features_option,
+    json_option,
+    limit_option,
+    opened_encoder,
+    overwrite_option,
+    reading_options,
+)
+from frostline.data.fixes_file import write_fixes
+from frostline.data.options import TableOptions
+from frostline.data.tables import read_dataset, stream_texts
+from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.errors import UsageError, printable
+from frostline.head.search import SearchOptions
+from frostline.publish import refuse_file
+from frostline.report.review_document import as_review_document
+from frostline.report.review_terminal import print_review
+from frostline.review import Pool, Review, ReviewOptions, review
+from frostline.review.fix_rows import fix_rows
+
+
+@click.command(
+    "review",
+    epilog="Example: frostline review reviews.tsv --test test.tsv --out fixes.tsv   then: frostline train reviews.tsv "
+    "--fixes fixes.tsv --out model",
+    help="Find labels in FILE that are probably wrong (with the likelier label and why), texts that are repeated, "
+    "nearly repeated or labelled two ways, texts of the test file that are also in FILE, and texts unlike all others. "
+    "With --pool: which unlabelled texts to label next. --out writes a file of fixes: go through it, then train with "
+    "--fixes.",
+)
+@click.argument("file", type=FILE)
+@click.option("--test", "test_file", type=FILE, help="Rows that must not be in FILE.")
+@click.option("--pool", "pool_file", type=FILE, help="Unlabelled texts, of which to choose those to label next.")
+@click.option("--pool-size", type=click.IntRange(1), default=20, show_default=True, help="How many to choose.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the file of fixes (tab-separated) here.")
+@click.option(
+    "--take-advice",
+    is_flag=True,
+    help="Fill in the advised action in the file of fixes, instead of keep for every row.",
+)
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds that rows are held out in.")
+@click.option("--foldings", type=click.IntRange(1), default=3, show_default=True, help="Ways to cut the folds.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds.")
+@overwrite_option
+@json_option
+@features_option
+@encoder_options
+@limit_option
+@reading_options
+def command(
+    *,
+    file: Path,
+    test_file: Path | None,
+    pool_file: Path | None,
+    pool_size: int,
+    out: Path | None,
+    take_advice: bool,
+    folds: int,
+    foldings: int,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+    features: str | None,
+    limit: int | None,
+    encoder: EncoderChoice,
+    reading: TableOptions,
+) -> None:
+    """Read, review, write the fixes, print."""
+    if take_advice and out is None:
+        raise UsageError("--take-advice fills in the file of fixes, so it needs --out.")
+    if out is not None:
+        given = (file, test_file, pool_file)
+        refuse_file(out, overwrite=overwrite, inputs=[path for path in given if path is not None])
+    dataset = read_dataset(file, replace(reading, limit=limit))
+    known = replace(reading, known_labels=frozenset(dataset.counts()))
+    test = None if test_file is None else read_dataset(test_file, known)
+    pool = None if pool_file is None else Pool(pool_file.name, list(stream_texts(pool_file, known)))
+    reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
+    options = ReviewOptions(
+        search=SearchOptions(n_folds=folds, seed=seed, threads=encoder.threads),
+        n_foldings=foldings,
+        pool_size=pool_size,
+    )
+    with (
+        progress("Reading", "texts") as read,
+        progress("Comparing", "texts") as compared,
+        progress("Judging labels", "foldings") as judged,
+    ):
+        found = review(
+            dataset,
+            reader,
+            test=test,
+            pool=pool,
+            options=options,
+            reading=read,
+            comparing=compared,
+            judging=judged,
+        )
+    n_fixes = 0 if out is None else write_fixes(out, fix_rows(found, dataset, take_advice=take_advice))
+    if as_json:
+        print_json({**as_review_document(found), "out": None if out is None else str(out), "n_fixes": n_fixes})
+    else:
+        print_review(found, dataset.source.name, output())
+        _closing(found, file, out, n_fixes)
+
+
+def _closing(found: Review, file: Path, out: Path | None, n_fixes: int) -> None:
+    """What to do next."""
+    console = words()
+    if out is None:
+        if found.wrong or found.repeated or found.leaked or found.outliers:
+            console.print(Text("Add --out fixes.tsv for all of them, in a file to go through.", style="dim"))
+        return
+    where = printable(str(out))
+    console.print(Text(f"{n_fixes:,} rows in {where}. Set their action to relabel or drop, then:", style="dim"))
+    console.print(Text(f"  frostline train {printable(str(file))} --fixes {where} --out model", style="dim"))
