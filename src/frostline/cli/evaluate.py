@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from rich.text import Text
 
 from frostline import __version__
 from frostline.artifact import open_model
-from frostline.cli.console import output, print_json, progress
+from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
     FILE,
+    examples_option,
     json_option,
     limit_option,
     overwrite_option,
@@ -22,14 +24,19 @@ from frostline.cli.options import (
 from frostline.data.options import TableOptions
 from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset
+from frostline.errors import printable
 from frostline.evaluate.answers import answer_scores
+from frostline.evaluate.baselines import Part
+from frostline.evaluate.examples import mapped
 from frostline.evaluate.metrics import evaluate
 from frostline.head.rule import Rule
-from frostline.publish import refuse_file
+from frostline.publish import publish_bytes, refuse_file
 from frostline.record import EvaluationRecord, Seconds
 from frostline.report.document import as_evaluation_document
+from frostline.report.html import evaluation_html
 from frostline.report.terminal import print_evaluation
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.training.examples import examples_of_head
 from frostline.training.parts import codes_of
 from frostline.training.probabilities import probabilities_of
 from frostline.training.records import data_record, features_record
@@ -45,6 +52,8 @@ from frostline.training.records import data_record, features_record
 @click.argument("file", type=FILE)
 @click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it.")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@click.option("--report", type=click.Path(path_type=Path), help="Write the page with pictures into this .html file.")
+@examples_option
 @rejects_option
 @overwrite_option
 @json_option
@@ -57,6 +66,8 @@ def command(
     file: Path,
     encoder: str | None,
     threads: int | None,
+    report: Path | None,
+    examples: bool,
     rejects: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -68,6 +79,8 @@ def command(
     started = time.perf_counter()
     if rejects is not None:
         refuse_file(rejects, overwrite=overwrite, inputs=[file])
+    if report is not None:
+        refuse_file(report, overwrite=overwrite, inputs=[file])
     opened = open_model(model, encoder=encoder, threads=threads)
     labels = opened.manifest.labels
     dataset = read_dataset(file, replace(reading, limit=limit, known_labels=frozenset(map(str, labels))))
@@ -98,7 +111,12 @@ def command(
         ),
         version=__version__,
     )
+    if report is not None:
+        shown = mapped(examples_of_head(opened.head, Part(dataset.texts, rows.rows, codes), dataset))
+        publish_bytes(report, evaluation_html(record, shown, quote=examples).encode("utf-8"))
     if as_json:
-        print_json(as_evaluation_document(record))
+        print_json({**as_evaluation_document(record), "report": None if report is None else str(report)})
     else:
         print_evaluation(record, output())
+        if report is not None:
+            words().print(Text(f"The page with pictures: {printable(str(report))}", style="dim"))

@@ -128,6 +128,13 @@ store_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, for programs.")
 
+examples_option = click.option(
+    "--examples/--no-examples",
+    default=True,
+    show_default=True,
+    help="Quote the test texts that it got most wrong in the page with pictures; without, their lines alone.",
+)
+
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
 

@@ -59,6 +59,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
     parts += [
         page_probabilities.probabilities(record.probabilities),
         page_learning.learning(record.learning),
+        page_learning.advised(record),
         page_choice.features(record.choice),
         page_choice.search(record.search),
         page_choice.nested(record.nested),
@@ -83,6 +84,7 @@ def evaluation_html(record: EvaluationRecord, examples: Examples | None = None, 
         page_scores.confusion(record.test),
         page_examples.mistakes(examples, quote=quote),
         page_examples.sentence_map(examples),
+        page_probabilities.probabilities(record.probabilities),
         page_facts.evaluation_facts(record),
     ]
     name = phrases.printable(record.data.name)

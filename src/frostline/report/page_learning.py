@@ -1,22 +1,23 @@
-"""What more labels would bring.
+"""What more labels would bring, and what to do next.
 
-In:   a `LearningCurve`.
+In:   a `LearningCurve`, a `TrainingRecord`.
 Out:  HTML.
-Not:  the plot (plot_learning.py), the advice (evaluate/).
+Not:  the plot (plot_learning.py), the advice itself (advice.py).
 """
 
+from frostline.advice import advise
 from frostline.evaluate.learning_curve import LearningCurve
+from frostline.record import TrainingRecord
 from frostline.report import phrases
-from frostline.report.markup import figure, paragraphs, quiet, section, share, table
+from frostline.report.markup import figure, paragraphs, quiet, safe, section, share, table
 from frostline.report.plot_learning import learning_plot
 
 
-def learning(curve: LearningCurve | None, advice: str = "") -> str:
+def learning(curve: LearningCurve | None) -> str:
     """The curve, where it leads, and each point; nothing where it was not measured."""
     if curve is None:
         return ""
-    said = [advice] if advice else []
-    said += outlook_words(curve)
+    said = outlook_words(curve)
     rows = [
         (
             f"{point.n_rows:,}",
@@ -34,6 +35,14 @@ def learning(curve: LearningCurve | None, advice: str = "") -> str:
         "Whether more labels would help",
         paragraphs(said) + figure(learning_plot(curve)) + table(names, rows, called="The learning curve") + quiet(note),
     )
+
+
+def advised(record: TrainingRecord) -> str:
+    """What to do next, the most useful first, each with its reason; nothing where nothing was tested."""
+    items = "".join(
+        f"<li><strong>{safe(found.sentence, 1000)}</strong> {safe(found.reason, 1000)}</li>" for found in advise(record)
+    )
+    return section("What to do next", f'<ol class="advice">{items}</ol>' if items else "")
 
 
 def outlook_words(curve: LearningCurve) -> list[str]:

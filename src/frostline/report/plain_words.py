@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from frostline.advice import advise
 from frostline.evaluate.baselines import MAJORITY, WORDS, Baseline
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.metrics import Evaluation
@@ -88,20 +89,14 @@ def how_sure(found: ProbabilityRecord | None) -> list[str]:
 
 
 def next_step(record: TrainingRecord) -> str:
-    """What the figures at hand advise."""
-    test = record.test
-    if test is None:
+    """What the figures at hand advise, the most useful first; that it be tested, where it was not."""
+    if record.test is None:
         return "Next: test it on texts with labels."
-    words = next((baseline for baseline in record.baselines if baseline.name == WORDS), None)
     if record.test_source is not None and record.test_source.n_leaks:
         return "Next: take the test texts that are also training texts out, since they flatter it."
-    if words is not None and words.lead.interval[1] < 0:
-        return "Next: counting words does better here; try features of other layers (--features auto)."
-    if words is not None and words.lead.interval[0] <= 0:
-        return "Next: it is not surely better than counting words; label more texts, or try --features auto."
-    low, high = test.accuracy.interval
-    if high - low > 0.08:
-        return "Next: test on more texts, since the score could be several points off."
+    advice = advise(record)
+    if advice:
+        return f"Next: {advice[0].sentence}"
     return "Next: read its surest mistakes; some will be wrong labels (frostline review finds them)."
 
 

@@ -5,6 +5,8 @@ Out:  `Examples`.
 Not:  the map and the mistakes (evaluate/), showing them (report/). The record stays without texts.
 """
 
+from dataclasses import replace
+
 from frostline.data.dataset import Dataset
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
@@ -18,15 +20,29 @@ def examples_of(head: LinearHead, asked: Part, source: Dataset, tested: Tested) 
     """The rows of `source`, whose features and codes are `asked`, as the head, or those of the folds, answered them."""
     if tested.probabilities is None:
         return None
-    in_turn = tested.nested is not None  # heads of their own: what is left of them is probabilities
+    found = examples_of_head(head, asked, source)
+    if tested.nested is None:
+        return found
+    # each fold has a head of its own: what is left of them is probabilities
+    return replace(
+        found,
+        answers=found.answers if tested.answered is None else tested.answered,
+        probabilities=tested.probabilities,
+        decisions=log_odds(tested.probabilities),
+    )
+
+
+def examples_of_head(head: LinearHead, asked: Part, source: Dataset) -> Examples:
+    """The rows of `source` as the head answers them."""
+    found = head.predict_proba(asked.rows)
     return Examples(
         labels=head.labels,
         name=source.source.name,
         texts=source.texts,
         lines=source.lines,
         codes=asked.codes,
-        answers=(head.rule or Rule()).codes(tested.probabilities) if tested.answered is None else tested.answered,
-        probabilities=tested.probabilities,
-        decisions=log_odds(tested.probabilities) if in_turn else head.decision_function(asked.rows),
+        answers=(head.rule or Rule()).codes(found),
+        probabilities=found,
+        decisions=head.decision_function(asked.rows),
         features=asked.rows,
     )
