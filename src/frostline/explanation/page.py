@@ -11,7 +11,7 @@ from frostline import __version__
 from frostline.explanation.explain import Explanation
 from frostline.explanation.leave_out import Change, LabelExplained
 from frostline.explanation.nearest import Nearest
-from frostline.explanation.sentences import HOW_TO_KEEP, additivity, answer_text, remarks, together_text
+from frostline.explanation.sentences import HOW_TO_KEEP, additivity, answer_text, remarks, strongest, together_text
 from frostline.report.html import page
 from frostline.report.markup import paragraphs, quiet, quoted, safe, section, table
 from frostline.report.phrases import printable
@@ -39,7 +39,7 @@ def explanation_html(found: Explanation) -> str:
 
 
 def _label(found: Explanation, own: LabelExplained) -> str:
-    said = [together_text(repeated) for repeated in own.repeated]
+    said = [together_text(repeated) for repeated in strongest(own.repeated)]
     if not own.words:
         return ""
     inner = (

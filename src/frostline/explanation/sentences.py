@@ -65,6 +65,11 @@ def additivity(own: LabelExplained) -> str:
     )
 
 
+def strongest(repeated: tuple[Together, ...]) -> list[Together]:
+    """Those that change most first."""
+    return sorted(repeated, key=lambda found: -abs(found.change.log_odds))
+
+
 def together_text(repeated: Together) -> str:
     """A repeated word, all its places left out at once."""
     return (

@@ -14,15 +14,18 @@ from frostline.errors import printable as escaped
 from frostline.explanation.explain import Explanation
 from frostline.explanation.leave_out import LabelExplained
 from frostline.explanation.nearest import Nearest
-from frostline.explanation.sentences import HOW_TO_KEEP, additivity, answer_text, remarks, together_text
+from frostline.explanation.sentences import HOW_TO_KEEP, additivity, answer_text, remarks, strongest, together_text
 from frostline.report.phrases import printable
 
 MOST_WORDS = 20
 """Words in the table: those that change most. JSON and HTML have all."""
 
+MOST_PIECES = 130
 MOST_LABELS = 8
+MOST_REPEATED = 5
 _FOR, _AGAINST = "blue", "dark_orange"  # told apart by the colour-blind, on light and on dark
 _BAR = 12
+_MOST_UNTRIED = 200  # letters of what was not tried, or not seen
 
 
 def print_explanation(found: Explanation, console: Console) -> None:
@@ -32,7 +35,10 @@ def print_explanation(found: Explanation, console: Console) -> None:
         console.print(Text(remark, style="italic"))
     console.print(_probabilities(found))
     _heading(console, f"Word pieces ({len(found.pieces)})")
-    console.print(Padding(Text(" ".join(printable(piece) for piece in found.pieces), style="dim"), (0, 0, 0, 2), expand=False))
+    more = len(found.pieces) - MOST_PIECES
+    pieces = Text(" ".join(map(printable, found.pieces[:MOST_PIECES])), style="dim")
+    pieces.append(f" … and {more} more (--json has all)" if more > 0 else "")
+    console.print(Padding(pieces, (0, 0, 0, 2), expand=False))
     for own in found.labels:
         _label(console, found, own)
     _heading(console, "Nearest training sentences")
@@ -50,12 +56,12 @@ def _probabilities(found: Explanation) -> Text:
 
 
 def _label(console: Console, found: Explanation, own: LabelExplained) -> None:
-    _heading(console, f"What each word adds to {printable(str(own.label))} ({own.probability:.3f})")
     if not own.words:
         return
+    _heading(console, f"What each word adds to {printable(str(own.label))} ({own.probability:.3f})")
     console.print(Padding(_coloured(found, own), (0, 0, 1, 2), expand=False))
     console.print(_words(found, own))
-    for repeated in own.repeated:
+    for repeated in strongest(own.repeated)[:MOST_REPEATED]:
         console.print(Padding(Text(together_text(repeated)), (0, 0, 0, 2), expand=False))
     console.print(Padding(Text(additivity(own), style="dim"), (0, 0, 0, 2), expand=False))
 
@@ -71,10 +77,8 @@ def _coloured(found: Explanation, own: LabelExplained) -> Text:
         style = "" if strength < 0.1 else colour if strength < 0.5 else f"bold {colour} reverse"
         text.append(printable(word.text), style=style)
         at = word.end
-    text.append(escaped(found.text[at : found.seen_to]))
-    if found.is_cut:
-        text.append(printable(found.text[found.seen_to : found.seen_to + 60]), style="dim strike")
-        text.append(" …", style="dim")
+    text.append(printable(found.text[at : found.seen_to], _MOST_UNTRIED), style="dim")
+    text.append(printable(found.text[found.seen_to :], _MOST_UNTRIED), style="dim strike")
     return text
 
 
