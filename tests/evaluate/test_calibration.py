@@ -1,0 +1,183 @@
+"""Calibration error, Brier score and curves against independent formulas, and how often their intervals cover."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from frostline.arrays import Float64Array
+from frostline.evaluate.answers import answer_scores
+from frostline.evaluate.calibration import (
+    MOST_BINS,
+    ROWS_PER_BIN,
+    Reliability,
+    brier_score,
+    calibration_scores,
+    reliability,
+)
+from frostline.evaluate.curves import MOST_POINTS, auc_interval, curves_of, label_curves
+from frostline.head.rule import NO_ANSWER
+
+
+def claims(n: int, *, seed: int) -> Float64Array:
+    return 0.5 + 0.5 * np.random.default_rng(seed).beta(2, 1, n)
+
+
+def measured(n: int, *, seed: int, off: float = 0.0) -> Reliability:
+    """Claims that are `off` too high."""
+    rng = np.random.default_rng(seed + 1)
+    given_claims = claims(n, seed=seed)
+    return reliability(given_claims, rng.random(n) < given_claims - off)
+
+
+def test_bins_hold_all_rows_in_order() -> None:
+    """As many in each as can be; nothing between or outside."""
+    found = measured(1000, seed=0)
+    assert len(found.bins) == MOST_BINS
+    assert sum(one.n for one in found.bins) == 1000
+    assert {one.n for one in found.bins} <= {66, 67}
+    for one, other in zip(found.bins, found.bins[1:], strict=False):
+        assert one.high < other.low
+    assert all(one.low <= one.mean_probability <= one.high for one in found.bins)
+    plain = sum(one.n * abs(one.mean_probability - one.share_right) for one in found.bins) / 1000
+    assert found.plain_error == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("n", [1, 2, 19, 40, 41])
+def test_few_rows_have_few_bins(n: int) -> None:
+    """One row has one bin, an error that is a number, and an interval around it."""
+    found = measured(n, seed=3)
+    assert len(found.bins) == max(1, n // ROWS_PER_BIN)
+    low, high = found.error.interval
+    assert 0 <= low <= found.error.value <= high <= 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from([0.5, 0.7, 1.0]), min_size=1, max_size=200))
+def test_equal_claims_share_a_bin(values: list[float]) -> None:
+    """An isotonic map makes many rows equal: they are not torn apart."""
+    found = reliability(np.array(values), np.arange(len(values)) % 2 == 0)
+    assert sum(one.n for one in found.bins) == len(values)
+    for one, other in zip(found.bins, found.bins[1:], strict=False):
+        assert one.high < other.low
+
+
+def test_certainty_that_is_right_has_no_error() -> None:
+    """And certainty that is wrong has all of it."""
+    sure = np.ones(100)
+    assert reliability(sure, np.ones(100, bool)).error.value == 0
+    assert reliability(sure, np.zeros(100, bool)).error.value == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("n", [300, 2000])
+@pytest.mark.parametrize("off", [0.0, 0.06])
+def test_the_interval_covers_the_true_error(n: int, off: float) -> None:
+    """In 95 of 100 tests or so, also where the truth is 0; the plain error does not come near it in small tests."""
+    found = [measured(n, seed=2 * seed, off=off) for seed in range(60)]
+    covered = sum(one.error.interval[0] <= off <= one.error.interval[1] for one in found)
+    assert covered >= 53
+    assert abs(np.mean([one.error.value for one in found]) - off) < abs(
+        np.mean([one.plain_error for one in found]) - off
+    )
+
+
+def test_chance_is_what_perfect_claims_show() -> None:
+    """The mean of their plain errors."""
+    found = [measured(600, seed=2 * seed) for seed in range(100)]
+    assert np.mean([one.plain_error for one in found]) == pytest.approx(
+        np.mean([one.chance for one in found]), rel=0.06
+    )
+
+
+def test_brier_is_scikit_learns() -> None:
+    """Of two labels twice its one-column form; of more, the sum over labels."""
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.ones(2), 300)
+    codes = rng.integers(0, 2, 300)
+    assert brier_score(shares, codes).value == pytest.approx(2 * brier_score_loss(codes, shares[:, 1]))
+    three = rng.dirichlet(np.ones(3), 300)
+    codes = rng.integers(0, 3, 300)
+    expected = ((three - np.eye(3)[codes]) ** 2).sum(axis=1).mean()
+    found = brier_score(three, codes)
+    assert found.value == pytest.approx(expected)
+    assert found.interval[0] < found.value < found.interval[1] <= 2
+
+
+def test_one_row_has_a_brier_interval_within_its_range() -> None:
+    """From 0 to 2: it says next to nothing."""
+    scores = calibration_scores(np.array([[0.2, 0.8]]), np.array([1]))
+    assert scores.brier.interval == (0.0, 2.0)
+    assert scores.n == 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=2, max_size=60))
+def test_areas_are_scikit_learns(rows: list[tuple[int, bool]]) -> None:
+    """AUC and average precision, ties and all."""
+    scores = np.array([score / 8 for score, _ in rows])
+    has = np.array([own for _, own in rows])
+    if has.all() or not has.any():
+        return
+    found = curves_of(scores, has, label="x")
+    assert found.auc.value == pytest.approx(roc_auc_score(has, scores))
+    assert found.average_precision.value == pytest.approx(average_precision_score(has, scores))
+    for estimate in (found.auc, found.average_precision):
+        assert 0 <= estimate.interval[0] <= estimate.value <= estimate.interval[1] <= 1
+    assert (found.roc.x[0], found.roc.y[0]) == (0, 0)
+    assert (found.roc.x[-1], found.roc.y[-1]) == (1, 1)
+    assert found.precision_recall.x[-1] == 1
+
+
+def test_the_auc_interval_covers() -> None:
+    """Of normal scores, whose true AUC is known, in 95 of 100 tests; and it has a width at 1."""
+    rng = np.random.default_rng(5)
+    has = np.arange(120) < 40
+    truth = 0.9213503964748574  # the normal distribution's share below 2 / sqrt 2
+    covered = 0
+    for _ in range(200):
+        found = curves_of(rng.normal(size=120) + 2 * has, has, label=1).auc
+        covered += found.interval[0] <= truth <= found.interval[1]
+    assert covered >= 182
+    low, high = auc_interval(1.0, 20, 20)
+    assert low < 0.95
+    assert high == 1
+
+
+def test_a_curve_of_many_rows_is_thinned() -> None:
+    """To what can be seen, ends kept."""
+    rng = np.random.default_rng(6)
+    found = curves_of(rng.random(20_000), rng.random(20_000) < 0.3, label="x")
+    for curve in (found.roc, found.precision_recall):
+        assert len(curve.x) == len(curve.y) == len(curve.thresholds) <= MOST_POINTS
+        assert curve.x[-1] == 1
+        assert list(curve.x) == sorted(curve.x)
+
+
+def test_curves_are_of_labels_that_some_rows_have() -> None:
+    """Of two, of the second; a label of all rows or none has no curve."""
+    shares = np.random.default_rng(7).dirichlet(np.ones(3), 30)
+    assert [one.label for one in label_curves(shares, np.arange(30) % 2, labels="abc")] == ["a", "b"]
+    assert [one.label for one in label_curves(shares[:, :2], np.arange(30) % 2, labels="ab")] == ["b"]
+    assert label_curves(shares, np.zeros(30, np.int64), labels="abc") == ()
+
+
+def test_unanswered_rows_are_counted_and_not_hidden() -> None:
+    """Coverage counts them, precision does not; recall does."""
+    answered = np.array([0, 0, 1, NO_ANSWER, NO_ANSWER])
+    found = answer_scores(answered, np.array([0, 1, 1, 1, 0]), labels=("a", "b"))
+    assert found.coverage.value == 0.6
+    assert found.precision is not None
+    assert found.precision.value == pytest.approx(2 / 3)
+    assert found.precision.n == 3
+    recall = found.per_label[1].recall
+    assert recall is not None
+    assert recall.value == pytest.approx(1 / 3)
+
+
+def test_no_answer_at_all_has_no_precision() -> None:
+    """Nothing to divide by."""
+    found = answer_scores(np.full(3, NO_ANSWER), np.array([0, 1, 1]), labels=("a", "b"))
+    assert found.coverage.value == 0
+    assert found.precision is None
+    assert found.macro_f1 is None

@@ -1,0 +1,186 @@
+"""A rule keeps on new rows what was wished for, says what cannot be had, and is measured on other rows."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from frostline.arrays import IntArray, Probabilities
+from frostline.data.split import stratified_folds
+from frostline.errors import InputError, UsageError
+from frostline.head.calibration import softmax
+from frostline.head.deciding import RuleFit, RuleOptions, fit_rule, parsed_wish
+from frostline.head.macro_f1 import macro_f1_of, macro_f1_thresholds
+from frostline.head.rule import NO_ANSWER, Rule
+
+
+def drawn(n: int, n_labels: int, *, seed: int, shift: float = 0.0) -> tuple[Probabilities, IntArray]:
+    """Probabilities that are the truth, and codes drawn by them; `shift` makes the later labels rare."""
+    rng = np.random.default_rng(seed)
+    shares = softmax(rng.normal(scale=2.0, size=(n, n_labels)) - shift * np.arange(n_labels))
+    codes = (rng.random((n, 1)) > shares.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    return shares, codes.astype(np.int64)
+
+
+def fitted(shares: Probabilities, codes: IntArray, **wishes: object) -> RuleFit:
+    labels = tuple("abcdefgh"[: shares.shape[1]])
+    folds = stratified_folds(codes, n_folds=5, seed=0)
+    return fit_rule(shares, codes, folds=folds, labels=labels, options=RuleOptions(**wishes))  # type: ignore[arg-type]
+
+
+def test_new_rows_keep_the_precision_wished_for() -> None:
+    """In about nine of ten trainings the true precision among the answered is at least as wished."""
+    new, new_codes = drawn(40_000, 2, seed=999)
+    kept, coverage = 0, []
+    for seed in range(60):
+        rule = fitted(*drawn(800, 2, seed=seed), abstain_precision=0.95).rule
+        assert rule is not None
+        answers = rule.codes(new)
+        given_one = answers != NO_ANSWER
+        kept += bool((answers == new_codes)[given_one].mean() >= 0.95)
+        coverage.append(given_one.mean())
+    assert kept >= 48
+    assert np.mean(coverage) > 0.4  # and it is not bought with silence
+
+
+def test_the_more_is_wished_for_the_less_is_answered() -> None:
+    """Coverage falls with the precision."""
+    shares, codes = drawn(3000, 3, seed=1)
+    cuts = [fitted(shares, codes, abstain_precision=wish).rule for wish in (0.7, 0.8, 0.9, 0.95)]
+    froms = [cut.answer_from for cut in cuts if cut is not None]
+    assert froms == sorted(froms)
+    assert len(set(froms)) == 4
+
+
+def test_a_precision_out_of_reach_is_refused_with_the_best_there_is() -> None:
+    """The error says how far one gets; so much can then be asked for."""
+    shares, codes = drawn(300, 2, seed=2)
+    with pytest.raises(InputError, match=r"best lower limit is 0\.9") as caught:
+        fitted(shares, codes, abstain_precision=0.999)
+    reachable = float(caught.value.hint.split()[2])
+    assert fitted(shares, codes, abstain_precision=reachable).rule is not None
+
+
+def test_two_rows_promise_nothing() -> None:
+    """One clear sentence."""
+    shares = np.array([[0.9, 0.1], [0.2, 0.8]])
+    with pytest.raises(InputError, match=r"No threshold is sure to reach a precision of 0\.95"):
+        fit_rule(
+            shares,
+            np.array([0, 1]),
+            folds=np.array([0, 1]),
+            labels=("a", "b"),
+            options=RuleOptions(abstain_precision=0.95),
+        )
+
+
+def test_within_nested_folds_the_nearest_is_taken() -> None:
+    """Fewer rows than the saved head's are no reason to stop."""
+    shares, codes = drawn(300, 2, seed=2)
+    fit = fit_rule(
+        shares,
+        codes,
+        folds=codes * 0,
+        labels=("a", "b"),
+        options=RuleOptions(abstain_precision=0.999),
+        must_reach=False,
+    )
+    assert fit.rule is not None
+    assert fit.rule.answer_from > 0.9
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+@pytest.mark.parametrize("wish", [("precision", 0.8), ("recall", 0.8)])
+def test_a_label_reaches_what_was_wished_for_it(n_labels: int, wish: tuple[str, float]) -> None:
+    """On new rows; and not more than needed, which would cost the other of the two."""
+    rule = fitted(*drawn(4000, n_labels, seed=3), threshold_for=wish, threshold_label="b").rule
+    assert rule is not None
+    new, new_codes = drawn(40_000, n_labels, seed=4)
+    taken, has = rule.codes(new) == 1, new_codes == 1
+    found = (taken & has).sum() / (taken if wish[0] == "precision" else has).sum()
+    assert wish[1] - 0.005 <= found <= wish[1] + 0.05
+
+
+def test_of_two_labels_the_second_is_meant() -> None:
+    """Of more, one must be named; and it must be one of them."""
+    shares, codes = drawn(500, 2, seed=5)
+    assert fitted(shares, codes, threshold_for=("recall", 0.9)).label == "b"
+    shares, codes = drawn(500, 3, seed=5)
+    with pytest.raises(UsageError, match="name which of the 3"):
+        fitted(shares, codes, threshold_for=("recall", 0.9))
+    with pytest.raises(UsageError, match="must be one of 'a', 'b', 'c' \\(got 'z'\\)"):
+        fitted(shares, codes, threshold_for=("recall", 0.9), threshold_label="z")
+
+
+def test_thresholds_gain_macro_f1_on_new_rows_of_rare_labels() -> None:
+    """What they are for."""
+    rule = fitted(*drawn(4000, 4, seed=6, shift=1.2), thresholds="f1").rule
+    assert rule is not None
+    new, new_codes = drawn(40_000, 4, seed=7, shift=1.2)
+    assert macro_f1_of(rule.codes(new), new_codes, 4) > macro_f1_of(new.argmax(axis=1), new_codes, 4) + 0.005
+
+
+def test_thresholds_that_gain_nothing_are_left_out() -> None:
+    """Chosen on the other folds they score no better than none."""
+    shares, codes = drawn(120, 2, seed=11)
+    fit = fitted(shares, codes, thresholds="f1")
+    if fit.rule is None:
+        np.testing.assert_array_equal(fit.held_out_codes, shares.argmax(axis=1))
+    else:
+        assert macro_f1_of(fit.held_out_codes, codes, 2) > macro_f1_of(shares.argmax(axis=1), codes, 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 4), st.integers(2, 30))
+def test_no_single_threshold_could_be_moved_for_more(seed: int, n_labels: int, n: int) -> None:
+    """Against a plain search over all places where a row changes sides; never worse than no thresholds."""
+    shares, codes = drawn(n, n_labels, seed=seed)
+    thresholds = np.array(macro_f1_thresholds(shares, codes))
+    reached = macro_f1_of(Rule(thresholds=tuple(thresholds)).codes(shares), codes, n_labels)
+    assert reached >= macro_f1_of(shares.argmax(axis=1), codes, n_labels) - 1e-12
+    assert thresholds.sum() == pytest.approx(1)
+    if n_labels > 2:
+        return  # five passes need not end at a place where no label could be moved
+    ratios = np.sort(shares[:, 1])
+    for cut in np.concatenate([(ratios[1:] + ratios[:-1]) / 2, [1e-6, 1 - 1e-6]]):
+        other = Rule(thresholds=(1 - float(cut), float(cut))).codes(shares)
+        assert reached >= macro_f1_of(other, codes, 2) - 1e-9
+
+
+def test_the_rule_of_a_fold_has_not_seen_it() -> None:
+    """Answers out of fold are by the rule chosen on the other folds, which differs from the final one."""
+    shares, codes = drawn(600, 2, seed=8)
+    folds = stratified_folds(codes, n_folds=5, seed=0)
+    options = RuleOptions(abstain_precision=0.9)
+    fit = fit_rule(shares, codes, folds=folds, labels=("a", "b"), options=options)
+    own = folds == 3
+    others = fit_rule(
+        shares[~own], codes[~own], folds=folds[~own], labels=("a", "b"), options=options, must_reach=False
+    ).rule
+    assert others is not None
+    np.testing.assert_array_equal(fit.held_out_codes[own], others.codes(shares[own]))
+
+
+@pytest.mark.parametrize("wish", [0.0, 1.0, -1.0, float("nan")])
+def test_a_wish_is_a_share(wish: float) -> None:
+    """Above 0 and below 1."""
+    with pytest.raises(UsageError, match="above 0 and below 1"):
+        RuleOptions(abstain_precision=wish)
+    with pytest.raises(UsageError, match="above 0 and below 1"):
+        RuleOptions(threshold_for=("recall", wish))
+
+
+def test_wishes_that_exclude_each_other_are_refused() -> None:
+    """And a label without a wish."""
+    with pytest.raises(UsageError, match="exclude each other"):
+        RuleOptions(threshold_for=("recall", 0.9), thresholds="f1")
+    with pytest.raises(UsageError, match="not what to reach"):
+        RuleOptions(threshold_label="b")
+
+
+@pytest.mark.parametrize("words", ["precision", "f1=0.9", "recall=much", "=0.9", ""])
+def test_other_words_are_no_wish(words: str) -> None:
+    """The error shows what one looks like."""
+    assert parsed_wish("recall=0.75") == ("recall", 0.75)
+    with pytest.raises(UsageError, match=r"precision=0\.9"):
+        parsed_wish(words)

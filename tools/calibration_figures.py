@@ -1,0 +1,96 @@
+"""How far probabilities can be trusted, and what abstaining brings: `python tools/calibration_figures.py FOLDER`.
+
+Each set is searched, calibrated and given a rule on its training rows alone, and measured on its test rows; CR, which
+has no test rows, in five folds that are tested on in turn. FOLDER is that of tools/default_features.py.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from default_features import FILES, rows_of
+
+from frostline.arrays import IntArray, Probabilities
+from frostline.errors import InputError
+from frostline.evaluate.answers import answer_scores
+from frostline.evaluate.calibration import calibration_scores
+from frostline.evaluate.metrics import Estimate
+from frostline.head.deciding import RuleOptions
+from frostline.head.finishing import AnswerOptions, finish, folds_of
+from frostline.head.search import SearchOptions, search_C
+
+WANTED = 0.95
+
+
+@dataclass(frozen=True)
+class Split:
+    """What one split gives on its test rows; `answered` are the codes of a head that abstains."""
+
+    way: str
+    before: Probabilities
+    after: Probabilities
+    answered: IntArray | None
+    codes: IntArray
+
+
+def splits_of(folder: Path, name: str) -> list[Split]:
+    """Train on each split's training rows, and predict its test rows."""
+    rows = rows_of(folder, name)
+    labels = tuple(range(int(rows.codes.max()) + 1))
+    options = SearchOptions()
+    found = []
+    for learned, tested in rows.splits:
+        codes = rows.codes[learned]
+        folds = folds_of(codes, options)
+        search = search_C(rows.ours[learned], codes, labels=labels, options=options, folds=folds)
+        calibrated = finish(search, codes, folds=folds, search_options=options, options=AnswerOptions())
+        before = search.head.predict_proba(rows.ours[tested])
+        after = calibrated.head.predict_proba(rows.ours[tested])
+        wishing = AnswerOptions(rule=RuleOptions(abstain_precision=WANTED))
+        try:
+            rule = finish(search, codes, folds=folds, search_options=options, options=wishing).head.rule
+            answered = None if rule is None else rule.codes(after)
+        except InputError as error:
+            print(f"{name}: {error.message}", file=sys.stderr)
+            answered = None
+        found.append(Split(calibrated.calibration.way, before, after, answered, rows.codes[tested]))
+    return found
+
+
+def cell(estimate: Estimate, digits: int = 4) -> str:
+    """A figure with its interval."""
+    low, high = estimate.interval
+    return f"{estimate.value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def line(name: str, splits: list[Split]) -> str:
+    """One row of the table; the splits' test rows are measured together."""
+    codes = np.concatenate([split.codes for split in splits])
+    before, after = (
+        calibration_scores(np.concatenate([getattr(split, side) for split in splits]), codes)
+        for side in ("before", "after")
+    )
+    given = [split.answered for split in splits if split.answered is not None]
+    cells = [name, f"{len(codes):,}", ", ".join(dict.fromkeys(split.way for split in splits))]
+    for scores in (before, after):
+        found = scores.reliability
+        cells.append(f"{cell(found.error)}; {found.plain_error:.4f} of which chance {found.chance:.4f}")
+    cells += [cell(before.log_loss), cell(after.log_loss), f"{before.brier.value:.4f}", cell(after.brier)]
+    if len(given) == len(splits):
+        scored = answer_scores(np.concatenate(given), codes, labels=tuple(range(splits[0].after.shape[1])))
+        cells.append(cell(scored.coverage, 3))
+        cells.append("none" if scored.precision is None else cell(scored.precision, 3))
+    else:
+        cells += ["out of reach", "none"]
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    print(
+        "| set | n tested | calibrated by | calibration error before; plain | after; plain | log loss before | after "
+        f"| Brier before | after | answered for {WANTED:g} | right of these |"
+    )
+    print("|---" * 11 + "|")
+    for chosen in sys.argv[2:] or FILES:
+        print(line(chosen, splits_of(Path(sys.argv[1]), chosen)), flush=True)
