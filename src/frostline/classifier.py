@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from frostline.arrays import Float64Array, IntArray, Probabilities
-from frostline.artifact import ArtifactRecord, TrainingData, open_model, save_artifact
+from frostline.artifact import ArtifactRecord, Neighbours, TrainingData, open_model, refuse_size, save_artifact
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.encoder.texts import check_texts
 from frostline.errors import InputError, TextTypeError, UsageError, shown
@@ -29,7 +30,11 @@ from frostline.head.finishing import AnswerOptions, finish, folds_of
 from frostline.head.fitting import Calibrate, CalibrationFit
 from frostline.head.linear import LinearHead
 from frostline.head.search import SearchOptions, SearchResult, fit_head, search_C
+from frostline.precision import settle
 from frostline.store import FeatureStore, StoredEncoder
+
+if TYPE_CHECKING:
+    from frostline.encoder.gate import PrecisionRecord
 
 __all__ = ["SentenceClassifier"]
 
@@ -65,6 +70,9 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         Keep features on disk so that no sentence is read twice; a path chooses where, False keeps nothing.
     threads : int or None, default=None
         Threads that read; None is one per core.
+    precision : {"float32", "int8", "auto"}, default="float32"
+        int8 is faster on processors made for it, and changes few answers; elsewhere float32 is used, with a warning.
+        `auto` takes it if it changes at most 1 % of the answers on the texts that `fit` is given.
     random_state : int, default=0
         Decides the folds.
     calibrate : {"auto", "none", "temperature", "isotonic"}, default="auto"
@@ -96,6 +104,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     rule_ : RuleFit or None
         How the answers were chosen, where anything was wished for.
     encoder_ : SentenceEncoder
+    precision_ : PrecisionRecord or None
+        Which precision read, and why; None where the encoder was given as an object.
     n_read_ : int
         Distinct sentences that `fit` sent through the encoder; the others were remembered.
     n_cut_ : int
@@ -126,6 +136,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         max_length: int | None = None,
         store: bool | str | Path = True,
         threads: int | None = None,
+        precision: AskedPrecision = "float32",
         random_state: int = 0,
         calibrate: Calibrate = "auto",
         abstain_precision: float | None = None,
@@ -146,6 +157,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.max_length = max_length
         self.store = store
         self.threads = threads
+        self.precision = precision
         self.random_state = random_state
         self.calibrate = calibrate
         self.abstain_precision = abstain_precision
@@ -170,7 +182,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """
         texts = check_texts(X)
         labels, codes = _check_labels(y, n_texts=len(texts))
-        self.encoder_ = self._open_encoder()
+        self.encoder_ = self._settled_encoder(texts, [labels[code] for code in codes.tolist()])
         reading = self.encoder_.encode(texts)
         head = self._fit_head(reading, codes, labels)
         self._adopt(head)
@@ -200,7 +212,14 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         right = [answer == label for answer, label in zip(self.predict(X).tolist(), y, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
-    def save(self, path: str | Path, *, overwrite: bool = False, with_encoder: bool = False) -> None:
+    def save(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        with_encoder: bool = False,
+        neighbours: tuple[Sequence[str], Sequence[Any]] | None = None,
+    ) -> None:
         """Save as an artifact folder: arrays and JSON, no pickle.
 
         Parameters
@@ -210,18 +229,26 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             Replace what is there; the old one stays whole until the new one is.
         with_encoder : bool, default=False
             Add the encoder's files, for machines without a network.
+        neighbours : (texts, labels), optional
+            Sentences with their labels to keep in the artifact, those of `fit` as a rule: `explain` shows the nearest.
 
         Raises
         ------
         OutputError, StorageError, AccessError
             As `artifact.save_artifact`.
+        InputError
+            A neighbour's label is none of `classes_`, or they are too many to be kept.
         """
         head = self._head()
         save_artifact(
             Path(path),
             head=head,
             encoder=self.encoder_,
-            record=ArtifactRecord(data=self.data_, choice=self._choice()),
+            record=ArtifactRecord(
+                data=self.data_,
+                choice=self._choice(),
+                neighbours=None if neighbours is None else self._neighbours(*neighbours),
+            ),
             overwrite=overwrite,
             with_encoder=with_encoder,
         )
@@ -244,7 +271,9 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             features=str(model.encoder.spec),
             revision=identity.revision,
             max_length=identity.max_length,
+            precision=cast("Precision", identity.precision),
         )
+        loaded.precision_ = None
         loaded.encoder_ = model.encoder
         loaded.data_ = model.manifest.data
         loaded.C_ = float(model.manifest.choice.get("C", np.nan))
@@ -261,15 +290,25 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         tags.input_tags.string = True
         return tags
 
-    def _open_encoder(self) -> SentenceEncoder:
+    def _settled_encoder(self, texts: Sequence[str], labels: Sequence[Any]) -> SentenceEncoder:
+        """The encoder in the precision that was asked for, or that `auto` found; `precision_` says which, and why."""
         if not isinstance(self.encoder, str):
+            self.precision_: PrecisionRecord | None = None
             return self.encoder
+        self.precision_ = settle(self.precision, self._open_encoder, texts, labels)
+        if self.precision == "int8" != self.precision_.used:
+            reason = f"float32 is used instead of int8. {self.precision_.reason}"
+            warnings.warn(reason, PrecisionWarning, stacklevel=3)
+        return self._open_encoder(self.precision_.used)
+
+    def _open_encoder(self, precision: Precision) -> SentenceEncoder:
         encoder = Encoder.open(
-            self.encoder,
+            str(self.encoder),
             features=self.features,
             revision=self.revision,
             max_length=self.max_length,
             threads=self.threads,
+            precision=precision,
         )
         if self.store is False:
             return encoder
@@ -331,6 +370,17 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             "rule": self.search_.rule,
             "scoring": self.search_.scoring,
         }
+
+    def _neighbours(self, X: Sequence[str], y: Sequence[Any]) -> Neighbours:
+        texts = check_texts(X)
+        known, codes = _check_labels(y, n_texts=len(texts))
+        columns = {label: column for column, label in enumerate(self.classes_.tolist())}
+        strange = [label for label in known if label not in columns]
+        if strange:
+            raise InputError(f"A neighbour's label must be one that the classifier knows (got {shown(strange[0])}).")
+        refuse_size(len(texts), len(self.encoder_.blocks) * self.encoder_.hidden_size)
+        column_of = np.array([columns[label] for label in known], dtype=np.int64)
+        return Neighbours.of_rows(texts, column_of[codes], self._read(texts).rows)
 
     def _adopt(self, head: LinearHead) -> None:
         self.head_ = head

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
+from frostline.encoder.gate import PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.answers import AnswerScores
 from frostline.evaluate.baselines import Baseline
@@ -27,6 +28,17 @@ from frostline.head.linear import Label
 from frostline.machine import Machine
 
 TestKind: TypeAlias = Literal["file", "stratified hold-out", "random hold-out", "nested cross-validation"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixesRecord:
+    """What a file of fixes changed: its name and digest, and how many rows were relabelled and dropped."""
+
+    name: str
+    sha256: str
+    n_relabelled: int
+    n_dropped: int
 
 
 @final
@@ -48,6 +60,9 @@ class DataRecord:
         Rows whose text and label stand in an earlier row too.
     n_conflicts : int
         Distinct texts that carry more than one label.
+    fixes : FixesRecord or None
+        What a file of fixes changed before anything else was done: rows in the file = n_rows + n_rejected +
+        fixes.n_dropped.
     """
 
     name: str
@@ -58,6 +73,7 @@ class DataRecord:
     class_counts: Mapping[Label, int]
     n_duplicates: int = 0
     n_conflicts: int = 0
+    fixes: FixesRecord | None = None
 
 
 @final
@@ -325,6 +341,8 @@ class TrainingRecord:
         On the rows of `test`.
     learning : LearningCurve or None
         None if none was asked for, or the rows are too few.
+    precision : PrecisionRecord or None
+        Which precision read, and why; None where nobody asked: float32.
     seconds : Seconds
     machine : Machine
     seed : int
@@ -349,6 +367,7 @@ class TrainingRecord:
     probabilities: ProbabilityRecord | None = None
     calibration: CalibrationRecord | None = None
     decision: DecisionRecord | None = None
+    precision: PrecisionRecord | None = None
     seconds: Seconds
     machine: Machine
     seed: int

@@ -1,7 +1,7 @@
 """Products of 8-bit numbers: exact sums, the same rows in both forms, and as an independent computation has them.
 
 The processor that these tests run on may have no instruction for int8: then the form that is exact without one is
-tried, whose sums are the very same whole numbers (docs/decisions/0010).
+tried, whose sums are the very same whole numbers (docs/decisions/0020).
 """
 
 import functools
@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from frostline.encoder.architecture import Architecture, load_architecture
+from frostline.encoder.exact import exact_form, is_exact
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.int8 import build_weights, measured_channels
 from frostline.encoder.onnx import OnnxBackend
-from frostline.encoder.precision import exact_form, is_exact
 from frostline.encoder.products import LEAST
 from frostline.encoder.quantised import even_out, quantise, rounded
 from frostline.encoder.shape import Activation

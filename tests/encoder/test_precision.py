@@ -11,7 +11,7 @@ import pytest
 
 from encoder_fakes import make_checkpoint
 from frostline.encoder import encoder as opening
-from frostline.encoder import kept, precision
+from frostline.encoder import exact, kept, precision
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.precision import PrecisionWarning, int8_instruction, why_not_int8
 from frostline.errors import BackendError, UsageError
@@ -142,7 +142,7 @@ def test_damaged_int8_weights_are_made_anew_with_one_warning(damage: str, folder
 @pytest.mark.usefixtures("able")
 def test_a_processor_that_sums_wrongly_is_refused(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it says of itself."""
-    monkeypatch.setattr(precision, "is_exact", lambda *_: False)
+    monkeypatch.setattr(exact, "is_exact", lambda *_: False)
     with pytest.raises(BackendError, match="must be exact"):
         Encoder.open(folder, precision="int8")
 
@@ -150,7 +150,7 @@ def test_a_processor_that_sums_wrongly_is_refused(folder: str, monkeypatch: pyte
 @pytest.mark.usefixtures("able")
 def test_the_form_that_is_exact_is_taken(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(precision, "is_exact", lambda form, _: asked.append(form) or form == "unsigned")
+    monkeypatch.setattr(exact, "is_exact", lambda form, _: asked.append(form) or form == "unsigned")
     Encoder.open(folder, precision="int8")
     assert asked == ["signed", "unsigned"]
 

@@ -5,10 +5,11 @@ Out:  a `Model`, whose encoder has the digests that the manifest names and passe
 Not:  looking for an encoder's files (encoder/checkpoint.py).
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, cast, final
 
 from numpy.typing import NDArray
 
@@ -20,6 +21,9 @@ from frostline.encoder.known import known_encoder
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.errors import ArtifactCorrupt, FrostlineError, InputError, UnavailableError, UsageError
 from frostline.head.linear import LinearHead
+
+if TYPE_CHECKING:
+    from frostline.encoder.precision import Precision
 
 
 class OpenEncoder(Protocol):
@@ -88,7 +92,9 @@ def open_model(
         The encoder is not on this machine and out of reach.
     """
     loaded = artifact if isinstance(artifact, Artifact) else load_artifact(artifact)
-    found = _matching_encoder(loaded, encoder, threads, open_encoder or _open_encoder)
+    precision = loaded.manifest.encoder.precision
+    opened = open_encoder or functools.partial(_open_encoder, precision=precision)
+    found = _matching_encoder(loaded, encoder, threads, opened)
     n_features = len(found.blocks) * found.hidden_size
     if n_features != loaded.manifest.n_features:
         raise ArtifactCorrupt(
@@ -107,12 +113,21 @@ def open_model(
     return Model(manifest=loaded.manifest, head=loaded.head, encoder=found)
 
 
-def _open_encoder(
-    name: str, *, features: str, revision: str | None, max_length: int, threads: int | None
+def _open_encoder(  # noqa: PLR0913 - what `Encoder.open` takes
+    name: str, *, features: str, revision: str | None, max_length: int, threads: int | None, precision: str
 ) -> SentenceEncoder:
+    """The encoder, in the precision that the head learned from, on whatever processor."""
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - the runtime loads only where texts are read
 
-    return Encoder.open(name, features=features, revision=revision, max_length=max_length, threads=threads)
+    return Encoder.open(
+        name,
+        features=features,
+        revision=revision,
+        max_length=max_length,
+        threads=threads,
+        precision=cast("Precision", precision),
+        insist=True,
+    )
 
 
 def _matching_encoder(

@@ -124,7 +124,12 @@ def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
         choice=json_object(document["choice"], f"{at}choice"),
         metrics=json_object(document["metrics"], f"{at}metrics"),
         self_test=_self_test(
-            document["self_test"], f"{at}self_test", n_labels=len(labels), link=link, version=document["format_version"]
+            document["self_test"],
+            f"{at}self_test",
+            n_labels=len(labels),
+            link=link,
+            version=document["format_version"],
+            loosest=MAX_TOLERANCE.get(encoder.precision, 0.0),
         ),
         files=files,
     )
@@ -182,7 +187,9 @@ def _data(value: Any, at: str) -> TrainingData | None:
     )
 
 
-def _self_test(value: Any, at: str, *, n_labels: int, link: Link, version: int) -> SelfTest:
+def _self_test(  # noqa: PLR0913 - all that its shape depends on
+    value: Any, at: str, *, n_labels: int, link: Link, version: int, loosest: float
+) -> SelfTest:
     left_out = {"decisions", "answers"} if version == 1 else set()
     found = members(value, at, names=tuple(name for name in SelfTest.__dataclass_fields__ if name not in left_out))
     texts = array(found["texts"], f"{at}.texts", low=N_SELF_TEST, high=N_SELF_TEST)
@@ -199,7 +206,7 @@ def _self_test(value: Any, at: str, *, n_labels: int, link: Link, version: int) 
         answers=()
         if version == 1
         else read_answers(found["answers"], f"{at}.answers", n=N_SELF_TEST, n_labels=n_labels, link=link),
-        tolerance=number(found["tolerance"], f"{at}.tolerance", low=0, high=MAX_TOLERANCE),
+        tolerance=number(found["tolerance"], f"{at}.tolerance", low=0, high=loosest),
     )
 
 

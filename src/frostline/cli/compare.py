@@ -1,20 +1,30 @@
 """`frostline compare`: encoders and features against each other on the same folds, with what each costs."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from frostline.cli.console import output, print_json, progress
-from frostline.cli.options import FILE, json_option, limit_option, reading_options, store_option
+from frostline.cli.options import (
+    FILE,
+    EncoderChoice,
+    fresh_encoder,
+    json_option,
+    limit_option,
+    reading_options,
+    settled_choice,
+    store_option,
+)
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.encoder.checkpoint import find_checkpoint
-from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES, POOLINGS
 from frostline.encoder.known import DEFAULT_ENCODER
+from frostline.encoder.precision import Precision
 from frostline.errors import UsageError
 from frostline.head.search import SearchOptions
 from frostline.report.sweep_document import as_comparison_document
@@ -24,6 +34,7 @@ from frostline.sweep import Contestant, compare
 from frostline.training.records import data_record
 
 if TYPE_CHECKING:
+    from frostline.encoder.encoder import Encoder
     from frostline.encoder.reading import SentenceEncoder
 
 
@@ -56,6 +67,13 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the folds.")
 @click.option("--max-length", type=click.IntRange(3), metavar="N", help="Word pieces per text, for all encoders.")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    default="float32",
+    show_default=True,
+    help="int8 is faster on processors made for it, and changes few answers.",
+)
 @json_option
 @store_option
 @limit_option
@@ -73,6 +91,7 @@ def command(
     seed: int,
     max_length: int | None,
     threads: int | None,
+    precision: Precision,
     as_json: bool,
     store: bool,
     limit: int | None,
@@ -80,10 +99,16 @@ def command(
 ) -> None:
     """Read, compare, print."""
     dataset = read_dataset(file, replace(reading, limit=limit))
+    chosen, _ = settled_choice(EncoderChoice(max_length=max_length, threads=threads, precision=precision), "", ())
+
+    def opened(name: str, spec: str) -> "Encoder":
+        source, _, revision = name.partition("@")
+        return fresh_encoder(replace(chosen, name=source, revision=revision or None), spec)
+
     contestants = [
         contestant
         for name in _encoder_names(encoders)
-        for contestant in _contestants(name, _feature_names(features), max_length, threads, store=store)
+        for contestant in _contestants(name, _feature_names(features), opened, store=store)
     ]
     search = SearchOptions(
         Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=threads
@@ -99,19 +124,15 @@ def command(
 
 
 def _contestants(
-    name: str, features: list[str], max_length: int | None, threads: int | None, *, store: bool
+    name: str, features: list[str], opened: Callable[[str, str], "Encoder"], *, store: bool
 ) -> list[Contestant]:
     """One encoder with each of the features; one reading of all their blocks serves them all."""
-    source, _, revision = name.partition("@")
-
-    def opened(spec: str) -> Encoder:
-        return Encoder.open(source, features=spec, revision=revision or None, max_length=max_length, threads=threads)
-
-    fresh = [opened(spec) for spec in features]
+    fresh = [opened(name, spec) for spec in features]
     blocks = sorted({(block.pooling, block.layer) for encoder in fresh for block in encoder.blocks})
-    kept: SentenceEncoder = opened("+".join(f"{pooling}@{layer}" for pooling, layer in blocks))
+    kept: SentenceEncoder = opened(name, "+".join(f"{pooling}@{layer}" for pooling, layer in blocks))
     if store:
         kept = StoredEncoder(kept, FeatureStore.open())
+    source, _, revision = name.partition("@")
     folder = find_checkpoint(source, revision=revision or None).folder
     size_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return [

@@ -1,6 +1,7 @@
 """`frostline embed`: the features of a file's sentences, as a file."""
 
 import contextlib
+import itertools
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,7 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     rejects_option,
+    settled_choice,
 )
 from frostline.data.dataset import Reject
 from frostline.data.opening import STANDARD_INPUT
@@ -30,6 +32,7 @@ from frostline.data.tables import stream_texts
 from frostline.embedding import refuse_format, write_features
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.places import home, private_folder
+from frostline.precision import GATE_TEXTS
 from frostline.publish import refuse_file, storage_error
 
 
@@ -62,32 +65,39 @@ def command(
     for written in (out, *([rejects] if rejects is not None else [])):
         refuse_file(written, overwrite=overwrite, inputs=[file])
     options = replace(reading, limit=limit)
-    reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
-    with (
-        left_out(str(file), rejects) as note,
-        _gone_through_twice(file, options, note) as texts,
-        progress("Reading", "sentences") as advance,
-    ):
-        written_rows = write_features(out, reader, texts, progress=advance)
+    wanted = features or DEFAULT_FEATURES
+    reader = None
+    if encoder.precision != "auto":  # before the file is opened: its name may be refused
+        reader = opened_encoder(settled_choice(encoder, wanted, ())[0], wanted)
+    with left_out(str(file), rejects) as note, _gone_through_often(file, options, note) as texts:
+        if reader is None:
+            some = list(itertools.islice(texts(), GATE_TEXTS))
+            reader = opened_encoder(settled_choice(encoder, wanted, some)[0], wanted)
+        with progress("Reading", "sentences") as advance:
+            written_rows = write_features(out, reader, texts, progress=advance)
     words().print(
         f"{written_rows.n_rows:,} rows of {written_rows.n_features:,} numbers ({written_rows.n_cut:,} texts were cut)."
     )
 
 
 @contextlib.contextmanager
-def _gone_through_twice(
+def _gone_through_often(
     file: Path, options: TableOptions, note: Callable[[Reject], None]
 ) -> Iterator[Callable[[], Iterator[str]]]:
-    """What gives the texts of `file` anew each time; rejected rows are noted the first time only.
+    """What gives the texts of `file` anew each time; a rejected row is noted once.
 
     A pipe can be read once: its texts are laid aside, as they come, in a nameless file in Frostline's private home.
     """
     if str(file) != STANDARD_INPUT and (file.is_file() or not file.exists()):
-        notes = [note]
+        noted: set[int] = set()
+
+        def note_once(reject: Reject) -> None:
+            if reject.line not in noted:
+                noted.add(reject.line)
+                note(reject)
 
         def read() -> Iterator[str]:
-            on_reject = notes.pop() if notes else None
-            return (row.text for row in stream_texts(file, options, on_reject=on_reject))
+            return (row.text for row in stream_texts(file, options, on_reject=note_once))
 
         yield read
         return

@@ -16,6 +16,7 @@ from frostline.cli.options import (
     opened_encoder,
     overwrite_option,
     reading_options,
+    settled_choice,
 )
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
@@ -89,6 +90,7 @@ def command(
     if test_file is not None:
         known = frozenset(dataset.counts())  # tells a test file's columns apart
         test = read_dataset(test_file, replace(reading, known_labels=known))
+    encoder, _ = settled_choice(encoder, SWEEP_FEATURES, dataset.texts, dataset.labels)
     reader = opened_encoder(encoder, SWEEP_FEATURES)
     search = SearchOptions(
         Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=encoder.threads

@@ -15,19 +15,25 @@ from frostline.cli.options import (
     FILE,
     EncoderChoice,
     encoder_options,
+    examples_option,
     json_option,
     limit_option,
     opened_encoder,
     overwrite_option,
     reading_options,
     rejects_option,
+    settled_choice,
 )
+from frostline.data.checks import require_classes
 from frostline.data.dataset import Dataset
+from frostline.data.fixes import apply_fixes
+from frostline.data.fixes_file import read_fixes
 from frostline.data.options import TableOptions
 from frostline.data.public_sets import PUBLIC_SETS, load_public_set
 from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
+from frostline.encoder.gate import PrecisionRecord
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, printable
 from frostline.head.finishing import PLAIN_ANSWERS, AnswerOptions
@@ -36,8 +42,9 @@ from frostline.publish import refuse_existing, refuse_file
 from frostline.report.document import as_document
 from frostline.report.terminal import print_report
 from frostline.sweep import SWEEP_FEATURES, Sweep
-from frostline.training import Training, TrainingOptions, choose_features, save_training, train
+from frostline.training import Training, TrainingOptions, choose_features, refuse_neighbours, save_training, train
 from frostline.training.options import TUTORIAL_ROWS
+from frostline.training.parts import split_rows
 
 AUTO = "auto"
 
@@ -66,12 +73,20 @@ AUTO = "auto"
 @click.option("--one-standard-error", is_flag=True, help="Take the smallest C within one standard error of the best.")
 @click.option("--standardise/--no-standardise", default=True, help="Bring every feature to mean 0, variance 1.")
 @answer_options
+@click.option(
+    "--learning-curve/--no-learning-curve",
+    default=None,
+    help="Measure how the score grows with the rows.  [default: yes; with a preset no]",
+)
 @click.option("--nested", is_flag=True, help="Test by nested cross-validation; the saved head learns from all rows.")
 @click.option("--holdout", "test_fraction", type=float, default=0.25, show_default=True, help="The share held out.")
 @click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the hold-out and the folds.")
+@click.option("--fixes", type=FILE, help="Relabel and drop rows as this file says (frostline review --out writes it).")
 @rejects_option
 @click.option("--with-encoder", is_flag=True, help="Save the encoder's files too, for machines without a network.")
+@click.option("--keep-neighbours", is_flag=True, help="Save the training sentences too, for frostline explain to show.")
+@examples_option
 @overwrite_option
 @json_option
 @encoder_options
@@ -92,12 +107,16 @@ def command(
     one_standard_error: bool,
     standardise: bool,
     answers: AnswerOptions,
+    learning_curve: bool | None,
     nested: bool,
     test_fraction: float,
     strict: bool,
     seed: int,
+    fixes: Path | None,
     rejects: Path | None,
     with_encoder: bool,
+    keep_neighbours: bool,
+    examples: bool,
     overwrite: bool,
     as_json: bool,
     limit: int | None,
@@ -107,13 +126,15 @@ def command(
     """Read, train, report, save."""
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
+    elif keep_neighbours:
+        raise UsageError("--keep-neighbours keeps them in the saved classifier: add --out FOLDER.")
     if rejects is not None:
         refuse_file(rejects, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
     if preset == "tutorial":
         _refuse_beside_preset(grid=grid, C=C, nested=nested, answers=answers)
         limit = limit or TUTORIAL_ROWS
         features = features or TUTORIAL_FEATURES
-        options = TrainingOptions.tutorial(seed=seed)
+        options = replace(TrainingOptions.tutorial(seed=seed), learning_curve=bool(learning_curve))
     else:
         search = SearchOptions(
             Cs=_grid(grid, C),
@@ -125,18 +146,69 @@ def command(
             seed=seed,
         )
         options = TrainingOptions(
-            search=search, nested=nested, test_fraction=test_fraction, answers=answers, strict=strict
+            search=search,
+            nested=nested,
+            test_fraction=test_fraction,
+            learning_curve=learning_curve is not False,
+            answers=answers,
+            strict=strict,
         )
     dataset, test = _read(file, test_file, replace(reading, limit=limit), reading)
+    if fixes is not None:
+        dataset = apply_fixes(dataset, read_fixes(fixes))
     if rejects is not None:
         write_rejects(rejects, dataset.rejects)
+    tried = {None: DEFAULT_FEATURES, AUTO: SWEEP_FEATURES}.get(features, features or DEFAULT_FEATURES)
+    encoder, precision = _settled(encoder, tried, dataset, test, options)
     swept = _swept(dataset, opened_encoder(encoder, SWEEP_FEATURES), test, options) if features == AUTO else None
     reader = opened_encoder(encoder, features or DEFAULT_FEATURES if swept is None else swept.winner.candidate.features)
-    with progress("Reading", "sentences") as told, progress("Searching C", "values of C") as searched:
-        training = train(dataset, reader, test=test, options=options, swept=swept, reading=told, searching=searched)
+    if keep_neighbours:
+        refuse_neighbours(dataset, reader, test=test, options=options)
+    training = _trained(dataset, reader, test, options, swept)
+    training = replace(training, record=replace(training.record, precision=precision))
     if out is not None:
-        save_training(training, out, encoder=reader, overwrite=overwrite, with_encoder=with_encoder)
+        save_training(
+            training,
+            out,
+            encoder=reader,
+            overwrite=overwrite,
+            with_encoder=with_encoder,
+            keep_neighbours=keep_neighbours,
+            quote=examples,
+        )
     show(training, out, as_json=as_json)
+
+
+def _settled(
+    choice: EncoderChoice, features: str, dataset: Dataset, test: Dataset | None, options: TrainingOptions
+) -> tuple[EncoderChoice, PrecisionRecord]:
+    """The precision that reads; `auto` tries int8 on rows that the head will learn from, never on those tested."""
+    if choice.precision != "auto":
+        return settled_choice(choice, features, ())
+    require_classes(dataset, options.search.n_folds)
+    learned = split_rows(dataset, test, options).train
+    return settled_choice(choice, features, learned.texts, learned.labels)
+
+
+def _trained(
+    dataset: Dataset, encoder: SentenceEncoder, test: Dataset | None, options: TrainingOptions, swept: Sweep | None
+) -> Training:
+    """The training, with its progress shown."""
+    with (
+        progress("Reading", "sentences") as reading,
+        progress("Searching C", "values of C") as searching,
+        progress("Learning curve", "sizes") as learning,
+    ):
+        return train(
+            dataset,
+            encoder,
+            test=test,
+            options=options,
+            swept=swept,
+            reading=reading,
+            searching=searching,
+            learning=learning,
+        )
 
 
 def _swept(dataset: Dataset, encoder: SentenceEncoder, test: Dataset | None, options: TrainingOptions) -> Sweep:

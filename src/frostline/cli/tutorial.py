@@ -9,7 +9,15 @@ from rich.padding import Padding
 from rich.text import Text
 
 from frostline.cli.console import output, progress
-from frostline.cli.options import FILE, EncoderChoice, encoder_options, fresh_encoder, opened_encoder, reading_options
+from frostline.cli.options import (
+    FILE,
+    EncoderChoice,
+    encoder_options,
+    fresh_encoder,
+    opened_encoder,
+    reading_options,
+    settled_choice,
+)
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.encoder.features import TUTORIAL_FEATURES
@@ -39,6 +47,7 @@ def command(
 ) -> None:
     """Print each step as it is computed."""
     dataset = read_dataset(file, replace(reading, limit=limit))
+    encoder, _ = settled_choice(encoder, TUTORIAL_FEATURES, dataset.texts, dataset.labels)
     reader = opened_encoder(encoder, TUTORIAL_FEATURES)
     console = output()
     with progress("Reading", "sentences") as advance:

@@ -4,7 +4,7 @@ In:   an `Architecture`.
 Out:  the largest size of each channel, for the inputs of each layer's products.
 Not:  what follows from it (quantised.py).
 
-It is found by reading word pieces drawn at random. They serve as well as real text (docs/decisions/0010), need none,
+It is found by reading word pieces drawn at random. They serve as well as real text (docs/decisions/0020), need none,
 and make the build the same everywhere.
 """
 

@@ -19,10 +19,11 @@ from frostline.arrays import Features, IntArray, Progress
 from frostline.encoder.backend import Backend, TokenBatch
 from frostline.encoder.batches import plan_batches
 from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.exact import exact_form
 from frostline.encoder.families import describe
 from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
 from frostline.encoder.known import DEFAULT_ENCODER
-from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, exact_form, why_not_int8
+from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, why_not_int8
 from frostline.encoder.products import Form
 from frostline.encoder.reading import EncoderIdentity, Reading
 from frostline.encoder.side_by_side import work_through

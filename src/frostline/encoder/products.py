@@ -6,7 +6,7 @@ Not:  where the products stand (graph.py), how the weights became whole numbers 
 
 Int8: each row of numbers has a scale of its own, each column of weights too, and the sums are whole numbers, exact in
 any order. So a row depends on itself alone, whatever stands beside it, and a processor cannot change a sum.
-PERFORMANCE figures and what was tried: docs/decisions/0010-int8-products.md.
+PERFORMANCE figures and what was tried: docs/decisions/0020-int8-products.md.
 """
 
 from abc import ABC, abstractmethod

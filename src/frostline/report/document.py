@@ -7,21 +7,25 @@ Not:  writing it out. Each key: docs/formats/report.md.
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias, Union
+from dataclasses import asdict
 
 from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.metrics import Estimate, Evaluation, LabelScore
 from frostline.evaluate.validation import NestedResult
 from frostline.head.linear import Label
 from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, SearchRecord, Seconds, TrainingRecord
-
-JSON: TypeAlias = Union[dict[str, "JSON"], list["JSON"], str, int, float, bool, None]  # noqa: UP007 - recursive
+from frostline.report.document_types import JSON
+from frostline.report.plain_json import as_json
+from frostline.report.plain_words import evaluation_words, plain_words
 
 FORMAT = 1
 
+_NOTHING: frozenset[str] = frozenset()
+_POINTS = frozenset({"roc", "precision_recall"})
 
-def as_document(record: TrainingRecord) -> dict[str, JSON]:
-    """What `frostline train --json` prints."""
+
+def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSON]:
+    """What `frostline train --json` prints; without `points`, the curves of labels keep their areas alone."""
     source = record.test_source
     test = None if record.test is None else evaluation_document(record.test)
     if test is not None and source is not None:
@@ -47,10 +51,16 @@ def as_document(record: TrainingRecord) -> dict[str, JSON]:
             "weights_sha256": record.encoder.weights_sha256,
             "fingerprint": record.encoder.fingerprint(),
         },
+        "precision": None if record.precision is None else asdict(record.precision),
         "features": _features(record.features),
         "chosen": {"C": record.search.chosen_C, "features": record.features.spec},
         "search": _search(record.search),
+        "choice": as_json(record.choice),
+        "in_plain_words": list(plain_words(record)),
         "test": test,
+        "probabilities": as_json(record.probabilities, without=_NOTHING if points else _POINTS),
+        "calibration": as_json(record.calibration),
+        "decision": as_json(record.decision),
         "nested": None if record.nested is None else _nested(record.nested),
         "baselines": [_baseline(baseline) for baseline in record.baselines],
         "seconds": _seconds(record.seconds),
@@ -76,7 +86,10 @@ def as_evaluation_document(record: EvaluationRecord) -> dict[str, JSON]:
         "data": _data(record.data),
         "features": _features(record.features),
         "chosen": {"C": record.C, "features": record.features.spec},
+        "in_plain_words": list(evaluation_words(record)),
         "test": evaluation_document(record.test),
+        "probabilities": as_json(record.probabilities),
+        "answers": as_json(record.answers),
         "seconds": _seconds(record.seconds),
         "warnings": list(record.warnings),
     }
@@ -170,6 +183,7 @@ def _data(data: DataRecord) -> dict[str, JSON]:
         "class_counts": [_count(label, count) for label, count in data.class_counts.items()],
         "n_duplicates": data.n_duplicates,
         "n_conflicts": data.n_conflicts,
+        "fixes": as_json(data.fixes),
     }
 
 

@@ -80,6 +80,8 @@ def data_text(data: DataRecord) -> str:
     parts += [f"{data.n_rejected:,} rejected"] if data.n_rejected else []
     parts += [count_text(data.n_duplicates, "duplicate")] if data.n_duplicates else []
     parts += [count_text(data.n_conflicts, "text") + " with two labels"] if data.n_conflicts else []
+    if data.fixes is not None:
+        parts.append(f"{data.fixes.n_relabelled:,} relabelled and {data.fixes.n_dropped:,} dropped by fixes")
     return " · ".join(parts)
 
 
@@ -122,6 +124,14 @@ def search_score_text(search: SearchRecord) -> str:
     """The score that chose C, with the reason why it is not a result."""
     value = f"{search.best_score:.4f}".rstrip("0").rstrip(".")
     return f"search.best_score {value}: it chose C, so it flatters; it is no test score"
+
+
+def precision_facts(record: TrainingRecord) -> tuple[tuple[str, str], ...]:
+    """Why the encoder read in this precision, where anything but float32 was asked for."""
+    chosen = record.precision
+    if chosen is None or chosen.asked == "float32":
+        return ()
+    return (("Precision", f"{chosen.used} ({chosen.asked} was asked for): {printable(chosen.reason)}"),)
 
 
 def seconds_text(record: TrainingRecord) -> str:

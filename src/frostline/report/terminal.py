@@ -17,11 +17,11 @@ from frostline.evaluate.metrics import Evaluation
 from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, SearchRecord, TrainingRecord
 from frostline.report import phrases
 from frostline.report.mistakes import commonest_mistakes
+from frostline.report.terminal_answers import print_answer_scores, print_calibration, print_decision
+from frostline.report.terminal_trust import BARS, print_choice, print_learning, print_next, print_trust
 
 MOST_LABELS = 12
 """Beyond this many labels the terminal shows the weakest and the commonest mistakes; the HTML report shows all."""
-
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 def print_report(record: TrainingRecord, console: Console) -> None:
@@ -32,6 +32,7 @@ def print_report(record: TrainingRecord, console: Console) -> None:
         [
             ("Data", _counted(record.data)),
             ("Encoder", f"{phrases.printable(encoder.name)} ({encoder.family}, {encoder.precision}), frozen"),
+            *phrases.precision_facts(record),
             ("Features", _features(record.features)),
             ("Head", phrases.search_text(record.search)),
         ],
@@ -44,6 +45,11 @@ def print_report(record: TrainingRecord, console: Console) -> None:
         _scores(console, record)
         _labels(console, record.test)
         _confusion(console, record.test)
+        print_trust(record.probabilities, console)
+        print_calibration(record.calibration, console)
+        print_decision(record.decision, record.labels, console)
+    print_learning(record.learning, console)
+    print_choice(record.choice, console)
     if record.nested is not None and record.nested.evaluation is not record.test:
         nested = record.nested
         _heading(console, f"Nested cross-validation: {nested.n_outer} folds, all {nested.evaluation.n:,} rows")
@@ -57,6 +63,7 @@ def print_report(record: TrainingRecord, console: Console) -> None:
         _say(console, f"C chosen in each outer fold: {chosen}", style="dim")
     cautions = phrases.summary(record) if record.test is None else phrases.cautions(record)
     _closing(console, cautions + list(record.warnings))
+    print_next(record, console)
     _say(console, phrases.seconds_text(record), style="dim")
 
 
@@ -76,6 +83,8 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     _show(console, table)
     _labels(console, record.test)
     _confusion(console, record.test)
+    print_trust(record.probabilities, console)
+    print_answer_scores(record.answers, record.test.labels, console)
     _closing(console, record.warnings)
 
 
@@ -106,10 +115,10 @@ def _curve(console: Console, search: SearchRecord) -> None:
     if len(scores) < 2 or not np.isfinite(scores).all() or console.options.ascii_only:
         return
     span = float(scores.max() - scores.min()) or 1.0
-    heights = np.round((scores - scores.min()) / span * (len(_BARS) - 1)).astype(int)
+    heights = np.round((scores - scores.min()) / span * (len(BARS) - 1)).astype(int)
     line = Text("  ")
     for C, height in zip(search.Cs, heights, strict=True):
-        line.append(_BARS[height], style="bold yellow" if search.chosen_C == C else "cyan")
+        line.append(BARS[height], style="bold yellow" if search.chosen_C == C else "cyan")
     line.append(
         f"  C from {min(search.Cs):.3g} to {max(search.Cs):.3g}, score from {scores.min():.3f} to {scores.max():.3f}"
     )
