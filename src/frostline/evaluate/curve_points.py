@@ -8,7 +8,7 @@ Each repeat is one order of the rows, in which every beginning holds the labels 
 beginnings, each twice as long as the one before. C for a subset must come from that subset alone, or the small ones
 would know what only many rows can tell (up to 0.7 points at a sixteenth of SST-2's rows: docs/decisions/0010): heads
 fitted on its first half are compared by their log loss on the other half. These heads are the smaller size's own, so
-the choice costs two more fits per subset.
+the choice costs a fit or two more for each subset, and none for the largest.
 """
 
 import time
@@ -26,13 +26,13 @@ from frostline.head.linear import LinearHead
 from frostline.head.search import SearchOptions, default_grid
 from frostline.head.subsets import fit_subsets
 
-REPEATS = 5
-MOST_SIZES = 7  # besides all rows
+REPEATS = 4
+MOST_SIZES = 6  # besides all rows
 LEAST_ROWS = 32  # of the smallest subset; and
 LEAST_ROWS_PER_LABEL = 8
 _TRIED = 3  # values of C around the smaller subset's choice
 
-CHOICE_OF_C = "for each subset the C with the lowest log loss on its other half, fitted on the one half"
+CHOICE_OF_C = "for each subset the C whose head, fitted on one half of it, has the lowest log loss on the other"
 
 
 @final
@@ -80,6 +80,34 @@ class _Ground:
     n_labels: int
     orders: Sequence[IntArray]
     options: SearchOptions
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rung:
+    """The heads of one size: for each order, one at each position of the grid that was tried (n_orders, n_tried)."""
+
+    n_rows: int
+    tried: IntArray
+    heads: tuple[tuple[LinearHead, ...], ...]
+
+    def best(self, ground: "_Ground", size: int) -> IntArray:
+        """For each order the position with the lowest log loss on the rows after these, up to `size`."""
+        best = []
+        for tried, heads, order in zip(self.tried, self.heads, ground.orders, strict=True):
+            held = order[self.n_rows : size]
+            rows, codes, every = ground.rows[held], ground.codes[held], np.arange(len(held))
+            losses = [
+                float(-np.log(np.maximum(head.predict_proba(rows)[every, codes], SMALLEST_PROBABILITY)).mean())
+                for head in heads
+            ]
+            best.append(tried[int(np.argmin(losses))])
+        return np.array(best)
+
+    def heads_at(self, positions: IntArray) -> list[LinearHead]:
+        """Each order's head at its position, which was tried."""
+        places = (self.tried == positions[:, None]).argmax(axis=1)
+        return [heads[place] for heads, place in zip(self.heads, places.tolist(), strict=True)]
 
 
 def sizes_of(n_rows: int, n_labels: int) -> tuple[int, ...]:
@@ -138,19 +166,12 @@ def learning_curve(  # noqa: PLR0913 - two arrays, what is tested, and how heads
         for trial in trials
     ]
     ground = _Ground(rows, codes, n_labels, orders, options)
-    before = sizes[0] // 2  # a size that is not shown: its heads choose C for the smallest that is
-    tried = np.tile(np.arange(0, len(grid), 2 if len(grid) > 2 * _TRIED else 1), (len(orders), 1))
-    heads = _fitted(ground, before, grid[tried])
     measured = []
+    before = _searched(ground, sizes[0] // 2, grid, None)  # not shown: it chooses C for the smallest size that is
     for number, size in enumerate(sizes):
-        best = [_best(ground, own, order[before:size]) for own, order in zip(heads, orders, strict=True)]
-        chosen = tried[np.arange(len(orders)), best]
-        tried = chosen[:, None] if number + 1 == len(sizes) else _around(chosen, len(grid))
-        heads = _fitted(ground, size, grid[tried])
-        places = (tried == chosen[:, None]).argmax(axis=1)
-        own = [of_order[place] for of_order, place in zip(heads, places.tolist(), strict=True)]
-        measured.append(_measured(ground, own, trials, size=size, Cs=grid[chosen]))
-        before = size
+        chosen = before.best(ground, size)
+        before = _searched(ground, size, grid, chosen, width=max(1, min(_TRIED, len(sizes) - number)))
+        measured.append(_measured(ground, before.heads_at(chosen), trials, size=size, Cs=grid[chosen]))
         if progress is not None:
             progress(number + 1, len(sizes))
     test_codes = np.concatenate([trial.test_codes for trial in trials])
@@ -192,22 +213,18 @@ def _fitted(ground: _Ground, size: int, Cs: Float64Array) -> tuple[tuple[LinearH
     )
 
 
-def _best(ground: _Ground, heads: Sequence[LinearHead], held: IntArray) -> int:
-    """Which head has the lowest log loss on the rows numbered in `held`; of equals the first."""
-    rows, codes, every = ground.rows[held], ground.codes[held], np.arange(len(held))
-    losses = [
-        float(-np.log(np.maximum(head.predict_proba(rows)[every, codes], SMALLEST_PROBABILITY)).mean())
-        for head in heads
-    ]
-    return int(np.argmin(losses))
+def _searched(ground: _Ground, size: int, grid: Float64Array, around: IntArray | None, *, width: int = _TRIED) -> _Rung:
+    """Fit each order's beginning with `width` values of C around a position of the grid, or with every other C of it.
 
-
-def _around(chosen: IntArray, n_Cs: int) -> IntArray:
-    """The positions (n_parts, <= 3) of each choice and its neighbours in the grid."""
-    width = min(_TRIED, n_Cs)
-    low: IntArray = np.clip(chosen - width // 2, 0, n_Cs - width)
-    positions: IntArray = low[:, None] + np.arange(width)
-    return positions
+    Of two values the other is the smaller: the best C falls with the number of rows, if it moves at all.
+    """
+    if around is None:
+        places = np.arange(0, len(grid), 2 if len(grid) > 2 * _TRIED else 1)
+        tried = np.tile(places, (len(ground.orders), 1))
+    else:
+        width = min(width, len(grid))
+        tried = np.clip(around - width // 2, 0, len(grid) - width)[:, None] + np.arange(width)
+    return _Rung(size, tried, _fitted(ground, size, grid[tried]))
 
 
 def _measured(

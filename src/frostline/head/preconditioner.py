@@ -158,6 +158,7 @@ def _primal(second: np.ndarray, penalty: Float64Array) -> _Primal:
 def _dual(rows: np.ndarray, weights: Float64Array, penalty: Float64Array) -> _Dual:
     weighted = rows * np.sqrt(weights).astype(rows.dtype)[:, None]
     full = np.append(penalty, _DUAL_INTERCEPT * weights.sum()).astype(rows.dtype)
-    second = (weighted / full) @ weighted.T
+    half = weighted / np.sqrt(full)
+    second = half @ half.T  # numpy sees the transpose and computes one triangle
     np.einsum("ii->i", second)[:] += 1
     return _Dual(weighted, full, cholesky(second))

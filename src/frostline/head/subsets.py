@@ -5,10 +5,9 @@ Out:  a head for each part and C.
 Not:  which parts to draw, which C to take (evaluate/curve_points.py).
 
 Parts that hold most of the rows are solved together, as masks over the same rows; a part that holds few of them is
-solved over its own rows, since a pass over all of them would cost as much for a sixteenth of the rows as for all.
+solved over its own rows, several parts side by side, since a pass over all rows costs what it costs, however few of
+them a part holds.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from frostline.head.linear import LinearHead
 from frostline.head.newton import Limits
 from frostline.head.path import solve_tasks
 from frostline.head.preconditioner import gram_of
-from frostline.head.problem import Problem, problem_of
+from frostline.head.problem import problem_of
 from frostline.head.search import SearchOptions, head_of, one_blas_thread
 from frostline.head.standardise import scaling_of
 
@@ -57,20 +56,23 @@ def fit_subsets(  # noqa: PLR0913 - two arrays, and what is fitted on which of t
     with one_blas_thread(), Crew(options.threads) as crew:
         if training.mean() >= _SHARED:
             return _solved(rows, codes, n_labels=n_labels, training=training, Cs=Cs, options=options, crew=crew)
-        heads: list[tuple[LinearHead, ...]] = []
-        for part, own in enumerate(training.T):
-            members = np.flatnonzero(own)
+
+        def alone(part: int) -> tuple[LinearHead, ...]:
+            members = np.flatnonzero(training[:, part])
             every = np.ones((len(members), 1), dtype=bool)
-            heads += _solved(
-                rows[members],
-                codes[members],
-                n_labels=n_labels,
-                training=every,
-                Cs=Cs[part : part + 1],
-                options=options,
-                crew=crew,
-            )
-        return tuple(heads)
+            own = Cs[part : part + 1]
+            with Crew(1) as one:
+                return _solved(
+                    rows[members],
+                    codes[members],
+                    n_labels=n_labels,
+                    training=every,
+                    Cs=own,
+                    options=options,
+                    crew=one,
+                )[0]
+
+        return tuple(crew.map(alone, range(training.shape[1])))
 
 
 def _solved(  # noqa: PLR0913 - what the fits share
@@ -87,16 +89,9 @@ def _solved(  # noqa: PLR0913 - what the fits share
     weights = label_weights(options.class_weight, codes, labels, training)
     scaling = scaling_of(rows, training, standardise=options.standardise, crew=crew)
     problem = problem_of(rows, codes, n_labels=n_labels, weights=weights, scaling=scaling, crew=crew)
-    gram = gram_of(problem)
-    n_parts = training.shape[1]
-    coef = np.zeros((problem.n_features + 1, n_parts, problem.loss.n_coef_rows))
-    by_C: list[list[LinearHead]] = []
-    for column in Cs.T:
-        solved = solve_tasks(problem, Tasks(column, np.arange(n_parts)), coef, gram=gram, limits=Limits(settle=False))
-        coef, gram = solved.coef, solved.gram
-        by_C.append(_heads(problem, coef, labels))
-    return tuple(zip(*by_C, strict=True))
-
-
-def _heads(problem: Problem, coef: Float64Array, labels: Sequence[int]) -> list[LinearHead]:
-    return [head_of(problem, coef[:, part], tuple(labels)) for part in range(coef.shape[1])]
+    n_parts, n_Cs = Cs.shape
+    tasks = Tasks(Cs.ravel(), np.repeat(np.arange(n_parts), n_Cs))
+    start = np.zeros((problem.n_features + 1, len(tasks), problem.loss.n_coef_rows))
+    solved = solve_tasks(problem, tasks, start, gram=gram_of(problem), limits=Limits(settle=False))
+    heads = [head_of(problem, solved.coef[:, task], labels) for task in range(len(tasks))]
+    return tuple(tuple(heads[first : first + n_Cs]) for first in range(0, len(tasks), n_Cs))
