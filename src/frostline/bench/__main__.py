@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,6 +25,7 @@ from frostline.bench.checkpoints import random_checkpoint
 from frostline.bench.commands import CommandTimes, time_commands
 from frostline.bench.head import SearchRatio, measure_search
 from frostline.bench.reading import ReadingComparison, compare_reading
+from frostline.bench.recorded import Recorded, keep_run, last_run
 from frostline.bench.sst2 import sst2_file
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
@@ -31,7 +33,7 @@ from frostline.data.tables import read_dataset
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.errors import FrostlineError, UnavailableError
-from frostline.machine import this_machine
+from frostline.machine import Machine, this_machine
 
 N_TEXTS = 2000
 N_SEARCHED = 1500
@@ -56,19 +58,24 @@ def main(*, file: Path | None, test: Path | None, repeats: int, parts: Sequence[
         f"instructions: {' '.join(machine.instructions)}; {repeats} runs of each way, in turn; medians (min-max)"
     )
     figures: dict[str, Any] = {"version": __version__, "machine": asdict(machine), "repeats": repeats}
+    headlines: dict[str, tuple[float, str]] = {}
     if "reading" in wanted:
         texts = list(read_dataset(train_file, TableOptions(limit=N_TEXTS)).texts)
         found = _compare(texts, repeats)
         console.print(_reading_table(found))
+        headlines |= {f"reading, {one.name}": (median(one.ratios), "x") for one in found}
         figures["reading"] = [asdict(comparison) for comparison in found]
     if "head" in wanted:
         measured = _search(read_dataset(train_file, TableOptions(limit=N_SEARCHED)), repeats)
         console.print(_search_table(measured))
+        headlines |= {f"searching C, {name}": (one.usual.median, "x") for name, one in measured.items()}
         figures["head"] = {name: asdict(one) for name, one in measured.items()}
     if "commands" in wanted:
         times = time_commands(train_file, test=test_file, repeats=repeats)
         console.print(_commands_table(times))
+        headlines |= {name: (median(runs), "s") for name, runs in times.runs.items()}
         figures["commands"] = asdict(times)
+    _beside_the_last(console, machine, headlines)
     if json_path is not None:
         json_path.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
 
@@ -156,6 +163,30 @@ def _commands_table(times: CommandTimes) -> Table:
         f"{accuracy['value']:.2%} ({low:.2%} to {high:.2%}, n = {accuracy['n']:,}; {second['test']['source']['kind']})",
     )
     return table
+
+
+def _beside_the_last(console: Console, machine: Machine, measured: Mapping[str, tuple[float, str]]) -> None:
+    """Print each headline figure beside the last one kept for such a machine, and keep it for the next time."""
+    today = datetime.now(tz=UTC).date().isoformat()
+    now = {
+        name: Recorded(value=value, unit=unit, when=today, version=__version__)
+        for name, (value, unit) in measured.items()
+    }
+    before = last_run(machine)
+    table = Table(title="Beside the last run on such a machine")
+    for column in ("what", "last time", "now", "now / last"):
+        table.add_column(column)
+    for name, one in now.items():
+        last = before.get(name)
+        table.add_row(
+            name,
+            "none" if last is None else f"{last.value:.2f} {last.unit} ({last.when}, {last.version})",
+            f"{one.value:.2f} {one.unit}",
+            "" if last is None else f"{one.value / last.value:.2f}",
+        )
+    console.print(table)
+    place = keep_run(machine, now)
+    console.print("Not kept: no folder to keep it in." if place is None else f"Kept in {place}.")
 
 
 def spread(values: Sequence[float], unit: str) -> str:
