@@ -8,19 +8,25 @@ import pickle
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hostile_artifacts import FORGERIES, HEADS, PLAIN, Bomb, with_encoder_folder
-from made_artifacts import forge, forge_file, saved
+from made_artifacts import forge, forge_file, saved, some_head
+from test_artifact_answers import FORGERIES as ANSWERING
+from test_artifact_answers import TEMPERATURE
+from test_artifact_more_files import FORGED, WHOLE, WORDS
+
+from frostline.head.rule import Rule
 
 CHILD = """
 import importlib, json, pathlib, pickle, pkgutil, sys
 import frostline.encoder, onnx, onnxruntime, tokenizers
 for module in pkgutil.iter_modules(frostline.encoder.__path__):  # what opening an encoder may import
     importlib.import_module("frostline.encoder." + module.name)
-from frostline.artifact import open_model
+from frostline.artifact import load_artifact, load_neighbours, open_model
 from frostline.artifact.limits import ENCODER_FILES, KNOWN_FILES
 from frostline.errors import FrostlineError
 
@@ -49,6 +55,7 @@ for current in paths:
     path = pathlib.Path(current)
     armed = True
     try:
+        load_neighbours(load_artifact(path))
         open_model(path)
         end = "opened"
     except FrostlineError as error:
@@ -92,11 +99,17 @@ def hostile_folders(folder: Path) -> list[Path]:
         shutil.copytree(template, paths[-1])
         return paths[-1]
 
-    template = saved(folder, name="template")
+    answering = replace(some_head(), calibration=TEMPERATURE, rule=Rule(thresholds=(0.2, 0.5, 0.9)))
+    template = saved(folder, name="template", record=WHOLE, head=answering)
     for place, head in enumerate(HEADS.values()):
         forge_file(new(f"head-{place}"), "head.safetensors", head)
     for place, change in enumerate(FORGERIES.values()):
         forge(new(f"manifest-{place}"), change)
+    for name, forged in (("words.json", WORDS), ("neighbours.safetensors", {k: v() for k, v in FORGED.items()})):
+        for place, content in enumerate(forged.values()):
+            forge_file(new(f"{name}-{place}"), name, content)
+    for place, change in enumerate(ANSWERING.values()):
+        forge(new(f"answering-{place}"), change)
     (new("pickle-unforged") / "head.safetensors").write_bytes(pickle.dumps(Bomb()))
     (new("pickled-manifest") / "manifest.json").write_bytes(pickle.dumps(Bomb()))
     linked = new("link")
