@@ -50,7 +50,7 @@ def outlook_words(curve: LearningCurve) -> list[str]:
     if curve.outlook is None:
         return [curve.no_outlook] if curve.no_outlook else []
     return [
-        f"With {gain.n_rows:,} labelled rows the accuracy should be {phrases.points(gain.value)} points "
+        f"With {gain.n_rows:,} labelled rows the accuracy should change by {phrases.points(gain.value)} points "
         f"({phrases.points(gain.interval[0])} to {phrases.points(gain.interval[1])})."
         for gain in curve.outlook.gains
     ]

@@ -85,7 +85,7 @@ def how_sure(found: ProbabilityRecord | None) -> list[str]:
     else:
         said = "Its probabilities should be read with care"
     off = "less than 1" if miss < 0.95 else f"about {miss:.0f}"
-    return [f"{said}: on average they are {off} in 100 off, and not surely less than {math.ceil(worst)}."]
+    return [f"{said}: on average they are {off} in 100 off, and it could be {math.ceil(worst)}."]
 
 
 def next_step(record: TrainingRecord) -> str:

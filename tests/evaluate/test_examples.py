@@ -1,0 +1,64 @@
+"""The mistakes it was surest of, and what abstaining brings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frostline.evaluate.coverage import coverage_curve
+from frostline.evaluate.examples import Examples, mapped, surest_mistakes
+from frostline.head.rule import NO_ANSWER, Rule
+
+EXAMPLES = Examples(
+    labels=("a", "b"),
+    name="test.tsv",
+    texts=["right", "wrong a little", "very wrong", "unanswered"],
+    lines=[2, 3, 5, 9],
+    codes=np.array([0, 0, 1, 1]),
+    answers=np.array([0, 1, 0, NO_ANSWER]),
+    probabilities=np.array([[0.9, 0.1], [0.4, 0.6], [0.95, 0.05], [0.55, 0.45]]),
+)
+
+
+def test_the_surest_mistake_comes_first_and_silence_is_none() -> None:
+    """With its line, both labels and both probabilities."""
+    first, second = surest_mistakes(EXAMPLES, most=5)
+    assert (first.text, first.line, first.true, first.taken_for) == ("very wrong", 5, "b", "a")
+    assert (first.probability, first.true_probability) == (0.95, 0.05)
+    assert second.text == "wrong a little"
+    assert surest_mistakes(EXAMPLES, most=1) == (first,)
+
+
+def test_a_map_is_made_of_what_was_decided() -> None:
+    """And of nothing where that is not known."""
+    assert mapped(EXAMPLES).map is None
+    known = replace(EXAMPLES, decisions=np.arange(4.0)[:, None], features=np.eye(4, 6, dtype=np.float32))
+    assert mapped(known).map is not None
+
+
+@given(st.lists(st.tuples(st.integers(50, 100), st.booleans()), min_size=1, max_size=60))
+def test_the_coverage_curve_is_what_counting_gives(given_rows: list[tuple[int, bool]]) -> None:
+    """At every point: rows from the threshold on, and how many of them are right; all of them at the end."""
+    claimed = np.array([row[0] / 100 for row in given_rows])
+    probabilities = np.column_stack([claimed, 1 - claimed])
+    codes = np.array([0 if row[1] else 1 for row in given_rows])
+    found = coverage_curve(probabilities, codes)
+    answers = probabilities.argmax(axis=1)
+    assert found.coverage[-1] == 1
+    for share, precision, threshold in zip(found.coverage, found.precision, found.thresholds, strict=True):
+        taken = claimed >= threshold
+        assert share == pytest.approx(taken.mean())
+        assert precision == pytest.approx((answers[taken] == codes[taken]).mean())
+    assert list(found.coverage) == sorted(found.coverage)
+
+
+def test_an_abstaining_head_stands_where_its_rule_puts_it() -> None:
+    """Covered and right are counted at its own threshold."""
+    codes = np.array([0, 0, 1, 1])
+    found = coverage_curve(EXAMPLES.probabilities, codes, rule=Rule(answer_from=0.6))
+    assert found.covered.value == 0.75
+    assert found.right is not None
+    assert found.right.value == pytest.approx(1 / 3)
+    assert coverage_curve(EXAMPLES.probabilities, codes, rule=Rule(answer_from=0.99)).right is None
