@@ -15,7 +15,7 @@ from frostline.evaluate.intervals import wilson
 from frostline.publish import refuse_existing
 from frostline.report.terminal import print_report
 from frostline.score import predictions
-from frostline.training import Training, save_training, train
+from frostline.training import Training, TrainingOptions, save_training, train
 
 SENTENCES = (
     "a visually stunning rumination on love",
@@ -47,7 +47,13 @@ def command(*, out: Path, overwrite: bool) -> None:
         progress("Learning curve", "sizes") as learning,
     ):
         training = train(
-            sample.train, reader, test=sample.test, reading=reading, searching=searching, learning=learning
+            sample.train,
+            reader,
+            test=sample.test,
+            options=TrainingOptions(learning_curve=True),
+            reading=reading,
+            searching=searching,
+            learning=learning,
         )
     console = output()
     print_report(training.record, console)

@@ -24,14 +24,16 @@ from frostline.cli.options import (
     rejects_option,
     settled_choice,
 )
+from frostline.cli.several import Destination, refuse_for_several, refuse_several, train_several
 from frostline.data.checks import require_classes
 from frostline.data.dataset import Dataset
 from frostline.data.fixes import apply_fixes
 from frostline.data.fixes_file import read_fixes
+from frostline.data.multi import MultiDataset
 from frostline.data.options import TableOptions
 from frostline.data.public_sets import PUBLIC_SETS, load_public_set
 from frostline.data.rejects import write_rejects
-from frostline.data.tables import read_dataset
+from frostline.data.tables import read_labelled
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.encoder.gate import PrecisionRecord
 from frostline.encoder.reading import SentenceEncoder
@@ -75,8 +77,8 @@ AUTO = "auto"
 @answer_options
 @click.option(
     "--learning-curve/--no-learning-curve",
-    default=None,
-    help="Measure how the score grows with the rows.  [default: yes; with a preset no]",
+    default=False,
+    help="Measure how the score grows with the rows, and advise on labelling; about as long as the search.",
 )
 @click.option("--nested", is_flag=True, help="Test by nested cross-validation; the saved head learns from all rows.")
 @click.option("--holdout", "test_fraction", type=float, default=0.25, show_default=True, help="The share held out.")
@@ -107,7 +109,7 @@ def command(
     one_standard_error: bool,
     standardise: bool,
     answers: AnswerOptions,
-    learning_curve: bool | None,
+    learning_curve: bool,
     nested: bool,
     test_fraction: float,
     strict: bool,
@@ -134,7 +136,7 @@ def command(
         _refuse_beside_preset(grid=grid, C=C, nested=nested, answers=answers)
         limit = limit or TUTORIAL_ROWS
         features = features or TUTORIAL_FEATURES
-        options = replace(TrainingOptions.tutorial(seed=seed), learning_curve=bool(learning_curve))
+        options = replace(TrainingOptions.tutorial(seed=seed), learning_curve=learning_curve)
     else:
         search = SearchOptions(
             Cs=_grid(grid, C),
@@ -149,15 +151,32 @@ def command(
             search=search,
             nested=nested,
             test_fraction=test_fraction,
-            learning_curve=learning_curve is not False,
+            learning_curve=learning_curve,
             answers=answers,
             strict=strict,
         )
-    dataset, test = _read(file, test_file, replace(reading, limit=limit), reading)
+    found, found_test = _read(file, test_file, replace(reading, limit=limit), reading)
+    if rejects is not None:
+        write_rejects(rejects, found.rejects)
+    if isinstance(found, MultiDataset):
+        unfit = {
+            "--preset": preset is not None,
+            "--features auto": features == AUTO,
+            "--precision auto": encoder.precision == "auto",
+            "--fixes": fixes is not None,
+            "--keep-neighbours": keep_neighbours,
+            "--learning-curve": learning_curve is True,
+            "A calibration, a threshold or abstaining": answers != AnswerOptions(),
+        }
+        refuse_for_several(unfit)
+        encoder, _ = settled_choice(encoder, features or DEFAULT_FEATURES, ())
+        reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
+        to = Destination(out=out, overwrite=overwrite, with_encoder=with_encoder, as_json=as_json)
+        train_several(found, found_test, reader, options=options, to=to)
+        return
+    dataset, test = found, None if found_test is None else refuse_several(found_test)
     if fixes is not None:
         dataset = apply_fixes(dataset, read_fixes(fixes))
-    if rejects is not None:
-        write_rejects(rejects, dataset.rejects)
     tried = {None: DEFAULT_FEATURES, AUTO: SWEEP_FEATURES}.get(features, features or DEFAULT_FEATURES)
     encoder, precision = _settled(encoder, tried, dataset, test, options)
     swept = _swept(dataset, opened_encoder(encoder, SWEEP_FEATURES), test, options) if features == AUTO else None
@@ -225,6 +244,8 @@ def show(training: Training, out: Path | None, *, as_json: bool) -> None:
         return
     print_report(training.record, output())
     console = words()
+    if training.record.learning is None:
+        console.print(Text("Would more labels help? Add --learning-curve.", style="dim"))
     if out is None:
         console.print(Text("Not saved. Add --out model to keep this classifier.", style="dim"))
     else:
@@ -235,11 +256,11 @@ def show(training: Training, out: Path | None, *, as_json: bool) -> None:
 
 def _read(
     file: Path, test_file: Path | None, options: TableOptions, test_options: TableOptions
-) -> tuple[Dataset, Dataset | None]:
+) -> tuple[Dataset | MultiDataset, Dataset | MultiDataset | None]:
     """The rows to learn from and those to test on; a name that is no file may be a public set's."""
     if file.exists() or str(file) not in PUBLIC_SETS:
-        train_part = read_dataset(file, options)
-        return train_part, _test_rows(test_file, train_part, test_options)
+        found = read_labelled(file, options)
+        return found, _test_rows(test_file, found, test_options)
     with progress(f"Fetching {file}", "bytes") as advance:
         parts = load_public_set(str(file), progress=advance)
     train_part = parts["train"]
@@ -248,9 +269,11 @@ def _read(
     return train_part, _test_rows(test_file, train_part, test_options) or parts.get("test")
 
 
-def _test_rows(file: Path | None, learned: Dataset, options: TableOptions) -> Dataset | None:
+def _test_rows(
+    file: Path | None, learned: Dataset | MultiDataset, options: TableOptions
+) -> Dataset | MultiDataset | None:
     """The rows of a test file, in which the labels of those learned from tell the columns apart."""
-    return None if file is None else read_dataset(file, replace(options, known_labels=frozenset(learned.counts())))
+    return None if file is None else read_labelled(file, replace(options, known_labels=frozenset(learned.counts())))
 
 
 def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> tuple[float, ...] | None:

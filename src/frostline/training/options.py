@@ -34,7 +34,7 @@ class TrainingOptions:
     nested : bool
         Test by nested cross-validation instead: every row is tested on, and the saved head learns from all of them.
     learning_curve : bool
-        Measure how the score grows with the rows (`frostline.evaluate.learning_curve`).
+        Measure how the score grows with the rows (`frostline.evaluate.learning_curve`): about as long as the search.
     answers : AnswerOptions
         Calibration, thresholds, abstaining.
     strict : bool
@@ -45,7 +45,7 @@ class TrainingOptions:
     holdout: Holdout = "stratified"
     test_fraction: float = 0.25
     nested: bool = False
-    learning_curve: bool = True
+    learning_curve: bool = False
     answers: AnswerOptions = field(default_factory=AnswerOptions)
     strict: bool = False
 
@@ -63,4 +63,4 @@ class TrainingOptions:
         features `cls@-1` (`TUTORIAL_FEATURES`).
         """
         search = SearchOptions(Cs=tutorial_grid(), standardise=False, seed=seed)
-        return cls(search=search, holdout="random", learning_curve=False, answers=PLAIN_ANSWERS)
+        return cls(search=search, holdout="random", answers=PLAIN_ANSWERS)
