@@ -5,9 +5,9 @@ Out:  `Neighbours`; bytes; or the neighbours.
 Not:  finding the nearest (explain/); digests (folder.py); the format itself (tensors.py).
 
 Rows are kept less their mean, of length 1, in float16. Less their mean, because sentences of one encoder point into
-one direction: over SST-2 (6,920 rows, minilm, mean@all) the median cosine of two was 0.62 before and 0.00 after, and
-the label of the nearest was right as often (0.68, n = 900, either way). In float16, because a cosine of two such rows
-differs by at most 3e-5 from float32's, and the file is half as large.
+one direction: over SST-2 (6,920 rows, minilm, mean@all) the median cosine of two was 0.62 before and 0.00 after. In
+float16, because a cosine of two such rows differs by at most 3.3e-5 from float32's, and the file is half as large
+(docs/decisions/0010, tools/neighbours_kept.py).
 """
 
 from collections.abc import Sequence
