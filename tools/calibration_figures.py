@@ -75,7 +75,8 @@ def line(name: str, splits: list[Split]) -> str:
     cells = [name, f"{len(codes):,}", ", ".join(dict.fromkeys(split.way for split in splits))]
     for scores in (before, after):
         found = scores.reliability
-        cells.append(f"{cell(found.error)}; {found.plain_error:.4f} of which chance {found.chance:.4f}")
+        each = np.mean([own.error.value for own in scores.by_label])
+        cells.append(f"{cell(found.error)}; {found.plain_error:.4f} / {found.chance:.4f}; {each:.4f}")
     cells += [cell(before.log_loss), cell(after.log_loss), f"{before.brier.value:.4f}", cell(after.brier)]
     if len(given) == len(splits):
         scored = answer_scores(np.concatenate(given), codes, labels=tuple(range(splits[0].after.shape[1])))
@@ -88,7 +89,7 @@ def line(name: str, splits: list[Split]) -> str:
 
 if __name__ == "__main__":
     print(
-        "| set | n tested | calibrated by | calibration error before; plain | after; plain | log loss before | after "
+        "| set | n tested | calibrated by | calibration error before; plain / by chance; by label | after; plain / by chance; by label | log loss before | after "
         f"| Brier before | after | answered for {WANTED:g} | right of these |"
     )
     print("|---" * 11 + "|")

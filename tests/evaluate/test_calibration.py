@@ -90,6 +90,17 @@ def test_chance_is_what_perfect_claims_show() -> None:
     )
 
 
+def test_errors_that_hide_from_each_other_are_seen_by_label() -> None:
+    """Too much of one label, too little of the other: sureness is right on the whole, the label's probability is not."""
+    rng = np.random.default_rng(8)
+    second = rng.choice([0.2, 0.8], 4000)
+    scores = calibration_scores(
+        np.column_stack([1 - second, second]), (rng.random(4000) < second - 0.1).astype(np.int64)
+    )
+    assert scores.reliability.error.value < 0.03
+    assert scores.by_label[0].error.value == pytest.approx(0.1, abs=0.03)
+
+
 def test_brier_is_scikit_learns() -> None:
     """Of two labels twice its one-column form; of more, the sum over labels."""
     rng = np.random.default_rng(0)

@@ -86,6 +86,9 @@ class CalibrationScores:
     ----------
     reliability : Reliability
         Of the most probable label of each row.
+    by_label : tuple of Reliability
+        Of each label's own probability; of two labels, of the second's alone. It also sees what errors towards one
+        label and errors towards another hide from each other above.
     brier : Estimate
         The mean over rows of the sum over labels of (probability - truth)²: 0 to 2.
     log_loss : Estimate
@@ -94,6 +97,7 @@ class CalibrationScores:
     """
 
     reliability: Reliability
+    by_label: tuple[Reliability, ...]
     brier: Estimate
     log_loss: Estimate
     n: int
@@ -110,6 +114,10 @@ def calibration_scores(probabilities: Probabilities, codes: IntArray) -> Calibra
     """
     return CalibrationScores(
         reliability=reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == codes),
+        by_label=tuple(
+            reliability(probabilities[:, column], codes == column)
+            for column in (range(1, 2) if probabilities.shape[1] == 2 else range(probabilities.shape[1]))
+        ),
         brier=brier_score(probabilities, codes),
         log_loss=log_loss(probabilities, codes),
         n=len(codes),
