@@ -21,9 +21,10 @@ from frostline.cli.options import (
     rejects_option,
     store_option,
 )
+from frostline.cli.several import evaluate_several, refuse_for_several, refuse_several
 from frostline.data.options import TableOptions
 from frostline.data.rejects import write_rejects
-from frostline.data.tables import read_dataset
+from frostline.data.tables import read_labelled
 from frostline.errors import printable
 from frostline.evaluate.answers import answer_scores
 from frostline.evaluate.baselines import Part
@@ -83,11 +84,16 @@ def command(
         refuse_file(report, overwrite=overwrite, inputs=[file])
     opened = open_model(model, encoder=encoder, threads=threads)
     labels = opened.manifest.labels
-    dataset = read_dataset(file, replace(reading, limit=limit, known_labels=frozenset(map(str, labels))))
+    found = read_labelled(file, replace(reading, limit=limit, known_labels=frozenset(map(str, labels))))
     if rejects is not None:
-        write_rejects(rejects, dataset.rejects)
-    codes = codes_of(tuple(str(label) for label in labels), dataset)
+        write_rejects(rejects, found.rejects)
     reader = StoredEncoder(opened.encoder, FeatureStore.open()) if store else opened.encoder
+    if opened.head.link == "logistic":
+        refuse_for_several({"--report": report is not None})
+        evaluate_several(opened, found, reader, name=str(model), as_json=as_json, started=started)
+        return
+    dataset = refuse_several(found)
+    codes = codes_of(tuple(str(label) for label in labels), dataset)
     begun = time.perf_counter()
     with progress("Reading", "sentences") as advance:
         rows = reader.encode(dataset.texts, progress=advance)

@@ -14,6 +14,7 @@ from frostline.artifact import Model, open_model
 from frostline.cli.console import print_json, progress
 from frostline.cli.left_out import left_out
 from frostline.cli.options import json_option, overwrite_option, reading_options, rejects_option
+from frostline.cli.predict_several import predict_several
 from frostline.data.dataset import Reject
 from frostline.data.options import TableOptions
 from frostline.errors import InputError, MissingInputError, UsageError, shown
@@ -62,9 +63,15 @@ def command(
     opened = open_model(model, encoder=encoder, threads=threads)
     is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
     with left_out("standard input" if file is None else str(file), rejects) as note:
-        found = predictions(opened, _coming(texts, file, reading, note), window=1 if is_conversation else WINDOW_TEXTS)
+        coming, window = _coming(texts, file, reading, note), 1 if is_conversation else WINDOW_TEXTS
+        found = predictions(opened, coming, window=window)
         counts: Counter[str] = Counter()
-        if out is None:
+        if opened.head.link == "logistic":
+            separator = reading.labels_separator
+            counts["cut"] = predict_several(
+                opened, coming, out=out, as_json=as_json, separator=separator, window=window
+            )
+        elif out is None:
             _print(_counted(found, counts), opened, as_json=as_json)
         else:
             with progress("Classifying", "texts") as advance:

@@ -1,86 +1,144 @@
-"""What `train`, `predict` and `evaluate` do where a text may have several labels.
+"""What `frostline train` and `frostline evaluate` do where a text may have several labels.
 
-In:   what the verb's command parsed and opened.
-Out:  lines on standard output, a saved classifier.
-Not:  one label per text (the verbs' own files).
+In:   what the verb's command parsed, read and opened.
+Out:  a report on standard output, a saved classifier.
+Not:  one label per text (train.py, evaluate.py).
 """
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-import click
 from rich.text import Text
 
 from frostline import __version__
 from frostline.artifact import Model
 from frostline.cli.console import output, print_json, progress, words
 from frostline.data.dataset import Dataset
-from frostline.data.multi import MultiDataset
-from frostline.errors import InputError, UsageError, printable, shown
-from frostline.multi_score import (
-    MultiPrediction,
-    as_multi_prediction_document,
-    multi_predictions,
-    refuse_separator,
-    write_multi_predictions,
-)
+from frostline.data.multi import MultiDataset, members_of
+from frostline.encoder.reading import SentenceEncoder
+from frostline.errors import InputError, UsageError, printable
+from frostline.evaluate.multi_label import evaluate_multi
+from frostline.head.rule import Rule
+from frostline.multi_record import MultiEvaluationRecord
+from frostline.record import Seconds
+from frostline.report.multi_label_document import as_multi_document, as_multi_evaluation_document
+from frostline.report.multi_label_terminal import print_multi_evaluation, print_multi_report
+from frostline.training.multi_label import multi_data_record, train_multi
+from frostline.training.options import TrainingOptions
+from frostline.training.records import features_record
+from frostline.training.save_multi import save_multi_training
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saving:
-    """Where to save the classifier, and how."""
+class Destination:
+    """Where a classifier is saved, and how its report comes."""
 
     out: Path | None
     overwrite: bool
     with_encoder: bool
+    as_json: bool
 
 
-def predict_several(
-    model: Model, texts: Iterable[str], *, out: Path | None, as_json: bool, separator: str | None, window: int
-) -> int:
-    """Print or write the labels of each text; how many texts were cut.
-
-    A line is: labels, tab, their probabilities, both joined by the separator (a comma and a blank if none is given).
-    """
-    labels = model.manifest.labels
-    cut = 0
-
-    def counted() -> Iterable[MultiPrediction]:
-        nonlocal cut
-        for prediction in multi_predictions(model, texts, window=window):
-            cut += prediction.is_cut
-            yield prediction
-
-    if out is not None:
-        if out.suffix in {".tsv", ".csv"}:
-            refuse_separator(separator or ",", labels)
-        with progress("Classifying", "texts") as advance:
-            write_multi_predictions(out, _told(counted(), advance), labels=labels, separator=separator or ",")
-        return cut
-    for prediction in counted():
-        if as_json:
-            print_json(as_multi_prediction_document(prediction, labels))
-        else:
-            click.echo(_line(prediction, separator or ", "))
-    return cut
-
-
-def refuse_kind(
-    dataset: "Dataset | MultiDataset", *, name: Path, is_several: bool
+def train_several(
+    dataset: MultiDataset,
+    test: Dataset | MultiDataset | None,
+    encoder: SentenceEncoder,
+    *,
+    options: TrainingOptions,
+    to: Destination,
 ) -> None:
-    """Raise unless a file has as many labels per text as the classifier, or the other file, wants."""
-    if isinstance(dataset, MultiDataset) == is_several:
+    """Train, report, save."""
+    if test is not None and not isinstance(test, MultiDataset):
+        raise _one_label(test)
+    with progress("Reading", "sentences") as reading, progress("Fitting", "labels") as searching:
+        training = train_multi(dataset, encoder, test=test, options=options, reading=reading, searching=searching)
+    if to.out is not None:
+        save_multi_training(training, to.out, encoder=encoder, overwrite=to.overwrite, with_encoder=to.with_encoder)
+    if to.as_json:
+        print_json({**as_multi_document(training.record), "out": None if to.out is None else str(to.out)})
         return
-    if is_several:
-        raise InputError(
-            f"{name}: its texts must have sets of labels, as those learned from have (it has one label per text).",
-            hint="Pass --labels-separator, the same as for the training.",
+    print_multi_report(training.record, output())
+    if to.out is None:
+        words().print(Text("Not saved. Add --out model to keep this classifier.", style="dim"))
+        return
+    where, report = printable(str(to.out)), printable(str(to.out / "report.html"))
+    words().print(Text(f"Saved in {where} (report: {report}). Try it:", style="dim"))
+    words().print(Text(f'  frostline predict {where} "a sentence of your own"', style="dim"))
+
+
+def refuse_for_several(unfit: dict[str, bool]) -> None:
+    """Raise if an option is given that has no meaning where a text may have several labels.
+
+    Parameters
+    ----------
+    unfit : dict of option to bool
+        Whether it was given.
+    """
+    given = [name for name, is_given in unfit.items() if is_given]
+    if given:
+        raise UsageError(
+            f"{given[0]} is for texts with one label each; here each may have several.", hint=f"Leave {given[0]} out."
         )
-    raise InputError(
-        f"{name}: its texts must have one label each, as those learned from have (it has sets of labels).",
-        hint="Leave --labels-separator out, or choose another label column with --label.",
+
+
+def evaluate_several(
+    model: Model,
+    dataset: Dataset | MultiDataset,
+    encoder: SentenceEncoder,
+    *,
+    name: str,
+    as_json: bool,
+    started: float,
+) -> None:
+    """Measure a saved classifier of several labels per text."""
+    if not isinstance(dataset, MultiDataset):
+        raise _one_label(dataset)
+    labels = model.manifest.labels
+    members = members_of([str(label) for label in labels], dataset)
+    begun = time.perf_counter()
+    with progress("Reading", "sentences") as advance:
+        rows = encoder.encode(dataset.texts, progress=advance)
+    read_at = time.perf_counter()
+    probabilities = model.head.predict_proba(rows.rows)
+    given = (model.head.rule or Rule()).sets(probabilities)
+    test = evaluate_multi(probabilities, given, members, labels=labels)
+    ended = time.perf_counter()
+    record = MultiEvaluationRecord(
+        model=name,
+        data=multi_data_record(dataset),
+        features=features_record(encoder, rows),
+        test=test,
+        seconds=Seconds(read=read_at - begun, search=0.0, evaluate=ended - read_at, total=ended - started),
+        warnings=(),
+        version=__version__,
+    )
+    if as_json:
+        print_json(as_multi_evaluation_document(record))
+    else:
+        print_multi_evaluation(record, output())
+
+
+def refuse_several(dataset: Dataset | MultiDataset) -> Dataset:
+    """The dataset, of one label per text; several are refused.
+
+    Raises
+    ------
+    InputError
+        Its texts have sets of labels.
+    """
+    if isinstance(dataset, MultiDataset):
+        raise InputError(
+            f"{dataset.source.name}: this classifier gives each text one label, and here texts have sets of labels.",
+            hint="Leave --labels-separator out, or choose another label column with --label.",
+        )
+    return dataset
+
+
+def _one_label(dataset: Dataset) -> InputError:
+    return InputError(
+        f"{dataset.source.name}: texts must have sets of labels, as those learned from have (each has one label).",
+        hint="Pass --labels-separator, as for the training.",
     )

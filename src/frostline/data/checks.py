@@ -10,7 +10,7 @@ Two texts are the same if every character is; nothing is folded or trimmed.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 from frostline.data.dataset import Dataset
 from frostline.errors import InputError, shown
@@ -111,7 +111,15 @@ def leaked(train: Dataset, test: Dataset) -> Leaks:
     )
 
 
-def label_warnings(dataset: Dataset) -> list[str]:
+class Counted(Protocol):
+    """What counts its labels."""
+
+    def counts(self) -> dict[str, int]:
+        """How many rows carry each label."""
+        ...
+
+
+def label_warnings(dataset: Counted) -> list[str]:
     """A sentence for each group of labels that differ only by case or blanks at their ends: likely one label."""
     alike: dict[str, list[str]] = defaultdict(list)
     counts = dataset.counts()

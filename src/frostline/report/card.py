@@ -11,9 +11,11 @@ quoted strings, so that no label or file name can end a value or begin a key.
 import json
 import re
 
+from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.metrics import Estimate, Evaluation, LabelScore
 from frostline.record import TrainingRecord
 from frostline.report import phrases
+from frostline.report.plain_words import plain_words
 
 # Hub ids of the encoders that have a name of their own here; any other id holds a slash, and a folder is none.
 _BASE_MODELS = {
@@ -40,7 +42,7 @@ def model_card(record: TrainingRecord) -> str:
 
 def _front_matter(record: TrainingRecord) -> str:
     """The YAML between the two lines of dashes."""
-    base = _base_model(record)
+    base = base_model(record.encoder)
     lines = [
         "---",
         "library_name: frostline",
@@ -59,12 +61,12 @@ def _front_matter(record: TrainingRecord) -> str:
     return "\n".join([*lines, "---"])
 
 
-def _base_model(record: TrainingRecord) -> str | None:
+def base_model(encoder: EncoderIdentity) -> str | None:
     """The encoder's hub id, if it has one: a folder may look like an id, but has no revision."""
-    name = record.encoder.name
+    name = encoder.name
     if name in _BASE_MODELS:
         return _BASE_MODELS[name]
-    return name if record.encoder.revision is not None and _HUB_ID.fullmatch(name) else None
+    return name if encoder.revision is not None and _HUB_ID.fullmatch(name) else None
 
 
 def _model_index(record: TrainingRecord, test: Evaluation) -> list[str]:
@@ -97,11 +99,12 @@ def _model_index(record: TrainingRecord, test: Evaluation) -> list[str]:
 
 
 def _opening(record: TrainingRecord) -> str:
-    labels = ", ".join(_code(label) for label in record.labels[:50])
+    labels = ", ".join(code(label) for label in record.labels[:50])
     more = f" and {len(record.labels) - 50} more" if len(record.labels) > 50 else ""
-    said = " ".join(_escaped(sentence) for sentence in phrases.summary(record))
-    made = f"A frozen encoder ({_code(record.encoder.name)}) and a logistic regression on top of it."
-    return f"{made}\n\nLabels: {labels}{more}.\n\n{said}"
+    said = [escaped(sentence) for sentence in plain_words(record) if not sentence.startswith("Next:")]
+    made = f"A frozen encoder ({code(record.encoder.name)}) and a logistic regression on top of it."
+    cautions = [escaped(caution) for caution in phrases.cautions(record)]
+    return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join([*said, *cautions])}"
 
 
 def _use() -> str:
@@ -132,40 +135,53 @@ def _scores(record: TrainingRecord) -> str:
         f"| {phrases.loss_text(test.log_loss)} |"
     )
     rows += [
-        f"| {_escaped(baseline.name)} | {phrases.estimate_text(baseline.accuracy)} "
+        f"| {escaped(baseline.name)} | {phrases.estimate_text(baseline.accuracy)} "
         f"| {phrases.estimate_text(baseline.macro_f1)} | {phrases.loss_text(baseline.log_loss)} |"
         for baseline in record.baselines
     ]
     labels = ["| label | texts | precision % | recall % | F1 % |", "|---|---|---|---|---|"]
     labels += [_label_row(score) for score in test.per_label]
     return (
-        f"## How good it is\n\nTested on {test.n:,} texts: {_escaped(phrases.source_text(record.test_source))}. "
-        "In brackets: 95 % intervals.\n\n" + "\n".join(rows) + "\n\n" + "\n".join(labels)
+        f"## How good it is\n\nTested on {test.n:,} texts: {escaped(phrases.source_text(record.test_source))}. "
+        "In brackets: 95 % intervals.\n\n" + "\n".join(rows) + "\n\n" + "\n".join(labels) + _trust(record)
     )
+
+
+def _trust(record: TrainingRecord) -> str:
+    """How far the probabilities can be believed; nothing where that was not measured."""
+    found = record.probabilities
+    if found is None:
+        return ""
+    how = "as the regression gives them" if found.way == "none" else f"calibrated ({found.way})"
+    error = found.scores.reliability.error
+    line = f"Probabilities are {how}: calibration error {phrases.estimate_text(error)} points"
+    if found.before is not None:
+        line += f", {phrases.percent(found.before.reliability.error.value)} before"
+    return f"\n\n{line}; Brier score {phrases.loss_text(found.scores.brier)}. Pictures: `report.html`."
 
 
 def _label_row(score: LabelScore) -> str:
     figures: tuple[Estimate | None, ...] = (score.precision, score.recall, score.f1)
     shown = " | ".join(phrases.estimate_text(figure) for figure in figures)
-    return f"| {_code(score.label)} | {score.support:,} | {shown} |"
+    return f"| {code(score.label)} | {score.support:,} | {shown} |"
 
 
 def _training(record: TrainingRecord) -> str:
     encoder, features, search = record.encoder, record.features, record.search
     revision = f", revision `{encoder.revision}`" if encoder.revision else ""
     scaled = "standardised (folded into the saved coefficients)" if search.standardise else "as they are"
-    data = f"{_escaped(phrases.data_text(record.data))}; sha256 `{record.data.sha256}`"
+    data = f"{escaped(phrases.data_text(record.data))}; sha256 `{record.data.sha256}`"
     weights = f"weights' sha256 `{encoder.weights_sha256}`"
     chosen = phrases.choice_text(features)
     cut = f"{features.n_cut:,} of {features.n_texts:,} texts were cut at {features.max_length} word pieces"
     lines = [
         f"- Data: {data}. The saved head learned from {record.n_trained:,} rows.",
-        f"- Encoder: {_code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}.",
+        f"- Encoder: {code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}.",
         f"- Features: `{features.spec}`, {features.n_features:,} numbers per text{chosen}, {scaled}; {cut}.",
-        f"- Head: L2-regularised logistic regression; {_escaped(phrases.search_text(search))}.",
+        f"- Head: L2-regularised logistic regression; {escaped(phrases.search_text(search))}.",
     ]
     if len(search.Cs) > 1:
-        lines.append(f"- {_escaped(phrases.search_score_text(search))}.")
+        lines.append(f"- {escaped(phrases.search_score_text(search))}.")
     if record.nested is not None:
         pooled = record.nested.evaluation
         lines.append(
@@ -182,17 +198,17 @@ def _limits(record: TrainingRecord) -> str:
         f"- A text is read up to {record.features.max_length} word pieces; the rest is not seen.",
         "- The encoder's training texts hold the biases of their sources, and the labels those of whoever set them.",
     ]
-    lines += [f"- {_escaped(warning)}" for warning in record.warnings]
+    lines += [f"- {escaped(warning)}" for warning in record.warnings]
     return "## Limits\n\n" + "\n".join(lines)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """`text` as Markdown that is only text: a link, an image, a table cell's end or HTML in it stays visible."""
     shown = phrases.printable(text, 1000)
     return re.sub(r"([\\`*_\[\]<>#|!&])", r"\\\1", shown)
 
 
-def _code(value: object) -> str:
+def code(value: object) -> str:
     """`value` between back-ticks, more of them than it holds itself, its bars escaped for tables."""
     shown = phrases.printable(value)
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)

@@ -1,0 +1,133 @@
+"""A record of several labels per text as one HTML file.
+
+In:   a `MultiTrainingRecord`.
+Out:  the page as a str.
+Not:  the frame (html.py), its elements (markup.py), the sentences (multi_label_words.py).
+"""
+
+from frostline.evaluate.metrics import Estimate
+from frostline.evaluate.multi_label import MultiEvaluation
+from frostline.multi_record import MultiTrainingRecord
+from frostline.report import multi_label_words as words
+from frostline.report import page_top, phrases
+from frostline.report.html import page
+from frostline.report.markup import figure, quiet, safe, section, share, stacked, table
+from frostline.report.plots import Bar, scores_plot
+
+
+def multi_report_html(record: MultiTrainingRecord) -> str:
+    """The report of a training: the same bytes for the same record."""
+    parts = [
+        _figures(record.test),
+        page_top.in_plain_words(words.plain_words(record)),
+        page_top.cautions(words.cautions(record)),
+        _beside(record),
+        _per_label(record),
+        _facts(record),
+    ]
+    return page(
+        f"A classifier trained on {phrases.printable(record.data.name)}",
+        f"{len(record.labels)} labels, any number of them per text; {record.data.n_rows:,} rows; tested on "
+        f"{words.source_text(record.test_source)}.",
+        parts,
+        version=record.version,
+    )
+
+
+def _figures(test: MultiEvaluation) -> str:
+    shown = [
+        ("micro F1", test.micro_f1),
+        ("macro F1", test.macro_f1),
+        ("all labels right", test.subset_accuracy),
+        ("average precision", test.mean_average_precision),
+    ]
+    cells = [
+        _figure(name, f"{phrases.percent(score.value)} %", f"{phrases.percent_range(score.interval)} %")
+        for name, score in shown
+        if score is not None
+    ]
+    cells.append(_figure("test texts", f"{test.n:,}", phrases.count_text(len(test.labels), "label")))
+    return f'<div class="figures">{"".join(cells)}</div>'
+
+
+def _figure(name: str, value: str, note: str) -> str:
+    return (
+        f'<div class="figure"><span class="quiet">{safe(name)}</span><strong>{safe(value)}</strong>'
+        f'<span class="quiet">{safe(note)}</span></div>'
+    )
+
+
+def _beside(record: MultiTrainingRecord) -> str:
+    """The scores beside the baselines'."""
+    test, half = record.test, record.at_half
+    bars = [Bar("this classifier", test.macro_f1, is_own=True)]
+    bars += [Bar(baseline.name, baseline.macro_f1, is_own=False) for baseline in record.baselines]
+    rows = [
+        _line("this classifier", test, test.mean_average_precision, ""),
+        _line("the same, each label from 0.5 on", half, None, ""),
+    ]
+    for one in record.baselines:
+        lead = stacked(phrases.points(one.lead_macro_f1.value), _range(one.lead_macro_f1.interval))
+        rows.append(_line(one.name, one, one.mean_average_precision, lead))
+    names = ("", "micro F1 %", "macro F1 %", "all right %", "average precision %", "lead, points")
+    made = " ".join(f"{one.name}: {one.made_of}." for one in record.baselines)
+    return section(
+        "Beside simpler ways",
+        figure(scores_plot(bars, "macro F1 in %, with 95 % interval"))
+        + table(names, rows, called="Scores beside baselines", own=0)
+        + quiet(f"Lead: macro F1 of this classifier minus that of the other, on the same texts. {made}"),
+    )
+
+
+def _line(name: str, one: words.Scored, ranked: Estimate | None, lead: str) -> tuple[str, ...]:
+    return (safe(name), share(one.micro_f1), share(one.macro_f1), share(one.subset_accuracy), share(ranked), lead)
+
+
+def _range(interval: tuple[float, float]) -> str:
+    return f"{phrases.points(interval[0])} to {phrases.points(interval[1])}"
+
+
+def _per_label(record: MultiTrainingRecord) -> str:
+    """A row for each label, the commonest first."""
+    test, search = record.test, record.search
+    each = zip(test.per_label, search.thresholds, search.chosen_Cs, test.average_precisions.tolist(), strict=True)
+    rows = [
+        (
+            safe(score.label, 80),
+            f"{score.support:,}",
+            phrases.DASH if C is None else f"{C:.3g}",
+            f"{threshold:.2f}",
+            share(score.precision),
+            share(score.recall),
+            share(score.f1),
+            phrases.DASH if ranked != ranked else phrases.percent(ranked),  # noqa: PLR0124 - NaN: no text has it
+        )
+        for score, threshold, C, ranked in sorted(each, key=lambda row: -row[0].support)
+    ]
+    names = ("label", "texts", "C", "from", "precision %", "recall %", "F1 %", "average precision %")
+    note = (
+        "From: the probability from which on the label is given, chosen on held-out training rows for the highest F1. "
+        "Precision: of the texts given this label, the share that has it. Recall: of the texts that have it, the share "
+        "that was given it. Average precision judges the ranking by probability, whatever the threshold."
+    )
+    return section("Label by label", table(names, rows, called="Scores of each label") + quiet(note))
+
+
+def _facts(record: MultiTrainingRecord) -> str:
+    encoder, machine, seconds = record.encoder, record.machine, record.seconds
+    revision = f", revision {encoder.revision}" if encoder.revision else ""
+    facts = (
+        ("Data", words.data_text(record.data)),
+        ("Its sha256", record.data.sha256),
+        ("Rows per label", words.counts_text(record.data, 40)),
+        ("Rows learned from", f"{record.n_trained:,}"),
+        ("Encoder", f"{encoder.name} ({encoder.family}, {encoder.precision}{revision}), frozen"),
+        ("Its weights' sha256", encoder.weights_sha256),
+        ("Features", phrases.features_text(record.features)),
+        ("Head", words.search_text(record.search)),
+        ("Seed", str(record.seed)),
+        ("Seconds", f"{seconds.total:.1f}, of which {seconds.read:.1f} getting the rows, {seconds.search:.1f} fitting"),
+        ("Machine", f"{machine.processor}, {phrases.count_text(machine.cores, 'core')}, {machine.system}"),
+    )
+    inner = "".join(f"<dt>{safe(name)}</dt><dd>{safe(value, 2000)}</dd>" for name, value in facts)
+    return section("How it was made", f"<dl>{inner}</dl>")

@@ -1,0 +1,140 @@
+"""What is said of several labels per text, the same in every report.
+
+In:   a `MultiTrainingRecord`, or a figure of it.
+Out:  plain text; what came from the user is made printable.
+Not:  markup of any kind; the phrases that one label per text has too (phrases.py).
+"""
+
+from typing import TypeAlias
+
+from frostline.evaluate.multi_baselines import MultiBaseline, MultiLead
+from frostline.evaluate.multi_label import MultiEvaluation
+from frostline.multi_record import MultiDataRecord, MultiSearchRecord, MultiTestRecord, MultiTrainingRecord
+from frostline.report import phrases
+
+Scored: TypeAlias = MultiEvaluation | MultiBaseline
+"""What has a micro and a macro F1, a subset accuracy and a mean average precision."""
+
+
+def data_text(data: MultiDataRecord) -> str:
+    """The file, its rows, its labels, and what was found amiss."""
+    parts = [
+        phrases.printable(data.name),
+        phrases.count_text(data.n_rows, "row"),
+        f"{data.n_given / max(1, data.n_rows):.2f} labels per row",
+    ]
+    parts += [f"{data.n_unlabelled:,} without a label"] if data.n_unlabelled else []
+    parts += [f"{data.n_rejected:,} rejected"] if data.n_rejected else []
+    parts += [phrases.count_text(data.n_duplicates, "duplicate")] if data.n_duplicates else []
+    parts += [phrases.count_text(data.n_conflicts, "text") + " with two sets"] if data.n_conflicts else []
+    return " · ".join(parts)
+
+
+def counts_text(data: MultiDataRecord, most: int) -> str:
+    """The commonest labels with their rows."""
+    ordered = sorted(data.label_counts.items(), key=lambda item: -item[1])
+    named = ", ".join(f"{phrases.printable(label, 30)} {count:,}" for label, count in ordered[:most])
+    return named + (f" and {len(ordered) - most} more labels" if len(ordered) > most else "")
+
+
+def source_text(source: MultiTestRecord) -> str:
+    """Where the test rows came from."""
+    if source.kind == "file":
+        return f"the file {phrases.printable(source.data.name)}" if source.data is not None else "a file of their own"
+    if source.kind == "cross-validation":
+        return "cross-validation: each row is tested by a classifier that never saw it"
+    drawn = "drawn so that every label keeps its share" if source.kind == "stratified hold-out" else "drawn at random"
+    return f"rows held out of the same file, {drawn}"
+
+
+def search_text(search: MultiSearchRecord) -> str:
+    """How the labels' C and thresholds were chosen."""
+    learned = sorted(C for C in search.chosen_Cs if C is not None)
+    spread = f"C = {learned[0]:.4g}" if learned[0] == learned[-1] else f"C from {learned[0]:.4g} to {learned[-1]:.4g}"
+    how = (
+        "given" if len(search.Cs) == 1 else f"chosen among {len(search.Cs)} over {search.n_folds} folds, {search.rule}"
+    )
+    low, high = min(search.thresholds), max(search.thresholds)
+    thresholds = f"thresholds from {low:.2f} to {high:.2f}, chosen out of fold for the highest F1"
+    return f"one logistic regression per label; {spread}, {how}; {thresholds}"
+
+
+def worth_text(record: MultiTrainingRecord) -> str:
+    """What the thresholds change, in a sentence."""
+    own, half = record.test, record.at_half
+    return (
+        f"With every label given from 0.5 on, macro F1 would be {phrases.percent(half.macro_f1.value)} instead of "
+        f"{phrases.percent(own.macro_f1.value)}, micro F1 {phrases.percent(half.micro_f1.value)} instead of "
+        f"{phrases.percent(own.micro_f1.value)}."
+    )
+
+
+def plain_words(record: MultiTrainingRecord) -> list[str]:
+    """A few sentences: how good, beside what, how sure, what to be careful about."""
+    said = [*scores_words(record.test), worth_text(record)]
+    return said + [_beside(baseline) for baseline in record.baselines]
+
+
+def scores_words(test: MultiEvaluation) -> list[str]:
+    """How many labels were right, and how many were missed."""
+    hits = round(test.micro_f1.value * (test.n_given + test.n_true) / 2)
+    said = [
+        (
+            f"On {phrases.count_text(test.n, 'test text')} with {test.n_true:,} labels the classifier gave "
+            f"{test.n_given:,}, of which {hits:,} are right ({_share(hits, test.n_given)}); it found "
+            f"{_share(hits, test.n_true)} of those there are."
+        ),
+        (
+            f"Micro F1 {phrases.estimate_text(test.micro_f1)}, macro F1 {phrases.estimate_text(test.macro_f1)}; the "
+            f"whole set of labels is right for {phrases.estimate_text(test.subset_accuracy)} % of the texts."
+        ),
+    ]
+    scored = [score for score in test.per_label if score.f1 is not None and score.support]
+    if len(scored) > 2:
+        ordered = sorted(scored, key=lambda score: score.f1.value if score.f1 is not None else 0.0)
+        best, worst = ordered[-1], ordered[0]
+        said.append(
+            f"Best told is {phrases.printable(best.label)} (F1 {phrases.estimate_text(best.f1)}), worst "
+            f"{phrases.printable(worst.label)} ({phrases.estimate_text(worst.f1)}, on {worst.support:,} texts)."
+        )
+    return said
+
+
+def cautions(record: MultiTrainingRecord) -> list[str]:
+    """What makes the scores, or the features, less than they seem; the record's own warnings come after."""
+    said = []
+    if record.test_source.n_leaks:
+        n_leaks = record.test_source.n_leaks
+        found = "test text is a training text" if n_leaks == 1 else "test texts are training texts"
+        said.append(f"{n_leaks:,} {found} too: the scores flatter by up to that share.")
+    if record.features.n_cut:
+        features = record.features
+        cut = f"{features.n_cut:,} of {features.n_texts:,} texts"
+        said.append(f"{cut} were longer than {features.max_length} word pieces and lost their end.")
+    return [*said, *record.warnings]
+
+
+def lead_text(lead: MultiLead) -> str:
+    """`+3.2 (+1.5 to +4.8)`."""
+    low, high = lead.interval
+    return f"{phrases.points(lead.value)} ({phrases.points(low)} to {phrases.points(high)})"
+
+
+def verdict(lead: MultiLead) -> str:
+    """What a lead means, in a few words."""
+    low, high = lead.interval
+    if low > 0:
+        return "a lead beyond chance"
+    return "behind it, beyond chance" if high < 0 else "could be chance"
+
+
+def _beside(baseline: MultiBaseline) -> str:
+    name = f"{baseline.name[0].upper()}{baseline.name[1:]}"
+    return (
+        f"{name} reaches a macro F1 of {phrases.percent(baseline.macro_f1.value)}, a difference of "
+        f"{lead_text(baseline.lead_macro_f1)} points: {verdict(baseline.lead_macro_f1)}."
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{phrases.percent(part / whole)} %" if whole else "none"

@@ -1,0 +1,264 @@
+"""One training on texts with several labels each: a head, and all that is known about how good it is, out.
+
+In:   a `MultiDataset` (and one to test on, if there is), an encoder, `TrainingOptions`.
+Out:  a `MultiTraining`.
+Not:  one label per text (run.py); reading files (data/), showing (report/multi_label_*.py).
+
+The test rows take part in nothing: not in the choice of C, not in that of the thresholds.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from frostline import __version__
+from frostline.arrays import BoolArray, Features, IntArray, Probabilities, Progress
+from frostline.data.checks import duplicates, label_warnings, leaked
+from frostline.data.multi import MultiDataset, members_of, require_labels
+from frostline.data.multi_split import iterative_folds, iterative_holdout
+from frostline.data.split import random_holdout
+from frostline.encoder.reading import SentenceEncoder
+from frostline.errors import UsageError
+from frostline.evaluate.multi_baselines import MultiBaseline, MultiPart, multi_baselines
+from frostline.evaluate.multi_label import evaluate_multi
+from frostline.head.linear import LinearHead
+from frostline.head.multi_label import EachSearch, search_each
+from frostline.head.rule import Rule
+from frostline.head.search import SearchOptions
+from frostline.machine import this_machine
+from frostline.multi_record import (
+    MultiDataRecord,
+    MultiSearchRecord,
+    MultiTestKind,
+    MultiTestRecord,
+    MultiTrainingRecord,
+)
+from frostline.training.options import TrainingOptions
+from frostline.training.records import features_record, seconds_of
+
+NAMED_ROWS = 5  # how many rows a warning names
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MultiTraining:
+    """What a training leaves: the head, its record, and the tested rows' probabilities (n_test, n_labels)."""
+
+    head: LinearHead
+    record: MultiTrainingRecord
+    test_probabilities: Probabilities
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Split:
+    """Rows to learn from and to test on (numbers into all texts); none to test on for cross-validation."""
+
+    train: MultiDataset
+    test: MultiDataset | None
+    train_rows: IntArray
+    test_rows: IntArray
+    kind: MultiTestKind
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tested:
+    """Probabilities and answers of the rows tested on, the truth, and the splits that the baselines get."""
+
+    probabilities: Probabilities
+    given: BoolArray
+    members: BoolArray
+    splits: tuple[tuple[MultiPart, MultiPart], ...]
+    n_fitted: int
+
+
+def train_multi(  # noqa: PLR0913 - as train
+    dataset: MultiDataset,
+    encoder: SentenceEncoder,
+    *,
+    test: MultiDataset | None = None,
+    options: TrainingOptions | None = None,
+    reading: Progress | None = None,
+    searching: Progress | None = None,
+) -> MultiTraining:
+    """Read every sentence once, choose each label's C and threshold, fit, test on rows that took part in nothing.
+
+    Parameters
+    ----------
+    dataset : MultiDataset
+        At least two labels.
+    encoder : SentenceEncoder
+    test : MultiDataset, optional
+        Rows to test on. Without it some of `dataset` are held out, or all are tested in turn (`options.nested`).
+    options : TrainingOptions, optional
+        Its learning curve, calibration and abstaining are for one label per text, and not looked at.
+    reading, searching : callable, optional
+        Count distinct sentences, and labels.
+
+    Raises
+    ------
+    InputError
+        No label, one only, none that can be learned; a label of the test rows that no training row has.
+    UsageError
+        Options that do not fit several labels per text.
+    BackendError, ConvergenceError, StorageError
+        As `train`.
+    """
+    chosen = options or TrainingOptions()
+    started = time.perf_counter()
+    require_labels(dataset, chosen.search.n_folds)
+    split = _split(dataset, test, chosen)
+    plan = require_labels(split.train, chosen.search.n_folds, strict=chosen.strict)
+    labels = tuple(split.train.counts())
+    members = members_of(labels, split.train)
+    test_members = None if split.test is None else members_of(labels, split.test)
+    texts = [*dataset.texts, *(test.texts if test is not None else ())]
+    found = encoder.encode(texts, progress=reading)
+    read_at = time.perf_counter()
+    how = replace(chosen.search, n_folds=plan.n_folds)
+    rows = found.rows[split.train_rows]
+    search = search_each(rows, members, labels=labels, options=how, progress=searching)
+    searched_at = time.perf_counter()
+    train_part = MultiPart(split.train.texts, members)
+    if split.test is None or test_members is None:
+        tested = _tested_in_turn(rows, train_part, labels, how)
+    else:
+        test_part = MultiPart(split.test.texts, test_members)
+        tested = _tested_on_rows(search.head, found.rows[split.test_rows], train_part, test_part)
+    at_half = Rule().sets(tested.probabilities)
+    evaluated = evaluate_multi(tested.probabilities, tested.given, tested.members, labels=labels, seed=how.seed)
+    plain = evaluate_multi(tested.probabilities, at_half, tested.members, labels=labels, seed=how.seed)
+    against: tuple[MultiBaseline, ...] = multi_baselines(
+        tested.splits, labels=labels, given=tested.given, seed=how.seed
+    )
+    n_leaks, oddities = _oddities(dataset, split)
+    record = MultiTrainingRecord(
+        labels=labels,
+        data=multi_data_record(dataset),
+        n_trained=len(split.train),
+        encoder=encoder.identity,
+        features=features_record(encoder, found),
+        search=_search_record(search, how),
+        test_source=MultiTestRecord(
+            kind=split.kind,
+            n_fitted=tested.n_fitted,
+            n_leaks=n_leaks,
+            data=None if test is None else multi_data_record(test),
+        ),
+        test=evaluated,
+        at_half=plain,
+        baselines=against,
+        seconds=seconds_of(started, read_at, searched_at, time.perf_counter(), swept=None),
+        machine=this_machine(),
+        seed=how.seed,
+        warnings=(*plan.warnings, *oddities, *search.warnings),
+        version=__version__,
+    )
+    return MultiTraining(head=search.head, record=record, test_probabilities=tested.probabilities)
+
+
+def multi_data_record(dataset: MultiDataset) -> MultiDataRecord:
+    """What a file held, in numbers."""
+    repeats = duplicates(dataset.as_combinations())
+    return MultiDataRecord(
+        name=dataset.source.name,
+        sha256=dataset.source.sha256,
+        size_bytes=dataset.source.size_bytes,
+        n_rows=len(dataset),
+        n_rejected=len(dataset.rejects),
+        label_counts=dict(dataset.counts().items()),
+        n_given=dataset.n_given,
+        n_unlabelled=dataset.n_unlabelled,
+        n_duplicates=repeats.n_extra,
+        n_conflicts=len(repeats.conflicts),
+    )
+
+
+def _split(dataset: MultiDataset, test: MultiDataset | None, options: TrainingOptions) -> _Split:
+    rows = np.arange(len(dataset), dtype=np.int64)
+    if test is not None:
+        test_rows = len(rows) + np.arange(len(test), dtype=np.int64)
+        return _Split(train=dataset, test=test, train_rows=rows, test_rows=test_rows, kind="file")
+    if options.nested:
+        return _Split(train=dataset, test=None, train_rows=rows, test_rows=rows[:0], kind="cross-validation")
+    seed, fraction = options.search.seed, options.test_fraction
+    kind: MultiTestKind
+    if options.holdout == "random":
+        (kept, held), kind = random_holdout(len(rows), test_fraction=fraction, seed=seed), "random hold-out"
+    else:
+        members = members_of(tuple(dataset.counts()), dataset)
+        kept, held = iterative_holdout(members, test_fraction=fraction, seed=seed)
+        kind = "stratified hold-out"
+    kept, held = _with_known_labels(dataset, kept, held)
+    return _Split(train=dataset.take(kept), test=dataset.take(held), train_rows=kept, test_rows=held, kind=kind)
+
+
+def _with_known_labels(dataset: MultiDataset, kept: IntArray, held: IntArray) -> tuple[IntArray, IntArray]:
+    """Rows with a label that no row to learn from has go over to those: a label of one row can only be learned."""
+    known = {label for row in kept.tolist() for label in dataset.label_sets[row]}
+    moved = np.array(
+        [any(label not in known for label in dataset.label_sets[row]) for row in held.tolist()], dtype=bool
+    )
+    if moved.all():
+        raise UsageError(
+            "No row is left to test on: every one that was held out has a label of its own.",
+            hint="Name a test file with --test, or hold out more.",
+        )
+    return np.sort(np.concatenate([kept, held[moved]])) if moved.any() else kept, held[~moved]
+
+
+def _tested_on_rows(head: LinearHead, rows: Features, train: MultiPart, test: MultiPart) -> _Tested:
+    """The head on rows held back."""
+    probabilities = head.predict_proba(rows)
+    given = (head.rule or Rule()).sets(probabilities)
+    return _Tested(probabilities, given, test.members, ((train, test),), len(train.texts))
+
+
+def _tested_in_turn(rows: Features, part: MultiPart, labels: tuple[str, ...], how: SearchOptions) -> _Tested:
+    """The whole procedure, search and thresholds included, on every row in turn."""
+    fold_of = iterative_folds(part.members, n_folds=how.n_folds, seed=how.seed)
+    probabilities, given, members, n_fitted = [], [], [], []
+    splits: list[tuple[MultiPart, MultiPart]] = []
+    for fold in range(how.n_folds):
+        kept, held = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+        search = search_each(rows[kept], part.members[kept], labels=labels, options=how)
+        tested = _tested_on_rows(search.head, rows[held], part.take(kept), part.take(held))
+        probabilities.append(tested.probabilities)
+        given.append(tested.given)
+        members.append(tested.members)
+        splits += tested.splits
+        n_fitted.append(tested.n_fitted)
+    return _Tested(
+        np.concatenate(probabilities), np.concatenate(given), np.concatenate(members), tuple(splits), min(n_fitted)
+    )
+
+
+def _search_record(search: EachSearch, how: SearchOptions) -> MultiSearchRecord:
+    rule = search.head.rule or Rule()
+    return MultiSearchRecord(
+        Cs=search.Cs,
+        chosen_Cs=tuple(None if np.isnan(C) else C for C in search.chosen_Cs.tolist()),
+        thresholds=rule.thresholds,
+        rule=search.rule,
+        n_folds=int(search.folds.max()) + 1,
+        standardise=how.standardise,
+    )
+
+
+def _oddities(dataset: MultiDataset, split: _Split) -> tuple[int, list[str]]:
+    """How many test rows are training rows too, and what a person should look at before believing anything."""
+    found = label_warnings(dataset)
+    conflicts = duplicates(dataset.as_combinations()).conflicts
+    if conflicts:
+        lines = "; ".join(", ".join(map(str, repeat.lines)) for repeat in conflicts[:NAMED_ROWS])
+        found.append(f"{len(conflicts)} texts stand there with different sets of labels (lines {lines}).")
+    if split.test is None:
+        return 0, found
+    leaks = leaked(split.train.as_combinations(), split.test.as_combinations())
+    if leaks.items:
+        lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines)
+        found.append(f"{leaks.n_test_rows} test rows are also training rows, which flatters the score (lines {lines}).")
+    return leaks.n_test_rows, found
