@@ -88,10 +88,9 @@ def line(name: str, splits: list[Split]) -> str:
 
 
 if __name__ == "__main__":
-    print(
-        "| set | n tested | calibrated by | calibration error before; plain / by chance; by label | after; plain / by chance; by label | log loss before | after "
-        f"| Brier before | after | answered for {WANTED:g} | right of these |"
-    )
+    print("Calibration errors: chance taken out; plain / what chance alone shows; by label.")
+    errors = "calibration error before | after"
+    print(f"| set | n | way | {errors} | log loss before | after | Brier before | after | answered | right of these |")
     print("|---" * 11 + "|")
     for chosen in sys.argv[2:] or FILES:
         print(line(chosen, splits_of(Path(sys.argv[1]), chosen)), flush=True)

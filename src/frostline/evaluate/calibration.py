@@ -6,7 +6,7 @@ Not:  making probabilities better (head/fitting.py). No resampling: the same row
 
 The calibration error of bins is never 0, not even for perfect probabilities: a bin of n rows misses its mean by
 0.8 standard errors on average. Both are told: the plain error, as other tools print it, and what is left of it once
-chance is taken out. How often the interval covers: docs/decisions/0010-calibration.md.
+chance is taken out. How often the interval covers: docs/decisions/0013-calibration.md.
 """
 
 import math

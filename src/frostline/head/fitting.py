@@ -5,7 +5,7 @@ Out:  a `CalibrationFit`: the calibration for the head, and what each way lost, 
 Not:  the fits themselves (temperature.py, isotonic.py), measuring on test rows (evaluate/calibration.py).
 
 The held-out decisions are of the folds' heads, which learned from fewer rows than the head that is saved. What this
-does to the temperature was measured: docs/decisions/0010-calibration.md.
+does to the temperature was measured: docs/decisions/0013-calibration.md.
 """
 
 from dataclasses import dataclass
