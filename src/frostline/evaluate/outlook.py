@@ -24,7 +24,7 @@ WIDEST = 0.10  # of the interval of the gain at twice the rows, from which on it
 MISFIT = 4.0  # standard errors that a point may lie off the law
 N_DRAWS = 1000
 
-_DECAYS = np.geomspace(0.05, 2.0, 60)
+_DECAYS = np.geomspace(0.05, 2.0, 150)
 _DRAWN = 33  # places of the curve to draw
 
 

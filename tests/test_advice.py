@@ -1,0 +1,169 @@
+"""Advice: each sentence stands on its own figure, and turns at its bound."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from frostline.advice import GAP, LOPSIDED, MATTERS, WANTED_HALF_WIDTH, advise, rows_for
+from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
+from frostline.evaluate.metrics import Estimate
+from frostline.record import ChoiceRecord, TrainingRecord
+from record_examples import example_record
+
+
+def with_curve(
+    twice: tuple[float, float, float],
+    furthest: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    *,
+    accuracy: tuple[float, float, float] = (0.80, 0.79, 0.81),
+    fitted: float = 0.82,
+) -> TrainingRecord:
+    """A record whose curve promises these gains: (value, low, high) at twice and four times 2,000 rows."""
+    score = Estimate(accuracy[0], accuracy[1:], 6000, "Wilson")
+    point = LearningPoint(
+        n_rows=2000, accuracy=score, macro_f1=score, accuracies=(accuracy[0],), Cs=(1.0,), fitted_accuracy=fitted
+    )
+    gains = tuple(
+        Gain(n_rows=2000 * times, value=gain[0], interval=gain[1:]) for times, gain in ((2, twice), (4, furthest))
+    )
+    outlook = Outlook(
+        limit=0.9, drop=1.0, decay=0.5, n_rows=(1.0,), accuracy=(0.8,), low=(0.8,), high=(0.8,), gains=gains, n_draws=1
+    )
+    curve = LearningCurve(
+        points=(replace(point, n_rows=1000), point),
+        n_test=6000,
+        is_out_of_fold=False,
+        outlook=outlook,
+        no_outlook="",
+        choice_of_C="",
+        seed=0,
+        seconds=0.0,
+    )
+    return replace(example_record(), learning=curve, n_trained=2000)
+
+
+def kinds(record: TrainingRecord) -> list[str]:
+    return [advice.kind for advice in advise(record)]
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        ((MATTERS, 0.0001, 0.02), "label more"),
+        ((MATTERS - 1e-9, 0.0001, 0.02), "unsure"),
+        ((0.01, 0.0, 0.02), "unsure"),
+        ((0.002, 0.0, MATTERS), "unsure"),
+        ((0.002, 0.0, MATTERS - 1e-9), "other features"),
+    ],
+)
+def test_more_labels_are_advised_where_they_surely_bring_something(gain: tuple[float, float, float], said: str) -> None:
+    """The gain must be above 0 beyond doubt and matter; below what matters beyond doubt the curve is flat."""
+    assert kinds(with_curve(gain, (0.01, 0.0, 0.02)))[0] == said
+
+
+def test_a_gain_is_told_with_its_interval() -> None:
+    """The sentence holds rows, points, and how sure they are."""
+    (advice, *_) = advise(with_curve((0.012, 0.004, 0.02)))
+    assert "4,000 rows" in advice.sentence
+    assert "+1.2 points (+0.4 to +2.0)" in advice.sentence
+
+
+def test_stopping_is_advised_where_not_even_four_times_the_rows_matter() -> None:
+    """At the bound of what matters it is not."""
+    flat = (0.001, 0.0, 0.002)
+    assert "stop" in kinds(with_curve(flat, (0.002, 0.0, MATTERS - 1e-9)))
+    assert "stop" not in kinds(with_curve(flat, (0.002, 0.0, MATTERS)))
+
+
+def test_fine_tuning_is_advised_on_a_flat_curve_with_enough_rows() -> None:
+    """A thousand rows are enough, one less is not; a rising curve is for labels."""
+    record = with_curve((0.001, 0.0, 0.002))
+    assert "fine-tune" in kinds(replace(record, n_trained=1000))
+    assert "fine-tune" not in kinds(replace(record, n_trained=999))
+    assert "fine-tune" not in kinds(with_curve((0.01, 0.005, 0.02)))
+
+
+def test_features_already_chosen_leave_another_encoder() -> None:
+    """Where a sweep chose, sweeping again is no advice; where nothing is left to win, neither is."""
+    record = with_curve((0.001, 0.0, 0.002))
+    assert "frostline sweep" in advise(record)[0].sentence
+    choice = ChoiceRecord(
+        trials=(),
+        best="mean@all",
+        winner="mean@all",
+        tutorial="cls@-1",
+        n_layers=6,
+        n_rows=2000,
+        n_folds=5,
+        scoring="accuracy",
+        rule="",
+    )
+    assert "frostline sweep" not in advise(replace(record, choice=choice))[0].sentence
+    assert "other features" not in kinds(with_curve((0.0, 0.0, 0.001), accuracy=(1.0, 1 - MATTERS / 2, 1.0)))
+
+
+def test_without_an_outlook_the_reason_is_given() -> None:
+    """Nothing is advised on labels; why, is said in the curve's own words."""
+    record = with_curve((0.0, 0.0, 0.0))
+    assert record.learning is not None
+    record = replace(record, learning=replace(record.learning, outlook=None, no_outlook="Too few sizes."))
+    assert (advise(record)[0].kind, advise(record)[0].reason) == ("unsure", "Too few sizes.")
+
+
+def test_unequal_labels_are_named_where_nothing_was_done_about_them() -> None:
+    """Five to one is unequal; weights or a fairer scorer settle it."""
+
+    def counted(rare: int, *, class_weight: str | None = None, scoring: str = "accuracy") -> list[str]:
+        record = example_record()
+        data = replace(record.data, class_counts={"common": 1000, "rare\x1b[31m": rare})
+        search = replace(record.search, class_weight=class_weight, scoring=scoring)
+        advice = advise(replace(record, data=data, search=search))
+        assert not any("\x1b" in each.sentence + each.reason for each in advice)
+        return [each.kind for each in advice]
+
+    at_bound = int(1000 / LOPSIDED)
+    assert "unequal labels" in counted(at_bound)
+    assert "unequal labels" not in counted(at_bound + 1)
+    assert "unequal labels" not in counted(at_bound, class_weight="balanced")
+    assert "unequal labels" not in counted(at_bound, scoring="f1_macro")
+
+
+def test_a_head_that_learned_by_heart_is_told() -> None:
+    """The gap must be wide and beyond the test's own uncertainty."""
+    flat = (0.01, 0.005, 0.02)
+    assert "train-test gap" in kinds(with_curve(flat, fitted=0.80 + GAP + 1e-9))
+    assert "train-test gap" not in kinds(with_curve(flat, fitted=0.80 + GAP - 1e-6))
+    assert "train-test gap" not in kinds(with_curve(flat, fitted=0.92, accuracy=(0.8, 0.6, 0.93)))
+
+
+def test_a_test_too_small_is_told_how_many_rows_it_needs() -> None:
+    """The interval's half-width decides, not the number of rows."""
+    record = example_record()
+    assert record.test is not None
+
+    def tested(half: float) -> list[str]:
+        score = Estimate(0.8, (0.8 - half, 0.8 + half), 500, "Wilson")
+        assert record.test is not None
+        return kinds(replace(record, test=replace(record.test, accuracy=score)))
+
+    assert "more test rows" in tested(WANTED_HALF_WIDTH + 1e-6)
+    assert "more test rows" not in tested(WANTED_HALF_WIDTH - 1e-6)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.99])
+@pytest.mark.parametrize("half", [0.01, 0.02, 0.05])
+def test_rows_needed_are_those_of_wilsons_interval(share: float, half: float) -> None:
+    """So many rows reach the wanted half-width; one fewer does not."""
+
+    def width(rows: int) -> float:
+        z = 1.959963984540054
+        return float(z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows))
+
+    n = rows_for(half, share)
+    assert width(n) <= half < width(n - 1)
+
+
+def test_a_record_without_a_test_gets_no_advice() -> None:
+    """There is nothing to go by."""
+    assert advise(replace(example_record(), test=None)) == ()
