@@ -187,4 +187,4 @@ def test_too_uneven_subsets_lead_nowhere() -> None:
     """Where twice the rows could bring anything, nothing is said."""
     outlook, why = ahead_of([0.5, 0.6, 0.65, 0.7, 0.74], n_test=4000, spread=0.09)
     assert outlook is None
-    assert "10 points" in why
+    assert "5 points" in why

@@ -20,7 +20,7 @@ from frostline.evaluate.learning_curve import Gain, Outlook
 
 FURTHEST = 4  # times all rows; nothing is said of more
 LEAST_SIZES = 4  # a power law has three unknowns
-WIDEST = 0.10  # of the interval of the gain at twice the rows, from which on it says nothing
+WIDEST = 0.05  # of the interval of the gain at twice the rows, from which on it says nothing
 MISFIT = 4.0  # standard errors that a point may lie off the law
 N_DRAWS = 1000
 
