@@ -10,6 +10,7 @@ import yaml
 from frostline import record as records
 from frostline.report.card import model_card
 from record_examples import example_record
+from report_examples import example_report
 
 NASTY = 'x": y\n- z: [a](http://b) <script> | `c` \U0001f642 \u202e\ntags: none\n---'
 
@@ -95,3 +96,11 @@ def test_nothing_tested_has_no_results() -> None:
     card = model_card(replace(example_record(n=60), test=None, test_source=None, baselines=()))
     assert "model-index" not in front_matter(card)
     assert "Not tested." in card
+
+
+def test_the_card_says_in_plain_words_what_a_reader_asks_first() -> None:
+    """How often it is right, beside what, what it confuses, and how far its probabilities can be believed."""
+    card = model_card(example_report()[0])
+    for words in ("it was right about", "Counting words is right", "What it gets wrong most", "calibration error"):
+        assert words in card
+    assert "Next:" not in card

@@ -14,6 +14,7 @@ from frostline.record import TrainingRecord
 from frostline.report.phrases import DASH
 from frostline.report.terminal import print_evaluation, print_report
 from record_examples import example_evaluation, example_record
+from report_examples import example_report
 
 
 def printed(record: TrainingRecord, *, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
@@ -62,10 +63,10 @@ def test_the_score_of_the_search_is_labelled() -> None:
 )
 def test_no_line_is_wider_than_the_terminal(labels: Sequence[Label]) -> None:
     """At 80 columns and at 60; and no figure is cut."""
-    record = example_record(labels, n=240)
-    for width in (80, 60):
-        said = printed(record, width=width)
-        assert max(map(len, said.split("\n"))) <= width
+    for record in (example_record(labels, n=240), example_report(labels, n=240)[0]):
+        for width in (80, 60):
+            said = printed(record, width=width)
+            assert max(map(len, said.split("\n"))) <= width
     assert "…" not in printed(example_record(n=240))
 
 
@@ -131,3 +132,21 @@ def test_an_evaluation_is_shown() -> None:
     print_evaluation(example_evaluation(), Console(file=out, width=80))
     for words in ("Model", "Test: 300 texts", "accuracy %", "precision %", "true ╲ predicted"):
         assert words in out.getvalue()
+
+
+def test_the_rest_of_what_was_measured_is_shown_in_small() -> None:
+    """Probabilities before and after, what the surest texts give, the learning curve, the features tried, what next."""
+    said = printed(example_report()[0])
+    for words in (
+        "calibration error",
+        "before (temperature)",
+        "came true",
+        "for 95 % right",
+        "50 to 400 rows: accuracy 70.0 to 81.0",
+        "With 800 labelled rows",
+        "80.0*",
+        "taken: mean@4",
+        "Next:",
+    ):
+        assert words in said
+    assert "▁" not in printed(example_report()[0], encoding="ascii")

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from frostline.advice import advise
 from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.metrics import Estimate, Evaluation, LabelScore
 from frostline.evaluate.validation import NestedResult
@@ -21,11 +22,11 @@ from frostline.report.plain_words import evaluation_words, plain_words
 FORMAT = 1
 
 _NOTHING: frozenset[str] = frozenset()
-_POINTS = frozenset({"roc", "precision_recall"})
+_POINTS = frozenset({"roc", "precision_recall", "by_label"})
 
 
 def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSON]:
-    """What `frostline train --json` prints; without `points`, the curves of labels keep their areas alone."""
+    """What `frostline train --json` prints; without `points`, no label has curves of its own."""
     source = record.test_source
     test = None if record.test is None else evaluation_document(record.test)
     if test is not None and source is not None:
@@ -61,6 +62,8 @@ def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSO
         "probabilities": as_json(record.probabilities, without=_NOTHING if points else _POINTS),
         "calibration": as_json(record.calibration),
         "decision": as_json(record.decision),
+        "learning": as_json(record.learning),
+        "advice": as_json(advise(record)),
         "nested": None if record.nested is None else _nested(record.nested),
         "baselines": [_baseline(baseline) for baseline in record.baselines],
         "seconds": _seconds(record.seconds),

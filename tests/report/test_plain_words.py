@@ -1,0 +1,80 @@
+"""The paragraph that a manager reads: figures in words, and none that says more than was measured."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from frostline.report.plain_words import evaluation_words, of_hundred, plain_words
+from record_examples import example_evaluation, example_record
+from report_examples import example_report
+
+
+def test_the_paragraph_answers_what_is_asked_first() -> None:
+    """What it is, how often it is right and between what, beside guessing and words, what it confuses, what to do."""
+    said = " ".join(plain_words(example_report()[0]))
+    for words in (
+        "gives a text one of 2 labels (negative, positive)",
+        "right about",
+        "should be between",
+        "Always giving the commonest label",
+        "Counting words",
+        "What it gets wrong most",
+        "Its probabilities",
+        "Next:",
+    ):
+        assert words in said
+    for term in ("F1", "log loss", "logistic", "TF-IDF", "interval", "recall"):
+        assert term not in said
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.8446, "about 84 of 100"),
+        (0.845, "about 85 of 100"),
+        (0.996, "more than 99 of 100"),
+        (0.004, "fewer than 1 of 100"),
+        (1.0, "100 of 100"),
+        (0.0, "0 of 100"),
+    ],
+)
+def test_a_share_is_said_of_a_hundred(share: float, words: str) -> None:
+    """All and none are said of all and none alone."""
+    assert of_hundred(share) == words
+
+
+def test_the_interval_is_that_of_the_record() -> None:
+    """Rounded, lower limit first."""
+    record = example_report()[0]
+    assert record.test is not None
+    low, high = (round(100 * limit) for limit in record.test.accuracy.interval)
+    assert f"between {low} and {high}" in " ".join(plain_words(record))
+
+
+def test_few_texts_are_said_to_be_few() -> None:
+    """A score of sixty texts is a hint."""
+    assert "little more than a hint" in " ".join(plain_words(example_record(n=60)))
+    assert "hint" not in " ".join(plain_words(example_record(n=300)))
+
+
+def test_a_lead_within_chance_is_called_one() -> None:
+    """Nobody is told of a difference that is not there."""
+    record = example_record(n=300)
+    level = [replace(one, lead=replace(one.lead, value=0.01, interval=(-0.02, 0.04))) for one in record.baselines]
+    said = " ".join(plain_words(replace(record, baselines=tuple(level))))
+    assert said.count("the same within the limits of chance") == 2
+
+
+def test_nothing_tested_claims_nothing() -> None:
+    """Not a figure."""
+    said = plain_words(replace(example_record(n=60), test=None, test_source=None, baselines=()))
+    assert not re.search(r"\d of 100", " ".join(said))
+    assert any("Nothing was tested" in sentence for sentence in said)
+
+
+def test_an_evaluation_is_said_too() -> None:
+    """Of the file it was tested on."""
+    said = " ".join(evaluation_words(example_evaluation()))
+    assert "texts of that file it was right" in said
+    assert "What it gets wrong most" in said
