@@ -44,6 +44,10 @@ def random_checkpoint(family: str, folder: Path) -> Path:
     for name in WORD_PIECE_FILES:
         if (bundled / name).is_file():
             shutil.copyfile(bundled / name, folder / name)
+    if family == "distilbert":  # it has no token types: transformers must not hand it any
+        settings = folder / "tokenizer_config.json"
+        told = {**json.loads(settings.read_text("utf-8")), "model_input_names": ["input_ids", "attention_mask"]}
+        settings.write_text(json.dumps({**told, "tokenizer_class": "DistilBertTokenizer"}), "utf-8")
     (folder / "config.json").write_text(json.dumps(_config(family, size)), "utf-8")
     from safetensors.numpy import save_file  # noqa: PLC0415 - only where used
 
