@@ -13,7 +13,7 @@ from frostline.data.checks import duplicates
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.head.search import SearchOptions, SearchResult
-from frostline.record import ChoiceRecord, DataRecord, FeaturesRecord, SearchRecord, Seconds, TrialRecord
+from frostline.record import ChoiceRecord, DataRecord, FeaturesRecord, FixesRecord, SearchRecord, Seconds, TrialRecord
 from frostline.sweep import Sweep
 
 
@@ -29,6 +29,16 @@ def data_record(dataset: Dataset) -> DataRecord:
         class_counts=dict(dataset.counts().items()),
         n_duplicates=repeats.n_extra,
         n_conflicts=len(repeats.conflicts),
+        fixes=_fixes_record(dataset),
+    )
+
+
+def _fixes_record(dataset: Dataset) -> FixesRecord | None:
+    fixes = dataset.fixes
+    if fixes is None:
+        return None
+    return FixesRecord(
+        name=fixes.name, sha256=fixes.sha256, n_relabelled=len(fixes.relabelled), n_dropped=len(fixes.dropped)
     )
 
 
