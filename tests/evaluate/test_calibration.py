@@ -180,9 +180,11 @@ def test_unanswered_rows_are_counted_and_not_hidden() -> None:
     assert found.precision is not None
     assert found.precision.value == pytest.approx(2 / 3)
     assert found.precision.n == 3
-    recall = found.per_label[1].recall
-    assert recall is not None
-    assert recall.value == pytest.approx(1 / 3)
+    for score, precision, recall in zip(found.per_label, (1 / 2, 1), (1 / 2, 1 / 3), strict=True):
+        assert score.precision is not None
+        assert score.recall is not None
+        assert score.precision.value == pytest.approx(precision)
+        assert score.recall.value == pytest.approx(recall)
 
 
 def test_no_answer_at_all_has_no_precision() -> None:
