@@ -91,5 +91,6 @@ class OverNumbers(SentenceClassifier):
         tags.input_tags.string = False
         return tags
 
-    def _open_encoder(self) -> Any:
+    def _open_encoder(self, precision: Any) -> Any:
+        del precision
         return NumberEncoder()

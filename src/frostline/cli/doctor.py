@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -12,10 +14,16 @@ from rich.text import Text
 from frostline import __version__, places
 from frostline.cli.console import output, print_json
 from frostline.cli.options import json_option
-from frostline.encoder.checkpoint import is_at_hand
-from frostline.encoder.known import known_encoders
+from frostline.encoder.checkpoint import find_checkpoint, is_at_hand
+from frostline.encoder.families import describe
+from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.known import DEFAULT_ENCODER, known_encoders
+from frostline.encoder.precision import DEFAULT_PRECISION, int8_instruction, why_not_int8
 from frostline.errors import FrostlineError
 from frostline.machine import PACKAGES, package_version, this_machine
+
+if TYPE_CHECKING:
+    from frostline.speed import Speed
 
 
 @click.command(
@@ -23,10 +31,12 @@ from frostline.machine import PACKAGES, package_version, this_machine
     epilog="Example: frostline doctor --json | python -m json.tool",
     help="Say what is installed, what the processor can do, and what is missing.",
 )
+@click.option("--speed/--no-speed", default=True, show_default=True, help="Measure reading, for about a second.")
 @json_option
-def command(*, as_json: bool) -> None:
+def command(*, speed: bool, as_json: bool) -> None:
     """Look around and print what was found; the exit code is 0 if a classifier can be trained here, else 69."""
     facts = found()
+    facts["speed"] = asdict(measured()) if speed and _can_read(facts) else None
     if as_json:
         print_json(facts)
     else:
@@ -58,7 +68,12 @@ def found() -> dict[str, object]:
         "processor": machine.processor,
         "cores": machine.cores,
         "instructions": list(machine.instructions),
-        "precision": "float32",
+        "precision": {
+            "default": DEFAULT_PRECISION,
+            "int8": int8_instruction(machine),
+            "why_not": why_not_int8(machine),
+        },
+        "threads": machine.cores,
         "packages": versions,
         "optional": {name: package_version(name) for name in ("torch", "transformers")},
         "encoders": encoders,
@@ -80,7 +95,10 @@ def show(facts: dict[str, object], console: Console) -> None:
     for name in ("frostline", "python", "system", "processor", "cores"):
         row(name, facts[name])
     row("instructions", " ".join(_strings(facts["instructions"])) or "unknown")
-    row("precision", facts["precision"])
+    row("threads", f"{facts['threads']} read at once, unless --threads says otherwise")
+    row("precision", _precision(facts["precision"]))
+    if isinstance(facts.get("speed"), dict):
+        row("speed", _speed(facts["speed"]))
     row("packages", _listed(facts["packages"], absent="missing"))
     row("optional", _listed(facts["optional"], absent="not installed (not needed)"))
     row("encoders", _listed(facts["encoders"], absent="not at hand", present="at hand"))
@@ -97,6 +115,37 @@ def show(facts: dict[str, object], console: Console) -> None:
         console.print(Text(f"problem: {problem}", style="bold red"))
     if not problems:
         console.print(Text("All is well: try `frostline demo`.", style="green"))
+
+
+def measured() -> "Speed":
+    """Reading the built-in sentences with the bundled encoder, nothing kept; the words are for whoever waits."""
+    from frostline.data.sample import load_sample  # noqa: PLC0415 - as below
+    from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - heavy, and not every look around reads
+    from frostline.speed import measure_speed  # noqa: PLC0415 - as above
+
+    checkpoint = find_checkpoint(DEFAULT_ENCODER)
+    encoder = Encoder.open(DEFAULT_ENCODER, features=DEFAULT_FEATURES)
+    return measure_speed(encoder, describe(checkpoint.config), list(dict.fromkeys(load_sample().train.texts)))
+
+
+def _can_read(facts: dict[str, object]) -> bool:
+    encoders = facts["encoders"]
+    return not facts["problems"] and isinstance(encoders, dict) and encoders.get(DEFAULT_ENCODER) is not None
+
+
+def _precision(facts: Any) -> str:
+    if facts["int8"]:
+        return f"{facts['default']} unless asked; --precision int8 or auto can use {facts['int8']}"
+    return f"float32, also for --precision int8 and auto. {facts['why_not']}"
+
+
+def _speed(speed: Any) -> str:
+    return (
+        f"{speed['sentences_per_s']:,.0f} sentences/s of {speed['mean_pieces']:.0f} word pieces ({speed['encoder']} "
+        f"{speed['features']}, {speed['precision']}, {speed['threads']} threads): {speed['share']:.0%} of the "
+        f"{speed['ceiling_gflops']:,.0f} GFLOP/s that float32 products reach here "
+        f"({min(speed['rounds']):.0%} to {max(speed['rounds']):.0%} in {len(speed['rounds'])} rounds)"
+    )
 
 
 def _free_bytes(folder: Path) -> int:
