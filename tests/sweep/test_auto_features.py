@@ -12,8 +12,8 @@ from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
 from frostline.errors import UsageError
 from frostline.head.search import SearchOptions
-from frostline.sweep import SWEEP_FEATURES
-from frostline.training import TrainingOptions, choose_features, train
+from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
+from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
 
 Command = Callable[..., Any]
 OPTIONS = TrainingOptions(search=SearchOptions(Cs=(0.01, 1.0), n_folds=3))
@@ -54,10 +54,59 @@ def test_the_record_says_that_the_features_were_chosen_and_counts_what_that_took
     assert told.seconds.total > swept.seconds_read + swept.seconds_search
 
 
-def test_nested_cross_validation_of_chosen_features_is_refused() -> None:
-    """It would have to choose anew in every fold."""
-    with pytest.raises(UsageError, match="nested"):
-        choose_features(dataset(80, 0), FakeEncoder(features=SWEEP_FEATURES), options=replace(OPTIONS, nested=True))
+def test_features_that_test_rows_helped_to_choose_are_not_tested_in_turn() -> None:
+    """Every outer fold has to choose anew, so `train` asks for the means to."""
+    data, options = dataset(80, 0), replace(OPTIONS, nested=True)
+    swept = choose_features(data, FakeEncoder(features=SWEEP_FEATURES), options=options)
+    with pytest.raises(UsageError, match="chosen anew in every outer fold"):
+        train(data, FakeEncoder(features=swept.winner.candidate.features), options=options, swept=swept)
+
+
+def test_every_outer_fold_chooses_by_its_own_rows_alone() -> None:
+    """What the rows left out hold changes no choice; the record names each fold's choice."""
+    data, options = dataset(80, 0), replace(OPTIONS, nested=True)
+    encoder = FakeEncoder(features=SWEEP_FEATURES)
+    choice = choice_in_turn(data, encoder, options=options)
+    training = np.arange(80) >= 20
+    name, rows = choice(training)
+    spoiled = replace(choice.columns.reading, rows=choice.columns.reading.rows.copy())
+    spoiled.rows[:20] = 7.0
+    again, _ = replace(
+        choice,
+        columns=replace(choice.columns, reading=spoiled),
+        codes=np.where(training, choice.codes, 1 - choice.codes),
+    )(training)
+    assert again == name
+    assert rows.shape[0] == 80
+    swept = choose_features(data, encoder, options=options)
+    features = swept.winner.candidate.features
+    record = train(data, FakeEncoder(features=features), options=options, swept=swept, choose=choice).record
+    assert record.nested is not None
+    assert len(record.nested.chosen_features) == record.nested.n_outer == 3
+    assert record.nested.evaluation.n == 80
+
+
+def test_an_outer_fold_chooses_what_a_sweep_of_its_rows_would() -> None:
+    """The rule is the sweep's own."""
+    data, options = dataset(90, 3), replace(OPTIONS, nested=True)
+    encoder = FakeEncoder(features=SWEEP_FEATURES)
+    training = np.arange(90) < 60
+    name, rows = choice_in_turn(data, encoder, options=options)(training)
+    alone = sweep(data.take(np.flatnonzero(training)), encoder, options=SweepOptions(search=OPTIONS.search))
+    assert name == alone.winner.candidate.features
+    np.testing.assert_array_equal(rows, FakeEncoder(features=name).encode(data.texts).rows)
+
+
+def test_many_rows_choose_among_a_short_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outer folds and the saved head choose among the same few; a hold-out among all."""
+    monkeypatch.setattr("frostline.training.choosing.SHORTLIST_FROM_ROWS", 79)
+    data, encoder = dataset(80, 0), FakeEncoder(features=SWEEP_FEATURES)
+    nested = replace(OPTIONS, nested=True)
+    swept = choose_features(data, encoder, options=nested)
+    choice = choice_in_turn(data, encoder, options=nested)
+    assert len(swept.trials) == choice.n_candidates == 5
+    assert {trial.candidate.features for trial in swept.trials} == {each.features for each in choice.tried}
+    assert len(choose_features(data, encoder, options=OPTIONS).trials) > 5
 
 
 def test_train_takes_the_features_of_the_sweep_and_saves_them(

@@ -25,6 +25,7 @@ from frostline.cli.options import (
     settled_choice,
 )
 from frostline.cli.several import Destination, refuse_for_several, refuse_several, train_several
+from frostline.cli.training_steps import swept_features, trained
 from frostline.data.checks import require_classes
 from frostline.data.dataset import Dataset
 from frostline.data.fixes import apply_fixes
@@ -36,7 +37,6 @@ from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_labelled
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.encoder.gate import PrecisionRecord
-from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, printable
 from frostline.head.finishing import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.search import SearchOptions, tutorial_grid
@@ -44,7 +44,8 @@ from frostline.publish import refuse_existing, refuse_file
 from frostline.report.document import as_document
 from frostline.report.terminal import print_report
 from frostline.sweep import SWEEP_FEATURES, Sweep
-from frostline.training import Training, TrainingOptions, choose_features, refuse_neighbours, save_training, train
+from frostline.sweep.nested import FoldChoice
+from frostline.training import Training, TrainingOptions, refuse_neighbours, save_training
 from frostline.training.options import TUTORIAL_ROWS
 from frostline.training.parts import split_rows
 
@@ -179,11 +180,11 @@ def command(
         dataset = apply_fixes(dataset, read_fixes(fixes))
     tried = {None: DEFAULT_FEATURES, AUTO: SWEEP_FEATURES}.get(features, features or DEFAULT_FEATURES)
     encoder, precision = _settled(encoder, tried, dataset, test, options)
-    swept = _swept(dataset, opened_encoder(encoder, SWEEP_FEATURES), test, options) if features == AUTO else None
-    reader = opened_encoder(encoder, features or DEFAULT_FEATURES if swept is None else swept.winner.candidate.features)
+    features, swept, choose = _chosen(features, encoder, dataset, test, options)
+    reader = opened_encoder(encoder, features)
     if keep_neighbours:
         refuse_neighbours(dataset, reader, test=test, options=options)
-    training = _trained(dataset, reader, test, options, swept)
+    training = trained(dataset, reader, test=test, options=options, swept=swept, choose=choose)
     training = replace(training, record=replace(training.record, precision=precision))
     if out is not None:
         save_training(
@@ -198,6 +199,16 @@ def command(
     show(training, out, as_json=as_json)
 
 
+def _chosen(
+    features: str | None, encoder: EncoderChoice, dataset: Dataset, test: Dataset | None, options: TrainingOptions
+) -> tuple[str, Sweep | None, FoldChoice | None]:
+    """The features to read; and where a sweep chose them, that and how outer folds choose theirs."""
+    if features != AUTO:
+        return features or DEFAULT_FEATURES, None, None
+    swept, choose = swept_features(dataset, opened_encoder(encoder, SWEEP_FEATURES), test, options)
+    return swept.winner.candidate.features, swept, choose
+
+
 def _settled(
     choice: EncoderChoice, features: str, dataset: Dataset, test: Dataset | None, options: TrainingOptions
 ) -> tuple[EncoderChoice, PrecisionRecord]:
@@ -207,33 +218,6 @@ def _settled(
     require_classes(dataset, options.search.n_folds)
     learned = split_rows(dataset, test, options).train
     return settled_choice(choice, features, learned.texts, learned.labels)
-
-
-def _trained(
-    dataset: Dataset, encoder: SentenceEncoder, test: Dataset | None, options: TrainingOptions, swept: Sweep | None
-) -> Training:
-    """The training, with its progress shown."""
-    with (
-        progress("Reading", "sentences") as reading,
-        progress("Searching C", "values of C") as searching,
-        progress("Learning curve", "sizes") as learning,
-    ):
-        return train(
-            dataset,
-            encoder,
-            test=test,
-            options=options,
-            swept=swept,
-            reading=reading,
-            searching=searching,
-            learning=learning,
-        )
-
-
-def _swept(dataset: Dataset, encoder: SentenceEncoder, test: Dataset | None, options: TrainingOptions) -> Sweep:
-    """The sweep that chooses the features, with its progress shown."""
-    with progress("Reading", "sentences") as reading, progress("Choosing features", "candidates") as searching:
-        return choose_features(dataset, encoder, test=test, options=options, reading=reading, searching=searching)
 
 
 def show(training: Training, out: Path | None, *, as_json: bool) -> None:

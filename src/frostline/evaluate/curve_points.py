@@ -6,7 +6,7 @@ Not:  the fits (head/subsets.py), the band (curve_band.py), where the curve lead
 
 Each repeat is one order of the rows, in which every beginning holds the labels in proportion: its subsets are the
 beginnings, each twice as long as the one before. C for a subset must come from that subset alone, or the small ones
-would know what only many rows can tell (up to 0.7 points at a sixteenth of SST-2's rows: docs/decisions/0010): heads
+would know what only many rows can tell (up to 0.7 points at a sixteenth of SST-2's rows: docs/decisions/0015): heads
 fitted on its first half are compared by their log loss on the other half. These heads are the smaller size's own, so
 the choice costs a fit or two more for each subset, and none for the largest.
 """

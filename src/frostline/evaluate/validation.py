@@ -8,13 +8,13 @@ A C chosen on all rows and then scored on some of them has seen them. Here the o
 either, so the score is that of the whole procedure, search included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import Features, IntArray, Probabilities, Progress
+from frostline.arrays import BoolArray, Features, IntArray, Probabilities, Progress
 from frostline.data.split import stratified_folds
 from frostline.errors import InputError, shown
 from frostline.evaluate.metrics import Evaluation, evaluate
@@ -22,6 +22,9 @@ from frostline.head.finishing import PLAIN_ANSWERS, AnswerOptions, finish, folds
 from frostline.head.linear import Label
 from frostline.head.rule import Rule
 from frostline.head.search import SearchOptions, search_C
+
+Choice: TypeAlias = Callable[[BoolArray], tuple[str, Features]]
+"""Which rows may choose (n_texts,) in; the features that they choose, by name, and all rows of them, out."""
 
 
 @final
@@ -48,6 +51,8 @@ class NestedResult:
         The same without the calibration.
     favoured, answered : ndarrays of shape (n_texts,), dtype=int64
         The label that fold's own rule favours; and its answer, which may be `NO_ANSWER`.
+    chosen_features : tuple of str, length n_outer, or empty
+        What each outer fold's rows chose; empty where the features were named.
     """
 
     evaluation: Evaluation
@@ -60,6 +65,7 @@ class NestedResult:
     uncalibrated: Probabilities
     favoured: IntArray
     answered: IntArray
+    chosen_features: tuple[str, ...] = ()
 
 
 def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of any cross-validation may set
@@ -69,6 +75,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
     labels: Sequence[Label],
     options: SearchOptions,
     answers: AnswerOptions = PLAIN_ANSWERS,
+    choose: Choice | None = None,
     n_outer: int = 5,
     seed: int = 0,
     progress: Progress | None = None,
@@ -85,6 +92,8 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         For every inner search. Its number of folds is lowered to the rows that a label has left in an outer fold.
     answers : AnswerOptions
         Each outer fold calibrates and chooses its rule anew, by its own inner folds.
+    choose : callable, optional
+        Chooses the features of each outer fold by its own rows; `rows` then only say how many texts there are.
     n_outer : int, default 5
         At least 2. Lowered to the rows of the rarest label.
     seed : int
@@ -116,19 +125,21 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
     found: Probabilities = np.zeros((len(codes), len(labels)))
     plain: Probabilities = np.zeros((len(codes), len(labels)))
     favoured, answered = np.zeros_like(codes), np.zeros_like(codes)
-    chosen, accuracies = [], []
+    chosen, features, accuracies = [], [], []
     for fold in range(n_folds):
         held = fold_of == fold
         fewest = int(np.bincount(codes[~held]).min())
+        name, own = ("", rows) if choose is None else choose(~held)
         inner = replace(options, n_folds=min(options.n_folds, fewest))
         folds = folds_of(codes[~held], inner)
-        searched = search_C(rows[~held], codes[~held], labels=labels, options=inner, folds=folds)
+        searched = search_C(own[~held], codes[~held], labels=labels, options=inner, folds=folds)
         head = finish(searched, codes[~held], folds=folds, search_options=inner, options=answers, must_reach=False).head
-        plain[held] = searched.head.predict_proba(rows[held])
-        found[held] = head.predict_proba(rows[held])
+        plain[held] = searched.head.predict_proba(own[held])
+        found[held] = head.predict_proba(own[held])
         rule = head.rule or Rule()
         favoured[held], answered[held] = rule.favoured(found[held]), rule.codes(found[held])
         chosen.append(searched.chosen_C)
+        features.append(name)
         accuracies.append(float(np.mean(favoured[held] == codes[held])))
         if progress is not None:
             progress(fold + 1, n_folds)
@@ -143,4 +154,5 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         uncalibrated=plain,
         favoured=favoured,
         answered=answered,
+        chosen_features=() if choose is None else tuple(features),
     )

@@ -155,6 +155,7 @@ def _nested(nested: NestedResult) -> JSON:
     return {
         "n_outer": nested.n_outer,
         "chosen_C": _finites(nested.chosen_Cs),
+        "chosen_features": list(nested.chosen_features),
         "fold_accuracy": _finites(nested.fold_accuracies),
         "pooled": evaluation_document(nested.evaluation),
     }

@@ -67,6 +67,22 @@ def candidates(n_layers: int, *, joins: Sequence[str] | None = None) -> tuple[Ca
     return tuple(found.values())
 
 
+def named(features: Sequence[str], n_layers: int) -> tuple[Candidate, ...]:
+    """Candidates by name, as `--features` takes them; `UsageError` where one cannot be."""
+    specs = [FeatureSpec.parse(each) for each in features]
+    return tuple(Candidate(str(spec), spec.blocks(n_layers)) for spec in specs)
+
+
+def shortlist(n_layers: int) -> tuple[str, ...]:
+    """Five to choose among where all are too dear: last layer's views, means of the last layers and of all.
+
+    Over SST-2, TREC, SST-5 and CR `mean@all` was chosen or within a point of what was; the wide joins with cls or max
+    take four fifths of a sweep's time (docs/decisions/0016).
+    """
+    last = ",".join(str(-layer) for layer in range(1, min(LAST_LAYERS, n_layers) + 1))
+    return (TUTORIAL_FEATURES, "mean@-1", "cls@-1+mean@-1", f"mean@{last}", "mean@all")
+
+
 def usual_joins(n_layers: int) -> tuple[str, ...]:
     """Joins worth their width: two views of the last layer, the last layers' means, all layers of a pooling, two."""
     last = ",".join(str(-layer) for layer in range(1, min(LAST_LAYERS, n_layers) + 1))

@@ -17,7 +17,7 @@ from typing import final
 import numpy as np
 
 from frostline import __version__
-from frostline.arrays import IntArray, Probabilities, Progress
+from frostline.arrays import Features, IntArray, Probabilities, Progress
 from frostline.data.checks import leaked, require_classes
 from frostline.data.dataset import Dataset
 from frostline.data.split import stratified_folds
@@ -27,7 +27,7 @@ from frostline.evaluate.metrics import evaluate, label_codes
 from frostline.evaluate.paired import paired_difference
 from frostline.head.search import SearchOptions
 from frostline.machine import this_machine, usable_cores
-from frostline.sweep.candidates import SWEEP_FEATURES, Candidate, candidates, tutorial_among
+from frostline.sweep.candidates import SWEEP_FEATURES, Candidate, candidates, named, tutorial_among
 from frostline.sweep.columns import Columns
 from frostline.sweep.cross import OutOfFold, cross_validate, one_thread, side_by_side
 from frostline.sweep.results import Sweep, SweepTest, Trial
@@ -46,12 +46,15 @@ class SweepOptions:
         Of every candidate alike; its `threads` is how many candidates are searched at once (None: one per core).
     joins : tuple of str or None
         Instead of the usual joins; an empty tuple leaves single blocks alone.
+    among : tuple of str or None
+        The only features to try, `cls@-1` among them; `joins` then says nothing.
     strict : bool
         Refuse where otherwise folds would be lowered with a warning.
     """
 
     search: SearchOptions = field(default_factory=SearchOptions)
     joins: tuple[str, ...] | None = None
+    among: tuple[str, ...] | None = None
     strict: bool = False
 
 
@@ -92,7 +95,8 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
     """
     chosen = options or SweepOptions()
     plan = require_classes(dataset, chosen.search.n_folds, strict=chosen.strict)
-    tried = candidates(depth(encoder), joins=chosen.joins)
+    n_layers = depth(encoder)
+    tried = candidates(n_layers, joins=chosen.joins) if chosen.among is None else named(chosen.among, n_layers)
     labels = tuple(dataset.counts())
     codes = label_codes(dataset.labels, labels)
     test_codes = label_codes(test.labels, labels) if test is not None else codes[:0]
@@ -103,15 +107,23 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
     read_at = time.perf_counter()
     columns = Columns(read, encoder.blocks, encoder.hidden_size, len(dataset))
     columns.refuse_equal_rows()
-    found = _cross_validate_all(tried, columns, codes, labels=labels, search=chosen.search, folds=folds, told=searching)
-    trials = _trials(tried, found)
-    best, winner, tutorial = _best(found), _chosen(trials), tutorial_among(tried, depth(encoder))
+    found = cross_validate_all(
+        tried,
+        lambda candidate: columns.swept(candidate.blocks),
+        codes,
+        labels=labels,
+        search=chosen.search,
+        folds=folds,
+        told=searching,
+    )
+    trials = trials_of(tried, found)
+    best, winner, tutorial = _best(found), winner_of(trials), tutorial_among(tried, n_layers)
     n_leaks = leaked(dataset, test).n_test_rows if test is not None else 0
     return Sweep(
         labels=labels,
         n=len(dataset),
         n_folds=plan.n_folds,
-        n_layers=depth(encoder),
+        n_layers=n_layers,
         encoder=encoder.identity,
         trials=trials,
         best=trials[best],
@@ -155,22 +167,21 @@ def depth(encoder: SentenceEncoder) -> int:
     return n_layers
 
 
-def _cross_validate_all(  # noqa: PLR0913 - what every candidate shares
+def cross_validate_all(  # noqa: PLR0913 - what every candidate shares
     tried: Sequence[Candidate],
-    columns: Columns,
+    rows_of: Callable[[Candidate], Features],
     codes: IntArray,
     *,
     labels: tuple[str, ...],
     search: SearchOptions,
     folds: IntArray,
-    told: Progress | None,
+    told: Progress | None = None,
 ) -> tuple[OutOfFold, ...]:
     """Every candidate's result, in their order; the widest are begun first, so that no thread waits for one at last."""
     order = sorted(range(len(tried)), key=lambda place: -len(tried[place].blocks))
 
     def work(candidate: Candidate) -> OutOfFold:
-        rows = columns.swept(candidate.blocks)
-        return cross_validate(rows, codes, labels=labels, options=one_thread(search), folds=folds)
+        return cross_validate(rows_of(candidate), codes, labels=labels, options=one_thread(search), folds=folds)
 
     pieces: list[Callable[[], OutOfFold]] = [partial(work, tried[place]) for place in order]
     found = side_by_side(pieces, threads=search.threads or usable_cores(), progress=told)
@@ -183,7 +194,8 @@ def _best(found: Sequence[OutOfFold]) -> int:
     return max(range(len(found)), key=lambda place: (found[place].score.value, -found[place].n_features))
 
 
-def _trials(tried: Sequence[Candidate], found: Sequence[OutOfFold]) -> tuple[Trial, ...]:
+def trials_of(tried: Sequence[Candidate], found: Sequence[OutOfFold]) -> tuple[Trial, ...]:
+    """Each candidate's result beside the best."""
     best = found[_best(found)]
     return tuple(
         Trial(
@@ -199,8 +211,8 @@ def _trials(tried: Sequence[Candidate], found: Sequence[OutOfFold]) -> tuple[Tri
     )
 
 
-def _chosen(trials: Sequence[Trial]) -> int:
-    """By the one-standard-error rule: the narrowest of those within one of the best; of equals the best.
+def winner_of(trials: Sequence[Trial]) -> int:
+    """The position that the one-standard-error rule chooses: the narrowest within one of the best; of equals the best.
 
     The error is that of the difference: the same rows are hard for both, so the difference is known far better than
     either score, and a score's own error would let features pass that are surely worse.

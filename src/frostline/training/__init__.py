@@ -1,8 +1,16 @@
 """One training, whole: labelled sentences in; a head, what is known about it, and a saved artifact out."""
 
-from frostline.training.choosing import choose_features
+from frostline.training.choosing import choice_in_turn, choose_features
 from frostline.training.options import TrainingOptions
 from frostline.training.run import Training, train
 from frostline.training.save import refuse_neighbours, save_training
 
-__all__ = ["Training", "TrainingOptions", "choose_features", "refuse_neighbours", "save_training", "train"]
+__all__ = [
+    "Training",
+    "TrainingOptions",
+    "choice_in_turn",
+    "choose_features",
+    "refuse_neighbours",
+    "save_training",
+    "train",
+]

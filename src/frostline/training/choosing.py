@@ -1,9 +1,14 @@
-"""Features chosen by a sweep over the rows that a training will learn from.
+"""Features chosen by a sweep over the rows that a training will learn from; in every outer fold, where folds test.
 
 In:   what `train` takes.
-Out:  a `Sweep`.
+Out:  a `Sweep`; a `FoldChoice`.
 Not:  the sweep itself (sweep/).
+
+Nested cross-validation sweeps once more for every outer fold. Of many rows that is dear, so a short list is swept
+instead, there and for the saved head alike: the estimate is then of the very procedure that made the head.
 """
+
+from dataclasses import replace
 
 from frostline.arrays import Progress
 from frostline.data.checks import require_classes
@@ -11,8 +16,15 @@ from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError
 from frostline.sweep import Sweep, SweepOptions, sweep
+from frostline.sweep.candidates import candidates, named, shortlist
+from frostline.sweep.columns import Columns
+from frostline.sweep.nested import FoldChoice
+from frostline.sweep.run import depth
 from frostline.training.options import TrainingOptions
-from frostline.training.parts import split_rows
+from frostline.training.parts import codes_of, split_rows
+
+SHORTLIST_FROM_ROWS = 2000
+"""Rows from which on nested cross-validation sweeps the short list: 28 candidates took minutes a fold beyond."""
 
 
 def choose_features(  # noqa: PLR0913 - what `train` takes, and two kinds of progress
@@ -35,22 +47,84 @@ def choose_features(  # noqa: PLR0913 - what `train` takes, and two kinds of pro
 
     Raises
     ------
-    UsageError
-        Nested cross-validation is asked for: every outer fold would have to choose its own features.
-    InputError, BackendError, ConvergenceError, StorageError
+    InputError, UsageError, BackendError, ConvergenceError, StorageError
         As `sweep`.
     """
     chosen = options or TrainingOptions()
-    if chosen.nested:
-        raise UsageError(
-            "Features chosen by a sweep cannot be tested by nested cross-validation.",
-            hint="Name the features, or test on a hold-out or on a file of its own.",
-        )
     require_classes(dataset, chosen.search.n_folds)
+    among = _among(dataset, encoder, chosen) if is_in_turn(test, chosen) else None
     return sweep(
         split_rows(dataset, test, chosen).train,
         encoder,
-        options=SweepOptions(search=chosen.search, strict=chosen.strict),
+        options=SweepOptions(search=chosen.search, among=among, strict=chosen.strict),
         reading=reading,
         searching=searching,
     )
+
+
+def choice_in_turn(
+    dataset: Dataset,
+    encoder: SentenceEncoder,
+    *,
+    options: TrainingOptions | None = None,
+    reading: Progress | None = None,
+) -> FoldChoice:
+    """The same choice for any part of the rows: what `train` needs to test it by nested cross-validation.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        At least two classes.
+    encoder : SentenceEncoder
+        Opened with `frostline.sweep.SWEEP_FEATURES`.
+    options : TrainingOptions, optional
+    reading : callable, optional
+        Counts distinct sentences; after `choose_features` a `StoredEncoder` reads none.
+
+    Raises
+    ------
+    InputError
+        One class only; a class too small.
+    UsageError
+        The encoder lacks blocks.
+    BackendError, StorageError
+        The encoder or the store failed.
+    """
+    chosen = options or TrainingOptions()
+    plan = require_classes(dataset, chosen.search.n_folds, strict=chosen.strict)
+    labels = tuple(dataset.counts())
+    n_layers = depth(encoder)
+    among = _among(dataset, encoder, chosen)
+    read = encoder.encode(dataset.texts, progress=reading)
+    return FoldChoice(
+        columns=Columns(read, encoder.blocks, encoder.hidden_size, len(dataset)),
+        tried=candidates(n_layers) if among is None else named(among, n_layers),
+        codes=codes_of(labels, dataset),
+        labels=labels,
+        search=replace(chosen.search, n_folds=plan.n_folds),
+    )
+
+
+def is_in_turn(test: Dataset | None, options: TrainingOptions) -> bool:
+    """Whether `train` will test every row in turn, so that every outer fold has to choose."""
+    return options.nested and test is None
+
+
+def refuse_without_choice(swept: Sweep | None, choose: FoldChoice | None, *, in_turn: bool) -> None:
+    """Raise where nested cross-validation would test features that its test rows have helped to choose.
+
+    Raises
+    ------
+    UsageError
+        Features were swept, every row is tested in turn, and no `FoldChoice` is there.
+    """
+    if in_turn and swept is not None and choose is None:
+        raise UsageError(
+            "Features chosen by a sweep must be chosen anew in every outer fold of nested cross-validation.",
+            hint="Pass choose=choice_in_turn(...), name the features, or test on rows held out.",
+        )
+
+
+def _among(dataset: Dataset, encoder: SentenceEncoder, options: TrainingOptions) -> tuple[str, ...] | None:
+    """The short list for many rows, else None: all candidates."""
+    return shortlist(depth(encoder)) if options.nested and len(dataset) > SHORTLIST_FROM_ROWS else None

@@ -25,7 +25,9 @@ from frostline.head.search import search_C
 from frostline.machine import this_machine
 from frostline.record import TestRecord, TrainingRecord
 from frostline.sweep import Sweep
+from frostline.sweep.nested import FoldChoice
 from frostline.training.answering import calibration_record, decision_record
+from frostline.training.choosing import is_in_turn, refuse_without_choice
 from frostline.training.examples import examples_of
 from frostline.training.learning import measured_curve
 from frostline.training.oddities import oddities
@@ -74,8 +76,10 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     test: Dataset | None = None,
     options: TrainingOptions | None = None,
     swept: Sweep | None = None,
+    choose: FoldChoice | None = None,
     reading: Progress | None = None,
     searching: Progress | None = None,
+    testing: Progress | None = None,
     learning: Progress | None = None,
 ) -> Training:
     """Read every sentence once, search C, fit, and test on rows that took part in nothing.
@@ -91,8 +95,10 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     options : TrainingOptions, optional
     swept : Sweep, optional
         By which the encoder's features were chosen (`choose_features`): the record says so, and counts its time.
-    reading, searching, learning : callable, optional
-        Count distinct sentences, values of C, and sizes of the learning curve.
+    choose : FoldChoice, optional
+        By which every outer fold chooses its own (`choice_in_turn`); needed where both `swept` and nested.
+    reading, searching, testing, learning : callable, optional
+        Count distinct sentences, values of C, outer folds, and sizes of the learning curve.
 
     Raises
     ------
@@ -106,6 +112,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     """
     chosen = options or TrainingOptions()
     started = time.perf_counter()
+    refuse_without_choice(swept, choose, in_turn=is_in_turn(test, chosen))
     require_classes(dataset, chosen.search.n_folds)  # before anything is split: the words then speak of the whole file
     split = split_rows(dataset, test, chosen)
     plan = require_classes(split.train, chosen.search.n_folds, strict=chosen.strict)
@@ -124,7 +131,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     searched_at = time.perf_counter()
     if split.test is None:
         asked = train_part
-        tested = tested_in_turn(train_part, labels, how, chosen.answers)
+        tested = tested_in_turn(train_part, labels, how, chosen.answers, choose=choose, progress=testing)
     else:
         asked = Part(split.test.texts, found.rows[split.test_rows], test_codes)
         tested = tested_on_rows(head, train_part, asked, seed=how.seed)

@@ -10,10 +10,10 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import IntArray, Probabilities
+from frostline.arrays import IntArray, Probabilities, Progress
 from frostline.evaluate.baselines import Baseline, Part, baselines
 from frostline.evaluate.metrics import Evaluation, evaluate
-from frostline.evaluate.validation import NestedResult, nested_cross_validation
+from frostline.evaluate.validation import Choice, NestedResult, nested_cross_validation
 from frostline.head.finishing import AnswerOptions
 from frostline.head.linear import LinearHead
 from frostline.head.rule import Rule
@@ -47,10 +47,26 @@ def tested_on_rows(head: LinearHead, train: Part, test: Part, *, seed: int) -> T
     )
 
 
-def tested_in_turn(train: Part, labels: tuple[str, ...], how: SearchOptions, answers: AnswerOptions) -> Tested:
-    """The whole procedure, search, calibration and rule included, on every row in turn."""
+def tested_in_turn(  # noqa: PLR0913 - the rows, the whole procedure, and its progress
+    train: Part,
+    labels: tuple[str, ...],
+    how: SearchOptions,
+    answers: AnswerOptions,
+    *,
+    choose: Choice | None,
+    progress: Progress | None,
+) -> Tested:
+    """The whole procedure, choice of features, search, calibration and rule included, on every row in turn."""
     nested = nested_cross_validation(
-        train.rows, train.codes, labels=labels, options=how, answers=answers, n_outer=how.n_folds, seed=how.seed
+        train.rows,
+        train.codes,
+        labels=labels,
+        options=how,
+        answers=answers,
+        choose=choose,
+        n_outer=how.n_folds,
+        seed=how.seed,
+        progress=progress,
     )
     held = [np.flatnonzero(nested.fold_of == fold) for fold in range(nested.n_outer)]
     splits = [(train.take(np.flatnonzero(nested.fold_of != fold)), train.take(rows)) for fold, rows in enumerate(held)]
