@@ -29,7 +29,10 @@ from frostline.head.deciding import RuleFit, RuleOptions, parsed_wish
 from frostline.head.finishing import AnswerOptions, finish, folds_of
 from frostline.head.fitting import Calibrate, CalibrationFit
 from frostline.head.linear import LinearHead
+from frostline.head.multi_label import EachSearch, fit_each, search_each
+from frostline.head.rule import Rule
 from frostline.head.search import SearchOptions, SearchResult, fit_head, search_C
+from frostline.head.targets import Targets, several_labels
 from frostline.precision import settle
 from frostline.store import FeatureStore, StoredEncoder
 
@@ -95,9 +98,9 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     coef_ : ndarray of shape (n_labels or 1, n_features)
         Over the features as the encoder gives them.
     intercept_ : ndarray of shape (n_labels or 1,)
-    C_ : float
-        The C in use, given or chosen.
-    search_ : SearchResult or None
+    C_ : float, or ndarray of shape (n_labels,)
+        The C in use, given or chosen; one per label where a text may have several.
+    search_ : SearchResult, EachSearch or None
         The search over C; None where C was given. Its scores are scores of a choice, not of this classifier.
     calibration_ : CalibrationFit or None
         What was tried, and why the probabilities are as they are; None where C was given.
@@ -172,6 +175,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         ----------
         X : sequence of str, length n_texts
         y : sequence of str, int or bool, length n_texts
+            Or, where a text may have several labels or none: a list of lists, tuples or sets of labels; or a 0/1 array
+            of shape (n_texts, n_labels). Each label then has a C and a threshold of its own, chosen out of fold.
 
         Raises
         ------
@@ -181,6 +186,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             X and y differ in length, y has one class only or missing values.
         """
         texts = check_texts(X)
+        several = several_labels(y, n_texts=len(texts))
+        if several is not None:
+            return self._fit_several(texts, several)
+        self.is_indicator_ = False
         labels, codes = _check_labels(y, n_texts=len(texts))
         self.encoder_ = self._settled_encoder(texts, [labels[code] for code in codes.tolist()])
         reading = self.encoder_.encode(texts)
@@ -203,12 +212,27 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def predict(self, X: Sequence[str]) -> NDArray[Any]:
         """The answer for each text (n_texts,): the most probable label, or what the head's rule makes of it.
 
-        With `abstain_precision` the array is of objects, and holds None where the classifier is not sure enough.
+        With `abstain_precision` the array is of objects, and holds None where the classifier is not sure enough. Where
+        a text may have several labels: an array of tuples of labels; or, if `y` was a matrix, a 0/1 matrix.
         """
-        return self._head().predict(self._read(X).rows)
+        head = self._head()
+        probabilities = head.predict_proba(self._read(X).rows)
+        if head.link == "logistic" and self.is_indicator_:
+            return (head.rule or Rule()).sets(probabilities).astype(np.int64)
+        return head.answers(probabilities)
 
     def score(self, X: Sequence[str], y: Sequence[Any], sample_weight: Float64Array | None = None) -> float:
-        """The share of the texts that are given the right label; one without an answer is not given it."""
+        """The share of the texts that are given the right label, or exactly the right labels.
+
+        A text without an answer is not given the right one.
+        """
+        head = self._head()
+        if head.link == "logistic":
+            wanted = several_labels(y, n_texts=len(X), known=head.labels)
+            if wanted is None:
+                raise InputError("y must hold a set of labels for each text, or be a 0/1 matrix, as it was for fit.")
+            given = (head.rule or Rule()).sets(self.predict_proba(X))
+            return float(np.average((given == wanted.members).all(axis=1), weights=sample_weight))
         right = [answer == label for answer, label in zip(self.predict(X).tolist(), y, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
@@ -279,6 +303,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         loaded.C_ = float(model.manifest.choice.get("C", np.nan))
         loaded.search_ = None
         loaded.calibration_ = loaded.rule_ = None
+        loaded.is_indicator_ = bool(model.manifest.choice.get("is_indicator", False))
         loaded._adopt(model.head)
         return loaded
 
@@ -288,6 +313,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
+        tags.classifier_tags.multi_label = True
         return tags
 
     def _settled_encoder(self, texts: Sequence[str], labels: Sequence[Any]) -> SentenceEncoder:
@@ -315,7 +341,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return StoredEncoder(encoder, FeatureStore.open(None if self.store is True else Path(self.store)))
 
     def _fit_head(self, reading: Reading, codes: IntArray, labels: tuple[Any, ...]) -> LinearHead:
-        self.search_: SearchResult | None = None
+        self.search_: SearchResult | EachSearch | None = None
         self.calibration_: CalibrationFit | None = None
         self.rule_: RuleFit | None = None
         answers = AnswerOptions(
@@ -334,7 +360,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                     f"(C={self.C} was given, so there is none).",
                     hint="Pass Cs=[C] to search the one value by folds.",
                 )
-            self.C_ = float(self.C)
+            self.C_: float | Float64Array = float(self.C)
             return fit_head(
                 reading.rows,
                 codes,
@@ -353,14 +379,60 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             seed=self.random_state,
         )
         folds = folds_of(codes, options)
-        self.search_ = search_C(reading.rows, codes, labels=labels, options=options, folds=folds)
-        self.C_ = self.search_.chosen_C
-        finished = finish(self.search_, codes, folds=folds, search_options=options, options=answers)
+        search = search_C(reading.rows, codes, labels=labels, options=options, folds=folds)
+        self.search_ = search
+        self.C_ = search.chosen_C
+        finished = finish(search, codes, folds=folds, search_options=options, options=answers)
         self.calibration_, self.rule_ = finished.calibration, finished.rule
         return finished.head
 
+    def _fit_several(self, texts: Sequence[str], targets: Targets) -> Self:
+        """The same for texts with any number of labels."""
+        plain = (self.abstain_precision, self.threshold_for, self.threshold_label, self.thresholds, self.class_weight)
+        if any(wish is not None for wish in plain) or self.calibrate not in {"auto", "none"}:
+            raise UsageError(
+                "Class weights, calibration, thresholds and abstaining are for one label per text.",
+                hint="Leave them out: where a text may have several, each label gets its own threshold anyway.",
+            )
+        if not targets.labels:
+            raise InputError("At least one text must have a label (got none).")
+        self.encoder_ = self._settled_encoder(texts, targets.rows())
+        reading = self.encoder_.encode(texts)
+        self.calibration_, self.rule_, self.search_ = None, None, None
+        labels, members = targets.labels, targets.members
+        if self.C is not None:
+            self.C_ = float(self.C)
+            head = fit_each(reading.rows, members, labels=labels, C=self.C_, standardise=self.standardise)
+        else:
+            options = SearchOptions(
+                Cs=None if self.Cs is None else tuple(float(C) for C in self.Cs),
+                n_folds=min(self.n_folds, max(2, len(texts))),
+                scoring=self.scoring,
+                one_standard_error=self.one_standard_error,
+                standardise=self.standardise,
+                seed=self.random_state,
+            )
+            self.search_ = search_each(reading.rows, members, labels=labels, options=options)
+            self.C_ = self.search_.chosen_Cs
+            head = self.search_.head
+            for told in self.search_.warnings:
+                warnings.warn(told, UserWarning, stacklevel=3)
+        self._adopt(head)
+        self.is_indicator_ = targets.is_indicator
+        self.data_ = TrainingData.of_rows(texts, targets.rows())
+        self.n_read_ = reading.n_read
+        self.n_cut_ = int(reading.cut.sum())
+        return self
+
     def _choice(self) -> dict[str, Any]:
         """How C came to be, as JSON values."""
+        if isinstance(self.search_, EachSearch) or self.head_.link == "logistic":
+            Cs = np.broadcast_to(self.C_, len(self.classes_)).tolist()
+            per_label = [
+                {"label": label, "C": None if np.isnan(C) else C}
+                for label, C in zip(self.classes_.tolist(), Cs, strict=True)
+            ]
+            return {"per_label": per_label, "is_indicator": self.is_indicator_}
         if self.search_ is None:
             return {"C": self.C_}
         return {

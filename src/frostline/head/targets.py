@@ -1,0 +1,117 @@
+"""What `y` is where a text may have several labels: sets of labels, or a 0/1 matrix.
+
+In:   `y` as a caller of the estimator has it.
+Out:  `Targets`, or None where each text has one label.
+Not:  one label per text (classifier.py).
+
+A list holds a set for each text: lists, tuples, sets. A matrix is an array of two dimensions (numpy, sparse, a data
+frame), whose columns are the labels: what scikit-learn calls a label indicator matrix.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from frostline.arrays import BoolArray
+from frostline.errors import InputError, TextTypeError, shown
+from frostline.head.linear import Label
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Targets:
+    """Which labels each text has.
+
+    Parameters
+    ----------
+    labels : tuple of n_labels str, int or bool
+        Sorted; for a matrix the numbers of its columns.
+    members : ndarray of shape (n_texts, n_labels), dtype=bool
+    is_indicator : bool
+        Whether they came as a matrix, and answers shall be one.
+    """
+
+    labels: tuple[Label, ...]
+    members: BoolArray
+    is_indicator: bool
+
+    def rows(self) -> list[str]:
+        """Each text's labels as one word, to tell data apart."""
+        return [repr([label for label, has in zip(self.labels, row, strict=True) if has]) for row in self.members]
+
+
+def several_labels(y: Any, *, n_texts: int, known: Sequence[Label] | None = None) -> Targets | None:
+    """The targets, or None where `y` is no matrix and holds no sets.
+
+    Parameters
+    ----------
+    y : sequence of collections, array of shape (n_texts, n_labels), or anything else
+    n_texts : int
+    known : sequence of labels, optional
+        Of a fitted classifier: the columns, in their order; sets may hold no others.
+
+    Raises
+    ------
+    InputError
+        Not as many as texts; a matrix of other values than 0 and 1; a set with a label that is not known.
+    TextTypeError
+        A label is neither str, int nor bool, or labels are of several types; a text has no set where others have.
+    """
+    if y is None or isinstance(y, str):
+        return None
+    shape = getattr(y, "shape", None)
+    if shape is not None and len(shape) == 2 and shape[1] > 1:
+        return _of_matrix(y, n_texts=n_texts, known=known)
+    items = list(y)
+    if not any(_is_set(item) for item in items):
+        return None
+    if len(items) != n_texts:
+        raise InputError(f"There must be one set of labels per text (got {n_texts} texts and {len(items)} sets).")
+    return _of_sets(items, known)
+
+
+def _of_matrix(y: Any, *, n_texts: int, known: Sequence[Label] | None) -> Targets:
+    found = np.asarray(y.toarray() if callable(getattr(y, "toarray", None)) else y)
+    if len(found) != n_texts:
+        raise InputError(f"There must be one row of y per text (got {n_texts} texts and {len(found)} rows).")
+    if found.dtype.kind not in "biuf" or not np.isin(found, (0, 1)).all():
+        raise InputError("A matrix y must hold 0 and 1 only: whether the text has the label of that column.")
+    labels = tuple(range(found.shape[1])) if known is None else tuple(known)
+    if len(labels) != found.shape[1]:
+        raise InputError(f"A matrix y must have a column for each of the {len(labels)} labels (got {found.shape[1]}).")
+    return Targets(labels, found.astype(bool), is_indicator=True)
+
+
+def _of_sets(items: Sequence[Any], known: Sequence[Label] | None) -> Targets:
+    sets = []
+    for place, item in enumerate(items):
+        if not _is_set(item):
+            raise TextTypeError(f"Item {place} of y must be a list, tuple or set of labels (got {shown(item)}).")
+        sets.append([_plain(label, place) for label in item])
+    distinct = {label for own in sets for label in own}
+    kinds = {type(label).__name__ for label in distinct}
+    if len(kinds) > 1:
+        raise TextTypeError(f"Labels must all be of one type (got {', '.join(sorted(kinds))}).")
+    labels = tuple(sorted(distinct)) if known is None else tuple(known)
+    column = {label: place for place, label in enumerate(labels)}
+    members = np.zeros((len(sets), len(labels)), dtype=bool)
+    for row, own in enumerate(sets):
+        for label in own:
+            if label not in column:
+                raise InputError(f"Every label must be one that the classifier knows (got {shown(label)}).")
+            members[row, column[label]] = True
+    return Targets(labels, members, is_indicator=False)
+
+
+def _is_set(item: object) -> bool:
+    return isinstance(item, Collection) and not isinstance(item, str | bytes | dict) and getattr(item, "ndim", 1) == 1
+
+
+def _plain(label: Any, place: int) -> Any:
+    """A label of numpy's as Python's own."""
+    plain = label.item() if isinstance(label, np.generic) else label
+    if not isinstance(plain, str | int):
+        raise TextTypeError(f"Item {place} of y must hold labels that are str, int or bool (got {shown(plain)}).")
+    return str(plain) if isinstance(plain, str) else plain
