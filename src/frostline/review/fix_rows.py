@@ -5,7 +5,8 @@ Out:  `FixRow`s, the most pressing first.
 Not:  writing them (data/fixes_file.py).
 
 A row that is found for several reasons stands there once, with all of them; the advice is that of the weightiest:
-what was in the test file is dropped, a copy of an earlier row is dropped, a wrong label is changed, the rest looked at.
+what was in the test file is dropped, a copy of an earlier row is dropped, a label is changed where the review is sure
+(score `SURE` or more: docs/decisions/0014-review.md says how often it was right), the rest is to be looked at.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from frostline.errors import shown
 from frostline.review.results import Leaked, Repeated, Review, WrongLabel
 
 Advice = Literal["drop", "relabel", "look"]
+SURE = 0.9
 _WEIGHT: dict[str, int] = {"drop": 2, "relabel": 1, "look": 0}
 
 
@@ -97,7 +99,8 @@ def _reasons(review: Review) -> Iterator[_Reason]:
         yield from _conflict(group)
     for wrong in review.wrong:
         for row in wrong.rows:
-            yield _Reason(row, "relabel", wrong.score, why_wrong(wrong), suggested=wrong.suggested)
+            advice: Advice = "relabel" if wrong.score >= SURE else "look"
+            yield _Reason(row, advice, wrong.score, why_wrong(wrong), suggested=wrong.suggested)
     for group in review.exact:
         for row in group.rows[1:]:
             yield _Reason(row, "drop", 1.0, f"the same text, with the same label, as line {group.lines[0]}")

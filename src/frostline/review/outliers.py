@@ -2,15 +2,16 @@
 
 In:   the nearest texts of each text.
 Out:  a score per text, and which stand out.
-Not:  the cosines (neighbours.py).
+Not:  finding the nearest (neighbours.py).
 
-The score is the mean cosine distance (1 - cosine) to the k nearest texts. What stands out lies more than `FAR`
-robust deviations above the median.
+The score is the mean cosine distance (1 - cosine) to the k nearest texts, between vectors as they are, not less their
+mean: what is unlike all others is also unlike the mean, and that tells most. What stands out lies more than `FAR`
+robust deviations above the median. Measured with texts of other files and with rubbish: docs/decisions/0014-review.md.
 
 References
 ----------
 Ramaswamy, Rastogi, Shim (2000), Efficient algorithms for mining outliers from large data sets: k-th neighbour distance.
-Iglewicz, Hoaglin (1993), How to detect and handle outliers: the modified z-score, and 3.5 as its limit.
+Iglewicz, Hoaglin (1993), How to detect and handle outliers: the modified z-score.
 """
 
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import Float64Array, IntArray
+from frostline.arrays import Features, Float64Array, IntArray
 from frostline.review.neighbours import Neighbours
 
-FAR = 3.5
+FAR = 2.5
 N_NEAREST = 10
 _TO_DEVIATION = 1.4826  # a normal's standard deviation per median absolute deviation
+_BLOCK = 2048  # texts compared together
+_ROUNDING = 1e-6  # of a cosine in float32
 _FEWEST = 20  # texts, below which nothing can be said to stand out
 
 
@@ -47,13 +50,17 @@ class OutlierCheck:
     flagged: IntArray
 
 
-def check_outliers(near: Neighbours) -> OutlierCheck:
-    """Score every text, and flag those that stand out (none among fewer than 20)."""
-    used = near.cosines[:, :N_NEAREST].astype(np.float64)
-    present = near.rows[:, :N_NEAREST] >= 0
-    counts = present.sum(axis=1)
-    sums = np.where(present, 1 - used, 0).sum(axis=1)
-    scores = np.divide(sums, counts, out=np.zeros(len(used)), where=counts > 0)
+def check_outliers(rows: Features, near: Neighbours) -> OutlierCheck:
+    """Score every text, and flag those that stand out (none among fewer than 20).
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_texts, n_features)
+        As the encoder gives them.
+    near : Neighbours
+        Of each text among them.
+    """
+    scores = _distances(rows, near.rows[:, :N_NEAREST])
     centre = float(np.median(scores)) if len(scores) else 0.0
     spread = _TO_DEVIATION * float(np.median(np.abs(scores - centre))) if len(scores) else 0.0
     deviations = (scores - centre) / spread if spread > 0 else np.zeros(len(scores))
@@ -63,3 +70,16 @@ def check_outliers(near: Neighbours) -> OutlierCheck:
         deviations=deviations,
         flagged=flagged[np.argsort(-scores[flagged], kind="stable")].astype(np.int64),
     )
+
+
+def _distances(rows: Features, nearest: IntArray) -> Float64Array:
+    """The mean cosine distance of each row to those numbered in `nearest` (n_texts, k); 0 where there are none."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    units = rows / np.where(lengths > 0, lengths, 1)
+    found = np.zeros(len(rows))
+    for start in range(0, len(rows), _BLOCK):
+        part, numbers = units[start : start + _BLOCK], nearest[start : start + _BLOCK]
+        present = numbers >= 0
+        distances = np.where(present, 1 - np.einsum("ij,ikj->ik", part, units[numbers]), 0).sum(axis=1)
+        found[start : start + _BLOCK] = distances / np.maximum(present.sum(axis=1), 1)
+    return np.where(np.abs(found) < _ROUNDING, 0.0, found)

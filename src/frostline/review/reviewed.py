@@ -11,7 +11,7 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import IntArray
+from frostline.arrays import Features, IntArray
 from frostline.data.dataset import Dataset
 from frostline.review.duplicates import Distinct, exact_groups, matches, near_groups
 from frostline.review.neighbours import Neighbours
@@ -125,9 +125,9 @@ def leaks_of(file: Reviewed, test: Dataset, near: Neighbours) -> tuple[Leaked, .
     return tuple(sorted(found, key=lambda leak: (leak.kind, -leak.cosine)))
 
 
-def outliers_of(file: Reviewed) -> tuple[Outlier, ...]:
-    """Texts unlike all others, the farthest first."""
-    check = check_outliers(file.near)
+def outliers_of(file: Reviewed, compared: Features) -> tuple[Outlier, ...]:
+    """Texts unlike all others, the farthest first; `compared` (n_distinct, n_features) as the encoder gives them."""
+    check = check_outliers(compared, file.near)
     found = []
     for number in check.flagged.tolist():
         rows = file.rows_of[number]

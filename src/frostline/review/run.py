@@ -104,7 +104,8 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
     distinct = distinct_texts(dataset.texts)
     columns = columns_to_compare(encoder.blocks, encoder.hidden_size)
     threads = chosen.search.threads
-    points, centre = directions(rows[:, columns][distinct.first])
+    compared = rows[:, columns][distinct.first]
+    points, centre = directions(compared)
     file = reviewed(dataset, distinct, nearest(points, k=N_NEIGHBOURS, threads=threads, progress=comparing))
     judged, notes = judge(file, rows, search=chosen.search, n_foldings=chosen.n_foldings, progress=judging)
     leaked: tuple[Leaked, ...] = ()
@@ -123,7 +124,7 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
         repeated=repeats_of(file, {} if judged is None else suggested_labels(judged)),
         n_test=None if test is None else n_test,
         leaked=leaked,
-        outliers=outliers_of(file),
+        outliers=outliers_of(file, compared),
         pool=asked[0],
         wanted=asked[1],
         n_read=read.n_read,
