@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.models import WordLevel
 
 from encoder_fakes import WORDS, make_checkpoint
 from fakes import FakeEncoder
@@ -117,6 +119,16 @@ def test_of_a_long_text_the_words_that_are_seen_are_told_from_the_rest(word_piec
     assert len(split.pieces) == word_pieces.max_length
     assert len(split.words) == word_pieces.max_length - 2
     assert LONG[: split.seen_to].split() == [word.text for word in split.words]
+
+
+def test_the_space_that_some_tokenizers_count_as_part_of_a_word_is_none_of_it() -> None:
+    """Byte-level ones, as RoBERTa's; here with offsets as they come, the space included."""
+    tokenizer = Tokenizer(WordLevel({"<unk>": 0, "good": 1, "Ġfilm": 2, "Ġ": 3}, unk_token="<unk>"))  # noqa: S106 - a word piece
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    ids = np.array([0], np.int32)
+    found = split_words(WordPieces(tokenizer=tokenizer, max_length=9, before=ids, after=ids), "good film  good")
+    assert [(word.text, word.start, word.end) for word in found.words][:2] == [("good", 0, 4), ("film", 5, 9)]
+    assert found.words[-1].text == "good"
 
 
 @given(text=st.text(max_size=60))
@@ -378,6 +390,8 @@ def test_a_hostile_text_is_inert_on_the_terminal_and_in_the_page(word_pieces: Wo
     assert "[red]film[/red]" in text.replace("\n", "")
     for tag in ("<script", "<img", "javascript:", "http://", "https://"):
         assert tag not in page
+    assert "<</span>" not in page, "a word that is a bracket by itself"
+    assert "&lt;</span>" in page
     assert "default-src 'none'" in page
 
 
