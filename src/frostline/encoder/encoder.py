@@ -106,8 +106,9 @@ class Encoder:
             int8 needs a processor with instructions for it (`int8_instruction`). Without, float32 is used, which
             `identity.precision` shows, and a `PrecisionWarning` says.
         insist : bool
-            Read in int8 without such instructions too: the same numbers, at about the speed of float32. It is how a
-            classifier that learned from int8 rows is used on any processor.
+            Read in int8 without such instructions too, by sums that are as exact, at about the speed of float32. It is
+            how a classifier that learned from int8 rows is used on any processor. Rows are bit-identical on one
+            machine; between kinds of processors they agree as well as int8 agrees with float32.
 
         Raises
         ------
