@@ -91,6 +91,6 @@ class OverNumbers(SentenceClassifier):
         tags.input_tags.string = False
         return tags
 
-    def _open_encoder(self, precision: Any) -> Any:
-        del precision
+    def _settled_encoder(self, texts: Sequence[str], labels: Sequence[Any]) -> Any:
+        del texts, labels
         return NumberEncoder()
