@@ -160,7 +160,7 @@ def test_a_regression_that_does_not_converge_is_an_error_that_names_it() -> None
     tasks = Tasks(np.array([50.0]), np.array([2]))
     start = np.zeros((rows.shape[1] + 1, 1, 1))
     with pytest.raises(ConvergenceError, match=r"C = 50, fold 3"):
-        path.solve_tasks(problem, tasks, start, gram=None, limits=Limits(rough=1, exact=0, double=1))
+        path.solve_tasks(problem, tasks, start, gram=None, limits=Limits(near=1, rough=1, exact=0, double=1))
 
 
 def test_tasks_solved_in_small_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,10 @@
 
 In:   a `Problem`, the (C, fold) tasks, coefficients to start from.
 Out:  each task's coefficients in the shared coordinates, and how exactly they were reached.
-Not:  which tasks go together and where they start (path.py).
+Not:  which tasks go together and where they start (path.py); the quasi-Newton steps that come first (quasi.py).
 
-Three rounds, each starting where the one before ended: all in float32; then gradients and decisions in float64, steps
+Quasi-Newton steps bring the tasks near; where a score is all that is wanted, near enough. Then three rounds, each
+starting where the one before ended: all in float32; then gradients and decisions in float64, steps
 still in float32, which as a rule only confirms; and, for tasks that float32 steps cannot finish, everything in
 float64. The float64 rounds end only when the gradient as scikit-learn would compute it is small *and*, for the final
 head, one more step would not move the coefficients.
@@ -20,10 +21,12 @@ from frostline.head.conjugate import Quadratic, Step, newton_step
 from frostline.head.front import Front, Tasks, decisions_of, front_of, gradient_of, value_of
 from frostline.head.preconditioner import Preconditioner, gram_of, preconditioner_of
 from frostline.head.problem import Problem
+from frostline.head.quasi import Memory, approach
 
 TOLERANCE = 1e-6  # of the gradient's norm, relative to that at zero
 _MOVE = 2e-7  # of the coefficients' norm, by which one more step may still change them; an estimate, so well below 1e-4
 _ROUGH = 0.6  # of the tolerance, where float32 gradients end: float64 has only to confirm it
+_CLEAR = 5e-6  # a tolerance that float32 gradients can be trusted to have reached: they err by 3e-7
 _ROUNDING = 1e-12  # a relative gradient below which nothing can be gained
 _STEP_ERROR = 0.1  # of a step near the minimum
 _STALE = 4.0  # a preconditioner that shortens steps more than this underestimates how far the minimum is
@@ -60,12 +63,13 @@ class Minimum:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Newton steps that each round may take; and whether the coefficients must stand still at the end.
+    """Passes of the approach, steps of each round; and whether the coefficients must stand still at the end.
 
     Those of the final head must. For a score a small gradient is enough, which is all that scikit-learn asks for.
     `tolerance` is that of the gradient, relative to that at zero coefficients.
     """
 
+    near: int = 150
     rough: int = 40
     exact: int = 15
     double: int = 100
@@ -94,10 +98,31 @@ class _Known:
     gram: np.ndarray | None
 
 
-def minimise(
+def minimise(  # noqa: PLR0913 - the tasks, what is known before, and when to end
+    problem: Problem,
+    tasks: Tasks,
+    start: Float64Array,
+    *,
+    gram: np.ndarray | None,
+    limits: Limits,
+    memory: Memory | None = None,
+) -> Minimum:
+    """Solve the tasks from `start` (n_features + 1, n_tasks, n_coef_rows); what was learned goes into `memory`."""
+    memory = Memory() if memory is None else memory
+    is_clear = not limits.settle and limits.tolerance >= _CLEAR
+    aim = limits.tolerance * (1 if is_clear else _ROUGH)
+    near = approach(problem, tasks, start, memory=memory, gram=gram, tolerance=aim, passes=limits.near)
+    gram = memory.gram
+    if is_clear and near.arrived.all():
+        return Minimum(near.coef, near.relative_gradient, near.arrived, near.passes, gram)
+    found = _confirmed(problem, tasks, near.coef, gram=gram, limits=limits)
+    return replace(found, iterations=near.passes + found.iterations)
+
+
+def _confirmed(
     problem: Problem, tasks: Tasks, start: Float64Array, *, gram: np.ndarray | None, limits: Limits
 ) -> Minimum:
-    """Solve the tasks from `start` (n_features + 1, n_tasks, n_coef_rows)."""
+    """The three rounds."""
     rough, known = _round(
         problem, tasks, start, gram=gram, known=None, aim=_Aim(_ROUGH * limits.tolerance, limits.rough)
     )

@@ -19,6 +19,7 @@ from frostline.errors import ConvergenceError
 from frostline.head.front import Tasks
 from frostline.head.newton import Limits, Minimum, minimise
 from frostline.head.problem import Problem
+from frostline.head.quasi import Memory
 
 _PART_ELEMENTS = 2_000_000  # decisions that a thread works on at a time; some ten arrays of them are alive: 160 MB
 _COLUMNS = 40  # of a product that takes no less time per column than a wider one
@@ -70,12 +71,15 @@ class Climb:
     gram : ndarray or None
         As from `gram_of`; replaced as better ones are formed.
     limits : Limits
+    memory : Memory
+        What the solutions before leave to the next.
     """
 
     problem: Problem
     n_folds: int
     gram: np.ndarray | None
     limits: Limits
+    memory: Memory = field(default_factory=Memory)
     _known: list[tuple[float, Float64Array]] = field(default_factory=list)
 
     @property
@@ -87,7 +91,7 @@ class Climb:
         """Solve all folds for the next values of C, ascending; `ConvergenceError` names the task that fails."""
         start = np.concatenate([self._start(C) for C in Cs], axis=1)
         tasks = Tasks(np.repeat(Cs, self.n_folds), np.tile(np.arange(self.n_folds), len(Cs)))
-        solved = solve_tasks(self.problem, tasks, start, gram=self.gram, limits=self.limits)
+        solved = solve_tasks(self.problem, tasks, start, gram=self.gram, limits=self.limits, memory=self.memory)
         self.gram = solved.gram
         coef = solved.coef.reshape(len(solved.coef), len(Cs), self.n_folds, -1)
         self._known = [*self._known, *((float(C), coef[:, turn]) for turn, C in enumerate(Cs))][-2:]
@@ -106,16 +110,26 @@ class Climb:
         return start
 
 
-def solve_tasks(
-    problem: Problem, tasks: Tasks, start: Float64Array, *, gram: np.ndarray | None, limits: Limits
+def solve_tasks(  # noqa: PLR0913 - the tasks, what is known before, and when to end
+    problem: Problem,
+    tasks: Tasks,
+    start: Float64Array,
+    *,
+    gram: np.ndarray | None,
+    limits: Limits,
+    memory: Memory | None = None,
 ) -> Minimum:
-    """Solve tasks, no more of them at a time than memory allows, or raise `ConvergenceError`."""
+    """Solve tasks, no more of them at a time than memory allows, or raise `ConvergenceError`.
+
+    `memory` is of earlier tasks on the same problem; what these learn goes into it.
+    """
+    memory = Memory() if memory is None else memory
     each = len(problem.rows) * problem.loss.n_coef_rows
     step = max(1, _PART_ELEMENTS // each)
     edges = [*range(0, len(tasks), step), len(tasks)]
     parts: list[Minimum] = []
     for low, high in pairwise(edges):
-        parts.append(minimise(problem, tasks[low:high], start[:, low:high], gram=gram, limits=limits))
+        parts.append(minimise(problem, tasks[low:high], start[:, low:high], gram=gram, limits=limits, memory=memory))
         gram = parts[-1].gram
     whole = Minimum(
         np.concatenate([part.coef for part in parts], axis=1),

@@ -166,7 +166,7 @@ def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and
         trials.sort(key=lambda trial: trial.position)
         best = _chosen(trials, grid, one_standard_error=options.one_standard_error)
         task = Tasks(np.array([grid[best.position]]), np.array([n_folds]))
-        last = solve_tasks(problem, task, best.coef[:, None], gram=climb.gram, limits=Limits())
+        last = solve_tasks(problem, task, best.coef[:, None], gram=climb.gram, limits=Limits(), memory=climb.memory)
     Cs = tuple(grid[trial.position] for trial in trials)
     return SearchResult(
         head=head_of(problem, last.coef[:, 0], labels),
