@@ -13,7 +13,8 @@ from dataclasses import asdict
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.paired import PairedDifference
 from frostline.record import DataRecord
-from frostline.report.document import JSON, evaluation_document
+from frostline.report.document import evaluation_document
+from frostline.report.document_types import JSON
 from frostline.sweep.compare import Comparison, Standing
 from frostline.sweep.results import Sweep, SweepTest, Trial
 from frostline.sweep.scores import Difference, Score

@@ -83,7 +83,8 @@ def print_choice(choice: ChoiceRecord | None, console: Console) -> None:
     """The single blocks by layer and pooling, shaded by their scores; nothing where features were named."""
     if choice is None:
         return
-    singles = {(trial.layer, trial.pooling): trial for trial in choice.trials if trial.layer is not None}
+    single = [(trial.layer, trial.pooling, trial) for trial in choice.trials if trial.layer is not None]
+    singles = {(layer, pooling): trial for layer, pooling, trial in single}
     told = [trial.score for trial in singles.values() if trial.chosen_C is not None]
     if not told:
         return
@@ -95,7 +96,7 @@ def print_choice(choice: ChoiceRecord | None, console: Console) -> None:
     table.add_column(Text("layer"))
     for pooling in poolings:
         table.add_column(Text(str(pooling)), justify="right", width=7)
-    for layer in sorted({layer for layer, _ in singles if layer is not None}):
+    for layer in sorted({layer for layer, _, _ in single}):
         row = [singles[layer, pooling] for pooling in poolings if (layer, pooling) in singles]
         table.add_row(
             layer_name(layer),
