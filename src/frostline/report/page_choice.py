@@ -72,17 +72,21 @@ def nested(found: NestedResult | None) -> str:
     """Each outer fold, and all together."""
     if found is None:
         return ""
+    features = found.chosen_features or ("",) * found.n_outer
     rows = [
-        (str(fold), f"{C:.4g}", phrases.percent(accuracy))
-        for fold, (C, accuracy) in enumerate(zip(found.chosen_Cs, found.fold_accuracies, strict=True), start=1)
+        (str(fold), *filter(None, [name]), f"{C:.4g}", phrases.percent(accuracy))
+        for fold, (name, C, accuracy) in enumerate(
+            zip(features, found.chosen_Cs, found.fold_accuracies, strict=True), start=1
+        )
     ]
     pooled = found.evaluation
+    searched = "features and C chosen by" if found.chosen_features else "C searched on"
     said = (
-        f"Each of {found.n_outer} folds was left out in turn, C searched on the others, and the fold predicted. "
+        f"Each of {found.n_outer} folds was left out in turn, {searched} the others, and the fold predicted. "
         f"All {pooled.n:,} rows together: accuracy {phrases.estimate_text(pooled.accuracy)} %, "
         f"macro F1 {phrases.estimate_text(pooled.macro_f1)} %."
     )
-    names = ("fold left out", "chosen C", "accuracy %")
+    names = ("fold left out", *(["features"] if found.chosen_features else []), "chosen C", "accuracy %")
     return section("Nested cross-validation", paragraphs([said]) + table(names, rows, called="The outer folds"))
 
 

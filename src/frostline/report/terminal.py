@@ -61,6 +61,8 @@ def print_report(record: TrainingRecord, console: Console) -> None:
     if record.nested is not None:
         chosen = ", ".join(f"{C:.3g}" for C in record.nested.chosen_Cs)
         _say(console, f"C chosen in each outer fold: {chosen}", style="dim")
+        if record.nested.chosen_features:
+            _say(console, f"features, by its own rows: {', '.join(record.nested.chosen_features)}", style="dim")
     cautions = phrases.summary(record) if record.test is None else phrases.cautions(record)
     _closing(console, cautions + list(record.warnings))
     print_next(record, console)
