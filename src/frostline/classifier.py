@@ -168,7 +168,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.threshold_label = threshold_label
         self.thresholds = thresholds
 
-    def fit(self, X: Sequence[str], y: Sequence[Any]) -> Self:
+    def fit(self, X: Sequence[str], y: Sequence[Any] | NDArray[Any]) -> Self:
         """Read the texts once, choose C where it is not given, fit the head on all of them.
 
         Parameters
@@ -221,7 +221,9 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             return (head.rule or Rule()).sets(probabilities).astype(np.int64)
         return head.answers(probabilities)
 
-    def score(self, X: Sequence[str], y: Sequence[Any], sample_weight: Float64Array | None = None) -> float:
+    def score(
+        self, X: Sequence[str], y: Sequence[Any] | NDArray[Any], sample_weight: Float64Array | None = None
+    ) -> float:
         """The share of the texts that are given the right label, or exactly the right labels.
 
         A text without an answer is not given the right one.
@@ -469,7 +471,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return reading
 
 
-def _check_labels(y: Sequence[Any], *, n_texts: int) -> tuple[tuple[Any, ...], IntArray]:
+def _check_labels(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> tuple[tuple[Any, ...], IntArray]:
     """The distinct labels in sorted order, and the number of each text's label among them."""
     if y is None:
         raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")

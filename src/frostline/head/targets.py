@@ -62,8 +62,8 @@ def several_labels(y: Any, *, n_texts: int, known: Sequence[Label] | None = None
     if y is None or isinstance(y, str):
         return None
     shape = getattr(y, "shape", None)
-    if shape is not None and len(shape) == 2 and shape[1] > 1:
-        return _of_matrix(y, n_texts=n_texts, known=known)
+    if shape is not None and len(shape) == 2:
+        return _of_matrix(y, n_texts=n_texts, known=known) if shape[1] > 1 else None
     items = list(y)
     if not any(_is_set(item) for item in items):
         return None

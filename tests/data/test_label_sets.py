@@ -1,0 +1,187 @@
+"""Texts with several labels: which cells are label sets, and what becomes of every row."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frostline.data.label_sets import parted
+from frostline.data.multi import MultiDataset, members_of, require_labels
+from frostline.data.multi_split import iterative_folds, iterative_holdout
+from frostline.data.options import TableLimits, TableOptions
+from frostline.data.tables import read_dataset, read_labelled
+from frostline.errors import InputError, UsageError
+
+COMMA = TableOptions(labels_separator=",")
+
+
+def written(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def several(path: Path, options: TableOptions = COMMA) -> MultiDataset:
+    found = read_labelled(path, options)
+    assert isinstance(found, MultiDataset)
+    return found
+
+
+def jsonl(folder: Path, rows: list[object]) -> Path:
+    return written(folder, "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_joined_labels_are_parted_trimmed_and_counted_once(tmp_path: Path) -> None:
+    """An empty cell means no label, and is a row like any other."""
+    path = written(tmp_path, "a.tsv", "text\tlabels\none\tjoy, love,joy,,\ntwo\t\nthree\t27\nfour\t , \n")
+    found = several(path)
+    assert found.label_sets == [("joy", "love"), (), ("27",), ()]
+    assert (found.counts(), found.n_unlabelled, found.n_given) == ({"27": 1, "joy": 1, "love": 1}, 2, 3)
+
+
+def test_the_columns_of_a_headless_file_with_ids_are_found(tmp_path: Path) -> None:
+    """As in GoEmotions: text, joined label numbers, an id; no option but the separator is needed."""
+    rows = [f"this is sentence {n}, and it goes on\t{n % 3},{n % 5}\tid{n}x" for n in range(40)]
+    found = several(written(tmp_path, "emotions.tsv", "\n".join(rows)))
+    assert (found.source.text_column, found.source.label_column) == ("column 1", "column 2")
+    assert found.label_sets[7] == ("1", "2")
+
+
+def test_a_first_row_with_known_labels_is_no_header(tmp_path: Path) -> None:
+    """Its combination occurs nowhere else; its labels do."""
+    rows = ["the first sentence of all\ta,b,c", *(f"sentence number {n}\t{'abc'[n % 3]}" for n in range(40))]
+    assert len(several(written(tmp_path, "two.tsv", "\n".join(rows)))) == 41
+
+
+def test_lists_in_jsonl_are_found_without_a_word(tmp_path: Path) -> None:
+    """A label in a list may hold the separator; a lone string is one label, numbers and booleans are spelled."""
+    rows = [{"text": "a", "tags": ["x,y", "z"]}, {"text": "b", "tags": []}, {"text": "c", "tags": "x,y"}]
+    found = several(jsonl(tmp_path, [*rows, {"text": "d", "tags": [1, True, 1]}]), TableOptions())
+    assert found.label_sets == [("x,y", "z"), (), ("x,y",), ("1", "true")]
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (None, "null"),
+        ([None], "must be a string"),
+        ([["a"]], "a list"),
+        (["a", " "], "blank"),
+        ([1.5], "1.5"),
+        ({"a": 1}, "an object"),
+    ],
+)
+def test_rows_in_are_rows_out_and_rows_rejected(tmp_path: Path, labels: object, reason: str) -> None:
+    """What is no set of labels is named with its line and reason."""
+    path = jsonl(tmp_path, [{"text": "a", "labels": ["x"]}, {"text": "b", "labels": labels}])
+    found = several(path, TableOptions(max_bad_rows=1))
+    assert (len(found), [reject.line for reject in found.rejects]) == (1, [2])
+    assert reason in found.rejects[0].reason
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.string()), pa.large_list(pa.large_string()), pa.list_(pa.int64())])
+def test_parquet_lists_are_found(tmp_path: Path, kind: pa.DataType) -> None:
+    """Of strings or numbers; a null says nothing and is rejected, an empty list says that there is none."""
+    values = [[1, 2, 1], [], None, [3]] if kind.value_type == pa.int64() else [["1", "2", "1"], [], None, ["3"]]
+    table = pa.table({"text": list("abcd"), "labels": pa.array(values, kind), "id": [1, 2, 3, 4]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    found = several(tmp_path / "rows.parquet", TableOptions(max_bad_rows=1))
+    assert found.label_sets == [("1", "2"), (), ("3",)]
+    assert [reject.line for reject in found.rejects] == [3]
+
+
+def test_a_null_within_a_parquet_list_rejects_the_row(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a", "b"], "labels": [["x"], ["y", None]]}), tmp_path / "rows.parquet")
+    assert [reject.reason for reject in several(tmp_path / "rows.parquet", TableOptions(max_bad_rows=1)).rejects] == [
+        "a label is null"
+    ]
+
+
+def test_a_row_may_have_hundreds_of_labels_but_not_any_number(tmp_path: Path) -> None:
+    many = ",".join(f"l{n}" for n in range(300))
+    path = written(tmp_path, "a.tsv", f"text\tlabels\none\t{many}\ntwo\tl1,l2\n")
+    assert len(several(path).label_sets[0]) == 300
+    few = TableOptions(labels_separator=",", limits=TableLimits(labels=299), max_bad_rows=1)
+    assert several(path, few).rejects[0].reason == "there are 300 labels (at most 299 may be)"
+
+
+def test_one_label_per_text_is_asked_for_where_sets_are_refused(tmp_path: Path) -> None:
+    """Before any row is read."""
+    path = jsonl(tmp_path, [{"text": "a", "labels": ["x"]}])
+    with pytest.raises(InputError, match="holds lists"):
+        read_dataset(path)
+    with pytest.raises(UsageError, match="one label"):
+        read_dataset(path, COMMA)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]))))
+def test_parting_what_was_joined_gives_the_labels_back(labels: list[str]) -> None:
+    """Trimmed, without empty ones, each once."""
+    expected = list(dict.fromkeys(label.strip() for label in labels if label.strip()))
+    assert list(parted(",".join(labels), ",")) == expected
+
+
+@given(st.integers(2, 6), st.integers(0, 50), st.integers(1, 8))
+def test_folds_share_out_every_label_as_evenly_as_rows_allow(n_folds: int, seed: int, n_labels: int) -> None:
+    """Every row is in one fold; a label that is alone on its rows differs by one between folds at most."""
+    random = np.random.RandomState(seed)
+    codes = random.randint(0, n_labels + 1, 60)
+    members = codes[:, None] == np.arange(n_labels)
+    folds = iterative_folds(members, n_folds=n_folds, seed=seed)
+    counts = np.stack([members[folds == fold].sum(axis=0) for fold in range(n_folds)])
+    assert (counts.max(axis=0) - counts.min(axis=0)).max() <= 1
+    assert np.array_equal(folds, iterative_folds(members, n_folds=n_folds, seed=seed))
+
+
+def test_rare_labels_beside_common_ones_are_spread() -> None:
+    """Which random folds would not do: each of three rows of a rare label is in a fold of its own."""
+    random = np.random.RandomState(3)
+    members = random.rand(2000, 6) < [0.9, 0.4, 0.3, 0.1, 0.01, 0]
+    members[[5, 700, 1400], 5] = True
+    folds = iterative_folds(members, n_folds=5, seed=0)
+    counts = np.stack([members[folds == fold].sum(axis=0) for fold in range(5)])
+    assert counts[:, 5].tolist().count(1) == 3
+    expected = members.sum(axis=0) / 5
+    assert (np.abs(counts - expected) <= np.maximum(1, 0.06 * expected)).all()
+    missing = np.stack([(~members[folds == fold]).sum(axis=0)[0] for fold in range(5)])
+    assert missing.max() - missing.min() <= 6
+
+
+def test_a_holdout_takes_the_asked_share_of_rows_and_labels() -> None:
+    members = np.random.RandomState(0).rand(1000, 5) < 0.2
+    train, test = iterative_holdout(members, test_fraction=0.25, seed=1)
+    assert sorted([*train, *test]) == list(range(1000))
+    assert abs(len(test) - 250) <= 5
+    assert np.abs(members[test].sum(axis=0) / members.sum(axis=0) - 0.25).max() < 0.01
+
+
+def test_labels_that_are_hard_to_learn_are_said(tmp_path: Path) -> None:
+    """Fewer rows than folds, on every row; and a file whose rows have one label each."""
+    path = written(
+        tmp_path, "a.tsv", "text\tlabels\n" + "".join(f"t{n}\ta{',b' if n == 1 else ''}\n" for n in range(9))
+    )
+    plan = require_labels(several(path), 5)
+    assert plan.n_folds == 5
+    assert [part in " ".join(plan.warnings) for part in ("'b' has fewer rows", "Every row has 'a'")] == [True, True]
+    with pytest.raises(InputError, match="the rarest has 1"):
+        require_labels(several(path), 5, strict=True)
+    one_each = written(tmp_path, "b.tsv", "text\tlabels\n" + "".join(f"t{n}\t{'ab'[n % 2]}\n" for n in range(20)))
+    assert "exactly one label" in require_labels(several(one_each), 5).warnings[0]
+
+
+@pytest.mark.parametrize(("labels", "says"), [("", "no row has a label"), ("a", "two labels or more")])
+def test_nothing_to_tell_apart_is_refused(tmp_path: Path, labels: str, says: str) -> None:
+    path = written(tmp_path, "a.tsv", "text\tlabels\n" + f"one\t{labels}\ntwo\t\n" * 3)
+    with pytest.raises(InputError, match=says):
+        require_labels(several(path), 2)
+
+
+def test_an_unknown_label_is_named_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.tsv", "text\tlabels\none\ta\ntwo\tb,c\n")
+    with pytest.raises(InputError, match=r"a\.tsv:3: every label must be one of 'a', 'b' \(got 'c'\)"):
+        members_of(("a", "b"), several(path))

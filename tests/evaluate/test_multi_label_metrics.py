@@ -1,0 +1,140 @@
+"""Figures for several labels per text, held to scikit-learn's; their intervals, to fresh samples."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from frostline.errors import InputError
+from frostline.evaluate.multi_baselines import COMMONEST, EVERY, WORDS, MultiPart, evaluate_f1, multi_baselines
+from frostline.evaluate.multi_label import MultiEvaluation, evaluate_multi
+from frostline.evaluate.resampling import average_precisions, resampled, row_counts
+
+
+def drawn(n: int, *, seed: int, shares: tuple[float, ...] = (0.5, 0.2, 0.1, 0.03)) -> tuple[np.ndarray, ...]:
+    """Probabilities with many ties, answers, truth; two labels go together."""
+    random = np.random.RandomState(seed)
+    members = random.rand(n, len(shares)) < shares
+    members[:, 2] |= members[:, 1] & (random.rand(n) < 0.5)
+    probabilities = np.clip(0.4 * members + 0.6 * random.rand(n, len(shares)), 0, 1).round(2)
+    return probabilities, probabilities >= 0.5, members
+
+
+def measured(n: int = 400, *, seed: int = 0) -> MultiEvaluation:
+    return evaluate_multi(*drawn(n, seed=seed), labels="abcd")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.integers(2, 60))
+def test_every_figure_is_scikit_learns(seed: int, n: int) -> None:
+    probabilities, given, members = drawn(n, seed=seed)
+    found = evaluate_multi(probabilities, given, members, labels="abcd")
+    used = (given | members).any(axis=0)
+    if used.any():
+        assert found.micro_f1.value == pytest.approx(metrics.f1_score(members, given, average="micro"))
+        macro = metrics.f1_score(members[:, used], given[:, used], average=None, zero_division=0).mean()
+        assert found.macro_f1.value == pytest.approx(macro)
+    samples = metrics.f1_score(members, given, average="samples", zero_division=1)
+    assert found.samples_f1.value == pytest.approx(samples)
+    assert found.subset_accuracy.value == pytest.approx((given == members).all(axis=1).mean())
+    assert found.hamming_loss.value == pytest.approx(metrics.hamming_loss(members, given))
+    for column in np.flatnonzero(members.any(axis=0)):
+        expected = metrics.average_precision_score(members[:, column], probabilities[:, column])
+        assert found.average_precisions[column] == pytest.approx(expected)
+    clipped = np.clip(np.where(members, probabilities, 1 - probabilities), np.finfo(float).eps, 1)
+    assert found.log_loss.value == pytest.approx(-np.log(clipped).mean())
+
+
+def test_per_label_scores_are_those_of_the_label_alone() -> None:
+    """None where nothing was given, or nothing is there."""
+    probabilities, given, members = drawn(300, seed=3)
+    members[:, 3], given[:, 3] = False, False
+    found = evaluate_multi(probabilities, given, members, labels="abcd")
+    for column, score in enumerate(found.per_label[:3]):
+        assert score.precision is not None
+        assert score.recall is not None
+        assert score.precision.value == metrics.precision_score(members[:, column], given[:, column])
+        assert score.recall.value == metrics.recall_score(members[:, column], given[:, column])
+        assert (score.support, score.precision.n) == (members[:, column].sum(), given[:, column].sum())
+    assert (found.per_label[3].precision, found.per_label[3].recall, found.per_label[3].f1) == (None, None, None)
+
+
+def test_intervals_cover_what_a_very_large_sample_gives() -> None:
+    """In at least 88 of 100 samples of 300 rows: 95 are aimed at, 87 has a chance of one in a thousand."""
+    probabilities, given, members = drawn(60_000, seed=999)
+    micro, macro = evaluate_f1(given, members)
+    truth = {
+        "micro_f1": micro,
+        "macro_f1": macro,
+        "samples_f1": metrics.f1_score(members, given, average="samples", zero_division=1),
+        "mean_average_precision": float(average_precisions(probabilities, members).mean()),
+        "subset_accuracy": float((given == members).all(axis=1).mean()),
+    }
+    covered = dict.fromkeys(truth, 0)
+    for seed in range(100):
+        found = measured(300, seed=seed)
+        for name, value in truth.items():
+            low, high = getattr(found, name).interval
+            covered[name] += low <= value <= high
+    assert min(covered.values()) >= 88, covered
+
+
+def test_intervals_hold_their_value_and_do_not_shrink_to_nothing() -> None:
+    """A perfect classifier on thirty rows may still be wrong on the next."""
+    members = np.random.RandomState(0).rand(30, 4) < 0.4
+    found = evaluate_multi(np.where(members, 0.95, 0.05), members, members, labels="abcd")
+    for score in (found.micro_f1, found.macro_f1, found.subset_accuracy):
+        assert score.value == score.interval[1] == 1
+        assert score.interval[0] < 0.99
+
+
+def test_drawing_rows_again_is_counting_them() -> None:
+    """A draw's micro and macro F1 are those of the rows repeated as often as they were drawn."""
+    probabilities, given, members = drawn(80, seed=1)
+    found = resampled(given, members, probabilities, seed=4)
+    counts = row_counts(80, n_draws=3, seed=4).astype(int)
+    for draw in range(3):
+        rows = np.repeat(np.arange(80), counts[draw])
+        assert len(rows) == 80
+        expected = metrics.f1_score(members[rows], given[rows], average="micro")
+        assert found.micro_f1[draw] == pytest.approx(expected)
+        ranked = average_precisions(probabilities[rows], members[rows])
+        assert found.mean_average_precision[draw] == pytest.approx(np.nanmean(ranked))
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    probabilities, given, members = drawn(10, seed=0)
+    with pytest.raises(InputError, match="at least one test row"):
+        evaluate_multi(probabilities[:0], given[:0], members[:0], labels="abcd")
+    with pytest.raises(InputError, match="shape"):
+        evaluate_multi(probabilities, given, members, labels="abc")
+    probabilities[3] = np.nan
+    with pytest.raises(InputError, match="row 3"):
+        evaluate_multi(probabilities, given, members, labels="abcd")
+
+
+def test_no_label_anywhere_is_an_answer_that_is_right() -> None:
+    nothing = np.zeros((5, 3), dtype=bool)
+    found = evaluate_multi(np.full((5, 3), 0.1), nothing, nothing, labels="abc")
+    assert (found.subset_accuracy.value, found.samples_f1.value, found.mean_average_precision) == (1, 1, None)
+
+
+def test_baselines_answer_as_they_say_and_leads_are_differences() -> None:
+    """Words that give the labels away make the words' classifier nearly perfect, and the others poor."""
+    random = np.random.RandomState(0)
+    members = random.rand(400, 3) < [0.3, 0.3, 0.1]
+    words = ["red", "blue", "green"]
+    texts = [
+        f"so {' '.join(word for word, has in zip(words, row, strict=True) if has)} {n}" for n, row in enumerate(members)
+    ]
+    train, test = MultiPart(texts[:300], members[:300]), MultiPart(texts[300:], members[300:])
+    found = {one.name: one for one in multi_baselines([(train, test)], labels=words, given=members[300:], seed=0)}
+    assert set(found) == {COMMONEST, EVERY, WORDS}
+    assert found[WORDS].macro_f1.value > 0.95
+    assert found[COMMONEST].subset_accuracy.value == pytest.approx((~members[300:]).all(axis=1).mean())
+    every = metrics.f1_score(members[300:], np.ones((100, 3)), average="macro")
+    assert found[EVERY].macro_f1.value == pytest.approx(every)
+    assert found[EVERY].lead_macro_f1.value == pytest.approx(1 - every)
+    assert found[EVERY].lead_macro_f1.interval[0] > 0
+    assert found[COMMONEST].log_loss is None

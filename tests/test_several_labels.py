@@ -1,0 +1,235 @@
+"""Several labels per text, from the file to the answer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import Command
+from fakes import FakeEncoder
+from frostline import SentenceClassifier
+from frostline.artifact import load_artifact, open_model
+from frostline.data.options import TableOptions
+from frostline.data.tables import read_labelled
+from frostline.errors import InputError, UsageError
+from frostline.head.search import SearchOptions
+from frostline.multi_score import multi_predictions, write_multi_predictions
+from frostline.report.multi_label_card import multi_model_card
+from frostline.report.multi_label_document import as_multi_document
+from frostline.report.multi_label_html import multi_report_html
+from frostline.training.multi_label import MultiTraining, train_multi
+from frostline.training.options import TrainingOptions
+from frostline.training.save_multi import save_multi_training
+
+WORDS = ("red", "blue", "green", "dog")
+
+
+def made(n: int = 160) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Texts that say which labels they have."""
+    members = np.random.RandomState(0).rand(n, 4) < [0.4, 0.3, 0.2, 0.1]
+    sets = [tuple(word for word, has in zip(WORDS, row, strict=True) if has) for row in members]
+    return [f"it is {' and '.join(own)} number{row}" for row, own in enumerate(sets)], sets
+
+
+def table(folder: Path, n: int = 160) -> Path:
+    path = folder / "colours.tsv"
+    texts, sets = made(n)
+    path.write_text("\n".join(f"{text}\t{','.join(own)}" for text, own in zip(texts, sets, strict=True)))
+    return path
+
+
+def trained(folder: Path, **options: Any) -> MultiTraining:
+    dataset = read_labelled(table(folder), TableOptions(labels_separator=",", header=False, text=1, label=2))
+    search = SearchOptions(Cs=(0.1, 1.0), n_folds=3)
+    return train_multi(dataset, FakeEncoder(), options=TrainingOptions(search=search, **options))  # type: ignore[arg-type]
+
+
+def open_fake(name: str, *, features: str, **_others: Any) -> FakeEncoder:
+    return FakeEncoder(features=features, weights=name)
+
+
+def test_a_training_tests_on_rows_it_never_saw_and_tells_what_thresholds_are_worth(tmp_path: Path) -> None:
+    found = trained(tmp_path)
+    record = found.record
+    assert record.labels == ("blue", "dog", "green", "red")
+    assert record.test.n + record.n_trained == record.data.n_rows == 160
+    assert record.test.macro_f1.value > 0.9
+    assert record.data.n_unlabelled == sum(not own for own in made()[1])
+    assert record.at_half.micro_f1.n == record.test.n
+    assert record.baselines[0].name == "commonest set of labels"
+
+
+def test_cross_validation_tests_every_row(tmp_path: Path) -> None:
+    record = trained(tmp_path, nested=True).record
+    assert (record.test.n, record.n_trained, record.test_source.kind) == (160, 160, "cross-validation")
+    assert record.test_source.n_fitted < 160
+
+
+def test_what_was_saved_answers_as_what_was_trained(tmp_path: Path) -> None:
+    """Kind, thresholds and coefficients come back; the self-test knows that probabilities need no sum."""
+    training = trained(tmp_path)
+    save_multi_training(training, tmp_path / "model", encoder=FakeEncoder())
+    loaded = load_artifact(tmp_path / "model")
+    assert loaded.manifest.kind == "several labels"
+    assert loaded.head.rule == training.head.rule
+    model = open_model(tmp_path / "model", open_encoder=open_fake)
+    texts, sets = made()
+    found = list(multi_predictions(model, texts, window=7))
+    assert np.mean([set(one.labels) == set(own) for one, own in zip(found, sets, strict=True)]) > 0.9
+    assert [one.labels for one in found] == [
+        tuple(sorted(own, key=lambda label: -one.probabilities[WORDS_SORTED.index(label)]))
+        for one, own in zip(found, model.head.answers(np.array([one.probabilities for one in found])), strict=True)
+    ]
+
+
+WORDS_SORTED = sorted(WORDS)
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".csv", ".jsonl", ".parquet"])
+def test_predictions_can_be_read_again_as_label_sets(tmp_path: Path, suffix: str) -> None:
+    """Whatever the format, what was answered is what `--labels-separator` or the lists give back."""
+    training = trained(tmp_path)
+    save_multi_training(training, tmp_path / "model", encoder=FakeEncoder())
+    model = open_model(tmp_path / "model", open_encoder=open_fake)
+    texts, _ = made(20)
+    found = list(multi_predictions(model, texts))
+    path = tmp_path / f"answers{suffix}"
+    assert write_multi_predictions(path, iter(found), labels=model.manifest.labels) == 20
+    options = TableOptions(labels_separator="," if suffix in {".tsv", ".csv"} else None, text="text", label="labels")
+    again = read_labelled(path, options)
+    assert list(again.texts) == texts
+    assert again.label_sets == [one.labels for one in found]  # type: ignore[union-attr]
+    if suffix == ".parquet":
+        assert pq.read_table(path).column("p(dog)")[3].as_py() == found[3].probabilities[1]
+
+
+def test_a_label_that_holds_the_separator_is_not_joined(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="must not occur in a label"):
+        write_multi_predictions(tmp_path / "a.tsv", [], labels=("a,b", "c"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_reports_say_the_same_and_hold_hostile_labels_harmless(tmp_path: Path) -> None:
+    """JSON is finite, the page and the card show what a label is, and run nothing of it."""
+    path = tmp_path / "a.tsv"
+    texts, sets = made()
+    evil = {"dog": "<script>alert(1)</script>|`x`"}
+    path.write_text(
+        "\n".join(f"{t}\t{';'.join(evil.get(w, w) for w in own)}" for t, own in zip(texts, sets, strict=True))
+    )
+    dataset = read_labelled(path, TableOptions(labels_separator=";", header=False, text=1, label=2))
+    how = TrainingOptions(search=SearchOptions(Cs=(0.1,), n_folds=3))
+    record = train_multi(dataset, FakeEncoder(), options=how).record  # type: ignore[arg-type]
+    document = json.loads(json.dumps(as_multi_document(record), allow_nan=False))
+    assert document["kind"] == "several labels"
+    assert document["test"]["macro_f1"]["value"] == record.test.macro_f1.value
+    assert [label["threshold"] for label in document["chosen"]["per_label"]] == list(record.search.thresholds)
+    page, card = multi_report_html(record), multi_model_card(record)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "\\|" in card
+    assert f"{100 * record.test.micro_f1.value:.1f}" in page
+    assert f"{100 * record.test.micro_f1.value:.1f}" in card
+
+
+def test_the_estimator_takes_sets_and_answers_tuples() -> None:
+    texts, sets = made()
+    classifier = SentenceClassifier(FakeEncoder(), Cs=[0.1, 1.0], n_folds=3).fit(texts, sets)
+    assert classifier.classes_.tolist() == sorted(WORDS)
+    assert classifier.score(texts, sets) > 0.9
+    assert isinstance(classifier.predict(texts[:2])[0], tuple)
+    assert classifier.predict_proba(texts).shape == classifier.decision_function(texts).shape == (160, 4)
+    assert np.shape(classifier.C_) == (4,)
+    with pytest.raises(InputError, match="knows"):
+        classifier.score(["a"], [["cat"]])
+    with pytest.raises(InputError, match="set of labels"):
+        classifier.score(["a"], ["dog"])
+
+
+def test_the_estimator_takes_a_matrix_and_answers_one(tmp_path: Path) -> None:
+    """Also after it was saved, and in scikit-learn's cross-validation."""
+    from sklearn.model_selection import cross_val_score  # noqa: PLC0415 - 1 s, for this test alone
+
+    texts, sets = made()
+    matrix = np.array([[word in own for word in WORDS] for own in sets]).astype(int)
+    classifier = SentenceClassifier(FakeEncoder(), C=1.0).fit(texts, matrix)
+    assert classifier.predict(texts).shape == matrix.shape
+    assert classifier.score(texts, matrix) == (classifier.predict(texts) == matrix).all(axis=1).mean() > 0.9
+    assert (
+        cross_val_score(SentenceClassifier(FakeEncoder(), C=1.0), texts, matrix, scoring="f1_micro", cv=3).min() > 0.7
+    )
+    classifier.save(tmp_path / "model")
+    assert load_artifact(tmp_path / "model").manifest.choice["is_indicator"] is True
+
+
+def test_options_of_one_label_are_refused_with_several() -> None:
+    texts, sets = made(40)
+    for option in (
+        {"class_weight": "balanced"},
+        {"abstain_precision": 0.9},
+        {"thresholds": "f1"},
+        {"calibrate": "isotonic"},
+    ):
+        with pytest.raises(UsageError, match="one label per text"):
+            SentenceClassifier(FakeEncoder(), **option).fit(texts, sets)
+
+
+def test_the_verbs_train_predict_and_evaluate(frostline: Command, tmp_path: Path) -> None:
+    """With the encoder that comes with the install: the way of the README."""
+    file, model = table(tmp_path, 60), tmp_path / "model"
+    told = frostline(
+        "train",
+        file,
+        "--labels-separator",
+        ",",
+        "--no-header",
+        "-C",
+        "0.1",
+        "--features",
+        "mean@-1",
+        "--out",
+        model,
+        "--json",
+    ).document
+    assert (told["kind"], told["labels"]) == ("several labels", sorted(WORDS))
+    said = frostline("predict", model, "it is red and blue")
+    labels, shares = said.out.rstrip("\n").split("\t")
+    assert len(labels.split(", ")) == len(shares.split(", "))
+    one = frostline("predict", model, "it is red and blue", "--json").document
+    assert (", ".join(one["labels"]), sorted(one["probabilities"])) == (labels, sorted(WORDS))
+    measured = frostline("evaluate", model, file, "--labels-separator", ",", "--no-header", "--json").document
+    assert measured["test"]["n"] == 60
+    assert "micro F1" in frostline("evaluate", model, file, "--labels-separator", ",", "--no-header").out
+    one_each = tmp_path / "one.tsv"
+    one_each.write_text("it is red\tred\nit is a dog\tdog\n" * 3)
+    missing = frostline("evaluate", model, one_each)
+    assert missing.code == 65
+    assert "--labels-separator" in missing.err
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (["--preset", "tutorial"], "--preset"),
+        (["--features", "auto"], "--features auto"),
+        (["--abstain-precision", "0.9"], "one label each"),
+        (["--class-weight", "balanced"], "class weights"),
+        (["--scoring", "f1_macro"], "log loss"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_in_a_sentence(
+    frostline: Command, tmp_path: Path, option: list[str], says: str
+) -> None:
+    found = frostline("train", table(tmp_path, 40), "--labels-separator", ",", "--no-header", *option)
+    assert found.code == 2
+    assert says in found.err
+
+
+@pytest.mark.parametrize("verb", ["sweep", "compare", "review"])
+def test_verbs_of_one_label_refuse_several_in_a_sentence(frostline: Command, tmp_path: Path, verb: str) -> None:
+    found = frostline(verb, table(tmp_path, 40), "--labels-separator", ",", "--no-header")
+    assert found.code == 2
+    assert "Here a text has one label" in found.err
