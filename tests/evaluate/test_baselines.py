@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from frostline.errors import InputError
 from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, Part, baselines, majority, nearest_centroid
-from frostline.evaluate.words import word_probabilities
+from frostline.evaluate.word_fit import fit_words
+from frostline.evaluate.words import word_probabilities, word_rows
+from frostline.head.linear import probabilities
+from frostline.head.loss import Logistic, Softmax
 
 
 def made_up(n: int, n_labels: int, seed: int = 0, noise: float = 0.5) -> Part:
@@ -151,3 +155,22 @@ def test_words_reach_their_known_score_on_sst2() -> None:
         found = word_probabilities(texts, codes, test_texts, n_labels=2)
     assert found is not None
     assert 0.80 < np.mean(found.probabilities.argmax(axis=1) == test_codes) < 0.82
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+def test_words_are_fitted_as_scikit_learn_fits_them(n_labels: int) -> None:
+    """Several fits at once, each on its own rows with its own C, and each the optimum that scikit-learn finds."""
+    random = np.random.RandomState(n_labels)
+    codes = np.arange(120) % n_labels
+    texts = [" ".join([f"own{code}" * (random.rand() < 0.6), *map(str, random.randint(0, 30, 6))]) for code in codes]
+    found = word_rows(texts)
+    assert found is not None
+    rows = found[1]
+    training, Cs = random.rand(120, 3) < 0.8, np.array([1.0, 10.0, 30.0])
+    loss = Logistic(codes) if n_labels == 2 else Softmax(codes, n_labels)
+    heads = fit_words(rows, loss, training=training, Cs=Cs)
+    for head, C in enumerate(Cs):
+        own = training[:, head]
+        theirs = LogisticRegression(C=C, tol=1e-10, max_iter=10_000).fit(rows[own], codes[own])
+        ours = probabilities(heads.decisions(rows, head))
+        np.testing.assert_allclose(ours, theirs.predict_proba(rows), atol=1e-4)

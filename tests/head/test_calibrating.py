@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+from sklearn.isotonic import isotonic_regression
 
 from frostline.arrays import Float64Array, IntArray
 from frostline.data.split import stratified_folds
 from frostline.errors import UsageError
 from frostline.head.calibration import Calibration, softmax
 from frostline.head.fitting import fit_calibration
-from frostline.head.isotonic import MOST_KNOTS, fit_knots
+from frostline.head.isotonic import MOST_KNOTS, ascending, fit_knots
 from frostline.head.linear import probabilities
 from frostline.head.temperature import COLDEST, HOTTEST, fit_temperature
 
@@ -188,3 +189,10 @@ def test_an_unknown_way_is_refused() -> None:
     """By name."""
     with pytest.raises(UsageError, match="one of auto, none, temperature, isotonic"):
         fit_calibration(np.zeros((4, 1)), np.arange(4) % 2, folds=np.arange(4) % 2, calibrate="platt")  # type: ignore[arg-type]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=40))
+def test_pooled_neighbours_are_scikit_learns(rows: list[tuple[int, int]]) -> None:
+    """Our own pooling gives the isotonic regression of scikit-learn."""
+    values, weights = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    np.testing.assert_allclose(ascending(values, weights), isotonic_regression(values, sample_weight=weights))

@@ -99,7 +99,7 @@ def test_an_outer_fold_chooses_what_a_sweep_of_its_rows_would() -> None:
 
 def test_many_rows_choose_among_a_short_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """The outer folds and the saved head choose among the same few; a hold-out among all."""
-    monkeypatch.setattr("frostline.training.choosing.SHORTLIST_FROM_ROWS", 79)
+    monkeypatch.setattr("frostline.training.choosing.SHORTLIST_FROM", 79)
     data, encoder = dataset(80, 0), FakeEncoder(features=SWEEP_FEATURES)
     nested = replace(OPTIONS, nested=True)
     swept = choose_features(data, encoder, options=nested)

@@ -2,7 +2,7 @@
 
 In:   training texts with their labels, test texts.
 Out:  answers and probabilities for the test texts, and how they came about.
-Not:  anything with an encoder. Imports scikit-learn, and only when it is called.
+Not:  anything with an encoder; the fits (word_fit.py).
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,11 @@ from typing import Any, final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
+from frostline.arrays import BoolArray, Float64Array, Probabilities
 from frostline.data.multi_split import iterative_parts
-from frostline.evaluate.words import GRID, fitted_on_words, word_rows
+from frostline.evaluate.word_fit import fit_words
+from frostline.evaluate.words import GRID, sparse, word_rows
+from frostline.head.loss import LogisticEach
 from frostline.head.thresholds import best_thresholds
 
 SEARCH_ROWS = 10_000
@@ -47,7 +49,7 @@ def word_answers(
     found = word_rows(train_texts)
     if found is None:
         return None
-    vectorizer, rows = found
+    vocabulary, rows = found
     sample = np.sort(np.random.RandomState(seed).permutation(len(train_texts))[:SEARCH_ROWS])
     parts = iterative_parts(members[sample], [1 - HELD, HELD], seed=seed)
     fit, held = sample[parts == 0], sample[parts == 1]
@@ -56,7 +58,7 @@ def word_answers(
         tried = [_probabilities(rows[fit], members[fit], rows[held], C) for C in GRID]
         best = int(np.argmin([_log_loss(one, members[held]) for one in tried]))
         C, thresholds = GRID[best], best_thresholds(tried[best], members[held])
-    probabilities = _probabilities(rows, members, vectorizer.transform(test_texts), C)
+    probabilities = _probabilities(rows, members, sparse(vocabulary.rows(test_texts)), C)
     told = f"{rows.shape[1]:,} words and word pairs, C = {C:g} and thresholds by a third of {len(sample):,} rows"
     return WordAnswers(probabilities >= thresholds, probabilities, told)
 
@@ -65,9 +67,11 @@ def _probabilities(rows: Any, members: BoolArray, test_rows: Any, C: float) -> P
     """(n_test, n_labels); a label that all rows have, or none, gets its share."""
     shares: Float64Array = (members.sum(axis=0) + 0.5) / (len(members) + 1)
     found: Float64Array = np.tile(shares, (test_rows.shape[0], 1))
-    for label in np.flatnonzero(members.any(axis=0) & ~members.all(axis=0)):
-        codes: IntArray = members[:, label].astype(np.int64)
-        found[:, label] = fitted_on_words(rows, codes, C).predict_proba(test_rows)[:, 1]
+    learned = np.flatnonzero(members.any(axis=0) & ~members.all(axis=0))
+    if len(learned):
+        every = np.ones((len(members), 1), dtype=bool)
+        heads = fit_words(rows, LogisticEach(members[:, learned]), training=every, Cs=np.array([C]))
+        found[:, learned] = 1 / (1 + np.exp(-np.clip(heads.decisions(test_rows), -500, 500)))
     return found
 
 

@@ -2,19 +2,24 @@
 
 In:   training texts with their codes, test texts.
 Out:  probabilities for the test texts, and how they came about.
-Not:  anything with an encoder. The only file of this folder that imports scikit-learn, and only when it is called.
+Not:  anything with an encoder; the fits (word_fit.py). scikit-learn would do it as well, but takes 0.9 s to import.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
-from frostline.arrays import Float64Array, IntArray, Probabilities
-from frostline.errors import ConvergenceError
-from frostline.words.vocabulary import MAX_TERMS, WORD_PATTERN
+from frostline.arrays import IntArray, Probabilities
+from frostline.data.split import stratified_folds
+from frostline.errors import InputError
+from frostline.evaluate.word_fit import fit_words
+from frostline.head.linear import probabilities as head_probabilities
+from frostline.head.linear import winners
+from frostline.head.loss import Logistic, Loss, Softmax
+from frostline.rows import WordRows
+from frostline.words.vocabulary import Vocabulary, fit
 
 GRID = (1.0, 3.0, 10.0, 30.0)
 """Wide enough: TF-IDF rows have length 1, and over SST-2, TREC and CR the chosen C was 10, 30 and 30."""
@@ -47,52 +52,60 @@ def word_probabilities(
     ConvergenceError
         The solver did not converge.
     """
-    present = np.unique(codes)
+    present, own = np.unique(codes, return_inverse=True)
     found = word_rows(train_texts)
     if found is None:
         return None
-    vectorizer, rows = found
-    C, how = _chosen_C(rows, codes, seed)
+    vocabulary, rows = found
     probabilities = np.zeros((len(test_texts), n_labels))
+    C, how = _chosen_C(rows, own, seed)
     if len(present) == 1:
         probabilities[:, present] = 1.0
     else:
-        probabilities[:, present] = fitted_on_words(rows, codes, C).predict_proba(vectorizer.transform(test_texts))
+        every = np.ones((len(own), 1), dtype=bool)
+        heads = fit_words(rows, _loss(own, len(present)), training=every, Cs=np.array([C]))
+        probabilities[:, present] = head_probabilities(heads.decisions(sparse(vocabulary.rows(test_texts))))
     made_of = f"{rows.shape[1]:,} words and word pairs, C = {C:g} ({how})"
     return WordGuess(probabilities, C, made_of)
 
 
-def word_rows(texts: Sequence[str]) -> tuple[Any, Any] | None:
-    """The vectorizer fitted on `texts` and their sparse rows, (n_texts, n_words); None if they hold no word."""
-    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - 0.9 s, and only training needs it
-
+def word_rows(texts: Sequence[str]) -> tuple[Vocabulary, Any] | None:
+    """The vocabulary of `texts` and their sparse rows, (n_texts, n_words); None if they hold no word."""
     for rarest in (2, 1):
-        vectorizer = TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, min_df=rarest, max_features=MAX_TERMS, token_pattern=WORD_PATTERN
-        )
         try:
-            return vectorizer, vectorizer.fit_transform(texts)
-        except ValueError:  # no word left; the vectorizer has no gentler way to say so
+            vocabulary = fit(texts, min_texts=rarest, scale=1.0)
+        except InputError:
             continue
+        return vocabulary, sparse(vocabulary.rows(texts))
     return None
 
 
-def _chosen_C(rows: Any, codes: IntArray, seed: int) -> tuple[float, str]:  # noqa: N802 - C is its name everywhere
-    """The C with the best mean accuracy over the folds, the smallest of equals."""
-    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 - as above
+def sparse(rows: WordRows) -> Any:
+    """The same rows as scipy has them."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - 0.1 s, and only training needs it
 
+    return csr_array((rows.data, rows.indices, rows.indptr), shape=(len(rows), rows.n_terms))
+
+
+def _loss(codes: IntArray, n_labels: int) -> Loss:
+    return Logistic(codes) if n_labels == 2 else Softmax(codes, n_labels)
+
+
+def _chosen_C(rows: Any, codes: IntArray, seed: int) -> tuple[float, str]:  # noqa: N802 - C is its name everywhere
+    """The C with the best mean accuracy over the folds, the smallest of equals; codes from 0, each present."""
     sample = _evenly(codes, SEARCH_ROWS)
     rows, codes = rows[sample], codes[sample]
     counts = np.bincount(codes)
-    if np.count_nonzero(counts) < 2 or counts[counts > 0].min() < N_FOLDS:
+    if len(counts) < 2 or counts.min() < N_FOLDS:
         return 10.0, "set, as a label has too few rows to search"
-    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(codes, codes)
-    scores: Float64Array = np.array(
-        [
-            [float(np.mean(fitted_on_words(rows[fit], codes[fit], C).predict(rows[held]) == codes[held])) for C in GRID]
-            for fit, held in folds
-        ]
-    )
+    folds = stratified_folds(codes, n_folds=N_FOLDS, seed=seed)
+    training = np.repeat(folds[:, None] != np.arange(N_FOLDS), len(GRID), axis=1)
+    heads = fit_words(rows, _loss(codes, len(counts)), training=training, Cs=np.tile(GRID, N_FOLDS))
+    right = [
+        float((winners(heads.decisions(rows[~training[:, head]], head)) == codes[~training[:, head]]).mean())
+        for head in range(training.shape[1])
+    ]
+    scores = np.array(right).reshape(N_FOLDS, len(GRID))
     return GRID[int(scores.mean(axis=0).argmax())], f"best of {', '.join(f'{C:g}' for C in GRID)} by {N_FOLDS} folds"
 
 
@@ -102,21 +115,3 @@ def _evenly(codes: IntArray, n: int) -> IntArray:
     if len(codes) > n:
         by_label = by_label[np.linspace(0, len(codes) - 1, n).astype(np.int64)]
     return np.sort(by_label)
-
-
-def fitted_on_words(rows: Any, codes: IntArray, C: float) -> Any:
-    """A converged logistic regression.
-
-    newton-cg took 0.03 s where lbfgs took 0.1 s (6,920 rows of 19,307), and stops on the gradient.
-    """
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - as above
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - as above
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        try:
-            return LogisticRegression(C=C, solver="newton-cg", max_iter=1000).fit(rows, codes)
-        except ConvergenceWarning as warning:
-            raise ConvergenceError(
-                f"TF-IDF + logistic regression at C = {C:g} did not converge: {warning}"
-            ) from warning

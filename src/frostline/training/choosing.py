@@ -23,8 +23,9 @@ from frostline.sweep.run import depth
 from frostline.training.options import TrainingOptions
 from frostline.training.parts import codes_of, split_rows
 
-SHORTLIST_FROM_ROWS = 2000
-"""Rows from which on nested cross-validation sweeps the short list: 28 candidates took minutes a fold beyond."""
+SHORTLIST_FROM = 2000
+"""Rows times regressions (one for two labels, else one a label) beyond which nested cross-validation sweeps the short
+list: all 28 candidates would take minutes a fold."""
 
 
 def choose_features(  # noqa: PLR0913 - what `train` takes, and two kinds of progress
@@ -127,4 +128,6 @@ def refuse_without_choice(swept: Sweep | None, choose: FoldChoice | None, *, in_
 
 def _among(dataset: Dataset, encoder: SentenceEncoder, options: TrainingOptions) -> tuple[str, ...] | None:
     """The short list for many rows, else None: all candidates."""
-    return shortlist(depth(encoder)) if options.nested and len(dataset) > SHORTLIST_FROM_ROWS else None
+    n_labels = len(dataset.counts())
+    is_dear = len(dataset) * (n_labels if n_labels > 2 else 1) > SHORTLIST_FROM
+    return shortlist(depth(encoder)) if options.nested and is_dear else None
