@@ -18,6 +18,7 @@ from frostline.head.search import SearchOptions
 from frostline.review.held_out import HeldOut, held_out_probabilities
 from frostline.review.results import LabelSummary, NearText, WrongLabel
 from frostline.review.reviewed import Reviewed, first_rows_by_label
+from frostline.review.trust import Knowledge, knowledge_of
 from frostline.review.wrong_labels import LabelCheck, check_labels, neighbour_shares
 
 SHOWN_NEIGHBOURS = 2
@@ -82,6 +83,9 @@ def judge(
     held_out = held_out_probabilities(
         used, codes, groups=groups, options=search, n_foldings=n_foldings, progress=progress
     )
+    known = knowledge_of(held_out.probabilities, codes)
+    if not known.is_sure:
+        return None, (*notes, _know_nothing(known))
     text_codes = _text_codes(file, kept, codes)
     votes = neighbour_shares(file.near, text_codes, n_labels=len(labels))[groups]
     check = check_labels(held_out.probabilities, codes, votes)
@@ -148,10 +152,10 @@ def _wrong(judged: Judged, place: int) -> WrongLabel:
 
 
 def _nearest_with(judged: Judged, number: int, code: int) -> tuple[NearText, ...]:
-    """The nearest texts that have the label `code`; none that lies on the other side of the mean."""
+    """Of the nearest texts, the first few that have the label `code`."""
     file, found = judged.file, []
     for other, cosine in zip(file.near.rows[number].tolist(), file.near.cosines[number].tolist(), strict=True):
-        if other >= 0 and cosine > 0 and judged.text_codes[other] == code:
+        if other >= 0 and judged.text_codes[other] == code:
             row = int(file.distinct.first[other])
             found.append(
                 NearText(
@@ -192,3 +196,11 @@ def _too_few(counts: Counter[str], labels: tuple[str, ...]) -> str:
         f"all are labelled {shown(next(iter(counts)))}" if len(counts) == 1 else f"{len(labels)} of {len(counts)} are"
     )
     return f"Labels could not be checked: that needs two labels, each on two different texts or more ({what})."
+
+
+def _know_nothing(known: Knowledge) -> str:
+    return (
+        "Labels could not be checked: heads that did not see a text know its label not surely better than the labels' "
+        f"shares do (log loss {known.heads:.3f} against {known.shares:.3f} of {known.n:,}). The labels may have little "
+        "to do with the texts, the rows may be too few, or other features or another encoder may be needed."
+    )
