@@ -112,7 +112,7 @@ def command(
     if as_json:
         print_json({**as_review_document(found), "out": None if out is None else str(out), "n_fixes": n_fixes})
     else:
-        print_review(found, dataset.source.name, output())
+        print_review(found, file.name, output())
         _closing(found, file, out, n_fixes)
 
 
@@ -125,4 +125,5 @@ def _closing(found: Review, file: Path, out: Path | None, n_fixes: int) -> None:
         return
     where = printable(str(out))
     console.print(Text(f"{n_fixes:,} rows in {where}. Set their action to relabel or drop, then:", style="dim"))
-    console.print(Text(f"  frostline train {printable(str(file))} --fixes {where} --out model", style="dim"))
+    command_line = f"  frostline train {printable(str(file))} --fixes {where} --out model"
+    console.print(Text(command_line, style="dim"), soft_wrap=True)

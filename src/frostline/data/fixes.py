@@ -97,6 +97,11 @@ def apply_fixes(dataset: Dataset, fixes: Fixes) -> Dataset:
                 f"{fixes.name}: rows {todo[row].row} and {fix.row} are both about line {fix.line}.",
                 hint="Leave one of them out.",
             )
+        if fix.action == "relabel" and not fix.suggested:
+            raise InputError(
+                f"{fixes.name}: row {fix.row} relabels line {fix.line}, but says no new label.",
+                hint="Write it into the column suggested, or set the action to keep or drop.",
+            )
         if fix.action == "relabel" and fix.suggested not in known:
             raise InputError(
                 f"{fixes.name}: row {fix.row} gives line {fix.line} the label {shown(fix.suggested)}, which no row of "

@@ -5,14 +5,16 @@ Out:  rich output.
 Not:  finding (review/), every row (the file of fixes, --json).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from frostline.report.phrases import count_text, printable
-from frostline.review.results import Leaked, Outlier, Repeated, Review, Wanted, WrongLabel
+from frostline.review.results import LabelSummary, Leaked, Outlier, Repeated, Review, Wanted, WrongLabel
 
 EXAMPLES = 3
 _WIDEST = 76
@@ -20,64 +22,84 @@ _WIDEST = 76
 
 def print_review(review: Review, name: str, console: Console) -> None:
     """The summary: `name` is the file's."""
-    extra = review.n_rows - review.n_distinct
-    console.print(
-        Text(
-            f"{printable(name)}: {count_text(review.n_rows, 'row')}, {count_text(review.n_distinct, 'different text')}"
-        )
-    )
-    _labels(console, review)
-    _section(
-        console,
-        len(review.conflicts),
-        "text stands there with two labels",
-        "texts stand there with two labels",
-        [line for group in review.conflicts[:EXAMPLES] for line in _repeat(group)],
-    )
-    _section(
-        console,
-        len(review.exact),
-        f"text is repeated with one label ({count_text(extra, 'row')} more than texts)",
-        f"texts are repeated with one label ({count_text(extra, 'row')} more than texts)",
-        [line for group in review.exact[:EXAMPLES] for line in _repeat(group)],
-    )
-    _section(
-        console,
-        len(review.near),
-        "group of texts is nearly the same",
-        "groups of texts are nearly the same",
-        [line for group in _telling(review.near) for line in _repeat(group)],
-    )
-    if review.n_test is not None:
-        what = f"of {count_text(review.n_test, 'test row')} also in this file, or nearly"
-        _section(console, len(review.leaked), what, what, [_leak(leak) for leak in review.leaked[:EXAMPLES]])
-    _section(
-        console,
-        len(review.outliers),
-        "text is unlike all others",
-        "texts are unlike all others",
-        [_outlier(found) for found in review.outliers[:EXAMPLES]],
-    )
-    _wanted(console, review)
+    facts = f"{count_text(review.n_rows, 'row')}, {count_text(review.n_distinct, 'different text')}"
+    console.print(Text(f"{printable(name)}: {facts}"))
+    sections = [section for section in _sections(review) if section.n]
+    for section in sections:
+        console.print()
+        console.print(Text(f"{section.n:,} {section.one if section.n == 1 else section.many}", style="bold"))
+        for line, style in section.lines:
+            _say(console, line, style=style)
+    clear = [section.many for section in _sections(review) if not section.n]
+    console.print()
+    if clear:
+        _say(console, f"None: {'; '.join(clear)}.", style="green")
     for note in review.notes:
         _say(console, f"! {printable(note, 400)}", style="yellow")
     _say(console, f"{review.n_read:,} texts read, {review.seconds:.1f} s", style="dim")
 
 
-def _labels(console: Console, review: Review) -> None:
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Section:
+    """One kind of finding: how many, what one and several are called, and examples with their styles."""
+
+    n: int
+    one: str
+    many: str
+    lines: Sequence[tuple[str, str]]
+
+
+def _sections(review: Review) -> Iterator[_Section]:
     summary = review.labels
-    if summary is None:
-        return
-    one = f"label to look at, of {summary.n_checked:,} checked"
-    _section(console, len(review.wrong), one, one.replace("label", "labels", 1), [])
-    if summary.pairs:
-        named = ", ".join(f"{printable(a, 20)} → {printable(b, 20)} {n:,}" for a, b, n in summary.pairs[:EXAMPLES])
-        _say(console, f"given → suggested: {named}", style="dim")
+    if summary is not None:
+        rest = f"to look at, of {summary.n_checked:,} checked"
+        yield _Section(n=len(review.wrong), one=f"label {rest}", many=f"labels {rest}", lines=_labels(review, summary))
+    yield _Section(
+        n=len(review.conflicts),
+        one="text stands there with two labels",
+        many="texts stand there with two labels",
+        lines=_repeats(review.conflicts[:EXAMPLES]),
+    )
+    yield _Section(
+        n=len(review.exact),
+        one="text is repeated with the same label",
+        many="texts are repeated with the same label",
+        lines=_repeats(review.exact[:EXAMPLES]),
+    )
+    yield _Section(
+        n=len(review.near),
+        one="group of texts is nearly the same",
+        many="groups of texts are nearly the same",
+        lines=_repeats(_telling(review.near)),
+    )
+    if review.n_test is not None:
+        rest = f"of {review.n_test:,} also in this file, or nearly"
+        lines = [(_leak(leak), "") for leak in review.leaked[:EXAMPLES]]
+        yield _Section(n=len(review.leaked), one=f"test row {rest}", many=f"test rows {rest}", lines=lines)
+    outliers = [(_outlier(found), "") for found in review.outliers[:EXAMPLES]]
+    yield _Section(
+        n=len(review.outliers), one="text is unlike all others", many="texts are unlike all others", lines=outliers
+    )
+    if review.pool is not None:
+        left = review.pool.n_texts - review.pool.n_known - review.pool.n_repeats
+        rest = f"to label next, of {left:,} new ones in {printable(review.pool.name)}"
+        asked = [(_asked(wanted), "") for wanted in review.wanted]
+        yield _Section(n=len(review.wanted), one=f"text {rest}", many=f"texts {rest}", lines=asked)
+
+
+def _labels(review: Review, summary: LabelSummary) -> list[tuple[str, str]]:
+    named = [
+        f"{printable(a, 20)} \N{RIGHTWARDS ARROW} {printable(b, 20)} {n:,}" for a, b, n in summary.pairs[:EXAMPLES]
+    ]
+    lines = [(f"given \N{RIGHTWARDS ARROW} suggested: {', '.join(named)}", "dim")] if named else []
     for wrong in review.wrong[:EXAMPLES]:
-        _say(console, _wrong(wrong))
-        if wrong.near:
-            near = wrong.near[0]
-            _say(console, f"    near: line {near.line}, {printable(near.label, 20)}: {_quoted(near.text)}", style="dim")
+        lines.append((_wrong(wrong), ""))
+        lines += [
+            (f"    near: line {near.line}, {printable(near.label, 20)}: {_quoted(near.text)}", "dim")
+            for near in wrong.near[:1]
+        ]
+    return lines
 
 
 def _wrong(wrong: WrongLabel) -> str:
@@ -92,13 +114,16 @@ def _telling(groups: Sequence[Repeated]) -> list[Repeated]:
     return sorted(groups, key=lambda group: (not group.is_conflict, -group.cosine))[:EXAMPLES]
 
 
-def _repeat(group: Repeated) -> list[str]:
-    places = ", ".join(
-        f"{line} ({printable(label, 20)})" for line, label in list(zip(group.lines, group.labels, strict=True))[:4]
-    )
-    more = f" and {len(group.lines) - 4} more" if len(group.lines) > 4 else ""
-    first = f"lines {places}{more}: {_quoted(group.texts[0])}"
-    return [first, *(f"    {_quoted(text)}" for text in group.texts[1:2])]
+def _repeats(groups: Sequence[Repeated]) -> list[tuple[str, str]]:
+    lines = []
+    for group in groups:
+        places = ", ".join(
+            f"{line} ({printable(label, 20)})" for line, label in list(zip(group.lines, group.labels, strict=True))[:4]
+        )
+        more = f" and {len(group.lines) - 4} more" if len(group.lines) > 4 else ""
+        lines.append((f"lines {places}{more}: {_quoted(group.texts[0])}", ""))
+        lines += [(f"    {_quoted(text)}", "dim") for text in group.texts[1:2]]
+    return lines
 
 
 def _leak(leak: Leaked) -> str:
@@ -110,29 +135,9 @@ def _outlier(found: Outlier) -> str:
     return f"line {found.lines[0]} ({printable(found.label, 20)}): {_quoted(found.text)}"
 
 
-def _wanted(console: Console, review: Review) -> None:
-    pool = review.pool
-    if pool is None:
-        return
-    left = pool.n_texts - pool.n_known - pool.n_repeats
-    what = f"to label next, of {left:,} new texts in {printable(pool.name)}"
-    _section(console, len(review.wanted), what, what, [_asked(wanted) for wanted in review.wanted])
-
-
 def _asked(wanted: Wanted) -> str:
     label = printable(wanted.label, 20)
     return f"line {wanted.line} ({label}? {100 * wanted.probability:.0f} %): {_quoted(wanted.text)}"
-
-
-def _section(console: Console, n: int, one: str, many: str, lines: Sequence[str]) -> None:
-    console.print()
-    console.print(
-        Text(f"{n:,} " if n else "No ", style="bold" if n else "green").append(
-            one if n == 1 else many if n else one, style="bold" if n else "green"
-        )
-    )
-    for line in lines:
-        _say(console, line)
 
 
 def _quoted(text: str) -> str:

@@ -59,7 +59,7 @@ def why_wrong(wrong: WrongLabel) -> str:
     """Why a label is probably wrong, in a sentence."""
     given, other = shown(wrong.label, 40), shown(wrong.suggested, 40)
     words = (
-        f"{other} looks likelier: heads that did not see the text give {given} {_share(wrong.probability)} "
+        f"the label {other} looks likelier: heads that did not see the text give {given} {_share(wrong.probability)} "
         f"and {other} {_share(wrong.probability_suggested)}; "
         f"of the nearest texts {_share(wrong.votes_suggested)} are {other}"
     )

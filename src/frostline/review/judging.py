@@ -13,13 +13,13 @@ import numpy as np
 
 from frostline.arrays import Features, IntArray, Probabilities, Progress
 from frostline.errors import shown
-from frostline.head.checking import are_equal
 from frostline.head.search import SearchOptions
 from frostline.review.held_out import HeldOut, held_out_probabilities
 from frostline.review.results import LabelSummary, NearText, WrongLabel
 from frostline.review.reviewed import Reviewed, first_rows_by_label
 from frostline.review.trust import Knowledge, knowledge_of
 from frostline.review.wrong_labels import LabelCheck, check_labels, neighbour_shares
+from frostline.rows import are_equal
 
 SHOWN_NEIGHBOURS = 2
 NAMED_PAIRS = 5
