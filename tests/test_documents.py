@@ -27,10 +27,11 @@ def test_the_cli_reference_is_that_of_the_help() -> None:
     assert (ROOT / "docs" / "cli.md").read_text("utf-8") == tool("cli_reference").reference()
 
 
-def test_the_readme_shows_the_tree_of_today() -> None:
-    """Its tree is made by tools/readme_tree.py; run it after adding a file."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert tool("readme_tree").with_tree(readme) == readme
+@pytest.mark.parametrize(("page", "whole"), [("README.md", False), ("docs/structure.md", True)])
+def test_the_documents_show_the_tree_of_today(page: str, *, whole: bool) -> None:
+    """Trees are made by tools/readme_tree.py; run it after adding a file."""
+    shown = (ROOT / page).read_text("utf-8")
+    assert tool("readme_tree").with_tree(shown, whole=whole) == shown
 
 
 def test_the_changelog_begins_with_this_version() -> None:

@@ -1,4 +1,7 @@
-"""Write the README's file tree from the first line of each file: `python tools/readme_tree.py`. A test compares."""
+"""Write the trees of the README (folders) and of docs/structure.md (every file): `python tools/readme_tree.py`.
+
+Each phrase is the first line of the file's docstring. A test compares.
+"""
 
 import ast
 from pathlib import Path
@@ -15,26 +18,33 @@ NOT_CODE = {
 FLOORS_FILE = ROOT / "tests" / "test_imports_go_one_way.py"
 
 
-def tree() -> str:
-    """Every source file with one phrase, floor by floor."""
+def tree(*, whole: bool) -> str:
+    """Every floor with one phrase; with `whole`, every source file."""
     lines = ["src/frostline/"]
     floors = {path.stem: path for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
     for name in _floors():
-        path = floors[name]
-        if path.is_file():
-            lines.append(_line(path, 2))
-            continue
-        lines.append(f"  {name + '/':<22} {_phrase(path / '__init__.py')}")
-        inner = (file for file in path.iterdir() if file.suffix in {".py", ".toml", ".html"})
-        lines += [_line(file, 4) for file in sorted(inner) if file.name != "__init__.py"]
+        lines += _lines(floors[name], 2, whole=whole)
     return "".join(line[:WIDTH].rstrip() + "\n" for line in lines)
 
 
-def with_tree(readme: str) -> str:
-    """`readme` with the tree of today."""
-    before, rest = readme.split(BEGIN, 1)
+def with_tree(page: str, *, whole: bool = False) -> str:
+    """`page` with the tree of today."""
+    before, rest = page.split(BEGIN, 1)
     _, after = rest.split(END, 1)
-    return before + BEGIN + tree() + END + after
+    return before + BEGIN + tree(whole=whole) + END + after
+
+
+def _lines(path: Path, indent: int, *, whole: bool) -> list[str]:
+    """A file's line, or a folder's with those of what is in it."""
+    if path.is_file():
+        return [_line(path, indent)]
+    found = [f"{' ' * indent}{path.name + '/':<{24 - indent}} {_phrase(path / '__init__.py')}"]
+    if whole:
+        for inner in sorted(path.iterdir(), key=lambda one: (one.is_dir(), one.name)):
+            is_part = inner.suffix in {".py", ".toml", ".html"} or (inner / "__init__.py").is_file()
+            if is_part and inner.name != "__init__.py":
+                found += _lines(inner, indent + 2, whole=True)
+    return found
 
 
 def _floors() -> tuple[str, ...]:
@@ -61,6 +71,6 @@ def _phrase(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    target = ROOT / "README.md"
-    target.write_text(with_tree(target.read_text("utf-8")), "utf-8")
-    print(f"wrote the tree in {target}")
+    for target, whole in ((ROOT / "README.md", False), (ROOT / "docs" / "structure.md", True)):
+        target.write_text(with_tree(target.read_text("utf-8"), whole=whole), "utf-8")
+        print(f"wrote the tree in {target}")
