@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found["seconds_search"] = time.perf_counter() - begun
     found["C"] = {f"{C:.3g}": int((search.chosen_Cs == C).sum()) for C in search.Cs}
     probabilities = search.head.predict_proba(test_rows)
-    ways = {
+    ways: dict[str, Any] = {
         "a threshold per label": best_thresholds(search.held_out, members),
         "one threshold": best_threshold(search.held_out.ravel(), members.ravel()),
         "0.5": 0.5,

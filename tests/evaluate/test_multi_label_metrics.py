@@ -89,6 +89,17 @@ def test_intervals_hold_their_value_and_do_not_shrink_to_nothing() -> None:
         assert score.interval[0] < 0.99
 
 
+def test_two_rows_prove_nothing() -> None:
+    """Neither a score nor a lead: drawing two rows again gives the same two."""
+    probabilities, given, members = drawn(2, seed=1)
+    found = evaluate_multi(probabilities, given, members, labels="abcd")
+    for score in (found.micro_f1, found.hamming_loss, found.samples_f1):
+        assert score.interval[0] <= 0.3
+        assert 0.6 <= score.interval[1] <= 1
+    part = MultiPart(["one", "two"], members)
+    assert multi_baselines([(part, part)], labels="abcd", given=members)[0].lead_macro_f1.interval == (-1, 1)
+
+
 def test_drawing_rows_again_is_counting_them() -> None:
     """A draw's micro and macro F1 are those of the rows repeated as often as they were drawn."""
     probabilities, given, members = drawn(80, seed=1)

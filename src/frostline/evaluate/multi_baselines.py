@@ -18,7 +18,7 @@ from frostline.evaluate.intervals import Interval
 from frostline.evaluate.metrics import Estimate
 from frostline.evaluate.multi_label import MultiEvaluation, evaluate_multi
 from frostline.evaluate.multi_words import word_answers
-from frostline.evaluate.resampling import resampled
+from frostline.evaluate.resampling import FEWEST_TEXTS, resampled
 from frostline.head.linear import Label
 
 COMMONEST = "commonest set of labels"
@@ -191,5 +191,7 @@ def evaluate_f1(given: BoolArray, members: BoolArray) -> tuple[float, float]:
 
 
 def _lead(value: float, draws: Float64Array, n: int) -> MultiLead:
+    if n < FEWEST_TEXTS:
+        return MultiLead(value=value, interval=(-1.0, 1.0), n=n)
     low, high = np.percentile(draws, [2.5, 97.5]).tolist()
     return MultiLead(value=value, interval=(min(low, value), max(high, value)), n=n)

@@ -17,7 +17,7 @@ from frostline.arrays import BoolArray, Float64Array, Probabilities
 from frostline.errors import InputError
 from frostline.evaluate.intervals import SMALLEST_PROBABILITY, f1_interval, mean_interval, wilson
 from frostline.evaluate.metrics import Estimate, LabelScore
-from frostline.evaluate.resampling import Resampled, average_precisions, resampled
+from frostline.evaluate.resampling import FEWEST_TEXTS, Resampled, average_precisions, resampled
 from frostline.head.linear import Label
 
 
@@ -109,7 +109,7 @@ def evaluate_multi(
         macro_f1=macro_f1(per_label, found, n),
         samples_f1=Estimate(float(of_rows.mean()), _share_interval(of_rows), n, "t, skewness removed (Hall)"),
         subset_accuracy=Estimate(exact / n, wilson(exact, n), n, "Wilson"),
-        hamming_loss=Estimate(float(wrong.mean()), mean_interval(wrong), n, "t, skewness removed (Hall)"),
+        hamming_loss=Estimate(float(wrong.mean()), _share_interval(wrong), n, "t, skewness removed (Hall)"),
         mean_average_precision=_mean_average_precision(ranked, found, n),
         log_loss=Estimate(float(losses.mean()), mean_interval(losses), n, "t, skewness removed (Hall)"),
         per_label=per_label,
@@ -186,8 +186,8 @@ def _label_score(given: BoolArray, has: BoolArray, label: Label) -> LabelScore:
 
 
 def _share_interval(values: Float64Array) -> tuple[float, float]:
-    """For the mean of values between 0 and 1, of which one is no proof of anything."""
-    if len(values) < 2:
+    """For the mean of values between 0 and 1, of which a few that agree are no proof of anything."""
+    if len(values) < FEWEST_TEXTS:
         return 0.0, 1.0
     low, high = mean_interval(values)
     return low, min(1.0, high)

@@ -19,6 +19,9 @@ from frostline.evaluate.intervals import Interval
 
 DRAWS = 1000
 FEWEST_DRAWS = 200
+FEWEST_TEXTS = 20
+"""Of fewer rows drawing them again says nothing: two rows that are both right are right in every draw."""
+
 _RANKED = 200_000_000  # rows times labels times draws of the rankings: some two seconds
 _BLOCK = 50  # draws at a time
 
@@ -37,12 +40,15 @@ class Resampled:
         Over the labels that occur or are given in the draw.
     mean_average_precision : ndarray of shape (n_ranked,)
         Of fewer draws where rows and labels are many.
+    n_texts : int
+        Rows that were drawn from.
     """
 
     micro_f1: Float64Array
     label_f1: Float64Array
     macro_f1: Float64Array
     mean_average_precision: Float64Array
+    n_texts: int
 
     @property
     def n_draws(self) -> int:
@@ -50,9 +56,14 @@ class Resampled:
         return len(self.micro_f1)
 
     def interval(self, draws: Float64Array, value: float) -> Interval:
-        """From the 2.5th to the 97.5th percentile, `value` included."""
-        low, high = np.percentile(draws, [2.5, 97.5]).tolist()
-        return min(low, value), max(high, value)
+        """From the 2.5th to the 97.5th percentile about `value`; all that can be, where rows are too few.
+
+        Drawn rows repeat, and repeated rows flatter a ranking: what the draws have too much on average is taken off.
+        """
+        if self.n_texts < FEWEST_TEXTS:
+            return 0.0, 1.0
+        low, high = (np.percentile(draws, [2.5, 97.5]) - draws.mean() + value).tolist()
+        return max(0.0, min(low, value)), min(1.0, max(high, value))
 
     def correlations(self, places: Sequence[int]) -> Float64Array:
         """Of the F1 of labels (columns); 0 where one never varies."""
@@ -86,6 +97,7 @@ def resampled(given: BoolArray, members: BoolArray, probabilities: Probabilities
         label_f1=np.concatenate(label_f1),
         macro_f1=np.concatenate(macro),
         mean_average_precision=ranked,
+        n_texts=len(members),
     )
 
 

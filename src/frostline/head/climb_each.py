@@ -12,6 +12,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray
+from frostline.head.beside import Block
 from frostline.head.front import Tasks
 from frostline.head.loss import LogisticEach
 from frostline.head.newton import Limits
@@ -131,7 +132,7 @@ def _held_out(problem: Problem, coef: Float64Array, folds: IntArray) -> Float64A
     """Decisions (n_texts, n_labels) of each row by the fold that held it out; coef has a column per fold."""
     decisions = np.empty((len(folds), coef.shape[2]))
 
-    def part(block: slice, rows: np.ndarray) -> None:
+    def part(block: slice, rows: Block) -> None:
         for fold in np.unique(folds[block]):
             held = folds[block] == fold
             decisions[block][held] = rows[held] @ flat(coef[:, fold])

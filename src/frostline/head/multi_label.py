@@ -5,7 +5,7 @@ Out:  an `EachSearch`: the head fitted on all rows, the C of each label, held-ou
 Not:  how the folds are dealt (data/multi_split.py), thresholds (thresholds.py), what the head is worth (evaluate/).
 
 Labels do not see each other, so each has the C with the best log loss of its own: rare ones want another than common
-ones (docs/decisions/0010-several-labels.md). They are solved a block of labels at a time, whose columns together keep
+ones (docs/decisions/0012-several-labels.md). They are solved a block of labels at a time, whose columns together keep
 a product busy; nothing grows with the number of labels but one held-out decision per text and label.
 """
 
