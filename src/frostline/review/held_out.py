@@ -82,7 +82,7 @@ def held_out_probabilities(  # noqa: PLR0913 - rows, labels and texts; how, how 
     for number in range(1, n_foldings):
         if progress is not None:
             progress(number, n_foldings)
-        folds = _folds(codes, groups, replace(how, seed=how.seed + number))
+        folds = _folds(codes, groups, replace(how, seed=(how.seed + number) % 2**32))
         again = search_C(rows, codes, labels=labels, options=replace(how, Cs=(search.chosen_C,)), folds=folds)
         total += probabilities(again.held_out_decisions)
     if progress is not None:

@@ -2,7 +2,7 @@
 
 In:   probabilities and directions of the pool's texts.
 Out:  row numbers, the most wanted first.
-Not:  the head (head/), the words (reasons.py).
+Not:  the head (head/), the words (fix_rows.py).
 
 The most uncertain texts (smallest margin between the two most probable labels) are shortlisted, `SHORTLIST` for each
 one wanted; of these the most uncertain is taken, and then, again and again, the one with the largest product of

@@ -2,15 +2,16 @@
 
 In:   out-of-fold probabilities (n_texts, n_labels), the labels that were given, those of the nearest texts.
 Out:  `LabelCheck`: rows to look at, the worst first, with a suggested label each.
-Not:  the probabilities (held_out.py), the words (reasons.py).
+Not:  the probabilities (held_out.py), the words (fix_rows.py).
 
-How many is confident learning's answer: the off-diagonal of the confident joint. Which ones, and in which order, is
-decided by the given label's share of a blend: four fifths the head's out-of-fold probability, one fifth the labels of
-the nearest texts. The head is wrong about texts that no straight line can part; their neighbours often know better.
+How many is confident learning's answer: as many as pruning by noise rate would take away, a row that the confident
+joint has in two cells counted once. Which ones, and in which order, is decided by the given label's share of a blend:
+four fifths the head's out-of-fold probability, one fifth the labels of the nearest texts. The head is wrong about texts
+that no straight line can part; their neighbours often know better.
 
 References
 ----------
-Northcutt, Jiang, Chuang (2021), Confident learning, JAIR 70:1373-1411, sections 3.1 and 3.2. arXiv:1911.00068.
+Northcutt, Jiang, Chuang (2021), Confident learning, JAIR 70:1373-1411, sections 3.1 and 3.2 (PBNR). arXiv:1911.00068.
 Why this order and no other: docs/decisions/0014-review.md.
 """
 
@@ -75,7 +76,7 @@ def check_labels(probabilities: Probabilities, codes: IntArray, votes: Probabili
     others = np.flatnonzero(suggested != codes)
     order = others[np.argsort(confidence[others], kind="stable")]
     return LabelCheck(
-        flagged=order[: round(float(joint.sum() - np.trace(joint)))],
+        flagged=order[: noise_count(probabilities, codes, joint)],
         suggested=suggested,
         confidence=confidence,
         blend=blend,
@@ -130,3 +131,22 @@ def confident_joint(probabilities: Probabilities, codes: IntArray, thresholds: F
     counts[empty, empty] = 1  # nothing is known of the label: all its rows count as right
     joint: Float64Array = counts * (given / counts.sum(axis=1))[:, None]
     return joint
+
+
+def noise_count(probabilities: Probabilities, codes: IntArray, joint: Float64Array) -> int:
+    """How many rows pruning by noise rate takes away.
+
+    Of each given label and each other one, as many rows as the joint says, those whose probabilities speak most for the
+    other; each row once, and none whose most probable label is the given one.
+    """
+    best = probabilities.argmax(axis=1)
+    count = 0
+    for given in range(len(joint)):
+        rows = np.flatnonzero(codes == given)
+        leads = probabilities[rows] - probabilities[rows, given][:, None]
+        is_taken = np.zeros(len(rows), dtype=bool)
+        for other in np.flatnonzero(np.round(joint[given]) > 0):
+            if other != given:
+                is_taken[np.argsort(-leads[:, other], kind="stable")[: round(joint[given, other])]] = True
+        count += int((is_taken & (best[rows] != given)).sum())
+    return count
