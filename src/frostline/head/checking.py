@@ -12,13 +12,14 @@ import numpy as np
 from frostline.arrays import BoolArray, Features, Float64Array, IntArray
 from frostline.errors import InputError, UsageError, shown
 from frostline.head.linear import Label
+from frostline.rows import Rows, are_equal, dense_part
 
 _BLOCK = 4096  # rows looked at together
 
 
-def check_rows(rows: Features | Float64Array, codes: IntArray, labels: Sequence[Label]) -> None:
+def check_rows(rows: Rows, codes: IntArray, labels: Sequence[Label]) -> None:
     """Raise unless rows (n_texts, n_features) are finite, not all equal, and of two labels or more, each present."""
-    if rows.ndim != 2 or codes.shape != (len(rows),):
+    if len(rows.shape) != 2 or codes.shape != (len(rows),):
         raise UsageError(f"Rows and codes must agree (got rows of shape {rows.shape}, codes of shape {codes.shape}).")
     counts = np.bincount(codes, minlength=len(labels))
     present = np.flatnonzero(counts)
@@ -33,9 +34,9 @@ def check_rows(rows: Features | Float64Array, codes: IntArray, labels: Sequence[
     check_features(rows)
 
 
-def check_features(rows: Features | Float64Array) -> None:
+def check_features(rows: Rows) -> None:
     """Raise unless rows (n_texts, n_features) are finite and not all equal."""
-    check_finite(rows)
+    check_finite(dense_part(rows))
     if are_equal(rows):
         raise InputError(
             f"Rows of features must differ (all {len(rows)} are equal: no text can be told from another).",
@@ -53,12 +54,6 @@ def check_finite(rows: Features | Float64Array) -> None:
                 f"Features must be finite numbers (row {row}, counted from 0, holds NaN or infinity).",
                 hint="The encoder failed on that text; look at it.",
             )
-
-
-def are_equal(rows: Features | Float64Array) -> bool:
-    """Whether all rows (n_texts, n_features) are the same."""
-    blocks = (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
-    return all(bool((block == rows[0]).all()) for block in blocks)
 
 
 def check_grid(Cs: Sequence[float]) -> None:

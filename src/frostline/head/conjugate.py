@@ -13,6 +13,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Float64Array
+from frostline.head.beside import Block, Product
 from frostline.head.preconditioner import Preconditioner
 from frostline.head.problem import Problem, flat, total, transposed_product
 
@@ -116,7 +117,7 @@ def _product(problem: Problem, model: Quadratic, direction: np.ndarray) -> tuple
     """What a direction does to the decisions, and the second derivative times it; rows go block by block."""
     moved = np.empty((len(problem.standard), *direction.shape[1:]), dtype=direction.dtype)
 
-    def part(block: slice, rows: np.ndarray) -> np.ndarray:
+    def part(block: slice, rows: Block) -> Product:
         change = (rows @ flat(direction)).reshape(-1, *direction.shape[1:])
         moved[block] = change
         problem.loss.bend(change, model.probabilities[block], model.curvature[block])

@@ -10,11 +10,12 @@ the ratios pass. With fewer rows than features the factor is of n_texts x n_text
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol, final
+from typing import final
 
 import numpy as np
 
 from frostline.arrays import Float64Array, IntArray
+from frostline.head.beside import Solver, Split
 from frostline.head.preconditioner import gram_of
 from frostline.head.problem import Problem
 from frostline.head.triangle import Triangle, cholesky
@@ -25,14 +26,6 @@ _INTERCEPT_RIDGE = 1e-6
 _DUAL_INTERCEPT = 1e-2  # what stands for the intercept's missing penalty in Woodbury's identity: more loses digits
 _LEAST_LEVEL = 1e-12
 _NARROW = 12  # columns, at least, of a part that a thread works on
-
-
-class Solver(Protocol):
-    """A factorised approximation."""
-
-    def solve(self, right: np.ndarray) -> np.ndarray:
-        """The approximate inverse times a matrix (n_features + 1, n_columns)."""
-        ...
 
 
 @final
@@ -106,14 +99,21 @@ class Factors:
         self._known.update(zip(missing, self.problem.crew.map(self._factor, missing), strict=True))
 
     def _penalty(self) -> Float64Array:
-        """Of each feature (n_features,) at C = 1, as the folds have it on the mean."""
-        return np.asarray(np.exp(2 * np.log(self.problem.scaling.ratio).mean(axis=1)))
+        """Of each dense column at C = 1, as the folds have it on the mean."""
+        ratio = self.problem.scaling.ratio[: self.problem.standard.shape[1] - 1]
+        return np.asarray(np.exp(2 * np.log(ratio).mean(axis=1)))
 
     def _kernel_matrix(self) -> np.ndarray:
         rows = self.problem.standard[:, :-1]
         return np.asarray((rows / self._penalty().astype(rows.dtype)) @ rows.T)
 
     def _factor(self, place: int) -> Solver:
+        dense, words = self._dense_factor(place), self.problem.words
+        if words is None:
+            return dense
+        return Split(dense, (words.squares + _GRID**place).astype(self.problem.standard.dtype))
+
+    def _dense_factor(self, place: int) -> Solver:
         rows, ratio = self.problem.standard, _GRID**place
         penalty = self._penalty() * ratio
         if self.gram is not None:

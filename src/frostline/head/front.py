@@ -11,6 +11,7 @@ from typing import Self, final
 import numpy as np
 
 from frostline.arrays import Float64Array, IntArray
+from frostline.head.beside import Block, Product
 from frostline.head.problem import Problem, flat, total, transposed_product
 
 _TOGETHER = 3.3  # ratio of C up to which tasks share a preconditioner
@@ -88,7 +89,7 @@ def front_of(problem: Problem, tasks: Tasks, coef: Float64Array, *, exact: bool)
     probabilities = np.empty_like(decisions)
     losses = np.empty(decisions.shape[:2])
 
-    def part(block: slice, rows: np.ndarray) -> np.ndarray:
+    def part(block: slice, rows: Block) -> Product:
         decisions[block] = (rows @ matrix).reshape(-1, *coef.shape[1:])
         losses[block], probabilities[block] = problem.loss.evaluate(decisions[block], block)
         residual = problem.loss.residual(probabilities[block], weights[block], block)
@@ -120,7 +121,7 @@ def value_of(penalty: Float64Array, weights: Float64Array, coef: Float64Array, l
 def gradient_of(problem: Problem, front: Front, *, exact: bool) -> Float64Array:
     """Each task's gradient (n_features + 1, n_tasks, n_coef_rows), divided by its C, in the shared coordinates."""
 
-    def part(block: slice, rows: np.ndarray) -> np.ndarray:
+    def part(block: slice, rows: Block) -> Product:
         residual = problem.loss.residual(front.probabilities[block], front.weights[block], block)
         return transposed_product(rows, residual.astype(rows.dtype))
 

@@ -11,6 +11,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Float32Array, Float64Array, IntArray
+from frostline.head.beside import Block, Product
 from frostline.head.front import Front
 from frostline.head.problem import Problem, flat, total, transposed_product
 
@@ -68,7 +69,7 @@ def walk(problem: Problem, front: Front, direction: Float32Array) -> Walk:
     every = np.arange(len(front.tasks))
     matrix = flat(direction)
 
-    def part(block: slice, rows: np.ndarray) -> tuple[Float32Array, Float64Array, Float64Array, Float64Array]:
+    def part(block: slice, rows: Block) -> tuple[Product, Float64Array, Float64Array, Float64Array]:
         move[block] = (rows @ matrix).reshape(-1, *shape[1:])
         np.add(front.decisions[block], move[block], out=decisions[block])
         losses, probabilities[block] = loss.evaluate(decisions[block], block)
@@ -172,7 +173,7 @@ def _searched(  # noqa: PLR0913 - what a line search needs
 def _seen(  # noqa: PLR0913 - as above
     problem: Problem, front: Front, move: Float32Array, tasks: IntArray, *, length: Float64Array, penalty: _Penalty
 ) -> _Seen:
-    def part(block: slice, _: np.ndarray) -> tuple[Float64Array, Float64Array]:
+    def part(block: slice, _: Block) -> tuple[Float64Array, Float64Array]:
         own, weights = move[block][:, tasks], front.weights[block][:, tasks]
         losses, probabilities = problem.loss.evaluate(
             front.decisions[block][:, tasks] + length[None, :, None] * own, block
@@ -193,7 +194,7 @@ def _redo(
     """Put right, in place, what the pass found at another length for these tasks."""
     length, move, decisions, probabilities, change, level = found
 
-    def part(block: slice, rows: np.ndarray) -> tuple[Float32Array, Float64Array]:
+    def part(block: slice, rows: Block) -> tuple[Product, Float64Array]:
         weights = front.weights[block][:, tasks]
         there = front.decisions[block][:, tasks] + length[tasks][None, :, None] * move[block][:, tasks]
         _, share = problem.loss.evaluate(there, block)

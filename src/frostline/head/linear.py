@@ -11,9 +11,10 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import Features, Float64Array, IntArray, Probabilities
+from frostline.arrays import Float64Array, IntArray, Probabilities
 from frostline.head.calibration import Calibration, logistic, mapped, mapped_each, softmax
 from frostline.head.rule import NO_ANSWER, Rule
+from frostline.rows import JoinedRows, Rows
 
 Label: TypeAlias = str | int | bool
 Link: TypeAlias = Literal["softmax", "logistic"]
@@ -53,12 +54,13 @@ class LinearHead:
         """Columns that a row of features must have."""
         return int(self.coef.shape[1])
 
-    def decision_function(self, rows: Features | Float64Array) -> Float64Array:
+    def decision_function(self, rows: Rows) -> Float64Array:
         """Log-odds (n_texts, n_coef_rows), float64; calibration does not touch them."""
-        decisions: Float64Array = rows.astype(np.float64) @ self.coef.T + self.intercept
+        product = rows.times(self.coef) if isinstance(rows, JoinedRows) else rows.astype(np.float64) @ self.coef.T
+        decisions: Float64Array = product + self.intercept
         return decisions
 
-    def predict_proba(self, rows: Features | Float64Array) -> Probabilities:
+    def predict_proba(self, rows: Rows) -> Probabilities:
         """Probabilities (n_texts, n_labels), calibrated if the head is; labels that exclude each other sum to 1."""
         return self.probabilities(self.decision_function(rows))
 
@@ -82,7 +84,7 @@ class LinearHead:
             return np.asarray(self.labels)[codes]
         return np.array([*self.labels, None], dtype=object)[np.where(codes == NO_ANSWER, len(self.labels), codes)]
 
-    def predict(self, rows: Features | Float64Array) -> NDArray[Any]:
+    def predict(self, rows: Rows) -> NDArray[Any]:
         """The answer for each row: see `answers`."""
         return self.answers(self.predict_proba(rows))
 

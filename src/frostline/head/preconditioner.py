@@ -11,11 +11,12 @@ alike share a factor: at small C that is all of them, and 150 labels cost what t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol, final
+from typing import final
 
 import numpy as np
 
 from frostline.arrays import Float64Array, IntArray
+from frostline.head.beside import Solver, Split
 from frostline.head.crew import Crew
 from frostline.head.problem import Problem, total
 from frostline.head.triangle import Triangle, cholesky
@@ -23,14 +24,6 @@ from frostline.head.triangle import Triangle, cholesky
 _INTERCEPT_RIDGE = 1e-6
 _DUAL_INTERCEPT = 1e-2  # what stands for the intercept's missing penalty in Woodbury's identity: more loses digits
 _ALIKE = 2.0  # ratio of mean curvature up to which labels share a factor
-
-
-class Factor(Protocol):
-    """One factorised approximation."""
-
-    def solve(self, residual: np.ndarray) -> np.ndarray:
-        """The approximate inverse times a matrix (n_features + 1, n_columns)."""
-        ...
 
 
 @final
@@ -61,7 +54,7 @@ class _Dual:
 class _Share:
     """A factor, and the tasks and coefficient rows that it serves."""
 
-    factor: Factor
+    factor: Solver
     group: int
     members: IntArray
 
@@ -110,10 +103,16 @@ def preconditioner_of(
     def share(part: tuple[int, IntArray]) -> _Share:
         turn, members = part
         weights: Float64Array = curvature[:, turn, members].mean(axis=1)
+        n_dense = problem.standard.shape[1] - 1
+        own = penalty[:n_dense, turn]
         if gram is None:
-            return _Share(_dual(problem.standard, weights, penalty[:, turn]), int(groups[turn]), members)
-        second = gram * gram.dtype.type(weights.mean())
-        return _Share(_primal(second, penalty[:, turn]), int(groups[turn]), members)
+            factor: Solver = _dual(problem.standard, weights, own)
+        else:
+            factor = _primal(gram * gram.dtype.type(weights.mean()), own)
+        if problem.words is not None:
+            rare = weights.mean() * problem.words.squares + penalty[n_dense:, turn]
+            factor = Split(factor, rare.astype(problem.standard.dtype))
+        return _Share(factor, int(groups[turn]), members)
 
     return Preconditioner(tuple(problem.crew.map(share, parts)), problem.crew, problem.loss.is_coupled)
 

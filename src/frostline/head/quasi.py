@@ -90,11 +90,11 @@ def approach(  # noqa: PLR0913 - the tasks, what is known before, and when to en
     for taken in range(passes + 1):
         norm = np.sqrt((problem.own(front.gradient, front.tasks.folds) ** 2).sum(axis=(0, 2)))
         relative[front.index] = norm / problem.start_norm[front.tasks.folds]
-        here = relative[front.index] <= tolerance
-        arrived[front.index] = here
         coef[:, front.index] = front.coef
         slowest = float(relative[front.index].max())
         best, idle = (slowest, 0) if slowest < _NEARER * best else (best, idle + 1)
+        here = relative[front.index] <= tolerance
+        arrived[front.index] = here
         if here.all() or taken == passes or idle == _PATIENCE:
             break
         if here.any():
@@ -135,26 +135,26 @@ def _direction(  # noqa: PLR0913 - what makes a direction
     unit = np.abs(front.gradient).max(axis=(0, 2))  # float32 would not hold what class weights of 1e30 make
     gradient = (front.gradient / unit[None, :, None]).astype(np.float32)
     every = range(len(front.tasks))
-    begun = problem.crew.map(lambda task: pairs[front.index[task]].before(gradient[:, task].ravel()), every)
+    begun = problem.crew.map(lambda task: pairs[int(front.index[task])].before(gradient[:, task].ravel()), every)
     for task, (left, _) in enumerate(begun):
         gradient[:, task] = left.reshape(gradient[:, task].shape)
     solved = factors.apply(gradient, level, places)
 
     def ended(task: int) -> np.ndarray:
-        return pairs[front.index[task]].after(solved[:, task].ravel(), begun[task][1])
+        return pairs[int(front.index[task])].after(solved[:, task].ravel(), begun[task][1])
 
     result: np.ndarray = np.empty_like(gradient)
     for task, answer in enumerate(problem.crew.map(ended, every)):
         result[:, task] = answer.reshape(result[:, task].shape) * -unit[task]
     if problem.loss.is_coupled:
         result -= result.mean(axis=2, keepdims=True)
-    return np.asarray(result)
+    return result
 
 
 def _remember(problem: Problem, front: Front, pairs: list[Pairs], steps: np.ndarray, changes: np.ndarray) -> None:
     def added(task: int) -> None:
         change = changes[:, task].copy()
         change[:-1] += front.penalty[:, task, None].astype(np.float32) * steps[:-1, task]
-        pairs[front.index[task]].add(steps[:, task].ravel(), change.ravel())
+        pairs[int(front.index[task])].add(steps[:, task].ravel(), change.ravel())
 
     problem.crew.map(added, range(len(front.tasks)))

@@ -9,26 +9,26 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import final
 
 import numpy as np
 
-from frostline.arrays import Features, Float64Array, IntArray, Progress
+from frostline.arrays import Float64Array, IntArray, Progress
 from frostline.data.split import stratified_folds
 from frostline.head.checking import check_grid, check_rows, label_weights, training_of
 from frostline.head.crew import Crew
 from frostline.head.front import Tasks
 from frostline.head.linear import Label, LinearHead
-from frostline.head.newton import Limits
-from frostline.head.path import Climb, SolverFacts, Wave, solve_tasks
+from frostline.head.newton import TOLERANCE, Limits
+from frostline.head.path import Climb, SolverFacts, solve_tasks
 from frostline.head.preconditioner import gram_of
-from frostline.head.problem import Problem, flat, problem_of
-from frostline.head.scoring import Score, score_named
+from frostline.head.problem import Problem, problem_of
+from frostline.head.scoring import score_named
 from frostline.head.standardise import scaling_of
+from frostline.head.trials import chosen, climbed
+from frostline.rows import Rows
 
-_WAVE = 4  # values of C solved at a time
-_FALLS = 2  # values of C in a row that must score less than the one before, before the climb ends
+_CLIMBING = 1e-5  # relative gradient: chose the same C as 1e-6 and moved no score by two rows (decision 7)
 
 
 def default_grid() -> tuple[float, ...]:
@@ -50,7 +50,7 @@ class SearchOptions:
     ----------
     Cs : tuple of float or None
         The grid, in any order; every C in it is searched. None is `default_grid()`, climbed from the smallest C until
-        the scores have fallen for good (`_is_hopeless`): the rest would cost most and cannot be chosen.
+        the scores have fallen for good, or the folds only overfit (trials.py): the rest would cost most.
     n_folds : int
         Used where no folds are given.
     scoring : str
@@ -65,6 +65,10 @@ class SearchOptions:
         Of the folds, where none are given.
     threads : int or None
         None is two, or one where the machine has no more.
+    tolerance : float or None
+        Of the folds' gradients, relative to those at zero coefficients. None is 1e-6, or 1e-5 for the default grid,
+        where all that counts is which C is best. The head itself is always solved to 1e-6, and until its coefficients
+        stand still.
     """
 
     Cs: tuple[float, ...] | None = None
@@ -75,6 +79,7 @@ class SearchOptions:
     standardise: bool = True
     seed: int = 0
     threads: int | None = None
+    tolerance: float | None = None
 
 
 @final
@@ -116,7 +121,7 @@ class SearchResult:
 
 
 def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and what any search may be told
-    rows: Features | Float64Array,
+    rows: Rows,
     codes: IntArray,
     *,
     labels: Sequence[Label],
@@ -161,10 +166,12 @@ def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and
     with one_blas_thread(), Crew(options.threads) as crew:
         scaling = scaling_of(rows, training, standardise=options.standardise, crew=crew)
         problem = problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling, crew=crew)
-        climb = Climb(problem, n_folds, gram_of(problem), Limits(settle=False))
-        trials = _trials(climb, grid, codes, folds, score, may_stop=options.Cs is None, progress=progress)
+        may_stop, all_rows = options.Cs is None, weights[:, n_folds]
+        tolerance = options.tolerance or (_CLIMBING if may_stop else TOLERANCE)
+        climb = Climb(problem, n_folds, gram_of(problem), Limits(settle=False, tolerance=tolerance))
+        trials = climbed(climb, grid, codes, folds, score, weights=all_rows, may_stop=may_stop, progress=progress)
         trials.sort(key=lambda trial: trial.position)
-        best = _chosen(trials, grid, one_standard_error=options.one_standard_error)
+        best = chosen(trials, grid, one_standard_error=options.one_standard_error)
         task = Tasks(np.array([grid[best.position]]), np.array([n_folds]))
         last = solve_tasks(problem, task, best.coef[:, None], gram=climb.gram, limits=Limits(), memory=climb.memory)
     Cs = tuple(grid[trial.position] for trial in trials)
@@ -190,7 +197,7 @@ def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and
 
 
 def fit_head(  # noqa: PLR0913 - the estimator's own parameters
-    rows: Features | Float64Array,
+    rows: Rows,
     codes: IntArray,
     *,
     labels: Sequence[Label],
@@ -217,95 +224,7 @@ def head_of(problem: Problem, coef: Float64Array, labels: Sequence[Label]) -> Li
     intercept = coef[-1] - plain @ problem.scaling.mean
     if len(intercept) > 1:
         intercept -= intercept.mean()  # the softmax leaves it open; scikit-learn's is centred
-    return LinearHead(labels=tuple(labels), coef=np.asarray(plain, order="C"), intercept=intercept)
-
-
-def _held_out(problem: Problem, coef: Float64Array, folds: IntArray) -> Float64Array:
-    """Decisions (n_texts, n_Cs, n_coef_rows) of each row by the fold that held it out."""
-    decisions = np.empty((len(folds), coef.shape[1], coef.shape[3]))
-
-    def part(block: slice, rows: np.ndarray) -> None:
-        for fold in np.unique(folds[block]):
-            held = folds[block] == fold
-            product = rows[held] @ flat(coef[:, :, fold])
-            decisions[block][held] = product.reshape(-1, *decisions.shape[1:])
-
-    problem.over_rows(part, exact=True)
-    return decisions
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class _Trial:
-    """One C: its position in the grid, its scores (n_folds,), and what is needed if it is chosen."""
-
-    position: int
-    scores: Float64Array
-    decisions: Float64Array
-    coef: Float64Array
-    wave: Wave
-
-    @property
-    def mean(self) -> float:
-        """The mean score of the folds."""
-        return float(self.scores.mean())
-
-
-def _trials(  # noqa: PLR0913 - what a score needs
-    climb: Climb,
-    grid: Sequence[float],
-    codes: IntArray,
-    folds: IntArray,
-    score: Score,
-    *,
-    may_stop: bool,
-    progress: Progress | None,
-) -> list[_Trial]:
-    """Solve and score the grid from the smallest C up, none after a hopeless one."""
-    trials: list[_Trial] = []
-    order = np.argsort(grid, kind="stable")
-    while len(trials) < len(grid) and not (may_stop and _is_hopeless(trials)):
-        # Where scores fall the end may be near.
-        count = min(2 if may_stop and trials and _is_falling(trials) else _WAVE, climb.width)
-        positions = order[len(trials) : len(trials) + count]
-        wave = climb.solve(np.array([grid[position] for position in positions]))
-        decisions = _held_out(climb.problem, wave.coef, folds)
-        for turn, position in enumerate(positions):
-            own = decisions[:, turn]
-            scores = np.array([score(codes[folds == fold], own[folds == fold]) for fold in range(climb.n_folds)])
-            trials.append(_Trial(int(position), scores, own, wave.coef[:, turn].mean(axis=1), wave))
-        if progress is not None:
-            progress(len(trials), len(grid))
-    return trials
-
-
-def _is_falling(trials: Sequence[_Trial]) -> bool:
-    """Whether the last C scored less than an earlier one."""
-    return trials[-1].mean < max(trial.mean for trial in trials)
-
-
-def _is_hopeless(trials: Sequence[_Trial]) -> bool:
-    """Whether each of the last two C scored less than the one before it, and the last surely less than the best.
-
-    Surely: the mean difference over the folds is more than twice its standard error.
-    """
-    if len(trials) <= _FALLS:
-        return False
-    means = [trial.mean for trial in trials[-_FALLS - 1 :]]
-    best = max(trials, key=lambda trial: trial.mean)
-    lost = best.scores - trials[-1].scores
-    sure = float(lost.mean()) > 2 * float(lost.std(ddof=1)) / np.sqrt(len(lost))
-    return sure and all(later < earlier for earlier, later in pairwise(means))
-
-
-def _chosen(trials: Sequence[_Trial], grid: Sequence[float], *, one_standard_error: bool) -> _Trial:
-    """The trial of the best mean score, or of one within a standard error of it; the smallest C where several are."""
-    best = max(trials, key=lambda trial: trial.mean)
-    enough = best.mean
-    if one_standard_error:
-        enough -= float(best.scores.std(ddof=1)) / np.sqrt(len(best.scores))
-    good = [trial for trial in trials if trial.mean >= enough]
-    return min(good, key=lambda trial: grid[trial.position])
+    return LinearHead(labels=tuple(labels), coef=np.asarray(problem.as_given(plain), order="C"), intercept=intercept)
 
 
 def _notes(grid: Sequence[float], chosen: float) -> tuple[str, ...]:

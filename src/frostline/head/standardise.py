@@ -18,6 +18,7 @@ import numpy as np
 
 from frostline.arrays import BoolArray, Features, Float64Array
 from frostline.head.crew import Crew
+from frostline.rows import JoinedRows, Rows
 
 _BLOCK = 256  # rows taken to float64 at a time
 _NOTHING = 1e-12  # of the widest column's deviation
@@ -43,13 +44,36 @@ class Scaling:
     ratio: Float64Array
     shift: Float64Array
 
+    def first(self, n_columns: int) -> "Scaling":
+        """That of the first columns alone."""
+        return Scaling(
+            mean=self.mean[:n_columns],
+            std=self.std[:n_columns],
+            ratio=self.ratio[:n_columns],
+            shift=self.shift[:n_columns],
+        )
 
-def scaling_of(rows: Features | Float64Array, training: BoolArray, *, standardise: bool, crew: Crew) -> Scaling:
-    """The `Scaling` of features (n_texts, n_features) for folds whose training rows are `training` (n_texts, n_folds).
+    def beside(self, n_words: int) -> "Scaling":
+        """With columns of words after these, which stay as they are."""
+        n_folds = self.ratio.shape[1]
+        return Scaling(
+            mean=np.append(self.mean, np.zeros(n_words)),
+            std=np.append(self.std, np.ones(n_words)),
+            ratio=np.vstack([self.ratio, np.ones((n_words, n_folds))]),
+            shift=np.vstack([self.shift, np.zeros((n_words, n_folds))]),
+        )
+
+
+def scaling_of(rows: Rows, training: BoolArray, *, standardise: bool, crew: Crew) -> Scaling:
+    """The `Scaling` of rows (n_texts, n_features) for folds whose training rows are `training` (n_texts, n_folds).
 
     Constant columns are told as scikit-learn's StandardScaler tells them, and left unscaled; so are those that are
-    constant beside the others (see `_merged`), which StandardScaler would blow up.
+    constant beside the others (see `_merged`), which StandardScaler would blow up. Words beside them stay as they are:
+    their lengths were chosen to fit standardised features, and a rare word blown up would be noise.
     """
+    if isinstance(rows, JoinedRows):
+        dense = scaling_of(rows.dense, training, standardise=standardise, crew=crew)
+        return dense.beside(rows.words.n_terms)
     patterns, part_of = np.unique(training, axis=0, return_inverse=True)
     counts, means, squares = _moments(rows, part_of.ravel(), len(patterns), crew)
     everywhere = np.ones(len(patterns), dtype=bool)

@@ -1,0 +1,149 @@
+"""The grid of C climbed from its smallest value: each solved and scored, none that cannot be chosen.
+
+In:   a `Climb`, the grid, how to score.
+Out:  a `Trial` for each C that was searched; which of them is chosen.
+Not:  solving (path.py); the head (search.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import Float64Array, IntArray, Progress
+from frostline.head.beside import Block
+from frostline.head.path import Climb, Wave
+from frostline.head.problem import Problem, flat
+from frostline.head.scoring import Score
+
+_WAVE = 4  # values of C solved at a time
+_AFTER = 2  # values of C in a row that must be worse before the climb ends
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One C.
+
+    Parameters
+    ----------
+    position : int
+        In the grid.
+    scores : ndarray of shape (n_folds,), dtype=float64
+    loss : float
+        Log loss of the rows held out, weighted as their labels are.
+    decisions : ndarray of shape (n_texts, n_coef_rows), dtype=float64
+        Of each row by the fold that held it out.
+    coef : ndarray of shape (n_features + 1, n_coef_rows), dtype=float64
+        The folds' mean, in shared coordinates: where the head on all rows starts.
+    wave : Wave
+        How it was solved.
+    """
+
+    position: int
+    scores: Float64Array
+    loss: float
+    decisions: Float64Array
+    coef: Float64Array
+    wave: Wave
+
+    @property
+    def mean(self) -> float:
+        """The mean score of the folds."""
+        return float(self.scores.mean())
+
+
+def climbed(  # noqa: PLR0913 - what a score needs
+    climb: Climb,
+    grid: Sequence[float],
+    codes: IntArray,
+    folds: IntArray,
+    score: Score,
+    *,
+    weights: Float64Array,
+    may_stop: bool,
+    progress: Progress | None,
+) -> list[Trial]:
+    """Solve and score the grid from the smallest C up, if `may_stop` none after a hopeless one.
+
+    `weights` (n_texts,) are those of the rows' labels, for the log loss.
+    """
+    trials: list[Trial] = []
+    order = np.argsort(grid, kind="stable")
+    while len(trials) < len(grid) and not (may_stop and (_is_hopeless(trials) or _is_overfitting(trials))):
+        # Where it gets worse the end may be near.
+        count = min(_AFTER if may_stop and _is_getting_worse(trials) else _WAVE, climb.width)
+        positions = order[len(trials) : len(trials) + count]
+        wave = climb.solve(np.array([grid[position] for position in positions]))
+        decisions = _held_out(climb.problem, wave.coef, folds)
+        losses, _ = climb.problem.loss.evaluate(decisions, slice(None))
+        for turn, position in enumerate(positions):
+            own = decisions[:, turn]
+            scores = np.array([score(codes[folds == fold], own[folds == fold]) for fold in range(climb.n_folds)])
+            loss = float(losses[:, turn] @ weights / weights.sum())
+            trials.append(Trial(int(position), scores, loss, own, wave.coef[:, turn].mean(axis=1), wave))
+        if progress is not None:
+            progress(len(trials), len(grid))
+    return trials
+
+
+def chosen(trials: Sequence[Trial], grid: Sequence[float], *, one_standard_error: bool) -> Trial:
+    """The trial of the best mean score, or of one within a standard error of it; the smallest C where several are."""
+    best = max(trials, key=lambda trial: trial.mean)
+    enough = best.mean
+    if one_standard_error:
+        enough -= float(best.scores.std(ddof=1)) / np.sqrt(len(best.scores))
+    good = [trial for trial in trials if trial.mean >= enough]
+    return min(good, key=lambda trial: grid[trial.position])
+
+
+def _held_out(problem: Problem, coef: Float64Array, folds: IntArray) -> Float64Array:
+    """Decisions (n_texts, n_Cs, n_coef_rows) of each row by the fold that held it out."""
+    decisions = np.empty((len(folds), coef.shape[1], coef.shape[3]))
+
+    def part(block: slice, rows: Block) -> None:
+        for fold in np.unique(folds[block]):
+            held = folds[block] == fold
+            product = rows[held] @ flat(coef[:, :, fold])
+            decisions[block][held] = product.reshape(-1, *decisions.shape[1:])
+
+    problem.over_rows(part, exact=True)
+    return decisions
+
+
+def _is_getting_worse(trials: Sequence[Trial]) -> bool:
+    """Whether the last C scored less, or lost more, than an earlier one."""
+    if not trials:
+        return False
+    return trials[-1].mean < max(trial.mean for trial in trials) or trials[-1].loss > min(
+        trial.loss for trial in trials
+    )
+
+
+def _is_hopeless(trials: Sequence[Trial]) -> bool:
+    """Whether each of the last two C scored less than the one before it, and the last surely less than the best.
+
+    Surely: the mean difference over the folds is more than twice its standard error.
+    """
+    if len(trials) <= _AFTER:
+        return False
+    means = [trial.mean for trial in trials[-_AFTER - 1 :]]
+    best = max(trials, key=lambda trial: trial.mean)
+    lost = best.scores - trials[-1].scores
+    sure = float(lost.mean()) > 2 * float(lost.std(ddof=1)) / np.sqrt(len(lost))
+    return sure and all(later < earlier for earlier, later in pairwise(means))
+
+
+def _is_overfitting(trials: Sequence[Trial]) -> bool:
+    """Whether at each of the last two C the held-out log loss rose, and no score was better than all before them.
+
+    The loss is a smooth curve with one valley; past it probabilities only get worse, and a score that does not gain
+    there either is flat, or will fall.
+    """
+    if len(trials) <= _AFTER:
+        return False
+    before = max(trial.mean for trial in trials[:-_AFTER])
+    rises = all(later.loss > earlier.loss for earlier, later in pairwise(trials[-_AFTER - 1 :]))
+    return rises and all(trial.mean <= before for trial in trials[-_AFTER:])
