@@ -10,6 +10,7 @@ SOURCE = Path(frostline.__file__).parent
 FLOORS = (
     "errors",
     "arrays",
+    "rows",
     "places",
     "publish",
     "machine",

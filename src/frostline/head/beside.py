@@ -11,6 +11,7 @@ that no text has is no column at all: its coefficient is 0, whatever C is.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol, TypeAlias, final
 
 import numpy as np
@@ -76,7 +77,7 @@ class Beside:
         by_word = self.by_word[residual.dtype]
         edges = np.searchsorted(by_word.indptr, np.linspace(0, by_word.nnz, self.crew.threads + 1)).tolist()
         edges[0], edges[-1] = 0, by_word.shape[0]
-        parts = [(low, high) for low, high in zip(edges, edges[1:], strict=False) if low < high]
+        parts = [(low, high) for low, high in pairwise(edges) if low < high]
         if not parts:
             return np.zeros((0, residual.shape[1]), dtype=residual.dtype)
         return np.concatenate(self.crew.map(lambda part: by_word[part[0] : part[1]] @ residual, parts))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from frostline.arrays import Float64Array, IntArray
 from frostline.errors import InputError
+from frostline.rows import WordRows
 
 WORD_PATTERN = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+"
 """A word is a run of letters and digits; a character of Chinese or Japanese, which has no spaces, is one by itself."""
@@ -32,41 +33,6 @@ SCALE = 30.0
 """Length of a row: about that of an encoder's standardised features, sqrt(n_features)."""
 
 _WORD = re.compile(WORD_PATTERN)
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class WordRows:
-    """Sparse rows (n_texts, n_terms), as in the compressed-sparse-row format.
-
-    Parameters
-    ----------
-    indptr : ndarray of shape (n_texts + 1,), dtype=int64
-        Row i is data[indptr[i]:indptr[i + 1]].
-    indices : ndarray of shape (n_stored,), dtype=int64
-        The column of each number, ascending within a row.
-    data : ndarray of shape (n_stored,), dtype=float64
-    n_terms : int
-        Columns.
-    """
-
-    indptr: IntArray
-    indices: IntArray
-    data: Float64Array
-    n_terms: int
-
-    def __len__(self) -> int:
-        """Rows."""
-        return len(self.indptr) - 1
-
-    def times(self, coef: Float64Array) -> Float64Array:
-        """These rows (n_texts, n_terms) times coef (n_coef_rows, n_terms), transposed: (n_texts, n_coef_rows)."""
-        row_of = np.repeat(np.arange(len(self)), np.diff(self.indptr))
-        columns = [
-            np.bincount(row_of, weights=self.data * own[self.indices], minlength=len(self))
-            for own in np.atleast_2d(coef)
-        ]
-        return np.stack(columns, axis=1)
 
 
 @final
