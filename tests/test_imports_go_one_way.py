@@ -25,6 +25,7 @@ FLOORS = (
     "advice",
     "precision",
     "speed",
+    "footprint",
     "sweep",
     "review",
     "report",

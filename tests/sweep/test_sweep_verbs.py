@@ -50,6 +50,7 @@ def test_compare_prints_scores_tests_and_costs(frostline: Command, reviews: Path
     assert document["compared"][0]["behind_best"]["value"] == 0
     assert all(row["n_read"] == 0 for row in document["compared"])
     assert all(row["size_bytes"] > 90_000_000 for row in document["compared"])
+    assert all(80_000_000 < row["peak_bytes"] < 2_000_000_000 for row in document["compared"])
     assert all(row["seconds_per_1000"] > 0 for row in document["compared"])
 
 

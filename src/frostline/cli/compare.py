@@ -26,6 +26,7 @@ from frostline.encoder.features import DEFAULT_FEATURES, POOLINGS
 from frostline.encoder.known import DEFAULT_ENCODER
 from frostline.encoder.precision import Precision
 from frostline.errors import UsageError
+from frostline.footprint import reading_peak
 from frostline.head.search import SearchOptions
 from frostline.report.sweep_document import as_comparison_document
 from frostline.report.sweep_terminal import print_comparison
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     "compare",
     epilog="Example: frostline compare reviews.tsv --encoders minilm,distilbert --features cls@-1,mean@all",
     help="Cross-validate encoders and features on the same folds of the labelled FILE, C searched for each; test each "
-    "against the best, row by row; and say what reading costs and how large the encoder is.",
+    "against the best, row by row; and say what reading costs: time, disk, memory.",
 )
 @click.argument("file", type=FILE)
 @click.option(
@@ -99,16 +100,28 @@ def command(
 ) -> None:
     """Read, compare, print."""
     dataset = read_dataset(file, replace(reading, limit=limit))
-    chosen, _ = settled_choice(EncoderChoice(max_length=max_length, threads=threads, precision=precision), "", ())
+    chosen, settled = settled_choice(EncoderChoice(max_length=max_length, threads=threads, precision=precision), "", ())
 
     def opened(name: str, spec: str) -> "Encoder":
         source, _, revision = name.partition("@")
         return fresh_encoder(replace(chosen, name=source, revision=revision or None), spec)
 
+    def peak(name: str, spec: str) -> int | None:
+        source, _, revision = name.partition("@")
+        return reading_peak(
+            source,
+            dataset.texts,
+            features=spec,
+            revision=revision or None,
+            max_length=max_length,
+            threads=threads,
+            precision=chosen.precision,
+        )
+
     contestants = [
         contestant
         for name in _encoder_names(encoders)
-        for contestant in _contestants(name, _feature_names(features), opened, store=store)
+        for contestant in _contestants(name, _feature_names(features), opened, peak, store=store)
     ]
     search = SearchOptions(
         Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=threads
@@ -118,13 +131,18 @@ def command(
             dataset, contestants, search=search, strict=strict, reading=reading_told, searching=searching_told
         )
     if as_json:
-        print_json(as_comparison_document(found, data_record(dataset)))
+        print_json(as_comparison_document(found, data_record(dataset), settled))
     else:
         print_comparison(found, data_record(dataset), output())
 
 
 def _contestants(
-    name: str, features: list[str], opened: Callable[[str, str], "Encoder"], *, store: bool
+    name: str,
+    features: list[str],
+    opened: Callable[[str, str], "Encoder"],
+    peak: Callable[[str, str], int | None],
+    *,
+    store: bool,
 ) -> list[Contestant]:
     """One encoder with each of the features; one reading of all their blocks serves them all."""
     fresh = [opened(name, spec) for spec in features]
@@ -136,7 +154,9 @@ def _contestants(
     folder = find_checkpoint(source, revision=revision or None).folder
     size_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return [
-        Contestant(name=name, features=spec, kept=kept, fresh=encoder, size_bytes=size_bytes)
+        Contestant(
+            name=name, features=spec, kept=kept, fresh=encoder, size_bytes=size_bytes, peak_bytes=peak(name, spec)
+        )
         for spec, encoder in zip(features, fresh, strict=True)
     ]
 

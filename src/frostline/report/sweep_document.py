@@ -1,6 +1,6 @@
 """A sweep or a comparison as one JSON object, for programs.
 
-In:   a `Sweep` or a `Comparison`, and the `DataRecord` of the file.
+In:   a `Sweep` or a `Comparison`, the `DataRecord` of the file, and which precision read.
 Out:  nested dicts and lists, keys always in the same order, every number finite (what has no value is null).
 Not:  writing it out.
 
@@ -10,6 +10,7 @@ Cross-validated scores stand under `cross_validated`, never under `test`: they m
 import math
 from dataclasses import asdict
 
+from frostline.encoder.gate import PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.paired import PairedDifference
 from frostline.record import DataRecord
@@ -22,7 +23,7 @@ from frostline.sweep.scores import Difference, Score
 FORMAT = 1
 
 
-def as_sweep_document(sweep: Sweep, data: DataRecord) -> dict[str, JSON]:
+def as_sweep_document(sweep: Sweep, data: DataRecord, precision: PrecisionRecord | None = None) -> dict[str, JSON]:
     """What `frostline sweep --json` prints."""
     return {
         "format": FORMAT,
@@ -30,6 +31,7 @@ def as_sweep_document(sweep: Sweep, data: DataRecord) -> dict[str, JSON]:
         "data": {**_data(data), "n_swept": sweep.n},
         "labels": list(sweep.labels),
         "encoder": {**_encoder(sweep.encoder), "n_layers": sweep.n_layers},
+        "precision": None if precision is None else asdict(precision),
         "features": {"n_texts": sweep.n_texts, "n_read": sweep.n_read, "n_cut": sweep.n_cut},
         "n_folds": sweep.n_folds,
         "scoring": sweep.scoring,
@@ -47,13 +49,16 @@ def as_sweep_document(sweep: Sweep, data: DataRecord) -> dict[str, JSON]:
     }
 
 
-def as_comparison_document(comparison: Comparison, data: DataRecord) -> dict[str, JSON]:
+def as_comparison_document(
+    comparison: Comparison, data: DataRecord, precision: PrecisionRecord | None = None
+) -> dict[str, JSON]:
     """What `frostline compare --json` prints."""
     return {
         "format": FORMAT,
         "frostline": comparison.version,
         "data": _data(data),
         "labels": list(comparison.labels),
+        "precision": None if precision is None else asdict(precision),
         "n_folds": comparison.n_folds,
         "scoring": comparison.scoring,
         "seed": comparison.seed,
@@ -98,6 +103,7 @@ def _standing(standing: Standing) -> JSON:
         "seconds_per_1000": standing.seconds_per_1000,
         "n_timed": standing.n_timed,
         "size_bytes": standing.size_bytes,
+        "peak_bytes": standing.peak_bytes,
         "n_read": standing.n_read,
         "n_cut": standing.n_cut,
         "seconds_search": standing.seconds_search,

@@ -62,7 +62,7 @@ def print_comparison(comparison: Comparison, data: DataRecord, console: Console)
     """A line for each, the best first."""
     _facts(console, data, "")
     _heading(console, f"Compared: {_how(comparison.scoring, comparison.n, comparison.n_folds)}")
-    table = _table("encoder", "features", "score %", "to the best", "p", "s / 1,000", "MB")
+    table = _table("encoder", "features", "score %", "to the best", "p", "s / 1,000", "MB", "MB used")
     for place, standing in enumerate(comparison.standings):
         table.add_row(
             Text(phrases.printable(standing.encoder, 24)),
@@ -72,10 +72,12 @@ def print_comparison(comparison: Comparison, data: DataRecord, console: Console)
             Text("" if place == 0 else _p_text(standing.p_adjusted)),
             Text(f"{standing.seconds_per_1000:.2f}"),
             Text(f"{standing.size_bytes / 1e6:.0f}"),
+            Text("" if standing.peak_bytes is None else f"{standing.peak_bytes / 1e6:.0f}"),
             style="bold" if place == 0 else "",
         )
     _show(console, table)
     _say(console, "To the best: difference in points with its 95 % interval, row by row. p: Holm's correction.", "dim")
+    _say(console, "MB: the encoder's weights on disk; used: memory of a process that reads with it.", "dim")
     _say(
         console,
         "Cross-validated: the score of the best of several flatters, the more so the closer they are.",

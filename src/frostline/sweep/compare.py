@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 
 from frostline import __version__
-from frostline.arrays import Features, IntArray, Progress
+from frostline.arrays import IntArray, Progress
 from frostline.data.checks import require_classes
 from frostline.data.dataset import Dataset
 from frostline.data.split import stratified_folds
@@ -23,9 +23,12 @@ from frostline.errors import InputError, UsageError
 from frostline.evaluate.metrics import label_codes
 from frostline.head.search import SearchOptions
 from frostline.machine import Machine, this_machine, usable_cores
+from frostline.rows import JoinedRows, Rows
 from frostline.sweep.columns import Columns
 from frostline.sweep.cross import OutOfFold, cross_validate, one_thread, side_by_side
 from frostline.sweep.scores import Difference, Score
+from frostline.words.encoder import vocabulary_of
+from frostline.words.training import with_words
 
 TIMED_TEXTS = 1000
 """Sentences that an encoder is timed on, spread over the file: enough for a rate, and a few seconds' work."""
@@ -48,6 +51,8 @@ class Contestant:
         Gives just these blocks, without a memory: it is timed.
     size_bytes : int
         Of the encoder's weights on disk.
+    peak_bytes : int or None
+        Memory of a process that reads with it; None where it was not measured.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Contestant:
     kept: SentenceEncoder
     fresh: SentenceEncoder
     size_bytes: int
+    peak_bytes: int | None = None
 
 
 @final
@@ -82,6 +88,8 @@ class Standing:
         Sentences that this was measured on.
     size_bytes : int
         Of the encoder's weights on disk.
+    peak_bytes : int or None
+        Memory of a process that reads with it, the interpreter included.
     seconds_search : float
     """
 
@@ -98,6 +106,7 @@ class Standing:
     seconds_per_1000: float
     n_timed: int
     size_bytes: int
+    peak_bytes: int | None
     seconds_search: float
 
 
@@ -171,11 +180,12 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
     labels = tuple(dataset.counts())
     codes = label_codes(dataset.labels, labels)
     folds = stratified_folds(codes, n_folds=plan.n_folds, seed=how.seed)
-    rates = [_seconds_per_1000(contestant.fresh, dataset.texts) for contestant in contestants]
+    readers = [with_words(contestant.fresh, dataset.texts) for contestant in contestants]
+    rates = [_seconds_per_1000(reader, dataset.texts) for reader in readers]
     readings = _readings(contestants, dataset.texts, reading)
     cut = [
-        Columns(read, each.kept.blocks, each.kept.hidden_size, len(dataset)).swept(each.fresh.blocks)
-        for read, each in zip(readings, contestants, strict=True)
+        _rows(read, each, reader, dataset.texts)
+        for read, each, reader in zip(readings, contestants, readers, strict=True)
     ]
     found = side_by_side(
         [partial(_searched, rows, codes, labels, how, folds) for rows in cut],
@@ -220,7 +230,7 @@ def _check(contestants: Sequence[Contestant]) -> None:
         )
     seen = set()
     for contestant in contestants:
-        key = (contestant.fresh.identity.fingerprint(), contestant.fresh.blocks)
+        key = (contestant.fresh.identity.fingerprint(), contestant.fresh.blocks, contestant.fresh.spec.words)
         if key in seen:
             raise UsageError(f"Each must be compared once (got {contestant.name} {contestant.features} again).")
         seen.add(key)
@@ -233,9 +243,14 @@ def _readings(contestants: Sequence[Contestant], texts: Sequence[str], progress:
     return [by_encoder[id(contestant.kept)] for contestant in contestants]
 
 
-def _searched(
-    rows: Features, codes: IntArray, labels: tuple[str, ...], how: SearchOptions, folds: IntArray
-) -> OutOfFold:
+def _rows(read: Reading, contestant: Contestant, reader: SentenceEncoder, texts: Sequence[str]) -> Rows:
+    """The contestant's blocks, and its words beside them if it has any."""
+    kept, vocabulary = contestant.kept, vocabulary_of(reader)
+    dense = Columns(read, kept.blocks, kept.hidden_size, len(texts), texts).swept(contestant.fresh.blocks)
+    return dense if vocabulary is None else JoinedRows(dense, vocabulary.rows(texts))
+
+
+def _searched(rows: Rows, codes: IntArray, labels: tuple[str, ...], how: SearchOptions, folds: IntArray) -> OutOfFold:
     return cross_validate(rows, codes, labels=labels, options=one_thread(how), folds=folds)
 
 
@@ -281,6 +296,7 @@ def _standings(
             seconds_per_1000=rates[place],
             n_timed=n_timed,
             size_bytes=contestants[place].size_bytes,
+            peak_bytes=contestants[place].peak_bytes,
             seconds_search=found[place].seconds,
         )
         for turn, place in enumerate(order)

@@ -1,0 +1,17 @@
+"""What an encoder needs of memory is measured in a process of its own."""
+
+import pytest
+
+from frostline.errors import BackendError
+from frostline.footprint import reading_peak
+
+
+def test_the_peak_is_that_of_a_process_with_the_encoder_in_it() -> None:
+    peak = reading_peak("minilm", ["A sentence of some words."], features="mean@-1", threads=1)
+    assert peak is not None
+    assert 100_000_000 < peak < 1_000_000_000
+
+
+def test_an_encoder_that_cannot_be_opened_is_said_in_its_own_words() -> None:
+    with pytest.raises(BackendError, match=r"Reading with minilm failed: .*Layer 99"):
+        reading_peak("minilm", ["A sentence."], features="mean@99")
