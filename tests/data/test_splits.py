@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from frostline.arrays import IntArray
+from frostline.data.multi_split import iterative_folds
 from frostline.data.split import random_holdout, stratified_folds, stratified_holdout
 from frostline.errors import InputError, UsageError
 
@@ -90,3 +91,20 @@ def test_folds_depend_on_the_seed_and_mix_the_order_of_the_file() -> None:
     assert folds.tolist() != stratified_folds(codes, n_folds=5, seed=1).tolist()
     assert folds[:50].tolist() != sorted(folds[:50].tolist())
     assert folds[:50].tolist() != [row % 5 for row in range(50)]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**30, True, 0.5, "0"])
+def test_a_seed_that_cannot_be_is_refused(seed: int) -> None:
+    """In one sentence, by whatever draws rows with it; the largest there is is one."""
+    codes = np.arange(12, dtype=np.int64) % 2
+    members = codes[:, None] == np.arange(2)
+    said = "The seed must be a whole number from 0"
+    assert len(random_holdout(12, test_fraction=0.25, seed=2**32 - 1)[1]) == 3
+    with pytest.raises(UsageError, match=said):
+        random_holdout(12, test_fraction=0.25, seed=seed)
+    with pytest.raises(UsageError, match=said):
+        stratified_holdout(codes, test_fraction=0.25, seed=seed)
+    with pytest.raises(UsageError, match=said):
+        stratified_folds(codes, n_folds=3, seed=seed)
+    with pytest.raises(UsageError, match=said):
+        iterative_folds(members, n_folds=3, seed=seed)

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from frostline.arrays import BoolArray, IntArray
+from frostline.data.split import random_of
 from frostline.errors import InputError, UsageError
 
 
@@ -65,7 +66,7 @@ def iterative_parts(members: BoolArray, shares: Sequence[float], *, seed: int) -
     """
     n_texts, n_labels = members.shape
     rare_side = members ^ (members.sum(axis=0) > n_texts / 2)
-    order = np.random.RandomState(seed).permutation(n_texts)
+    order = random_of(seed).permutation(n_texts)
     texts, labels = np.nonzero(rare_side[order])
     of_text = _grouped(labels, texts, n_texts)
     of_label = _grouped(order[texts[np.argsort(labels, kind="stable")]], np.sort(labels), n_labels)

@@ -12,7 +12,20 @@ import math
 import numpy as np
 
 from frostline.arrays import IntArray
-from frostline.errors import InputError, UsageError
+from frostline.errors import InputError, UsageError, shown
+
+
+def random_of(seed: object) -> np.random.RandomState:
+    """The stream of random numbers of a seed.
+
+    Raises
+    ------
+    UsageError
+        The seed is not one of 0 to 2**32 - 1.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UsageError(f"The seed must be a whole number from 0 to 4,294,967,295 (got {shown(seed)}).")
+    return np.random.RandomState(seed)
 
 
 def random_holdout(n_rows: int, *, test_fraction: float, seed: int) -> tuple[IntArray, IntArray]:
@@ -37,7 +50,7 @@ def random_holdout(n_rows: int, *, test_fraction: float, seed: int) -> tuple[Int
         A part would be empty.
     """
     n_test = _test_size(n_rows, test_fraction)
-    shuffled = np.random.RandomState(seed).permutation(n_rows).astype(np.int64)
+    shuffled = random_of(seed).permutation(n_rows).astype(np.int64)
     return shuffled[n_test:], shuffled[:n_test]
 
 
@@ -63,7 +76,7 @@ def stratified_holdout(codes: IntArray, *, test_fraction: float, seed: int) -> t
         A part would be empty.
     """
     n_test = _test_size(len(codes), test_fraction)
-    random = np.random.RandomState(seed)
+    random = random_of(seed)
     _, inverse, sizes = np.unique(codes, return_inverse=True, return_counts=True)
     taken = _shares(sizes.astype(np.int64), n_test)
     is_test = np.zeros(len(codes), dtype=bool)
@@ -100,7 +113,7 @@ def stratified_folds(codes: IntArray, *, n_folds: int, seed: int) -> IntArray:
     """
     if not 2 <= n_folds <= max(2, len(codes)):
         raise UsageError(f"The number of folds must be from 2 to the number of rows (got {n_folds} for {len(codes)}).")
-    random = np.random.RandomState(seed)
+    random = random_of(seed)
     order = random.permutation(len(codes))
     by_class = order[np.argsort(np.asarray(codes)[order], kind="stable")]  # classes in turn, shuffled within
     folds = np.empty(len(codes), dtype=np.int64)
