@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.encoder.batches import plan_batches
@@ -11,12 +11,14 @@ from frostline.errors import UsageError
 LENGTHS = st.lists(st.integers(1, 40), max_size=300).map(lambda found: np.array(found, np.int64))
 
 
+@settings(deadline=None, max_examples=50)
 @given(LENGTHS, st.integers(1, 200))
 def test_every_row_stands_in_exactly_one_batch(lengths: np.ndarray, budget: int) -> None:
     rows = [row for batch in plan_batches(lengths, token_budget=budget) for row in batch.tolist()]
     assert sorted(rows) == list(range(len(lengths)))
 
 
+@settings(deadline=None, max_examples=50)
 @given(LENGTHS, st.integers(1, 200))
 def test_a_batch_has_one_length_and_keeps_the_budget(lengths: np.ndarray, budget: int) -> None:
     for batch in plan_batches(lengths, token_budget=budget):
@@ -24,6 +26,7 @@ def test_a_batch_has_one_length_and_keeps_the_budget(lengths: np.ndarray, budget
         assert len(batch) == 1 or lengths[batch].sum() <= budget
 
 
+@settings(deadline=None, max_examples=50)
 @given(LENGTHS)
 def test_the_longest_come_first(lengths: np.ndarray) -> None:
     """The last batches are the cheapest, so that no thread waits long for another's."""

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import frostline.encoder.encoder as encoder_module
+import frostline.encoder.windows as windows_module
 from encoder_fakes import FakeBackend, make_checkpoint
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
@@ -75,7 +75,7 @@ def test_rows_stand_in_the_order_of_the_input(
     """However many threads and windows, and with repeats; each distinct text goes through the backend once."""
     backend = FakeBackend()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoder_module, "WINDOW_TEXTS", window)
+        patch.setattr(windows_module, "WINDOW_TEXTS", window)
         reading = fake_encoder(word_pieces, backend, threads).encode(texts)
     np.testing.assert_array_equal(reading.rows, expected(word_pieces, texts))
     assert reading.rows.dtype == np.float32
@@ -101,6 +101,13 @@ def test_a_single_batch_is_read_in_the_calling_thread(word_pieces: WordPieces) -
     backend = FakeBackend()
     fake_encoder(word_pieces, backend, threads=4).encode(["good film"])
     assert backend.threads == {threading.get_ident()}
+
+
+def test_one_sentence_starts_no_thread(word_pieces: WordPieces, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one that waits."""
+    monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.fail("started"))
+    backend = FakeBackend()
+    assert len(fake_encoder(word_pieces, backend, threads=8).encode(["good film"]).rows) == 1
 
 
 def test_several_batches_are_read_side_by_side(word_pieces: WordPieces) -> None:

@@ -53,6 +53,7 @@ def test_a_layer_has_the_operators_it_needs_and_no_more(name: str, n_layers: int
 
 
 INT8_PER_LAYER = {"MatMulIntegerToFloat": 6, "QuantizeLinear": 4, "ReduceMax": 4, "LayerNormalization": 2}
+INT8_PER_LAYER |= {"Gemm": 6}  # of the few channels that stay in float32; four products' and the one that makes them
 INT8_PER_LAYER |= {"Softmax": 1, "FusedMatMul": 1, "MatMul": 1, "Transpose": 4}
 
 
@@ -60,11 +61,11 @@ INT8_PER_LAYER |= {"Softmax": 1, "FusedMatMul": 1, "MatMul": 1, "Transpose": 4}
 @pytest.mark.parametrize(
     ("name", "n_layers", "extra"),
     [
-        ("bert", 3, {"Gelu": 3, "Abs": 9}),
-        ("distilbert-relu", 2, {"Relu": 2, "Abs": 6}),
-        ("xlm-roberta", 3, {"Sigmoid": 3, "Abs": 9, "CumSum": 1}),
-        ("mpnet", 3, {"Gelu": 3, "Abs": 9, "CumSum": 1, "Range": 1}),
-        ("electra", 3, {"Gelu": 3, "Abs": 9, "Gemm": 1}),
+        ("bert", 3, {"Gelu": 6, "Abs": 9}),
+        ("distilbert-relu", 2, {"Relu": 4, "Abs": 6}),
+        ("xlm-roberta", 3, {"Sigmoid": 6, "Abs": 9, "CumSum": 1}),
+        ("mpnet", 3, {"Gelu": 6, "Abs": 9, "CumSum": 1, "Range": 1}),
+        ("electra", 3, {"Gelu": 6, "Abs": 9, "Gemm": 1}),
     ],
 )
 def test_a_layer_in_int8_brings_its_rows_to_8_bits_four_times(
@@ -72,11 +73,25 @@ def test_a_layer_in_int8_brings_its_rows_to_8_bits_four_times(
 ) -> None:
     """Once for query, key and value together; all six products are in 8 bits, and a projection is not."""
     shape = describe(CONFIGS[name])
-    found = kinds(build_graph(shape, FeatureSpec.parse("mean@-1").blocks(shape.n_layers), form=form).graph)
+    graph = build_graph(shape, FeatureSpec.parse("mean@-1").blocks(shape.n_layers), form=form).graph
+    found = kinds(graph)
     expected = Counter({kind: count * n_layers for kind, count in INT8_PER_LAYER.items()}) + Counter(extra)
     expected += Counter({"LayerNormalization": 1, "MatMul": 1})
     plumbing = PLUMBING | {"Max"}
     assert {kind: count for kind, count in found.items() if kind not in plumbing} == dict(expected)
+
+
+def test_what_stays_in_float32_of_minilm_is_one_multiplication_in_a_hundred() -> None:
+    """Four channels of 384, two of 1,536: counted from the declared weights."""
+    shape = describe(read_config(bundled_minilm()))
+    graph = build_graph(shape, FeatureSpec.parse("mean@-1").blocks(6), form="signed").graph
+    sizes = {
+        tensor.name: int(np.prod(tensor.dims)) for tensor in graph.initializer if tensor.name.startswith("layers.")
+    }
+    whole = sum(size for name, size in sizes.items() if name.endswith(".levels"))
+    aside = sum(size for name, size in sizes.items() if name.endswith((".aside", ".kept.weight")))
+    assert whole == 6 * (4 * 384 * 384 + 2 * 384 * 1536)
+    assert 0 < aside <= 0.01 * whole
 
 
 def test_layers_above_the_highest_asked_for_are_not_built() -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from frostline.encoder.architecture import Architecture, load_architecture
+from frostline.encoder.aside import kept_aside
 from frostline.encoder.exact import exact_form, is_exact
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.int8 import build_weights, measured_channels
@@ -82,10 +83,10 @@ def test_int8_rows_are_near_those_of_float32(name: str) -> None:
     assert (near != exact).any()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(
     name=st.sampled_from(["bert", "bert-one-head", "distilbert-relu", "xlm-roberta", "mpnet", "electra"]),
-    sentences=st.integers(1, 33),
+    sentences=st.integers(1, 9),
     length=st.integers(1, 23),
     seed=st.integers(0, 10_000),
 )
@@ -129,7 +130,7 @@ def test_the_same_bytes_at_every_build(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", LEAST)
 def test_nothing_lies_below_the_least_value_of_an_activation(kind: Activation) -> None:
-    numbers = np.linspace(-12, 12, 2_000_001)
+    numbers = np.linspace(-12, 12, 24_001)
     values = activated(kind, numbers)
     assert LEAST[kind] <= values.min() <= LEAST[kind] + 2e-6
 
@@ -156,6 +157,27 @@ def test_a_large_channel_costs_its_neighbours_no_levels() -> None:
     assert evened < plain / 2
 
 
+def test_what_is_largest_stays_in_float32() -> None:
+    """By the channel's size times its weights', not by either alone; in ascending order, ties to the first."""
+    channels = np.array([1, 50, 2, 2, 9, 1], np.float32)
+    weights = [np.array([[1, 0.01, 30, 1, 1, 1]], np.float32), np.array([[1, 0.0, 1, 1, 5, 1]], np.float32)]
+    assert kept_aside(channels, weights, 2).tolist() == [2, 4]
+    assert kept_aside(channels, weights, 3).tolist() == [2, 3, 4]
+    assert kept_aside(channels, weights, 0).tolist() == []
+
+
+def test_an_outlier_that_stays_in_float32_costs_nothing(tmp_path: Path) -> None:
+    """A neuron whose weights are a hundred times larger: int8 is as near to float32 as without it."""
+    tensors = make_tensors(CONFIGS["bert"])
+    for layer in range(3):
+        tensors[f"encoder.layer.{layer}.output.dense.weight"][:, 5] *= 100
+    path = write_checkpoint(tmp_path, CONFIGS["bert"], tensors)
+    blocks, batch = FeatureSpec.parse("mean@all").blocks(3), batch_of(random_ids("bert", 12, sentences=8))
+    exact = OnnxBackend.open(path, blocks=blocks, identity_digest="", kept=None).forward(batch)
+    near = int8_backend(path, "mean@all", 3).forward(batch)
+    assert np.linalg.norm(near - exact) <= 0.02 * np.linalg.norm(exact)
+
+
 def test_weights_of_zero_and_of_one_column_are_rounded_to_themselves() -> None:
     levels, scales = rounded(np.array([[0.0, 0.0], [1.0, -1.0]]))
     assert levels.tolist() == [[0, 0], [127, -127]]
@@ -171,14 +193,14 @@ def test_an_encoder_that_overflows_float32_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("features", ["cls@-1", "mean@all"])
-def test_minilm_in_int8_is_within_three_percent_of_float32(features: str) -> None:
-    """The real weights with their outlier channels; without evening out the error is 7 %."""
+def test_minilm_in_int8_is_within_two_percent_of_float32(features: str) -> None:
+    """The real weights with their outlier channels; without those few in float32 the error is 3 %, unevened 7 %."""
     ids = np.random.default_rng(0).integers(0, 30522, (12, 14))
     ids[:, 0], ids[:, -1] = 101, 102
     blocks = FeatureSpec.parse(features).blocks(6)
     exact = OnnxBackend.open(bundled_minilm(), blocks=blocks, identity_digest="", kept=None).forward(batch_of(ids))
     near = minilm_int8(features).forward(batch_of(ids))
-    assert np.linalg.norm(near - exact) <= 0.035 * np.linalg.norm(exact)
+    assert np.linalg.norm(near - exact) <= 0.023 * np.linalg.norm(exact)
 
 
 @functools.cache
@@ -232,8 +254,14 @@ def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArra
     def product(
         name: str, rows: NDArray[np.float64], shrink: str = "", least: float | None = None
     ) -> NDArray[np.float64]:
-        evened = rows * made[shrink] if shrink else rows
-        return multiplied(evened, made[f"{name}.levels"].T, made[f"{name}.scales"], least) + made[f"{name}.bias"]
+        evened = rows * made[f"{shrink}.shrink"] if shrink else rows
+        whole = multiplied(evened, made[f"{name}.levels"].T, made[f"{name}.scales"], least) + made[f"{name}.bias"]
+        return whole + (rows[:, made[f"{shrink}.kept"]] @ made[f"{name}.aside"].T if shrink else 0)
+
+    def kept_of(name: str, middle: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The columns between the feed-forward products that stay in float32, and what they give."""
+        wide = middle @ made[f"{name}widen.kept.weight"].T + made[f"{name}widen.kept.bias"]
+        return activated(shape.activation, wide) @ made[f"{name}narrow.aside"].T
 
     n, length = ids.shape
     heads = (n, length, shape.n_heads, shape.head_size)
@@ -249,7 +277,7 @@ def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArra
     for number in range(shape.n_layers):
         name = f"layers.{number}."
         query, key, value = (
-            product(f"{name}{part}", states, f"{name}asked.shrink").reshape(heads).transpose(0, 2, 1, 3)
+            product(f"{name}{part}", states, f"{name}asked").reshape(heads).transpose(0, 2, 1, 3)
             for part in ("query", "key", "value")
         )
         scores = query @ key.transpose(0, 1, 3, 2) / math.sqrt(shape.head_size)
@@ -260,8 +288,8 @@ def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArra
         mixed = (weights / weights.sum(axis=-1, keepdims=True)) @ value
         mixed = mixed.transpose(0, 2, 1, 3).reshape(n * length, -1)
         middle = norm(f"{name}attended_norm", product(f"{name}attended", mixed) + states)
-        wide = activated(shape.activation, product(f"{name}widen", middle, f"{name}widen.shrink"))
-        narrow = product(f"{name}narrow", wide, least=LEAST[shape.activation])
+        wide = activated(shape.activation, product(f"{name}widen", middle, f"{name}widen"))
+        narrow = product(f"{name}narrow", wide, least=LEAST[shape.activation]) + kept_of(name, middle)
         states = norm(f"{name}norm", narrow + middle)
         every.append(states)
     cut = [layer.reshape(n, length, -1) for layer in every]

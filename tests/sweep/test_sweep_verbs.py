@@ -20,6 +20,7 @@ def test_sweep_prints_a_table_a_heat_map_and_a_choice(frostline: Command, review
     assert picture.read_bytes().startswith(b"<?xml")
     document = frostline("sweep", reviews, *options, "--json").document
     assert document["features"]["n_read"] == 0
+    assert document["precision"] == {"asked": "float32", "used": "float32", "reason": "It was asked for.", "gate": None}
     assert len(document["candidates"]) == 22
     assert {trial["features"] for trial in document["candidates"] if trial["same_for_every_text"]} == {"cls@0"}
     assert document["data"]["n_rows"] == 60
@@ -48,6 +49,7 @@ def test_compare_prints_scores_tests_and_costs(frostline: Command, reviews: Path
     document = frostline("compare", reviews, "--features", "cls@-1,mean@-1,-2", "-C", "0.01", "--json").document
     assert {row["features"] for row in document["compared"]} == {"cls@-1", "mean@-1,-2"}
     assert document["compared"][0]["behind_best"]["value"] == 0
+    assert document["precision"]["used"] == "float32"
     assert all(row["n_read"] == 0 for row in document["compared"])
     assert all(row["size_bytes"] > 90_000_000 for row in document["compared"])
     assert all(80_000_000 < row["peak_bytes"] < 2_000_000_000 for row in document["compared"])

@@ -90,7 +90,7 @@ def command(
     if test_file is not None:
         known = frozenset(dataset.counts())  # tells a test file's columns apart
         test = read_dataset(test_file, replace(reading, known_labels=known))
-    encoder, _ = settled_choice(encoder, SWEEP_FEATURES, dataset.texts, dataset.labels)
+    encoder, precision = settled_choice(encoder, SWEEP_FEATURES, dataset.texts, dataset.labels)
     reader = opened_encoder(encoder, SWEEP_FEATURES)
     search = SearchOptions(
         Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=encoder.threads
@@ -108,7 +108,8 @@ def command(
     if plot is not None:
         plot_sweep(found, plot)
     if as_json:
-        print_json({**as_sweep_document(found, data_record(whole)), "plot": None if plot is None else str(plot)})
+        document = as_sweep_document(found, data_record(whole), precision)
+        print_json({**document, "plot": None if plot is None else str(plot)})
     else:
         print_sweep(found, data_record(whole), output())
 

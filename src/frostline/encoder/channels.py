@@ -1,4 +1,4 @@
-"""How large each channel of each LayerNorm's output gets: what evening out the channels needs to know.
+"""How large each channel of each product's input gets: what evening out the channels needs to know.
 
 In:   an `Architecture`.
 Out:  the largest size of each channel, for the inputs of each layer's products.
@@ -15,6 +15,7 @@ import numpy as np
 
 from frostline.arrays import Float32Array, IntArray
 from frostline.encoder.graph import FLOAT, IDS, INT64, WORDS, Sketch
+from frostline.encoder.products import activation
 from frostline.encoder.shape import Shape
 from frostline.errors import InputError
 
@@ -37,7 +38,7 @@ def random_pieces(shape: Shape) -> IntArray:
 
 
 def build_channels_graph(shape: Shape) -> "onnx.ModelProto":
-    """The graph in float32 whose outputs `layers.I.asked` and `layers.I.widen` are each channel's largest size."""
+    """The graph in float32 whose outputs `layers.I.asked`, `.widen` and `.narrow` are each channel's largest size."""
     sketch = Sketch.begin(shape)
     op, whole = sketch.draft.op, sketch.draft.whole
     found: dict[str, str] = {}
@@ -46,9 +47,18 @@ def build_channels_graph(shape: Shape) -> "onnx.ModelProto":
         middle = sketch.attended(number, states)
         found[f"layers.{number}.asked"] = op("ReduceMax", [op("Abs", [states]), whole(0)], {"keepdims": 0})
         found[f"layers.{number}.widen"] = op("ReduceMax", [op("Abs", [middle]), whole(0)], {"keepdims": 0})
-        states = sketch.widened(number, middle)
-    outputs = {name: (value, (shape.hidden_size,)) for name, value in found.items()}
+        states, bent = sketch.widened(number, middle), _bent(sketch, number, middle)
+        found[f"layers.{number}.narrow"] = op("ReduceMax", [op("Abs", [bent]), whole(0)], {"keepdims": 0})
+    sizes = {"asked": shape.hidden_size, "widen": shape.hidden_size, "narrow": shape.inner_size}
+    outputs = {name: (value, (sizes[name.rpartition(".")[2]],)) for name, value in found.items()}
     return sketch.draft.model({IDS: (INT64, ("B", "S")), WORDS: (FLOAT, ("vocabulary", shape.embedding_size))}, outputs)
+
+
+def _bent(sketch: Sketch, number: int, middle: str) -> str:
+    """What goes into the second feed-forward product of layer `number`; written once, though `widened` has it too."""
+    shape = sketch.shape
+    wide = sketch.products.product(f"layers.{number}.widen", middle, (shape.inner_size, shape.hidden_size))
+    return activation(sketch.draft, shape.activation, wide)
 
 
 def largest_sizes(parts: Iterable[Mapping[str, Float32Array]]) -> dict[str, Float32Array]:

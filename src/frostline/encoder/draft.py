@@ -57,7 +57,7 @@ class Draft:
         return self.constant(np.array(numbers, np.int64))
 
     def weight(
-        self, name: str, shape: Sequence[int], *, kind: type[np.float32 | np.int8 | np.uint8] = np.float32
+        self, name: str, shape: Sequence[int], *, kind: type[np.float32 | np.int8 | np.uint8 | np.int64] = np.float32
     ) -> str:
         """Declare a weight of numpy's type `kind` that is handed over when the graph is opened."""
         data_type = helper.np_dtype_to_tensor_dtype(np.dtype(kind))

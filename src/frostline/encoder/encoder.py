@@ -2,22 +2,22 @@
 
 In:   an encoder's name and a feature specification; texts.
 Out:  a `Reading`: row i belongs to text i, and depends on text i alone.
-Not:  remembering rows (store.py), the arithmetic (onnx.py), where the files come from (checkpoint.py).
+Not:  the way through the texts (windows.py), remembering rows (store.py), the arithmetic (onnx.py), where the files
+      come from (checkpoint.py).
 """
 
 import functools
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast, final, get_args
+from typing import Any, cast, final, get_args
 
 import numpy as np
 
-from frostline.arrays import Features, IntArray, Progress
-from frostline.encoder.backend import Backend, TokenBatch
-from frostline.encoder.batches import plan_batches
+from frostline.arrays import Progress
+from frostline.encoder.backend import Backend
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.exact import exact_form
 from frostline.encoder.families import describe
@@ -26,23 +26,12 @@ from frostline.encoder.known import DEFAULT_ENCODER
 from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, why_not_int8
 from frostline.encoder.products import Form
 from frostline.encoder.reading import EncoderIdentity, Reading
-from frostline.encoder.side_by_side import work_through
 from frostline.encoder.texts import check_texts
-from frostline.encoder.tokens import Pieces, WordPieces
-from frostline.errors import BackendError, InputError, UsageError, shown
+from frostline.encoder.tokens import WordPieces
+from frostline.encoder.windows import read_texts
+from frostline.errors import InputError, UsageError, shown
 from frostline.machine import usable_cores
 from frostline.places import home
-
-WINDOW_TEXTS = 16_384
-"""Distinct texts that are tokenized, sorted and read together; bounds memory, whatever the number of texts."""
-
-
-class _Share(NamedTuple):
-    """What one thread takes: some rows of a window, all of one length."""
-
-    start: int  # the window's first distinct text
-    pieces: Pieces  # the window's
-    rows: IntArray  # within the window
 
 
 @final
@@ -192,39 +181,18 @@ class Encoder:
         distinct = list(place)
         first_position = np.zeros(len(distinct), np.int64)
         first_position[row_of[::-1]] = np.arange(len(given), dtype=np.int64)[::-1]
-        rows, n_pieces, cut = self._read(distinct, first_position, progress)
+        rows, n_pieces, cut = read_texts(
+            distinct,
+            first_position,
+            word_pieces=self.word_pieces,
+            backend=self.backend,
+            n_features=self.n_features,
+            threads=self.threads,
+            progress=progress,
+        )
         if len(distinct) < len(given):
             rows, n_pieces, cut = rows[row_of], n_pieces[row_of], cut[row_of]
         return Reading(rows=rows, pieces=n_pieces, cut=cut, n_read=len(distinct))
-
-    def _read(self, texts: list[str], positions: IntArray, progress: Progress | None) -> tuple[Features, Any, Any]:
-        """Rows, numbers of pieces and marks of distinct texts; `positions` are where they stand in the input."""
-        rows = np.empty((len(texts), self.n_features), np.float32)
-        n_pieces = np.empty(len(texts), np.int32)
-        cut = np.empty(len(texts), np.bool_)
-        n_done = 0
-
-        def windows() -> Iterator[list[_Share]]:
-            for start in range(0, len(texts), WINDOW_TEXTS):
-                pieces = self.word_pieces.tokenize(texts[start : start + WINDOW_TEXTS])
-                end = start + len(pieces.ids)
-                n_pieces[start:end], cut[start:end] = pieces.lengths, pieces.cut
-                yield [_Share(start, pieces, chosen) for chosen in plan_batches(pieces.lengths)]
-
-        def read(share: _Share) -> int:
-            ids = np.stack([share.pieces.ids[row] for row in share.rows]).astype(np.int64)
-            where = share.start + share.rows
-            rows[where] = _forward(self.backend, TokenBatch(rows=positions[where], ids=ids))
-            return len(where)
-
-        def done(n_rows: int) -> None:
-            nonlocal n_done
-            n_done += n_rows
-            if progress is not None:
-                progress(n_done, len(texts))
-
-        work_through(windows(), read, threads=self.threads, done=done)
-        return rows, n_pieces, cut
 
     def __copy__(self) -> "Encoder":
         return self
@@ -255,20 +223,6 @@ def _form(precision: Precision, kept: Path, *, insist: bool) -> Form:
         return exact_form(kept)
     warnings.warn(f"float32 is used instead of int8. {reason}", PrecisionWarning, stacklevel=3)
     return "float32"
-
-
-def _forward(backend: Backend, batch: TokenBatch) -> Features:
-    """`backend.forward(batch)`; a batch that fails is halved until the text that it fails on stands alone."""
-    try:
-        return backend.forward(batch)
-    except BackendError as error:
-        n_rows = len(batch.rows)
-        if n_rows == 1:
-            raise BackendError(f"Text {batch.rows[0]} could not be read: {error.message}", hint=error.hint) from error
-    half = n_rows // 2
-    halves = (slice(0, half), slice(half, n_rows))
-    parts = [_forward(backend, TokenBatch(rows=batch.rows[part], ids=batch.ids[part])) for part in halves]
-    return np.concatenate(parts)
 
 
 def _reopened(reopen: Callable[[], Encoder], fingerprint: str) -> Encoder:

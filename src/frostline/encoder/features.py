@@ -1,4 +1,4 @@
-"""Which pooling of which layers becomes a row: `cls@-1`, `mean@all`, `cls@-1+mean@-1,-2`.
+"""Which pooling of which layers becomes a row: `cls@-1`, `mean@all`, `cls@-1+mean@-1,-2`, `mean@all+words`.
 
 In:   the user's words.
 Out:  a `FeatureSpec`; resolved against an encoder's depth, a tuple of `Block`s in column order.
@@ -6,6 +6,7 @@ Not:  computing them (graph.py, onnx.py).
 
 A block is one pooling of one layer, hidden_size columns wide. Blocks are the unit of the encoder's output and of
 the store's columns: asking for `mean@-1` after `mean@all` reads no sentence again. Layer 0 is the embedding output.
+Words are no block: the encoder knows nothing of them, and a vocabulary comes only with training texts (words/).
 """
 
 import re
@@ -19,6 +20,7 @@ Pooling: TypeAlias = Literal["cls", "mean", "max"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 TUTORIAL_FEATURES = "cls@-1"
 DEFAULT_FEATURES = "mean@all"
+WORDS = "words"
 
 _TERM = re.compile(r"(?P<pooling>[a-z]+)@(?P<layers>all|-?\d+(,-?\d+)*)")
 
@@ -52,9 +54,12 @@ class FeatureSpec:
     ----------
     terms : tuple of (pooling, layers)
         `layers` is None for `all`, else a tuple of layer numbers as written (negative ones count from the end).
+    words : bool
+        Whether the text's own words and pairs of words, weighted by rarity, stand beside the encoder's numbers.
     """
 
     terms: tuple[tuple[Pooling, tuple[int, ...] | None], ...]
+    words: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "FeatureSpec":
@@ -63,19 +68,26 @@ class FeatureSpec:
         Raises
         ------
         UsageError
-            A term is not `pooling@layers`, or the pooling is unknown.
+            A term is not `pooling@layers`, or the pooling is unknown; words are not the last term, or the only one.
         """
         terms: list[tuple[Pooling, tuple[int, ...] | None]] = []
-        for term in text.replace(" ", "").split("+"):
+        *written, last = text.replace(" ", "").split("+")
+        words = last == WORDS
+        if WORDS in written or (words and not written):
+            raise UsageError(
+                f"Words must be the last term, beside an encoder's features (got {text!r}).",
+                hint=f"For example {DEFAULT_FEATURES}+{WORDS}. Words alone are a baseline of every training's report.",
+            )
+        for term in written if words else [*written, last]:
             match = _TERM.fullmatch(term)
             if match is None or match["pooling"] not in POOLINGS:
                 raise UsageError(
                     f"Features must be pooling@layers, with pooling one of {', '.join(POOLINGS)} (got {text!r}).",
-                    hint="For example cls@-1 (the tutorial's), mean@all, mean@-1,-2 or cls@-1+mean@-1.",
+                    hint="For example cls@-1 (the tutorial's), mean@all, mean@-1,-2, cls@-1+mean@-1 or mean@all+words.",
                 )
             layers = None if match["layers"] == "all" else tuple(int(n) for n in match["layers"].split(","))
             terms.append((cast("Pooling", match["pooling"]), layers))
-        return cls(tuple(terms))
+        return cls(tuple(terms), words)
 
     def blocks(self, n_layers: int) -> tuple[Block, ...]:
         """The blocks, in column order, for an encoder of `n_layers` transformer layers.
@@ -100,6 +112,7 @@ class FeatureSpec:
         return tuple(found)
 
     def __str__(self) -> str:
-        return "+".join(
+        terms = [
             f"{pooling}@{'all' if layers is None else ','.join(map(str, layers))}" for pooling, layers in self.terms
-        )
+        ]
+        return "+".join([*terms, WORDS] if self.words else terms)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from frostline.encoder.features import Block, Pooling
-from frostline.encoder.products import LEAST, FloatProducts, Form, Int8Products, Products
-from frostline.encoder.shape import Activation, Shape
+from frostline.encoder.products import FloatProducts, Form, Int8Products, Products
+from frostline.encoder.shape import Shape
 
 if TYPE_CHECKING:
     import onnx
@@ -110,7 +110,7 @@ class Sketch:
         from frostline.encoder.draft import Draft  # noqa: PLC0415 - it imports onnx
 
         draft = Draft()
-        return cls(draft, shape, FloatProducts(draft) if form == "float32" else Int8Products(draft, form))
+        return cls(draft, shape, _products(draft, shape, form))
 
     def embed(self) -> str:
         """Layer 0: the embeddings of words and positions, normalised. (B * S, d)."""
@@ -142,10 +142,9 @@ class Sketch:
 
     def widened(self, number: int, middle: str) -> str:
         """The second half: what the two feed-forward products add to `middle`, normalised."""
-        shape, product, name = self.shape, self.products.product, f"layers.{number}."
-        wide = product(f"{name}widen", middle, (shape.inner_size, shape.hidden_size))
-        bent = activation(self.draft, shape.activation, wide)
-        narrow = product(f"{name}narrow", bent, (shape.hidden_size, shape.inner_size), least=LEAST[shape.activation])
+        shape, name = self.shape, f"layers.{number}."
+        wide = self.products.product(f"{name}widen", middle, (shape.inner_size, shape.hidden_size))
+        narrow = self.products.narrowed(f"layers.{number}", middle, wide, shape)
         return self._norm(f"{name}norm", self.draft.op("Add", [narrow, middle]))
 
     def by_sentence(self, states: str) -> str:
@@ -236,10 +235,5 @@ class Sketch:
         return self.draft.op("Shape", [IDS], {"start": 1, "end": 2})
 
 
-def activation(draft: "Draft", kind: Activation, rows: str) -> str:
-    """What stands between the two feed-forward products, applied to each number of `rows`."""
-    if kind == "relu":
-        return draft.op("Relu", [rows])
-    if kind == "silu":
-        return draft.op("Mul", [rows, draft.op("Sigmoid", [rows])])
-    return draft.op("Gelu", [rows], {"approximate": "tanh" if kind == "gelu_tanh" else "none"})
+def _products(draft: "Draft", shape: Shape, form: Form) -> Products:
+    return FloatProducts(draft) if form == "float32" else Int8Products(draft, form, shape)

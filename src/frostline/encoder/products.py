@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 import numpy as np
 
-from frostline.encoder.shape import Activation
+from frostline.encoder.aside import n_aside
+from frostline.encoder.shape import Activation, Shape
 
 if TYPE_CHECKING:
     from frostline.encoder.draft import Draft
@@ -45,14 +46,24 @@ class Products(ABC):
     """Writes one product into a draft."""
 
     @abstractmethod
-    def product(self, name: str, rows: str, columns: tuple[int, int], *, least: float | None = None) -> str:
+    def product(self, name: str, rows: str, columns: tuple[int, int]) -> str:
         """`rows` (n, in) times the weight called `name`, plus its bias. (n, out).
 
         Parameters
         ----------
         columns : (columns out, columns in)
-        least : float, optional
-            A value that no number of `rows` lies below, where there is one.
+        """
+
+    @abstractmethod
+    def narrowed(self, layer: str, middle: str, wide: str, shape: Shape) -> str:
+        """The activation of `wide` (n, inner_size) times the weight `narrow` of `layer`, plus its bias. (n, out).
+
+        Parameters
+        ----------
+        layer : str
+            As in `layers.0`.
+        middle : str
+            (n, hidden_size), whose product `wide` is.
         """
 
 
@@ -63,11 +74,16 @@ class FloatProducts(Products):
 
     draft: "Draft"
 
-    def product(self, name: str, rows: str, columns: tuple[int, int], *, least: float | None = None) -> str:
+    def product(self, name: str, rows: str, columns: tuple[int, int]) -> str:
         """As `Products.product`."""
-        del least
         weight, bias = self.draft.weight(f"{name}.weight", columns), self.draft.weight(f"{name}.bias", columns[:1])
         return self.draft.op("Gemm", [rows, weight, bias], {"transB": 1})
+
+    def narrowed(self, layer: str, middle: str, wide: str, shape: Shape) -> str:
+        """As `Products.narrowed`."""
+        del middle
+        bent = activation(self.draft, shape.activation, wide)
+        return self.product(f"{layer}.narrow", bent, (shape.hidden_size, shape.inner_size))
 
 
 @final
@@ -79,18 +95,53 @@ class Int8Products(Products):
     ----------
     draft : Draft
     form : {"signed", "unsigned"}
+    shape : Shape
     """
 
     draft: "Draft"
     form: Form
+    shape: Shape
 
-    def product(self, name: str, rows: str, columns: tuple[int, int], *, least: float | None = None) -> str:
+    def product(self, name: str, rows: str, columns: tuple[int, int]) -> str:
         """As `Products.product`; the weights are those that `quantise` made."""
+        draft = self.draft
+        layer, _, part = name.rpartition(".")
+        bias = draft.weight(f"{name}.bias", columns[:1])
+        if part in SHARED_INPUT:
+            group = SHARED_INPUT[part]
+            bias = self._aside(name, f"{layer}.{group}", rows, columns[0])
+            rows = draft.op("Mul", [rows, draft.weight(f"{layer}.{group}.shrink", columns[1:])])
+        return self._whole_numbers(name, rows, columns, bias)
+
+    def narrowed(self, layer: str, middle: str, wide: str, shape: Shape) -> str:
+        """As `Products.narrowed`. Columns of `wide` that stay in float32 are 0 there, and computed here."""
+        draft, name, kind = self.draft, f"{layer}.narrow", shape.activation
+        n_kept = n_aside("narrow", shape)
+        bias = draft.weight(f"{name}.bias", (shape.hidden_size,))
+        if n_kept:
+            before = [draft.weight(f"{layer}.widen.kept.weight", (n_kept, shape.hidden_size))]
+            before.append(draft.weight(f"{layer}.widen.kept.bias", (n_kept,)))
+            kept = activation(draft, kind, draft.op("Gemm", [middle, *before], {"transB": 1}))
+            weight = draft.weight(f"{name}.aside", (shape.hidden_size, n_kept))
+            bias = draft.op("Gemm", [kept, weight, bias], {"transB": 1})
+        bent = activation(draft, kind, wide)
+        return self._whole_numbers(name, bent, (shape.hidden_size, shape.inner_size), bias, least=LEAST[kind])
+
+    def _aside(self, name: str, group: str, rows: str, n_columns: int) -> str:
+        """The bias of the product `name`, plus what the channels kept in float32 give. (n, out), or (out,)."""
+        draft, n_kept = self.draft, n_aside(group.rpartition(".")[2], self.shape)
+        bias = draft.weight(f"{name}.bias", (n_columns,))
+        if not n_kept:
+            return bias
+        kept = draft.op("Gather", [rows, draft.weight(f"{group}.kept", (n_kept,), kind=np.int64)], {"axis": 1})
+        return draft.op("Gemm", [kept, draft.weight(f"{name}.aside", (n_columns, n_kept)), bias], {"transB": 1})
+
+    def _whole_numbers(
+        self, name: str, rows: str, columns: tuple[int, int], bias: str, *, least: float | None = None
+    ) -> str:
+        """`rows` brought to 8 bits, times the levels of `name`, plus `bias`."""
         op, draft = self.draft.op, self.draft
         columns_out, columns_in = columns
-        layer, _, part = name.rpartition(".")
-        if part in SHARED_INPUT:
-            rows = op("Mul", [rows, draft.weight(f"{layer}.{SHARED_INPUT[part]}.shrink", (columns_in,))])
         levels, scale, zero = self._levels(rows, least)
         inputs = [
             levels,
@@ -100,8 +151,7 @@ class Int8Products(Products):
             draft.constant(np.array(zero, np.uint8)),
             draft.constant(np.array(ZERO_LEVEL[self.form], WEIGHT_TYPES[self.form])),
         ]
-        product = op("Mul", [op("com.microsoft.MatMulIntegerToFloat", inputs), scale])
-        return op("Add", [product, draft.weight(f"{name}.bias", (columns_out,))])
+        return op("Add", [op("Mul", [op("com.microsoft.MatMulIntegerToFloat", inputs), scale]), bias])
 
     def _levels(self, rows: str, least: float | None) -> tuple[str, str, int]:
         """`rows` as whole numbers from 0 to 255, the scale of each row (n, 1), and the number that means zero.
@@ -121,3 +171,12 @@ class Int8Products(Products):
         zero = 128 if both_ways else 0
         zeros = op("Expand", [draft.constant(np.array([zero], np.uint8)), op("Shape", [each])])
         return op("QuantizeLinear", [rows, each, zeros], {"axis": 0}), scale, zero
+
+
+def activation(draft: "Draft", kind: Activation, rows: str) -> str:
+    """What stands between the two feed-forward products, applied to each number of `rows`."""
+    if kind == "relu":
+        return draft.op("Relu", [rows])
+    if kind == "silu":
+        return draft.op("Mul", [rows, draft.op("Sigmoid", [rows])])
+    return draft.op("Gelu", [rows], {"approximate": "tanh" if kind == "gelu_tanh" else "none"})

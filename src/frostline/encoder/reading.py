@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from frostline.arrays import BoolArray, Features, Progress
 from frostline.encoder.features import Block, FeatureSpec
+from frostline.rows import JoinedRows, Rows, WordRows
 
 
 @final
@@ -72,12 +73,20 @@ class Reading:
         True where the text was longer than the encoder could see.
     n_read : int
         Distinct sentences that went through the encoder for this answer; the others were remembered.
+    words : WordRows or None
+        The same texts' words, where there is a vocabulary (words/encoder.py).
     """
 
     rows: Features
     pieces: NDArray[np.int32]
     cut: BoolArray
     n_read: int
+    words: WordRows | None = None
+
+    @property
+    def for_head(self) -> Rows:
+        """What a head answers: the rows, and words beside them where there are any."""
+        return self.rows if self.words is None else JoinedRows(self.rows, self.words)
 
 
 class SentenceEncoder(Protocol):
