@@ -24,6 +24,9 @@ from frostline import __version__
 from frostline.bench.checkpoints import random_checkpoint
 from frostline.bench.commands import CommandTimes, time_commands
 from frostline.bench.head import SearchRatio, measure_search
+from frostline.bench.precision import PrecisionComparison, compare_precisions
+from frostline.bench.precision import headlines as precision_headlines
+from frostline.bench.precision_table import precision_table
 from frostline.bench.reading import ReadingComparison, compare_reading
 from frostline.bench.recorded import Recorded, keep_run, last_run
 from frostline.bench.sst2 import sst2_file
@@ -37,19 +40,26 @@ from frostline.machine import Machine, this_machine
 
 N_TEXTS = 2000
 N_SEARCHED = 1500
-PARTS = ("reading", "head", "commands")
+USUAL_PARTS = ("reading", "head", "commands")
+PARTS = (*USUAL_PARTS, "precision")
 
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--test", type=click.Path(path_type=Path), help="Rows to test on (test.tsv beside FILE if it is there).")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Runs of each way, in turn.")
-@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this part; repeat for several.")
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(PARTS),
+    multiple=True,
+    help="Only this part; repeat for several. `precision`, the longest, runs only if named.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here too.")
 def main(*, file: Path | None, test: Path | None, repeats: int, parts: Sequence[str], json_path: Path | None) -> None:
     """Measure, print, and write down."""
     console = Console(width=110)
-    wanted = parts or PARTS
+    wanted = parts or USUAL_PARTS
     train_file = file or sst2_file()
     test_file = test or _beside(train_file)
     machine = this_machine()
@@ -75,16 +85,27 @@ def main(*, file: Path | None, test: Path | None, repeats: int, parts: Sequence[
         console.print(_commands_table(times))
         headlines |= {name: (median(runs), "s") for name, runs in times.runs.items()}
         figures["commands"] = asdict(times)
+    if "precision" in wanted:
+        compared = _compare_precisions(list(read_dataset(train_file, TableOptions(limit=N_TEXTS)).texts), repeats)
+        console.print(precision_table(compared))
+        if compared[0].why_no_int8 is not None:
+            console.print(f"int8 was not measured. {compared[0].why_no_int8}")
+        headlines |= precision_headlines(compared)
+        figures["precision"] = [asdict(one) for one in compared]
     _beside_the_last(console, machine, headlines)
     if json_path is not None:
         json_path.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
 
 
-def _compare(texts: list[str], repeats: int) -> list[ReadingComparison]:
+def _refuse_without_torch() -> None:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
         raise UnavailableError(
             "Comparing with the tutorial's way needs torch and transformers.", hint="`make bench` installs them."
         )
+
+
+def _compare(texts: list[str], repeats: int) -> list[ReadingComparison]:
+    _refuse_without_torch()
     with tempfile.TemporaryDirectory() as scratch:
         distilbert = random_checkpoint("distilbert", Path(scratch) / "distilbert")
         return [
@@ -93,6 +114,22 @@ def _compare(texts: list[str], repeats: int) -> list[ReadingComparison]:
             ),
             compare_reading(
                 "MiniLM, mean@-1", find_checkpoint("minilm").folder, pooling="mean", texts=texts, repeats=repeats
+            ),
+        ]
+
+
+def _compare_precisions(texts: list[str], repeats: int) -> list[PrecisionComparison]:
+    _refuse_without_torch()
+    with tempfile.TemporaryDirectory() as scratch:
+        sizes = {"DistilBERT size": "distilbert", "BERT size": "bert"}
+        folders = {name: random_checkpoint(family, Path(scratch) / family) for name, family in sizes.items()}
+        return [
+            *(
+                compare_precisions(name, folder, features="cls@-1", texts=texts, repeats=repeats)
+                for name, folder in folders.items()
+            ),
+            compare_precisions(
+                "MiniLM", find_checkpoint("minilm").folder, features="mean@all", texts=texts, repeats=repeats
             ),
         ]
 

@@ -109,9 +109,9 @@ def measure_search(rows: Features, codes: IntArray, *, repeats: int = 3) -> Sear
         n_labels=len(labels),
         n_Cs=len(tutorial_grid()),
         n_folds=_N_FOLDS,
-        ours_s=_spread(ours_s),
-        usual=_spread(usual),
-        converged=_spread(converged),
+        ours_s=spread_of(ours_s),
+        usual=spread_of(usual),
+        converged=spread_of(converged),
         usual_unconverged=_unconverged(rows, codes),
         relative_gradient=ours.solver.relative_gradient,
         usual_C=float(first.best_params_["C"]),
@@ -148,7 +148,8 @@ def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - begun, result
 
 
-def _spread(values: list[float]) -> Spread:
+def spread_of(values: list[float]) -> Spread:
+    """Median, smallest and largest of some values."""
     return Spread(median=float(np.median(values)), low=min(values), high=max(values), n=len(values))
 
 

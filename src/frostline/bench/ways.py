@@ -36,12 +36,15 @@ def tutorial_way(folder: str, pooling: str, texts: list[str]) -> tuple[Features,
         padded = np.array([ids + [0] * (longest - len(ids)) for ids in tokenized])
         mask = np.where(padded != 0, 1, 0)
         with torch.no_grad():
-            states = model(torch.tensor(padded), attention_mask=torch.tensor(mask))[0]
+            every = pooling == "mean@all"
+            found = model(torch.tensor(padded), attention_mask=torch.tensor(mask), output_hidden_states=every)
             if pooling == "cls":
-                rows: Features = states[:, 0, :].numpy()
+                rows: Features = found[0][:, 0, :].numpy()
             else:
                 weights = torch.tensor(mask, dtype=torch.float32)[:, :, None]
-                rows = ((states * weights).sum(dim=1) / weights.sum(dim=1)).numpy()
+                layers = found.hidden_states if every else found[:1]
+                means = [(states * weights).sum(dim=1) / weights.sum(dim=1) for states in layers]
+                rows = torch.cat(means, dim=1).numpy()
         return np.array(rows)
 
     read(texts[:N_WARM_UP])

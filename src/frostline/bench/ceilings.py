@@ -1,0 +1,63 @@
+"""What a processor could do at most in 8-bit products, and how much work reading is.
+
+In:   an encoder's `Shape`.
+Out:  billions of operations: per second in lone products, and those that some texts need.
+Not:  the ceiling in float32, which `doctor` measures too (speed.py).
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from frostline.encoder.draft import Draft
+from frostline.encoder.exact import exact_form
+from frostline.encoder.onnx import open_session
+from frostline.encoder.products import WEIGHT_TYPES
+from frostline.encoder.shape import Shape
+from frostline.speed import operations
+
+_N_ROWS = 512  # word pieces of a batch
+_UINT8, _INT32 = 2, 6  # onnx.TensorProto's numbers
+
+
+def int8_gops(shape: Shape, *, threads: int, seconds: float) -> float:
+    """Billions of operations per second in lone MatMulIntegerToFloat of the encoder's sizes, on `threads` threads."""
+    draft, form = Draft(), exact_form(None)
+    kind, sizes = WEIGHT_TYPES[form], (shape.hidden_size, shape.inner_size)
+    one, zero = draft.constant(np.array(1, np.float32)), draft.constant(np.array(0, np.uint8))
+    inputs = ["rows", draft.weight("levels", sizes, kind=kind), one, one, zero, draft.constant(np.array(0, kind))]
+    product = draft.op("com.microsoft.MatMulIntegerToFloat", inputs)
+    graph = draft.model({"rows": (_UINT8, ("n", shape.hidden_size))}, {"sums": (product, ("n", shape.inner_size))})
+    session = open_session(graph.SerializeToString(), {"levels": np.full(sizes, 3, kind)})
+    rows, counts, ends = np.full((_N_ROWS, shape.hidden_size), 5, np.uint8), [0] * threads, [0.0]
+
+    def multiply(thread: int) -> None:
+        while time.perf_counter() < ends[0]:
+            session.run(None, {"rows": rows})
+            counts[thread] += 1
+
+    session.run(None, {"rows": rows})
+    started = time.perf_counter()
+    ends[0] = started + seconds
+    workers = [threading.Thread(target=multiply, args=(thread,)) for thread in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    duration = time.perf_counter() - started
+    return 2 * _N_ROWS * shape.hidden_size * shape.inner_size * max(1, sum(counts)) / duration / 1e9
+
+
+def work_gflop(shape: Shape, lengths: Sequence[int], *, cls_only: bool) -> float:
+    """Billions of operations in the products that read sentences of these lengths.
+
+    With `cls_only` the last layer is computed for [CLS] alone, but for its keys and values.
+    """
+    found = sum(operations(shape, length) for length in lengths)
+    if cls_only:
+        hidden, inner = shape.hidden_size, shape.inner_size
+        per_row = 2 * hidden * hidden + 2 * hidden * inner
+        found -= sum(2 * (length - 1) * (per_row + 2 * length * hidden) for length in lengths)
+    return found / 1e9

@@ -1,0 +1,209 @@
+"""Our search of C against scikit-learn's on rows of several sizes: many rows, wide rows, many labels.
+
+In:   a `Size`; the rows are made, clustered, with labels that a regression learns as well as it does real ones.
+Out:  a `Measured`: seconds of each way, our memory above the rows', how exactly each of our problems was solved.
+Not:  the tutorial's grid on an encoder's rows (head.py).
+
+Each run is a process of its own, `python -m frostline.bench.sizes`, so that its peak memory is its own too.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias, final
+
+import numpy as np
+
+from frostline.arrays import Features, IntArray
+from frostline.bench.head import Spread, spread_of
+from frostline.data.split import stratified_folds
+from frostline.head.search import SearchOptions, search_C
+
+Way: TypeAlias = Literal["ours", "usual", "converged"]
+
+N_FOLDS = 5
+_EXACT = 1e-6  # relative gradient of all our problems, folds among them
+_CONVERGED = {"tol": 1e-7, "max_iter": 100_000}  # gradients as small as ours
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """A search to measure.
+
+    Parameters
+    ----------
+    n_texts, n_features, n_labels : int
+    n_Cs : int
+        From 1e-5 to 1, evenly in their logarithm.
+    noise : float
+        Of the labels: chosen so that about as many are learned as on real sets of that kind.
+    """
+
+    n_texts: int
+    n_features: int
+    n_labels: int
+    n_Cs: int  # noqa: N815 - C is its name everywhere
+    noise: float = 0.5
+
+    @property
+    def name(self) -> str:
+        """As a table has it."""
+        return f"{self.n_texts:,} x {self.n_features:,}, {self.n_labels} labels, {self.n_Cs} C"
+
+    def quick(self) -> "Size":
+        """A quarter of each."""
+        return Size(
+            n_texts=max(self.n_texts // 4, 10 * self.n_labels),
+            n_features=self.n_features // 4,
+            n_labels=self.n_labels,
+            n_Cs=max(3, self.n_Cs // 4),
+            noise=self.noise,
+        )
+
+
+SIZES = (
+    Size(n_texts=6920, n_features=2688, n_labels=2, n_Cs=20),
+    Size(n_texts=67_000, n_features=384, n_labels=2, n_Cs=20),
+    Size(n_texts=5452, n_features=2688, n_labels=6, n_Cs=10),
+    Size(n_texts=10_000, n_features=384, n_labels=50, n_Cs=5),
+    Size(n_texts=10_000, n_features=384, n_labels=150, n_Cs=5),
+)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured of one size.
+
+    Parameters
+    ----------
+    size : Size
+    ours_s, usual_s, converged_s : Spread or None
+        Seconds; None where a way was left out.
+    above_rows_bytes : int
+        Our peak memory above that of the process that holds the rows, before it searches.
+    relative_gradient : float
+        The largest of our problems'.
+    best_score : float
+        The best mean accuracy: how hard the labels are.
+    """
+
+    size: Size
+    ours_s: Spread
+    usual_s: Spread | None
+    converged_s: Spread | None
+    above_rows_bytes: int
+    relative_gradient: float
+    best_score: float
+
+
+def clustered_rows(size: Size, *, seed: int = 0) -> tuple[Features, IntArray]:
+    """Rows of a falling spectrum around a centre for each label, columns mixed; each label has ten rows or more.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_texts, n_features), dtype=float32
+        Standardised.
+    codes : ndarray of shape (n_texts,), dtype=int64
+    """
+    rng = np.random.default_rng(seed)
+    n_signal = size.n_features // 4
+    spectrum = (np.arange(1, size.n_features + 1) ** -0.6).astype(np.float32)
+    factors = rng.standard_normal((size.n_texts, size.n_features), dtype=np.float32)
+    towards = rng.standard_normal((n_signal, size.n_labels), dtype=np.float32) / np.float32(np.sqrt(n_signal))
+    noise = np.float32(size.noise) * rng.standard_normal((size.n_texts, size.n_labels), dtype=np.float32)
+    codes = (factors[:, :n_signal] @ towards + noise).argmax(axis=1)
+    codes[: 10 * size.n_labels] = np.repeat(np.arange(size.n_labels), 10)
+    factors += 0.5 * rng.standard_normal((size.n_labels, size.n_features), dtype=np.float32)[codes] * spectrum
+    factors *= spectrum
+    mixing = rng.standard_normal((size.n_features, size.n_features), dtype=np.float32)
+    rows = factors @ mixing
+    rows -= rows.mean(axis=0)
+    rows /= rows.std(axis=0)
+    return rows, codes.astype(np.int64)
+
+
+def measure_size(size: Size, *, repeats: int, ways: tuple[Way, ...] = ("ours", "usual", "converged")) -> Measured:
+    """Run the ways in turn, `repeats` times."""
+    runs: dict[Way, list[dict[str, float]]] = {way: [] for way in ways}
+    for _ in range(repeats):
+        for way in ways:
+            runs[way].append(_run(size, way))
+
+    def seconds(way: Way) -> Spread | None:
+        return spread_of([run["seconds"] for run in runs[way]]) if way in runs else None
+
+    ours = runs["ours"]
+    return Measured(
+        size=size,
+        ours_s=spread_of([run["seconds"] for run in ours]),
+        usual_s=seconds("usual"),
+        converged_s=seconds("converged"),
+        above_rows_bytes=int(max(run["above_rows_bytes"] for run in ours)),
+        relative_gradient=max(run["relative_gradient"] for run in ours),
+        best_score=ours[0]["best_score"],
+    )
+
+
+def _run(size: Size, way: Way) -> dict[str, float]:
+    """One way in a process of its own, with one BLAS thread in each of its threads or workers."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "frostline.bench.sizes"],
+        input=json.dumps({"size": asdict(size), "way": way}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer: dict[str, float] = json.loads(ended.stdout)
+    return answer
+
+
+def _ours(rows: Features, codes: IntArray, folds: IntArray, Cs: tuple[float, ...]) -> dict[str, float]:
+    options = SearchOptions(Cs=Cs, standardise=False, tolerance=_EXACT)
+    found = search_C(rows, codes, labels=tuple(range(int(codes.max()) + 1)), options=options, folds=folds)
+    return {
+        "relative_gradient": found.solver.relative_gradient,
+        "best_score": float(found.fold_scores.mean(axis=1).max()),
+    }
+
+
+def _theirs(
+    rows: Features, codes: IntArray, folds: IntArray, Cs: tuple[float, ...], how: dict[str, Any]
+) -> dict[str, float]:
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - 0.9 s, not of the search
+    from sklearn.model_selection import GridSearchCV, PredefinedSplit  # noqa: PLC0415 - as above
+
+    grid = GridSearchCV(LogisticRegression(**how), {"C": list(Cs)}, cv=PredefinedSplit(folds), n_jobs=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the usual way does not converge is known: head.py counts it
+        return {"best_score": float(grid.fit(rows, codes).best_score_)}
+
+
+def main() -> None:
+    """One run: a task on standard input, its figures on standard output, both JSON."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - heavy
+
+    task = json.load(sys.stdin)
+    size, way = Size(**task["size"]), task["way"]
+    unit = 1 if sys.platform == "darwin" else 1024
+    with threadpool_limits(limits=1, user_api="blas"):
+        rows, codes = clustered_rows(size)
+        folds = stratified_folds(codes, n_folds=N_FOLDS, seed=0)
+        Cs = tuple(float(C) for C in np.logspace(-5, 0, size.n_Cs))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        begun = time.perf_counter()
+        if way == "ours":
+            answer = _ours(rows, codes, folds, Cs)
+        else:
+            answer = _theirs(rows, codes, folds, Cs, _CONVERGED if way == "converged" else {})
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    print(json.dumps({**answer, "seconds": time.perf_counter() - begun, "above_rows_bytes": peak - before}))
+
+
+if __name__ == "__main__":
+    main()
