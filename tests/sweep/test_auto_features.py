@@ -13,6 +13,7 @@ from frostline.data.dataset import Dataset, Source
 from frostline.errors import UsageError
 from frostline.head.search import SearchOptions
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
+from frostline.sweep.candidates import shortlist
 from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
 
 Command = Callable[..., Any]
@@ -104,9 +105,9 @@ def test_many_rows_choose_among_a_short_list(monkeypatch: pytest.MonkeyPatch) ->
     nested = replace(OPTIONS, nested=True)
     swept = choose_features(data, encoder, options=nested)
     choice = choice_in_turn(data, encoder, options=nested)
-    assert len(swept.trials) == choice.n_candidates == 5
+    assert len(swept.trials) == choice.n_candidates == len(shortlist(2))
     assert {trial.candidate.features for trial in swept.trials} == {each.features for each in choice.tried}
-    assert len(choose_features(data, encoder, options=OPTIONS).trials) > 5
+    assert len(choose_features(data, encoder, options=OPTIONS).trials) > len(shortlist(2))
 
 
 def test_train_takes_the_features_of_the_sweep_and_saves_them(
