@@ -162,6 +162,11 @@ def test_the_input_is_never_the_output(frostline: Command, model: Path, tmp_path
         (["--encoding", "utf-9"], "utf-9"),
         (["--grid", "log", "-C", "1"], "--grid"),
         (["--preset", "tutorial", "--nested"], "--preset"),
+        (["--preset", "tutorial", "--features", "auto"], "--preset"),
+        (["--nested", "--holdout", "0.5"], "--nested and --holdout"),
+        (["--test", __file__, "--nested"], "--test and --nested"),
+        (["--test", __file__, "--holdout", "0.25"], "--test and --holdout"),
+        (["--seed", "-1"], "seed"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -7,10 +7,12 @@ from typing import Literal
 
 import click
 import numpy as np
+from click.core import ParameterSource
 from rich.text import Text
 
 from frostline.cli.answers import answer_options
 from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.contradictions import refuse_beside_preset, refuse_two_tests
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
@@ -38,7 +40,7 @@ from frostline.data.tables import read_labelled
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.encoder.gate import PrecisionRecord
 from frostline.errors import UsageError, printable
-from frostline.head.finishing import PLAIN_ANSWERS, AnswerOptions
+from frostline.head.finishing import AnswerOptions
 from frostline.head.search import SearchOptions, tutorial_grid
 from frostline.publish import refuse_existing, refuse_file
 from frostline.report.document import as_document
@@ -133,8 +135,10 @@ def command(
         raise UsageError("--keep-neighbours keeps them in the saved classifier: add --out FOLDER.")
     if rejects is not None:
         refuse_file(rejects, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
+    is_held_out = click.get_current_context().get_parameter_source("test_fraction") is not ParameterSource.DEFAULT
+    refuse_two_tests(test_file, nested=nested, is_held_out=is_held_out)
     if preset == "tutorial":
-        _refuse_beside_preset(grid=grid, C=C, nested=nested, answers=answers)
+        refuse_beside_preset(grid=grid, C=C, nested=nested, is_auto=features == AUTO, answers=answers)
         limit = limit or TUTORIAL_ROWS
         features = features or TUTORIAL_FEATURES
         options = replace(TrainingOptions.tutorial(seed=seed), learning_curve=learning_curve)
@@ -156,7 +160,9 @@ def command(
             answers=answers,
             strict=strict,
         )
-    found, found_test = _read(file, test_file, replace(reading, limit=limit), reading)
+    found, found_test = _read(
+        file, test_file, replace(reading, limit=limit), reading, is_own_test=not (nested or is_held_out)
+    )
     if rejects is not None:
         write_rejects(rejects, found.rejects)
     if isinstance(found, MultiDataset):
@@ -239,7 +245,7 @@ def show(training: Training, out: Path | None, *, as_json: bool) -> None:
 
 
 def _read(
-    file: Path, test_file: Path | None, options: TableOptions, test_options: TableOptions
+    file: Path, test_file: Path | None, options: TableOptions, test_options: TableOptions, *, is_own_test: bool
 ) -> tuple[Dataset | MultiDataset, Dataset | MultiDataset | None]:
     """The rows to learn from and those to test on; a name that is no file may be a public set's."""
     if file.exists() or str(file) not in PUBLIC_SETS:
@@ -250,7 +256,8 @@ def _read(
     train_part = parts["train"]
     if options.limit is not None:
         train_part = train_part.take(np.arange(min(options.limit, len(train_part))))
-    return train_part, _test_rows(test_file, train_part, test_options) or parts.get("test")
+    own = parts.get("test") if is_own_test else None
+    return train_part, _test_rows(test_file, train_part, test_options) or own
 
 
 def _test_rows(
@@ -267,16 +274,3 @@ def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> t
     if values:
         return tuple(values)
     return tutorial_grid() if name == "tutorial" else None
-
-
-def _refuse_beside_preset(*, grid: str | None, C: Sequence[float], nested: bool, answers: AnswerOptions) -> None:
-    if answers not in {AnswerOptions(), PLAIN_ANSWERS}:
-        raise UsageError(
-            "--preset tutorial takes the most probable label, its probability as it comes.",
-            hint="Leave --calibrate and the thresholds out, or leave the preset out.",
-        )
-    if grid or C or nested:
-        raise UsageError(
-            "--preset tutorial already says the grid and how it is tested.",
-            hint="Leave --grid, -C and --nested out, or leave the preset out.",
-        )
