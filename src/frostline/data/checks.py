@@ -8,7 +8,7 @@ Two texts are the same if every character is; nothing is folded or trimmed.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, final
 
@@ -107,6 +107,23 @@ def leaked(train: Dataset, test: Dataset) -> Leaks:
             )
             for text, found in _rows_by_text(test).items()
             if text in known
+        )
+    )
+
+
+def leaked_in_turn(dataset: Dataset, fold_of: Sequence[int]) -> Leaks:
+    """The texts that stand in two folds or more: tested in turn, each is a training text to its own copy.
+
+    Parameters
+    ----------
+    fold_of : sequence of int
+        Of each row.
+    """
+    return Leaks(
+        tuple(
+            Leak(text, tuple(dataset.lines[row] for row in found), tuple(dataset.lines[row] for row in found))
+            for text, found in _rows_by_text(dataset).items()
+            if len({fold_of[row] for row in found}) > 1
         )
     )
 

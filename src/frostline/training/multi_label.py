@@ -15,7 +15,7 @@ import numpy as np
 
 from frostline import __version__
 from frostline.arrays import BoolArray, Features, IntArray, Probabilities, Progress
-from frostline.data.checks import duplicates, label_warnings, leaked
+from frostline.data.checks import duplicates, label_warnings, leaked, leaked_in_turn
 from frostline.data.multi import MultiDataset, members_of, require_labels
 from frostline.data.multi_split import iterative_folds, iterative_holdout
 from frostline.data.split import random_holdout
@@ -73,6 +73,7 @@ class _Tested:
     members: BoolArray
     splits: tuple[tuple[MultiPart, MultiPart], ...]
     n_fitted: int
+    fold_of: IntArray | None = None
 
 
 def train_multi(  # noqa: PLR0913 - as train
@@ -134,7 +135,7 @@ def train_multi(  # noqa: PLR0913 - as train
     against: tuple[MultiBaseline, ...] = multi_baselines(
         tested.splits, labels=labels, given=tested.given, seed=how.seed
     )
-    n_leaks, oddities = _oddities(dataset, split)
+    n_leaks, oddities = _oddities(dataset, split, tested.fold_of)
     record = MultiTrainingRecord(
         labels=labels,
         data=multi_data_record(dataset),
@@ -232,7 +233,12 @@ def _tested_in_turn(rows: Features, part: MultiPart, labels: tuple[str, ...], ho
         splits += tested.splits
         n_fitted.append(tested.n_fitted)
     return _Tested(
-        np.concatenate(probabilities), np.concatenate(given), np.concatenate(members), tuple(splits), min(n_fitted)
+        np.concatenate(probabilities),
+        np.concatenate(given),
+        np.concatenate(members),
+        tuple(splits),
+        min(n_fitted),
+        fold_of,
     )
 
 
@@ -248,16 +254,19 @@ def _search_record(search: EachSearch, how: SearchOptions) -> MultiSearchRecord:
     )
 
 
-def _oddities(dataset: MultiDataset, split: _Split) -> tuple[int, list[str]]:
+def _oddities(dataset: MultiDataset, split: _Split, fold_of: IntArray | None) -> tuple[int, list[str]]:
     """How many test rows are training rows too, and what a person should look at before believing anything."""
     found = label_warnings(dataset)
     conflicts = duplicates(dataset.as_combinations()).conflicts
     if conflicts:
         lines = "; ".join(", ".join(map(str, repeat.lines)) for repeat in conflicts[:NAMED_ROWS])
         found.append(f"{len(conflicts)} texts stand there with different sets of labels (lines {lines}).")
-    if split.test is None:
+    if split.test is not None:
+        leaks = leaked(split.train.as_combinations(), split.test.as_combinations())
+    elif fold_of is not None:
+        leaks = leaked_in_turn(split.train.as_combinations(), fold_of.tolist())
+    else:
         return 0, found
-    leaks = leaked(split.train.as_combinations(), split.test.as_combinations())
     if leaks.items:
         lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines)
         found.append(f"{leaks.n_test_rows} test rows are also training rows, which flatters the score (lines {lines}).")

@@ -14,11 +14,12 @@ from typing import final
 
 from frostline import __version__
 from frostline.arrays import Probabilities, Progress
-from frostline.data.checks import Leaks, leaked, require_classes
+from frostline.data.checks import Leaks, leaked, leaked_in_turn, require_classes
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
+from frostline.evaluate.validation import NestedResult
 from frostline.head.finishing import finish, folds_of
 from frostline.head.linear import LinearHead
 from frostline.head.search import search_C
@@ -32,7 +33,7 @@ from frostline.training.examples import examples_of
 from frostline.training.learning import measured_curve
 from frostline.training.oddities import oddities
 from frostline.training.options import TrainingOptions
-from frostline.training.parts import codes_of, split_rows
+from frostline.training.parts import Split, codes_of, split_rows
 from frostline.training.probabilities import probability_record
 from frostline.training.records import (
     choice_record,
@@ -135,7 +136,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     else:
         asked = Part(split.test.texts, found.rows[split.test_rows], test_codes)
         tested = tested_on_rows(head, train_part, asked, seed=how.seed)
-    leaks = leaked(split.train, split.test) if split.test is not None else Leaks(())
+    leaks = _leaks(split, tested.nested)
     curve = None
     if chosen.learning_curve:
         curve = measured_curve(train_part, asked, search=search, nested=tested.nested, how=how, progress=learning)
@@ -171,3 +172,10 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     return Training(
         head=head, record=record, test_probabilities=tested.probabilities, examples=examples, learned=train_part
     )
+
+
+def _leaks(split: Split, nested: NestedResult | None) -> Leaks:
+    """Texts tested that were learned from too; tested in turn, those with a copy in another fold."""
+    if split.test is not None:
+        return leaked(split.train, split.test)
+    return Leaks(()) if nested is None else leaked_in_turn(split.train, nested.fold_of.tolist())
