@@ -91,7 +91,8 @@ def test_intervals_hold_their_value_and_do_not_shrink_to_nothing() -> None:
 
 def test_what_draws_have_too_much_on_average_is_taken_off() -> None:
     """The interval lies about the value, as wide as the draws."""
-    found = resampled(*drawn(50, seed=0)[1:], None, seed=0)
+    _, given, members = drawn(50, seed=0)
+    found = resampled(given, members, None, seed=0)
     draws = np.linspace(0.5, 0.7, 1001)
     assert found.interval(draws, 0.4) == pytest.approx((0.305, 0.495))
 
