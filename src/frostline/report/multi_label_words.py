@@ -101,12 +101,8 @@ def scores_words(test: MultiEvaluation) -> list[str]:
 
 
 def cautions(record: MultiTrainingRecord) -> list[str]:
-    """What makes the scores, or the features, less than they seem; the record's own warnings come after."""
+    """What makes the scores, or the features, less than they seem: the record's warnings, and texts that were cut."""
     said = []
-    if record.test_source.n_leaks:
-        n_leaks = record.test_source.n_leaks
-        found = "test text is a training text" if n_leaks == 1 else "test texts are training texts"
-        said.append(f"{n_leaks:,} {found} too: the scores flatter by up to that share.")
     if record.features.n_cut:
         features = record.features
         cut = f"{features.n_cut:,} of {features.n_texts:,} texts"
