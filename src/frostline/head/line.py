@@ -19,6 +19,7 @@ _OVER = 0.9  # share of the slope that may be left behind the minimum
 _SHORT = 0.9  # the same before it
 _FALL = 1e-4  # share of the slope by which the value must fall
 _TRIES = 20
+_IN_CACHE = 48_000  # decisions, of which some five arrays are alive
 _LONGEST = 10.0  # times as long as the last try
 
 
@@ -56,7 +57,7 @@ class _Seen:
 
 def level_of(problem: Problem, front: Front) -> Float64Array:
     """Mean curvature of the rows (n_tasks, n_coef_rows) where the tasks are."""
-    parts = problem.over_rows(lambda block, _: _curvature(problem, front.probabilities[block], front.weights[block]))
+    parts = problem.over_rows(lambda block, _: _curvature(front.probabilities[block], front.weights[block]))
     return np.asarray(total(parts) / len(problem.rows))
 
 
@@ -71,21 +72,25 @@ def walk(problem: Problem, front: Front, direction: Float32Array) -> Walk:
 
     def part(block: slice, rows: Block) -> tuple[Product, Float64Array, Float64Array, Float64Array]:
         move[block] = (rows @ matrix).reshape(-1, *shape[1:])
-        np.add(front.decisions[block], move[block], out=decisions[block])
-        losses, probabilities[block] = loss.evaluate(decisions[block], block)
-        weights = front.weights[block]
-        residual = loss.residual(probabilities[block], weights, block)
-        slope = np.einsum("ijk,ijk->j", residual, move[block])
-        residual -= loss.residual(front.probabilities[block], weights, block)
-        value = np.einsum("ij,ij->j", losses, weights)
-        level = _curvature(problem, probabilities[block], weights)
-        return transposed_product(rows, residual.astype(rows.dtype)), value, slope, level
+        residual = np.empty((block.stop - block.start, *shape[1:]), dtype=rows.dtype)
+        value, slope, level = np.zeros(shape[1]), np.zeros(shape[1]), np.zeros(shape[1:])
+        for few in _few(block, shape[1] * shape[2]):
+            np.add(front.decisions[few], move[few], out=decisions[few])
+            losses, probabilities[few] = loss.evaluate(decisions[few], few)
+            weights = front.weights[few]
+            bent = probabilities[few] - front.probabilities[few]  # the change of the residual, whatever the label
+            bent *= weights[:, :, None]
+            residual[few.start - block.start : few.stop - block.start] = bent
+            slope += np.einsum("ijk,ijk->j", bent, move[few])
+            value += np.einsum("ij,ij->j", losses, weights)
+            level += _curvature(probabilities[few], weights)
+        return transposed_product(rows, residual), value, slope, level
 
     changes, values, slopes, levels = zip(*problem.over_rows(part), strict=True)
     penalty = _Penalty.of(front, direction)
-    seen = _Seen(total(list(values)) + penalty.value(1.0), total(list(slopes)) + penalty.slope(1.0))
-    change, level = total(list(changes)), np.asarray(total(list(levels)) / len(problem.rows))
     begun = np.einsum("ijk,ijk->j", front.gradient, direction)
+    seen = _Seen(total(list(values)) + penalty.value(1.0), begun + total(list(slopes)) + penalty.bend)
+    change, level = total(list(changes)), np.asarray(total(list(levels)) / len(problem.rows))
     guess = begun / np.minimum(begun - seen.slope, 0.1 * begun)
     length = np.ones(len(every))
     other = np.flatnonzero(~_is_good(front.value, begun, length, seen))
@@ -199,18 +204,21 @@ def _redo(
         there = front.decisions[block][:, tasks] + length[tasks][None, :, None] * move[block][:, tasks]
         _, share = problem.loss.evaluate(there, block)
         decisions[block][:, tasks], probabilities[block][:, tasks] = there, share
-        residual = problem.loss.residual(share, weights, block)
-        residual -= problem.loss.residual(front.probabilities[block][:, tasks], weights, block)
-        return transposed_product(rows, residual.astype(rows.dtype)), _curvature(problem, share, weights)
+        residual = (share - front.probabilities[block][:, tasks]) * weights[:, :, None]
+        return transposed_product(rows, residual.astype(rows.dtype)), _curvature(share, weights)
 
     changes, levels = zip(*problem.over_rows(part), strict=True)
     change[:, tasks] = total(list(changes))
     level[tasks] = total(list(levels)) / len(problem.rows)
 
 
-def _curvature(problem: Problem, probabilities: Float64Array, weights: Float64Array) -> Float64Array:
-    """The sum over rows of the second derivative in each label's own decision."""
-    bent = problem.loss.curvature(probabilities, weights)
-    if problem.loss.is_coupled:
-        bent *= 1 - probabilities
-    return np.asarray(bent.sum(axis=0))
+def _curvature(probabilities: Float64Array, weights: Float64Array) -> Float64Array:
+    """The sum over rows (n_tasks, n_coef_rows) of the second derivative in each label's own decision."""
+    bent: Float64Array = np.einsum("ijk,ij->jk", probabilities * (1 - probabilities), weights)
+    return bent
+
+
+def _few(block: slice, width: int) -> list[slice]:
+    """Rows of a block so few that what is worked out of their decisions, `width` each, stays in the cache."""
+    step = max(1, _IN_CACHE // width)
+    return [slice(low, min(low + step, block.stop)) for low in range(block.start, block.stop, step)]

@@ -72,7 +72,7 @@ def climbed(  # noqa: PLR0913 - what a score needs
     """
     trials: list[Trial] = []
     order = np.argsort(grid, kind="stable")
-    while len(trials) < len(grid) and not (may_stop and (_is_hopeless(trials) or _is_overfitting(trials))):
+    while len(trials) < len(grid) and not (may_stop and is_done(trials)):
         # Where it gets worse the end may be near.
         count = min(_AFTER if may_stop and _is_getting_worse(trials) else _WAVE, climb.width)
         positions = order[len(trials) : len(trials) + count]
@@ -111,6 +111,11 @@ def _held_out(problem: Problem, coef: Float64Array, folds: IntArray) -> Float64A
 
     problem.over_rows(part, exact=True)
     return decisions
+
+
+def is_done(trials: Sequence[Trial]) -> bool:
+    """Whether no larger C than those of the trials, ascending, is worth solving."""
+    return _is_hopeless(trials) or _is_overfitting(trials)
 
 
 def _is_getting_worse(trials: Sequence[Trial]) -> bool:

@@ -1,0 +1,75 @@
+"""How far the default grid is climbed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from frostline.arrays import Float64Array, IntArray
+from frostline.head.path import Wave
+from frostline.head.search import SearchOptions, default_grid, search_C
+from frostline.head.trials import Trial, is_done
+
+
+def trials(scores: Sequence[float], losses: Sequence[float]) -> list[Trial]:
+    """One for each pair of a mean score and a loss; folds differ from the mean by the same amounts everywhere."""
+    nothing = np.empty((0, 1))
+    wave = Wave(np.empty((0, 0, 0, 0)), 0, 0.0)
+    around = np.array([-0.01, 0.0, 0.01])
+    return [
+        Trial(position, score + around, loss, nothing, nothing, wave)
+        for position, (score, loss) in enumerate(zip(scores, losses, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scores", "losses", "done"),
+    [
+        ([0.6, 0.6, 0.6], [0.9, 0.8, 0.7], False),  # all rows still get the commonest label
+        ([0.7, 0.8, 0.8], [0.5, 0.6, 0.7], False),  # the score has gained since
+        ([0.8, 0.8, 0.8], [0.5, 0.6, 0.7], True),  # flat, and probabilities only get worse
+        ([0.8, 0.79, 0.795], [0.5, 0.6, 0.7], True),
+        ([0.8, 0.8, 0.8], [0.5, 0.6, 0.55], False),  # no valley yet
+        ([0.8, 0.79, 0.81], [0.5, 0.6, 0.7], False),  # the best so far
+        ([0.8, 0.7, 0.6], [0.5, 0.5, 0.5], True),  # surely falling
+        ([0.8, 0.7], [0.5, 0.6], False),  # two are too few to tell
+    ],
+)
+def test_the_climb_ends_where_folds_only_overfit_or_scores_surely_fall(
+    scores: Sequence[float],
+    losses: Sequence[float],
+    done: bool,  # noqa: FBT001 - parametrised
+) -> None:
+    assert is_done(trials(scores, losses)) is done
+
+
+def rare(seed: int) -> tuple[Float64Array, IntArray]:
+    """Rows of which one in eight has the second label, which few small C predict."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(400, 30))
+    codes = (rows[:, :6].sum(axis=1) + 1.5 * rng.normal(size=400) > 3.2).astype(np.int64)
+    return rows, codes
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_a_score_that_starts_flat_is_climbed_past(class_weight: str | None) -> None:
+    """With a rare label the smallest C score all the same; the climb still finds what the whole grid would."""
+    rows, codes = rare(0)
+    folds = np.arange(400) % 5
+    options = SearchOptions(class_weight=class_weight)
+    climbed = search_C(rows, codes, labels=(0, 1), options=options, folds=folds)
+    options = SearchOptions(class_weight=class_weight, Cs=default_grid())
+    whole = search_C(rows, codes, labels=(0, 1), options=options, folds=folds)
+    assert climbed.not_searched or class_weight == "balanced"
+    best = whole.fold_scores.mean(axis=1)
+    assert best[whole.Cs.index(climbed.chosen_C)] >= best.max() - 1 / len(rows)
+
+
+def test_the_default_grid_is_solved_nearly_as_exactly_as_a_given_one() -> None:
+    rows, codes = rare(1)
+    labels = (0, 1)
+    assert 1e-6 < search_C(rows, codes, labels=labels, options=SearchOptions()).solver.relative_gradient <= 1e-5
+    options = SearchOptions(tolerance=1e-6)
+    assert search_C(rows, codes, labels=labels, options=options).solver.relative_gradient <= 1e-6
+    options = SearchOptions(Cs=(0.01, 0.1))
+    assert search_C(rows, codes, labels=labels, options=options).solver.relative_gradient <= 1e-6
