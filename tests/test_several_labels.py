@@ -12,6 +12,8 @@ from conftest import Command
 from fakes import FakeEncoder
 from frostline import SentenceClassifier
 from frostline.artifact import load_artifact, open_model
+from frostline.data.dataset import Source
+from frostline.data.multi import MultiDataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.errors import InputError, UsageError
@@ -233,3 +235,28 @@ def test_verbs_of_one_label_refuse_several_in_a_sentence(frostline: Command, tmp
     found = frostline(verb, table(tmp_path, 40), "--labels-separator", ",", "--no-header")
     assert found.code == 2
     assert "Here a text has one label" in found.err
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        (["--calibrate", "isotonic"], "--calibrate"),
+        (["--abstain-precision", "0.9"], "--abstain-precision"),
+        (["--threshold-for", "recall=0.9"], "--threshold-for"),
+        (["--thresholds", "f1"], "--thresholds"),
+    ],
+)
+def test_the_option_to_leave_out_is_named(frostline: Command, tmp_path: Path, option: list[str], name: str) -> None:
+    """By the name that the user typed."""
+    found = frostline("train", table(tmp_path, 40), "--labels-separator", ",", "--no-header", *option)
+    assert found.code == 2
+    assert f"Leave {name} out." in found.err
+
+
+def test_too_few_rows_to_test_in_turn_are_said_to_be_so() -> None:
+    """Folds are lowered within an outer fold too: what lacks is rows, and no number of folds that nobody asked for."""
+    texts, sets = ["a red dog", "a blue dog", "a red cat", "a blue cat"], [("red",), ("blue",), ("red",), ("blue",)]
+    source = Source(name="few.tsv", sha256="0" * 64, size_bytes=1, text_column="1", label_column="2")
+    dataset = MultiDataset(texts=texts, label_sets=sets, lines=[1, 2, 3, 4], source=source)
+    with pytest.raises(InputError, match="must be on two texts or more"):
+        train_multi(dataset, FakeEncoder(), options=TrainingOptions(nested=True))

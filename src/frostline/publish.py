@@ -309,14 +309,18 @@ def refuse_file(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> 
     Raises
     ------
     UsageError
-        `path` is one of `inputs`, by whatever name.
+        `path` is one of `inputs`, by whatever name, or lies in one that is a folder.
     OutputError, AccessError
         As `refuse_existing`; or something that is no file stands there.
     """
-    if path.exists():
-        for read in inputs:
-            if read.exists() and path.samefile(read):
-                raise UsageError(f"{path} is an input: writing there would lose it.", hint="Choose another name.")
+    for read in inputs:
+        if path.exists() and read.exists() and path.samefile(read):
+            raise UsageError(f"{path} is an input: writing there would lose it.", hint="Choose another name.")
+        if read.is_dir() and path.parent.is_dir() and path.parent.resolve().is_relative_to(read.resolve()):
+            raise UsageError(
+                f"{path} lies in {read}, which is an input: writing there would damage it.",
+                hint="Choose another folder.",
+            )
     refuse_existing(path, overwrite=overwrite)
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} must be a file to be replaced.", hint="Choose another name.")

@@ -1,6 +1,7 @@
 """Bad input gets one clear error that says what, where and what to do; an exit code; and nothing is lost."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,29 @@ def test_an_empty_text_is_kept_on_request(frostline: Command, model: Path, tmp_p
     reading = ["predict", model, path, "--text", "1", "--no-header"]
     one_error(frostline(*reading, "--out", tmp_path / "out.tsv"), 65, "line 2", "empty")
     assert len(frostline(*reading, "--on-empty-text", "keep").out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "head.safetensors", "new.html"])
+def test_nothing_is_written_into_the_classifier_that_is_asked(
+    frostline: Command, model: Path, reviews: Path, tmp_path: Path, name: str
+) -> None:
+    """A page or an answer over its manifest would be the end of it, `--overwrite` or not."""
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    target = copy / name
+    one_error(frostline("evaluate", copy, reviews, "--report", target, "--overwrite"), 2, "which is an input")
+    one_error(frostline("evaluate", copy, reviews, "--rejects", target, "--overwrite"), 2, "which is an input")
+    one_error(frostline("explain", copy, "a joy", "--html", target, "--overwrite"), 2, "which is an input")
+    one_error(frostline("predict", copy, reviews, "--rejects", target, "--overwrite"), 2, "which is an input")
+    assert frostline("predict", copy, "a joy").code == 0
+
+
+def test_the_file_of_fixes_is_an_input_too(frostline: Command, reviews: Path, tmp_path: Path) -> None:
+    """What a person has gone through row by row is not written over by rejects."""
+    fixes = tmp_path / "fixes.tsv"
+    fixes.write_text("an evening's work", "utf-8")
+    one_error(frostline("train", reviews, "--fixes", fixes, "--rejects", fixes, "--overwrite"), 2, "input")
+    assert fixes.read_text("utf-8") == "an evening's work"
 
 
 @pytest.mark.parametrize("verb", ["train", "predict", "embed", "evaluate"])

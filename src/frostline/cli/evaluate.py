@@ -79,9 +79,9 @@ def command(
     """Read the file, predict, compare, print."""
     started = time.perf_counter()
     if rejects is not None:
-        refuse_file(rejects, overwrite=overwrite, inputs=[file])
+        refuse_file(rejects, overwrite=overwrite, inputs=[file, model])
     if report is not None:
-        refuse_file(report, overwrite=overwrite, inputs=[file])
+        refuse_file(report, overwrite=overwrite, inputs=[file, model])
     opened = open_model(model, encoder=encoder, threads=threads)
     labels = opened.manifest.labels
     found = read_labelled(file, replace(reading, limit=limit, known_labels=frozenset(map(str, labels))))

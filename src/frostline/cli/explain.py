@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Open the model, explain, show."""
     if page is not None:
-        refuse_file(page, overwrite=overwrite)
+        refuse_file(page, overwrite=overwrite, inputs=[model])
     given = _standard_input() if text == "-" else text
     artifact = load_artifact(model)
     asked = [named_label(label, artifact.manifest.labels) for label in labels]

@@ -59,7 +59,7 @@ def command(
         refuse_format(out)
     for written in (out, rejects):
         if written is not None:
-            refuse_file(written, overwrite=overwrite, inputs=[] if file is None else [file])
+            refuse_file(written, overwrite=overwrite, inputs=[model] if file is None else [file, model])
     opened = open_model(model, encoder=encoder, threads=threads)
     is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
     with left_out("standard input" if file is None else str(file), rejects) as note:

@@ -134,7 +134,9 @@ def command(
     elif keep_neighbours:
         raise UsageError("--keep-neighbours keeps them in the saved classifier: add --out FOLDER.")
     if rejects is not None:
-        refuse_file(rejects, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
+        refuse_file(
+            rejects, overwrite=overwrite, inputs=[path for path in (file, test_file, fixes) if path is not None]
+        )
     is_held_out = click.get_current_context().get_parameter_source("test_fraction") is not ParameterSource.DEFAULT
     refuse_two_tests(test_file, nested=nested, is_held_out=is_held_out)
     if preset == "tutorial":
@@ -173,7 +175,10 @@ def command(
             "--fixes": fixes is not None,
             "--keep-neighbours": keep_neighbours,
             "--learning-curve": learning_curve is True,
-            "A calibration, a threshold or abstaining": answers != AnswerOptions(),
+            "--calibrate": answers.calibrate != AnswerOptions().calibrate,
+            "--abstain-precision": answers.rule.abstain_precision is not None,
+            "--threshold-for": answers.rule.threshold_for is not None,
+            "--thresholds": answers.rule.thresholds is not None,
         }
         refuse_for_several(unfit)
         encoder, _ = settled_choice(encoder, features or DEFAULT_FEATURES, ())

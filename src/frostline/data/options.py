@@ -120,7 +120,9 @@ class TableOptions:
                 f"The delimiter must be one character, not a quote or a line break (got {shown(self.delimiter)})."
             )
         if self.labels_separator is not None and (not self.labels_separator or "\n" in self.labels_separator):
-            raise UsageError(f"The labels' separator must not be empty (got {shown(self.labels_separator)}).")
+            raise UsageError(
+                f"The labels' separator must not be empty, nor hold a line break (got {shown(self.labels_separator)})."
+            )
         if self.max_bad_rows < 0:
             raise UsageError(f"max_bad_rows must be 0 or more (got {self.max_bad_rows}).")
         if self.limit is not None and self.limit < 1:

@@ -225,7 +225,8 @@ def _tested_in_turn(rows: Features, part: MultiPart, labels: tuple[str, ...], ho
     splits: list[tuple[MultiPart, MultiPart]] = []
     for fold in range(how.n_folds):
         kept, held = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-        search = search_each(rows[kept], part.members[kept], labels=labels, options=how)
+        inner = replace(how, n_folds=min(how.n_folds, len(kept)))
+        search = search_each(rows[kept], part.members[kept], labels=labels, options=inner)
         tested = _tested_on_rows(search.head, rows[held], part.take(kept), part.take(held))
         probabilities.append(tested.probabilities)
         given.append(tested.given)
