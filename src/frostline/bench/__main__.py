@@ -29,6 +29,7 @@ from frostline.bench.precision import headlines as precision_headlines
 from frostline.bench.precision_table import precision_table
 from frostline.bench.reading import ReadingComparison, compare_reading
 from frostline.bench.recorded import Recorded, keep_run, last_run
+from frostline.bench.sizes import SIZES, measure_size, sizes_table
 from frostline.bench.sst2 import sst2_file
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
@@ -41,7 +42,7 @@ from frostline.machine import Machine, this_machine
 N_TEXTS = 2000
 N_SEARCHED = 1500
 USUAL_PARTS = ("reading", "head", "commands")
-PARTS = (*USUAL_PARTS, "precision")
+PARTS = (*USUAL_PARTS, "precision", "sizes")
 
 
 @click.command()
@@ -53,10 +54,19 @@ PARTS = (*USUAL_PARTS, "precision")
     "parts",
     type=click.Choice(PARTS),
     multiple=True,
-    help="Only this part; repeat for several. `precision`, the longest, runs only if named.",
+    help="Only this part; repeat for several. `precision` and `sizes`, the longest, run only if named.",
 )
+@click.option("--quick", is_flag=True, help="A quarter of each size of `sizes`, and once.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here too.")
-def main(*, file: Path | None, test: Path | None, repeats: int, parts: Sequence[str], json_path: Path | None) -> None:
+def main(  # noqa: PLR0913 - a parameter for each option
+    *,
+    file: Path | None,
+    test: Path | None,
+    repeats: int,
+    parts: Sequence[str],
+    quick: bool,
+    json_path: Path | None,
+) -> None:
     """Measure, print, and write down."""
     console = Console(width=110)
     wanted = parts or USUAL_PARTS
@@ -92,6 +102,10 @@ def main(*, file: Path | None, test: Path | None, repeats: int, parts: Sequence[
             console.print(f"int8 was not measured. {compared[0].why_no_int8}")
         headlines |= precision_headlines(compared)
         figures["precision"] = [asdict(one) for one in compared]
+    if "sizes" in wanted:
+        sized = [measure_size(size.quick() if quick else size, repeats=1 if quick else repeats) for size in SIZES]
+        console.print(sizes_table(sized))
+        figures["sizes"] = [asdict(one) for one in sized]
     _beside_the_last(console, machine, headlines)
     if json_path is not None:
         json_path.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")

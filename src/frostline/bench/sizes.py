@@ -4,7 +4,8 @@ In:   a `Size`; the rows are made, clustered, with labels that a regression lear
 Out:  a `Measured`: seconds of each way, our memory above the rows', how exactly each of our problems was solved.
 Not:  the tutorial's grid on an encoder's rows (head.py).
 
-Each run is a process of its own, `python -m frostline.bench.sizes`, so that its peak memory is its own too.
+`python -m frostline.bench --part sizes` measures, with `--quick` a quarter of each size. Each run is a process of its
+own, `python -m frostline.bench.sizes`, so that its peak memory is its own too.
 """
 
 import json
@@ -13,10 +14,12 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
+from rich.table import Table
 
 from frostline.arrays import Features, IntArray
 from frostline.bench.head import Spread, spread_of
@@ -56,6 +59,11 @@ class Size:
         """As a table has it."""
         return f"{self.n_texts:,} x {self.n_features:,}, {self.n_labels} labels, {self.n_Cs} C"
 
+    @property
+    def rows_bytes(self) -> int:
+        """Of the rows, in float32."""
+        return 4 * self.n_texts * self.n_features
+
     def quick(self) -> "Size":
         """A quarter of each."""
         return Size(
@@ -84,8 +92,10 @@ class Measured:
     Parameters
     ----------
     size : Size
-    ours_s, usual_s, converged_s : Spread or None
-        Seconds; None where a way was left out.
+    ours_s : Spread
+        Seconds.
+    usual, converged : Spread or None
+        GridSearchCV takes so many times longer, as it comes and converged as far; None where that was left out.
     above_rows_bytes : int
         Our peak memory above that of the process that holds the rows, before it searches.
     relative_gradient : float
@@ -96,11 +106,34 @@ class Measured:
 
     size: Size
     ours_s: Spread
-    usual_s: Spread | None
-    converged_s: Spread | None
+    usual: Spread | None
+    converged: Spread | None
     above_rows_bytes: int
     relative_gradient: float
     best_score: float
+
+
+def sizes_table(found: Sequence[Measured]) -> Table:
+    """What was measured, for a terminal."""
+    table = Table(title=f"Searching C over {N_FOLDS} folds, 1e-5 to 1, clustered rows")
+    for column in ("rows", "ours", "GridSearchCV(n_jobs=2)", "converged as far", "gradient", "memory", "accuracy"):
+        table.add_column(column)
+    for one in found:
+        table.add_row(
+            one.size.name,
+            _words(one.ours_s, "s"),
+            "-" if one.usual is None else _words(one.usual, "x"),
+            "-" if one.converged is None else _words(one.converged, "x"),
+            f"{one.relative_gradient:.0e}",
+            f"rows {one.size.rows_bytes / 1e6:,.0f} + {one.above_rows_bytes / 1e6:,.0f} MB",
+            f"{one.best_score:.1%}",
+        )
+    return table
+
+
+def _words(spread: Spread, unit: str) -> str:
+    digits = 2 if spread.median < 10 else 1
+    return f"{spread.median:.{digits}f} {unit} ({spread.low:.{digits}f}-{spread.high:.{digits}f}, n = {spread.n})"
 
 
 def clustered_rows(size: Size, *, seed: int = 0) -> tuple[Features, IntArray]:
@@ -136,15 +169,18 @@ def measure_size(size: Size, *, repeats: int, ways: tuple[Way, ...] = ("ours", "
         for way in ways:
             runs[way].append(_run(size, way))
 
-    def seconds(way: Way) -> Spread | None:
-        return spread_of([run["seconds"] for run in runs[way]]) if way in runs else None
-
     ours = runs["ours"]
+
+    def ratio(way: Way) -> Spread | None:
+        if way not in runs:
+            return None
+        return spread_of([theirs["seconds"] / own["seconds"] for theirs, own in zip(runs[way], ours, strict=True)])
+
     return Measured(
         size=size,
         ours_s=spread_of([run["seconds"] for run in ours]),
-        usual_s=seconds("usual"),
-        converged_s=seconds("converged"),
+        usual=ratio("usual"),
+        converged=ratio("converged"),
         above_rows_bytes=int(max(run["above_rows_bytes"] for run in ours)),
         relative_gradient=max(run["relative_gradient"] for run in ours),
         best_score=ours[0]["best_score"],
