@@ -35,6 +35,7 @@ from frostline.head.search import SearchOptions, SearchResult, fit_head, search_
 from frostline.head.targets import Targets, several_labels
 from frostline.precision import settle
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.words.training import with_words
 
 if TYPE_CHECKING:
     from frostline.encoder.gate import PrecisionRecord
@@ -51,7 +52,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         `minilm` (bundled), `distilbert`, `bert`, a folder, a hub id, or an encoder that is open already
         (then `features`, `revision`, `max_length`, `store` and `threads` are its own).
     features : str, default="mean@all"
-        Which pooling of which layers becomes a row: `cls@-1`, `mean@all`, `cls@-1+mean@-1`.
+        Which pooling of which layers becomes a row: `cls@-1`, `mean@all`, `cls@-1+mean@-1`; and, with `+words` at the
+        end, the texts' own words and pairs of words beside it, by the vocabulary of the texts that `fit` is given.
     C : float or None, default=None
         Inverse strength of the regularisation. None searches `Cs` by stratified folds.
     Cs : sequence of float or None, default=None
@@ -96,7 +98,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     head_ : LinearHead
         All that predicting needs, its calibration and its rule among it.
     coef_ : ndarray of shape (n_labels or 1, n_features)
-        Over the features as the encoder gives them.
+        Over the features as the encoder gives them, and the words after them.
     intercept_ : ndarray of shape (n_labels or 1,)
     C_ : float, or ndarray of shape (n_labels,)
         The C in use, given or chosen; one per label where a text may have several.
@@ -191,7 +193,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             return self._fit_several(texts, several)
         self.is_indicator_ = False
         labels, codes = _check_labels(y, n_texts=len(texts))
-        self.encoder_ = self._settled_encoder(texts, [labels[code] for code in codes.tolist()])
+        self.encoder_ = with_words(self._settled_encoder(texts, [labels[code] for code in codes.tolist()]), texts)
         reading = self.encoder_.encode(texts)
         head = self._fit_head(reading, codes, labels)
         self._adopt(head)
@@ -202,12 +204,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def decision_function(self, X: Sequence[str]) -> Float64Array:
         """Log-odds: (n_texts,) for two classes, (n_texts, n_labels) otherwise."""
-        decisions = self._head().decision_function(self._read(X).rows)
+        decisions = self._head().decision_function(self._read(X).for_head)
         return decisions[:, 0] if decisions.shape[1] == 1 else decisions
 
     def predict_proba(self, X: Sequence[str]) -> Probabilities:
         """Probabilities (n_texts, n_labels), columns in the order of `classes_`."""
-        return self._head().predict_proba(self._read(X).rows)
+        return self._head().predict_proba(self._read(X).for_head)
 
     def predict(self, X: Sequence[str]) -> NDArray[Any]:
         """The answer for each text (n_texts,): the most probable label, or what the head's rule makes of it.
@@ -216,7 +218,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         a text may have several labels: an array of tuples of labels; or, if `y` was a matrix, a 0/1 matrix.
         """
         head = self._head()
-        probabilities = head.predict_proba(self._read(X).rows)
+        probabilities = head.predict_proba(self._read(X).for_head)
         if head.link == "logistic" and self.is_indicator_:
             return (head.rule or Rule()).sets(probabilities).astype(np.int64)
         return head.answers(probabilities)
@@ -364,7 +366,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 )
             self.C_: float | Float64Array = float(self.C)
             return fit_head(
-                reading.rows,
+                reading.for_head,
                 codes,
                 labels=labels,
                 C=self.C_,
@@ -381,7 +383,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             seed=self.random_state,
         )
         folds = folds_of(codes, options)
-        search = search_C(reading.rows, codes, labels=labels, options=options, folds=folds)
+        search = search_C(reading.for_head, codes, labels=labels, options=options, folds=folds)
         self.search_ = search
         self.C_ = search.chosen_C
         finished = finish(search, codes, folds=folds, search_options=options, options=answers)
@@ -398,13 +400,13 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             )
         if not targets.labels:
             raise InputError("At least one text must have a label (got none).")
-        self.encoder_ = self._settled_encoder(texts, targets.rows())
+        self.encoder_ = with_words(self._settled_encoder(texts, targets.rows()), texts)
         reading = self.encoder_.encode(texts)
         self.calibration_, self.rule_, self.search_ = None, None, None
         labels, members = targets.labels, targets.members
         if self.C is not None:
             self.C_ = float(self.C)
-            head = fit_each(reading.rows, members, labels=labels, C=self.C_, standardise=self.standardise)
+            head = fit_each(reading.for_head, members, labels=labels, C=self.C_, standardise=self.standardise)
         else:
             options = SearchOptions(
                 Cs=None if self.Cs is None else tuple(float(C) for C in self.Cs),
@@ -414,7 +416,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 standardise=self.standardise,
                 seed=self.random_state,
             )
-            self.search_ = search_each(reading.rows, members, labels=labels, options=options)
+            self.search_ = search_each(reading.for_head, members, labels=labels, options=options)
             self.C_ = self.search_.chosen_Cs
             head = self.search_.head
             for told in self.search_.warnings:

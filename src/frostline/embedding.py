@@ -72,6 +72,11 @@ def write_features(
         Disk full, I/O error, no permission; nothing is left behind.
     """
     refuse_format(path)
+    if encoder.spec.words:
+        raise UsageError(
+            f"Only an encoder's numbers can be written as rows (got features {encoder.spec}).",
+            hint="Leave out +words: words are counted by a vocabulary, which comes with training.",
+        )
     n_rows = sum(1 for _ in texts())
     n_features = len(encoder.blocks) * encoder.hidden_size
     n_done = n_cut = 0

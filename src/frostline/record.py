@@ -108,6 +108,7 @@ class FeaturesRecord:
     spec : str
         As in `mean@all`.
     n_features : int
+        Numbers per text, those of words among them.
     max_length : int
         Word pieces, [CLS] and [SEP] included.
     n_texts, n_cut : int
@@ -116,6 +117,8 @@ class FeaturesRecord:
         Distinct texts that the encoder read for this training; the rest were kept from before.
     n_candidates : int
         Features among which these were chosen, by cross-validation on the training rows; 1: they were named.
+    n_words : int
+        Words and pairs of words of the training texts, each of which is a number; most are 0.
     """
 
     spec: str
@@ -125,6 +128,7 @@ class FeaturesRecord:
     n_cut: int
     n_read: int
     n_candidates: int = 1
+    n_words: int = 0
 
 
 @final

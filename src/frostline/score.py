@@ -67,7 +67,7 @@ def predictions(model: Model, texts: Iterable[str], *, window: int = WINDOW_TEXT
     coming = iter(texts)
     while held := list(islice(coming, window)):
         reading = model.encoder.encode(held)
-        found = model.head.predict_proba(reading.rows)
+        found = model.head.predict_proba(reading.for_head)
         columns, codes = rule.favoured(found).tolist(), rule.codes(found).tolist()
         for text, row, is_cut, column, code in zip(held, found, reading.cut.tolist(), columns, codes, strict=True):
             label = None if code == NO_ANSWER else labels[code]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from fakes import FakeEncoder
 from frostline.artifact import Artifact, ArtifactRecord, TrainingData, save_artifact
 from frostline.encoder.reading import SentenceEncoder
 from frostline.head.linear import Label, LinearHead
+from frostline.words.encoder import WordedEncoder
+from frostline.words.vocabulary import Vocabulary
 
 TEXTS = ["a visually stunning rumination on love", "it broke at once", "the train leaves at nine"]
 RECORD = ArtifactRecord(
@@ -32,11 +35,26 @@ def some_head(labels: tuple[Label, ...] = ("no", "yes", "größer"), n_features:
 
 
 def saved(
-    folder: Path, *, name: str = "model", record: ArtifactRecord = RECORD, head: LinearHead | None = None
+    folder: Path,
+    *,
+    name: str = "model",
+    record: ArtifactRecord = RECORD,
+    head: LinearHead | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> Path:
-    path = folder / name
-    save_artifact(path, head=head or some_head(), encoder=FakeEncoder(), record=record)
+    path, head, encoder = folder / name, head or some_head(), FakeEncoder()
+    if vocabulary is None:
+        save_artifact(path, head=head, encoder=encoder, record=record)
+    else:
+        worded = WordedEncoder(encoder, vocabulary)
+        save_artifact(path, head=widened(head, len(vocabulary.terms)), encoder=worded, record=record)
     return path
+
+
+def widened(head: LinearHead, n_terms: int) -> LinearHead:
+    """The head with a column for each of so many terms."""
+    more = np.random.default_rng(1).normal(size=(len(head.coef), n_terms)) / 10
+    return replace(head, coef=np.hstack([head.coef, more]))
 
 
 def open_fake(
@@ -85,4 +103,5 @@ __all__ = [
     "saved",
     "sealed_text",
     "some_head",
+    "widened",
 ]

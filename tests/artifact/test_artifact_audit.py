@@ -17,7 +17,7 @@ from hostile_artifacts import FORGERIES, HEADS, PLAIN, Bomb, with_encoder_folder
 from made_artifacts import forge, forge_file, saved, some_head
 from test_artifact_answers import FORGERIES as ANSWERING
 from test_artifact_answers import TEMPERATURE
-from test_artifact_more_files import FORGED, WHOLE, WORDS
+from test_artifact_more_files import FORGED, VOCABULARY, WHOLE, WORDS
 
 from frostline.head.rule import Rule
 
@@ -100,7 +100,7 @@ def hostile_folders(folder: Path) -> list[Path]:
         return paths[-1]
 
     answering = replace(some_head(), calibration=TEMPERATURE, rule=Rule(thresholds=(0.2, 0.5, 0.9)))
-    template = saved(folder, name="template", record=WHOLE, head=answering)
+    template = saved(folder, name="template", record=WHOLE, head=answering, vocabulary=VOCABULARY)
     for place, head in enumerate(HEADS.values()):
         forge_file(new(f"head-{place}"), "head.safetensors", head)
     for place, change in enumerate(FORGERIES.values()):

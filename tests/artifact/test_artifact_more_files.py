@@ -14,22 +14,31 @@ import pytest
 from hostile_artifacts import MB, Bomb, tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_artifacts import RECORD, TEXTS, forge, forge_file, saved, some_head
+from made_artifacts import RECORD, TEXTS, forge, forge_file, open_fake, saved, some_head, widened
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
 from fakes import FakeEncoder
-from frostline.artifact import Limits, Neighbours, load_artifact, load_neighbours, refuse_size, save_artifact
+from frostline.artifact import (
+    Limits,
+    Neighbours,
+    load_artifact,
+    load_neighbours,
+    open_model,
+    refuse_size,
+    save_artifact,
+)
 from frostline.artifact.neighbours_file import neighbours_bytes, read_neighbours, unit_rows
 from frostline.artifact.words_file import read_words, words_bytes
 from frostline.errors import ArtifactCorrupt, InputError
+from frostline.words.encoder import WordedEncoder
 from frostline.words.vocabulary import Vocabulary, fit
 
 CODES = np.array([0, 1, 2])
 ROWS = FakeEncoder().encode(TEXTS).rows
 NEIGHBOURS = Neighbours.of_rows(TEXTS, CODES, ROWS)
 VOCABULARY = fit([*TEXTS, "東京 at love", 'a "quoted" \\ word'], min_texts=1)
-WHOLE = replace(RECORD, neighbours=NEIGHBOURS, vocabulary=VOCABULARY)
+WHOLE = replace(RECORD, neighbours=NEIGHBOURS)
 
 
 def same(one: Vocabulary, other: Vocabulary) -> bool:
@@ -43,7 +52,7 @@ def same(one: Vocabulary, other: Vocabulary) -> bool:
 
 
 def test_neighbours_and_words_come_back(tmp_path: Path) -> None:
-    path = saved(tmp_path, record=WHOLE)
+    path = saved(tmp_path, record=WHOLE, vocabulary=VOCABULARY)
     artifact = load_artifact(path)
     found = load_neighbours(artifact)
     assert found is not None
@@ -72,7 +81,7 @@ def test_neighbours_of_several_labels_are_a_table(tmp_path: Path) -> None:
 
 
 def test_the_neighbours_are_readable_by_the_safetensors_library(tmp_path: Path) -> None:
-    found = load_file(saved(tmp_path, record=WHOLE) / "neighbours.safetensors")
+    found = load_file(saved(tmp_path, record=WHOLE, vocabulary=VOCABULARY) / "neighbours.safetensors")
     assert {name: (values.dtype.str, values.shape) for name, values in found.items()} == {
         "centre": ("<f4", (48,)),
         "codes": ("<i4", (3,)),
@@ -149,23 +158,76 @@ NEIGHBOURS_OF_4 = Neighbours.of_rows(["a" * 300], np.array([0]), np.ones((1, 4),
 )
 def test_a_vocabulary_that_could_not_be_loaded_is_not_saved(tmp_path: Path, vocabulary: Vocabulary) -> None:
     with pytest.raises((InputError, ValueError)) as caught:
-        saved(tmp_path, record=replace(RECORD, vocabulary=vocabulary))
+        saved(tmp_path, vocabulary=vocabulary)
     assert not isinstance(caught.value, ArtifactCorrupt)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_overwriting_replaces_all_of_an_artifacts_files(tmp_path: Path) -> None:
-    path = saved(tmp_path, record=WHOLE)
+    path = saved(tmp_path, record=WHOLE, vocabulary=VOCABULARY)
     save_artifact(path, head=some_head(), encoder=FakeEncoder(), overwrite=True)
     assert sorted(inner.name for inner in path.iterdir()) == ["head.safetensors", "manifest.json"]
+
+
+def test_a_model_counts_words_by_the_vocabulary_it_learned_with(tmp_path: Path) -> None:
+    """What comes back answers as what was saved, also for texts without a word that it knows."""
+    head = widened(some_head(), len(VOCABULARY.terms))
+    path = saved(tmp_path, vocabulary=VOCABULARY)
+    texts = [*TEXTS, "\U0001f642", "", "東京 東京", "never seen", "at at at love"]
+    expected = head.predict_proba(WordedEncoder(FakeEncoder(), VOCABULARY).encode(texts).for_head)
+    model = open_model(path, open_encoder=open_fake)
+    assert np.array_equal(model.predict_proba(texts), expected)
+    assert model.manifest.features == "mean@all+words"
+    assert model.manifest.n_features == 48  # the encoder's; the terms are counted in words.json
+    assert not np.allclose(expected[0], some_head().predict_proba(FakeEncoder().encode(texts).rows)[0])
+
+
+def test_words_without_a_vocabulary_are_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="must come with the vocabulary"):
+        save_artifact(tmp_path / "model", head=some_head(), encoder=FakeEncoder(features="mean@all+words"))
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- damage and forgery
 
 
+def test_a_vocabulary_of_another_size_than_the_head_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, vocabulary=VOCABULARY)
+    for fewer in (1, len(VOCABULARY.terms) - 1):
+        kept = replace(VOCABULARY, terms=VOCABULARY.terms[:fewer], counts=VOCABULARY.counts[:fewer])
+        forge_file(path, "words.json", words_bytes(kept))
+        with pytest.raises(ArtifactCorrupt, match="coef"):
+            load_artifact(path)
+
+
+def test_words_and_features_must_agree(tmp_path: Path) -> None:
+    """A vocabulary that no feature asks for, and features that ask for one that is not there."""
+    path = saved(tmp_path, name="without")
+    forge_file(path, "words.json", words_bytes(VOCABULARY))
+    with pytest.raises(ArtifactCorrupt, match="only then"):
+        load_artifact(path)
+    path = saved(tmp_path, name="with", vocabulary=VOCABULARY)
+    forge(path, lambda document: document["files"].pop("words.json"))
+    (path / "words.json").unlink()
+    with pytest.raises(ArtifactCorrupt, match="must be there"):
+        load_artifact(path)
+
+
+def test_another_vocabulary_of_the_same_size_fails_the_self_test(tmp_path: Path) -> None:
+    """The eight sentences have words too."""
+    own = fit(["the train leaves at nine", "excellent work"], min_texts=1)
+    path = saved(tmp_path, vocabulary=own)
+    other = fit(["of late we saw xs", "qq zzz"], min_texts=1)
+    assert len(other.terms) >= len(own.terms)
+    cut = len(own.terms)
+    forge_file(path, "words.json", words_bytes(replace(other, terms=other.terms[:cut], counts=other.counts[:cut])))
+    with pytest.raises(ArtifactCorrupt, match="Self-test"):
+        open_model(path, open_encoder=open_fake)
+
+
 @pytest.mark.parametrize("name", ["words.json", "neighbours.safetensors"])
 def test_any_damage_to_them_is_found(tmp_path: Path, name: str) -> None:
-    path = saved(tmp_path, record=WHOLE)
+    path = saved(tmp_path, record=WHOLE, vocabulary=VOCABULARY)
     whole = (path / name).read_bytes()
     chance = random.Random(name)
     for turn in range(90):
@@ -188,7 +250,7 @@ def test_any_damage_to_them_is_found(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("instead", ["nothing", "folder", "link", "pipe", "a terabyte"])
 def test_they_must_be_plain_files_of_their_size(tmp_path: Path, name: str, instead: str) -> None:
     """Found out on loading, though nobody asked for the neighbours."""
-    path = saved(tmp_path, record=WHOLE)
+    path = saved(tmp_path, record=WHOLE, vocabulary=VOCABULARY)
     place = path / name
     if instead == "a terabyte":
         os.truncate(place, 2**40)
@@ -262,7 +324,7 @@ WORDS: dict[str, bytes] = {
 @pytest.mark.parametrize("what", WORDS)
 def test_forged_words_are_refused(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    path = saved(tmp_path, record=WHOLE)
+    path = saved(tmp_path, record=WHOLE, vocabulary=VOCABULARY)
     forge_file(path, "words.json", changed())
     load_artifact(path)  # the forger's seal alone is right
     forge_file(path, "words.json", WORDS[what])
@@ -332,7 +394,7 @@ FORGED: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("what", FORGED)
 def test_forged_neighbours_are_refused(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    path = saved(tmp_path, record=WHOLE)
+    path = saved(tmp_path, record=WHOLE, vocabulary=VOCABULARY)
     forge_file(path, "neighbours.safetensors", with_arrays())
     load_neighbours(load_artifact(path))  # the forger's seal alone is right
     forge_file(path, "neighbours.safetensors", FORGED[what]())
@@ -344,9 +406,9 @@ def test_forged_neighbours_are_refused(tmp_path: Path, what: str, monkeypatch: p
 
 
 def test_a_size_over_the_limit_is_refused_unopened(tmp_path: Path) -> None:
-    path = saved(tmp_path, record=WHOLE)
+    path = saved(tmp_path, record=WHOLE, vocabulary=VOCABULARY)
     forge(path, lambda document: document["files"]["neighbours.safetensors"].update(size_bytes=512 * MB + 1))
     with pytest.raises(ArtifactCorrupt, match="must be from 0 to 536,870,912"):
         load_artifact(path)
     with pytest.raises(ArtifactCorrupt):
-        load_artifact(saved(tmp_path, name="other", record=WHOLE), limits=Limits(words_bytes=10))
+        load_artifact(saved(tmp_path, name="other", vocabulary=VOCABULARY), limits=Limits(words_bytes=10))

@@ -16,7 +16,7 @@ from frostline.report.sweep_document import as_sweep_document
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import SWEEP_FEATURES, Sweep, SweepOptions, Trial, candidates, sweep
 from frostline.sweep.cross import cross_validate, side_by_side
-from frostline.sweep.run import _chosen
+from frostline.sweep.run import winner_of
 from frostline.sweep.scores import accuracy_difference, accuracy_score, fold_difference, fold_score
 
 FAST = SweepOptions(search=SearchOptions(Cs=(0.01, 1.0), n_folds=3))
@@ -52,9 +52,11 @@ def test_every_block_is_a_candidate_and_no_two_are_the_same() -> None:
     assert {each.blocks[0] for each in found if each.is_single} == {
         Block(layer, pooling) for layer in range(7) for pooling in ("cls", "mean", "max")
     }
-    assert {"mean@all", "cls@all", "max@all", "cls@-1+mean@-1", "mean@-1,-2,-3,-4"} <= {each.features for each in found}
+    assert {"mean@all", "mean@all+words", "cls@all", "max@all", "cls@-1+mean@-1", "mean@-1,-2,-3,-4"} <= {
+        each.features for each in found
+    }
     for n_layers in (1, 2, 3, 4, 12):
-        blocks = [frozenset(each.blocks) for each in candidates(n_layers)]
+        blocks = [(frozenset(each.blocks), each.words) for each in candidates(n_layers)]
         assert len(blocks) == len(set(blocks))
     assert [each.features for each in candidates(2, joins=["mean@-1", "cls@0+max@1"])][9:] == ["cls@0+max@1"]
 
@@ -112,9 +114,9 @@ def test_a_difference_beyond_one_error_rules_a_narrow_candidate_out(swept: Sweep
         )
 
     trials = [trial(0.0, 0.0, 64, 0.9), trial(-0.02, 0.01, 16, 0.88), trial(-0.01, 0.01, 32, 0.89)]
-    assert _chosen(trials) == 2
-    assert _chosen(trials[:2]) == 0
-    assert _chosen([*trials, trial(-0.005, 0.01, 32, 0.895)]) == 3
+    assert winner_of(trials) == 2
+    assert winner_of(trials[:2]) == 0
+    assert winner_of([*trials, trial(-0.005, 0.01, 32, 0.895)]) == 3
 
 
 def test_the_lead_over_the_tutorial_is_paired_on_the_rows(swept: Sweep) -> None:

@@ -26,7 +26,8 @@ from frostline.artifact.neighbours_file import Neighbours, read_neighbours
 from frostline.artifact.schema import digest_line, read_manifest
 from frostline.artifact.self_test import check_answers
 from frostline.artifact.words_file import read_words
-from frostline.errors import ArtifactCorrupt
+from frostline.encoder.features import FeatureSpec
+from frostline.errors import ArtifactCorrupt, shown
 from frostline.head.linear import LinearHead
 from frostline.words.vocabulary import Vocabulary
 
@@ -137,15 +138,20 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
     found = digest_line(content)
     if pin is not None and not hmac.compare_digest(pin.lower().encode(), found.encode()):
         raise ArtifactCorrupt(f"{folder.path} must have the sha256 {pin} (got {found}): it is another artifact.")
+    words = manifest.files.get(WORDS)
+    if (words is None) == FeatureSpec.parse(manifest.features).words:
+        raise ArtifactCorrupt(
+            f"{folder.path}: {WORDS} must be there if features end in +words, and only then (features: "
+            f"{shown(manifest.features)})."
+        )
+    vocabulary = None if words is None else read_words(read_file(folder, WORDS, words), limits=limits)
     head = read_head(
         read_file(folder, HEAD, manifest.files[HEAD]),
         labels=manifest.labels,
-        n_features=manifest.n_features,
+        n_features=manifest.n_features + (0 if vocabulary is None else len(vocabulary.terms)),
         link=manifest.link,
         limits=limits,
     )
-    words = manifest.files.get(WORDS)
-    vocabulary = None if words is None else read_words(read_file(folder, WORDS, words), limits=limits)
     head = replace(head, calibration=manifest.calibration, rule=manifest.rule)
     check_answers(manifest.self_test, head)
     inside = f"{ENCODER_FOLDER}/"

@@ -21,6 +21,7 @@ from frostline.encoder.known import known_encoder
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.errors import ArtifactCorrupt, FrostlineError, InputError, UnavailableError, UsageError
 from frostline.head.linear import LinearHead
+from frostline.words.encoder import WordedEncoder
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import Precision
@@ -45,6 +46,7 @@ class Model:
     manifest : Manifest
     head : LinearHead
     encoder : SentenceEncoder
+        With its vocabulary beside it, where words are among the features.
     """
 
     manifest: Manifest
@@ -53,11 +55,11 @@ class Model:
 
     def predict_proba(self, texts: Sequence[str], *, progress: Progress | None = None) -> Probabilities:
         """Probabilities (n_texts, n_labels); column j belongs to manifest.labels[j]. Progress counts distinct texts."""
-        return self.head.predict_proba(self.encoder.encode(texts, progress=progress).rows)
+        return self.head.predict_proba(self.encoder.encode(texts, progress=progress).for_head)
 
     def predict(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[Any]:
         """The most probable label of each text (n_texts,), of the labels' own type."""
-        return self.head.predict(self.encoder.encode(texts, progress=progress).rows)
+        return self.head.predict(self.encoder.encode(texts, progress=progress).for_head)
 
 
 def open_model(
@@ -101,6 +103,8 @@ def open_model(
             f"{loaded.path}: n_features must be {n_features:,} for {loaded.manifest.features} of this encoder "
             f"(got {loaded.manifest.n_features:,})."
         )
+    if loaded.vocabulary is not None:
+        found = WordedEncoder(found, loaded.vocabulary)
     expected = loaded.manifest.encoder.graph_version
     if not check and found.identity.graph_version != expected:
         raise InputError(

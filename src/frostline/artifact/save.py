@@ -44,7 +44,7 @@ from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
 from frostline.head.linear import Label, LinearHead
 from frostline.publish import publish_folder
-from frostline.words.vocabulary import Vocabulary
+from frostline.words.encoder import vocabulary_of
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -65,8 +65,6 @@ class ArtifactRecord:
         README.md, the model card.
     report : str, optional
         report.html.
-    vocabulary : Vocabulary, optional
-        words.json, for words as features.
     neighbours : Neighbours, optional
         neighbours.safetensors: the training sentences themselves, which an artifact otherwise has nothing of.
     """
@@ -76,7 +74,6 @@ class ArtifactRecord:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     card: str | None = None
     report: str | None = None
-    vocabulary: Vocabulary | None = None
     neighbours: Neighbours | None = None
 
 
@@ -100,7 +97,8 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
         The folder to make; its parent must exist.
     head : LinearHead
     encoder : SentenceEncoder
-        That read for the head. It reads the eight sentences of the self-test.
+        That read for the head; a `WordedEncoder` where words are among the features, whose vocabulary becomes
+        words.json. It reads the eight sentences of the self-test.
     record : ArtifactRecord, optional
     overwrite : bool, default=False
         Replace the artifact that is there (and nothing else: a folder with other files in it is left alone). Until
@@ -133,8 +131,9 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
         contents[CARD] = record.card.encode("utf-8")
     if record.report is not None:
         contents[REPORT] = record.report.encode("utf-8")
-    if record.vocabulary is not None:
-        contents[WORDS] = words_bytes(record.vocabulary)
+    vocabulary = vocabulary_of(encoder)
+    if vocabulary is not None:
+        contents[WORDS] = words_bytes(vocabulary)
     if record.neighbours is not None:
         contents[NEIGHBOURS] = neighbours_bytes(record.neighbours)
     files = {
@@ -148,7 +147,7 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
         calibration=checked.calibration,
         rule=checked.rule,
         features=str(encoder.spec),
-        n_features=checked.n_features,
+        n_features=len(encoder.blocks) * encoder.hidden_size,
         encoder=replace(encoder.identity, name=_portable_name(encoder.identity.name)),
         data=record.data,
         choice=record.choice,
@@ -182,7 +181,11 @@ def _read_back(folder: Path) -> Artifact:
 
 def _checked_head(head: LinearHead, encoder: SentenceEncoder) -> LinearHead:
     labels: tuple[Label, ...] = tuple(label.item() if isinstance(label, np.generic) else label for label in head.labels)
-    rows, columns = coef_shape(len(labels), len(encoder.blocks) * encoder.hidden_size, head.link)
+    vocabulary = vocabulary_of(encoder)
+    n_words = 0 if vocabulary is None else len(vocabulary.terms)
+    if encoder.spec.words and vocabulary is None:
+        raise InputError(f"Features {encoder.spec} must come with the vocabulary of the training texts (got none).")
+    rows, columns = coef_shape(len(labels), len(encoder.blocks) * encoder.hidden_size + n_words, head.link)
     if head.coef.shape != (rows, columns) or head.intercept.shape != (rows,):
         raise InputError(
             f"The head must have coef {(rows, columns)} and intercept {(rows,)} for {len(labels)} labels and this "
@@ -195,7 +198,7 @@ def _checked_head(head: LinearHead, encoder: SentenceEncoder) -> LinearHead:
         raise InputError(
             f"The head ({rows:,} by {columns:,} numbers) must fit into {limit:,} bytes (it takes "
             f"{8 * rows * (columns + 1):,}).",
-            hint="Use fewer features, for example --features mean@-1.",
+            hint="Use fewer features, for example --features mean@-1, and no +words.",
         )
     _check_answering(head, n_labels=len(labels))
     return replace(head, labels=labels)

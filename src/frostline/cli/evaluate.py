@@ -36,11 +36,12 @@ from frostline.record import EvaluationRecord, Seconds
 from frostline.report.document import as_evaluation_document
 from frostline.report.html import evaluation_html
 from frostline.report.terminal import print_evaluation
-from frostline.store import FeatureStore, StoredEncoder
+from frostline.store import FeatureStore
 from frostline.training.examples import examples_of_head
 from frostline.training.parts import codes_of
 from frostline.training.probabilities import probabilities_of
 from frostline.training.records import data_record, features_record
+from frostline.words.encoder import remembered
 
 
 @click.command(
@@ -87,7 +88,7 @@ def command(
     found = read_labelled(file, replace(reading, limit=limit, known_labels=frozenset(map(str, labels))))
     if rejects is not None:
         write_rejects(rejects, found.rejects)
-    reader = StoredEncoder(opened.encoder, FeatureStore.open()) if store else opened.encoder
+    reader = remembered(opened.encoder, FeatureStore.open()) if store else opened.encoder
     if opened.head.link == "logistic":
         refuse_for_several({"--report": report is not None})
         evaluate_several(opened, found, reader, name=str(model), as_json=as_json, started=started)
@@ -99,7 +100,7 @@ def command(
         rows = reader.encode(dataset.texts, progress=advance)
     seconds_read = time.perf_counter() - begun
     begun = time.perf_counter()
-    given = opened.head.predict_proba(rows.rows)
+    given = opened.head.predict_proba(rows.for_head)
     rule = opened.head.rule or Rule()
     record = EvaluationRecord(
         model=str(model),
@@ -107,7 +108,7 @@ def command(
         data=data_record(dataset),
         features=features_record(reader, rows),
         test=evaluate(given, codes, labels=labels, predicted=rule.favoured(given)),
-        probabilities=probabilities_of(opened.head, rows.rows, codes),
+        probabilities=probabilities_of(opened.head, rows.for_head, codes),
         answers=None if opened.head.rule is None else answer_scores(rule.codes(given), codes, labels=labels),
         seconds=Seconds(
             read=seconds_read,
@@ -118,7 +119,7 @@ def command(
         version=__version__,
     )
     if report is not None:
-        shown = mapped(examples_of_head(opened.head, Part(dataset.texts, rows.rows, codes), dataset))
+        shown = mapped(examples_of_head(opened.head, Part(dataset.texts, rows.for_head, codes), dataset))
         publish_bytes(report, evaluation_html(record, shown, quote=examples).encode("utf-8"))
     if as_json:
         print_json({**as_evaluation_document(record), "report": None if report is None else str(report)})

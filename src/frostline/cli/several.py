@@ -102,7 +102,7 @@ def evaluate_several(
     with progress("Reading", "sentences") as advance:
         rows = encoder.encode(dataset.texts, progress=advance)
     read_at = time.perf_counter()
-    probabilities = model.head.predict_proba(rows.rows)
+    probabilities = model.head.predict_proba(rows.for_head)
     given = (model.head.rule or Rule()).sets(probabilities)
     test = evaluate_multi(probabilities, given, members, labels=labels)
     ended = time.perf_counter()

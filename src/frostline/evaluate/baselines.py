@@ -12,12 +12,13 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import Features, Float64Array, IntArray, Probabilities
+from frostline.arrays import Float64Array, IntArray, Probabilities
 from frostline.errors import InputError
 from frostline.evaluate.metrics import Estimate, accuracy, confusion_matrix, log_loss, macro_f1
 from frostline.evaluate.paired import PairedDifference, paired_difference
 from frostline.evaluate.words import word_probabilities
 from frostline.head.linear import Label
+from frostline.rows import Rows, dense_part
 
 MAJORITY = "majority class"
 WORDS = "TF-IDF + logistic regression"
@@ -34,13 +35,13 @@ class Part:
     Parameters
     ----------
     texts : sequence of str, length n_texts
-    rows : ndarray of shape (n_texts, n_features), dtype=float32
+    rows : ndarray of shape (n_texts, n_features), dtype=float32, or JoinedRows
     codes : ndarray of shape (n_texts,), dtype=int64
         Column of each text's label.
     """
 
     texts: Sequence[str]
-    rows: Features
+    rows: Rows
     codes: IntArray
 
     def take(self, chosen: IntArray) -> "Part":
@@ -171,9 +172,10 @@ def nearest_centroid(train: Part, test: Part, n_labels: int) -> Guess:
     Distances are not probabilities, so it claims none. A label without training rows is never chosen.
     """
     counts = np.bincount(train.codes, minlength=n_labels)
-    sums, squares = np.zeros((n_labels, train.rows.shape[1])), np.zeros(train.rows.shape[1])
+    learned, asked = dense_part(train.rows), dense_part(test.rows)
+    sums, squares = np.zeros((n_labels, learned.shape[1])), np.zeros(learned.shape[1])
     for start in range(0, len(train.codes), _CHUNK_ROWS):
-        rows = train.rows[start : start + _CHUNK_ROWS].astype(np.float64)
+        rows = learned[start : start + _CHUNK_ROWS].astype(np.float64)
         members = train.codes[start : start + _CHUNK_ROWS, None] == np.arange(n_labels)
         sums += members.T.astype(np.float64) @ rows
         squares += np.einsum("ij,ij->j", rows, rows)
@@ -187,7 +189,7 @@ def nearest_centroid(train: Part, test: Part, n_labels: int) -> Guess:
     offsets = -0.5 * (centroids * weights).sum(axis=1)
     offsets[counts == 0] = -np.inf
     closeness = [
-        (test.rows[start : start + _CHUNK_ROWS].astype(np.float64) - mean) @ weights.T + offsets
+        (asked[start : start + _CHUNK_ROWS].astype(np.float64) - mean) @ weights.T + offsets
         for start in range(0, len(test.codes), _CHUNK_ROWS)
     ]
     return Guess(

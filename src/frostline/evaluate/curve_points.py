@@ -18,13 +18,14 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Progress
+from frostline.arrays import BoolArray, Float64Array, IntArray, Progress
 from frostline.evaluate.curve_band import Measured, curve_of
 from frostline.evaluate.intervals import SMALLEST_PROBABILITY
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.head.linear import LinearHead
 from frostline.head.search import SearchOptions, default_grid
 from frostline.head.subsets import fit_subsets
+from frostline.rows import Rows
 
 REPEATS = 4
 MOST_SIZES = 6  # besides all rows
@@ -43,12 +44,12 @@ class Trial:
     Parameters
     ----------
     fitted : ndarray of shape (n_fitted,), dtype=int64
-    test_rows : ndarray of shape (n_test, n_features)
+    test_rows : ndarray of shape (n_test, n_features), or JoinedRows
     test_codes : ndarray of shape (n_test,), dtype=int64
     """
 
     fitted: IntArray
-    test_rows: Features
+    test_rows: Rows
     test_codes: IntArray
 
 
@@ -75,7 +76,7 @@ class Whole:
 class _Ground:
     """What every fit needs; an order of rows for each repeat and, within it, each trial."""
 
-    rows: Features
+    rows: Rows
     codes: IntArray
     n_labels: int
     orders: Sequence[IntArray]
@@ -118,7 +119,7 @@ def sizes_of(n_rows: int, n_labels: int) -> tuple[int, ...]:
 
 
 def learning_curve(  # noqa: PLR0913 - two arrays, what is tested, and how heads are fitted
-    rows: Features,
+    rows: Rows,
     codes: IntArray,
     *,
     n_labels: int,

@@ -14,7 +14,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, IntArray, Probabilities, Progress
+from frostline.arrays import BoolArray, IntArray, Probabilities, Progress
 from frostline.data.split import stratified_folds
 from frostline.errors import InputError, shown
 from frostline.evaluate.metrics import Evaluation, evaluate
@@ -22,9 +22,13 @@ from frostline.head.finishing import PLAIN_ANSWERS, AnswerOptions, finish, folds
 from frostline.head.linear import Label
 from frostline.head.rule import Rule
 from frostline.head.search import SearchOptions, search_C
+from frostline.rows import Rows
 
-Choice: TypeAlias = Callable[[BoolArray], tuple[str, Features]]
-"""Which rows may choose (n_texts,) in; the features that they choose, by name, and all rows of them, out."""
+Choice: TypeAlias = Callable[[BoolArray], tuple[str, Rows]]
+"""Which rows may choose (n_texts,) in; the features that they choose, by name, and all rows of them, out.
+
+No name where nothing is chosen, and only the words of the features are the rows' own.
+"""
 
 
 @final
@@ -69,7 +73,7 @@ class NestedResult:
 
 
 def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of any cross-validation may set
-    rows: Features,
+    rows: Rows,
     codes: IntArray,
     *,
     labels: Sequence[Label],
@@ -84,7 +88,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
 
     Parameters
     ----------
-    rows : ndarray of shape (n_texts, n_features)
+    rows : ndarray of shape (n_texts, n_features), or JoinedRows
     codes : ndarray of shape (n_texts,), dtype=int64
         Column of each row's label; every label has at least three rows.
     labels : sequence of n_labels str, int or bool
@@ -134,8 +138,9 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         folds = folds_of(codes[~held], inner)
         searched = search_C(own[~held], codes[~held], labels=labels, options=inner, folds=folds)
         head = finish(searched, codes[~held], folds=folds, search_options=inner, options=answers, must_reach=False).head
-        plain[held] = searched.head.predict_proba(own[held])
-        found[held] = head.predict_proba(own[held])
+        asked = own[held]
+        plain[held] = searched.head.predict_proba(asked)
+        found[held] = head.predict_proba(asked)
         rule = head.rule or Rule()
         favoured[held], answered[held] = rule.favoured(found[held]), rule.codes(found[held])
         chosen.append(searched.chosen_C)
@@ -154,5 +159,5 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         uncalibrated=plain,
         favoured=favoured,
         answered=answered,
-        chosen_features=() if choose is None else tuple(features),
+        chosen_features=tuple(features) if any(features) else (),
     )

@@ -24,6 +24,7 @@ from frostline.explanation.splitting import Word, split_words
 from frostline.head.linear import Label, LinearHead
 from frostline.head.rule import NO_ANSWER, Rule
 from frostline.store import StoredEncoder
+from frostline.words.encoder import WordedEncoder
 
 MAX_WORDS = 100
 """Words that are left out in turn unless told otherwise: each is one more reading of the text (0.1 s at 512 pieces)."""
@@ -179,7 +180,8 @@ def _column(label: Label, labels: tuple[Label, ...]) -> int:
 
 
 def _word_pieces(encoder: SentenceEncoder) -> WordPieces:
-    reader = encoder.encoder if isinstance(encoder, StoredEncoder) else encoder
+    reader = encoder.encoder if isinstance(encoder, WordedEncoder) else encoder
+    reader = reader.encoder if isinstance(reader, StoredEncoder) else reader
     if not isinstance(reader, Encoder):
         raise UsageError("Explaining needs an encoder with word pieces, as `open_model` opens it.")
     return reader.word_pieces

@@ -98,7 +98,7 @@ class LeftOut:
     decisions : ndarray of shape (n_variants, n_coef_rows)
         Of the whole text, of what is seen of it, of nothing, without each word, without all of each repeated word.
     row : ndarray of shape (n_features,), dtype=float32
-        The text's features.
+        The text's features, without words: what nearness is of.
     repeated : tuple of tuple of int
         The places of each word that is repeated.
     n_words : int
@@ -125,10 +125,10 @@ def read_without(  # noqa: PLR0913 - who reads, who decides, and the text with i
     repeated = _repeated(tried)
     groups = [[word] for word in tried] + [[tried[place] for place in places] for places in repeated]
     variants = [text, seen, "", *(without(seen, group) for group in groups)]
-    rows = encoder.encode(variants, progress=progress).rows
+    reading = encoder.encode(variants, progress=progress)
     return LeftOut(
-        decisions=head.decision_function(rows),
-        row=rows[0].astype(np.float64),
+        decisions=head.decision_function(reading.for_head),
+        row=reading.rows[0].astype(np.float64),
         repeated=repeated,
         n_words=len(tried),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import Float64Array, IntArray, Probabilities
+from frostline.errors import InputError
 from frostline.head.calibration import Calibration, logistic, mapped, mapped_each, softmax
 from frostline.head.rule import NO_ANSWER, Rule
 from frostline.rows import JoinedRows, Rows
@@ -56,6 +57,8 @@ class LinearHead:
 
     def decision_function(self, rows: Rows) -> Float64Array:
         """Log-odds (n_texts, n_coef_rows), float64; calibration does not touch them."""
+        if rows.shape[1] != self.n_features:
+            raise InputError(f"Rows must have the head's {self.n_features:,} columns (got {rows.shape[1]:,}).")
         product = rows.times(self.coef) if isinstance(rows, JoinedRows) else rows.astype(np.float64) @ self.coef.T
         decisions: Float64Array = product + self.intercept
         return decisions

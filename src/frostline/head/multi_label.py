@@ -17,7 +17,7 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities, Progress
+from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities, Progress
 from frostline.data.multi_split import iterative_folds
 from frostline.errors import InputError, UsageError, shown
 from frostline.head.calibration import logistic
@@ -35,6 +35,7 @@ from frostline.head.rule import Rule
 from frostline.head.search import SearchOptions, default_grid
 from frostline.head.standardise import scaling_of
 from frostline.head.thresholds import best_thresholds
+from frostline.rows import Rows
 
 COLUMNS = 40  # labels times folds of a block: a product takes no less time per column if it is wider
 PART_ELEMENTS = 2_000_000  # decisions of one task that are worked on at a time
@@ -80,7 +81,7 @@ class EachSearch:
 
 
 def search_each(  # noqa: PLR0913 - as search_C
-    rows: Features | Float64Array,
+    rows: Rows,
     members: BoolArray,
     *,
     labels: Sequence[Label],
@@ -164,7 +165,7 @@ def search_each(  # noqa: PLR0913 - as search_C
 
 
 def fit_each(
-    rows: Features | Float64Array, members: BoolArray, *, labels: Sequence[Label], C: float, standardise: bool = True
+    rows: Rows, members: BoolArray, *, labels: Sequence[Label], C: float, standardise: bool = True
 ) -> LinearHead:
     """Fit all labels on all rows with the given C; each label is answered from 0.5 on; errors as in `search_each`."""
     check_grid([C])
@@ -254,7 +255,7 @@ def _head(problem: Problem, coef: Float64Array, members: BoolArray, labels: Sequ
     intercept[constant] = np.log(shares / (1 - shares))
     return LinearHead(
         labels=tuple(labels),
-        coef=np.asarray(plain, order="C"),
+        coef=np.asarray(problem.as_given(plain), order="C"),
         intercept=intercept,
         link="logistic",
         rule=rule,

@@ -11,7 +11,7 @@ them a part holds.
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, Float64Array, IntArray
+from frostline.arrays import BoolArray, Float64Array, IntArray
 from frostline.head.checking import label_weights
 from frostline.head.crew import Crew
 from frostline.head.front import Tasks
@@ -22,12 +22,13 @@ from frostline.head.preconditioner import gram_of
 from frostline.head.problem import problem_of
 from frostline.head.search import SearchOptions, head_of, one_blas_thread
 from frostline.head.standardise import scaling_of
+from frostline.rows import Rows
 
 _SHARED = 0.4  # share of the rows from which on parts are solved together
 
 
 def fit_subsets(  # noqa: PLR0913 - two arrays, and what is fitted on which of them
-    rows: Features, codes: IntArray, *, n_labels: int, training: BoolArray, Cs: Float64Array, options: SearchOptions
+    rows: Rows, codes: IntArray, *, n_labels: int, training: BoolArray, Cs: Float64Array, options: SearchOptions
 ) -> tuple[tuple[LinearHead, ...], ...]:
     """Fit a head on each part of the rows with each of its values of C.
 
@@ -76,7 +77,7 @@ def fit_subsets(  # noqa: PLR0913 - two arrays, and what is fitted on which of t
 
 
 def _solved(  # noqa: PLR0913 - what the fits share
-    rows: Features,
+    rows: Rows,
     codes: IntArray,
     *,
     n_labels: int,

@@ -17,10 +17,11 @@ from typing import TypeVar, final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Progress
+from frostline.arrays import BoolArray, Float64Array, IntArray, Progress
 from frostline.head.linear import Label, LinearHead, winners
 from frostline.head.scoring import score_named
 from frostline.head.search import SearchOptions, search_C
+from frostline.rows import Rows, are_equal
 from frostline.sweep.scores import Difference, Score, accuracy_difference, accuracy_score, fold_difference, fold_score
 
 Found = TypeVar("Found")
@@ -70,13 +71,13 @@ class OutOfFold:
 
 
 def cross_validate(
-    rows: Features, codes: IntArray, *, labels: Sequence[Label], options: SearchOptions, folds: IntArray
+    rows: Rows, codes: IntArray, *, labels: Sequence[Label], options: SearchOptions, folds: IntArray
 ) -> OutOfFold:
     """Search C by the folds, and keep what the folds' heads say of the rows that they did not see.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_texts, n_features), dtype=float32
+    rows : ndarray of shape (n_texts, n_features), dtype=float32, or JoinedRows
     codes, folds : ndarrays of shape (n_texts,), dtype=int64
     labels : sequence of n_labels str, int or bool
     options : SearchOptions
@@ -87,7 +88,7 @@ def cross_validate(
         As `search_C`; but rows that are all equal are none of these errors.
     """
     begun = time.perf_counter()
-    if (rows == rows[:1]).all():
+    if are_equal(rows):
         return _told_nothing(rows, codes, labels=labels, scoring=options.scoring, folds=folds)
     search = search_C(rows, codes, labels=labels, options=options, folds=folds)
     return OutOfFold(
@@ -155,9 +156,7 @@ def one_thread(options: SearchOptions) -> SearchOptions:
     return replace(options, threads=1)
 
 
-def _told_nothing(
-    rows: Features, codes: IntArray, *, labels: Sequence[Label], scoring: str, folds: IntArray
-) -> OutOfFold:
+def _told_nothing(rows: Rows, codes: IntArray, *, labels: Sequence[Label], scoring: str, folds: IntArray) -> OutOfFold:
     """Of rows that are all equal, a regression learns the labels' shares and nothing else."""
     score = score_named(scoring, len(labels))
     decisions = np.empty((len(codes), 1 if len(labels) == 2 else len(labels)))

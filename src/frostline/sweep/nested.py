@@ -11,9 +11,10 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, IntArray
+from frostline.arrays import BoolArray, IntArray
 from frostline.data.split import stratified_folds
 from frostline.head.search import SearchOptions
+from frostline.rows import Rows
 from frostline.sweep.candidates import Candidate
 from frostline.sweep.columns import Columns
 from frostline.sweep.run import cross_validate_all, trials_of, winner_of
@@ -32,6 +33,8 @@ class FoldChoice:
     codes : ndarray of shape (n_texts,), dtype=int64
     labels : tuple of n_labels str
     search : SearchOptions
+    also_single_with_words : bool
+        As for `cross_validate_all`.
     """
 
     columns: Columns
@@ -39,13 +42,14 @@ class FoldChoice:
     codes: IntArray
     labels: tuple[str, ...]
     search: SearchOptions
+    also_single_with_words: bool = False
 
     @property
     def n_candidates(self) -> int:
         """Among how many the choice is made."""
-        return len(self.tried)
+        return len(self.tried) + self.also_single_with_words
 
-    def __call__(self, training: BoolArray) -> tuple[str, Features]:
+    def __call__(self, training: BoolArray) -> tuple[str, Rows]:
         """The features that the rows in `training` (n_texts,) choose: their name, and all rows of them.
 
         Raises
@@ -55,13 +59,15 @@ class FoldChoice:
         """
         codes = self.codes[training]
         n_folds = min(self.search.n_folds, int(np.bincount(codes).min()))
-        found = cross_validate_all(
-            self.tried,
-            lambda candidate: self.columns.swept(candidate.blocks)[training],
+        columns = self.columns.fitted_on(training)
+        tried, found = cross_validate_all(
+            columns.possible(self.tried),
+            lambda candidate: columns.rows(candidate)[training],
             codes,
             labels=self.labels,
             search=replace(self.search, n_folds=n_folds),
             folds=stratified_folds(codes, n_folds=n_folds, seed=self.search.seed),
+            also_single_with_words=self.also_single_with_words and columns.words is not None,
         )
-        chosen = self.tried[winner_of(trials_of(self.tried, found))]
-        return chosen.features, self.columns.swept(chosen.blocks)
+        chosen = tried[winner_of(trials_of(tried, found))]
+        return chosen.features, columns.rows(chosen)

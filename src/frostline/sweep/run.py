@@ -17,7 +17,7 @@ from typing import final
 import numpy as np
 
 from frostline import __version__
-from frostline.arrays import Features, IntArray, Probabilities, Progress
+from frostline.arrays import IntArray, Probabilities, Progress
 from frostline.data.checks import leaked, require_classes
 from frostline.data.dataset import Dataset
 from frostline.data.split import stratified_folds
@@ -27,6 +27,7 @@ from frostline.evaluate.metrics import evaluate, label_codes
 from frostline.evaluate.paired import paired_difference
 from frostline.head.search import SearchOptions
 from frostline.machine import this_machine, usable_cores
+from frostline.rows import Rows
 from frostline.sweep.candidates import SWEEP_FEATURES, Candidate, candidates, named, tutorial_among
 from frostline.sweep.columns import Columns
 from frostline.sweep.cross import OutOfFold, cross_validate, one_thread, side_by_side
@@ -105,15 +106,16 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
     texts = [*dataset.texts, *(test.texts if test is not None else ())]
     read = encoder.encode(texts, progress=reading)
     read_at = time.perf_counter()
-    columns = Columns(read, encoder.blocks, encoder.hidden_size, len(dataset))
+    columns = Columns.of(read, encoder, texts, n_swept=len(dataset))
     columns.refuse_equal_rows()
-    found = cross_validate_all(
-        tried,
-        lambda candidate: columns.swept(candidate.blocks),
+    tried, found = cross_validate_all(
+        columns.possible(tried),
+        columns.rows,
         codes,
         labels=labels,
         search=chosen.search,
         folds=folds,
+        also_single_with_words=chosen.joins is None and chosen.among is None and columns.words is not None,
         told=searching,
     )
     trials = trials_of(tried, found)
@@ -133,7 +135,7 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
         test=None
         if test is None
         else _tested(
-            tuple(found[place].head.predict_proba(columns.tested(tried[place].blocks)) for place in (winner, tutorial)),
+            tuple(found[place].head.predict_proba(columns.test_rows(tried[place])) for place in (winner, tutorial)),
             test_codes,
             labels=labels,
             kind=test_kind,
@@ -169,16 +171,21 @@ def depth(encoder: SentenceEncoder) -> int:
 
 def cross_validate_all(  # noqa: PLR0913 - what every candidate shares
     tried: Sequence[Candidate],
-    rows_of: Callable[[Candidate], Features],
+    rows_of: Callable[[Candidate], Rows],
     codes: IntArray,
     *,
     labels: tuple[str, ...],
     search: SearchOptions,
     folds: IntArray,
+    also_single_with_words: bool,
     told: Progress | None = None,
-) -> tuple[OutOfFold, ...]:
-    """Every candidate's result, in their order; the widest are begun first, so that no thread waits for one at last."""
-    order = sorted(range(len(tried)), key=lambda place: -len(tried[place].blocks))
+) -> tuple[tuple[Candidate, ...], tuple[OutOfFold, ...]]:
+    """Every candidate's result, in their order; the widest are begun first, so that no thread waits for one at last.
+
+    At the end, where that is wished for, the best single block is tried with words beside it.
+    """
+    tried = tuple(tried)
+    order = sorted(range(len(tried)), key=lambda place: (-tried[place].words, -len(tried[place].blocks)))
 
     def work(candidate: Candidate) -> OutOfFold:
         return cross_validate(rows_of(candidate), codes, labels=labels, options=one_thread(search), folds=folds)
@@ -186,7 +193,12 @@ def cross_validate_all(  # noqa: PLR0913 - what every candidate shares
     pieces: list[Callable[[], OutOfFold]] = [partial(work, tried[place]) for place in order]
     found = side_by_side(pieces, threads=search.threads or usable_cores(), progress=told)
     back = np.argsort(order)
-    return tuple(found[place] for place in back)
+    found = tuple(found[place] for place in back)
+    if not also_single_with_words:
+        return tried, found
+    singles = [place for place, candidate in enumerate(tried) if candidate.is_single]
+    more = tried[max(singles, key=lambda place: found[place].score.value)].with_words()
+    return (*tried, more), (*found, work(more))
 
 
 def _best(found: Sequence[OutOfFold]) -> int:

@@ -98,11 +98,12 @@ def choice_in_turn(
     among = _among(dataset, encoder, chosen)
     read = encoder.encode(dataset.texts, progress=reading)
     return FoldChoice(
-        columns=Columns(read, encoder.blocks, encoder.hidden_size, len(dataset)),
+        columns=Columns.of(read, encoder, dataset.texts, n_swept=len(dataset)),
         tried=candidates(n_layers) if among is None else named(among, n_layers),
         codes=codes_of(labels, dataset),
         labels=labels,
         search=replace(chosen.search, n_folds=plan.n_folds),
+        also_single_with_words=among is None,
     )
 
 

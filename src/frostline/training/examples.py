@@ -7,12 +7,15 @@ Not:  the map and the mistakes (evaluate/), showing them (report/). The record s
 
 from dataclasses import replace
 
+import numpy as np
+
 from frostline.data.dataset import Dataset
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
 from frostline.evaluate.sentence_map import log_odds
 from frostline.head.linear import LinearHead
 from frostline.head.rule import Rule
+from frostline.rows import dense_part
 from frostline.training.testing import Tested
 
 
@@ -44,5 +47,5 @@ def examples_of_head(head: LinearHead, asked: Part, source: Dataset) -> Examples
         answers=(head.rule or Rule()).codes(found),
         probabilities=found,
         decisions=head.decision_function(asked.rows),
-        features=asked.rows,
+        features=np.asarray(dense_part(asked.rows), dtype=np.float32),
     )

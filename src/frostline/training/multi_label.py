@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 
 from frostline import __version__
-from frostline.arrays import BoolArray, Features, IntArray, Probabilities, Progress
+from frostline.arrays import BoolArray, IntArray, Probabilities, Progress
 from frostline.data.checks import duplicates, label_warnings, leaked, leaked_in_turn
 from frostline.data.multi import MultiDataset, members_of, require_labels
 from frostline.data.multi_split import iterative_folds, iterative_holdout
@@ -35,8 +35,12 @@ from frostline.multi_record import (
     MultiTestRecord,
     MultiTrainingRecord,
 )
+from frostline.rows import JoinedRows, Rows
 from frostline.training.options import TrainingOptions
 from frostline.training.records import features_record, seconds_of
+from frostline.words.encoder import vocabulary_of
+from frostline.words.training import beside, with_words
+from frostline.words.vocabulary import Vocabulary
 
 NAMED_ROWS = 5  # how many rows a warning names
 
@@ -49,6 +53,7 @@ class MultiTraining:
     head: LinearHead
     record: MultiTrainingRecord
     test_probabilities: Probabilities
+    vocabulary: Vocabulary | None = None
 
 
 @final
@@ -117,10 +122,11 @@ def train_multi(  # noqa: PLR0913 - as train
     members = members_of(labels, split.train)
     test_members = None if split.test is None else members_of(labels, split.test)
     texts = [*dataset.texts, *(test.texts if test is not None else ())]
-    found = encoder.encode(texts, progress=reading)
+    reader = with_words(encoder, split.train.texts)
+    found = reader.encode(texts, progress=reading)
     read_at = time.perf_counter()
     how = replace(chosen.search, n_folds=plan.n_folds)
-    rows = found.rows[split.train_rows]
+    rows = found.for_head[split.train_rows]
     search = search_each(rows, members, labels=labels, options=how, progress=searching)
     searched_at = time.perf_counter()
     train_part = MultiPart(split.train.texts, members)
@@ -128,7 +134,7 @@ def train_multi(  # noqa: PLR0913 - as train
         tested = _tested_in_turn(rows, train_part, labels, how)
     else:
         test_part = MultiPart(split.test.texts, test_members)
-        tested = _tested_on_rows(search.head, found.rows[split.test_rows], train_part, test_part)
+        tested = _tested_on_rows(search.head, found.for_head[split.test_rows], train_part, test_part)
     at_half = Rule().sets(tested.probabilities)
     evaluated = evaluate_multi(tested.probabilities, tested.given, tested.members, labels=labels, seed=how.seed)
     plain = evaluate_multi(tested.probabilities, at_half, tested.members, labels=labels, seed=how.seed)
@@ -141,7 +147,7 @@ def train_multi(  # noqa: PLR0913 - as train
         data=multi_data_record(dataset),
         n_trained=len(split.train),
         encoder=encoder.identity,
-        features=features_record(encoder, found),
+        features=features_record(reader, found),
         search=_search_record(search, how),
         test_source=MultiTestRecord(
             kind=split.kind,
@@ -158,7 +164,12 @@ def train_multi(  # noqa: PLR0913 - as train
         warnings=(*plan.warnings, *oddities, *search.warnings),
         version=__version__,
     )
-    return MultiTraining(head=search.head, record=record, test_probabilities=tested.probabilities)
+    return MultiTraining(
+        head=search.head,
+        record=record,
+        test_probabilities=tested.probabilities,
+        vocabulary=vocabulary_of(reader),
+    )
 
 
 def multi_data_record(dataset: MultiDataset) -> MultiDataRecord:
@@ -211,23 +222,24 @@ def _with_known_labels(dataset: MultiDataset, kept: IntArray, held: IntArray) ->
     return np.sort(np.concatenate([kept, held[moved]])) if moved.any() else kept, held[~moved]
 
 
-def _tested_on_rows(head: LinearHead, rows: Features, train: MultiPart, test: MultiPart) -> _Tested:
+def _tested_on_rows(head: LinearHead, rows: Rows, train: MultiPart, test: MultiPart) -> _Tested:
     """The head on rows held back."""
     probabilities = head.predict_proba(rows)
     given = (head.rule or Rule()).sets(probabilities)
     return _Tested(probabilities, given, test.members, ((train, test),), len(train.texts))
 
 
-def _tested_in_turn(rows: Features, part: MultiPart, labels: tuple[str, ...], how: SearchOptions) -> _Tested:
+def _tested_in_turn(rows: Rows, part: MultiPart, labels: tuple[str, ...], how: SearchOptions) -> _Tested:
     """The whole procedure, search and thresholds included, on every row in turn."""
     fold_of = iterative_folds(part.members, n_folds=how.n_folds, seed=how.seed)
     probabilities, given, members, n_fitted = [], [], [], []
     splits: list[tuple[MultiPart, MultiPart]] = []
     for fold in range(how.n_folds):
         kept, held = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+        own = beside(rows.dense, part.texts, fold_of != fold) if isinstance(rows, JoinedRows) else rows
         inner = replace(how, n_folds=min(how.n_folds, len(kept)))
-        search = search_each(rows[kept], part.members[kept], labels=labels, options=inner)
-        tested = _tested_on_rows(search.head, rows[held], part.take(kept), part.take(held))
+        search = search_each(own[kept], part.members[kept], labels=labels, options=inner)
+        tested = _tested_on_rows(search.head, own[held], part.take(kept), part.take(held))
         probabilities.append(tested.probabilities)
         given.append(tested.given)
         members.append(tested.members)

@@ -7,17 +7,18 @@ Not:  the measures (evaluate/), choosing a calibration (head/fitting.py).
 
 from dataclasses import replace
 
-from frostline.arrays import Features, IntArray, Probabilities
+from frostline.arrays import IntArray, Probabilities
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.calibration import CalibrationScores, calibration_scores
 from frostline.evaluate.coverage import coverage_curve
 from frostline.evaluate.curves import label_curves
 from frostline.head.linear import LinearHead
 from frostline.record import ProbabilityRecord
+from frostline.rows import Rows
 from frostline.training.testing import Tested
 
 
-def probabilities_of(head: LinearHead, rows: Features, codes: IntArray) -> ProbabilityRecord:
+def probabilities_of(head: LinearHead, rows: Rows, codes: IntArray) -> ProbabilityRecord:
     """The measures of a head on rows (n_texts, n_features) of known codes (n_texts,)."""
     found = head.predict_proba(rows)
     plain = replace(head, calibration=None)

@@ -46,7 +46,8 @@ def features_record(encoder: SentenceEncoder, reading: Reading) -> FeaturesRecor
     """What the texts became, in numbers."""
     return FeaturesRecord(
         spec=str(encoder.spec),
-        n_features=reading.rows.shape[1],
+        n_features=reading.for_head.shape[1],
+        n_words=0 if reading.words is None else reading.words.n_terms,
         max_length=encoder.identity.max_length,
         n_texts=len(reading.rows),
         n_cut=int(reading.cut.sum()),

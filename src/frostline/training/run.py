@@ -19,7 +19,7 @@ from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
-from frostline.evaluate.validation import NestedResult
+from frostline.evaluate.validation import Choice, NestedResult
 from frostline.head.finishing import finish, folds_of
 from frostline.head.linear import LinearHead
 from frostline.head.search import search_C
@@ -44,6 +44,9 @@ from frostline.training.records import (
     with_sweep,
 )
 from frostline.training.testing import tested_in_turn, tested_on_rows
+from frostline.words.encoder import vocabulary_of
+from frostline.words.training import FoldWords, with_words
+from frostline.words.vocabulary import Vocabulary
 
 
 @final
@@ -61,6 +64,8 @@ class Training:
         Those rows with their texts, which the record does not hold.
     learned : Part or None
         What the head was fitted on, for `--keep-neighbours`.
+    vocabulary : Vocabulary or None
+        Of the words among the features.
     """
 
     head: LinearHead
@@ -68,6 +73,7 @@ class Training:
     test_probabilities: Probabilities | None
     examples: Examples | None = None
     learned: Part | None = None
+    vocabulary: Vocabulary | None = None
 
 
 def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the features are from
@@ -121,10 +127,12 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     codes = codes_of(labels, split.train)
     test_codes = codes_of(labels, split.test) if split.test is not None else codes[:0]
     texts = [*dataset.texts, *(test.texts if test is not None else ())]
-    found = encoder.encode(texts, progress=reading)
+    reader = with_words(encoder, split.train.texts)
+    found = reader.encode(texts, progress=reading)
     read_at = time.perf_counter()
     how = replace(chosen.search, n_folds=plan.n_folds)
-    train_part = Part(split.train.texts, found.rows[split.train_rows], codes)
+    rows = found.for_head
+    train_part = Part(split.train.texts, rows[split.train_rows], codes)
     folds = folds_of(codes, how)
     search = search_C(train_part.rows, codes, labels=labels, options=how, folds=folds, progress=searching)
     finished = finish(search, codes, folds=folds, search_options=how, options=chosen.answers)
@@ -132,9 +140,12 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     searched_at = time.perf_counter()
     if split.test is None:
         asked = train_part
-        tested = tested_in_turn(train_part, labels, how, chosen.answers, choose=choose, progress=testing)
+        own: Choice | None = choose
+        if choose is None and found.words is not None:
+            own = FoldWords(found.rows, split.train.texts)
+        tested = tested_in_turn(train_part, labels, how, chosen.answers, choose=own, progress=testing)
     else:
-        asked = Part(split.test.texts, found.rows[split.test_rows], test_codes)
+        asked = Part(split.test.texts, rows[split.test_rows], test_codes)
         tested = tested_on_rows(head, train_part, asked, seed=how.seed)
     leaks = _leaks(split, tested.nested)
     curve = None
@@ -146,7 +157,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         data=data_record(dataset),
         n_trained=len(split.train),
         encoder=encoder.identity,
-        features=with_sweep(features_record(encoder, found), swept),
+        features=with_sweep(features_record(reader, found), swept),
         search=search_record(search, how),
         choice=choice_record(swept),
         test_source=TestRecord(
@@ -170,7 +181,12 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     )
     examples = examples_of(head, asked, split.test or split.train, tested)
     return Training(
-        head=head, record=record, test_probabilities=tested.probabilities, examples=examples, learned=train_part
+        head=head,
+        record=record,
+        test_probabilities=tested.probabilities,
+        examples=examples,
+        learned=train_part,
+        vocabulary=vocabulary_of(reader),
     )
 
 

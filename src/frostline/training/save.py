@@ -7,6 +7,8 @@ Not:  the order of writing (artifact/), the words (report/).
 
 from pathlib import Path
 
+import numpy as np
+
 from frostline.artifact import Artifact, ArtifactRecord, Neighbours, TrainingData, refuse_size, save_artifact
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
@@ -15,8 +17,10 @@ from frostline.evaluate.examples import Examples, mapped
 from frostline.report.card import model_card
 from frostline.report.document import as_document
 from frostline.report.html import report_html
+from frostline.rows import dense_part
 from frostline.training.options import TrainingOptions
 from frostline.training.run import Training
+from frostline.words.encoder import WordedEncoder
 
 
 def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
@@ -56,7 +60,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
     return save_artifact(
         path,
         head=training.head,
-        encoder=encoder,
+        encoder=encoder if training.vocabulary is None else WordedEncoder(encoder, training.vocabulary),
         record=ArtifactRecord(
             data=TrainingData(
                 name=Path(record.data.name).name,
@@ -92,7 +96,9 @@ def refuse_neighbours(
 def _neighbours(training: Training) -> Neighbours:
     if training.learned is None:
         raise UsageError("The rows that the head learned from must be there to be kept as neighbours (they are not).")
-    return Neighbours.of_rows(training.learned.texts, training.learned.codes, training.learned.rows)
+    return Neighbours.of_rows(
+        training.learned.texts, training.learned.codes, np.asarray(dense_part(training.learned.rows), np.float32)
+    )
 
 
 def _with_map(training: Training) -> Examples | None:

@@ -14,6 +14,7 @@ from frostline.report.multi_label_card import multi_model_card
 from frostline.report.multi_label_document import as_multi_document
 from frostline.report.multi_label_html import multi_report_html
 from frostline.training.multi_label import MultiTraining
+from frostline.words.encoder import WordedEncoder
 
 _ELSEWHERE = ("search", "chosen", "encoder", "labels")  # they stand in the manifest under names of its own
 
@@ -32,7 +33,7 @@ def save_multi_training(
     return save_artifact(
         path,
         head=training.head,
-        encoder=encoder,
+        encoder=encoder if training.vocabulary is None else WordedEncoder(encoder, training.vocabulary),
         record=ArtifactRecord(
             data=TrainingData(
                 name=Path(record.data.name).name,
