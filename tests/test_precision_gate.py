@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def unable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _home(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """MiniLM's int8 weights are built once for all tests here."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
@@ -86,15 +87,15 @@ def spiky(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def sample() -> tuple[list[str], list[object]]:
+def sample() -> tuple[list[str], list[str]]:
     rows = load_sample().train
     return list(rows.texts)[:120], list(rows.labels)[:120]
 
 
 @pytest.mark.usefixtures("able")
-def test_minilm_passes_on_the_sample(sample: tuple[list[str], list[object]]) -> None:
+def test_minilm_passes_on_the_sample(sample: tuple[list[str], list[str]]) -> None:
     texts, labels = sample
-    record = settle("auto", opener("minilm"), texts, labels)  # type: ignore[arg-type] - a plain function
+    record = settle("auto", opener("minilm"), texts, labels)  # type: ignore[arg-type]  # a plain function
     assert (record.asked, record.used) == ("auto", "int8")
     assert record.gate is not None
     assert record.gate.mean_cosine >= 0.998
@@ -103,12 +104,12 @@ def test_minilm_passes_on_the_sample(sample: tuple[list[str], list[object]]) -> 
 
 
 @pytest.mark.usefixtures("able")
-def test_an_encoder_with_planted_outliers_stays_in_float32(spiky: str, sample: tuple[list[str], list[object]]) -> None:
+def test_an_encoder_with_planted_outliers_stays_in_float32(spiky: str, sample: tuple[list[str], list[str]]) -> None:
     """Its float32 rows are MiniLM's; in int8 they are not."""
     texts, labels = sample
     plain = Encoder.open("minilm", features="mean@-1", max_length=32).encode(texts[:20]).rows
     assert np.abs(Encoder.open(spiky, features="mean@-1", max_length=32).encode(texts[:20]).rows - plain).max() < 1e-4
-    record = settle("auto", opener(spiky), texts, labels)  # type: ignore[arg-type] - a plain function
+    record = settle("auto", opener(spiky), texts, labels)  # type: ignore[arg-type]  # a plain function
     assert record.used == "float32"
     assert record.gate is not None
     assert not record.gate.is_passed
@@ -130,7 +131,7 @@ def test_too_few_texts_are_not_tried() -> None:
 
 
 @pytest.mark.usefixtures("able")
-def test_without_labels_the_rows_alone_decide(sample: tuple[list[str], list[object]]) -> None:
+def test_without_labels_the_rows_alone_decide(sample: tuple[list[str], list[str]]) -> None:
     calls: list[tuple[int, int]] = []
     record = settle("auto", opener("minilm"), sample[0], progress=lambda *told: calls.append(told))  # type: ignore[arg-type]
     assert record.gate is not None
@@ -162,8 +163,8 @@ def test_predictions_are_compared_on_texts_that_the_head_has_not_seen() -> None:
 
 def test_labels_that_few_texts_have_take_no_part() -> None:
     rows = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
-    labels: list[object] = ["a", "b"] * 28 + ["c", "d", "e", "f"]
-    assert equal_predictions(rows, rows, labels) == (56, 56)  # type: ignore[arg-type] - str
+    labels: list[str] = ["a", "b"] * 28 + ["c", "d", "e", "f"]
+    assert equal_predictions(rows, rows, labels) == (56, 56)
     assert measured(rows, rows, [str(n) for n in range(60)]).n_predicted == 0
 
 
@@ -183,12 +184,12 @@ def test_a_sample_is_spread_evenly_and_starts_and_ends_with_the_texts(n: int) ->
 
 def test_another_word_is_refused() -> None:
     with pytest.raises(UsageError, match="float32 or int8 or auto"):
-        settle("int4", nobody)  # type: ignore[arg-type] - what a user may write
+        settle("int4", nobody)  # type: ignore[arg-type]  # what a user may write
 
 
 @pytest.mark.usefixtures("able")
 def test_a_classifier_in_int8_is_saved_and_read_in_int8_on_any_processor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: tuple[list[str], list[object]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: tuple[list[str], list[str]]
 ) -> None:
     texts, labels = sample
     trained = SentenceClassifier(features="mean@-1", C=0.01, precision="int8").fit(texts, labels)
@@ -207,7 +208,7 @@ def test_a_classifier_in_int8_is_saved_and_read_in_int8_on_any_processor(
 
 
 @pytest.mark.usefixtures("unable")
-def test_a_classifier_asked_for_int8_in_vain_warns_once(sample: tuple[list[str], list[object]]) -> None:
+def test_a_classifier_asked_for_int8_in_vain_warns_once(sample: tuple[list[str], list[str]]) -> None:
     texts, labels = sample
     with pytest.warns(PrecisionWarning, match="float32 is used instead of int8") as told:
         trained = SentenceClassifier(features="mean@-1", C=0.01, precision="int8").fit(texts, labels)
@@ -215,13 +216,13 @@ def test_a_classifier_asked_for_int8_in_vain_warns_once(sample: tuple[list[str],
     assert trained.encoder_.identity.precision == "float32"
 
 
-def write_table(path: Path, sample: tuple[list[str], list[object]]) -> Path:
+def write_table(path: Path, sample: tuple[list[str], list[str]]) -> Path:
     path.write_text("".join(f"{text}\t{label}\n" for text, label in zip(*sample, strict=True)), "utf-8")
     return path
 
 
 @pytest.mark.usefixtures("able")
-def test_train_auto_tells_the_gate_s_figures(tmp_path: Path, sample: tuple[list[str], list[object]]) -> None:
+def test_train_auto_tells_the_gate_s_figures(tmp_path: Path, sample: tuple[list[str], list[str]]) -> None:
     file = write_table(tmp_path / "rows.tsv", sample)
     asked = ["train", str(file), "--features", "mean@-1", "-C", "0.01", "--precision", "auto", "--json"]
     found = CliRunner().invoke(cli, asked)
@@ -235,7 +236,7 @@ def test_train_auto_tells_the_gate_s_figures(tmp_path: Path, sample: tuple[list[
 @pytest.mark.usefixtures("unable")
 @pytest.mark.parametrize("verb", ["train", "sweep", "embed"])
 def test_a_verb_asked_for_int8_in_vain_says_so_in_one_sentence(
-    verb: str, tmp_path: Path, sample: tuple[list[str], list[object]]
+    verb: str, tmp_path: Path, sample: tuple[list[str], list[str]]
 ) -> None:
     file = write_table(tmp_path / "rows.tsv", sample)
     more = {
@@ -251,7 +252,7 @@ def test_a_verb_asked_for_int8_in_vain_says_so_in_one_sentence(
 
 
 @pytest.mark.usefixtures("able")
-def test_embed_auto_tries_the_file_s_own_texts(tmp_path: Path, sample: tuple[list[str], list[object]]) -> None:
+def test_embed_auto_tries_the_file_s_own_texts(tmp_path: Path, sample: tuple[list[str], list[str]]) -> None:
     file, out = write_table(tmp_path / "rows.tsv", sample), tmp_path / "rows.npy"
     asked = ["embed", str(file), "--features", "mean@-1", "--out", str(out), "--precision", "auto"]
     found = CliRunner().invoke(cli, asked)

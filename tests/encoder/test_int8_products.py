@@ -232,13 +232,16 @@ def multiplied(
 
 
 def activated(kind: Activation, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    made: NDArray[np.float64]
     if kind == "relu":
-        return np.maximum(rows, 0)
-    if kind == "silu":
-        return rows / (1 + np.exp(-rows))
-    if kind == "gelu_tanh":
-        return 0.5 * rows * (1 + np.tanh(math.sqrt(2 / math.pi) * (rows + 0.044715 * rows**3)))
-    return 0.5 * rows * (1 + np.vectorize(math.erf)(rows / math.sqrt(2)))
+        made = np.maximum(rows, 0)
+    elif kind == "silu":
+        made = rows / (1 + np.exp(-rows))
+    elif kind == "gelu_tanh":
+        made = 0.5 * rows * (1 + np.tanh(math.sqrt(2 / math.pi) * (rows + 0.044715 * rows**3)))
+    else:
+        made = 0.5 * rows * (1 + np.vectorize(math.erf)(rows / math.sqrt(2)))
+    return made
 
 
 def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -249,19 +252,23 @@ def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArra
     def norm(name: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         centred = rows - rows.mean(axis=-1, keepdims=True)
         spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + shape.epsilon)
-        return centred / spread * tensors[f"{name}.scale"] + tensors[f"{name}.shift"]
+        normed: NDArray[np.float64] = centred / spread * tensors[f"{name}.scale"] + tensors[f"{name}.shift"]
+        return normed
 
     def product(
         name: str, rows: NDArray[np.float64], shrink: str = "", least: float | None = None
     ) -> NDArray[np.float64]:
         evened = rows * made[f"{shrink}.shrink"] if shrink else rows
         whole = multiplied(evened, made[f"{name}.levels"].T, made[f"{name}.scales"], least) + made[f"{name}.bias"]
-        return whole + (rows[:, made[f"{shrink}.kept"]] @ made[f"{name}.aside"].T if shrink else 0)
+        aside: NDArray[np.float64] | int = rows[:, made[f"{shrink}.kept"]] @ made[f"{name}.aside"].T if shrink else 0
+        summed: NDArray[np.float64] = whole + aside
+        return summed
 
     def kept_of(name: str, middle: NDArray[np.float64]) -> NDArray[np.float64]:
         """The columns between the feed-forward products that stay in float32, and what they give."""
         wide = middle @ made[f"{name}widen.kept.weight"].T + made[f"{name}widen.kept.bias"]
-        return activated(shape.activation, wide) @ made[f"{name}narrow.aside"].T
+        kept: NDArray[np.float64] = activated(shape.activation, wide) @ made[f"{name}narrow.aside"].T
+        return kept
 
     n, length = ids.shape
     heads = (n, length, shape.n_heads, shape.head_size)
@@ -270,7 +277,8 @@ def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArra
     else:
         counts = ids != shape.position_padding
         positions = np.cumsum(counts, axis=1) * counts + shape.position_padding
-    states = norm("embedded", (tensors["words"][ids] + tensors["positions"][positions]).reshape(n * length, -1))
+    embedded = (tensors["words"][ids] + tensors["positions"][positions]).reshape(n * length, -1)
+    states = norm("embedded", embedded.astype(np.float64))
     if shape.has_projection:
         states = states @ tensors["projection.weight"].T.astype(np.float64) + tensors["projection.bias"]
     every = [states]

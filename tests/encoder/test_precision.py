@@ -149,8 +149,13 @@ def test_a_processor_that_sums_wrongly_is_refused(folder: str, monkeypatch: pyte
 
 @pytest.mark.usefixtures("able")
 def test_the_form_that_is_exact_is_taken(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(exact, "is_exact", lambda form, _: asked.append(form) or form == "unsigned")
+    asked: list[str] = []
+
+    def is_exact(form: str, _: object) -> bool:
+        asked.append(form)
+        return form == "unsigned"
+
+    monkeypatch.setattr(exact, "is_exact", is_exact)
     Encoder.open(folder, precision="int8")
     assert asked == ["signed", "unsigned"]
 
@@ -158,7 +163,7 @@ def test_the_form_that_is_exact_is_taken(folder: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(("asked", "words"), [("auto", "float32 or int8 .got 'auto'"), ("int4", "got 'int4'")])
 def test_another_precision_is_refused_with_what_there_is(asked: str, words: str, folder: str) -> None:
     with pytest.raises(UsageError, match=words):
-        Encoder.open(folder, precision=asked)  # type: ignore[arg-type] - what a user may write
+        Encoder.open(folder, precision=asked)  # type: ignore[arg-type]  # what a user may write
 
 
 def test_float32_looks_at_no_processor(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
