@@ -70,12 +70,13 @@ def test_nearest_centroid_is_scikit_learns_on_standardised_rows() -> None:
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - as above
 
     train, test = made_up(9000, 4, 0, noise=1.5), made_up(500, 4, 1, noise=1.5)
-    scaler = StandardScaler().fit(train.rows.astype(np.float64))
-    model = NearestCentroid().fit(scaler.transform(train.rows.astype(np.float64)), train.codes)
-    expected = model.predict(scaler.transform(test.rows.astype(np.float64)))
-    constant = np.full((9000, 1), 7.1, np.float32)
-    train = Part(train.texts, np.hstack([train.rows, constant]), train.codes)
-    test = Part(test.texts, np.hstack([test.rows, constant[:500]]), test.codes)
+    learned, asked = (np.asarray(part.rows, dtype=np.float64) for part in (train, test))
+    scaler = StandardScaler().fit(learned)
+    model = NearestCentroid().fit(scaler.transform(learned), train.codes)
+    expected = model.predict(scaler.transform(asked))
+    constant = np.full((9000, 1), 7.1)
+    train = Part(train.texts, np.hstack([learned, constant]).astype(np.float32), train.codes)
+    test = Part(test.texts, np.hstack([asked, constant[:500]]).astype(np.float32), test.codes)
     guess = nearest_centroid(train, test, 4)
     np.testing.assert_array_equal(guess.predicted, expected)
     assert 0.5 < np.mean(expected == test.codes) < 0.999

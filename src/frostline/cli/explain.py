@@ -11,7 +11,7 @@ from frostline.cli.options import json_option, overwrite_option
 from frostline.errors import InputError, printable
 from frostline.explanation import explain
 from frostline.explanation.document import as_document
-from frostline.explanation.explain import MAX_WORDS, N_NEAREST, named_label
+from frostline.explanation.explaining import MAX_WORDS, N_NEAREST, named_label
 from frostline.explanation.page import explanation_html
 from frostline.explanation.terminal import print_explanation
 from frostline.publish import publish_stream, refuse_file

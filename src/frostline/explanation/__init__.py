@@ -5,7 +5,7 @@ Out:  an `Explanation`; lines on a terminal, JSON, a page of HTML.
 Not:  the classifier (artifact/), the page's frame (report/).
 """
 
-from frostline.explanation.explain import Explanation, explain
+from frostline.explanation.explaining import Explanation, explain
 from frostline.explanation.leave_out import Change, LabelExplained, Together
 from frostline.explanation.nearest import Nearest
 from frostline.explanation.splitting import Word

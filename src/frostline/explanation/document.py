@@ -8,7 +8,7 @@ Not:  printing it.
 from dataclasses import asdict
 from typing import Any
 
-from frostline.explanation.explain import Explanation
+from frostline.explanation.explaining import Explanation
 from frostline.explanation.leave_out import LabelExplained
 from frostline.explanation.sentences import remarks
 

@@ -8,7 +8,7 @@ Blue speaks for the label and is underlined, orange against it and is dotted: se
 """
 
 from frostline import __version__
-from frostline.explanation.explain import Explanation
+from frostline.explanation.explaining import Explanation
 from frostline.explanation.leave_out import Change, LabelExplained
 from frostline.explanation.nearest import Nearest
 from frostline.explanation.sentences import HOW_TO_KEEP, additivity, answer_text, remarks, strongest, together_text

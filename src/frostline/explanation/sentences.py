@@ -5,7 +5,7 @@ Out:  plain sentences, the same for the terminal and the page.
 Not:  layout.
 """
 
-from frostline.explanation.explain import Explanation
+from frostline.explanation.explaining import Explanation
 from frostline.explanation.leave_out import LabelExplained, Together
 from frostline.report.phrases import count_text, printable
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from frostline.errors import printable as escaped
-from frostline.explanation.explain import Explanation
+from frostline.explanation.explaining import Explanation
 from frostline.explanation.leave_out import LabelExplained
 from frostline.explanation.nearest import Nearest
 from frostline.explanation.sentences import HOW_TO_KEEP, additivity, answer_text, remarks, strongest, together_text
