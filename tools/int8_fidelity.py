@@ -1,6 +1,6 @@
 """How near int8 rows are to those of float32, and how many answers they change: real texts, real weights.
 
-Run:  python tools/int8_fidelity.py FOLDER [--train-rows 2000] [--json FILE]
+Run:  python tools/int8_fidelity.py FOLDER [--train-rows 2000] [--set SST-2] [--json FILE]
 In:   a folder of public sets: sst2/, sst5/ (train.tsv, test.tsv), trec/ (train.csv, test.csv), cr/ (reviews.jsonl).
 Out:  per set and features: the error and the cosine of the rows, and equal predictions under one head, which learned
       from float32 rows and labels the test rows of both. The figures of docs/decisions/0020-int8-products.md.
@@ -24,6 +24,7 @@ from frostline.encoder.gate import cosines
 from frostline.evaluate.intervals import wilson
 from frostline.head.search import SearchOptions, search_C
 
+USUAL_ROWS = 2000
 FEATURES = ("cls@-1", "mean@all")
 SETS = {
     "SST-2": ("sst2/train.tsv", "sst2/test.tsv"),
@@ -54,7 +55,7 @@ def main() -> None:
     """Measure every set, print, and write down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--train-rows", type=int, default=2000)
+    parser.add_argument("--train-rows", type=int, default=USUAL_ROWS, help="0 for all (of CR, one file, still 2,000)")
     parser.add_argument("--set", dest="sets", action="append", choices=SETS, help="only this set; repeat for several")
     parser.add_argument("--json", type=Path)
     told = parser.parse_args()
@@ -101,6 +102,7 @@ def parts(name: str, folder: Path, n_rows: int) -> tuple[Dataset, Dataset]:
     """Rows to learn from and to test on, the first spread over the file; a set of one file is drawn apart."""
     train_file, test_file = SETS[name]
     whole = read_dataset(folder / train_file, TableOptions())
+    n_rows = n_rows or (USUAL_ROWS if test_file is None else len(whole))
     order = np.random.default_rng(0).permutation(len(whole)).astype(np.int64)
     train = whole.take(np.sort(order[:n_rows]))
     if test_file is None:

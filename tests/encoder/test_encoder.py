@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import frostline.encoder.windows as windows_module
@@ -68,6 +68,7 @@ def expected(word_pieces: WordPieces, texts: list[str]) -> np.ndarray:
     return np.array(rows, np.float32).reshape(-1, 2)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(TEXTS), max_size=40), st.integers(1, 3), st.integers(1, 7))
 def test_rows_stand_in_the_order_of_the_input(
     word_pieces: WordPieces, texts: list[str], threads: int, window: int

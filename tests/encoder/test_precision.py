@@ -3,6 +3,8 @@
 import copy
 import dataclasses
 import pickle
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -183,3 +185,20 @@ def test_what_was_built_first_makes_room(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(path.stem for path in folder.iterdir()) == ["7", "8"]
     kept.kept_graph(folder, "9", lambda: b"x" * 3000)
     assert [path.name for path in folder.iterdir()] == ["9.graph"]
+
+
+@pytest.mark.parametrize("precision_asked", ["float32", "int8"])
+def test_a_second_start_imports_nothing_that_only_the_first_needs(precision_asked: str, folder: str) -> None:
+    """Up to the first vector: no onnx, no search, no network. A start pays for every import."""
+    program = (
+        "import sys; from frostline.encoder.encoder import Encoder\n"
+        f"rows = Encoder.open({folder!r}, precision={precision_asked!r}, insist=True).encode(['good film']).rows\n"
+        "print(*(name for name in sys.argv[1:] if name in sys.modules))"
+    )
+    heavy = ("onnx", "google.protobuf", "sklearn", "scipy", "pandas", "pyarrow", "huggingface_hub", "requests", "click")
+    runs = [
+        subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert runs[0].stdout.split()[:1] == ["onnx"]
+    assert runs[1].stdout.split() == []

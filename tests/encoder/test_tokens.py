@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -100,6 +100,7 @@ def test_no_texts_have_no_pieces(minilm: WordPieces) -> None:
     assert len(pieces.cut) == len(pieces.lengths) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=80), max_size=20))
 def test_a_texts_pieces_do_not_depend_on_its_neighbours(minilm: WordPieces, texts: list[str]) -> None:
     together = minilm.tokenize(texts)
@@ -244,6 +245,7 @@ def test_a_text_of_ten_megabytes_takes_no_200_megabytes() -> None:
     assert int(child.stdout) < 200
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=30))
 def test_long_texts_are_not_tokenized_side_by_side(lengths: list[int]) -> None:
     """The library's objects for 100,000 characters take 10 MB and more: they must not pile up. No text is lost."""

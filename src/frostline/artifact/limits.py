@@ -28,7 +28,7 @@ KNOWN_FILES = (HEAD, CARD, REPORT, *SINCE_2, *(f"{ENCODER_FOLDER}/{name}" for na
 """What a manifest may list; any other name is refused, so no path of a stranger's making is ever opened."""
 
 N_SELF_TEST = 8
-MAX_TOLERANCE = {"float32": 1e-2, "int8": 1e-1}  # by precision; a stranger may not switch the self-test off
+MAX_TOLERANCE = {"float32": 1e-2, "int8": 6e-2}  # by precision; a stranger may not switch the self-test off
 MAX_DECISION = 1e12
 MAX_LABELS = 100_000
 MAX_FEATURES = 1_000_000

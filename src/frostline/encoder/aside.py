@@ -7,7 +7,7 @@ Not:  the products themselves (products.py), the rounding of all other channels 
 A handful of channels of a pretrained encoder are tens of times larger than the rest, and so are their weights: one of
 1,536 between MiniLM's feed-forward products has weights of 7.9 where the median is 0.15. One such weight decides the
 scale of its whole column, one such number that of its whole row, and all others keep a few levels. Taken out, and
-multiplied in float32, they cost 1 % of the multiplications and leave two thirds of the error (docs/decisions/0020).
+multiplied in float32, they cost under 1 % of the multiplications and take 40 % of the error (docs/decisions/0020).
 Dettmers et al. (2022), LLM.int8(), arXiv:2208.07339, section 3.2, takes them out row by row; these are fixed.
 """
 
