@@ -105,6 +105,38 @@ def test_a_closed_pipe_ends_quietly(model: Path, home: Path) -> None:
         process.stdin.close()
 
 
+def test_a_closed_pipe_ends_a_report_quietly_too(model: Path, home: Path) -> None:
+    """`frostline explain ... | head -1`: a table's reader may go as well as a list's."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "frostline", "explain", str(model), "a joy to watch"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "FROSTLINE_HOME": str(home)},
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+
+
+@pytest.mark.parametrize("closed", ["", "2>&-", ">&-", ">&- 2>&-"])
+def test_outputs_closed_from_the_start_are_no_bug(model: Path, home: Path, closed: str) -> None:
+    """As cron and daemons start programs: nobody reads, and the work is done all the same."""
+    command = f'"{sys.executable}" -m frostline predict "{model}" "a joy" {closed}'
+    found = subprocess.run(
+        ["/bin/sh", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "FROSTLINE_HOME": str(home)},
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_soon_and_keeps_what_was_read(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """Within five seconds, with a word on how to go on; the same command then reads only the rest."""

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, final
 
 import click
 from rich.console import Console
@@ -22,10 +22,19 @@ from frostline import arrays
 _STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # C1 controls, line breaks, changes of direction
 
 
+@final
+class _Output(Console):
+    """A console whose reader may go before the end (`| head`): told to the caller, where rich would leave with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that rich is about to swallow."""
+        raise BrokenPipeError
+
+
 def output() -> Console:
     """Where reports go: standard output, without wrapping when it is not a terminal."""
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=100)
+    console = _Output(highlight=False, soft_wrap=False)
+    return console if console.is_terminal else _Output(highlight=False, width=100)
 
 
 def words() -> Console:

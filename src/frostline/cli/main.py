@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import warnings
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO, final
 
@@ -90,6 +91,7 @@ def main() -> NoReturn:
     for setting in BLAS_THREAD_SETTINGS:  # before numpy is imported: two spinning BLAS threads can be 100 x slower
         os.environ.setdefault(setting, "1")
     signal.signal(signal.SIGTERM, _terminated)
+    _open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 shows a label all the same
     warnings.showwarning = _show_warning
@@ -137,6 +139,20 @@ def told(outcome: BaseException) -> int:
 def say(words: str) -> None:
     """One line of words on standard error."""
     print(printable(words), file=sys.stderr)  # noqa: T201 - this is the command line
+
+
+def _open_what_is_closed() -> None:
+    """Standard output and error are None where the caller has closed them (`>&-`): nobody reads, and work goes on.
+
+    All three low numbers are taken first, so that no file opened later is written to by whoever prints to them.
+    """
+    lowest = os.open(os.devnull, os.O_RDWR)
+    while lowest <= 2:
+        lowest = os.dup(lowest)
+    os.close(lowest)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
