@@ -1,20 +1,23 @@
 """Check the default features on rows that chose nothing: `python tools/default_features.py FOLDER [SET ...]`.
 
-Beside them: sentence-transformers' way, the normalised mean of the last layer under scikit-learn's LogisticRegression()
-as it comes. FOLDER holds sst2/, trec/, sst5/ and cr/ (docs/decisions/0002-default-features.md says which files).
+Beside them: the same with words (`mean@all+words`), what `auto` chooses on the rows learned from, and
+sentence-transformers' way, the normalised mean of the last layer under scikit-learn's LogisticRegression() as it comes.
+FOLDER holds sst2/, trec/, sst5/ and cr/ (docs/decisions/0002-default-features.md says which files). `--rows N` learns
+from N rows drawn at random, label by label, five times over, without `auto`.
 """
 
-import sys
+import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from frostline.arrays import BoolArray, IntArray
+from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
-from frostline.data.split import stratified_folds
+from frostline.data.split import stratified_folds, stratified_holdout
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
@@ -22,6 +25,8 @@ from frostline.evaluate.intervals import wilson
 from frostline.evaluate.paired import paired_difference
 from frostline.head.search import SearchOptions, search_C
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
+from frostline.words.training import with_words
 
 FILES = {
     "sst2": ("sst2/train.tsv", "sst2/test.tsv"),
@@ -29,68 +34,136 @@ FILES = {
     "sst5": ("sst5/train.tsv", "sst5/test.tsv"),
     "cr": ("cr/reviews.jsonl", None),
 }
+WORDED = f"{DEFAULT_FEATURES.removesuffix('+words')}+words"
+THEIRS = "sentence-transformers' way"
+REPEATS = 5
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Both ways' rows of a set, and codes; each split is (learned from, tested on)."""
+    """A set, and codes; each split is (learned from, tested on)."""
 
-    ours: np.ndarray
-    theirs: np.ndarray
+    data: Dataset
     codes: IntArray
     splits: tuple[tuple[IntArray, IntArray], ...]
 
 
-def rows_of(folder: Path, name: str) -> Rows:
+def reader(features: str) -> StoredEncoder:
+    """Reads no sentence twice."""
+    return StoredEncoder(Encoder.open(features=features), FeatureStore.open())
+
+
+def rows_of(folder: Path, name: str, n_rows: int | None) -> Rows:
     """Read a set; where it has no test part, five folds are tested on in turn."""
     train, test = FILES[name]
     options = TableOptions(text="text", label="label") if name == "trec" else TableOptions()
     parts = [read_dataset(folder / file, options) for file in (train, test) if file]
     texts = [text for part in parts for text in part.texts]
+    given = [label for part in parts for label in part.labels]
     labels = sorted(set(parts[0].labels))
-    codes = np.array([labels.index(label) for part in parts for label in part.labels])
-    store = FeatureStore.open()
-    ours = StoredEncoder(Encoder.open(features=DEFAULT_FEATURES), store).encode(texts).rows
-    last = StoredEncoder(Encoder.open(features="mean@-1"), store).encode(texts).rows
+    codes = np.array([labels.index(label) for label in given])
+    data = replace(parts[0], texts=tuple(texts), labels=tuple(given), lines=tuple(range(1, len(texts) + 1)))
     every, n = np.arange(len(texts)), len(parts[0])
     splits = [(every[:n], every[n:])]
     if not test:
         folds = stratified_folds(codes, n_folds=5, seed=0)
         splits = [(every[folds != fold], every[folds == fold]) for fold in range(5)]
-    return Rows(ours, last / np.linalg.norm(last, axis=1, keepdims=True), codes, tuple(splits))
+    if n_rows is not None:
+        learned, tested = splits[0]
+        few = [
+            stratified_holdout(codes[learned], test_fraction=n_rows / len(learned), seed=seed)[1]
+            for seed in range(REPEATS)
+        ]
+        splits = [(learned[own], tested) for own in few]
+    return Rows(data, codes, tuple(splits))
 
 
-def right(rows: Rows) -> Iterator[tuple[BoolArray, BoolArray]]:
-    """For each split, which tested rows each way labels rightly."""
+def right(rows: Rows, features: str, learned: IntArray, tested: IntArray) -> BoolArray:
+    """Which tested rows a head of these features labels rightly."""
+    codes = rows.codes[learned]
+    train, test = rows.data.take(learned), rows.data.take(tested)
+    encoder = with_words(reader(features), train.texts)
     labels = tuple(range(int(rows.codes.max()) + 1))
+    head = search_C(encoder.encode(train.texts).for_head, codes, labels=labels, options=SearchOptions()).head
+    return np.asarray(head.predict(encoder.encode(test.texts).for_head) == rows.codes[tested])
+
+
+def right_theirs(rows: Rows, learned: IntArray, tested: IntArray) -> BoolArray:
+    """The same, sentence-transformers' way."""
+    last = reader("mean@-1").encode(rows.data.texts).rows
+    last = last / np.linalg.norm(last, axis=1, keepdims=True)
+    plain = LogisticRegression(max_iter=1000).fit(last[learned], rows.codes[learned])
+    return np.asarray(plain.predict(last[tested]) == rows.codes[tested])
+
+
+def chosen(rows: Rows, learned: IntArray) -> str:
+    """What `auto` takes."""
+    return sweep(rows.data.take(learned), reader(SWEEP_FEATURES), options=SweepOptions()).winner.candidate.features
+
+
+def found(rows: Rows, *, with_auto: bool) -> Iterator[tuple[dict[str, BoolArray], str]]:
+    """For each split, which tested rows each way labels rightly, and what `auto` took."""
     for learned, tested in rows.splits:
-        codes = rows.codes[learned]
-        head = search_C(rows.ours[learned], codes, labels=labels, options=SearchOptions()).head
-        plain = LogisticRegression(max_iter=1000).fit(rows.theirs[learned], codes)
-        yield (
-            head.predict(rows.ours[tested]) == rows.codes[tested],
-            plain.predict(rows.theirs[tested]) == rows.codes[tested],
-        )
+        ways = {
+            DEFAULT_FEATURES: right(rows, DEFAULT_FEATURES, learned, tested),
+            WORDED: right(rows, WORDED, learned, tested),
+        }
+        took = chosen(rows, learned) if with_auto else ""
+        if took:
+            ways["auto"] = ways[took] if took in ways else right(rows, took, learned, tested)
+        yield {**ways, THEIRS: right_theirs(rows, learned, tested)}, took
 
 
-def line(name: str, ours: BoolArray, theirs: BoolArray) -> str:
-    """One row of the table."""
+def line(name: str, ways: dict[str, BoolArray]) -> str:
+    """One row of the table: each way's accuracy, then the lead of ours over theirs."""
     cells = []
-    for found in (ours, theirs):
-        low, high = wilson(int(found.sum()), len(found))
-        cells.append(f"{100 * found.mean():.2f} ({100 * low:.1f} to {100 * high:.1f})")
-    lead = paired_difference(ours.astype(np.int64), theirs.astype(np.int64), np.ones(len(ours), np.int64))
-    cells.append(f"{100 * lead.value:+.2f} ({100 * lead.interval[0]:+.1f} to {100 * lead.interval[1]:+.1f})")
-    return f"| {name} | {len(ours):,} | " + " | ".join(cells) + " |"
+    for own in ways.values():
+        low, high = wilson(int(own.sum()), len(own))
+        cells.append(f"{100 * own.mean():.2f} ({100 * low:.1f} to {100 * high:.1f})")
+    theirs = ways[THEIRS]
+    for way, own in ways.items():
+        if way != THEIRS:
+            lead = paired_difference(own.astype(np.int64), theirs.astype(np.int64), np.ones(len(own), np.int64))
+            cells.append(f"{100 * lead.value:+.2f} ({100 * lead.interval[0]:+.1f} to {100 * lead.interval[1]:+.1f})")
+    return f"| {name} | {len(theirs):,} | " + " | ".join(cells) + " |"
+
+
+def few_line(name: str, splits: list[dict[str, BoolArray]]) -> str:
+    """One row of the table for few rows: the mean over the draws, and its standard error."""
+    cells = []
+    for way in splits[0]:
+        each = np.array([100 * split[way].mean() for split in splits])
+        cells.append(f"{each.mean():.2f} ± {each.std(ddof=1) / np.sqrt(len(each)):.2f}")
+    gain = np.array([100 * (split[WORDED].mean() - split[DEFAULT_FEATURES].mean()) for split in splits])
+    cells.append(f"{gain.mean():+.2f} ± {gain.std(ddof=1) / np.sqrt(len(gain)):.2f}")
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(FILES)}; all unless named")
+    parser.add_argument("--rows", type=int, help="learn from so many rows, five times over")
+    asked = parser.parse_args()
+    leads: dict[str, list[float]] = {}
+    for turn, name in enumerate(asked.sets or FILES):
+        splits = list(found(rows_of(asked.folder, name, asked.rows), with_auto=asked.rows is None))
+        each = [ways for ways, _ in splits]
+        if not turn:
+            names = [*each[0], *([f"lead of {way}" for way in each[0] if way != THEIRS] if asked.rows is None else [])]
+            print("| set | n tested | " if asked.rows is None else "| set | ", " | ".join(names), "|", flush=True)
+        if asked.rows is not None:
+            print(few_line(name, each), flush=True)
+            continue
+        ways = {way: np.concatenate([split[way] for split in each]) for way in each[0]}
+        print(line(name, ways), " auto:", ", ".join(took for _, took in splits), flush=True)
+        for way, own in ways.items():
+            leads.setdefault(way, []).append(100 * (own.mean() - ways[THEIRS].mean()))
+    for way, own in leads.items():
+        if way != THEIRS:
+            print(f"mean lead of {way} over {len(own)} sets: {np.mean(own):+.2f} points, the least {min(own):+.2f}")
 
 
 if __name__ == "__main__":
-    print(f"| set | n tested | {DEFAULT_FEATURES}, C searched | sentence-transformers' way | lead |")
-    print("|---|---|---|---|---|")
-    leads = []
-    for chosen in sys.argv[2:] or FILES:
-        found = list(right(rows_of(Path(sys.argv[1]), chosen)))
-        ours, theirs = (np.concatenate([pair[way] for pair in found]) for way in (0, 1))
-        leads.append(100 * (ours.mean() - theirs.mean()))
-        print(line(chosen, ours, theirs), flush=True)
-    print(f"mean lead over {len(leads)} sets: {np.mean(leads):+.2f} points")
+    main()

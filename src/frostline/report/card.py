@@ -177,9 +177,11 @@ def _training(record: TrainingRecord) -> str:
     lines = [
         f"- Data: {data}. The saved head learned from {record.n_trained:,} rows.",
         f"- Encoder: {code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}.",
-        f"- Features: `{features.spec}`, {features.n_features:,} numbers per text{chosen}, {scaled}; {cut}.",
+        f"- Features: `{features.spec}`, {phrases.numbers_text(features)}{chosen}, {scaled}; {cut}.",
         f"- Head: L2-regularised logistic regression; {escaped(phrases.search_text(search))}.",
     ]
+    if features.n_words:
+        lines.append(phrases.vocabulary_text(features))
     if len(search.Cs) > 1:
         lines.append(f"- {escaped(phrases.search_score_text(search))}.")
     if record.nested is not None:

@@ -200,6 +200,7 @@ def _features(features: FeaturesRecord) -> JSON:
     return {
         "spec": features.spec,
         "n_features": features.n_features,
+        "n_words": features.n_words,
         "max_length": features.max_length,
         "n_texts": features.n_texts,
         "n_cut": features.n_cut,

@@ -126,7 +126,8 @@ def _training(record: MultiTrainingRecord) -> str:
             f"- Encoder: {code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; weights' "
             f"sha256 `{encoder.weights_sha256}`."
         ),
-        f"- Features: `{features.spec}`, {features.n_features:,} numbers per text, {scaled}.",
+        f"- Features: `{features.spec}`, {phrases.numbers_text(features)}, {scaled}.",
+        *([phrases.vocabulary_text(features)] if features.n_words else []),
         f"- Head: {escaped(words.search_text(record.search))}.",
     ]
     return f"## How it was trained\n\n{chr(10).join(lines)}\n\nFrostline {record.version}, seed {record.seed}."

@@ -110,7 +110,21 @@ def search_text(search: SearchRecord) -> str:
 
 def features_text(features: FeaturesRecord) -> str:
     """The features, and how they were chosen where nobody named them."""
-    return f"{features.spec}: {features.n_features:,} numbers per text{choice_text(features)}"
+    return f"{features.spec}: {numbers_text(features)}{choice_text(features)}"
+
+
+def numbers_text(features: FeaturesRecord) -> str:
+    """How many numbers a text becomes, and how many of them are words."""
+    words = f", {features.n_words:,} of them words and pairs of words" if features.n_words else ""
+    return f"{features.n_features:,} numbers per text{words}"
+
+
+def vocabulary_text(features: FeaturesRecord) -> str:
+    """What of the training texts is in the artifact, for a card."""
+    return (
+        f"- Words: `words.json` holds the {features.n_words:,} words and pairs of words that two training texts or "
+        "more have, and in how many each occurs. Look at it before you publish a model of private texts."
+    )
 
 
 def choice_text(features: FeaturesRecord) -> str:
