@@ -29,7 +29,6 @@ from frostline.head.search import SearchOptions, search_C
 Way: TypeAlias = Literal["ours", "usual", "converged"]
 
 N_FOLDS = 5
-_APART = 1.0  # the labels' centres, in deviations of a row's own columns
 _EXACT = 1e-6  # relative gradient of all our problems, folds among them
 _CONVERGED = {"tol": 1e-7, "max_iter": 100_000}  # gradients as small as ours
 
@@ -45,7 +44,9 @@ class Size:
     n_Cs : int
         From 1e-5 to 1, evenly in their logarithm.
     noise : float
-        Of the labels: chosen so that about as many are learned as on real sets of that kind.
+        Of the labels, in deviations of what decides them.
+    apart : float
+        The labels' centres, in deviations of a row's own columns.
     """
 
     n_texts: int
@@ -53,6 +54,7 @@ class Size:
     n_labels: int
     n_Cs: int  # noqa: N815 - C is its name everywhere
     noise: float = 0.5
+    apart: float = 1.0
 
     @property
     def name(self) -> str:
@@ -72,6 +74,7 @@ class Size:
             n_labels=self.n_labels,
             n_Cs=max(3, self.n_Cs // 4),
             noise=self.noise,
+            apart=self.apart,
         )
 
 
@@ -79,8 +82,8 @@ SIZES = (
     Size(n_texts=6920, n_features=2688, n_labels=2, n_Cs=20),
     Size(n_texts=67_000, n_features=384, n_labels=2, n_Cs=20),
     Size(n_texts=5452, n_features=2688, n_labels=6, n_Cs=10),
-    Size(n_texts=10_000, n_features=384, n_labels=50, n_Cs=5),
-    Size(n_texts=10_000, n_features=384, n_labels=150, n_Cs=5),
+    Size(n_texts=10_000, n_features=384, n_labels=50, n_Cs=5, apart=4.0),
+    Size(n_texts=10_000, n_features=384, n_labels=150, n_Cs=5, apart=4.0),
 )
 
 
@@ -153,7 +156,11 @@ def clustered_rows(size: Size, *, seed: int = 0) -> tuple[Features, IntArray]:
     noise = np.float32(size.noise) * rng.standard_normal((size.n_texts, size.n_labels), dtype=np.float32)
     codes = (factors[:, :n_signal] @ towards + noise).argmax(axis=1)
     codes[: 10 * size.n_labels] = np.repeat(np.arange(size.n_labels), 10)
-    factors += _APART * rng.standard_normal((size.n_labels, size.n_features), dtype=np.float32)[codes] * spectrum
+    factors += (
+        np.float32(size.apart)
+        * rng.standard_normal((size.n_labels, size.n_features), dtype=np.float32)[codes]
+        * spectrum
+    )
     factors *= spectrum
     mixing = rng.standard_normal((size.n_features, size.n_features), dtype=np.float32)
     rows = factors @ mixing
