@@ -3,10 +3,12 @@
 Beside them: the same with words (`mean@all+words`), what `auto` chooses on the rows learned from, and
 sentence-transformers' way, the normalised mean of the last layer under scikit-learn's LogisticRegression() as it comes.
 FOLDER holds sst2/, trec/, sst5/ and cr/ (docs/decisions/0002-default-features.md says which files). `--rows N` learns
-from N rows drawn at random, label by label, five times over, without `auto`.
+from N rows drawn at random, label by label, five times over, without `auto`. `--among A;B;...` lets `auto` sweep these
+alone: a whole sweep of six labels takes minutes.
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,19 +98,27 @@ def right_theirs(rows: Rows, learned: IntArray, tested: IntArray) -> BoolArray:
     return np.asarray(plain.predict(last[tested]) == rows.codes[tested])
 
 
-def chosen(rows: Rows, learned: IntArray) -> str:
+def chosen(rows: Rows, learned: IntArray, among: tuple[str, ...] | None) -> str:
     """What `auto` takes."""
-    return sweep(rows.data.take(learned), reader(SWEEP_FEATURES), options=SweepOptions()).winner.candidate.features
+    found = sweep(rows.data.take(learned), reader(SWEEP_FEATURES), options=SweepOptions(among=among))
+    for trial in found.trials:
+        print(
+            f"  {trial.candidate.features}: {100 * trial.score.value:.2f} cross-validated, "
+            f"{100 * trial.behind.value:+.2f} ± {100 * trial.behind.std_error:.2f}, C = {trial.chosen_C}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return found.winner.candidate.features
 
 
-def found(rows: Rows, *, with_auto: bool) -> Iterator[tuple[dict[str, BoolArray], str]]:
+def found(rows: Rows, *, with_auto: bool, among: tuple[str, ...] | None) -> Iterator[tuple[dict[str, BoolArray], str]]:
     """For each split, which tested rows each way labels rightly, and what `auto` took."""
     for learned, tested in rows.splits:
         ways = {
             DEFAULT_FEATURES: right(rows, DEFAULT_FEATURES, learned, tested),
             WORDED: right(rows, WORDED, learned, tested),
         }
-        took = chosen(rows, learned) if with_auto else ""
+        took = chosen(rows, learned, among) if with_auto else ""
         if took:
             ways["auto"] = ways[took] if took in ways else right(rows, took, learned, tested)
         yield {**ways, THEIRS: right_theirs(rows, learned, tested)}, took
@@ -145,10 +155,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(FILES)}; all unless named")
     parser.add_argument("--rows", type=int, help="learn from so many rows, five times over")
+    parser.add_argument("--among", type=lambda given: tuple(given.split(";")), help="features that auto sweeps")
     asked = parser.parse_args()
     leads: dict[str, list[float]] = {}
     for turn, name in enumerate(asked.sets or FILES):
-        splits = list(found(rows_of(asked.folder, name, asked.rows), with_auto=asked.rows is None))
+        splits = list(found(rows_of(asked.folder, name, asked.rows), with_auto=asked.rows is None, among=asked.among))
         each = [ways for ways, _ in splits]
         if not turn:
             names = [*each[0], *([f"lead of {way}" for way in each[0] if way != THEIRS] if asked.rows is None else [])]

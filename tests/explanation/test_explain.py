@@ -34,6 +34,8 @@ from frostline.explanation.terminal import print_explanation
 from frostline.head.calibration import Calibration
 from frostline.head.linear import LinearHead
 from frostline.head.rule import Rule
+from frostline.words.encoder import WordedEncoder
+from frostline.words.vocabulary import fit
 
 WIDTH = 8
 VECTORS = np.random.default_rng(3).normal(size=(len(WORDS), WIDTH)).astype(np.float32)
@@ -411,3 +413,25 @@ def test_the_page_is_small_and_the_same_for_the_same_text(word_pieces: WordPiece
     page = explanation_html(found)
     assert page == explanation_html(found)
     assert len(page) < 20_000
+
+
+# --- words among the features
+
+
+def test_what_a_word_adds_by_itself_is_told_with_what_it_adds_by_the_encoder(word_pieces: WordPieces) -> None:
+    """A head that looks at words alone: leaving a word out takes its weight, its pairs' and the row's length away."""
+    vocabulary = fit(["good film", "bad film", "good good bad"], min_texts=1)
+    weights = np.random.default_rng(5).normal(size=len(vocabulary.terms))
+    head = some_head()
+    worded = replace(head, coef=np.concatenate([head.coef * 0, weights[None]], axis=1))
+    plain = model(word_pieces, head)
+    found = explain(replace(plain, head=worded, encoder=WordedEncoder(plain.encoder, vocabulary)), "good bad film")
+
+    def odds(text: str) -> float:
+        return float(vocabulary.rows([text]).times(weights[None])[0, 0] + worded.intercept[0])
+
+    sign = 1 if found.answer == ("good",) else -1
+    whole = odds("good bad film")
+    expected = [sign * (whole - odds(text)) for text in ("bad film", "good film", "good bad")]
+    assert [change.log_odds for change in found.labels[0].words] == pytest.approx(expected, abs=1e-9)
+    assert found.labels[0].of_nothing.log_odds == pytest.approx(sign * (whole - odds("")), abs=1e-9)

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     default=DEFAULT_FEATURES,
     show_default=True,
     metavar="X,Y",
-    help="Features, joined by commas; each encoder is tried with each: cls@-1,mean@-1,-2,mean@all is three.",
+    help="Features, joined by commas; each encoder is tried with each: cls@-1,mean@-1,-2,mean@all+words is three.",
 )
 @click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds, the same for all.")

@@ -66,8 +66,8 @@ AUTO = "auto"
 @click.option(
     "--features",
     metavar="POOLING@LAYERS|auto",
-    help="cls, mean or max, at layers: cls@-1, mean@all, mean@-1,-2 …; auto: the winner of a sweep over the training "
-    f"rows alone (see frostline sweep).  [default: {DEFAULT_FEATURES}]",
+    help="cls, mean or max, at layers: cls@-1, mean@all, mean@-1,-2 …; with +words the texts' own words beside them; "
+    f"auto: the winner of a sweep over the training rows alone (see frostline sweep).  [default: {DEFAULT_FEATURES}]",
 )
 @click.option("--preset", type=click.Choice(["tutorial"]), help="The DistilBERT practical, to the letter.")
 @click.option("--grid", type=click.Choice(["log", "tutorial"]), help="The values of C to search.  [default: log]")
