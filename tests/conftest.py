@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from hypothesis import settings
 
 from frostline.cli.main import run
 from frostline.data.sample import load_sample
 
 SMALL = 60
+
+settings.register_profile("frostline", deadline=None)  # a busy machine is no reason to fail
+settings.load_profile("frostline")
 
 
 @dataclass(frozen=True)

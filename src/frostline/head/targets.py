@@ -8,7 +8,7 @@ A list holds a set for each text: lists, tuples, sets. A matrix is an array of t
 frame), whose columns are the labels: what scikit-learn calls a label indicator matrix.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -61,6 +61,8 @@ def several_labels(y: Any, *, n_texts: int, known: Sequence[Label] | None = None
     """
     if y is None or isinstance(y, str):
         return None
+    if not isinstance(y, Iterable):  # something that only numpy knows how to read
+        y = np.asarray(y)
     shape = getattr(y, "shape", None)
     if shape is not None and len(shape) == 2:
         return _of_matrix(y, n_texts=n_texts, known=known) if shape[1] > 1 else None
