@@ -17,6 +17,7 @@ from frostline.evaluate.calibration import (
     reliability,
 )
 from frostline.evaluate.curves import MOST_POINTS, auc_interval, curves_of, label_curves
+from frostline.evaluate.intervals import wilson
 from frostline.head.rule import NO_ANSWER
 
 
@@ -193,3 +194,32 @@ def test_no_answer_at_all_has_no_precision() -> None:
     assert found.coverage.value == 0
     assert found.precision is None
     assert found.macro_f1 is None
+
+
+def test_the_limits_of_answers_are_of_the_answers_alone() -> None:
+    """Precision rests on the rows answered, and so does macro F1; coverage on all rows."""
+    answered = np.array([0, 0, 1, 1, NO_ANSWER, NO_ANSWER, NO_ANSWER, NO_ANSWER])
+    found = answer_scores(answered, np.array([0, 1, 1, 1, 0, 0, 1, 1]), labels=("a", "b"))
+    assert found.coverage.interval == wilson(4, 8)
+    assert found.precision is not None
+    assert found.precision.interval == wilson(3, 4)
+    assert found.macro_f1 is not None
+    assert found.macro_f1.value == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert found.macro_f1.n == 4
+
+
+def test_bins_in_which_all_is_right_are_not_known_for_certain() -> None:
+    """Twenty of twenty right say less than two thousand of two thousand: the error may be larger than it looks."""
+    few, many = (reliability(np.full(n, 0.99), np.ones(n, bool)).error for n in (20, 2000))
+    assert few.interval[1] > 0.05
+    assert many.interval[1] < 0.02
+
+
+def test_perfect_claims_are_hardly_ever_called_off() -> None:
+    """The lower limit is 0 in 39 tests of 40: what chance alone shows is no error."""
+    random = np.random.default_rng(0)
+    called = 0
+    for _ in range(400):
+        claimed = random.uniform(0.5, 1, 200)
+        called += reliability(claimed, random.random(200) < claimed).error.interval[0] > 0
+    assert called <= 400 / 40 + 3 * np.sqrt(400 / 40)

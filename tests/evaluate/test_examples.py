@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from frostline.evaluate.coverage import coverage_curve
 from frostline.evaluate.examples import Examples, mapped, surest_mistakes
+from frostline.evaluate.intervals import wilson
 from frostline.head.rule import NO_ANSWER, Rule
 
 EXAMPLES = Examples(
@@ -62,3 +63,20 @@ def test_an_abstaining_head_stands_where_its_rule_puts_it() -> None:
     assert found.right is not None
     assert found.right.value == pytest.approx(1 / 3)
     assert coverage_curve(EXAMPLES.probabilities, codes, rule=Rule(answer_from=0.99)).right is None
+
+
+def test_a_text_just_as_sure_as_asked_is_answered_and_limits_are_of_the_answers() -> None:
+    """As the head does it: from `answer_from` on, that included."""
+    probabilities = np.array([[0.75, 0.25], [0.75, 0.25], [0.625, 0.375], [0.5, 0.5]])
+    found = coverage_curve(probabilities, np.array([0, 1, 0, 0]), rule=Rule(answer_from=0.75))
+    assert found.covered.value == 0.5
+    assert found.right is not None
+    assert found.right.interval == wilson(1, 2)
+    assert Rule(answer_from=0.75).codes(probabilities).tolist() == [0, 0, NO_ANSWER, NO_ANSWER]
+
+
+def test_the_curve_begins_where_there_are_enough_texts_to_say_anything() -> None:
+    """Ten of them, the tenth included."""
+    claimed = np.linspace(0.99, 0.6, 20)
+    found = coverage_curve(np.column_stack([claimed, 1 - claimed]), np.zeros(20, np.int64))
+    assert found.coverage[0] == 10 / 20

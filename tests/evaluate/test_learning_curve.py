@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.arrays import Features, IntArray
+from frostline.evaluate.curve_band import Measured, curve_of
 from frostline.evaluate.curve_points import Trial, Whole, learning_curve, proportional_order, sizes_of
+from frostline.evaluate.intervals import Z, wilson
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.outlook import fit_law, look_ahead
 from frostline.head.search import SearchOptions, fit_head
@@ -188,3 +190,22 @@ def test_too_uneven_subsets_lead_nowhere() -> None:
     outlook, why = ahead_of([0.5, 0.6, 0.65, 0.7, 0.74], n_test=4000, spread=0.09)
     assert outlook is None
     assert "5 points" in why
+
+
+def test_an_interval_holds_both_the_test_rows_and_the_rows_drawn() -> None:
+    """By hand: subsets of a half differ less than fresh samples would, and their mean still hangs on the whole."""
+    codes = np.zeros(100, np.int64)
+    wrong = [np.arange(100) < n for n in (50, 40, 30)]
+    measured = [
+        Measured(n_rows=100, predicted=np.stack(wrong).astype(np.int64), Cs=(1.0,) * 3, fitted_accuracy=1.0),
+        Measured(n_rows=200, predicted=wrong[2][None].astype(np.int64), Cs=(1.0,), fitted_accuracy=1.0),
+    ]
+    found = curve_of(measured, codes, n_labels=2, is_out_of_fold=False, choice_of_C="", seed=0, begun=0.0)
+    of_one_row = 0.01 * 100 / (1 - 100 / 200)  # the variance of 0.5, 0.6, 0.7, put right for drawing half of the rows
+    spread = of_one_row / 100 * ((1 - 0.5) / 3 + 0.5)
+    low, high = wilson(60, 100)
+    assert found.points[0].accuracy.value == pytest.approx(0.6)
+    assert found.points[0].accuracy.interval == pytest.approx(
+        (0.6 - np.hypot(0.6 - low, Z * np.sqrt(spread)), 0.6 + np.hypot(high - 0.6, Z * np.sqrt(spread)))
+    )
+    assert found.points[1].accuracy.interval == pytest.approx(wilson(70, 100))

@@ -79,3 +79,21 @@ def test_a_label_with_two_rows_is_named() -> None:
     codes[[3, 9]] = 1
     with pytest.raises(InputError, match="got 2 of 'yes'"):
         nested_cross_validation(rows, codes, labels=["no", "yes"], options=OPTIONS)
+
+
+def test_rows_left_out_take_no_part_in_choosing_features() -> None:
+    """Each outer fold's choice is asked for with just the rows that are learned from, and no fold is forgotten."""
+    random = np.random.default_rng(0)
+    rows, codes = random.normal(size=(30, 4)).astype(np.float32), np.arange(30) % 2
+    asked: list[np.ndarray] = []
+
+    def choose(training: np.ndarray) -> tuple[str, np.ndarray]:
+        asked.append(training)
+        return f"choice {len(asked)}", rows
+
+    options = SearchOptions(Cs=(0.1,), n_folds=3)
+    found = nested_cross_validation(rows, codes, labels=("a", "b"), options=options, choose=choose, n_outer=3)
+    assert len(asked) == found.n_outer == 3
+    for fold, training in enumerate(asked):
+        np.testing.assert_array_equal(training, found.fold_of != fold)
+    assert found.chosen_features == ("choice 1", "choice 2", "choice 3")

@@ -435,3 +435,10 @@ def test_what_a_word_adds_by_itself_is_told_with_what_it_adds_by_the_encoder(wor
     expected = [sign * (whole - odds(text)) for text in ("bad film", "good film", "good bad")]
     assert [change.log_odds for change in found.labels[0].words] == pytest.approx(expected, abs=1e-9)
     assert found.labels[0].of_nothing.log_odds == pytest.approx(sign * (whole - odds("")), abs=1e-9)
+
+
+def test_a_text_that_just_fits_is_not_said_to_be_cut(word_pieces: WordPieces) -> None:
+    """One more word is."""
+    room = word_pieces.max_length - 2
+    assert not split_words(word_pieces, "good " * room).is_cut
+    assert split_words(word_pieces, "good " * (room + 1)).is_cut

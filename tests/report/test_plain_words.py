@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.report.plain_words import evaluation_words, of_hundred, plain_words
+from frostline.report.plain_words import evaluation_words, how_sure, of_hundred, plain_words
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
 
@@ -78,3 +78,40 @@ def test_an_evaluation_is_said_too() -> None:
     said = " ".join(evaluation_words(example_evaluation()))
     assert "texts of that file it was right" in said
     assert "What it gets wrong most" in said
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "words"),
+    [
+        (0.1, (0.05, 0.15), "10 in 100 fewer"),
+        (-0.1, (-0.15, -0.05), "10 in 100 more"),
+        (0.004, (0.001, 0.007), "a little fewer"),
+        (0.1, (-0.05, 0.25), "the same within the limits of chance"),
+        (-0.1, (-0.25, 0.05), "the same within the limits of chance"),
+    ],
+)
+def test_a_baseline_is_right_more_or_less_often(value: float, interval: tuple[float, float], words: str) -> None:
+    """Fewer times where the classifier leads, more where it lags, neither where the interval holds none of it."""
+    record = example_report()[0]
+    rivals = [replace(one, lead=replace(one.lead, value=value, interval=interval)) for one in record.baselines]
+    said = [line for line in plain_words(replace(record, baselines=tuple(rivals))) if "commonest label" in line]
+    assert len(said) == 1
+    assert words in said[0]
+
+
+@pytest.mark.parametrize(
+    ("miss", "worst", "words"),
+    [
+        (0.01, 0.04, "can be taken at their word"),
+        (0.01, 0.041, "seem right, as far as so few texts tell"),
+        (0.05, 0.09, "should be read with care"),
+    ],
+)
+def test_probabilities_are_trusted_by_their_upper_limit(miss: float, worst: float, words: str) -> None:
+    """Small errors of few texts are not called proven."""
+    record = example_report()[0]
+    assert record.probabilities is not None
+    trust = record.probabilities.scores.reliability
+    off = replace(trust, error=replace(trust.error, value=miss, interval=(0.0, worst)))
+    scores = replace(record.probabilities.scores, reliability=off)
+    assert words in how_sure(replace(record.probabilities, scores=scores))[0]

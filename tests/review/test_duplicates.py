@@ -97,3 +97,10 @@ def test_texts_without_a_direction_are_asked_by_uncertainty() -> None:
     """No vector tells them apart, so the least sure come first."""
     shares = np.array([[0.9, 0.1], [0.5, 0.5], [0.6, 0.4]])
     assert next_to_label(shares, np.zeros((3, 2), np.float32), n=3).tolist() == [1, 2, 0]
+
+
+def test_of_near_matches_the_nearest_is_named() -> None:
+    """Whichever comes first."""
+    for order in ([(0, 0.9), (1, 0.95)], [(1, 0.95), (0, 0.9)]):
+        found = matches(["v w x y z"], ["v w x y z q", "v w x y z r"], near_of(order))
+        assert [(match.other, match.kind, match.cosine) for match in found] == [(1, "near", pytest.approx(0.95))]

@@ -231,3 +231,11 @@ def test_a_row_stands_in_the_file_of_fixes_once(tmp_path: Path) -> None:
     assert listed[62].advice == "drop"
     assert listed[62].suggested == "bad"
     assert all(word in listed[62].reason for word in ("likelier", "as line 61", "line 1 of the test file"))
+
+
+def test_what_is_in_the_test_file_is_to_be_dropped_if_it_is_the_same_and_looked_at_if_nearly() -> None:
+    """The test file stays as it is."""
+    rows = [*opinions(60), ("a b c d e f g h i j k l m", "bad")]
+    found = found_in(rows, test=[rows[4], ("a b c d e f g h i j k l m .", "bad")])
+    advised = {fix.line: fix for fix in fix_rows(found, dataset_of(rows)) if "of the test file" in fix.reason}
+    assert {line: fix.advice for line, fix in advised.items()} == {5: "drop", 61: "look"}
