@@ -174,16 +174,20 @@ def summary(record: TrainingRecord) -> list[str]:
 
 def cautions(record: TrainingRecord) -> list[str]:
     """What makes the scores, or the features, less than they seem; the record's own warnings come beside these."""
-    said = []
-    if record.test_source is not None and record.test_source.n_leaks:
-        n_leaks = record.test_source.n_leaks
-        found = "test text is a training text" if n_leaks == 1 else "test texts are training texts"
-        said.append(f"{n_leaks:,} {found} too: the scores flatter by up to that share.")
-    if record.features.n_cut:
-        features = record.features
-        cut = f"{features.n_cut:,} of {features.n_texts:,} texts"
-        said.append(f"{cut} were longer than {features.max_length} word pieces and lost their end.")
-    return said
+    features = record.features
+    if not features.n_cut:
+        return []
+    cut = f"{features.n_cut:,} of {features.n_texts:,} texts"
+    return [f"{cut} were longer than {features.max_length} word pieces and lost their end."]
+
+
+def leaks_text(record: TrainingRecord) -> list[str]:
+    """That test texts were learned from, for reports that do not show the record's warnings, which name the lines."""
+    n_leaks = 0 if record.test_source is None else record.test_source.n_leaks
+    if not n_leaks:
+        return []
+    found = "test text is a training text" if n_leaks == 1 else "test texts are training texts"
+    return [f"{n_leaks:,} {found} too: the scores flatter by up to that share."]
 
 
 def _beside(baseline: Baseline) -> str:
