@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from default_features import FILES, rows_of
+from default_features import FILES, reader, rows_of
 
 from frostline.arrays import IntArray, Probabilities
+from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.errors import InputError
 from frostline.evaluate.answers import answer_scores
 from frostline.evaluate.calibration import calibration_scores
@@ -36,17 +37,18 @@ class Split:
 
 def splits_of(folder: Path, name: str) -> list[Split]:
     """Train on each split's training rows, and predict its test rows."""
-    rows = rows_of(folder, name)
+    rows = rows_of(folder, name, None)
+    ours = reader(DEFAULT_FEATURES).encode(rows.data.texts).rows
     labels = tuple(range(int(rows.codes.max()) + 1))
     options = SearchOptions()
     found = []
     for learned, tested in rows.splits:
         codes = rows.codes[learned]
         folds = folds_of(codes, options)
-        search = search_C(rows.ours[learned], codes, labels=labels, options=options, folds=folds)
+        search = search_C(ours[learned], codes, labels=labels, options=options, folds=folds)
         calibrated = finish(search, codes, folds=folds, search_options=options, options=AnswerOptions())
-        before = search.head.predict_proba(rows.ours[tested])
-        after = calibrated.head.predict_proba(rows.ours[tested])
+        before = search.head.predict_proba(ours[tested])
+        after = calibrated.head.predict_proba(ours[tested])
         wishing = AnswerOptions(rule=RuleOptions(abstain_precision=WANTED))
         try:
             rule = finish(search, codes, folds=folds, search_options=options, options=wishing).head.rule

@@ -171,9 +171,10 @@ def main() -> None:
         print(line(name, ways), " auto:", ", ".join(took for _, took in splits), flush=True)
         for way, own in ways.items():
             leads.setdefault(way, []).append(100 * (own.mean() - ways[THEIRS].mean()))
-    for way, own in leads.items():
+    for way, points in leads.items():
         if way != THEIRS:
-            print(f"mean lead of {way} over {len(own)} sets: {np.mean(own):+.2f} points, the least {min(own):+.2f}")
+            said = f"{np.mean(points):+.2f} points, the least {min(points):+.2f}"
+            print(f"mean lead of {way} over {len(points)} sets: {said}")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def of_scikit_learn(
     matrix = np.hstack([scaler.transform(dense), stacked(rows.words)])
     model = LogisticRegression(C=C, class_weight=class_weight, tol=1e-10, max_iter=10_000, solver="newton-cg")
     decisions: np.ndarray = model.fit(matrix, codes).decision_function(matrix)
-    coef = model.coef_.copy()
+    coef: np.ndarray = model.coef_.copy()
     coef[:, : dense.shape[1]] /= scaler.scale_ if standardise else 1.0
     assert decisions.shape[0] == len(codes)
     return coef
@@ -140,7 +140,7 @@ def test_common_words_may_be_dense_columns_or_not(monkeypatch: pytest.MonkeyPatc
 
 def test_the_same_search_gives_the_same_bits() -> None:
     rows, codes = problem(3, width=500)
-    rows = JoinedRows(np.tile(rows.dense, (4, 1)), rows.words.take(np.tile(np.arange(N), 4)))
+    rows = JoinedRows(np.tile(rows.dense, (4, 1)).astype(np.float32), rows.words.take(np.tile(np.arange(N), 4)))
     codes = np.tile(codes, 4)
     heads = [
         search_C(rows, codes, labels=(0, 1, 2), options=SearchOptions(Cs=(1e-4, 1e-3), threads=threads)).head
