@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from frostline.arrays import Float64Array, IntArray
-from frostline.head.path import Wave
 from frostline.head.search import SearchOptions, default_grid, search_C
 from frostline.head.trials import Trial, is_done
 
@@ -14,10 +13,9 @@ from frostline.head.trials import Trial, is_done
 def trials(scores: Sequence[float], losses: Sequence[float]) -> list[Trial]:
     """One for each pair of a mean score and a loss; folds differ from the mean by the same amounts everywhere."""
     nothing = np.empty((0, 1))
-    wave = Wave(np.empty((0, 0, 0, 0)), 0, 0.0)
     around = np.array([-0.01, 0.0, 0.01])
     return [
-        Trial(position, score + around, loss, nothing, nothing, wave)
+        Trial(position, score + around, loss, nothing, nothing, 0, 0.0)
         for position, (score, loss) in enumerate(zip(scores, losses, strict=True))
     ]
 
@@ -73,3 +71,17 @@ def test_the_default_grid_is_solved_nearly_as_exactly_as_a_given_one() -> None:
     assert search_C(rows, codes, labels=labels, options=options).solver.relative_gradient <= 1e-6
     options = SearchOptions(Cs=(0.01, 0.1))
     assert search_C(rows, codes, labels=labels, options=options).solver.relative_gradient <= 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_values_that_tie_the_one_is_chosen_that_exact_solutions_choose(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(150, 20)) @ rng.normal(size=(20, 20))
+    codes = (rows[:, :3] + 4 * rng.normal(size=(150, 3))).argmax(axis=1).astype(np.int64)
+    folds = np.arange(150) % 5
+    climbed = search_C(rows, codes, labels=(0, 1, 2), options=SearchOptions(), folds=folds)
+    whole = search_C(rows, codes, labels=(0, 1, 2), options=SearchOptions(Cs=climbed.Cs), folds=folds)
+    assert climbed.chosen_C == whole.chosen_C
+    best = climbed.fold_scores.mean(axis=1).max()
+    tied = climbed.fold_scores.mean(axis=1) >= best - 2 / 150
+    np.testing.assert_array_equal(climbed.fold_scores[tied], whole.fold_scores[tied])

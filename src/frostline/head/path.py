@@ -97,6 +97,13 @@ class Climb:
         self._known = [*self._known, *((float(C), coef[:, turn]) for turn, C in enumerate(Cs))][-2:]
         return Wave(coef, solved.iterations, float(solved.relative_gradient.max()))
 
+    def again(self, C: float, coef: Float64Array) -> Wave:
+        """Solve one C again from (n_features + 1, n_folds, n_coef_rows), to the full."""
+        tasks = Tasks(np.full(self.n_folds, C), np.arange(self.n_folds))
+        limits = Limits(settle=False)
+        solved = solve_tasks(self.problem, tasks, coef, gram=self.gram, limits=limits, memory=self.memory)
+        return Wave(solved.coef[:, None], solved.iterations, float(solved.relative_gradient.max()))
+
     def _start(self, C: float) -> Float64Array:
         """Where to start for C: (n_features + 1, n_folds, n_coef_rows), on the line in log C through the last two."""
         if not self._known:

@@ -25,7 +25,7 @@ from frostline.head.preconditioner import gram_of
 from frostline.head.problem import Problem, problem_of
 from frostline.head.scoring import score_named
 from frostline.head.standardise import scaling_of
-from frostline.head.trials import chosen, climbed
+from frostline.head.trials import Judge, chosen, climbed, sharpened
 from frostline.rows import Rows
 
 _CLIMBING = 1e-5  # relative gradient: chose the same C as 1e-6 and moved no score by two rows (decision 7)
@@ -67,8 +67,8 @@ class SearchOptions:
         None is two, or one where the machine has no more.
     tolerance : float or None
         Of the folds' gradients, relative to those at zero coefficients. None is 1e-6, or 1e-5 for the default grid,
-        where all that counts is which C is best. The head itself is always solved to 1e-6, and until its coefficients
-        stand still.
+        where all that counts is which C is best: there those that tie for it are solved to 1e-6. The head itself is
+        always solved to that, and until its coefficients stand still.
     """
 
     Cs: tuple[float, ...] | None = None
@@ -166,14 +166,19 @@ def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and
     with one_blas_thread(), Crew(options.threads) as crew:
         scaling = scaling_of(rows, training, standardise=options.standardise, crew=crew)
         problem = problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling, crew=crew)
-        may_stop, all_rows = options.Cs is None, weights[:, n_folds]
+        may_stop = options.Cs is None
         tolerance = options.tolerance or (_CLIMBING if may_stop else TOLERANCE)
         climb = Climb(problem, n_folds, gram_of(problem), Limits(settle=False, tolerance=tolerance))
-        trials = climbed(climb, grid, codes, folds, score, weights=all_rows, may_stop=may_stop, progress=progress)
+        judge = Judge(codes, folds, weights[:, n_folds], score)
+        trials = climbed(climb, grid, judge, may_stop=may_stop, progress=progress)
+        if options.tolerance is None and may_stop:
+            trials = sharpened(climb, trials, grid, judge)
         trials.sort(key=lambda trial: trial.position)
         best = chosen(trials, grid, one_standard_error=options.one_standard_error)
         task = Tasks(np.array([grid[best.position]]), np.array([n_folds]))
-        last = solve_tasks(problem, task, best.coef[:, None], gram=climb.gram, limits=Limits(), memory=climb.memory)
+        last = solve_tasks(
+            problem, task, best.coef.mean(axis=1, keepdims=True), gram=climb.gram, limits=Limits(), memory=climb.memory
+        )
     Cs = tuple(grid[trial.position] for trial in trials)
     return SearchResult(
         head=head_of(problem, last.coef[:, 0], labels),
@@ -186,10 +191,8 @@ def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and
         held_out_decisions=best.decisions,
         solver=SolverFacts(
             tasks=len(trials) * n_folds + 1,
-            iterations=max(last.iterations, *(trial.wave.iterations for trial in trials)),
-            relative_gradient=max(
-                float(last.relative_gradient[0]), *(trial.wave.relative_gradient for trial in trials)
-            ),
+            iterations=max(last.iterations, *(trial.iterations for trial in trials)),
+            relative_gradient=max(float(last.relative_gradient[0]), *(trial.relative_gradient for trial in trials)),
             seconds=time.perf_counter() - begun,
         ),
         warnings=_notes(grid, grid[best.position]),

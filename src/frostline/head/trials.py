@@ -19,6 +19,7 @@ from frostline.head.problem import Problem, flat
 from frostline.head.scoring import Score
 
 _WAVE = 4  # values of C solved at a time
+_TIED = 2  # rows by which mean scores may differ that are a tie
 _AFTER = 2  # values of C in a row that must be worse before the climb ends
 
 
@@ -36,10 +37,11 @@ class Trial:
         Log loss of the rows held out, weighted as their labels are.
     decisions : ndarray of shape (n_texts, n_coef_rows), dtype=float64
         Of each row by the fold that held it out.
-    coef : ndarray of shape (n_features + 1, n_coef_rows), dtype=float64
-        The folds' mean, in shared coordinates: where the head on all rows starts.
-    wave : Wave
-        How it was solved.
+    coef : ndarray of shape (n_features + 1, n_folds, n_coef_rows), dtype=float64
+        In shared coordinates.
+    iterations : int
+    relative_gradient : float
+        As in `Wave`.
     """
 
     position: int
@@ -47,7 +49,8 @@ class Trial:
     loss: float
     decisions: Float64Array
     coef: Float64Array
-    wave: Wave
+    iterations: int
+    relative_gradient: float
 
     @property
     def mean(self) -> float:
@@ -55,38 +58,77 @@ class Trial:
         return float(self.scores.mean())
 
 
-def climbed(  # noqa: PLR0913 - what a score needs
-    climb: Climb,
-    grid: Sequence[float],
-    codes: IntArray,
-    folds: IntArray,
-    score: Score,
-    *,
-    weights: Float64Array,
-    may_stop: bool,
-    progress: Progress | None,
-) -> list[Trial]:
-    """Solve and score the grid from the smallest C up, if `may_stop` none after a hopeless one.
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """What the solutions are judged by.
 
-    `weights` (n_texts,) are those of the rows' labels, for the log loss.
+    Parameters
+    ----------
+    codes, folds : ndarray of shape (n_texts,), dtype=int64
+    weights : ndarray of shape (n_texts,), dtype=float64
+        Of the rows' labels, for the log loss.
+    score : Score
     """
+
+    codes: IntArray
+    folds: IntArray
+    weights: Float64Array
+    score: Score
+
+
+def climbed(
+    climb: Climb, grid: Sequence[float], judge: Judge, *, may_stop: bool, progress: Progress | None
+) -> list[Trial]:
+    """Solve and score the grid from the smallest C up, if `may_stop` none after a hopeless one."""
     trials: list[Trial] = []
     order = np.argsort(grid, kind="stable")
     while len(trials) < len(grid) and not (may_stop and is_done(trials)):
         # Where it gets worse the end may be near.
         count = min(_AFTER if may_stop and _is_getting_worse(trials) else _WAVE, climb.width)
         positions = order[len(trials) : len(trials) + count]
-        wave = climb.solve(np.array([grid[position] for position in positions]))
-        decisions = _held_out(climb.problem, wave.coef, folds)
-        losses, _ = climb.problem.loss.evaluate(decisions, slice(None))
-        for turn, position in enumerate(positions):
-            own = decisions[:, turn]
-            scores = np.array([score(codes[folds == fold], own[folds == fold]) for fold in range(climb.n_folds)])
-            loss = float(losses[:, turn] @ weights / weights.sum())
-            trials.append(Trial(int(position), scores, loss, own, wave.coef[:, turn].mean(axis=1), wave))
+        trials += _scored(climb, climb.solve(np.array([grid[position] for position in positions])), positions, judge)
         if progress is not None:
             progress(len(trials), len(grid))
     return trials
+
+
+def _scored(climb: Climb, wave: Wave, positions: IntArray, judge: Judge) -> list[Trial]:
+    """A trial for each C of the wave."""
+    decisions = _held_out(climb.problem, wave.coef, judge.folds)
+    losses, _ = climb.problem.loss.evaluate(decisions, slice(None))
+    trials = []
+    for turn, position in enumerate(positions):
+        own = decisions[:, turn]
+        held = [judge.folds == fold for fold in range(climb.n_folds)]
+        trials.append(
+            Trial(
+                position=int(position),
+                scores=np.array([judge.score(judge.codes[rows], own[rows]) for rows in held]),
+                loss=float(losses[:, turn] @ judge.weights / judge.weights.sum()),
+                decisions=own,
+                coef=wave.coef[:, turn],
+                iterations=wave.iterations,
+                relative_gradient=wave.relative_gradient,
+            )
+        )
+    return trials
+
+
+def sharpened(climb: Climb, trials: Sequence[Trial], grid: Sequence[float], judge: Judge) -> list[Trial]:
+    """The trials, those that tie for the best within what rounding their solutions may do solved to the full.
+
+    Solved as far as the climb needs, a mean score may be a row or two off, and of two C the other be chosen.
+    """
+    best = max(trial.mean for trial in trials)
+    near = [trial for trial in trials if trial.mean >= best - _TIED / len(judge.codes)]
+    if len(near) == 1:
+        return list(trials)
+    exact = {
+        trial.position: _scored(climb, climb.again(grid[trial.position], trial.coef), np.array([trial.position]), judge)
+        for trial in near
+    }
+    return [exact.get(trial.position, [trial])[0] for trial in trials]
 
 
 def chosen(trials: Sequence[Trial], grid: Sequence[float], *, one_standard_error: bool) -> Trial:
