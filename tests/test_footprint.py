@@ -1,5 +1,6 @@
 """What an encoder needs of memory is measured in a process of its own."""
 
+import numpy as np
 import pytest
 
 from frostline.errors import BackendError
@@ -7,6 +8,9 @@ from frostline.footprint import reading_peak
 
 
 def test_the_peak_is_that_of_a_process_with_the_encoder_in_it() -> None:
+    """Whatever the process that asks has held."""
+    held = np.ones(150_000_000)
+    del held
     peak = reading_peak("minilm", ["A sentence of some words."], features="mean@-1", threads=1)
     assert peak is not None
     assert 100_000_000 < peak < 1_000_000_000

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from frostline.errors import BackendError, FrostlineError
 
@@ -69,16 +70,27 @@ def reading_peak(  # noqa: PLR0913 - what an encoder is opened with
     return int(json.loads(ended.stdout.strip().split("\n")[-1]))
 
 
-def _measured() -> int:
-    """Open, read, and look at the peak."""
+def own_peak() -> int:
+    """Bytes of memory that this process has held at most.
+
+    On Linux of the program itself: `ru_maxrss` begins with the peak of the process that started it.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     import resource  # noqa: PLC0415 - not on Windows
 
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes on the others
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _measured() -> int:
+    """Open, read, and look at the peak."""
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - only in the process that reads
 
     task = json.load(sys.stdin)
     Encoder.open(**task["opened"]).encode(task["texts"])
-    unit = 1 if sys.platform == "darwin" else 1024  # kilobytes on Linux, bytes on macOS
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return own_peak()
 
 
 if __name__ == "__main__":

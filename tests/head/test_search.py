@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from frostline.arrays import Float64Array, IntArray
 from frostline.errors import ConvergenceError, InputError, UsageError
-from frostline.head import path
+from frostline.head import newton, path
 from frostline.head.crew import Crew
 from frostline.head.front import Tasks
 from frostline.head.newton import Limits
@@ -163,6 +163,20 @@ def test_a_regression_that_does_not_converge_is_an_error_that_names_it() -> None
         path.solve_tasks(problem, tasks, start, gram=None, limits=Limits(near=1, rough=1, exact=0, double=1))
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_start_that_leads_beyond_all_numbers_is_begun_again_from_nothing() -> None:
+    """To the one minimum there is: of a few rows the mean of the folds' coefficients can be such a start."""
+    rows, codes, _ = sentences()
+    scaling = scaling_of(rows, np.ones((len(rows), 1), dtype=bool), standardise=True, crew=Crew())
+    problem = problem_of(rows, codes, n_labels=2, weights=np.ones((len(rows), 1)), scaling=scaling, crew=Crew())
+    tasks, start = Tasks(np.array([0.1]), np.array([0])), np.zeros((rows.shape[1] + 1, 1, 1))
+    aim = newton._Aim(1e-6, 100, exact=True, settle=True)
+    wanted = newton._in_double(problem, tasks, start, aim=aim)
+    found = newton._in_double(problem, tasks, np.full_like(start, np.nan), aim=aim)
+    assert found.converged.all()
+    np.testing.assert_allclose(found.coef, wanted.coef, rtol=1e-5, atol=1e-8)
+
+
 def test_tasks_solved_in_small_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, codes, folds = sentences(3)
     options = SearchOptions(Cs=(0.1, 10.0), scoring="neg_log_loss")
@@ -202,6 +216,8 @@ def test_fewer_rows_than_features_and_many_labels_converge_without_a_warning() -
         ({"folds": np.arange(160) // 80, "codes": np.arange(160) // 80}, UsageError, "outside each fold"),
         ({"options": SearchOptions(Cs=())}, UsageError, "at least one C"),
         ({"options": SearchOptions(Cs=(0.0,))}, UsageError, "positive"),
+        ({"options": SearchOptions(Cs=(1.0, 1e300))}, UsageError, "from 1e-15 to 1e"),
+        ({"options": SearchOptions(Cs=(1e-300,))}, UsageError, "from 1e-15 to 1e"),
         ({"options": SearchOptions(class_weight={"x": 1.0})}, UsageError, "labels that occur"),
         ({"options": SearchOptions(class_weight={0: -1.0})}, UsageError, "positive"),
         ({"options": SearchOptions(class_weight="balance")}, UsageError, "balanced"),

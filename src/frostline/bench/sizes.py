@@ -9,7 +9,6 @@ own, `python -m frostline.bench.sizes`, so that its peak memory is its own too.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from rich.table import Table
 from frostline.arrays import Features, IntArray
 from frostline.bench.head import Spread, spread_of
 from frostline.data.split import stratified_folds
+from frostline.footprint import own_peak
 from frostline.head.search import SearchOptions, search_C
 
 Way: TypeAlias = Literal["ours", "usual", "converged"]
@@ -234,20 +234,19 @@ def main() -> None:
 
     task = json.load(sys.stdin)
     size, way = Size(**task["size"]), task["way"]
-    unit = 1 if sys.platform == "darwin" else 1024
     with threadpool_limits(limits=1, user_api="blas"):
         rows, codes = clustered_rows(size)
         folds = stratified_folds(codes, n_folds=N_FOLDS, seed=0)
         Cs = tuple(float(C) for C in np.logspace(-5, 0, size.n_Cs))
         if way != "ours":  # its workers start and import once; that is not of the search
             _theirs(rows[::50], codes[::50] % 2, folds[::50], (1e-3, 1e-2), {})
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        before = own_peak()
         begun = time.perf_counter()
         if way == "ours":
             answer = _ours(rows, codes, folds, Cs)
         else:
             answer = _theirs(rows, codes, folds, Cs, _CONVERGED if way == "converged" else {})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    peak = own_peak()
     print(json.dumps({**answer, "seconds": time.perf_counter() - begun, "above_rows_bytes": peak - before}))
 
 

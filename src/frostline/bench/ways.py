@@ -8,7 +8,6 @@ Both open the encoder and read a few sentences first; only reading the texts, fr
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from frostline.arrays import Features
+from frostline.footprint import own_peak
 
 N_WARM_UP = 32
 
@@ -72,9 +72,7 @@ def main() -> None:
     task: dict[str, Any] = json.load(sys.stdin)
     rows, seconds = WAYS[task["way"]](task["folder"], task["pooling"], task["texts"])
     np.save(Path(task["rows"]), rows, allow_pickle=False)
-    unit = 1 if sys.platform == "darwin" else 1024  # kilobytes on Linux, bytes on macOS
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    print(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes}))
+    print(json.dumps({"seconds": seconds, "peak_bytes": own_peak()}))
 
 
 if __name__ == "__main__":

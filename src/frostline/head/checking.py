@@ -14,6 +14,7 @@ from frostline.errors import InputError, UsageError, shown
 from frostline.head.linear import Label
 from frostline.rows import Rows, are_equal, dense_part
 
+SMALLEST_C, LARGEST_C = 1e-15, 1e15
 _BLOCK = 4096  # rows looked at together
 
 
@@ -63,6 +64,11 @@ def check_grid(Cs: Sequence[float]) -> None:
     for C in Cs:
         if not (np.isfinite(C) and C > 0):
             raise UsageError(f"C must be a positive, finite number (got {C!r}).")
+        if not SMALLEST_C <= C <= LARGEST_C:
+            raise UsageError(
+                f"C must be from {SMALLEST_C:g} to {LARGEST_C:g} (got {C:g}).",
+                hint="Long before either end the coefficients are nothing but the penalty, or know none.",
+            )
 
 
 def training_of(codes: IntArray, folds: IntArray, labels: Sequence[Label]) -> BoolArray:

@@ -117,6 +117,7 @@ def _product(problem: Problem, model: Quadratic, direction: np.ndarray) -> tuple
     """What a direction does to the decisions, and the second derivative times it; rows go block by block."""
     moved = np.empty((len(problem.standard), *direction.shape[1:]), dtype=direction.dtype)
 
+    @np.errstate(over="ignore", invalid="ignore")  # for the thread that does this part
     def part(block: slice, rows: Block) -> Product:
         change = (rows @ flat(direction)).reshape(-1, *direction.shape[1:])
         moved[block] = change

@@ -98,6 +98,7 @@ class _Known:
     gram: np.ndarray | None
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the gradient tells what ran beyond all numbers
 def minimise(  # noqa: PLR0913 - the tasks, what is known before, and when to end
     problem: Problem,
     tasks: Tasks,
@@ -133,7 +134,7 @@ def _confirmed(
     if not len(left):
         return replace(exact, iterations=steps, gram=known.gram)
     aim = replace(aim, steps=limits.double)
-    double, _ = _round(problem.in_double(), tasks[left], exact.coef[:, left], gram=None, known=None, aim=aim)
+    double = _in_double(problem, tasks[left], exact.coef[:, left], aim=aim)
     for whole, part in (
         (exact.relative_gradient, double.relative_gradient),
         (exact.converged, double.converged),
@@ -141,6 +142,23 @@ def _confirmed(
         whole[left] = part
     exact.coef[:, left] = double.coef
     return replace(exact, iterations=steps + double.iterations, gram=known.gram)
+
+
+def _in_double(problem: Problem, tasks: Tasks, start: Float64Array, *, aim: _Aim) -> Minimum:
+    """The last round; tasks that are driven beyond all numbers from where they stand begin again from nothing.
+
+    The mean of the folds' coefficients can be such a start: of two rows to a fold a column varies so little that its
+    coefficient is a thousand times that of all rows.
+    """
+    wide = problem.in_double()
+    found, _ = _round(wide, tasks, start, gram=None, known=None, aim=aim)
+    lost = np.flatnonzero(~np.isfinite(found.relative_gradient))
+    if not len(lost):
+        return found
+    again, _ = _round(wide, tasks[lost], np.zeros_like(start[:, lost]), gram=None, known=None, aim=aim)
+    found.relative_gradient[lost], found.converged[lost] = again.relative_gradient, again.converged
+    found.coef[:, lost] = again.coef
+    return replace(found, iterations=found.iterations + again.iterations)
 
 
 def _round(  # noqa: PLR0913 - the parts of one round; they come from three places
