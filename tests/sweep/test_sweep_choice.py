@@ -105,9 +105,10 @@ def test_a_difference_beyond_one_error_rules_a_narrow_candidate_out(swept: Sweep
     """The rule's edge, on trials made by hand: exactly one error is within, more is not."""
     model = swept.trials[0]
 
-    def trial(value: float, error: float, n_features: int, score: float) -> Trial:
+    def trial(value: float, error: float, n_features: int, score: float, C: float | None = 1.0) -> Trial:  # noqa: N803
         return replace(
             model,
+            chosen_C=C,
             behind=replace(model.behind, value=value, std_error=error),
             score=replace(model.score, value=score),
             n_features=n_features,
@@ -117,6 +118,10 @@ def test_a_difference_beyond_one_error_rules_a_narrow_candidate_out(swept: Sweep
     assert winner_of(trials) == 2
     assert winner_of(trials[:2]) == 0
     assert winner_of([*trials, trial(-0.005, 0.01, 32, 0.895)]) == 3
+    constant = trial(-0.0, 0.0, 8, 0.9, C=None)
+    assert winner_of([constant, *trials]) == 3
+    assert winner_of([constant, trial(-0.2, 0.01, 16, 0.7), trial(-0.1, 0.01, 32, 0.8)]) == 2
+    assert winner_of([constant]) == 0
 
 
 def test_the_lead_over_the_tutorial_is_paired_on_the_rows(swept: Sweep) -> None:

@@ -227,13 +227,17 @@ def winner_of(trials: Sequence[Trial]) -> int:
     """The position that the one-standard-error rule chooses: the narrowest within one of the best; of equals the best.
 
     The error is that of the difference: the same rows are hard for both, so the difference is known far better than
-    either score, and a score's own error would let features pass that are surely worse.
+    either score, and a score's own error would let features pass that are surely worse. Features that are the same for
+    every text are passed over, whatever they score: no regression learns from them.
 
     References
     ----------
     Breiman, Friedman, Olshen, Stone (1984), Classification and Regression Trees, section 3.4.3.
     """
-    near = [place for place, trial in enumerate(trials) if trial.is_within_one_error]
+    telling = [place for place, trial in enumerate(trials) if trial.chosen_C is not None] or list(range(len(trials)))
+    near = [place for place in telling if trials[place].is_within_one_error]
+    if not near:
+        return max(telling, key=lambda place: (trials[place].score.value, -trials[place].n_features))
     return min(near, key=lambda place: (trials[place].n_features, -trials[place].score.value))
 
 
