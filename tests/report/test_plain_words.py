@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.report.plain_words import evaluation_words, how_sure, of_hundred, plain_words
+from frostline.report.plain_words import evaluation_words, how_sure, next_step, of_hundred, plain_words
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
 
@@ -115,3 +115,12 @@ def test_probabilities_are_trusted_by_their_upper_limit(miss: float, worst: floa
     off = replace(trust, error=replace(trust.error, value=miss, interval=(0.0, worst)))
     scores = replace(record.probabilities.scores, reliability=off)
     assert words in how_sure(replace(record.probabilities, scores=scores))[0]
+
+
+@pytest.mark.parametrize(("n_leaks", "is_first"), [(0, False), (1, False), (2, True)])
+def test_leaks_come_first_where_they_could_move_the_score(n_leaks: int, is_first: bool) -> None:
+    """Half a point of 300 test rows is one and a half."""
+    record = example_record(n=300)
+    assert record.test_source is not None
+    source = replace(record.test_source, n_leaks=n_leaks)
+    assert ("training texts out" in next_step(replace(record, test_source=source))) is is_first
