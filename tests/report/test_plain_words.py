@@ -118,7 +118,7 @@ def test_probabilities_are_trusted_by_their_upper_limit(miss: float, worst: floa
 
 
 @pytest.mark.parametrize(("n_leaks", "is_first"), [(0, False), (1, False), (2, True)])
-def test_leaks_come_first_where_they_could_move_the_score(n_leaks: int, is_first: bool) -> None:
+def test_leaks_come_first_where_they_could_move_the_score(n_leaks: int, *, is_first: bool) -> None:
     """Half a point of 300 test rows is one and a half."""
     record = example_record(n=300)
     assert record.test_source is not None

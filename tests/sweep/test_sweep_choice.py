@@ -105,7 +105,7 @@ def test_a_difference_beyond_one_error_rules_a_narrow_candidate_out(swept: Sweep
     """The rule's edge, on trials made by hand: exactly one error is within, more is not."""
     model = swept.trials[0]
 
-    def trial(value: float, error: float, n_features: int, score: float, C: float | None = 1.0) -> Trial:  # noqa: N803
+    def trial(value: float, error: float, n_features: int, score: float, C: float | None = 1.0) -> Trial:
         return replace(
             model,
             chosen_C=C,
