@@ -1,10 +1,12 @@
 """What an encoder needs of memory is measured in a process of its own."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from frostline.errors import BackendError
-from frostline.footprint import reading_peak
+from frostline.footprint import forget_peak, own_peak, reading_peak
 
 
 def test_the_peak_is_that_of_a_process_with_the_encoder_in_it() -> None:
@@ -19,3 +21,13 @@ def test_the_peak_is_that_of_a_process_with_the_encoder_in_it() -> None:
 def test_an_encoder_that_cannot_be_opened_is_said_in_its_own_words() -> None:
     with pytest.raises(BackendError, match=r"Reading with minilm failed: .*Layer 99"):
         reading_peak("minilm", ["A sentence."], features="mean@99")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone forgets a peak")
+def test_a_peak_can_be_forgotten() -> None:
+    """So that what comes is told from what was."""
+    held = np.ones(60_000_000)
+    del held
+    before = own_peak()
+    forget_peak()
+    assert own_peak() < before - 300_000_000

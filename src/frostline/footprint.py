@@ -84,6 +84,13 @@ def own_peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def forget_peak() -> None:
+    """From here on `own_peak` counts from what is held now. Linux alone can; elsewhere the peak stays."""
+    forgets = Path("/proc/self/clear_refs")
+    if forgets.exists():
+        forgets.write_text("5")  # resets VmHWM (proc_pid_clear_refs(5))
+
+
 def _measured() -> int:
     """Open, read, and look at the peak."""
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - only in the process that reads

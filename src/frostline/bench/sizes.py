@@ -23,7 +23,7 @@ from rich.table import Table
 from frostline.arrays import Features, IntArray
 from frostline.bench.head import Spread, spread_of
 from frostline.data.split import stratified_folds
-from frostline.footprint import own_peak
+from frostline.footprint import forget_peak, own_peak
 from frostline.head.search import SearchOptions, search_C
 
 Way: TypeAlias = Literal["ours", "usual", "converged"]
@@ -100,7 +100,7 @@ class Measured:
     usual, converged : Spread or None
         GridSearchCV takes so many times longer, as it comes and converged as far; None where that was left out.
     above_rows_bytes : int
-        Our peak memory above that of the process that holds the rows, before it searches.
+        Our peak memory above what the process holds, rows included, before it searches.
     relative_gradient : float
         The largest of our problems'.
     best_score : float
@@ -240,6 +240,7 @@ def main() -> None:
         Cs = tuple(float(C) for C in np.logspace(-5, 0, size.n_Cs))
         if way != "ours":  # its workers start and import once; that is not of the search
             _theirs(rows[::50], codes[::50] % 2, folds[::50], (1e-3, 1e-2), {})
+        forget_peak()  # of making the rows
         before = own_peak()
         begun = time.perf_counter()
         if way == "ours":
