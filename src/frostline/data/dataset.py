@@ -8,6 +8,7 @@ Not:  reading files (tables.py and its formats), splitting (split.py).
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -45,6 +46,11 @@ class Source:
     size_bytes: int
     text_column: str
     label_column: str
+
+    @property
+    def file_name(self) -> str:
+        """The name without its folders, which say more of a machine than those who are handed a report need know."""
+        return Path(self.name).name or self.name
 
 
 @final

@@ -40,7 +40,7 @@ def examples_of_head(head: LinearHead, asked: Part, source: Dataset) -> Examples
     found = head.predict_proba(asked.rows)
     return Examples(
         labels=head.labels,
-        name=source.source.name,
+        name=source.source.file_name,
         texts=source.texts,
         lines=source.lines,
         codes=asked.codes,

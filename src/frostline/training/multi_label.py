@@ -176,7 +176,7 @@ def multi_data_record(dataset: MultiDataset) -> MultiDataRecord:
     """What a file held, in numbers."""
     repeats = duplicates(dataset.as_combinations())
     return MultiDataRecord(
-        name=dataset.source.name,
+        name=dataset.source.file_name,
         sha256=dataset.source.sha256,
         size_bytes=dataset.source.size_bytes,
         n_rows=len(dataset),

@@ -6,6 +6,7 @@ Not:  the record itself (record.py), putting it together (run.py).
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def data_record(dataset: Dataset) -> DataRecord:
     """What a file held, in numbers."""
     repeats = duplicates(dataset)
     return DataRecord(
-        name=dataset.source.name,
+        name=dataset.source.file_name,
         sha256=dataset.source.sha256,
         size_bytes=dataset.source.size_bytes,
         n_rows=len(dataset),
@@ -38,7 +39,10 @@ def _fixes_record(dataset: Dataset) -> FixesRecord | None:
     if fixes is None:
         return None
     return FixesRecord(
-        name=fixes.name, sha256=fixes.sha256, n_relabelled=len(fixes.relabelled), n_dropped=len(fixes.dropped)
+        name=Path(fixes.name).name,
+        sha256=fixes.sha256,
+        n_relabelled=len(fixes.relabelled),
+        n_dropped=len(fixes.dropped),
     )
 
 
