@@ -17,6 +17,9 @@ from frostline.data.multi import MultiDataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.errors import InputError, UsageError
+from frostline.evaluate.multi_examples import furthest_missed, surest_given
+from frostline.evaluate.multi_label import evaluate_multi
+from frostline.head.finishing import AnswerOptions
 from frostline.head.search import SearchOptions
 from frostline.multi_score import multi_predictions, write_multi_predictions
 from frostline.report.multi_label_card import multi_model_card
@@ -124,17 +127,61 @@ def test_the_reports_say_the_same_and_hold_hostile_labels_harmless(tmp_path: Pat
     )
     dataset = read_labelled(path, TableOptions(labels_separator=";", header=False, text=1, label=2))
     how = TrainingOptions(search=SearchOptions(Cs=(0.1,), n_folds=3))
-    record = train_multi(dataset, FakeEncoder(), options=how).record  # type: ignore[arg-type]
+    training = train_multi(dataset, FakeEncoder(), options=how)  # type: ignore[arg-type]
+    record = training.record
     document = json.loads(json.dumps(as_multi_document(record), allow_nan=False))
     assert document["kind"] == "several labels"
     assert document["test"]["macro_f1"]["value"] == record.test.macro_f1.value
     assert [label["threshold"] for label in document["chosen"]["per_label"]] == list(record.search.thresholds)
-    page, card = multi_report_html(record), multi_model_card(record)
+    page, card = multi_report_html(record, training.examples), multi_model_card(record)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "\\|" in card
     assert f"{100 * record.test.micro_f1.value:.1f}" in page
     assert f"{100 * record.test.micro_f1.value:.1f}" in card
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_mistakes_on_the_page_are_those_of_the_rows_tested(*, nested: bool) -> None:
+    """Each with its own text and line, whichever rows were tested in which order; none where texts stay out."""
+    texts, sets = made(120)
+    wrong = [() if row % 7 == 0 else own for row, own in enumerate(sets)]  # labels that are not there
+    source = Source(name="folder/a.tsv", sha256="", size_bytes=0, text_column="1", label_column="2")
+    dataset = MultiDataset(texts=texts, label_sets=wrong, lines=range(1, 121), source=source)
+    how = TrainingOptions(search=SearchOptions(Cs=(0.1,), n_folds=3), nested=nested)
+    training = train_multi(dataset, FakeEncoder(), options=how)
+    examples = training.examples
+    assert examples.name == "a.tsv"
+    for text, line, members in zip(examples.texts, examples.lines, examples.members, strict=True):
+        assert texts[line - 1] == text
+        assert {examples.labels[column] for column in np.flatnonzero(members)} == set(wrong[line - 1])
+    given = surest_given(examples, most=5)
+    assert given
+    assert [mistake.probability for mistake in given] == sorted((one.probability for one in given), reverse=True)
+    for mistake in given:
+        assert mistake.label not in mistake.true
+        assert mistake.true == tuple(label for label in examples.labels if label in wrong[mistake.line - 1])
+    for mistake in furthest_missed(examples, most=5):
+        assert mistake.label in mistake.true
+    page = multi_report_html(training.record, examples)
+    assert "Given, and not there" in page
+    assert given[0].text in page
+    assert given[0].text not in multi_report_html(training.record, examples, quote=False)
+    assert f"line {given[0].line}" in multi_report_html(training.record, examples, quote=False)
+
+
+def test_reliability_is_that_of_probabilities_from_five_percent_on() -> None:
+    """Of a million zeros that are right nothing is learned."""
+    rng = np.random.default_rng(0)
+    claimed = np.where(rng.random((400, 3)) < 0.5, 0.01, rng.random((400, 3)))
+    members = rng.random((400, 3)) < claimed
+    found = evaluate_multi(claimed, claimed >= 0.5, members, labels=("a", "b", "c")).reliability
+    assert found is not None
+    assert found.error.n == int((claimed >= 0.05).sum())
+    assert min(one.low for one in found.bins) >= 0.05
+    assert found.error.value < 0.05
+    none = evaluate_multi(np.full((40, 2), 0.01), np.zeros((40, 2), bool), np.zeros((40, 2), bool), labels=("a", "b"))
+    assert none.reliability is None
 
 
 def test_the_estimator_takes_sets_and_answers_tuples() -> None:
@@ -149,6 +196,25 @@ def test_the_estimator_takes_sets_and_answers_tuples() -> None:
         classifier.score(["a"], [["cat"]])
     with pytest.raises(InputError, match="set of labels"):
         classifier.score(["a"], ["dog"])
+
+
+@pytest.mark.parametrize("way", ["temperature", "isotonic"])
+def test_a_calibration_is_kept_with_the_classifier(tmp_path: Path, way: str) -> None:
+    """By the estimator and by a training alike: what is read back says the same."""
+    texts, sets = made(300)
+    classifier = SentenceClassifier(FakeEncoder(), Cs=[1.0], n_folds=3, calibrate=way).fit(texts, sets)  # type: ignore[arg-type]
+    assert classifier.calibration_ is not None
+    assert classifier.calibration_.way == way
+    classifier.save(tmp_path / "model")
+    kept = load_artifact(tmp_path / "model").head
+    features = FakeEncoder().encode(texts).rows
+    np.testing.assert_allclose(kept.predict_proba(features), classifier.predict_proba(texts), atol=1e-6)
+    answers = AnswerOptions(calibrate=way)
+    training = trained(tmp_path, answers=answers)
+    assert training.record.calibration.way == way
+    assert training.record.uncalibrated is not None
+    assert as_multi_document(training.record)["calibration"]["way"] == way  # type: ignore[index,call-overload]
+    assert "Calibrated by" in multi_report_html(training.record)
 
 
 def test_the_estimator_takes_a_matrix_and_answers_one(tmp_path: Path) -> None:
@@ -173,9 +239,9 @@ def test_options_of_one_label_are_refused_with_several() -> None:
         {"class_weight": "balanced"},
         {"abstain_precision": 0.9},
         {"thresholds": "f1"},
-        {"calibrate": "isotonic"},
+        {"calibrate": "isotonic", "C": 1.0},
     ):
-        with pytest.raises(UsageError, match="one label per text"):
+        with pytest.raises(UsageError, match=r"one label per text|so there is none"):
             SentenceClassifier(FakeEncoder(), **option).fit(texts, sets)
 
 
@@ -204,7 +270,10 @@ def test_the_verbs_train_predict_and_evaluate(frostline: Command, tmp_path: Path
     assert (", ".join(one["labels"]), sorted(one["probabilities"])) == (labels, sorted(WORDS))
     measured = frostline("evaluate", model, file, "--labels-separator", ",", "--no-header", "--json").document
     assert measured["test"]["n"] == 60
-    assert "micro F1" in frostline("evaluate", model, file, "--labels-separator", ",", "--no-header").out
+    page = tmp_path / "page.html"
+    said = frostline("evaluate", model, file, "--labels-separator", ",", "--no-header", "--report", page)
+    assert "micro F1" in said.out
+    assert "Label by label" in page.read_text("utf-8")
     one_each = tmp_path / "one.tsv"
     one_each.write_text("it is red\tred\nit is a dog\tdog\n" * 3)
     missing = frostline("evaluate", model, one_each)
@@ -240,7 +309,7 @@ def test_verbs_of_one_label_refuse_several_in_a_sentence(frostline: Command, tmp
 @pytest.mark.parametrize(
     ("option", "name"),
     [
-        (["--calibrate", "isotonic"], "--calibrate"),
+        (["--learning-curve"], "--learning-curve"),
         (["--abstain-precision", "0.9"], "--abstain-precision"),
         (["--threshold-for", "recall=0.9"], "--threshold-for"),
         (["--thresholds", "f1"], "--thresholds"),

@@ -28,6 +28,7 @@ from frostline.errors import InputError, TextTypeError, UsageError, shown
 from frostline.head.deciding import RuleFit, RuleOptions, parsed_wish
 from frostline.head.finishing import AnswerOptions, finish, folds_of
 from frostline.head.fitting import Calibrate, CalibrationFit
+from frostline.head.fitting_each import finish_each
 from frostline.head.linear import LinearHead
 from frostline.head.multi_label import EachSearch, fit_each, search_each
 from frostline.head.rule import Rule
@@ -359,11 +360,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         )
         if self.C is not None:
             if not answers.rule.is_plain or self.calibrate not in {"auto", "none"}:
-                raise UsageError(
-                    "Calibration and thresholds are chosen on the rows that the search for C holds out "
-                    f"(C={self.C} was given, so there is none).",
-                    hint="Pass Cs=[C] to search the one value by folds.",
-                )
+                raise _nothing_held_out(self.C)
             self.C_: float | Float64Array = float(self.C)
             return fit_head(
                 reading.for_head,
@@ -393,9 +390,9 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def _fit_several(self, texts: Sequence[str], targets: Targets) -> Self:
         """The same for texts with any number of labels."""
         plain = (self.abstain_precision, self.threshold_for, self.threshold_label, self.thresholds, self.class_weight)
-        if any(wish is not None for wish in plain) or self.calibrate not in {"auto", "none"}:
+        if any(wish is not None for wish in plain):
             raise UsageError(
-                "Class weights, calibration, thresholds and abstaining are for one label per text.",
+                "Class weights, wished-for thresholds and abstaining are for one label per text.",
                 hint="Leave them out: where a text may have several, each label gets its own threshold anyway.",
             )
         if not targets.labels:
@@ -405,6 +402,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.calibration_, self.rule_, self.search_ = None, None, None
         labels, members = targets.labels, targets.members
         if self.C is not None:
+            if self.calibrate not in {"auto", "none"}:
+                raise _nothing_held_out(self.C)
             self.C_ = float(self.C)
             head = fit_each(reading.for_head, members, labels=labels, C=self.C_, standardise=self.standardise)
         else:
@@ -418,7 +417,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             )
             self.search_ = search_each(reading.for_head, members, labels=labels, options=options)
             self.C_ = self.search_.chosen_Cs
-            head = self.search_.head
+            finished = finish_each(self.search_, members, calibrate=self.calibrate)
+            head, self.calibration_ = finished.head, finished.calibration
             for told in self.search_.warnings:
                 warnings.warn(told, UserWarning, stacklevel=3)
         self._adopt(head)
@@ -517,3 +517,11 @@ def _possible_folds(codes: IntArray, labels: tuple[Any, ...], n_folds: int) -> i
         stacklevel=4,
     )
     return int(sizes[smallest])
+
+
+def _nothing_held_out(C: float) -> UsageError:
+    return UsageError(
+        "Calibration and thresholds are chosen on the rows that the search for C holds out "
+        f"(C={C} was given, so there is none).",
+        hint="Pass Cs=[C] to search the one value by folds.",
+    )

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from frostline.encoder.reading import EncoderIdentity
+from frostline.evaluate.calibration import Reliability
 from frostline.evaluate.multi_baselines import MultiBaseline
 from frostline.evaluate.multi_label import MultiEvaluation
 from frostline.head.linear import Label
 from frostline.machine import Machine
-from frostline.record import FeaturesRecord, Seconds
+from frostline.record import CalibrationRecord, FeaturesRecord, Seconds
 
 MultiTestKind: TypeAlias = Literal["file", "stratified hold-out", "random hold-out", "cross-validation"]
 
@@ -111,10 +112,13 @@ class MultiTrainingRecord:
     encoder : EncoderIdentity
     features : FeaturesRecord
     search : MultiSearchRecord
+    calibration : CalibrationRecord
     test_source : MultiTestRecord
     test : MultiEvaluation
     at_half : MultiEvaluation
         The same probabilities with every label given from 0.5 on: what the thresholds are worth.
+    uncalibrated : Reliability or None
+        Of the test rows without the calibration; None where there is none.
     baselines : tuple of MultiBaseline
     seconds : Seconds
     machine : Machine
@@ -129,9 +133,11 @@ class MultiTrainingRecord:
     encoder: EncoderIdentity
     features: FeaturesRecord
     search: MultiSearchRecord
+    calibration: CalibrationRecord
     test_source: MultiTestRecord
     test: MultiEvaluation
     at_half: MultiEvaluation
+    uncalibrated: Reliability | None
     baselines: tuple[MultiBaseline, ...]
     seconds: Seconds
     machine: Machine

@@ -21,7 +21,7 @@ from frostline.cli.options import (
     rejects_option,
     store_option,
 )
-from frostline.cli.several import evaluate_several, refuse_for_several, refuse_several
+from frostline.cli.several import evaluate_several, refuse_several
 from frostline.data.options import TableOptions
 from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_labelled
@@ -90,8 +90,16 @@ def command(
         write_rejects(rejects, found.rejects)
     reader = remembered(opened.encoder, FeatureStore.open()) if store else opened.encoder
     if opened.head.link == "logistic":
-        refuse_for_several({"--report": report is not None})
-        evaluate_several(opened, found, reader, name=str(model), as_json=as_json, started=started)
+        evaluate_several(
+            opened,
+            found,
+            reader,
+            name=str(model),
+            as_json=as_json,
+            started=started,
+            report=report,
+            quote=examples,
+        )
         return
     dataset = refuse_several(found)
     codes = codes_of(tuple(str(label) for label in labels), dataset)

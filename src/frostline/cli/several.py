@@ -22,10 +22,12 @@ from frostline.errors import InputError, UsageError, printable
 from frostline.evaluate.multi_label import evaluate_multi
 from frostline.head.rule import Rule
 from frostline.multi_record import MultiEvaluationRecord
+from frostline.publish import publish_bytes
 from frostline.record import Seconds
 from frostline.report.multi_label_document import as_multi_document, as_multi_evaluation_document
+from frostline.report.multi_label_html import multi_evaluation_html
 from frostline.report.multi_label_terminal import print_multi_evaluation, print_multi_report
-from frostline.training.multi_label import multi_data_record, train_multi
+from frostline.training.multi_label import multi_data_record, multi_examples, train_multi
 from frostline.training.options import TrainingOptions
 from frostline.training.records import features_record
 from frostline.training.save_multi import save_multi_training
@@ -34,12 +36,13 @@ from frostline.training.save_multi import save_multi_training
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where a classifier is saved, and how its report comes."""
+    """Where a classifier is saved, and how its report comes; `quote`: with texts of the rows tested on."""
 
     out: Path | None
     overwrite: bool
     with_encoder: bool
     as_json: bool
+    quote: bool
 
 
 def train_several(
@@ -56,7 +59,14 @@ def train_several(
     with progress("Reading", "sentences") as reading, progress("Fitting", "labels") as searching:
         training = train_multi(dataset, encoder, test=test, options=options, reading=reading, searching=searching)
     if to.out is not None:
-        save_multi_training(training, to.out, encoder=encoder, overwrite=to.overwrite, with_encoder=to.with_encoder)
+        save_multi_training(
+            training,
+            to.out,
+            encoder=encoder,
+            overwrite=to.overwrite,
+            with_encoder=to.with_encoder,
+            quote=to.quote,
+        )
     if to.as_json:
         print_json({**as_multi_document(training.record), "out": None if to.out is None else str(to.out)})
         return
@@ -92,8 +102,10 @@ def evaluate_several(
     name: str,
     as_json: bool,
     started: float,
+    report: Path | None,
+    quote: bool,
 ) -> None:
-    """Measure a saved classifier of several labels per text."""
+    """Measure a saved classifier of several labels per text, and write the page if it was asked for."""
     if not isinstance(dataset, MultiDataset):
         raise _one_label(dataset)
     labels = model.manifest.labels
@@ -115,10 +127,15 @@ def evaluate_several(
         warnings=(),
         version=__version__,
     )
+    if report is not None:
+        examples = multi_examples(dataset, probabilities, given, members, labels)
+        publish_bytes(report, multi_evaluation_html(record, examples, quote=quote).encode("utf-8"))
     if as_json:
-        print_json(as_multi_evaluation_document(record))
+        print_json({**as_multi_evaluation_document(record), "report": None if report is None else str(report)})
     else:
         print_multi_evaluation(record, output())
+        if report is not None:
+            words().print(Text(f"The page with pictures: {printable(str(report))}", style="dim"))
 
 
 def refuse_several(dataset: Dataset | MultiDataset) -> Dataset:

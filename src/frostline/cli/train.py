@@ -175,7 +175,6 @@ def command(
             "--fixes": fixes is not None,
             "--keep-neighbours": keep_neighbours,
             "--learning-curve": learning_curve is True,
-            "--calibrate": answers.calibrate != AnswerOptions().calibrate,
             "--abstain-precision": answers.rule.abstain_precision is not None,
             "--threshold-for": answers.rule.threshold_for is not None,
             "--thresholds": answers.rule.thresholds is not None,
@@ -183,7 +182,7 @@ def command(
         refuse_for_several(unfit)
         encoder, _ = settled_choice(encoder, features or DEFAULT_FEATURES, ())
         reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
-        to = Destination(out=out, overwrite=overwrite, with_encoder=with_encoder, as_json=as_json)
+        to = Destination(out=out, overwrite=overwrite, with_encoder=with_encoder, as_json=as_json, quote=examples)
         train_several(found, found_test, reader, options=options, to=to)
         return
     dataset, test = found, None if found_test is None else refuse_several(found_test)

@@ -15,10 +15,14 @@ import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, Probabilities
 from frostline.errors import InputError
+from frostline.evaluate.calibration import Reliability, reliability
 from frostline.evaluate.intervals import SMALLEST_PROBABILITY, f1_interval, mean_interval, wilson
 from frostline.evaluate.metrics import Estimate, LabelScore
 from frostline.evaluate.resampling import FEWEST_TEXTS, Resampled, average_precisions, resampled
 from frostline.head.linear import Label
+
+LEAST_CLAIMED = 0.05
+"""Probability from which on a label's probabilities are held to what came true."""
 
 
 @final
@@ -48,6 +52,9 @@ class MultiEvaluation:
         Of the rankings by probability, the mean over the labels that occur; None if none does. No threshold is in it.
     log_loss : Estimate
         In nats, the mean over decisions.
+    reliability : Reliability or None
+        Of the probabilities from 5 % on, all labels together: below lie nearly all, and nearly all of them are right.
+        None where there is none.
     per_label : tuple of n_labels LabelScore
     average_precisions : ndarray of shape (n_labels,), dtype=float64
         NaN for a label that no test row has.
@@ -64,6 +71,7 @@ class MultiEvaluation:
     hamming_loss: Estimate
     mean_average_precision: Estimate | None
     log_loss: Estimate
+    reliability: Reliability | None
     per_label: tuple[LabelScore, ...]
     average_precisions: Float64Array
 
@@ -112,9 +120,16 @@ def evaluate_multi(
         hamming_loss=Estimate(float(wrong.mean()), _share_interval(wrong), n, "t, skewness removed (Hall)"),
         mean_average_precision=_mean_average_precision(ranked, found, n),
         log_loss=Estimate(float(losses.mean()), mean_interval(losses), n, "t, skewness removed (Hall)"),
+        reliability=reliability_of(probabilities, members),
         per_label=per_label,
         average_precisions=ranked,
     )
+
+
+def reliability_of(probabilities: Probabilities, members: BoolArray) -> Reliability | None:
+    """Of the probabilities (n_texts, n_labels) from `LEAST_CLAIMED` on, all labels together; None if there is none."""
+    claimed = probabilities >= LEAST_CLAIMED
+    return reliability(probabilities[claimed], members[claimed]) if claimed.any() else None
 
 
 def micro_f1(given: BoolArray, members: BoolArray, found: Resampled) -> Estimate:

@@ -110,7 +110,7 @@ def fit_calibration(
     n_labels = max(2, decisions.shape[1])
     given = {way: _held_out(way, decisions, codes, folds) for way in _worth_trying(calibrate, decisions, codes, folds)}
     losses = {way: _losses(found, codes) for way, found in given.items()}
-    way, why = _choice(losses) if calibrate == "auto" else (calibrate, "asked for")
+    way, why = choice_of(losses) if calibrate == "auto" else (calibrate, "asked for")
     if calibrate == "auto" and len(given) == 1:
         why = _why_nothing_was_tried(decisions, codes, folds)
     fitted = _fitted(way, decisions, codes)
@@ -125,7 +125,7 @@ def fit_calibration(
         way=way,
         why=why,
         n=len(codes),
-        candidates=tuple(_candidate(way, losses) for way in losses),
+        candidates=tuple(candidate_of(way, losses) for way in losses),
         held_out=given[way] if way in given else probabilities(decisions).reshape(len(codes), n_labels),
     )
 
@@ -188,12 +188,13 @@ def _gain(losses: Float64Array, of: Float64Array) -> tuple[float, float]:
     return float(gains.mean()), float(error)
 
 
-def _candidate(way: Way, losses: dict[Way, Float64Array]) -> Candidate:
+def candidate_of(way: Way, losses: dict[Way, Float64Array]) -> Candidate:
+    """What one way of those whose losses (n_texts,) are given is worth beside none."""
     gain, error = _gain(losses["none"], losses[way])
     return Candidate(way=way, log_loss=float(losses[way].mean()), gain=gain, gain_error=error)
 
 
-def _choice(losses: dict[Way, Float64Array]) -> tuple[Way, str]:
+def choice_of(losses: dict[Way, Float64Array]) -> tuple[Way, str]:
     """From plain to flexible, a step at a time, where the step pays on rows that its fit has not seen.
 
     One number fitted on n rows costs 1 / 2n nats where it was not needed: a temperature has to gain, no more. An

@@ -1,8 +1,9 @@
 """Several labels per text: one logistic regression for each, all of them on the same rows and folds.
 
 In:   features, which labels each text has, folds, options.
-Out:  an `EachSearch`: the head fitted on all rows, the C of each label, held-out probabilities, thresholds.
-Not:  how the folds are dealt (data/multi_split.py), thresholds (thresholds.py), what the head is worth (evaluate/).
+Out:  an `EachSearch`: the head fitted on all rows, the C of each label, held-out decisions.
+Not:  how the folds are dealt (data/multi_split.py), calibration and thresholds (fitting_each.py), what it is worth
+      (evaluate/).
 
 Labels do not see each other, so each has the C with the best log loss of its own: rare ones want another than common
 ones (docs/decisions/0012-several-labels.md). They are solved a block of labels at a time, whose columns together keep
@@ -12,7 +13,7 @@ a product busy; nothing grows with the number of labels but one held-out decisio
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -34,7 +35,6 @@ from frostline.head.problem import Problem, problem_with, with_loss
 from frostline.head.rule import Rule
 from frostline.head.search import SearchOptions, default_grid
 from frostline.head.standardise import scaling_of
-from frostline.head.thresholds import best_thresholds
 from frostline.rows import Rows
 
 COLUMNS = 40  # labels times folds of a block: a product takes no less time per column if it is wider
@@ -50,7 +50,7 @@ class EachSearch:
     Parameters
     ----------
     head : LinearHead
-        Fitted on all rows, each label at its C; its rule holds the thresholds.
+        Fitted on all rows, each label at its C; neither calibrated nor with thresholds (fitting_each.py).
     Cs : tuple of float, length n_Cs
         Those searched for at least one label, ascending.
     losses : ndarray of shape (n_Cs, n_labels), dtype=float64
@@ -59,8 +59,8 @@ class EachSearch:
         NaN for a label that could not be learned.
     learned : ndarray of shape (n_labels,), dtype=bool
         Labels that have two rows with and two without them at least; the others' probability is their share.
-    held_out : ndarray of shape (n_texts, n_labels), dtype=float64
-        Probabilities of each row by the fold that held it out, at each label's C.
+    held_out_decisions : ndarray of shape (n_texts, n_labels), dtype=float64
+        Of each row by the fold that held it out, at each label's C.
     folds : ndarray of shape (n_texts,), dtype=int64
     rule : str
         `best log loss of each label`, or `one standard error, each label`.
@@ -73,11 +73,16 @@ class EachSearch:
     losses: Float64Array
     chosen_Cs: Float64Array  # noqa: N815 - C is its name everywhere
     learned: BoolArray
-    held_out: Probabilities
+    held_out_decisions: Float64Array
     folds: IntArray
     rule: str
     solver: SolverFacts
     warnings: tuple[str, ...] = ()
+
+    @property
+    def held_out(self) -> Probabilities:
+        """The decisions as probabilities."""
+        return logistic(self.held_out_decisions)
 
 
 def search_each(  # noqa: PLR0913 - as search_C
@@ -89,7 +94,7 @@ def search_each(  # noqa: PLR0913 - as search_C
     folds: IntArray | None = None,
     progress: Progress | None = None,
 ) -> EachSearch:
-    """Fit every C on every fold for every label, take each label's best, fit all rows, choose the thresholds.
+    """Fit every C on every fold for every label, take each label's best, fit all rows.
 
     Parameters
     ----------
@@ -138,20 +143,19 @@ def search_each(  # noqa: PLR0913 - as search_C
             if progress is not None:
                 progress(len(trials), int(learned.sum()))
         coef, steps, gradient = _fitted(problem, members, trials, gram=gram)
-    held_out = np.tile(_shares(members), (len(rows), 1))
+    held_out = np.tile(_log_odds(_shares(members)), (len(rows), 1))
     chosen_Cs = np.full(len(labels), np.nan)
     for trial in trials:
-        held_out[:, trial.label] = logistic(trial.decisions)
+        held_out[:, trial.label] = trial.decisions
         chosen_Cs[trial.label] = trial.C
-    thresholds = best_thresholds(held_out, members)
     Cs = tuple(sorted({C for trial in trials for C in trial.losses}))
     return EachSearch(
-        head=_head(problem, coef, members, labels, Rule(thresholds=tuple(thresholds.tolist()))),
+        head=_head(problem, coef, members, labels),
         Cs=Cs,
         losses=_losses(trials, Cs, len(labels)),
         chosen_Cs=chosen_Cs,
         learned=learned,
-        held_out=held_out,
+        held_out_decisions=held_out,
         folds=folds,
         rule="one standard error, each label" if options.one_standard_error else "best log loss of each label",
         solver=SolverFacts(
@@ -182,7 +186,7 @@ def fit_each(
         size = problem.n_features + 1
         trials = [EachTrial.given(int(label), float(C), size) for block in blocks for label in block]
         coef, _, _ = _fitted(problem, members, trials, gram=gram_of(problem))
-    return _head(problem, coef, members, labels, Rule())
+    return replace(_head(problem, coef, members, labels), rule=Rule())
 
 
 def learnable(members: BoolArray, folds: IntArray | None) -> BoolArray:
@@ -246,19 +250,22 @@ def _shares(members: BoolArray) -> Float64Array:
     return shares
 
 
-def _head(problem: Problem, coef: Float64Array, members: BoolArray, labels: Sequence[Label], rule: Rule) -> LinearHead:
+def _log_odds(shares: Float64Array) -> Float64Array:
+    found: Float64Array = np.log(shares / (1 - shares))
+    return found
+
+
+def _head(problem: Problem, coef: Float64Array, members: BoolArray, labels: Sequence[Label]) -> LinearHead:
     """Coefficients in shared coordinates as a head over the features as they are."""
     plain = (coef[:-1] / problem.scaling.std[:, None]).T
     intercept = coef[-1] - plain @ problem.scaling.mean
     constant = ~coef.any(axis=0)
-    shares = _shares(members)[constant]
-    intercept[constant] = np.log(shares / (1 - shares))
+    intercept[constant] = _log_odds(_shares(members)[constant])
     return LinearHead(
         labels=tuple(labels),
         coef=np.asarray(problem.as_given(plain), order="C"),
         intercept=intercept,
         link="logistic",
-        rule=rule,
     )
 
 

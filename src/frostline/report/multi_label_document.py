@@ -55,6 +55,7 @@ def as_multi_document(record: MultiTrainingRecord) -> dict[str, JSON]:
             "n_folds": search.n_folds,
             "standardise": search.standardise,
         },
+        "calibration": as_json(record.calibration),
         "in_plain_words": list(plain_words(record)),
         "test": test,
         "at_half": {
@@ -62,6 +63,7 @@ def as_multi_document(record: MultiTrainingRecord) -> dict[str, JSON]:
             "macro_f1": as_json(record.at_half.macro_f1),
             "subset_accuracy": as_json(record.at_half.subset_accuracy),
         },
+        "uncalibrated": as_json(record.uncalibrated),
         "baselines": [as_json(baseline) for baseline in record.baselines],
         "seconds": as_json(record.seconds),
         "machine": as_json(record.machine),
@@ -100,6 +102,7 @@ def multi_evaluation_document(test: MultiEvaluation) -> dict[str, JSON]:
         "hamming_loss": as_json(test.hamming_loss),
         "mean_average_precision": as_json(test.mean_average_precision),
         "log_loss": as_json(test.log_loss),
+        "reliability": as_json(test.reliability),
         "per_label": [
             {
                 "label": score.label,

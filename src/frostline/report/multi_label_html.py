@@ -1,34 +1,60 @@
 """A record of several labels per text as one HTML file.
 
-In:   a `MultiTrainingRecord`.
+In:   a `MultiTrainingRecord` or a `MultiEvaluationRecord`, and the `MultiExamples` where there are any.
 Out:  the page as a str.
 Not:  the frame (html.py), its elements (markup.py), the sentences (multi_label_words.py).
 """
 
+import math
+
 from frostline.evaluate.metrics import Estimate
+from frostline.evaluate.multi_examples import MultiExamples
 from frostline.evaluate.multi_label import MultiEvaluation
-from frostline.multi_record import MultiTrainingRecord
+from frostline.multi_record import MultiEvaluationRecord, MultiSearchRecord, MultiTrainingRecord
+from frostline.report import multi_label_parts, page_top, phrases
 from frostline.report import multi_label_words as words
-from frostline.report import page_top, phrases
 from frostline.report.html import page
 from frostline.report.markup import figure, quiet, safe, section, share, stacked, table
 from frostline.report.plots import Bar, scores_plot
 
 
-def multi_report_html(record: MultiTrainingRecord) -> str:
-    """The report of a training: the same bytes for the same record."""
+def multi_report_html(record: MultiTrainingRecord, examples: MultiExamples | None = None, *, quote: bool = True) -> str:
+    """The report of a training: the same bytes for the same record and examples; texts stand in it if `quote`."""
     parts = [
         _figures(record.test),
         page_top.in_plain_words(words.plain_words(record)),
         page_top.cautions(words.cautions(record)),
         _beside(record),
-        _per_label(record),
+        _per_label(record.test, record.search),
+        multi_label_parts.mistakes(examples, quote=quote),
+        multi_label_parts.reliability(record.test, record.uncalibrated, phrases.calibration_text(record.calibration)),
         _facts(record),
     ]
     return page(
         f"A classifier trained on {phrases.printable(record.data.name)}",
         f"{len(record.labels)} labels, any number of them per text; {record.data.n_rows:,} rows; tested on "
         f"{words.source_text(record.test_source)}.",
+        parts,
+        version=record.version,
+    )
+
+
+def multi_evaluation_html(
+    record: MultiEvaluationRecord, examples: MultiExamples | None = None, *, quote: bool = True
+) -> str:
+    """The same of a saved classifier on a file."""
+    parts = [
+        _figures(record.test),
+        page_top.in_plain_words(words.scores_words(record.test)),
+        page_top.cautions(record.warnings),
+        _per_label(record.test, None),
+        multi_label_parts.mistakes(examples, quote=quote),
+        multi_label_parts.reliability(record.test),
+    ]
+    return page(
+        f"{phrases.printable(record.model)} on {phrases.printable(record.data.name)}",
+        f"A saved classifier of {len(record.test.labels)} labels, any number of them per text; tested on "
+        f"{phrases.count_text(record.test.n, 'text')}.",
         parts,
         version=record.version,
     )
@@ -87,30 +113,38 @@ def _range(interval: tuple[float, float]) -> str:
     return f"{phrases.points(interval[0])} to {phrases.points(interval[1])}"
 
 
-def _per_label(record: MultiTrainingRecord) -> str:
-    """A row for each label, the commonest first."""
-    test, search = record.test, record.search
-    each = zip(test.per_label, search.thresholds, search.chosen_Cs, test.average_precisions.tolist(), strict=True)
-    rows = [
-        (
-            safe(score.label, 80),
-            f"{score.support:,}",
-            phrases.DASH if C is None else f"{C:.3g}",
-            f"{threshold:.2f}",
-            share(score.precision),
-            share(score.recall),
-            share(score.f1),
-            phrases.DASH if ranked != ranked else phrases.percent(ranked),  # noqa: PLR0124 - NaN: no text has it
+def _per_label(test: MultiEvaluation, search: MultiSearchRecord | None) -> str:
+    """A row for each label, the commonest first; where it was searched, with its C and its threshold."""
+    rows = []
+    for column in sorted(range(len(test.labels)), key=lambda column: -test.per_label[column].support):
+        score, ranked = test.per_label[column], float(test.average_precisions[column])
+        rows.append(
+            (
+                safe(score.label, 80),
+                f"{score.support:,}",
+                *([] if search is None else _chosen(search, column)),
+                share(score.precision),
+                share(score.recall),
+                share(score.f1),
+                phrases.DASH if math.isnan(ranked) else phrases.percent(ranked),  # NaN: no text has it
+            )
         )
-        for score, threshold, C, ranked in sorted(each, key=lambda row: -row[0].support)
-    ]
-    names = ("label", "texts", "C", "from", "precision %", "recall %", "F1 %", "average precision %")
-    note = (
+    chosen = () if search is None else ("C", "from")
+    names = ("label", "texts", *chosen, "precision %", "recall %", "F1 %", "average precision %")
+    start = (
         "From: the probability from which on the label is given, chosen on held-out training rows for the highest F1. "
+    )
+    note = (
+        f"{'' if search is None else start}"
         "Precision: of the texts given this label, the share that has it. Recall: of the texts that have it, the share "
         "that was given it. Average precision judges the ranking by probability, whatever the threshold."
     )
     return section("Label by label", table(names, rows, called="Scores of each label") + quiet(note))
+
+
+def _chosen(search: MultiSearchRecord, column: int) -> list[str]:
+    C = search.chosen_Cs[column]
+    return [phrases.DASH if C is None else f"{C:.3g}", f"{search.thresholds[column]:.2f}"]
 
 
 def _facts(record: MultiTrainingRecord) -> str:

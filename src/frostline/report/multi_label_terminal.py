@@ -12,7 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from frostline.evaluate.multi_label import MultiEvaluation
+from frostline.evaluate.calibration import Reliability
+from frostline.evaluate.multi_label import LEAST_CLAIMED, MultiEvaluation
 from frostline.multi_record import MultiDataRecord, MultiEvaluationRecord, MultiTrainingRecord
 from frostline.record import FeaturesRecord
 from frostline.report import multi_label_words as words
@@ -50,6 +51,8 @@ def print_multi_report(record: MultiTrainingRecord, console: Console) -> None:
             leads.add_row(Text(baseline.name), Text(words.lead_text(lead)), Text(words.verdict(lead)))
         _show(console, leads)
     _say(console, f"In brackets: 95 % intervals. {_others(record.test)}", style="dim")
+    _trust(console, record.test, record.uncalibrated)
+    _say(console, phrases.calibration_text(record.calibration), style="dim")
     _labels(console, record.test, record.search.thresholds)
     _closing(console, words.cautions(record))
     _say(console, _seconds(record), style="dim")
@@ -70,6 +73,7 @@ def print_multi_evaluation(record: MultiEvaluationRecord, console: Console) -> N
     table.add_row(*_cells("this classifier", record.test), style="bold")
     _show(console, table)
     _say(console, f"In brackets: 95 % intervals. {_others(record.test)}", style="dim")
+    _trust(console, record.test)
     _labels(console, record.test, None)
     _closing(console, record.warnings)
 
@@ -84,6 +88,15 @@ def _others(test: MultiEvaluation) -> str:
         f"F1 averaged over texts {phrases.estimate_text(test.samples_f1)}; wrong decisions "
         f"{phrases.estimate_text(test.hamming_loss)} %; log loss {phrases.loss_text(test.log_loss)}."
     )
+
+
+def _trust(console: Console, test: MultiEvaluation, before: Reliability | None = None) -> None:
+    found = test.reliability
+    if found is None:
+        return
+    error = f"{phrases.percent(found.error.value)} points ({phrases.percent_range(found.error.interval)})"
+    was = "" if before is None else f", {phrases.percent(before.error.value)} before"
+    _say(console, f"Calibration error of probabilities from {100 * LEAST_CLAIMED:.0f} % on: {error}{was}.", style="dim")
 
 
 def _labels(console: Console, test: MultiEvaluation, thresholds: Sequence[float] | None) -> None:

@@ -8,7 +8,7 @@ Not:  markup of any kind; the phrases that one label per text has too (phrases.p
 from typing import TypeAlias
 
 from frostline.evaluate.multi_baselines import MultiBaseline, MultiLead
-from frostline.evaluate.multi_label import MultiEvaluation
+from frostline.evaluate.multi_label import LEAST_CLAIMED, MultiEvaluation
 from frostline.multi_record import MultiDataRecord, MultiSearchRecord, MultiTestRecord, MultiTrainingRecord
 from frostline.report import phrases
 
@@ -96,6 +96,12 @@ def scores_words(test: MultiEvaluation) -> list[str]:
         said.append(
             f"Best told is {phrases.printable(best.label)} (F1 {phrases.estimate_text(best.f1)}), worst "
             f"{phrases.printable(worst.label)} ({phrases.estimate_text(worst.f1)}, on {worst.support:,} texts)."
+        )
+    found = test.reliability
+    if found is not None:
+        said.append(
+            f"Where a label has {100 * LEAST_CLAIMED:.0f} % or more, its probabilities miss by "
+            f"{phrases.percent(found.error.value)} points on average ({phrases.percent_range(found.error.interval)})."
         )
     return said
 

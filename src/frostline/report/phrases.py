@@ -9,7 +9,7 @@ from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.metrics import Estimate
 from frostline.evaluate.paired import PairedDifference
-from frostline.record import DataRecord, FeaturesRecord, SearchRecord, TestRecord, TrainingRecord
+from frostline.record import CalibrationRecord, DataRecord, FeaturesRecord, SearchRecord, TestRecord, TrainingRecord
 
 LONGEST = 60
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -201,3 +201,18 @@ def verdict(lead: PairedDifference) -> str:
     if low > 0:
         return "a lead beyond chance"
     return "behind it, beyond chance" if high < 0 else "could be chance"
+
+
+def calibration_text(found: CalibrationRecord) -> str:
+    """One sentence: `Calibrated by a temperature of 0.92, since ...`."""
+    if found.way == "none":
+        said = "Not calibrated"
+    elif found.temperature is not None:
+        said = f"Calibrated by a temperature of {found.temperature:.3g}"
+    else:
+        said = "Calibrated by an isotonic map"
+    if found.asked != "auto":
+        return f"{said}, as asked."
+    tried = ", ".join(f"{candidate.way} {candidate.log_loss:.4f}" for candidate in found.candidates)
+    losses = f" (held-out log loss: {tried})" if len(found.candidates) > 1 else ""
+    return f"{said}: {found.why}{losses}."

@@ -21,22 +21,7 @@ from frostline.report import phrases
 def print_calibration(found: CalibrationRecord | None, console: Console) -> None:
     """What the probabilities were made by, and why."""
     if found is not None:
-        console.print(Padding(Text(calibration_text(found), style="dim"), (0, 0, 0, 2)))
-
-
-def calibration_text(found: CalibrationRecord) -> str:
-    """One sentence: `Calibrated by a temperature of 0.92, since ...`."""
-    if found.way == "none":
-        said = "Not calibrated"
-    elif found.temperature is not None:
-        said = f"Calibrated by a temperature of {found.temperature:.3g}"
-    else:
-        said = "Calibrated by an isotonic map"
-    if found.asked != "auto":
-        return f"{said}, as asked."
-    tried = ", ".join(f"{candidate.way} {candidate.log_loss:.4f}" for candidate in found.candidates)
-    losses = f" (held-out log loss: {tried})" if len(found.candidates) > 1 else ""
-    return f"{said}: {found.why}{losses}."
+        console.print(Padding(Text(phrases.calibration_text(found), style="dim"), (0, 0, 0, 2)))
 
 
 def print_decision(found: DecisionRecord | None, labels: Sequence[Label], console: Console) -> None:

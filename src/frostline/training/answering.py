@@ -9,14 +9,14 @@ from frostline.arrays import IntArray
 from frostline.evaluate.answers import answer_scores
 from frostline.head.deciding import RuleFit, RuleOptions
 from frostline.head.finishing import Finished
+from frostline.head.fitting import CalibrationFit
 from frostline.head.rule import Rule
 from frostline.record import CalibrationRecord, DecisionRecord
 from frostline.training.testing import Tested
 
 
-def calibration_record(finished: Finished) -> CalibrationRecord:
+def calibration_record(fit: CalibrationFit) -> CalibrationRecord:
     """What was tried, and why this was taken."""
-    fit = finished.calibration
     return CalibrationRecord(
         asked=fit.asked,
         way=fit.way,

@@ -8,6 +8,7 @@ The test rows take part in nothing: not in the choice of C, not in that of the t
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -22,8 +23,11 @@ from frostline.data.split import random_holdout
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError
 from frostline.evaluate.multi_baselines import MultiBaseline, MultiPart, multi_baselines
-from frostline.evaluate.multi_label import evaluate_multi
-from frostline.head.linear import LinearHead
+from frostline.evaluate.multi_examples import MultiExamples
+from frostline.evaluate.multi_label import evaluate_multi, reliability_of
+from frostline.head.fitting import Calibrate
+from frostline.head.fitting_each import FinishedEach, finish_each
+from frostline.head.linear import Label, LinearHead
 from frostline.head.multi_label import EachSearch, search_each
 from frostline.head.rule import Rule
 from frostline.head.search import SearchOptions
@@ -36,6 +40,7 @@ from frostline.multi_record import (
     MultiTrainingRecord,
 )
 from frostline.rows import JoinedRows, Rows
+from frostline.training.answering import calibration_record
 from frostline.training.options import TrainingOptions
 from frostline.training.records import features_record, seconds_of
 from frostline.words.encoder import vocabulary_of
@@ -48,11 +53,15 @@ NAMED_ROWS = 5  # how many rows a warning names
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MultiTraining:
-    """What a training leaves: the head, its record, and the tested rows' probabilities (n_test, n_labels)."""
+    """What a training leaves: the head, its record, the rows tested on, and the vocabulary of words among the features.
+
+    `test_probabilities` (n_test, n_labels) are those of `examples`, in the same order.
+    """
 
     head: LinearHead
     record: MultiTrainingRecord
     test_probabilities: Probabilities
+    examples: MultiExamples
     vocabulary: Vocabulary | None = None
 
 
@@ -71,13 +80,18 @@ class _Split:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tested:
-    """Probabilities and answers of the rows tested on, the truth, and the splits that the baselines get."""
+    """Probabilities and answers of the rows tested on, the truth, and the splits that the baselines get.
+
+    `rows` are the rows' numbers in the dataset that they are from.
+    """
 
     probabilities: Probabilities
+    uncalibrated: Probabilities
     given: BoolArray
     members: BoolArray
     splits: tuple[tuple[MultiPart, MultiPart], ...]
     n_fitted: int
+    rows: IntArray
     fold_of: IntArray | None = None
 
 
@@ -100,7 +114,7 @@ def train_multi(  # noqa: PLR0913 - as train
     test : MultiDataset, optional
         Rows to test on. Without it some of `dataset` are held out, or all are tested in turn (`options.nested`).
     options : TrainingOptions, optional
-        Its learning curve, calibration and abstaining are for one label per text, and not looked at.
+        Its learning curve and rule are for one label per text, and not looked at.
     reading, searching : callable, optional
         Count distinct sentences, and labels.
 
@@ -128,19 +142,21 @@ def train_multi(  # noqa: PLR0913 - as train
     how = replace(chosen.search, n_folds=plan.n_folds)
     rows = found.for_head[split.train_rows]
     search = search_each(rows, members, labels=labels, options=how, progress=searching)
+    finished = finish_each(search, members, calibrate=chosen.answers.calibrate)
     searched_at = time.perf_counter()
     train_part = MultiPart(split.train.texts, members)
     if split.test is None or test_members is None:
-        tested = _tested_in_turn(rows, train_part, labels, how)
+        tested = _tested_in_turn(rows, train_part, labels, how, chosen.answers.calibrate)
     else:
         test_part = MultiPart(split.test.texts, test_members)
-        tested = _tested_on_rows(search.head, found.for_head[split.test_rows], train_part, test_part)
+        tested = _tested_on_rows(search.head, finished, found.for_head[split.test_rows], train_part, test_part)
     at_half = Rule().sets(tested.probabilities)
     evaluated = evaluate_multi(tested.probabilities, tested.given, tested.members, labels=labels, seed=how.seed)
     plain = evaluate_multi(tested.probabilities, at_half, tested.members, labels=labels, seed=how.seed)
     against: tuple[MultiBaseline, ...] = multi_baselines(
         tested.splits, labels=labels, given=tested.given, seed=how.seed
     )
+    asked = split.test or split.train
     n_leaks, oddities = _oddities(dataset, split, tested.fold_of)
     record = MultiTrainingRecord(
         labels=labels,
@@ -148,7 +164,8 @@ def train_multi(  # noqa: PLR0913 - as train
         n_trained=len(split.train),
         encoder=encoder.identity,
         features=features_record(reader, found),
-        search=_search_record(search, how),
+        search=_search_record(search, finished, how),
+        calibration=calibration_record(finished.calibration),
         test_source=MultiTestRecord(
             kind=split.kind,
             n_fitted=tested.n_fitted,
@@ -157,6 +174,7 @@ def train_multi(  # noqa: PLR0913 - as train
         ),
         test=evaluated,
         at_half=plain,
+        uncalibrated=None if finished.head.calibration is None else reliability_of(tested.uncalibrated, tested.members),
         baselines=against,
         seconds=seconds_of(started, read_at, searched_at, time.perf_counter(), swept=None),
         machine=this_machine(),
@@ -165,10 +183,30 @@ def train_multi(  # noqa: PLR0913 - as train
         version=__version__,
     )
     return MultiTraining(
-        head=search.head,
+        head=finished.head,
         record=record,
         test_probabilities=tested.probabilities,
+        examples=multi_examples(asked.take(tested.rows), tested.probabilities, tested.given, tested.members, labels),
         vocabulary=vocabulary_of(reader),
+    )
+
+
+def multi_examples(
+    dataset: MultiDataset,
+    probabilities: Probabilities,
+    given: BoolArray,
+    members: BoolArray,
+    labels: Sequence[Label],
+) -> MultiExamples:
+    """The rows of `dataset`, each (n_texts, n_labels), as they were answered."""
+    return MultiExamples(
+        labels=tuple(labels),
+        name=dataset.source.file_name,
+        texts=dataset.texts,
+        lines=dataset.lines,
+        given=given,
+        members=members,
+        probabilities=probabilities,
     )
 
 
@@ -222,41 +260,52 @@ def _with_known_labels(dataset: MultiDataset, kept: IntArray, held: IntArray) ->
     return np.sort(np.concatenate([kept, held[moved]])) if moved.any() else kept, held[~moved]
 
 
-def _tested_on_rows(head: LinearHead, rows: Rows, train: MultiPart, test: MultiPart) -> _Tested:
-    """The head on rows held back."""
-    probabilities = head.predict_proba(rows)
-    given = (head.rule or Rule()).sets(probabilities)
-    return _Tested(probabilities, given, test.members, ((train, test),), len(train.texts))
+def _tested_on_rows(
+    plain: LinearHead, finished: FinishedEach, rows: Rows, train: MultiPart, test: MultiPart
+) -> _Tested:
+    """The head on rows held back, as it was before and after it was finished."""
+    probabilities = finished.head.predict_proba(rows)
+    given = (finished.head.rule or Rule()).sets(probabilities)
+    every = np.arange(len(test.texts), dtype=np.int64)
+    return _Tested(
+        probabilities, plain.predict_proba(rows), given, test.members, ((train, test),), len(train.texts), every
+    )
 
 
-def _tested_in_turn(rows: Rows, part: MultiPart, labels: tuple[str, ...], how: SearchOptions) -> _Tested:
-    """The whole procedure, search and thresholds included, on every row in turn."""
+def _tested_in_turn(
+    rows: Rows, part: MultiPart, labels: tuple[str, ...], how: SearchOptions, calibrate: Calibrate
+) -> _Tested:
+    """The whole procedure, search, calibration and thresholds included, on every row in turn."""
     fold_of = iterative_folds(part.members, n_folds=how.n_folds, seed=how.seed)
-    probabilities, given, members, n_fitted = [], [], [], []
+    probabilities, uncalibrated, given, members, n_fitted = [], [], [], [], []
     splits: list[tuple[MultiPart, MultiPart]] = []
     for fold in range(how.n_folds):
         kept, held = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
         own = beside(rows.dense, part.texts, fold_of != fold) if isinstance(rows, JoinedRows) else rows
         inner = replace(how, n_folds=min(how.n_folds, len(kept)))
         search = search_each(own[kept], part.members[kept], labels=labels, options=inner)
-        tested = _tested_on_rows(search.head, own[held], part.take(kept), part.take(held))
+        finished = finish_each(search, part.members[kept], calibrate=calibrate)
+        tested = _tested_on_rows(search.head, finished, own[held], part.take(kept), part.take(held))
         probabilities.append(tested.probabilities)
+        uncalibrated.append(tested.uncalibrated)
         given.append(tested.given)
         members.append(tested.members)
         splits += tested.splits
         n_fitted.append(tested.n_fitted)
     return _Tested(
         np.concatenate(probabilities),
+        np.concatenate(uncalibrated),
         np.concatenate(given),
         np.concatenate(members),
         tuple(splits),
         min(n_fitted),
+        np.concatenate([np.flatnonzero(fold_of == fold) for fold in range(how.n_folds)]),
         fold_of,
     )
 
 
-def _search_record(search: EachSearch, how: SearchOptions) -> MultiSearchRecord:
-    rule = search.head.rule or Rule()
+def _search_record(search: EachSearch, finished: FinishedEach, how: SearchOptions) -> MultiSearchRecord:
+    rule = finished.head.rule or Rule()
     return MultiSearchRecord(
         Cs=search.Cs,
         chosen_Cs=tuple(None if np.isnan(C) else C for C in search.chosen_Cs.tolist()),

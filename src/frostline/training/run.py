@@ -168,7 +168,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         ),
         test=tested.evaluation,
         probabilities=probability_record(head, asked, tested),
-        calibration=calibration_record(finished),
+        calibration=calibration_record(finished.calibration),
         decision=decision_record(finished, codes, tested, asked.codes, asked=chosen.answers.rule),
         nested=tested.nested,
         baselines=tested.against,

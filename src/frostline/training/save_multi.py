@@ -19,13 +19,14 @@ from frostline.words.encoder import WordedEncoder
 _ELSEWHERE = ("search", "chosen", "encoder", "labels")  # they stand in the manifest under names of its own
 
 
-def save_multi_training(
+def save_multi_training(  # noqa: PLR0913 - as save_training
     training: MultiTraining,
     path: Path,
     *,
     encoder: SentenceEncoder,
     overwrite: bool = False,
     with_encoder: bool = False,
+    quote: bool = True,
 ) -> Artifact:
     """Save the head of `training` at `path`, with what is known about it; as `save_training`."""
     record = training.record
@@ -36,7 +37,7 @@ def save_multi_training(
         encoder=encoder if training.vocabulary is None else WordedEncoder(encoder, training.vocabulary),
         record=ArtifactRecord(
             data=TrainingData(
-                name=Path(record.data.name).name,
+                name=record.data.name,
                 sha256=record.data.sha256,
                 size_bytes=record.data.size_bytes,
                 rows=record.n_trained,
@@ -44,7 +45,7 @@ def save_multi_training(
             choice={**_object(document["search"]), **_object(document["chosen"])},
             metrics={key: value for key, value in document.items() if key not in _ELSEWHERE},
             card=multi_model_card(record),
-            report=multi_report_html(record),
+            report=multi_report_html(record, training.examples, quote=quote),
         ),
         overwrite=overwrite,
         with_encoder=with_encoder,
