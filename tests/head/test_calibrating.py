@@ -89,11 +89,26 @@ def test_knots_ascend_and_keep_away_from_certainty() -> None:
 
 
 def test_a_perfect_separation_leaves_room_for_doubt() -> None:
-    """The map of twenty rows without a mistake says 1 in 22, not never."""
+    """Ten rows that it never was say 1 in 12, not never."""
     claimed = np.array([0.1] * 10 + [0.9] * 10)
     knots = fit_knots(claimed, claimed > 0.5)
     assert knots is not None
-    assert [after for _, after in knots] == pytest.approx([1 / 22, 21 / 22])
+    assert [after for _, after in knots] == pytest.approx([1 / 12, 11 / 12])
+
+
+def test_the_few_surest_rows_do_not_become_certain() -> None:
+    """Two that came true, after a thousand of which 19 in 20 did, are no proof of more than 19 in 20."""
+    claimed = np.concatenate([np.full(1000, 0.8), [0.98, 0.99]])
+    came_true = np.append(np.arange(1000) % 20 > 0, [True, True])
+    knots = fit_knots(claimed, came_true)
+    assert knots is not None
+    assert [after for _, after in knots] == pytest.approx([0.95, 0.95])
+    few = fit_knots(claimed, np.append(np.arange(1000) % 2 > 0, [True, True]))
+    assert few is not None
+    assert [after for _, after in few] == pytest.approx([0.5, 0.75])
+    low = fit_knots(1 - claimed[::-1], ~came_true[::-1])
+    assert low is not None
+    assert [after for _, after in low] == pytest.approx([0.05, 0.05])
 
 
 def test_claims_that_say_the_opposite_become_one_share() -> None:

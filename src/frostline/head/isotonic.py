@@ -17,8 +17,9 @@ def fit_knots(claimed: Float64Array, came_true: BoolArray) -> Knots | None:
     """Knots of the never-falling map with the least squared error; None where the claims are all equal.
 
     Blocks of rows are pooled until their shares ascend (PAV); each block becomes a knot at its mean claim, straight
-    lines between, so that rows of different claims keep their order. No share is below 1 / (n + 2) or above
-    1 - 1 / (n + 2): n rows cannot show that something never happens.
+    lines between, so that rows of different claims keep their order. A block of k rows where it never came true, or
+    always, becomes 1 / (k + 2) or (k + 1) / (k + 2), by the rule of succession, but passes no neighbour: so few rows
+    cannot show that something never happens.
 
     Parameters
     ----------
@@ -38,8 +39,11 @@ def fit_knots(claimed: Float64Array, came_true: BoolArray) -> Knots | None:
     starts = np.flatnonzero(np.append(True, shares[1:] != shares[:-1]))
     rows = np.add.reduceat(counts, starts)
     before = np.add.reduceat(points * counts, starts) / rows
-    least = 1.0 / (len(claimed) + 2)
-    after = np.clip(shares[starts], least, 1.0 - least)
+    after = shares[starts]
+    if after[0] == 0:
+        after[0] = min([1.0 / (rows[0] + 2), *after[1:2]])
+    if after[-1] == 1:
+        after[-1] = max([(rows[-1] + 1.0) / (rows[-1] + 2), *after[-2:-1]])
     if len(before) == 1:  # the claims say nothing: one share for all
         return (float(points[0]), float(after[0])), (float(points[-1]), float(after[0]))
     kept = np.unique(np.linspace(0, len(before) - 1, min(len(before), MOST_KNOTS)).round().astype(np.int64))

@@ -8,6 +8,7 @@ Not:  how plots are drawn (drawing.py), the page around them (page_*.py).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MOST_CELLS = 40
 """Labels beyond which a matrix could not be read; the page then lists the commonest mistakes alone."""
 
+_NAME_LETTERS = 24  # of a line of a classifier's name
 _LARGE_WIDTH = 6.5  # more labels than 8: the page lets it scroll
 
 
@@ -103,8 +105,9 @@ def curve_plot(search: SearchRecord) -> str:
 
 def scores_plot(bars: Sequence[Bar], title: str) -> str:
     """A point and its interval for each classifier, the one trained here on top."""
-    names = [bar.name for bar in bars]
-    with drawn(WIDTH, 0.75 + 0.4 * len(bars), Margins(left=room_for(names) + 8)) as drawing:
+    names = [fill(bar.name, _NAME_LETTERS) for bar in bars]
+    longest = room_for([line for name in names for line in name.split("\n")])
+    with drawn(WIDTH, 0.75 + 0.4 * len(bars), Margins(left=longest + 8)) as drawing:
         axes = drawing.axes
         for place, bar in enumerate(bars):
             colour = RIGHT if bar.is_own else MUTED
