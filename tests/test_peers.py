@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,11 @@ def test_ways_are_compared_run_by_run(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "Faster than ours in float32, with a larger error: sentence-transformers" in page
     assert plot([found]).count("words") >= 1
     json.dumps(summary(found), allow_nan=False)
+    asked.clear()
+    long = replace(work(tmp_path), codes=None, alone=False)
+    found = measure.compare(long, python=Path("python"), repeats=1, threads=2, with_int8=False)
+    assert {mode for _, mode, _ in asked} == {"bulk"}
+    assert " ms" not in markdown(found, dict.fromkeys(by_name, 1_000_000))
 
 
 def test_no_neighbour_as_exact_is_said_by_saying_nothing(tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ def _work(encoder: str, folder: Path, kind: str, dataset: Dataset, *, n_long: in
         n_pieces=_pieces(folder, texts),
         flop_per_piece=_flop(encoder),
         codes=codes,
+        alone=kind == "short",
     )
 
 

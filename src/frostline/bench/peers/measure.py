@@ -52,6 +52,8 @@ class Work:
         Of the products of all layers.
     codes : ndarray of shape (n_texts,) or None
         The labels, where accuracy may be spoken of.
+    alone : bool
+        Whether short ones are read one at a time too; that need not be measured again for long texts.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Work:
     n_pieces: int
     flop_per_piece: float
     codes: IntArray | None
+    alone: bool = True
 
 
 @final
@@ -180,7 +183,7 @@ def ceiling(threads: int, *, seconds: float = 1.0) -> float:
 
 
 def _one_run(work: Work, result: WayResult, python: Path, *, threads: int, rows: Path) -> None:
-    """Read all texts, then some one at a time, each in a fresh process."""
+    """Read all texts, then, if that is asked for, some one at a time, each in a fresh process."""
     own = result.way in ours.WAYS
     call = [sys.executable, "-m", ours.__name__] if own else _neighbour(python)
     sizes: Sequence[int] = (len(work.texts),) if own or result.way == REFERENCE else neighbours.BATCH_SIZES
@@ -189,7 +192,7 @@ def _one_run(work: Work, result: WayResult, python: Path, *, threads: int, rows:
     single = {**common, "mode": "single", "threads": 1, "texts": _short(work.texts)}
     try:
         answer = _ask(call, {**bulk, "batch_sizes": [result.batch_size] if result.batch_size else sizes}, threads)
-        alone = _ask(call, single, 1)
+        alone = _ask(call, single, 1) if work.alone else {"single_s": []}
     except BackendError as error:
         result.failed = error.message
         return

@@ -92,7 +92,7 @@ def _cells(comparison: Comparison, way: WayResult, sizes: Mapping[str, int]) -> 
         return [name, f"failed: {way.failed}".replace("|", "/"), *[""] * (len(_COLUMNS) - 2)]
     rates = [len(comparison.work.texts) / seconds for seconds in way.seconds]
     ratios = comparison.against_ours(way)
-    cuts = quantiles(way.single_s, n=100)
+    cuts = quantiles(way.single_s, n=100) if way.single_s else []
     same = "-" if way.equal is None or way.accuracy is None else f"{way.equal:.1%} / {way.accuracy:.1%}"
     mates = "no" if way.depends_on_mates == 0 else f"{way.depends_on_mates:.0e}"
     return [
@@ -100,7 +100,7 @@ def _cells(comparison: Comparison, way: WayResult, sizes: Mapping[str, int]) -> 
         f"{comparison.rate(way):,.0f} ({min(rates):,.0f}-{max(rates):,.0f})",
         "" if way.way == OURS else f"{median(ratios):.1f} x ({min(ratios):.1f}-{max(ratios):.1f})",
         f"{comparison.share(way):.0%}",
-        f"{1e3 * cuts[49]:.1f} / {1e3 * cuts[98]:.1f} ms",
+        f"{1e3 * cuts[49]:.1f} / {1e3 * cuts[98]:.1f} ms" if cuts else "-",
         f"{median(way.opened_s):.1f} s",
         f"{way.peak_bytes / 1e6:,.0f} MB",
         f"{sizes[way.way] / 1e6:,.0f} MB",
