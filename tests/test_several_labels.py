@@ -1,6 +1,7 @@
 """Several labels per text, from the file to the answer."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from frostline.multi_score import multi_predictions, write_multi_predictions
 from frostline.report.multi_label_card import multi_model_card
 from frostline.report.multi_label_document import as_multi_document
 from frostline.report.multi_label_html import multi_report_html
+from frostline.report.multi_plain_words import multi_plain_words, next_step
+from frostline.report.plain_words import of_hundred
 from frostline.training.multi_label import MultiTraining, train_multi
 from frostline.training.options import TrainingOptions
 from frostline.training.save_multi import save_multi_training
@@ -196,6 +199,32 @@ def test_the_estimator_takes_sets_and_answers_tuples() -> None:
         classifier.score(["a"], [["cat"]])
     with pytest.raises(InputError, match="set of labels"):
         classifier.score(["a"], ["dog"])
+
+
+def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> None:
+    """What it is, how many of its labels are right, how many it finds, beside counting words, what to do."""
+    record = trained(tmp_path).record
+    said = " ".join(multi_plain_words(record))
+    hits = record.test.micro_f1.value * (record.test.n_given + record.test.n_true) / 2
+    for words in (
+        "any number of 4 labels (blue, dog, green, red), or none",
+        f"{of_hundred(hits / record.test.n_given)} labels that it gave were right",
+        f"it found {of_hundred(hits / record.test.n_true)} of those that were there",
+        "Counting words",
+        "Its probabilities",
+        "Next: ",
+    ):
+        assert words in said
+    for term in ("F1", "log loss", "logistic", "TF-IDF", "interval", "recall"):
+        assert term not in said
+    assert said.split("Next:")[0].strip() in multi_report_html(record)
+    assert "Next:" not in multi_model_card(record)
+    few = replace(record.data, label_counts={**record.data.label_counts, "dog": 19})
+    assert next_step(replace(record, data=few)).startswith("Next: label more texts of dog, of which there are 19:")
+    many = replace(record.data, label_counts=dict.fromkeys(record.labels, 20))
+    assert next_step(replace(record, data=many)).startswith("Next: read its surest mistakes")
+    leaky = replace(record.test_source, n_leaks=record.test.n)
+    assert "training texts out" in next_step(replace(record, test_source=leaky))
 
 
 @pytest.mark.parametrize("way", ["temperature", "isotonic"])

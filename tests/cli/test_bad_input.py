@@ -352,8 +352,8 @@ def test_contradictions_and_leaks_are_warned_of(frostline: Command, tmp_path: Pa
     test.write_bytes(b"a fine day number 3\tgood\nquite new\tbad\n")
     document = frostline("train", path, "--test", test, "-C", "0.1", "--json").document
     told = "\n".join(document["warnings"])
-    assert "1 texts stand there with different labels (lines 1, 25)" in told
-    assert "1 test rows are also training rows" in told
+    assert "1 text stands there with different labels (lines 1, 25)" in told
+    assert "1 test row is also a training row" in told
     assert document["test"]["source"]["n_leaks"] == 1
 
 

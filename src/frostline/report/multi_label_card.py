@@ -11,6 +11,7 @@ from frostline.multi_record import MultiTrainingRecord
 from frostline.report import multi_label_words as words
 from frostline.report import phrases
 from frostline.report.card import base_model, code, escaped
+from frostline.report.multi_plain_words import multi_plain_words
 
 
 def multi_model_card(record: MultiTrainingRecord) -> str:
@@ -86,7 +87,7 @@ def _front_matter(record: MultiTrainingRecord) -> str:
 def _opening(record: MultiTrainingRecord) -> str:
     labels = ", ".join(code(label) for label in record.labels[:50])
     more = f" and {len(record.labels) - 50} more" if len(record.labels) > 50 else ""
-    said = " ".join(escaped(sentence) for sentence in words.plain_words(record))
+    said = " ".join(escaped(sentence) for sentence in multi_plain_words(record) if not sentence.startswith("Next:"))
     made = f"A frozen encoder ({code(record.encoder.name)}) and a logistic regression per label on top of it."
     return f"{made}\n\nLabels: {labels}{more}.\n\n{said}"
 

@@ -10,7 +10,7 @@ Format: docs/formats/report.md.
 from frostline.evaluate.multi_label import MultiEvaluation
 from frostline.multi_record import MultiDataRecord, MultiEvaluationRecord, MultiTrainingRecord
 from frostline.report.document_types import JSON
-from frostline.report.multi_label_words import plain_words
+from frostline.report.multi_plain_words import multi_plain_words
 from frostline.report.plain_json import as_json
 
 FORMAT = 1
@@ -56,7 +56,7 @@ def as_multi_document(record: MultiTrainingRecord) -> dict[str, JSON]:
             "standardise": search.standardise,
         },
         "calibration": as_json(record.calibration),
-        "in_plain_words": list(plain_words(record)),
+        "in_plain_words": list(multi_plain_words(record)),
         "test": test,
         "at_half": {
             "micro_f1": as_json(record.at_half.micro_f1),

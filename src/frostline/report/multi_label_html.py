@@ -15,6 +15,7 @@ from frostline.report import multi_label_parts, page_top, phrases
 from frostline.report import multi_label_words as words
 from frostline.report.html import page
 from frostline.report.markup import figure, quiet, safe, section, share, stacked, table
+from frostline.report.multi_plain_words import multi_evaluation_words, multi_plain_words
 from frostline.report.plots import Bar, scores_plot
 
 
@@ -22,7 +23,7 @@ def multi_report_html(record: MultiTrainingRecord, examples: MultiExamples | Non
     """The report of a training: the same bytes for the same record and examples; texts stand in it if `quote`."""
     parts = [
         _figures(record.test),
-        page_top.in_plain_words(words.plain_words(record)),
+        page_top.in_plain_words(multi_plain_words(record)),
         page_top.cautions(words.cautions(record)),
         _beside(record),
         _per_label(record.test, record.search),
@@ -45,7 +46,7 @@ def multi_evaluation_html(
     """The same of a saved classifier on a file."""
     parts = [
         _figures(record.test),
-        page_top.in_plain_words(words.scores_words(record.test)),
+        page_top.in_plain_words(multi_evaluation_words(record)),
         page_top.cautions(record.warnings),
         _per_label(record.test, None),
         multi_label_parts.mistakes(examples, quote=quote),

@@ -18,6 +18,7 @@ from frostline.multi_record import MultiDataRecord, MultiEvaluationRecord, Multi
 from frostline.record import FeaturesRecord
 from frostline.report import multi_label_words as words
 from frostline.report import phrases
+from frostline.report.multi_plain_words import next_step
 
 MOST_LABELS = 30
 """Beyond this many the terminal shows the weakest; the HTML report shows all."""
@@ -55,6 +56,8 @@ def print_multi_report(record: MultiTrainingRecord, console: Console) -> None:
     _say(console, phrases.calibration_text(record.calibration), style="dim")
     _labels(console, record.test, record.search.thresholds)
     _closing(console, words.cautions(record))
+    console.print()
+    _say(console, next_step(record), style="bold green")
     _say(console, _seconds(record), style="dim")
 
 

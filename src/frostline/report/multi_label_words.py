@@ -8,7 +8,7 @@ Not:  markup of any kind; the phrases that one label per text has too (phrases.p
 from typing import TypeAlias
 
 from frostline.evaluate.multi_baselines import MultiBaseline, MultiLead
-from frostline.evaluate.multi_label import LEAST_CLAIMED, MultiEvaluation
+from frostline.evaluate.multi_label import MultiEvaluation
 from frostline.multi_record import MultiDataRecord, MultiSearchRecord, MultiTestRecord, MultiTrainingRecord
 from frostline.report import phrases
 
@@ -59,53 +59,6 @@ def search_text(search: MultiSearchRecord) -> str:
     return f"one logistic regression per label; {spread}, {how}; {thresholds}"
 
 
-def worth_text(record: MultiTrainingRecord) -> str:
-    """What the thresholds change, in a sentence."""
-    own, half = record.test, record.at_half
-    return (
-        f"With every label given from 0.5 on, macro F1 would be {phrases.percent(half.macro_f1.value)} instead of "
-        f"{phrases.percent(own.macro_f1.value)}, micro F1 {phrases.percent(half.micro_f1.value)} instead of "
-        f"{phrases.percent(own.micro_f1.value)}."
-    )
-
-
-def plain_words(record: MultiTrainingRecord) -> list[str]:
-    """A few sentences: how good, beside what, how sure, what to be careful about."""
-    said = [*scores_words(record.test), worth_text(record)]
-    return said + [_beside(baseline) for baseline in record.baselines]
-
-
-def scores_words(test: MultiEvaluation) -> list[str]:
-    """How many labels were right, and how many were missed."""
-    hits = round(test.micro_f1.value * (test.n_given + test.n_true) / 2)
-    said = [
-        (
-            f"On {phrases.count_text(test.n, 'test text')} with {test.n_true:,} labels the classifier gave "
-            f"{test.n_given:,}, of which {hits:,} are right ({_share(hits, test.n_given)}); it found "
-            f"{_share(hits, test.n_true)} of those there are."
-        ),
-        (
-            f"Micro F1 {phrases.estimate_text(test.micro_f1)}, macro F1 {phrases.estimate_text(test.macro_f1)}; the "
-            f"whole set of labels is right for {phrases.estimate_text(test.subset_accuracy)} % of the texts."
-        ),
-    ]
-    scored = [score for score in test.per_label if score.f1 is not None and score.support]
-    if len(scored) > 2:
-        ordered = sorted(scored, key=lambda score: score.f1.value if score.f1 is not None else 0.0)
-        best, worst = ordered[-1], ordered[0]
-        said.append(
-            f"Best told is {phrases.printable(best.label)} (F1 {phrases.estimate_text(best.f1)}), worst "
-            f"{phrases.printable(worst.label)} ({phrases.estimate_text(worst.f1)}, on {worst.support:,} texts)."
-        )
-    found = test.reliability
-    if found is not None:
-        said.append(
-            f"Where a label has {100 * LEAST_CLAIMED:.0f} % or more, its probabilities miss by "
-            f"{phrases.percent(found.error.value)} points on average ({phrases.percent_range(found.error.interval)})."
-        )
-    return said
-
-
 def cautions(record: MultiTrainingRecord) -> list[str]:
     """What makes the scores, or the features, less than they seem: the record's warnings, and texts that were cut."""
     said = []
@@ -128,15 +81,3 @@ def verdict(lead: MultiLead) -> str:
     if low > 0:
         return "a lead beyond chance"
     return "behind it, beyond chance" if high < 0 else "could be chance"
-
-
-def _beside(baseline: MultiBaseline) -> str:
-    name = f"{baseline.name[0].upper()}{baseline.name[1:]}"
-    return (
-        f"{name} reaches a macro F1 of {phrases.percent(baseline.macro_f1.value)}, a difference of "
-        f"{lead_text(baseline.lead_macro_f1)} points: {verdict(baseline.lead_macro_f1)}."
-    )
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{phrases.percent(part / whole)} %" if whole else "none"

@@ -11,6 +11,7 @@ import numpy as np
 
 from frostline.advice import MATTERS, advise
 from frostline.evaluate.baselines import MAJORITY, WORDS, Baseline
+from frostline.evaluate.calibration import Reliability
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.metrics import Evaluation
 from frostline.record import EvaluationRecord, ProbabilityRecord, TrainingRecord
@@ -22,7 +23,7 @@ _NAMED = 6  # labels that a sentence can hold
 
 def plain_words(record: TrainingRecord) -> list[str]:
     """The sentences of a training, in the order in which they are asked for."""
-    labels = _named([phrases.printable(label, 24) for label in record.labels])
+    labels = named([phrases.printable(label, 24) for label in record.labels])
     said = [
         (
             f"This classifier gives a text one of {len(record.labels)} labels ({labels}). It learned from "
@@ -39,7 +40,7 @@ def plain_words(record: TrainingRecord) -> list[str]:
 
 def evaluation_words(record: EvaluationRecord) -> list[str]:
     """The same of a saved classifier on a file."""
-    labels = _named([phrases.printable(label, 24) for label in record.test.labels])
+    labels = named([phrases.printable(label, 24) for label in record.test.labels])
     said = [f"The classifier {phrases.printable(record.model)} gives a text one of {len(record.test.labels)} labels"]
     said = [f"{said[0]} ({labels}). It was tested on {phrases.printable(record.data.name)}."]
     return said + how_often(record.test, "of that file") + confuses(record.test) + how_sure(record.probabilities)
@@ -51,7 +52,7 @@ def how_often(test: Evaluation, which: str) -> list[str]:
     return [
         (
             f"On {phrases.count_text(test.n, 'text')} {which} it was right {of_hundred(test.accuracy.value)} times; "
-            f"on more texts of the same kind it should be between {_between(test.accuracy.interval)}.{few}"
+            f"on more texts of the same kind it should be between {between(test.accuracy.interval)}.{few}"
         )
     ]
 
@@ -74,9 +75,12 @@ def confuses(test: Evaluation) -> list[str]:
 
 def how_sure(found: ProbabilityRecord | None) -> list[str]:
     """Whether its probabilities can be taken at their word."""
-    if found is None:
-        return []
-    error = found.scores.reliability.error
+    return [] if found is None else [misses(found.scores.reliability)]
+
+
+def misses(found: Reliability) -> str:
+    """By how much probabilities are off."""
+    error = found.error
     miss, worst = 100 * error.value, 100 * error.interval[1]
     if worst <= 4:
         said = "Its probabilities can be taken at their word"
@@ -85,7 +89,7 @@ def how_sure(found: ProbabilityRecord | None) -> list[str]:
     else:
         said = "Its probabilities should be read with care"
     off = "less than 1" if miss < 0.95 else f"about {miss:.0f}"
-    return [f"{said}: on average they are {off} in 100 off, and it could be {math.ceil(worst)}."]
+    return f"{said}: on average they are {off} in 100 off, and it could be {math.ceil(worst)}."
 
 
 def next_step(record: TrainingRecord) -> str:
@@ -113,7 +117,8 @@ def of_hundred(share: float) -> str:
     return "fewer than 1 of 100" if share < 0.01 else f"about {_rounded(share)} of 100"
 
 
-def _between(interval: Interval) -> str:
+def between(interval: Interval) -> str:
+    """The limits of a share, of a hundred; with a decimal where they would be one number."""
     low, high = (_rounded(limit) for limit in interval)
     return f"{low} and {high}" if low != high else f"{100 * interval[0]:.1f} and {100 * interval[1]:.1f}"
 
@@ -133,7 +138,8 @@ def _beside(baseline: Baseline) -> str:
     return f"{scored}, {100 * lead:.0f} in 100 {than}." if lead >= 0.01 else f"{scored}, a little {than}."
 
 
-def _named(labels: list[str]) -> str:
+def named(labels: list[str]) -> str:
+    """Labels in a row; of many the first, and how many more there are."""
     if len(labels) <= _NAMED:
         return ", ".join(labels)
     return f"{', '.join(labels[:_NAMED])} and {len(labels) - _NAMED} more"

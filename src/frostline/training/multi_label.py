@@ -41,13 +41,12 @@ from frostline.multi_record import (
 )
 from frostline.rows import JoinedRows, Rows
 from frostline.training.answering import calibration_record
+from frostline.training.oddities import conflicts_told, leaks_told
 from frostline.training.options import TrainingOptions
 from frostline.training.records import features_record, seconds_of
 from frostline.words.encoder import vocabulary_of
 from frostline.words.training import beside, with_words
 from frostline.words.vocabulary import Vocabulary
-
-NAMED_ROWS = 5  # how many rows a warning names
 
 
 @final
@@ -321,8 +320,7 @@ def _oddities(dataset: MultiDataset, split: _Split, fold_of: IntArray | None) ->
     found = label_warnings(dataset)
     conflicts = duplicates(dataset.as_combinations()).conflicts
     if conflicts:
-        lines = "; ".join(", ".join(map(str, repeat.lines)) for repeat in conflicts[:NAMED_ROWS])
-        found.append(f"{len(conflicts)} texts stand there with different sets of labels (lines {lines}).")
+        found.append(conflicts_told(conflicts, "sets of labels"))
     if split.test is not None:
         leaks = leaked(split.train.as_combinations(), split.test.as_combinations())
     elif fold_of is not None:
@@ -330,6 +328,5 @@ def _oddities(dataset: MultiDataset, split: _Split, fold_of: IntArray | None) ->
     else:
         return 0, found
     if leaks.items:
-        lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines)
-        found.append(f"{leaks.n_test_rows} test rows are also training rows, which flatters the score (lines {lines}).")
+        found.append(leaks_told(leaks))
     return leaks.n_test_rows, found

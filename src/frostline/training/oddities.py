@@ -5,7 +5,9 @@ Out:  sentences, each with the lines it is about.
 Not:  finding them (data/checks.py).
 """
 
-from frostline.data.checks import Leaks, Repeats, duplicates, label_warnings
+from collections.abc import Sequence
+
+from frostline.data.checks import Leaks, Repeat, Repeats, duplicates, label_warnings
 from frostline.data.dataset import Dataset
 
 NAMED_ROWS = 5  # how many rows a warning names
@@ -16,12 +18,25 @@ def oddities(dataset: Dataset, leaks: Leaks) -> tuple[str, ...]:
     found = list(label_warnings(dataset))
     repeats: Repeats = duplicates(dataset)
     if repeats.conflicts:
-        lines = "; ".join(", ".join(map(str, repeat.lines)) for repeat in repeats.conflicts[:NAMED_ROWS])
-        found.append(f"{len(repeats.conflicts)} texts stand there with different labels (lines {lines}).")
+        found.append(conflicts_told(repeats.conflicts, "labels"))
     if leaks.items:
-        lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines)
-        found.append(f"{leaks.n_test_rows} test rows are also training rows, which flatters the score (lines {lines}).")
+        found.append(leaks_told(leaks))
     return (*found, *_fixed_told(dataset))
+
+
+def conflicts_told(conflicts: Sequence[Repeat], what: str) -> str:
+    """Texts that have several labels, or sets of labels, and their lines."""
+    lines = "; ".join(", ".join(map(str, repeat.lines)) for repeat in conflicts[:NAMED_ROWS])
+    stand = "text stands" if len(conflicts) == 1 else "texts stand"
+    return f"{len(conflicts):,} {stand} there with different {what} (lines {lines})."
+
+
+def leaks_told(leaks: Leaks) -> str:
+    """Test rows that are training rows, and their lines."""
+    lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines)
+    n = leaks.n_test_rows
+    are = "test row is also a training row" if n == 1 else "test rows are also training rows"
+    return f"{n:,} {are}, which flatters the score (line{'' if n == 1 else 's'} {lines})."
 
 
 def _fixed_told(dataset: Dataset) -> tuple[str, ...]:
