@@ -156,3 +156,11 @@ def test_one_class_is_reviewed_all_the_same(frostline: Command, tmp_path: Path) 
     assert outcome.code == 0
     assert "all are labelled 'yes'" in " ".join(outcome.out.split())
     assert "1 text is repeated" in outcome.out
+
+
+def test_words_among_the_features_are_refused(frostline: Command, reviews: Path) -> None:
+    """Silently left out they would be a review of other features than those asked for."""
+    said = frostline("review", reviews, "--features", "mean@-1+words", *QUICK)
+    assert said.code == 2
+    assert "got features mean@-1+words" in said.err
+    assert "Leave out +words" in said.err

@@ -90,9 +90,16 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
     ------
     InputError
         The encoder gave NaN.
+    UsageError
+        Words are among the features.
     BackendError, ConvergenceError, StorageError
         The encoder, the solver or the store failed.
     """
+    if encoder.spec.words:
+        raise UsageError(
+            f"A review looks at an encoder's numbers alone (got features {encoder.spec}).",
+            hint="Leave out +words: neighbours and copies are found by what the encoder makes of a text.",
+        )
     chosen = options or ReviewOptions()
     begun = time.perf_counter()
     pool_texts = [] if pool is None else [row.text for row in pool.rows]
