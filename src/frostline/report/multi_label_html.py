@@ -69,19 +69,11 @@ def _figures(test: MultiEvaluation) -> str:
         ("average precision", test.mean_average_precision),
     ]
     cells = [
-        _figure(name, f"{phrases.percent(score.value)} %", f"{phrases.percent_range(score.interval)} %")
+        (name, f"{phrases.percent(score.value)} %", f"{phrases.percent_range(score.interval)} %")
         for name, score in shown
         if score is not None
     ]
-    cells.append(_figure("test texts", f"{test.n:,}", phrases.count_text(len(test.labels), "label")))
-    return f'<div class="figures">{"".join(cells)}</div>'
-
-
-def _figure(name: str, value: str, note: str) -> str:
-    return (
-        f'<div class="figure"><span class="quiet">{safe(name)}</span><strong>{safe(value)}</strong>'
-        f'<span class="quiet">{safe(note)}</span></div>'
-    )
+    return page_top.tiles([*cells, ("test texts", f"{test.n:,}", phrases.count_text(len(test.labels), "label"))])
 
 
 def _beside(record: MultiTrainingRecord) -> str:

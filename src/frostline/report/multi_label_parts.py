@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from frostline.evaluate.calibration import Reliability
 from frostline.evaluate.multi_examples import MultiExamples, MultiMistake, furthest_missed, surest_given
 from frostline.evaluate.multi_label import LEAST_CLAIMED, MultiEvaluation
-from frostline.head.linear import Label
-from frostline.report import phrases
-from frostline.report.markup import figure, paragraphs, quiet, quoted, safe, section
+from frostline.report import page_examples, phrases
+from frostline.report.markup import figure, paragraphs, quiet, section
+from frostline.report.page_examples import item, label_words
 from frostline.report.plot_probabilities import reliability_plot
 
 MOST_MISTAKES = 8
-_LONG = 500  # letters; a longer text is scrolled
 
 
 def reliability(test: MultiEvaluation, before: Reliability | None = None, how: str = "") -> str:
@@ -43,18 +42,12 @@ def mistakes(examples: MultiExamples | None, *, quote: bool) -> str:
     given, missed = surest_given(examples, most=MOST_MISTAKES), furthest_missed(examples, most=MOST_MISTAKES)
     if not given and not missed:
         return ""
-    name = phrases.printable(examples.name)
-    note = (
-        f"These are texts of {name}: whoever sees this page reads them (--no-examples leaves them out)."
-        if quote
-        else f"The texts were left out of this page; the lines are those of {name}."
-    )
     return section(
         "The mistakes it was surest of",
         paragraphs(["Here it was sure, and the file says otherwise. Some of these labels may be wrong in the file."])
         + _listed("Given, and not there", given, quote=quote)
         + _listed("There, and not given", missed, quote=quote)
-        + quiet(note),
+        + quiet(page_examples.note(examples.name, quote=quote)),
     )
 
 
@@ -65,15 +58,6 @@ def _listed(heading: str, found: Sequence[MultiMistake], *, quote: bool) -> str:
 
 
 def _item(mistake: MultiMistake, *, quote: bool) -> str:
-    focus = f' class="long" role="region" tabindex="0" aria-label="line {mistake.line}"'
-    text = f"<blockquote{focus if len(mistake.text) > _LONG else ''}>{quoted(mistake.text)}</blockquote>"
-    says = ", ".join(map(_label, mistake.true)) or "no label"
-    return (
-        f"<li>{text if quote else ''}<p><strong>{_label(mistake.label)}</strong> with "
-        f"{phrases.percent(mistake.probability)} %; the file says {says} "
-        f'<span class="quiet">line {mistake.line:,}</span></p></li>'
-    )
-
-
-def _label(label: Label) -> str:
-    return f"<bdi>{safe(label, 80)}</bdi>"
+    says = ", ".join(map(label_words, mistake.true)) or "no label"
+    given = f"<strong>{label_words(mistake.label)}</strong> with {phrases.percent(mistake.probability)} %"
+    return item(mistake.text, mistake.line, f"{given}; the file says {says}", quote=quote)

@@ -27,29 +27,37 @@ def mistakes(examples: Examples | None, *, quote: bool) -> str:
     found = surest_mistakes(examples, most=MOST_MISTAKES) if examples is not None else ()
     if examples is None or not found:
         return ""
-    name = phrases.printable(examples.name)
-    if quote:
-        note = f"These are texts of {name}: whoever sees this page reads them (--no-examples leaves them out)."
-    else:
-        note = f"The texts were left out of this page; the lines are those of {name}."
     said = "Here it was sure, and the file says otherwise. Some of these labels may be wrong in the file."
     items = "".join(_item(mistake, quote=quote) for mistake in found)
     return section(
-        "The mistakes it was surest of", paragraphs([said]) + f'<ol class="texts">{items}</ol>' + quiet(note)
+        "The mistakes it was surest of",
+        paragraphs([said]) + f'<ol class="texts">{items}</ol>' + quiet(note(examples.name, quote=quote)),
     )
 
 
 def _item(mistake: Mistake, *, quote: bool) -> str:
-    focus = f' class="long" role="region" tabindex="0" aria-label="line {mistake.line}"'
-    text = f"<blockquote{focus if len(mistake.text) > _LONG else ''}>{quoted(mistake.text)}</blockquote>"
-    text = text if quote else ""
-    return (
-        f"<li>{text}<p>said <strong>{_label(mistake.taken_for)}</strong> with "
-        f"{phrases.percent(mistake.probability)} %; the file says <strong>{_label(mistake.true)}</strong> "
-        f"({phrases.percent(mistake.true_probability)} %) "
-        f'<span class="quiet">line {mistake.line:,}</span></p></li>'
+    said = (
+        f"said <strong>{label_words(mistake.taken_for)}</strong> with {phrases.percent(mistake.probability)} %; the "
+        f"file says <strong>{label_words(mistake.true)}</strong> ({phrases.percent(mistake.true_probability)} %)"
     )
+    return item(mistake.text, mistake.line, said, quote=quote)
 
 
-def _label(label: object) -> str:
+def item(text: str, line: int, said: str, *, quote: bool) -> str:
+    """A text in full, if it may be quoted, what is `said` of it (HTML), and its line."""
+    focus = f' class="long" role="region" tabindex="0" aria-label="line {line}"'
+    shown = f"<blockquote{focus if len(text) > _LONG else ''}>{quoted(text)}</blockquote>" if quote else ""
+    return f'<li>{shown}<p>{said} <span class="quiet">line {line:,}</span></p></li>'
+
+
+def note(name: str, *, quote: bool) -> str:
+    """Whose texts they are, or that they were left out."""
+    file = phrases.printable(name)
+    if quote:
+        return f"These are texts of {file}: whoever sees this page reads them (--no-examples leaves them out)."
+    return f"The texts were left out of this page; the lines are those of {file}."
+
+
+def label_words(label: object) -> str:
+    """A label that may run from right to left, apart from what stands around it."""
     return f"<bdi>{safe(label, 80)}</bdi>"

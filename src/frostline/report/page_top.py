@@ -5,7 +5,7 @@ Out:  HTML.
 Not:  the sentences themselves (plain_words.py, phrases.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from frostline.evaluate.metrics import Evaluation
 from frostline.report import phrases
@@ -22,6 +22,11 @@ def figures(test: Evaluation | None) -> str:
         ("log loss", f"{test.log_loss.value:.3f}", phrases.loss_range(test.log_loss.interval)),
         ("test texts", f"{test.n:,}", phrases.count_text(len(test.labels), "label")),
     )
+    return tiles(shown)
+
+
+def tiles(shown: Iterable[tuple[str, str, str]]) -> str:
+    """The figures on top: a name, a value, a note each."""
     cells = (
         f'<div class="figure"><span class="quiet">{safe(name)}</span><strong>{safe(value)}</strong>'
         f'<span class="quiet">{safe(note)}</span></div>'
