@@ -23,6 +23,7 @@ from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import SWEEP_FEATURES
 from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
 from frostline.training.parts import codes_of
+from frostline.words.encoder import WordedEncoder
 
 FILES = {
     "sst2": ("sst2/train.tsv", "sst2/test.tsv"),
@@ -57,7 +58,8 @@ def compare(folder: Path, name: str, *, is_chosen: bool, is_held_out: bool) -> N
     nested = training.record.nested
     if nested is None:
         raise SystemExit("Nothing was tested in turn.")
-    probabilities = training.head.predict_proba(encoder.encode(test.texts).rows)
+    reader = encoder if training.vocabulary is None else WordedEncoder(encoder, training.vocabulary)
+    probabilities = training.head.predict_proba(reader.encode(test.texts).for_head)
     labels = tuple(map(str, training.record.labels))
     real = evaluate(probabilities, codes_of(labels, test), labels=labels).accuracy
     estimate = nested.evaluation.accuracy
