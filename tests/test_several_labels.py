@@ -220,7 +220,7 @@ def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> Non
     assert said.split("Next:")[0].strip() in multi_report_html(record)
     assert "Next:" not in multi_model_card(record)
     few = replace(record.data, label_counts={**record.data.label_counts, "dog": 19})
-    assert next_step(replace(record, data=few)).startswith("Next: label more texts of dog, of which there are 19:")
+    assert next_step(replace(record, data=few)).startswith("Next: label more texts of dog (there are 19)")
     many = replace(record.data, label_counts=dict.fromkeys(record.labels, 20))
     assert next_step(replace(record, data=many)).startswith("Next: read its surest mistakes")
     leaky = replace(record.test_source, n_leaks=record.test.n)

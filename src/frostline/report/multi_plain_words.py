@@ -49,11 +49,8 @@ def next_step(record: MultiTrainingRecord) -> str:
     rare = sorted((count, label) for label, count in record.data.label_counts.items() if count < FEW)
     if rare:
         count, label = rare[0]
-        others = f", as of {len(rare) - 1} more labels" if len(rare) > 1 else ""
-        return (
-            f"Next: label more texts of {phrases.printable(label, 30)}, of which there are {count}{others}: of fewer "
-            f"than {FEW} little can be learned."
-        )
+        others = f" and of {len(rare) - 1} more on fewer than {FEW} texts" if len(rare) > 1 else ""
+        return f"Next: label more texts of {phrases.printable(label, 30)} (there are {count}){others}."
     return "Next: read its surest mistakes; some will be labels that are wrong or missing in the file."
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_CELLS = 40
 """Labels beyond which a matrix could not be read; the page then lists the commonest mistakes alone."""
 
-_NAME_LETTERS = 24  # of a line of a classifier's name
+_NAME_LETTERS = 30  # of a line of a classifier's name
 _LARGE_WIDTH = 6.5  # more labels than 8: the page lets it scroll
 
 
