@@ -25,7 +25,7 @@ from frostline.training.parts import codes_of, split_rows
 
 SHORTLIST_FROM = 2000
 """Rows times regressions (one for two labels, else one a label) beyond which nested cross-validation sweeps the short
-list: all 28 candidates would take minutes a fold."""
+list: all 30 candidates would take minutes a fold."""
 
 
 def choose_features(  # noqa: PLR0913 - what `train` takes, and two kinds of progress
