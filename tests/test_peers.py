@@ -11,11 +11,29 @@ from typing import Any
 import numpy as np
 import pytest
 
+from frostline.bench.ceilings import work_gflop
 from frostline.bench.peers import measure, neighbours
-from frostline.bench.peers.measure import OURS, Comparison, WayResult, Work, ceiling
+from frostline.bench.peers.__main__ import _work
+from frostline.bench.peers.measure import OURS, Comparison, WayResult, Work
 from frostline.bench.peers.page import best_neighbour, markdown, plot, summary
+from frostline.data.sample import load_sample
+from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.families import describe
+from frostline.encoder.tokens import WordPieces
 from frostline.errors import BackendError
 
+CONFIG = {
+    "model_type": "bert",
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "hidden_size": 8,
+    "intermediate_size": 16,
+    "vocab_size": 30,
+    "max_position_embeddings": 16,
+    "type_vocab_size": 2,
+    "hidden_act": "gelu",
+}
+SHAPE = describe(CONFIG)
 TEXTS = [f"word {'and ' * (number % 7)}{number}" for number in range(40)]
 
 
@@ -65,14 +83,10 @@ def test_a_distribution_takes_more_with_what_it_needs() -> None:
     assert neighbours.installed_bytes(("no-such-distribution",)) == 0
 
 
-def test_the_ceiling_is_that_of_products() -> None:
-    assert ceiling(1, seconds=0.1) > 1e9
-
-
 def work(tmp_path: Path) -> Work:
     codes = np.array([text.count("and") > 3 for text in TEXTS], dtype=np.int64)
     return Work(
-        name="words", folder=tmp_path, pooling="mean", texts=TEXTS, n_pieces=400, flop_per_piece=1e6, codes=codes
+        name="words", folder=tmp_path, pooling="mean", texts=TEXTS, n_pieces=400, shape=SHAPE, gflop=0.4, codes=codes
     )
 
 
@@ -99,7 +113,7 @@ def test_ways_are_compared_run_by_run(tmp_path: Path, monkeypatch: pytest.Monkey
         }
 
     monkeypatch.setattr(measure, "_ask", ask)
-    monkeypatch.setattr(measure, "ceiling", lambda _threads: 1e9)
+    monkeypatch.setattr(measure, "product_gflops", lambda *_, **__: 2.0)
     found = measure.compare(work(tmp_path), python=Path("python"), repeats=2, threads=2, with_int8=False)
     by_name = {way.way: way for way in found.ways}
     assert by_name["transformers pipeline"].failed == "it broke"
@@ -110,7 +124,7 @@ def test_ways_are_compared_run_by_run(tmp_path: Path, monkeypatch: pytest.Monkey
     assert by_name["ctranslate2 int8"].error > 0
     assert found.against_ours(by_name[measure.REFERENCE]) == (2.0, 2.0)
     assert found.rate(by_name[OURS]) == len(TEXTS) / 0.5
-    assert found.share(by_name[OURS]) == pytest.approx(400 * 1e6 / 0.5 / 1e9)
+    assert found.share(by_name[OURS]) == pytest.approx(0.4 / 0.5 / 2.0)
     assert best_neighbour(found) is by_name[measure.REFERENCE]
     page = markdown(found, dict.fromkeys(by_name, 1_000_000))
     assert "failed: it broke" in page
@@ -128,5 +142,20 @@ def test_ways_are_compared_run_by_run(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_no_neighbour_as_exact_is_said_by_saying_nothing(tmp_path: Path) -> None:
     own = WayResult(way=OURS, seconds=[1.0], single_s=[0.1, 0.2], opened_s=[0.1], error=1e-7)
     rough = WayResult(way="ctranslate2 int8", seconds=[1.0], single_s=[0.1, 0.2], opened_s=[0.1], error=1e-2)
-    found = Comparison(work=work(tmp_path), ways=(own, rough), ceiling=1e9)
+    found = Comparison(work=work(tmp_path), ways=(own, rough), ceiling=1.0)
     assert best_neighbour(found) is None
+    assert "<pattern" in plot([found])  # hatched
+    assert "<pattern" not in plot([replace(found, ways=(own,))])
+
+
+@pytest.mark.parametrize(("kind", "alone"), [("short", True), ("long", False)])
+def test_the_work_is_counted_as_everywhere(kind: str, *, alone: bool) -> None:
+    """By the products that the texts need; long texts are not read one at a time again."""
+    dataset = load_sample().train.take(np.arange(60))
+    folder = find_checkpoint("minilm").folder
+    found = _work("minilm", folder, kind, dataset, n_long=3)
+    assert found.alone is alone
+    assert len(found.texts) == (60 if alone else 3)
+    lengths = WordPieces.open(find_checkpoint("minilm")).tokenize(found.texts).lengths
+    assert found.n_pieces == lengths.sum()
+    assert found.gflop == work_gflop(found.shape, lengths.tolist(), cls_only=False)

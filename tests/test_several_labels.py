@@ -204,8 +204,9 @@ def test_the_estimator_takes_sets_and_answers_tuples() -> None:
 def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> None:
     """What it is, how many of its labels are right, how many it finds, beside counting words, what to do."""
     record = trained(tmp_path).record
+    record = replace(record, test=replace(record.test, n_given=2 * record.test.n_true))  # so that the two shares differ
     said = " ".join(multi_plain_words(record))
-    hits = record.test.micro_f1.value * (record.test.n_given + record.test.n_true) / 2
+    hits = round(record.test.micro_f1.value * (record.test.n_given + record.test.n_true) / 2)
     for words in (
         "any number of 4 labels (blue, dog, green, red), or none",
         f"{of_hundred(hits / record.test.n_given)} labels that it gave were right",
@@ -244,6 +245,8 @@ def test_a_calibration_is_kept_with_the_classifier(tmp_path: Path, way: str) -> 
     assert training.record.uncalibrated is not None
     assert as_multi_document(training.record)["calibration"]["way"] == way  # type: ignore[index,call-overload]
     assert "Calibrated by" in multi_report_html(training.record)
+    in_turn = trained(tmp_path, answers=answers, nested=True).record
+    assert in_turn.uncalibrated != in_turn.test.reliability  # every outer fold calibrates too
 
 
 def test_the_estimator_takes_a_matrix_and_answers_one(tmp_path: Path) -> None:

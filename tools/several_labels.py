@@ -24,6 +24,7 @@ from frostline.encoder.encoder import Encoder
 from frostline.evaluate.multi_baselines import evaluate_f1
 from frostline.evaluate.multi_label import evaluate_multi
 from frostline.evaluate.resampling import average_precisions
+from frostline.head.crew import one_blas_thread
 from frostline.head.multi_label import search_each
 from frostline.head.search import SearchOptions
 from frostline.head.thresholds import best_threshold, best_thresholds
@@ -98,10 +99,9 @@ def against(rows: Any, members: Any, test_rows: Any, test_members: Any) -> dict[
     """One fit at C = 1 of every label, as anyone would begin, on the same features."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - only where asked for
     from sklearn.multiclass import OneVsRestClassifier  # noqa: PLC0415 - as above
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - as above
 
     begun = time.perf_counter()
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         fitted = OneVsRestClassifier(LogisticRegression(), n_jobs=2).fit(rows, members.astype(int))
         seconds = time.perf_counter() - begun
         given = fitted.predict_proba(test_rows)

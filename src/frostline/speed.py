@@ -10,6 +10,7 @@ of the encoder's own sizes, nothing around them, one BLAS thread per Python thre
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import final
@@ -18,7 +19,7 @@ import numpy as np
 
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.shape import Shape
-from frostline.head.search import one_blas_thread
+from frostline.head.crew import one_blas_thread
 
 SECONDS = 1.0
 _N_ROUNDS = 4
@@ -112,20 +113,29 @@ def product_gflops(shape: Shape, *, threads: int, seconds: float) -> float:
     """Billions of operations per second in float32 products of the encoder's sizes, on `threads` threads at once."""
     rows = np.full((_N_ROWS, shape.hidden_size), 0.5, np.float32)
     weight = np.full((shape.hidden_size, shape.inner_size), 0.5, np.float32)
-    counts = [0] * threads
-    ends = time.perf_counter() + seconds
 
-    def multiply(thread: int) -> None:
+    def multiply() -> Callable[[], object]:
         out = np.empty((_N_ROWS, shape.inner_size), np.float32)
-        while time.perf_counter() < ends:
-            np.matmul(rows, weight, out=out)
+        return lambda: np.matmul(rows, weight, out=out)
+
+    per_s = per_second(multiply, threads=threads, seconds=seconds)
+    return 2 * _N_ROWS * shape.hidden_size * shape.inner_size * per_s / 1e9
+
+
+def per_second(made: Callable[[], Callable[[], object]], *, threads: int, seconds: float) -> float:
+    """How often per second what `made` makes, once for each of `threads` threads, is done by all of them together."""
+    counts = [0] * threads
+    work = [made() for _ in range(threads)]
+    started = time.perf_counter()
+
+    def repeat(thread: int) -> None:
+        while time.perf_counter() < started + seconds:
+            work[thread]()
             counts[thread] += 1
 
-    started = time.perf_counter()
-    workers = [threading.Thread(target=multiply, args=(thread,)) for thread in range(threads)]
+    workers = [threading.Thread(target=repeat, args=(thread,)) for thread in range(threads)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    duration = time.perf_counter() - started
-    return 2 * _N_ROWS * shape.hidden_size * shape.inner_size * max(1, sum(counts)) / duration / 1e9
+    return max(1, sum(counts)) / (time.perf_counter() - started)

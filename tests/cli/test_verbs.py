@@ -63,6 +63,7 @@ def test_train_tests_on_a_file_of_its_own(frostline: Command, reviews: Path, tmp
     document = frostline("train", reviews, "--test", test, "--json", "-C", "0.01").document
     assert document["test"]["n"] == 3
     assert document["test"]["source"]["n_leaks"] == 1
+    assert (document["data"]["name"], document["test"]["source"]["data"]["name"]) == (reviews.name, "test.tsv")
     assert any("also a training row" in warning for warning in document["warnings"])
 
 

@@ -12,6 +12,7 @@ from frostline.head.fitting_each import finish_each, fit_calibration_each
 from frostline.head.multi_label import EachSearch, search_each
 from frostline.head.search import SearchOptions
 from frostline.head.temperature import fit_temperature
+from frostline.head.thresholds import best_thresholds
 
 ALL = np.array([True, True, True])
 
@@ -85,6 +86,23 @@ def test_few_rows_are_not_calibrated_and_rare_labels_keep_their_own() -> None:
     assert fit.calibration is not None
     assert fit.calibration.knots[2] == ((0.0, 0.0), (1.0, 1.0))
     assert len(fit.calibration.knots[0]) > 2
+
+
+def test_thresholds_are_those_of_calibrated_probabilities() -> None:
+    """Chosen on what the map makes of the held-out decisions: the plain ones stand elsewhere on the scale."""
+    search, _, members = searched()
+    finished = finish_each(search, members, calibrate="isotonic")
+    assert finished.head.rule is not None
+    calibrated = best_thresholds(finished.calibration.held_out, members)
+    np.testing.assert_array_equal(finished.head.rule.thresholds, calibrated)
+    assert (calibrated != best_thresholds(search.held_out, members)).any()
+
+
+@pytest.mark.parametrize("way", ["temperature", "isotonic"])
+def test_held_out_a_label_that_was_not_learned_keeps_its_share_too(way: str) -> None:
+    search, _, members = searched()
+    finished = finish_each(search, members, calibrate=way)  # type: ignore[arg-type]
+    np.testing.assert_allclose(finished.calibration.held_out[:, 2], 1.5 / 401)
 
 
 @pytest.mark.parametrize("way", ["none", "temperature", "isotonic"])

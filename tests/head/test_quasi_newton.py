@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.arrays import Float64Array
-from frostline.head.crew import Crew
+from frostline.head.crew import Crew, one_blas_thread
 from frostline.head.factors import factors_of
 from frostline.head.front import Tasks, front_of
 from frostline.head.line import level_of, walk
@@ -16,7 +16,6 @@ from frostline.head.newton import Limits, minimise
 from frostline.head.pairs import no_pairs, pairs_for
 from frostline.head.problem import Problem, problem_of
 from frostline.head.quasi import Memory, approach
-from frostline.head.search import one_blas_thread
 from frostline.head.standardise import scaling_of
 
 

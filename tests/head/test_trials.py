@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from frostline.arrays import Float64Array, IntArray
-from frostline.head.crew import Crew
+from frostline.head.crew import Crew, one_blas_thread
 from frostline.head.newton import Limits
 from frostline.head.path import Climb
 from frostline.head.problem import problem_of
 from frostline.head.scoring import score_named
-from frostline.head.search import SearchOptions, default_grid, one_blas_thread, search_C
+from frostline.head.search import SearchOptions, default_grid, search_C
 from frostline.head.standardise import scaling_of
 from frostline.head.trials import Judge, Trial, climbed, is_done, sharpened
 

@@ -5,8 +5,6 @@ Out:  billions of operations: per second in lone products, and those that some t
 Not:  the ceiling in float32, which `doctor` measures too (speed.py).
 """
 
-import threading
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +14,7 @@ from frostline.encoder.exact import exact_form
 from frostline.encoder.onnx import open_session
 from frostline.encoder.products import WEIGHT_TYPES
 from frostline.encoder.shape import Shape
-from frostline.speed import operations
+from frostline.speed import operations, per_second
 
 _N_ROWS = 512  # word pieces of a batch
 _UINT8, _INT32 = 2, 6  # onnx.TensorProto's numbers
@@ -31,23 +29,10 @@ def int8_gops(shape: Shape, *, threads: int, seconds: float) -> float:
     product = draft.op("com.microsoft.MatMulIntegerToFloat", inputs)
     graph = draft.model({"rows": (_UINT8, ("n", shape.hidden_size))}, {"sums": (product, ("n", shape.inner_size))})
     session = open_session(graph.SerializeToString(), {"levels": np.full(sizes, 3, kind)})
-    rows, counts, ends = np.full((_N_ROWS, shape.hidden_size), 5, np.uint8), [0] * threads, [0.0]
-
-    def multiply(thread: int) -> None:
-        while time.perf_counter() < ends[0]:
-            session.run(None, {"rows": rows})
-            counts[thread] += 1
-
+    rows = np.full((_N_ROWS, shape.hidden_size), 5, np.uint8)
     session.run(None, {"rows": rows})
-    started = time.perf_counter()
-    ends[0] = started + seconds
-    workers = [threading.Thread(target=multiply, args=(thread,)) for thread in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    duration = time.perf_counter() - started
-    return 2 * _N_ROWS * shape.hidden_size * shape.inner_size * max(1, sum(counts)) / duration / 1e9
+    per_s = per_second(lambda: lambda: session.run(None, {"rows": rows}), threads=threads, seconds=seconds)
+    return 2 * _N_ROWS * shape.hidden_size * shape.inner_size * per_s / 1e9
 
 
 def work_gflop(shape: Shape, lengths: Sequence[int], *, cls_only: bool) -> float:

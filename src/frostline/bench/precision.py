@@ -27,7 +27,7 @@ from frostline.encoder.families import describe
 from frostline.encoder.files import read_json
 from frostline.encoder.precision import Precision, why_not_int8
 from frostline.errors import BackendError
-from frostline.head.search import one_blas_thread
+from frostline.head.crew import one_blas_thread
 from frostline.machine import usable_cores
 from frostline.speed import product_gflops
 

@@ -24,6 +24,7 @@ from frostline.arrays import Features, IntArray
 from frostline.bench.head import Spread, spread_of
 from frostline.data.split import stratified_folds
 from frostline.footprint import forget_peak, own_peak
+from frostline.head.crew import one_blas_thread
 from frostline.head.search import SearchOptions, search_C
 
 Way: TypeAlias = Literal["ours", "usual", "converged"]
@@ -230,11 +231,9 @@ def _theirs(
 
 def main() -> None:
     """One run: a task on standard input, its figures on standard output, both JSON."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - heavy
-
     task = json.load(sys.stdin)
     size, way = Size(**task["size"]), task["way"]
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         rows, codes = clustered_rows(size)
         folds = stratified_folds(codes, n_folds=N_FOLDS, seed=0)
         Cs = tuple(float(C) for C in np.logspace(-5, 0, size.n_Cs))

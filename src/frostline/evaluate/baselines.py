@@ -17,6 +17,7 @@ from frostline.errors import InputError
 from frostline.evaluate.metrics import Estimate, accuracy, confusion_matrix, log_loss, macro_f1
 from frostline.evaluate.paired import PairedDifference, paired_difference
 from frostline.evaluate.words import word_probabilities
+from frostline.head.crew import one_blas_thread
 from frostline.head.linear import Label
 from frostline.rows import Rows, dense_part
 
@@ -112,8 +113,6 @@ def baselines(
         if len(train.codes) == 0 or len(test.codes) == 0:
             raise InputError(f"Baselines need rows (got {len(train.codes)} to train on, {len(test.codes)} to test on).")
 
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - training only
-
     def from_words(train: Part, test: Part, n_labels: int) -> Guess | None:
         found = word_probabilities(train.texts, train.codes, test.texts, n_labels=n_labels, seed=seed)
         if found is None:
@@ -125,7 +124,7 @@ def baselines(
     made = []
     for name, guesser in tried:
         started = time.perf_counter()
-        with threadpool_limits(limits=1, user_api="blas"):  # two spinning threads took 13 s for TREC's words, one 2 s
+        with one_blas_thread():  # two spinning threads took 13 s for TREC's words, one 2 s
             guesses = [guesser(train, test, len(labels)) for train, test in splits]
         pooled = _pooled([guess for guess in guesses if guess is not None])
         if pooled is not None and len(pooled.predicted) == len(codes):

@@ -19,6 +19,7 @@ from frostline.evaluate.metrics import Estimate
 from frostline.evaluate.multi_label import MultiEvaluation, evaluate_multi
 from frostline.evaluate.multi_words import word_answers
 from frostline.evaluate.resampling import FEWEST_TEXTS, resampled
+from frostline.head.crew import one_blas_thread
 from frostline.head.linear import Label
 
 COMMONEST = "commonest set of labels"
@@ -102,7 +103,6 @@ def multi_baselines(
         Answers of the classifier under test for the rows of the test parts, one after the other.
     seed : int
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - training only
 
     def from_words(train: MultiPart, test: MultiPart) -> MultiGuess | None:
         found = word_answers(train.texts, train.members, test.texts, seed=seed)
@@ -117,7 +117,7 @@ def multi_baselines(
     made = []
     for name, guesser in tried:
         started = time.perf_counter()
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread():
             guesses = [guesser(train, test) for train, test in splits]
         whole = [guess for guess in guesses if guess is not None]
         if len(whole) == len(splits):

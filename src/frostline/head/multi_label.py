@@ -12,7 +12,6 @@ a product busy; nothing grows with the number of labels but one held-out decisio
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -24,7 +23,7 @@ from frostline.errors import InputError, UsageError, shown
 from frostline.head.calibration import logistic
 from frostline.head.checking import check_features, check_grid
 from frostline.head.climb_each import EachTrial, climb_each
-from frostline.head.crew import Crew
+from frostline.head.crew import Crew, one_blas_thread
 from frostline.head.front import Tasks
 from frostline.head.linear import Label, LinearHead
 from frostline.head.loss import LogisticEach
@@ -201,14 +200,6 @@ def learnable(members: BoolArray, folds: IntArray | None) -> BoolArray:
         inside = members[held].sum(axis=0)
         found &= (inside < counts) & (held.sum() - inside < len(members) - counts)
     return found
-
-
-def one_blas_thread() -> AbstractContextManager[object]:
-    """The crew shares the work; BLAS shall not share it again."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - predicting needs it not
-
-    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
-    return limits
 
 
 def _width(n_texts: int, n_folds: int) -> int:

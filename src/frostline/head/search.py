@@ -7,7 +7,6 @@ Not:  what the head is worth (evaluate/): the score that chose C is too good.
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import final
 
@@ -16,7 +15,7 @@ import numpy as np
 from frostline.arrays import Float64Array, IntArray, Progress
 from frostline.data.split import stratified_folds
 from frostline.head.checking import check_grid, check_rows, label_weights, training_of
-from frostline.head.crew import Crew
+from frostline.head.crew import Crew, one_blas_thread
 from frostline.head.front import Tasks
 from frostline.head.linear import Label, LinearHead
 from frostline.head.newton import TOLERANCE, Limits
@@ -237,11 +236,3 @@ def _notes(grid: Sequence[float], chosen: float) -> tuple[str, ...]:
         return ()
     edge, side = ("smallest", "smaller") if chosen == smallest else ("largest", "larger")
     return (f"The chosen C = {chosen:g} is the {edge} of the grid; a {side} one may score higher.",)
-
-
-def one_blas_thread() -> AbstractContextManager[object]:
-    """Around a search: BLAS on one thread, since the crew has threads of its own."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - predicting needs it not
-
-    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
-    return limits

@@ -13,14 +13,14 @@ import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray
 from frostline.head.checking import label_weights
-from frostline.head.crew import Crew
+from frostline.head.crew import Crew, one_blas_thread
 from frostline.head.front import Tasks
 from frostline.head.linear import LinearHead
 from frostline.head.newton import Limits
 from frostline.head.path import solve_tasks
 from frostline.head.preconditioner import gram_of
 from frostline.head.problem import problem_of
-from frostline.head.search import SearchOptions, head_of, one_blas_thread
+from frostline.head.search import SearchOptions, head_of
 from frostline.head.standardise import scaling_of
 from frostline.rows import Rows
 

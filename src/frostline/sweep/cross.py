@@ -18,6 +18,7 @@ from typing import TypeVar, final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Progress
+from frostline.head.crew import one_blas_thread
 from frostline.head.linear import Label, LinearHead, winners
 from frostline.head.scoring import score_named
 from frostline.head.search import SearchOptions, search_C
@@ -115,8 +116,6 @@ def side_by_side(
     Exception
         The first that any piece raised; pieces not yet begun are left out.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - heavy verbs only
-
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     ended: queue.SimpleQueue[tuple[int, Found | None, BaseException | None]] = queue.SimpleQueue()
     is_over = threading.Event()
@@ -135,7 +134,7 @@ def side_by_side(
                 ended.put((position, None, error))
 
     results: dict[int, Found] = {}
-    with threadpool_limits(limits=1, user_api="blas"):  # around all of them: each search restores what it found
+    with one_blas_thread():  # around all of them: each search restores what it found
         for _ in range(min(threads, len(work))):
             threading.Thread(target=take, daemon=True).start()
         try:

@@ -16,7 +16,8 @@ import numpy as np
 from rich.console import Console
 
 from frostline import __version__
-from frostline.bench.checkpoints import SIZES, random_checkpoint
+from frostline.bench.ceilings import work_gflop
+from frostline.bench.checkpoints import random_checkpoint
 from frostline.bench.peers.measure import Comparison, Work, compare, install_sizes, prepare
 from frostline.bench.peers.page import markdown, plot, summary
 from frostline.bench.sst2 import sst2_file
@@ -24,7 +25,9 @@ from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.families import describe
 from frostline.encoder.precision import why_not_int8
+from frostline.encoder.tokens import WordPieces
 from frostline.errors import FrostlineError
 from frostline.machine import this_machine, usable_cores
 from frostline.publish import publish_bytes
@@ -108,26 +111,19 @@ def _work(encoder: str, folder: Path, kind: str, dataset: Dataset, *, n_long: in
     codes = None
     if encoder == "minilm" and kind == "short":
         codes = np.unique(np.asarray(dataset.labels), return_inverse=True)[1].astype(np.int64)
+    checkpoint = find_checkpoint(str(folder))
+    shape, lengths = describe(checkpoint.config), WordPieces.open(checkpoint, max_length=512).tokenize(texts).lengths
     return Work(
         name=f"{encoder}{random}, {said}",
         folder=folder,
         pooling=_pooling(encoder),
         texts=texts,
-        n_pieces=_pieces(folder, texts),
-        flop_per_piece=_flop(encoder),
+        n_pieces=int(lengths.sum()),
+        shape=shape,
+        gflop=work_gflop(shape, lengths.tolist(), cls_only=_pooling(encoder) == "cls"),
         codes=codes,
         alone=kind == "short",
     )
-
-
-def _pieces(folder: Path, texts: Sequence[str]) -> int:
-    """Word pieces of all texts, [CLS] and [SEP] included, cut at 512."""
-    from tokenizers import Tokenizer  # noqa: PLC0415 - only where counted
-
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(512)
-    return sum(len(found.ids) for found in tokenizer.encode_batch(list(texts)))
 
 
 def _long(texts: Sequence[str], n_texts: int) -> list[str]:
@@ -135,15 +131,6 @@ def _long(texts: Sequence[str], n_texts: int) -> list[str]:
     words = " ".join(texts).split()
     starts = (number * LONG_WORDS % max(1, len(words) - LONG_WORDS) for number in range(n_texts))
     return [" ".join(words[start : start + LONG_WORDS]) for start in starts]
-
-
-def _flop(encoder: str) -> float:
-    """Operations of the products per word piece: 4 h^2 for attention's, 2 h i for the two of the feed-forward part."""
-    n_layers, hidden, inner = (6, 384, 1536)
-    if encoder in SIZES:
-        size = SIZES[encoder]
-        n_layers, hidden, inner = size.n_layers, size.hidden_size, size.intermediate_size
-    return 2.0 * n_layers * (4 * hidden**2 + 2 * hidden * inner)
 
 
 if __name__ == "__main__":

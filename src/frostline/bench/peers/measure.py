@@ -10,9 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -22,8 +20,11 @@ import numpy as np
 
 from frostline.arrays import Features, IntArray
 from frostline.bench.peers import neighbours, ours
+from frostline.encoder.shape import Shape
 from frostline.errors import BackendError
+from frostline.head.crew import one_blas_thread
 from frostline.head.search import fit_head
+from frostline.speed import product_gflops
 
 REFERENCE = "tutorial"
 OURS = "frostline float32"
@@ -48,8 +49,10 @@ class Work:
     texts : list of str
     n_pieces : int
         Word pieces of all texts, [CLS] and [SEP] included.
-    flop_per_piece : float
-        Of the products of all layers.
+    shape : Shape
+        Of the encoder.
+    gflop : float
+        Billions of operations in the products that these texts need for these features.
     codes : ndarray of shape (n_texts,) or None
         The labels, where accuracy may be spoken of.
     alone : bool
@@ -61,7 +64,8 @@ class Work:
     pooling: str
     texts: list[str]
     n_pieces: int
-    flop_per_piece: float
+    shape: Shape
+    gflop: float
     codes: IntArray | None
     alone: bool = True
 
@@ -112,7 +116,7 @@ class Comparison:
     work: Work
     ways: tuple[WayResult, ...]
     ceiling: float
-    """float32 operations per second that two threads reached in plain products, before and after (the larger)."""
+    """Billions of operations per second in plain float32 products, the larger of before and after."""
 
     def rate(self, way: WayResult) -> float:
         """Texts per second, the median of the runs."""
@@ -120,7 +124,7 @@ class Comparison:
 
     def share(self, way: WayResult) -> float:
         """Of the measured float32 ceiling, counting only the products that the texts themselves need."""
-        return self.work.n_pieces * self.work.flop_per_piece / median(way.seconds) / self.ceiling
+        return self.work.gflop / median(way.seconds) / self.ceiling
 
     def against_ours(self, way: WayResult) -> tuple[float, ...]:
         """How many times our float32 is faster, run by run: run i of all ways followed one another."""
@@ -142,14 +146,14 @@ def compare(work: Work, *, python: Path, repeats: int, threads: int, with_int8: 
     """
     names = [OURS, *(["frostline int8"] if with_int8 else []), *neighbours.WAYS]
     found = {name: WayResult(way=name) for name in names}
-    before = ceiling(threads)
+    before = _ceiling(work.shape, threads)
     with tempfile.TemporaryDirectory() as scratch:
         for _ in range(repeats):
             for name, result in found.items():
                 if not result.failed:
                     _one_run(work, result, python, threads=threads, rows=Path(scratch) / f"{name}.npy")
         _judge(work, found, Path(scratch))
-    return Comparison(work=work, ways=tuple(found.values()), ceiling=max(before, ceiling(threads)))
+    return Comparison(work=work, ways=tuple(found.values()), ceiling=max(before, _ceiling(work.shape, threads)))
 
 
 def install_sizes(python: Path) -> dict[str, int]:
@@ -163,23 +167,10 @@ def prepare(folder: Path, pooling: str, *, python: Path) -> None:
     _ask(_neighbour(python), {"mode": "prepare", "folder": str(folder), "pooling": pooling}, 2)
 
 
-def ceiling(threads: int, *, seconds: float = 1.0) -> float:
-    """float32 operations per second of plain products, one BLAS thread in each of `threads` Python threads."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - here only
-
-    left, right = np.ones((512, 768), np.float32), np.ones((768, 3072), np.float32)
-
-    def busy(_: int) -> int:
-        n, out = 0, np.empty((512, 3072), np.float32)
-        until = time.perf_counter() + seconds
-        while time.perf_counter() < until:
-            np.matmul(left, right, out=out)
-            n += 1
-        return n
-
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as crew:
-        products = sum(crew.map(busy, range(threads)))
-    return products * 2.0 * left.size * right.shape[1] / seconds
+def _ceiling(shape: Shape, threads: int) -> float:
+    """Billions of operations per second in plain float32 products of the encoder's sizes."""
+    with one_blas_thread():
+        return product_gflops(shape, threads=threads, seconds=1.0)
 
 
 def _one_run(work: Work, result: WayResult, python: Path, *, threads: int, rows: Path) -> None:

@@ -49,7 +49,7 @@ def _said(comparison: Comparison) -> str:
     n_runs = max(len(way.seconds) for way in comparison.ways)
     return (
         f"{len(work.texts):,} texts, {work.n_pieces:,} word pieces, `{work.pooling}@-1`; n = {n_runs} runs of each, "
-        f"in turn, medians (smallest to largest); the ceiling is {comparison.ceiling / 1e9:.0f} GFLOP/s in float32."
+        f"in turn, medians (smallest to largest); the ceiling is {comparison.ceiling:.0f} GFLOP/s in float32."
     )
 
 
@@ -138,7 +138,8 @@ def summary(comparison: Comparison) -> dict[str, object]:
         "work": comparison.work.name,
         "n_texts": len(comparison.work.texts),
         "n_pieces": comparison.work.n_pieces,
-        "ceiling_flops": comparison.ceiling,
+        "gflop": comparison.work.gflop,
+        "ceiling_gflops": comparison.ceiling,
         "ways": {
             way.way: {
                 "failed": way.failed,
