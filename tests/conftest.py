@@ -74,6 +74,15 @@ def frostline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real data sets, for tests marked `data`. CI has it (.ci/run); elsewhere they are left out."""
+    named = os.environ.get("FROSTLINE_DATA")
+    if not named:
+        pytest.skip("FROSTLINE_DATA names no folder of real data sets")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
 def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small labelled file without a header: sentence, tab, label."""
     sample = load_sample().train

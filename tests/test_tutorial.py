@@ -1,6 +1,5 @@
 """The lesson: the practical's own figures, the same steps in both languages."""
 
-import os
 import string
 from pathlib import Path
 
@@ -82,12 +81,9 @@ def test_the_split_is_that_of_train_test_split() -> None:
 
 
 @pytest.mark.data
-def test_the_practicals_figures_come_out_on_its_own_file(encoder: Encoder) -> None:
+def test_the_practicals_figures_come_out_on_its_own_file(encoder: Encoder, real_data: Path) -> None:
     """First ids, the longest of the first 2,000 sentences, the class counts, the shapes."""
-    folder = os.environ.get("FROSTLINE_DATA")
-    if not folder:
-        pytest.skip("FROSTLINE_DATA does not name the folder of real data sets")
-    dataset = read_dataset(Path(folder) / "sst2" / "train.tsv", TableOptions(limit=2000))
+    dataset = read_dataset(real_data / "sst2" / "train.tsv", TableOptions(limit=2000))
     steps = give_lesson(dataset, encoder, encoder)
     data, pieces, padding, mask = (next(steps) for _ in range(4))
     assert data.facts["n_rows"] == 2000

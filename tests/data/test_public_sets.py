@@ -246,23 +246,17 @@ def test_no_line_is_lost(tmp_path_factory: pytest.TempPathFactory, given_lines: 
         assert [*given_lines, "1 good"][line - 1] == f"{['negative', 'positive'].index(label)} {text}"
 
 
-REAL = os.environ.get("FROSTLINE_DATA")
-needs_real = pytest.mark.skipif(REAL is None, reason="FROSTLINE_DATA names no folder of real sets")
-
-
 @pytest.mark.data
-@needs_real
-def test_the_real_sst2_is_the_published_one() -> None:
+def test_the_real_sst2_is_the_published_one(real_data: Path) -> None:
     """No request is made: the files there have the digests of the table."""
-    found = load_public_set("sst2", folder=Path(str(REAL)))
+    found = load_public_set("sst2", folder=real_data)
     assert {part: len(dataset) for part, dataset in found.items()} == {"train": 6920, "dev": 872, "test": 1821}
     assert found["train"].counts() == {"0": 3310, "1": 3610}
     assert found["train"].texts[0].startswith("a stirring , funny and finally transporting re imagining")
 
 
 @pytest.mark.data
-@needs_real
-def test_the_real_goemotions_keeps_its_count() -> None:
-    found = load_public_set("goemotions", folder=Path(str(REAL)), parts=("dev", "test"))
+def test_the_real_goemotions_keeps_its_count(real_data: Path) -> None:
+    found = load_public_set("goemotions", folder=real_data, parts=("dev", "test"))
     assert {part: len(dataset) for part, dataset in found.items()} == {"dev": 4548, "test": 4590}
     assert {part: len(dataset.rejects) for part, dataset in found.items()} == {"dev": 878, "test": 837}

@@ -1,7 +1,6 @@
 """Word pieces as transformers makes them, cut where the encoder ends, whatever the text."""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -266,12 +265,9 @@ def test_a_cut_by_characters_changes_no_pieces_that_are_kept(minilm: WordPieces)
 
 
 @pytest.mark.data
-def test_the_tutorials_first_two_thousand_sentences() -> None:
+def test_the_tutorials_first_two_thousand_sentences(real_data: Path) -> None:
     """The figures of the practical: first ids, the longest of 59 pieces, 47,646 in all."""
-    folder = os.environ.get("FROSTLINE_DATA")
-    if not folder:
-        pytest.skip("FROSTLINE_DATA names no folder")
-    with (Path(folder) / "sst2" / "train.tsv").open(encoding="utf-8", newline="\n") as lines:
+    with (real_data / "sst2" / "train.tsv").open(encoding="utf-8", newline="\n") as lines:
         texts = [line.rstrip("\n").split("\t")[0] for line, _ in zip(lines, range(2000), strict=False)]
     pieces = WordPieces.open(find_checkpoint("minilm")).tokenize(texts)
     assert pieces.ids[0][:7].tolist() == [101, 1037, 18385, 1010, 6057, 1998, 2633]

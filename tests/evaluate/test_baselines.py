@@ -1,6 +1,5 @@
 """Baselines are what their names say, and the lead is counted on the same rows."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -139,14 +138,11 @@ def test_no_rows_is_an_error() -> None:
 
 
 @pytest.mark.data
-def test_words_reach_their_known_score_on_sst2() -> None:
+def test_words_reach_their_known_score_on_sst2(real_data: Path) -> None:
     """TF-IDF and logistic regression: 81 % of 1,821, converged."""
-    folder = os.environ.get("FROSTLINE_DATA")
-    if not folder:
-        pytest.skip("FROSTLINE_DATA is not set")
 
     def part(name: str) -> tuple[list[str], Any]:
-        lines = (Path(folder) / "sst2" / name).read_text("utf-8").removesuffix("\n").split("\n")
+        lines = (real_data / "sst2" / name).read_text("utf-8").removesuffix("\n").split("\n")
         pairs = [line.split("\t") for line in lines]
         return [text for text, _ in pairs], np.array([int(label) for _, label in pairs])
 
