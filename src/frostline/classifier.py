@@ -14,32 +14,37 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from frostline.arrays import Float64Array, IntArray, Probabilities
+from frostline.arrays import Float64Array, Probabilities
 from frostline.artifact import ArtifactRecord, Neighbours, TrainingData, open_model, refuse_size, save_artifact
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.encoder.texts import check_texts
-from frostline.errors import InputError, TextTypeError, UsageError, shown
-from frostline.head.deciding import RuleFit, RuleOptions, parsed_wish
-from frostline.head.finishing import AnswerOptions, finish, folds_of
-from frostline.head.fitting import Calibrate, CalibrationFit
-from frostline.head.fitting_each import finish_each
+from frostline.errors import InputError, shown
+from frostline.head.fitted import (
+    FittedHead,
+    HeadChoices,
+    chosen_document,
+    fit_one_label,
+    fit_several_labels,
+    refuse_for_several,
+)
 from frostline.head.linear import LinearHead
-from frostline.head.multi_label import EachSearch, fit_each, search_each
 from frostline.head.rule import Rule
-from frostline.head.search import SearchOptions, SearchResult, fit_head, search_C
-from frostline.head.targets import Targets, several_labels
+from frostline.head.targets import Targets, one_label, several_labels
 from frostline.precision import settle
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.words.training import with_words
 
 if TYPE_CHECKING:
     from frostline.encoder.gate import PrecisionRecord
+    from frostline.head.deciding import RuleFit
+    from frostline.head.fitting import Calibrate, CalibrationFit
+    from frostline.head.multi_label import EachSearch
+    from frostline.head.search import SearchResult
 
 __all__ = ["SentenceClassifier"]
 
@@ -144,7 +149,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         threads: int | None = None,
         precision: AskedPrecision = "float32",
         random_state: int = 0,
-        calibrate: Calibrate = "auto",
+        calibrate: "Calibrate" = "auto",
         abstain_precision: float | None = None,
         threshold_for: str | None = None,
         threshold_label: Any = None,
@@ -193,15 +198,13 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         if several is not None:
             return self._fit_several(texts, several)
         self.is_indicator_ = False
-        labels, codes = _check_labels(y, n_texts=len(texts))
-        self.encoder_ = with_words(self._settled_encoder(texts, [labels[code] for code in codes.tolist()]), texts)
+        labels, codes = one_label(y, n_texts=len(texts))
+        given = [labels[code] for code in codes.tolist()]
+        self.encoder_ = with_words(self._settled_encoder(texts, given), texts)
         reading = self.encoder_.encode(texts)
-        head = self._fit_head(reading, codes, labels)
-        self._adopt(head)
-        self.data_: TrainingData | None = TrainingData.of_rows(texts, [labels[code] for code in codes.tolist()])
-        self.n_read_ = reading.n_read
-        self.n_cut_ = int(reading.cut.sum())
-        return self
+        return self._fitted_on(
+            texts, given, reading, fit_one_label(reading.for_head, codes, labels=labels, choices=self._choices())
+        )
 
     def decision_function(self, X: Sequence[str]) -> Float64Array:
         """Log-odds: (n_texts,) for two classes, (n_texts, n_labels) otherwise."""
@@ -275,7 +278,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             encoder=self.encoder_,
             record=ArtifactRecord(
                 data=self.data_,
-                choice=self._choice(),
+                choice={
+                    **chosen_document(head, C=self.C_, search=self.search_),
+                    **({"is_indicator": self.is_indicator_} if head.link == "logistic" else {}),
+                },
                 neighbours=None if neighbours is None else self._neighbours(*neighbours),
             ),
             overwrite=overwrite,
@@ -345,111 +351,51 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             return encoder
         return StoredEncoder(encoder, FeatureStore.open(None if self.store is True else Path(self.store)))
 
-    def _fit_head(self, reading: Reading, codes: IntArray, labels: tuple[Any, ...]) -> LinearHead:
-        self.search_: SearchResult | EachSearch | None = None
-        self.calibration_: CalibrationFit | None = None
-        self.rule_: RuleFit | None = None
-        answers = AnswerOptions(
-            calibrate=self.calibrate,
-            rule=RuleOptions(
-                abstain_precision=self.abstain_precision,
-                threshold_for=None if self.threshold_for is None else parsed_wish(self.threshold_for),
-                threshold_label=self.threshold_label,
-                thresholds=self.thresholds,
-            ),
-        )
-        if self.C is not None:
-            if not answers.rule.is_plain or self.calibrate not in {"auto", "none"}:
-                raise _nothing_held_out(self.C)
-            self.C_: float | Float64Array = float(self.C)
-            return fit_head(
-                reading.for_head,
-                codes,
-                labels=labels,
-                C=self.C_,
-                class_weight=self.class_weight,
-                standardise=self.standardise,
-            )
-        options = SearchOptions(
-            Cs=None if self.Cs is None else tuple(float(C) for C in self.Cs),
-            n_folds=_possible_folds(codes, labels, self.n_folds),
+    def _choices(self) -> HeadChoices:
+        return HeadChoices(
+            C=self.C,
+            Cs=self.Cs,
+            n_folds=self.n_folds,
             scoring=self.scoring,
             class_weight=self.class_weight,
             one_standard_error=self.one_standard_error,
             standardise=self.standardise,
             seed=self.random_state,
+            calibrate=self.calibrate,
+            abstain_precision=self.abstain_precision,
+            threshold_for=self.threshold_for,
+            threshold_label=self.threshold_label,
+            thresholds=self.thresholds,
         )
-        folds = folds_of(codes, options)
-        search = search_C(reading.for_head, codes, labels=labels, options=options, folds=folds)
-        self.search_ = search
-        self.C_ = search.chosen_C
-        finished = finish(search, codes, folds=folds, search_options=options, options=answers)
-        self.calibration_, self.rule_ = finished.calibration, finished.rule
-        return finished.head
 
     def _fit_several(self, texts: Sequence[str], targets: Targets) -> Self:
-        """The same for texts with any number of labels."""
-        plain = (self.abstain_precision, self.threshold_for, self.threshold_label, self.thresholds, self.class_weight)
-        if any(wish is not None for wish in plain):
-            raise UsageError(
-                "Class weights, wished-for thresholds and abstaining are for one label per text.",
-                hint="Leave them out: where a text may have several, each label gets its own threshold anyway.",
-            )
+        """`fit` for texts with any number of labels."""
+        choices = self._choices()
+        refuse_for_several(choices)
         if not targets.labels:
             raise InputError("At least one text must have a label (got none).")
         self.encoder_ = with_words(self._settled_encoder(texts, targets.rows()), texts)
         reading = self.encoder_.encode(texts)
-        self.calibration_, self.rule_, self.search_ = None, None, None
-        labels, members = targets.labels, targets.members
-        if self.C is not None:
-            if self.calibrate not in {"auto", "none"}:
-                raise _nothing_held_out(self.C)
-            self.C_ = float(self.C)
-            head = fit_each(reading.for_head, members, labels=labels, C=self.C_, standardise=self.standardise)
-        else:
-            options = SearchOptions(
-                Cs=None if self.Cs is None else tuple(float(C) for C in self.Cs),
-                n_folds=min(self.n_folds, max(2, len(texts))),
-                scoring=self.scoring,
-                one_standard_error=self.one_standard_error,
-                standardise=self.standardise,
-                seed=self.random_state,
-            )
-            self.search_ = search_each(reading.for_head, members, labels=labels, options=options)
-            self.C_ = self.search_.chosen_Cs
-            finished = finish_each(self.search_, members, calibrate=self.calibrate)
-            head, self.calibration_ = finished.head, finished.calibration
-            for told in self.search_.warnings:
-                warnings.warn(told, UserWarning, stacklevel=3)
-        self._adopt(head)
+        fitted = fit_several_labels(reading.for_head, targets.members, labels=targets.labels, choices=choices)
+        for told in () if fitted.search is None else fitted.search.warnings:
+            warnings.warn(told, UserWarning, stacklevel=3)
         self.is_indicator_ = targets.is_indicator
-        self.data_ = TrainingData.of_rows(texts, targets.rows())
+        return self._fitted_on(texts, targets.rows(), reading, fitted)
+
+    def _fitted_on(self, texts: Sequence[str], labels: Sequence[Any], reading: Reading, fitted: FittedHead) -> Self:
+        self.C_: float | Float64Array = fitted.C
+        self.search_: SearchResult | EachSearch | None = fitted.search
+        self.calibration_: CalibrationFit | None = fitted.calibration
+        self.rule_: RuleFit | None = fitted.rule
+        self._adopt(fitted.head)
+        self.data_: TrainingData | None = TrainingData.of_rows(texts, labels)
         self.n_read_ = reading.n_read
         self.n_cut_ = int(reading.cut.sum())
         return self
 
-    def _choice(self) -> dict[str, Any]:
-        """How C came to be, as JSON values."""
-        if isinstance(self.search_, EachSearch) or self.head_.link == "logistic":
-            Cs = np.broadcast_to(self.C_, len(self.classes_)).tolist()
-            per_label = [
-                {"label": label, "C": None if np.isnan(C) else C}
-                for label, C in zip(self.classes_.tolist(), Cs, strict=True)
-            ]
-            return {"per_label": per_label, "is_indicator": self.is_indicator_}
-        if self.search_ is None:
-            return {"C": self.C_}
-        return {
-            "C": self.C_,
-            "Cs": list(self.search_.Cs),
-            "mean_scores": self.search_.fold_scores.mean(axis=1).tolist(),
-            "rule": self.search_.rule,
-            "scoring": self.search_.scoring,
-        }
-
     def _neighbours(self, X: Sequence[str], y: Sequence[Any]) -> Neighbours:
         texts = check_texts(X)
-        known, codes = _check_labels(y, n_texts=len(texts))
+        known, codes = one_label(y, n_texts=len(texts))
         columns = {label: column for column, label in enumerate(self.classes_.tolist())}
         strange = [label for label in known if label not in columns]
         if strange:
@@ -471,57 +417,3 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def _read(self, X: Sequence[str]) -> Reading:
         reading: Reading = self.encoder_.encode(check_texts(X))
         return reading
-
-
-def _check_labels(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> tuple[tuple[Any, ...], IntArray]:
-    """The distinct labels in sorted order, and the number of each text's label among them."""
-    if y is None:
-        raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")
-    found = np.asarray(y)
-    if found.dtype.kind == "U":  # numpy has made one of 1 and "1", and a word of NaN: look at them as they came
-        found = np.asarray(y, dtype=object)
-    found = column_or_1d(found, warn=True)
-    if len(found) != n_texts:
-        raise InputError(f"There must be one label per text (got {n_texts} texts and {len(found)} labels).")
-    if n_texts == 0:
-        raise InputError("At least two labelled texts are needed (got none).")
-    if found.dtype == object:
-        kinds = {"str" if isinstance(label, str) else type(label).__name__ for label in found}
-        if len(kinds) > 1:
-            raise TextTypeError(f"Labels must all be of one type (got {', '.join(sorted(kinds))}).")
-        found = np.array(found.tolist())  # scikit-learn knows no labels of type object
-    check_classification_targets(found)
-    labels, codes = np.unique(found, return_inverse=True)
-    if len(labels) < 2:
-        raise InputError(f"Two classes or more are needed (got one class, {shown(labels.tolist()[0])}).")
-    return tuple(labels.tolist()), codes.astype(np.int64)
-
-
-def _possible_folds(codes: IntArray, labels: tuple[Any, ...], n_folds: int) -> int:
-    """`n_folds`, or as many as the smallest class allows, with a warning that names it."""
-    if n_folds < 2:
-        raise UsageError(f"n_folds must be at least 2 (got {n_folds}).")
-    sizes = np.bincount(codes, minlength=len(labels))
-    smallest = int(sizes.argmin())
-    if sizes[smallest] >= n_folds:
-        return n_folds
-    if sizes[smallest] < 2:
-        raise InputError(
-            "Searching C needs at least 2 texts of every class "
-            f"(class {shown(labels[smallest])} has {sizes[smallest]}).",
-            hint="Add texts of that class, leave it out, or pass C to search nothing.",
-        )
-    warnings.warn(
-        f"{sizes[smallest]} folds instead of {n_folds}: class {shown(labels[smallest])} has {sizes[smallest]} texts.",
-        UserWarning,
-        stacklevel=4,
-    )
-    return int(sizes[smallest])
-
-
-def _nothing_held_out(C: float) -> UsageError:
-    return UsageError(
-        "Calibration and thresholds are chosen on the rows that the search for C holds out "
-        f"(C={C} was given, so there is none).",
-        hint="Pass Cs=[C] to search the one value by folds.",
-    )

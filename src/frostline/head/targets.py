@@ -1,8 +1,8 @@
-"""What `y` is where a text may have several labels: sets of labels, or a 0/1 matrix.
+"""What `y` is: a label for each text; or, where a text may have several, sets of labels or a 0/1 matrix.
 
 In:   `y` as a caller of the estimator has it.
-Out:  `Targets`, or None where each text has one label.
-Not:  one label per text (classifier.py).
+Out:  `Targets`, or None where each text has one label; labels and codes.
+Not:  fitting on them (fitted.py).
 
 A list holds a set for each text: lists, tuples, sets. A matrix is an array of two dimensions (numpy, sparse, a data
 frame), whose columns are the labels: what scikit-learn calls a label indicator matrix.
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from frostline.arrays import BoolArray
+from frostline.arrays import BoolArray, IntArray
 from frostline.errors import InputError, TextTypeError, shown
 from frostline.head.linear import Label
 
@@ -117,3 +118,36 @@ def _plain(label: Any, place: int) -> Any:
     if not isinstance(plain, str | int):
         raise TextTypeError(f"Item {place} of y must hold labels that are str, int or bool (got {shown(plain)}).")
     return str(plain) if isinstance(plain, str) else plain
+
+
+def one_label(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> tuple[tuple[Any, ...], IntArray]:
+    """The distinct labels in sorted order, and the number (n_texts,) of each text's label among them.
+
+    Raises
+    ------
+    InputError, TextTypeError
+        No y, another length than the texts', one class only, labels of several types, missing ones.
+    """
+    from sklearn.utils.multiclass import check_classification_targets  # noqa: PLC0415 - 0.9 s, and the estimator has it
+    from sklearn.utils.validation import column_or_1d  # noqa: PLC0415 - as above
+
+    if y is None:
+        raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")
+    found = np.asarray(y)
+    if found.dtype.kind == "U":  # numpy has made one of 1 and "1", and a word of NaN: look at them as they came
+        found = np.asarray(y, dtype=object)
+    found = column_or_1d(found, warn=True)
+    if len(found) != n_texts:
+        raise InputError(f"There must be one label per text (got {n_texts} texts and {len(found)} labels).")
+    if n_texts == 0:
+        raise InputError("At least two labelled texts are needed (got none).")
+    if found.dtype == object:
+        kinds = {"str" if isinstance(label, str) else type(label).__name__ for label in found}
+        if len(kinds) > 1:
+            raise TextTypeError(f"Labels must all be of one type (got {', '.join(sorted(kinds))}).")
+        found = np.array(found.tolist())  # scikit-learn knows no labels of type object
+    check_classification_targets(found)
+    labels, codes = np.unique(found, return_inverse=True)
+    if len(labels) < 2:
+        raise InputError(f"Two classes or more are needed (got one class, {shown(labels.tolist()[0])}).")
+    return tuple(labels.tolist()), codes.astype(np.int64)
