@@ -10,16 +10,9 @@ from fakes import FakeEncoder
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.metrics import evaluate
 from frostline.head.linear import Label
+from frostline.head_record import SearchRecord
 from frostline.machine import Machine
-from frostline.record import (
-    DataRecord,
-    EvaluationRecord,
-    FeaturesRecord,
-    SearchRecord,
-    Seconds,
-    TestRecord,
-    TrainingRecord,
-)
+from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, Seconds, TestRecord, TrainingRecord
 
 
 def example_record(

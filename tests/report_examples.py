@@ -14,7 +14,8 @@ from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint
 from frostline.evaluate.metrics import Estimate, evaluate
 from frostline.evaluate.sentence_map import log_odds, sentence_map
 from frostline.head.linear import Label
-from frostline.record import ChoiceRecord, ProbabilityRecord, TrainingRecord, TrialRecord
+from frostline.head_record import ChoiceRecord, ProbabilityRecord, TrialRecord
+from frostline.record import TrainingRecord
 from record_examples import example_record
 
 

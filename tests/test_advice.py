@@ -8,7 +8,8 @@ import pytest
 from frostline.advice import GAP, LOPSIDED, MATTERS, WANTED_HALF_WIDTH, advise, rows_for
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
 from frostline.evaluate.metrics import Estimate
-from frostline.record import ChoiceRecord, TrainingRecord
+from frostline.head_record import ChoiceRecord
+from frostline.record import TrainingRecord
 from record_examples import example_record
 
 

@@ -20,6 +20,7 @@ FLOORS = (
     "words",
     "head",
     "evaluate",
+    "head_record",
     "record",
     "multi_record",
     "advice",

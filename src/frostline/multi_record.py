@@ -14,8 +14,9 @@ from frostline.evaluate.calibration import Reliability
 from frostline.evaluate.multi_baselines import MultiBaseline
 from frostline.evaluate.multi_label import MultiEvaluation
 from frostline.head.linear import Label
+from frostline.head_record import CalibrationRecord
 from frostline.machine import Machine
-from frostline.record import CalibrationRecord, FeaturesRecord, Seconds
+from frostline.record import FeaturesRecord, Seconds
 
 MultiTestKind: TypeAlias = Literal["file", "stratified hold-out", "random hold-out", "cross-validation"]
 

@@ -14,7 +14,8 @@ from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.metrics import Estimate, Evaluation, LabelScore
 from frostline.evaluate.validation import NestedResult
 from frostline.head.linear import Label
-from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, SearchRecord, Seconds, TrainingRecord
+from frostline.head_record import SearchRecord
+from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, Seconds, TrainingRecord
 from frostline.report.document_types import JSON
 from frostline.report.plain_json import as_json
 from frostline.report.plain_words import evaluation_words, plain_words

@@ -6,7 +6,7 @@ Not:  the plots (plots.py, plot_heat.py).
 """
 
 from frostline.evaluate.validation import NestedResult
-from frostline.record import ChoiceRecord, SearchRecord, TrialRecord
+from frostline.head_record import ChoiceRecord, SearchRecord, TrialRecord
 from frostline.report import phrases
 from frostline.report.markup import figure, paragraphs, quiet, safe, section, stacked, table
 from frostline.report.plot_heat import heat_plot

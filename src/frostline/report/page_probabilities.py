@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from frostline.evaluate.calibration import CalibrationScores
 from frostline.evaluate.coverage import CoverageCurve
 from frostline.evaluate.curves import LabelCurves
-from frostline.record import ProbabilityRecord
+from frostline.head_record import ProbabilityRecord
 from frostline.report import phrases
 from frostline.report.marks import MOST_COLOURS
 from frostline.report.markup import figure, loss, paragraphs, quiet, safe, section, share, stacked, table

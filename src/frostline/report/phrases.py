@@ -9,7 +9,8 @@ from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.metrics import Estimate
 from frostline.evaluate.paired import PairedDifference
-from frostline.record import CalibrationRecord, DataRecord, FeaturesRecord, SearchRecord, TestRecord, TrainingRecord
+from frostline.head_record import CalibrationRecord, SearchRecord
+from frostline.record import DataRecord, FeaturesRecord, TestRecord, TrainingRecord
 
 LONGEST = 60
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"

@@ -14,7 +14,8 @@ from frostline.evaluate.baselines import MAJORITY, WORDS, Baseline
 from frostline.evaluate.calibration import Reliability
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.metrics import Evaluation
-from frostline.record import EvaluationRecord, ProbabilityRecord, TrainingRecord
+from frostline.head_record import ProbabilityRecord
+from frostline.record import EvaluationRecord, TrainingRecord
 from frostline.report import phrases
 from frostline.report.mistakes import commonest_mistakes
 

@@ -5,7 +5,7 @@ Out:  an `<svg …>`.
 Not:  the same on the terminal (terminal_choice.py); the sweep's own picture in a file (sweep_plot.py).
 """
 
-from frostline.record import ChoiceRecord, TrialRecord
+from frostline.head_record import ChoiceRecord, TrialRecord
 from frostline.report.drawing import INK, RIGHT, WIDTH, WRONG, Margins, drawn, inline, room_for
 from frostline.report.sweep_heat import layer_name
 

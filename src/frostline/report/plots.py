@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from frostline.evaluate.metrics import Estimate, Evaluation
-from frostline.record import SearchRecord
+from frostline.head_record import SearchRecord
 from frostline.report import phrases
 from frostline.report.drawing import GRID, INK, MUTED, RIGHT, SIZE, WIDTH, WRONG, Margins, drawn, inline, room_for
 

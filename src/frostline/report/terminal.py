@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from frostline.evaluate.metrics import Evaluation
-from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, SearchRecord, TrainingRecord
+from frostline.head_record import SearchRecord
+from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, TrainingRecord
 from frostline.report import phrases
 from frostline.report.mistakes import commonest_mistakes
 from frostline.report.terminal_answers import print_answer_scores, print_calibration, print_decision

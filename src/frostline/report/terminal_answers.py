@@ -14,7 +14,7 @@ from rich.text import Text
 
 from frostline.evaluate.answers import AnswerScores
 from frostline.head.linear import Label
-from frostline.record import CalibrationRecord, DecisionRecord
+from frostline.head_record import CalibrationRecord, DecisionRecord
 from frostline.report import phrases
 
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from frostline.evaluate.learning_curve import LearningCurve
-from frostline.record import ChoiceRecord, ProbabilityRecord, TrainingRecord
+from frostline.head_record import ChoiceRecord, ProbabilityRecord
+from frostline.record import TrainingRecord
 from frostline.report import phrases
 from frostline.report.page_learning import outlook_words
 from frostline.report.plain_words import next_step

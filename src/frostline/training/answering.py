@@ -11,7 +11,7 @@ from frostline.head.deciding import RuleFit, RuleOptions
 from frostline.head.finishing import Finished
 from frostline.head.fitting import CalibrationFit
 from frostline.head.rule import Rule
-from frostline.record import CalibrationRecord, DecisionRecord
+from frostline.head_record import CalibrationRecord, DecisionRecord
 from frostline.training.testing import Tested
 
 

@@ -13,7 +13,7 @@ from frostline.evaluate.calibration import CalibrationScores, calibration_scores
 from frostline.evaluate.coverage import coverage_curve
 from frostline.evaluate.curves import label_curves
 from frostline.head.linear import LinearHead
-from frostline.record import ProbabilityRecord
+from frostline.head_record import ProbabilityRecord
 from frostline.rows import Rows
 from frostline.training.testing import Tested
 

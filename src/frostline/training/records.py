@@ -14,7 +14,8 @@ from frostline.data.checks import duplicates
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.head.search import SearchOptions, SearchResult
-from frostline.record import ChoiceRecord, DataRecord, FeaturesRecord, FixesRecord, SearchRecord, Seconds, TrialRecord
+from frostline.head_record import ChoiceRecord, SearchRecord, TrialRecord
+from frostline.record import DataRecord, FeaturesRecord, FixesRecord, Seconds
 from frostline.sweep import Sweep
 
 
