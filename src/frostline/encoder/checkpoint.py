@@ -27,6 +27,7 @@ from frostline.encoder.files import (
 )
 from frostline.encoder.hub import WHAT_WORKS, cached_snapshot, download_snapshot, is_hub_id, is_offline
 from frostline.encoder.known import KnownEncoder, known_encoder, known_encoders, names_near
+from frostline.encoder.remembered import remembered_sha256
 from frostline.errors import InputError, MissingInputError, UnavailableError, UsageError, shown
 from frostline.publish import storage_error
 
@@ -63,7 +64,9 @@ class Checkpoint:
     config_sha256: str
 
 
-def find_checkpoint(name: str, *, revision: str | None = None, offline: bool = False) -> Checkpoint:
+def find_checkpoint(
+    name: str, *, revision: str | None = None, offline: bool = False, kept: Path | None = None
+) -> Checkpoint:
     """The files of the encoder called `name`.
 
     Parameters
@@ -74,6 +77,9 @@ def find_checkpoint(name: str, *, revision: str | None = None, offline: bool = F
         A commit, branch or tag of the hub; `main` for a hub id, the pinned one for a short name.
     offline : bool
         Never ask the hub; HF_HUB_OFFLINE does the same.
+    kept : Path, optional
+        A private folder where the weights' digest is remembered for as long as their file stays as it is; without,
+        they are read.
 
     Raises
     ------
@@ -88,18 +94,18 @@ def find_checkpoint(name: str, *, revision: str | None = None, offline: bool = F
     """
     known = known_encoder(name)
     if known is not None:
-        return _find_known(known, revision, offline=offline)
+        return _find_known(known, revision, offline=offline, kept=kept)
     folder = Path(name).expanduser() if name else Path()
     if name and (folder.is_dir() or not is_hub_id(name)):
         if revision is not None:
             raise UsageError(f"A revision belongs to a hub id; {shown(name)} is a folder.")
         if not folder.is_dir():
             raise _nothing_called(name, folder)
-        return _read_checkpoint(name, folder.absolute(), revision=None, expected_sha256=None)
+        return _read_checkpoint(name, folder.absolute(), revision=None, expected_sha256=None, kept=kept)
     if not name:
         raise UsageError("The encoder's name must not be empty.", hint="Use minilm, a folder, or a hub id.")
     snapshot = _hub_snapshot(name, revision or "main", offline=offline)
-    return _read_checkpoint(name, snapshot, revision=snapshot.name, expected_sha256=None)
+    return _read_checkpoint(name, snapshot, revision=snapshot.name, expected_sha256=None, kept=kept)
 
 
 def is_at_hand(known: KnownEncoder) -> Path | None:
@@ -107,13 +113,13 @@ def is_at_hand(known: KnownEncoder) -> Path | None:
     return _bundled_folder(known) or cached_snapshot(known.hub_id, known.revision)
 
 
-def _find_known(known: KnownEncoder, revision: str | None, *, offline: bool) -> Checkpoint:
+def _find_known(known: KnownEncoder, revision: str | None, *, offline: bool, kept: Path | None) -> Checkpoint:
     bundled = None if revision else _bundled_folder(known)
     if bundled is not None:
-        return _read_checkpoint(known.name, bundled, revision=None, expected_sha256=known.weights_sha256)
+        return _read_checkpoint(known.name, bundled, revision=None, expected_sha256=known.weights_sha256, kept=kept)
     snapshot = _hub_snapshot(known.hub_id, revision or known.revision, offline=offline)
     expected = None if revision else known.weights_sha256
-    return _read_checkpoint(known.name, snapshot, revision=snapshot.name, expected_sha256=expected)
+    return _read_checkpoint(known.name, snapshot, revision=snapshot.name, expected_sha256=expected, kept=kept)
 
 
 def _bundled_folder(known: KnownEncoder) -> Path | None:
@@ -151,14 +157,16 @@ def _nothing_called(name: str, folder: Path) -> MissingInputError:
     )
 
 
-def _read_checkpoint(name: str, folder: Path, *, revision: str | None, expected_sha256: str | None) -> Checkpoint:
+def _read_checkpoint(
+    name: str, folder: Path, *, revision: str | None, expected_sha256: str | None, kept: Path | None
+) -> Checkpoint:
     try:
         refuse_listing({path.name for path in folder.iterdir() if path.is_file()}, str(folder))
     except OSError as error:
         raise storage_error(error, folder) from error
     refuse_code(folder)
     config = read_json(folder / CONFIG)
-    weights_sha256 = sha256_of(folder / WEIGHTS)
+    weights_sha256 = remembered_sha256(folder / WEIGHTS, kept)
     for expected in (expected_sha256, _digest_in_cache(folder / WEIGHTS)):
         if expected is not None and weights_sha256 != expected:
             raise InputError(

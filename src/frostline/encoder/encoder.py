@@ -117,11 +117,11 @@ class Encoder:
         spec = FeatureSpec.parse(features)
         if threads is not None and threads < 1:
             raise UsageError(f"threads must be at least 1 (got {threads}).")
-        checkpoint = find_checkpoint(name, revision=revision)
+        kept = home() / "graphs"
+        checkpoint = find_checkpoint(name, revision=revision, kept=kept)
         shape = describe(checkpoint.config)
         blocks = spec.blocks(shape.n_layers)
         word_pieces = WordPieces.open(checkpoint, max_length=max_length)
-        kept = home() / "graphs"
         form = _form(precision, kept, insist=insist)
         identity = EncoderIdentity(
             name=name,

@@ -1,6 +1,6 @@
 """What was built for an encoder, kept on disk: a second start needs neither onnx nor a look at every weight.
 
-In:   a key over everything that a graph, or an encoder's int8 weights, depend on, and what builds them.
+In:   a key over everything that a graph, an encoder's int8 weights or a digest depend on, and what makes them.
 Out:  their bytes.
 Not:  what is in a graph (graph.py) or in int8 weights (quantised.py); float32 weights (they stay in the checkpoint).
 
@@ -21,7 +21,7 @@ FILE_LIMIT_BYTES = 4_000_000_000  # a graph has 200,000 at most, int8 weights a 
 KEPT_LIMIT_BYTES = 2_000_000_000
 """What the folder may hold before the files written first are removed: some twenty encoders of BERT's size in int8."""
 
-_SUFFIXES = (".graph", ".int8")
+_SUFFIXES = (".graph", ".int8", ".digest")
 _DIGEST_LENGTH = 64
 
 
@@ -46,6 +46,11 @@ def kept_weights(kept: Path | None, key: str, build: Callable[[], bytes]) -> byt
     """The int8 weights under `key`, as `kept_graph`."""
     path = None if kept is None else kept / f"{key}.int8"
     return _kept(path, build, "int8 weights are", "int8 weights cannot be kept, and are")
+
+
+def kept_digest(kept: Path, key: str, build: Callable[[], bytes]) -> bytes:
+    """The digest under `key`, as `kept_graph`."""
+    return _kept(kept / f"{key}.digest", build, "digest is", "digest cannot be kept, and is")
 
 
 def _kept(path: Path | None, build: Callable[[], bytes], are: str, cannot: str) -> bytes:
