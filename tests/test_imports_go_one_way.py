@@ -11,6 +11,7 @@ FLOORS = (
     "errors",
     "arrays",
     "rows",
+    "blas",
     "places",
     "publish",
     "machine",

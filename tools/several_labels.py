@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from frostline.blas import one_blas_thread
 from frostline.data.multi import MultiDataset, members_of
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
@@ -24,7 +25,6 @@ from frostline.encoder.encoder import Encoder
 from frostline.evaluate.multi_baselines import evaluate_f1
 from frostline.evaluate.multi_label import evaluate_multi
 from frostline.evaluate.resampling import average_precisions
-from frostline.head.crew import one_blas_thread
 from frostline.head.multi_label import search_each
 from frostline.head.search import SearchOptions
 from frostline.head.thresholds import best_threshold, best_thresholds

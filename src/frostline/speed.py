@@ -17,9 +17,9 @@ from typing import final
 
 import numpy as np
 
+from frostline.blas import one_blas_thread
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.shape import Shape
-from frostline.head.crew import one_blas_thread
 
 SECONDS = 1.0
 _N_ROUNDS = 4

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.arrays import Float64Array
-from frostline.head.crew import Crew, one_blas_thread
+from frostline.blas import one_blas_thread
+from frostline.head.crew import Crew
 from frostline.head.factors import factors_of
 from frostline.head.front import Tasks, front_of
 from frostline.head.line import level_of, walk

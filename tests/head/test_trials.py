@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from frostline.arrays import Float64Array, IntArray
-from frostline.head.crew import Crew, one_blas_thread
+from frostline.blas import one_blas_thread
+from frostline.head.crew import Crew
 from frostline.head.newton import Limits
 from frostline.head.path import Climb
 from frostline.head.problem import problem_of

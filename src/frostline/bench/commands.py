@@ -6,7 +6,6 @@ Not:  timing parts of a process (reading.py, head.py).
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from frostline.bench.environment import as_installed
 from frostline.errors import BackendError
 
 
@@ -41,7 +41,7 @@ def time_commands(file: Path, *, test: Path | None, repeats: int) -> CommandTime
     with tempfile.TemporaryDirectory() as scratch:
         home, model = Path(scratch) / "home", Path(scratch) / "model"
         home.mkdir(mode=0o700)
-        environment = {**os.environ, "FROSTLINE_HOME": str(home)}
+        environment = as_installed(FROSTLINE_HOME=str(home))
         testing = [] if test is None else ["--test", str(test)]
         training = ["train", str(file), *testing, "--json", "--out", str(model), "--overwrite"]
         first = _run(_frostline(*training), environment)[1]

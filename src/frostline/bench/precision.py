@@ -22,12 +22,13 @@ from typing import Any, final
 import numpy as np
 
 from frostline.bench.ceilings import int8_gops, work_gflop
+from frostline.bench.environment import as_installed
+from frostline.blas import BLAS_THREAD_SETTINGS, one_blas_thread
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.families import describe
 from frostline.encoder.files import read_json
 from frostline.encoder.precision import Precision, why_not_int8
 from frostline.errors import BackendError
-from frostline.head.crew import one_blas_thread
 from frostline.machine import usable_cores
 from frostline.speed import product_gflops
 
@@ -49,7 +50,7 @@ class Way:
     alone_p50_ms, alone_p99_ms : list of float
         One sentence of 20 word pieces on one thread; empty for the tutorial's way.
     starts_s : list of float
-        A process from its start to its end, having read one sentence; everything was kept from before.
+        A process from its start to its first vector; everything was kept from before.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -158,7 +159,7 @@ def headlines(found: Sequence[PrecisionComparison]) -> dict[str, tuple[float, st
     return kept
 
 
-def _run(module: str, task: dict[str, Any]) -> dict[str, Any]:
+def _run(module: str, task: dict[str, Any], *, env: dict[str, str] | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         ended = subprocess.run(  # noqa: S603 - this interpreter, modules of ours
             [sys.executable, "-m", module],
@@ -166,6 +167,7 @@ def _run(module: str, task: dict[str, Any]) -> dict[str, Any]:
             capture_output=True,
             text=True,
             check=False,
+            env=env,
         )
     if ended.returncode:
         raise BackendError(f"A way of reading failed: {ended.stderr.strip()[-500:]}")
@@ -174,8 +176,12 @@ def _run(module: str, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _start(folder: Path, features: str, precision: Precision, sentence: str) -> float:
-    """Seconds of a process that opens the encoder and reads one sentence."""
+    """Seconds from the start of a process to its first vector, Python's own start included.
+
+    With one BLAS thread, as the command line has it.
+    """
     task = {"folder": str(folder), "features": features, "precision": precision, "texts": [], "sentence": sentence}
-    started = time.perf_counter()
-    _run("frostline.bench.precision_ways", task)
-    return time.perf_counter() - started
+    env = as_installed(**dict.fromkeys(BLAS_THREAD_SETTINGS, "1"))
+    started = time.time()
+    found = _run("frostline.bench.precision_ways", task, env=env)
+    return float(found["first_vector_at"]) - started

@@ -28,7 +28,7 @@ def main() -> None:
     }
     encoder = Encoder.open(task["folder"], **settings)
     encoder.encode([task["sentence"]])
-    answer: dict[str, Any] = {"precision": encoder.identity.precision}
+    answer: dict[str, Any] = {"precision": encoder.identity.precision, "first_vector_at": time.time()}
     if task["texts"]:
         encoder.encode(task["texts"][:N_WARM_UP])
         started = time.perf_counter()

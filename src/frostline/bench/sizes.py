@@ -22,9 +22,9 @@ from rich.table import Table
 
 from frostline.arrays import Features, IntArray
 from frostline.bench.head import Spread, spread_of
+from frostline.blas import one_blas_thread
 from frostline.data.split import stratified_folds
 from frostline.footprint import forget_peak, own_peak
-from frostline.head.crew import one_blas_thread
 from frostline.head.search import SearchOptions, search_C
 
 Way: TypeAlias = Literal["ours", "usual", "converged"]

@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TextIO, final
 import click
 
 from frostline import __version__
+from frostline.blas import BLAS_THREAD_SETTINGS
 from frostline.errors import FrostlineError, printable, shown
 
 VERBS = {
@@ -39,7 +40,6 @@ VERBS = {
 }
 
 STOPPED = "stopped; what was finished is kept: the same command continues."
-BLAS_THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 class _ReaderGoneError(Exception):

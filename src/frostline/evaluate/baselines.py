@@ -13,11 +13,11 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Float64Array, IntArray, Probabilities
+from frostline.blas import one_blas_thread
 from frostline.errors import InputError
 from frostline.evaluate.metrics import Estimate, accuracy, confusion_matrix, log_loss, macro_f1
 from frostline.evaluate.paired import PairedDifference, paired_difference
 from frostline.evaluate.words import word_probabilities
-from frostline.head.crew import one_blas_thread
 from frostline.head.linear import Label
 from frostline.rows import Rows, dense_part
 

@@ -14,12 +14,12 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
+from frostline.blas import one_blas_thread
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.metrics import Estimate
 from frostline.evaluate.multi_label import MultiEvaluation, evaluate_multi
 from frostline.evaluate.multi_words import word_answers
 from frostline.evaluate.resampling import FEWEST_TEXTS, resampled
-from frostline.head.crew import one_blas_thread
 from frostline.head.linear import Label
 
 COMMONEST = "commonest set of labels"

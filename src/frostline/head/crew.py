@@ -1,17 +1,15 @@
-"""Threads that share the products of one search, each with a BLAS of one thread.
+"""Threads that share the products of one search.
 
 In:   a function and the parts of a matrix.
-Out:  what it gives for each part, in order; a context with one BLAS thread.
-Not:  what the parts are (problem.py, preconditioner.py).
+Out:  what it gives for each part, in order.
+Not:  what the parts are (problem.py, preconditioner.py); the BLAS thread that each may have (blas.py).
 
-A BLAS call of two threads can be a hundred times slower where both land on one core. The caller's thread waits while
-the others work on parts that take milliseconds, so Ctrl-C stops a search at once.
+The caller's thread waits while the others work on parts that take milliseconds, so Ctrl-C stops a search at once.
 """
 
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, TypeVar, final
 
@@ -48,11 +46,3 @@ class Crew:
         if self._pool is None or len(parts) == 1:
             return [do(part) for part in parts]
         return list(self._pool.map(do, parts))
-
-
-def one_blas_thread() -> AbstractContextManager[object]:
-    """A context in which BLAS works on one thread: where others share the work, it must not share it again."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - predicting needs it not
-
-    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
-    return limits

@@ -18,12 +18,13 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities, Progress
+from frostline.blas import one_blas_thread
 from frostline.data.multi_split import iterative_folds
 from frostline.errors import InputError, UsageError, shown
 from frostline.head.calibration import logistic
 from frostline.head.checking import check_features, check_grid
 from frostline.head.climb_each import EachTrial, climb_each
-from frostline.head.crew import Crew, one_blas_thread
+from frostline.head.crew import Crew
 from frostline.head.front import Tasks
 from frostline.head.linear import Label, LinearHead
 from frostline.head.loss import LogisticEach

@@ -13,9 +13,10 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Float64Array, IntArray, Progress
+from frostline.blas import one_blas_thread
 from frostline.data.split import stratified_folds
 from frostline.head.checking import check_grid, check_rows, label_weights, training_of
-from frostline.head.crew import Crew, one_blas_thread
+from frostline.head.crew import Crew
 from frostline.head.front import Tasks
 from frostline.head.linear import Label, LinearHead
 from frostline.head.newton import TOLERANCE, Limits

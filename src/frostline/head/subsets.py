@@ -12,8 +12,9 @@ them a part holds.
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray
+from frostline.blas import one_blas_thread
 from frostline.head.checking import label_weights
-from frostline.head.crew import Crew, one_blas_thread
+from frostline.head.crew import Crew
 from frostline.head.front import Tasks
 from frostline.head.linear import LinearHead
 from frostline.head.newton import Limits

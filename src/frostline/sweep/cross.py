@@ -18,7 +18,7 @@ from typing import TypeVar, final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Progress
-from frostline.head.crew import one_blas_thread
+from frostline.blas import one_blas_thread
 from frostline.head.linear import Label, LinearHead, winners
 from frostline.head.scoring import score_named
 from frostline.head.search import SearchOptions, search_C

@@ -6,7 +6,6 @@ Not:  the ways (neighbours.py, ours.py), the table and the plot (page.py).
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,10 +18,11 @@ from typing import Any, final
 import numpy as np
 
 from frostline.arrays import Features, IntArray
+from frostline.bench.environment import as_installed
 from frostline.bench.peers import neighbours, ours
+from frostline.blas import BLAS_THREAD_SETTINGS, one_blas_thread
 from frostline.encoder.shape import Shape
 from frostline.errors import BackendError
-from frostline.head.crew import one_blas_thread
 from frostline.head.search import fit_head
 from frostline.speed import product_gflops
 
@@ -236,7 +236,6 @@ def _neighbour(python: Path) -> list[str]:
 
 def _ask(call: Sequence[str], task: Mapping[str, Any], threads: int) -> dict[str, Any]:
     """The answer of a process that was given the task; its threads are held to `threads` by every means there is."""
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     ended = subprocess.run(  # noqa: S603 - our own programs, by the interpreter that was named
         list(call),
         input=json.dumps(task),
@@ -244,7 +243,7 @@ def _ask(call: Sequence[str], task: Mapping[str, Any], threads: int) -> dict[str
         text=True,
         check=False,
         timeout=_TIMEOUT_S,
-        env={**os.environ, **limits},
+        env=as_installed(**dict.fromkeys(BLAS_THREAD_SETTINGS, str(threads))),
     )
     if ended.returncode:
         last = ended.stderr.strip().split("\n")[-1][-300:]
