@@ -14,6 +14,7 @@ from graph_tools import batch_of, opened
 
 from frostline.encoder.backend import TokenBatch
 from frostline.encoder.features import Block
+from frostline.encoder.kept import kept_graph
 from frostline.encoder.onnx import OnnxBackend
 from frostline.errors import BackendError
 
@@ -54,6 +55,21 @@ def test_a_second_opening_imports_no_onnx(folder: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(folder), str(kept)], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_a_kept_graph_is_read_on_a_machine_with_little_memory(tmp_path: Path) -> None:
+    """Gigabytes were taken for any file, and given back: refused where there are none."""
+    pytest.importorskip("resource", reason="no limits to memory on this system")
+    kept_graph(tmp_path / "graphs", "ab", lambda: b"first")
+    program = (
+        "import resource, sys; from pathlib import Path; from frostline.encoder.kept import kept_graph\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))\n"
+        "print(kept_graph(Path(sys.argv[1]), 'ab', lambda: b'second').decode())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "graphs")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["first"]
 
 
 def test_a_graph_is_kept_per_weights_and_features(folder: Path, tmp_path: Path) -> None:

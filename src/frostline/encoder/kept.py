@@ -9,6 +9,7 @@ A file is the sha256 of its content in hexadecimal, a line feed, the content. Sp
 
 import contextlib
 import hashlib
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +69,8 @@ def _read(path: Path, are: str) -> bytes | None:
     try:
         refuse_shared(path.parent)  # its digest can be forged along with it
         with path.open("rb") as opened:
-            content = opened.read(FILE_LIMIT_BYTES)
+            # Its own size, not the limit: read() takes the memory for what it is asked for before it looks.
+            content = opened.read(min(os.fstat(opened.fileno()).st_size, FILE_LIMIT_BYTES))
     except (FileNotFoundError, NotADirectoryError, AccessError):  # `_keep` will say what is wrong with the folder
         return None
     except OSError as error:
