@@ -1,6 +1,7 @@
 """The comparison with others measures what it says, by ways whose figures are known beforehand."""
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -159,3 +160,13 @@ def test_the_work_is_counted_as_everywhere(kind: str, *, alone: bool) -> None:
     lengths = WordPieces.open(find_checkpoint("minilm")).tokenize(found.texts).lengths
     assert found.n_pieces == lengths.sum()
     assert found.gflop == work_gflop(found.shape, lengths.tolist(), cls_only=False)
+
+
+def test_an_encoder_that_was_prepared_for_shorter_texts_is_counted_so(tmp_path: Path) -> None:
+    """sentence-transformers writes its own limit, 256 for MiniLM, into what it saves."""
+    folder = tmp_path / "minilm"
+    shutil.copytree(find_checkpoint("minilm").folder, folder)
+    settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": 64}), "utf-8")
+    found = _work("minilm", folder, "long", load_sample().train.take(np.arange(60)), n_long=3)
+    assert found.n_pieces == 3 * 64

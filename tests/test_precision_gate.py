@@ -18,12 +18,14 @@ from frostline.cli.main import cli
 from frostline.data.sample import load_sample
 from frostline.encoder import precision
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.gate import Gate, cosines
+from frostline.encoder.gate import Gate, PrecisionRecord, cosines
 from frostline.encoder.precision import Precision, PrecisionWarning
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError
 from frostline.machine import Machine, this_machine
 from frostline.precision import equal_predictions, measured, sample_of, settle
+from frostline.report.phrases import precision_facts
+from record_examples import example_record
 
 sys.path.insert(0, str(Path(__file__).parent / "encoder"))
 
@@ -121,6 +123,20 @@ def test_without_the_instruction_auto_is_float32_and_costs_nothing() -> None:
     record = settle("auto", nobody, ["a"] * 1000, ["b"] * 1000)
     assert (record.used, record.gate) == ("float32", None)
     assert "Test 1" in record.reason
+
+
+@pytest.mark.usefixtures("able")
+def test_a_report_names_the_instruction_that_reads_and_the_reason_why_none_does() -> None:
+    asked = settle("int8", nobody, ["a"])
+    assert (asked.used, asked.gate) == ("int8", None)
+    assert facts_of(asked) == "int8 (as asked): This processor has an instruction for it (avx512_vnni)."
+    few = settle("auto", nobody, ["a"])
+    assert facts_of(few).startswith("float32 (auto was asked for): 1 distinct text is too few")
+    assert precision_facts(dataclasses.replace(example_record(), precision=settle("float32", nobody, ["a"]))) == ()
+
+
+def facts_of(record: PrecisionRecord) -> str:
+    return precision_facts(dataclasses.replace(example_record(), precision=record))[0][1]
 
 
 @pytest.mark.usefixtures("able")

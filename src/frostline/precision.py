@@ -18,7 +18,7 @@ import numpy as np
 from frostline.arrays import Features, IntArray, Progress
 from frostline.data.split import stratified_folds
 from frostline.encoder.gate import Gate, PrecisionRecord, cosines
-from frostline.encoder.precision import AskedPrecision, Precision, check_precision, why_not_int8
+from frostline.encoder.precision import AskedPrecision, Precision, check_precision, int8_instruction, why_not_int8
 from frostline.encoder.reading import SentenceEncoder
 
 GATE_TEXTS = 500
@@ -70,7 +70,9 @@ def settle(
             return _tried(open_in, texts, labels, progress)
     if reason is not None:
         return PrecisionRecord(asked=asked, used="float32", reason=reason)
-    return PrecisionRecord(asked=asked, used="int8", reason="It was asked for.")
+    return PrecisionRecord(
+        asked=asked, used="int8", reason=f"This processor has an instruction for it ({int8_instruction()})."
+    )
 
 
 def sample_of(n_texts: int, n_most: int = GATE_TEXTS) -> IntArray:
@@ -160,7 +162,8 @@ def _too_few(texts: Sequence[str]) -> str | None:
     n_texts = len(set(texts))
     if n_texts >= FEWEST_TEXTS:
         return None
-    return f"{n_texts} distinct texts are too few to try int8 on (at least {FEWEST_TEXTS})."
+    told = "1 distinct text is" if n_texts == 1 else f"{n_texts} distinct texts are"
+    return f"{told} too few to try int8 on (at least {FEWEST_TEXTS})."
 
 
 def _half(progress: Progress | None, number: int, n_texts: int) -> Progress | None:

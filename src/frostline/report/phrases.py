@@ -146,7 +146,8 @@ def precision_facts(record: TrainingRecord) -> tuple[tuple[str, str], ...]:
     chosen = record.precision
     if chosen is None or chosen.asked == "float32":
         return ()
-    return (("Precision", f"{chosen.used} ({chosen.asked} was asked for): {printable(chosen.reason)}"),)
+    wish = "as asked" if chosen.used == chosen.asked else f"{chosen.asked} was asked for"
+    return (("Precision", f"{chosen.used} ({wish}): {printable(chosen.reason)}"),)
 
 
 def seconds_text(record: TrainingRecord) -> str:

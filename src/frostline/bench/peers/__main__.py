@@ -112,7 +112,7 @@ def _work(encoder: str, folder: Path, kind: str, dataset: Dataset, *, n_long: in
     if encoder == "minilm" and kind == "short":
         codes = np.unique(np.asarray(dataset.labels), return_inverse=True)[1].astype(np.int64)
     checkpoint = find_checkpoint(str(folder))
-    shape, lengths = describe(checkpoint.config), WordPieces.open(checkpoint, max_length=512).tokenize(texts).lengths
+    shape, lengths = describe(checkpoint.config), WordPieces.open(checkpoint).tokenize(texts).lengths
     return Work(
         name=f"{encoder}{random}, {said}",
         folder=folder,
