@@ -7,7 +7,7 @@ Not:  measuring how good it is with intervals and baselines (evaluate/, training
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -202,9 +202,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         given = [labels[code] for code in codes.tolist()]
         self.encoder_ = with_words(self._settled_encoder(texts, given), texts)
         reading = self.encoder_.encode(texts)
-        return self._fitted_on(
-            texts, given, reading, fit_one_label(reading.for_head, codes, labels=labels, choices=self._choices())
-        )
+        fitted = fit_one_label(reading.for_head, codes, labels=labels, choices=self._choices())
+        return self._fitted_on(texts, given, reading, fitted)
 
     def decision_function(self, X: Sequence[str]) -> Float64Array:
         """Log-odds: (n_texts,) for two classes, (n_texts, n_labels) otherwise."""
@@ -278,10 +277,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             encoder=self.encoder_,
             record=ArtifactRecord(
                 data=self.data_,
-                choice={
-                    **chosen_document(head, C=self.C_, search=self.search_),
-                    **({"is_indicator": self.is_indicator_} if head.link == "logistic" else {}),
-                },
+                choice=chosen_document(head, C=self.C_, search=self.search_, is_indicator=self.is_indicator_),
                 neighbours=None if neighbours is None else self._neighbours(*neighbours),
             ),
             overwrite=overwrite,
@@ -334,8 +330,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             return self.encoder
         self.precision_ = settle(self.precision, self._open_encoder, texts, labels)
         if self.precision == "int8" != self.precision_.used:
-            reason = f"float32 is used instead of int8. {self.precision_.reason}"
-            warnings.warn(reason, PrecisionWarning, stacklevel=3)
+            told = f"float32 is used instead of int8. {self.precision_.reason}"
+            warnings.warn(told, PrecisionWarning, stacklevel=3)
         return self._open_encoder(self.precision_.used)
 
     def _open_encoder(self, precision: Precision) -> SentenceEncoder:
@@ -352,21 +348,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return StoredEncoder(encoder, FeatureStore.open(None if self.store is True else Path(self.store)))
 
     def _choices(self) -> HeadChoices:
-        return HeadChoices(
-            C=self.C,
-            Cs=self.Cs,
-            n_folds=self.n_folds,
-            scoring=self.scoring,
-            class_weight=self.class_weight,
-            one_standard_error=self.one_standard_error,
-            standardise=self.standardise,
-            seed=self.random_state,
-            calibrate=self.calibrate,
-            abstain_precision=self.abstain_precision,
-            threshold_for=self.threshold_for,
-            threshold_label=self.threshold_label,
-            thresholds=self.thresholds,
-        )
+        return HeadChoices(**{field.name: getattr(self, field.name) for field in fields(HeadChoices)})
 
     def _fit_several(self, texts: Sequence[str], targets: Targets) -> Self:
         """`fit` for texts with any number of labels."""
@@ -396,12 +378,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def _neighbours(self, X: Sequence[str], y: Sequence[Any]) -> Neighbours:
         texts = check_texts(X)
         known, codes = one_label(y, n_texts=len(texts))
-        columns = {label: column for column, label in enumerate(self.classes_.tolist())}
-        strange = [label for label in known if label not in columns]
-        if strange:
-            raise InputError(f"A neighbour's label must be one that the classifier knows (got {shown(strange[0])}).")
+        labels = self.classes_.tolist()
+        for label in known:
+            if label not in labels:
+                raise InputError(f"A neighbour's label must be one that the classifier knows (got {shown(label)}).")
         refuse_size(len(texts), len(self.encoder_.blocks) * self.encoder_.hidden_size)
-        column_of = np.array([columns[label] for label in known], dtype=np.int64)
+        column_of = np.array([labels.index(label) for label in known], dtype=np.int64)
         return Neighbours.of_rows(texts, column_of[codes], self._read(texts).rows)
 
     def _adopt(self, head: LinearHead) -> None:
@@ -415,5 +397,4 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return replace(self.head_, coef=self.coef_, intercept=self.intercept_)
 
     def _read(self, X: Sequence[str]) -> Reading:
-        reading: Reading = self.encoder_.encode(check_texts(X))
-        return reading
+        return self.encoder_.encode(check_texts(X))

@@ -41,9 +41,8 @@ def remembered_sha256(path: Path, kept: Path | None) -> str:
     except OSError as error:
         raise storage_error(error, path) from error
     settled = max(status.st_mtime_ns, status.st_ctime_ns) < time.time_ns() - SETTLED_NS
-    if (
-        kept is None or not settled or os.name == "nt"
-    ):  # Windows keeps the time of making instead, and a copy can set it
+    has_ctime = os.name != "nt"  # Windows keeps the time of making there, which programs can set
+    if kept is None or not settled or not has_ctime:
         return sha256_of(path)
     mark = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     key = hashlib.sha256(json.dumps([str(path.resolve()), *mark]).encode()).hexdigest()

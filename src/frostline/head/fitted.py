@@ -36,7 +36,7 @@ class HeadChoices:
     class_weight: Mapping[Any, float] | str | None
     one_standard_error: bool
     standardise: bool
-    seed: int
+    random_state: int
     calibrate: Calibrate
     abstain_precision: float | None
     threshold_for: str | None
@@ -52,7 +52,7 @@ class HeadChoices:
             class_weight=self.class_weight,
             one_standard_error=self.one_standard_error,
             standardise=self.standardise,
-            seed=self.seed,
+            seed=self.random_state,
         )
 
     def answers(self) -> AnswerOptions:
@@ -172,16 +172,23 @@ def refuse_for_several(choices: HeadChoices) -> None:
 
 
 def chosen_document(
-    head: LinearHead, *, C: float | Float64Array, search: SearchResult | EachSearch | None
+    head: LinearHead, *, C: float | Float64Array, search: SearchResult | EachSearch | None, is_indicator: bool
 ) -> dict[str, Any]:
-    """How C came to be, as JSON values: one for each label where a text may have several."""
+    """How C came to be, as JSON values: one for each label where a text may have several.
+
+    Parameters
+    ----------
+    is_indicator : bool
+        Whether several labels came as a 0/1 matrix.
+    """
     if head.link == "logistic":
         each = np.broadcast_to(C, len(head.labels)).tolist()
         return {
             "per_label": [
                 {"label": label, "C": None if np.isnan(own) else own}
                 for label, own in zip(head.labels, each, strict=True)
-            ]
+            ],
+            "is_indicator": is_indicator,
         }
     if not isinstance(search, SearchResult):
         return {"C": C}
