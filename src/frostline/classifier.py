@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from frostline.head.multi_label import EachSearch
     from frostline.head.search import SearchResult
 
-__all__ = ["SentenceClassifier"]
-
 
 class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """A frozen encoder and a logistic regression, as one scikit-learn classifier over texts.
