@@ -1,0 +1,125 @@
+"""The tool that measures these tests: what it changes, what it draws, and whether it can tell a guarded line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parent.parent / "tools"
+PRODUCT = """def ticket(age: int) -> int:
+    if age < 6:
+        return 0
+    return 10
+
+
+def fine(days: int) -> int:
+    return days * 2
+"""
+TEST = """from product import fine, ticket
+
+
+def test_tickets_cost_ten_from_six_on():
+    assert (ticket(5), ticket(6)) == (0, 10)
+
+
+def test_a_fine_is_worked_out():
+    fine(2)
+"""
+
+
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tools may be imported."""
+    monkeypatch.syspath_prepend(str(TOOLS))
+
+
+def changed(source: str) -> list[str]:
+    """Every version of `source` with one change."""
+    from mutations import mutated, mutations  # noqa: PLC0415 - on the path only during a test
+
+    made = (mutated(source.encode(), one) for one in mutations("product.py", source.encode()))
+    return [one.decode() for one in made if one is not None]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("é = a  <  b  # as is\n", ["é = a  <=  b  # as is\n"]),
+        ("x = a not  in b\n", ["x = a in b\n"]),
+        ("x = a is b\n", ["x = a is not b\n"]),
+        ("x = (a + b) * c\n", ["x = (a - b) * c\n", "x = (a + b) / c\n"]),
+        ("x += a\n", ["x -= a\n"]),
+        ("x = a and (not b)\n", ["x = a or (not b)\n", "x = a and (b)\n"]),
+        ("x = [1, 0.5, True]\n", ["x = [2, 0.5, True]\n", "x = [1, 1.0, True]\n", "x = [1, 0.5, False]\n"]),
+        ("x = min(a.argmax(), b)\n", ["x = max(a.argmax(), b)\n", "x = min(a.argmin(), b)\n"]),
+        ("if x:\n    raise ValueError(1)\n", ["if x:\n    pass\n"]),
+        ("for x in y:\n    continue\n", ["for x in y:\n    break\n"]),
+        (
+            "def f(a: int = 1) -> str:\n    return a\n",
+            ["def f(a: int = 2) -> str:\n    return a\n"] + ["def f(a: int = 1) -> str:\n    return None\n"],
+        ),
+        ("def f() -> str | None:\n    return a\n", []),
+        ('x = f"{a - b} of 1"\n', ['x = f"{a + b} of 1"\n']),
+    ],
+)
+@pytest.mark.usefixtures("tools")
+def test_one_place_is_changed_and_the_rest_kept(source: str, expected: list[str]) -> None:
+    assert changed(source) == expected
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'def f() -> None:\n    """At most 3."""\n',
+        "x: Literal[1]\n",
+        "X: TypeAlias = int | Path\n",
+        "x = isinstance(y, int | Path)\n",
+        "@dataclass(frozen=True)\nclass A:\n    pass\n",
+        "for a, b in zip(c, d, strict=True):\n    pass\n",
+        'x = "a" + b\n',
+        "raise ValueError(3)\n",
+    ],
+)
+@pytest.mark.usefixtures("tools")
+def test_what_no_behaviour_hangs_on_is_left_alone(source: str) -> None:
+    assert changed(source) == []
+
+
+def made_project(root: Path) -> Path:
+    """A checkout with one guarded function, and one that a test runs without looking."""
+    for name, text in (("src/product.py", PRODUCT), ("tests/test_product.py", TEST), ("pytest.ini", "[pytest]\n")):
+        path = root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+    return root
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_sample_is_the_same_for_the_same_seed_and_covers_the_source(tmp_path: Path) -> None:
+    from mutants import sample  # noqa: PLC0415
+    from mutants_map import Project  # noqa: PLC0415
+
+    project = Project(made_project(tmp_path))
+
+    def drawn(n: int, seed: int) -> list[str]:
+        return [f"{one.line} {one.change}" for one in sample(project, project.sources(), n, seed)]
+
+    every = drawn(100, 1)
+    assert len(every) == len(set(every)) == 9
+    assert drawn(4, 1) == drawn(4, 1)
+    assert len(set(drawn(4, 1))) == 4
+    assert len({tuple(drawn(4, seed)) for seed in range(5)}) > 1
+
+
+def test_a_guarded_line_is_noticed_and_an_unguarded_one_is_not(tmp_path: Path) -> None:
+    root = made_project(tmp_path)
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import mutants; mutants.main(sys.argv[3:], root=mutants.Path(sys.argv[2]))"
+    command = [sys.executable, "-c", code, str(TOOLS), str(root), "--n", "100", "--workers", "1"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    told = found.stdout.split("not noticed:\n")[1]
+    assert told.splitlines() == [
+        "src/product.py:9: days * 2 -> days / 2    [1 tests]    return days * 2",
+    ]
+    assert (root / "src" / "product.py").read_text("utf-8") == PRODUCT
