@@ -1,9 +1,9 @@
 """Measure the tests: `python tools/mutants.py [--n 300] [--seed 1] [--only src/frostline/head] [--list] [--json FILE]`.
 
 A seeded sample of small changes to src, spread evenly over all that could be made, each tried against the tests that
-execute the changed line. Which those are is recorded once (some minutes) and kept in build/; afterwards only test files
-that changed, or that ran code which changed, are recorded anew. The checkout is never modified: workers have copies.
-The changes are made by mutations.py, the record by mutants_map.py.
+execute the changed line. Which those are is recorded once (some minutes) and kept in build/; afterwards only changed
+test files are recorded anew. The checkout is never modified: workers have copies. The changes are made by mutations.py,
+the record by mutants_map.py.
 """
 
 import argparse
@@ -99,17 +99,22 @@ def tests_for(mutation: Mutation, known: TestMap) -> list[str]:
     for lines in ([mutation.line], [mutation.statement], range(first, last + 1), whole):
         tests = tests or known.executing(mutation.file, lines)
     path = Path(mutation.file)
-    near = {path.parent.name, path.stem} - {"frostline", "__init__"}
+    names = {path.parent.name, path.stem} - {"frostline", "__init__"}
+
+    def is_near(test: str) -> bool:
+        file = Path(test.split("::", maxsplit=1)[0])
+        return any(name in file.parts[:-1] or name in file.stem for name in names)
+
+    tests = tests or set(filter(is_near, known.seconds))
     total: dict[str, float] = defaultdict(float)
     for test in tests:
         total[test.split("::")[0]] += known.seconds[test]
 
-    def key(test: str) -> tuple[bool, float, str, float, str]:
+    def order(test: str) -> tuple[bool, float, str, float, str]:
         file = test.split("::", maxsplit=1)[0]
-        is_near = any(name in Path(file).parts[:-1] or name in Path(file).stem for name in near)
-        return not is_near, total[file], file, known.seconds[test], test
+        return not is_near(test), total[file], file, known.seconds[test], test
 
-    return sorted(tests, key=key)
+    return sorted(tests, key=order)
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,7 @@ def trials(attempts: Attempts, chosen: Sequence[Mutation], workers: int) -> Iter
     todo = {(mutation.file, mutation.line, mutation.column, mutation.change): mutation for mutation in chosen}
     doubtful: list[Trial] = []
     while todo:
-        with multiprocessing.get_context("fork").Pool(workers, prepare, (sys.path,)) as pool:
+        with multiprocessing.get_context("fork").Pool(workers, prepare, (attempts.project.heavy, sys.path)) as pool:
             noticed = []
             for trial in pool.imap_unordered(attempts.try_one, todo.values()):
                 yield trial
@@ -231,10 +236,10 @@ def report(found: Sequence[Trial], project: Project) -> None:
         noticed = sum(trial.is_noticed for trial in of_folder)
         print(f"{folder:<28}{noticed:>8}{len(of_folder):>7}{noticed / len(of_folder):>9.1%}")
     print("\nnot noticed:")
-    for trial in sorted((one for one in found if not one.is_noticed), key=lambda one: (one.file, one.line)):
+    for trial in sorted((one for one in found if not one.is_noticed), key=lambda one: (one.file, one.line, one.column)):
         line = (project.root / trial.file).read_text("utf-8").splitlines()[trial.line - 1].strip()
         of = "" if trial.n_tried == trial.n_tests else f" of {trial.n_tests}"
-        print(f"{trial.file}:{trial.line}: {trial.change}    [{trial.n_tried}{of} tests]    {line[:100]}")
+        print(f"{trial.file}:{trial.line}: {trial.change}    [tests: {trial.n_tried}{of}]    {line[:100]}")
     noticed = sum(trial.is_noticed for trial in found)
     print(f"\n{noticed} of {len(found)} noticed ({100 * noticed / max(len(found), 1):.1f} %)")
 
@@ -248,7 +253,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = Path(__file__).
     parser.add_argument("--list", action="store_true", help="only show what would be tried")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results here, written as they come")
     parser.add_argument("--workers", type=int, default=2, help="how many are tried at once")
-    parser.add_argument("--map", type=Path, metavar="FILE", help="where it is kept which tests execute which lines")
+    parser.add_argument("--map", type=Path, metavar="FILE", help="the map to begin with, if build/ has none yet")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="no trial is cut short before that")
     parser.add_argument("--budget", type=float, default=60.0, metavar="S", help="of tests for each change; 0: all")
     chosen = parser.parse_args(arguments)
@@ -260,8 +265,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = Path(__file__).
         for one in sorted(drawn, key=lambda one: (one.file, one.start)):
             print(f"{one.file}:{one.line}:{one.column}: {one.change}")
         return []
-    kept_in = chosen.map or project.root / "build" / "mutants-map.json"
-    known = test_map(project, kept_in, sorted({one.file for one in drawn}), chosen.workers)
+    known = test_map(project, chosen.map, chosen.workers)
     work = project.build / f"run-{os.getpid()}"
     shutil.copytree(project.root / "src", work / "as_it_is" / "src")
     attempts = Attempts(project, known, chosen.budget, chosen.timeout, work)

@@ -4,6 +4,7 @@ Tests are run under coverage, which is told the test's name as each begins, also
 """
 
 import contextlib
+import difflib
 import hashlib
 import importlib
 import json
@@ -17,7 +18,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import pytest
 HEAVY = (
     *("numpy", "scipy.optimize", "scipy.stats", "sklearn.linear_model", "sklearn.model_selection"),
     *("sklearn.feature_extraction.text", "pandas", "pyarrow.parquet", "onnx", "onnxruntime", "tokenizers"),
-    *("matplotlib.figure", "click", "rich.console", "huggingface_hub", "hypothesis", "pytest"),
+    *("matplotlib.figure", "click", "rich.console", "huggingface_hub"),
 )
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 MEMORY_BYTES = 8 * 2**30  # a change may make a loop endless
@@ -44,6 +45,11 @@ class Project:
         """Where copies and records are kept."""
         return self.root / "build" / "mutants"
 
+    @property
+    def heavy(self) -> tuple[str, ...]:
+        """What its trials load, beside itself."""
+        return HEAVY if (self.root / "src" / "frostline").is_dir() else ()
+
     def sources(self) -> list[str]:
         """Every source file, from the root."""
         return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob("src/**/*.py"))
@@ -52,19 +58,24 @@ class Project:
         """Every test file, from the root."""
         return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob("tests/**/test_*.py"))
 
+    def texts(self) -> dict[str, str]:
+        """What each source file holds."""
+        return {file: (self.root / file).read_text("utf-8") for file in self.sources()}
+
     def digests(self) -> dict[str, str]:
-        """What each of these files holds."""
-        files = self.sources() + self.test_files()
-        return {file: hashlib.sha256((self.root / file).read_bytes()).hexdigest()[:16] for file in files}
+        """What each test file holds, in short."""
+        return {file: hashlib.sha256((self.root / file).read_bytes()).hexdigest()[:16] for file in self.test_files()}
 
 
 @dataclass
 class TestMap:
     """Which tests execute which lines, and how long each takes.
 
-    `lines[file][line]` is the place in `groups` of the tests' node ids: most lines share theirs with others.
+    `lines[file][line]` is the place in `groups` of the tests' node ids: most lines share theirs with others. `texts`
+    holds the source at that time, `digests` what the test files held.
     """
 
+    texts: dict[str, str]
     digests: dict[str, str]
     seconds: dict[str, float]
     groups: list[list[str]]
@@ -170,11 +181,11 @@ def in_own_process(work: Callable[[], int], *, log: Path, limit_s: float) -> int
     return status
 
 
-def prepare(path: Sequence[str]) -> None:
+def prepare(heavy: Sequence[str], path: Sequence[str]) -> None:
     """In a worker, load what every trial needs."""
     os.environ.update(ONE_THREAD)
     sys.path[:] = path
-    for name in HEAVY:
+    for name in heavy:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
 
@@ -226,7 +237,7 @@ def record(project: Project, files: Sequence[str], place: Path) -> None:
         raise RuntimeError(f"The tests could not be recorded; {place / 'log'} says why.")
 
 
-def recorded(project: Project, places: Sequence[Path], old: TestMap | None) -> TestMap:
+def recorded(project: Project, places: Sequence[Path], old: TestMap) -> TestMap:
     """What was recorded in `places`, and of the old map what has not been recorded anew."""
     import coverage  # noqa: PLC0415
 
@@ -245,48 +256,50 @@ def recorded(project: Project, places: Sequence[Path], old: TestMap | None) -> T
                 for line, contexts in data.contexts_by_lineno(file).items():
                     for context in contexts:
                         of_file[str(line)].update(told["stands"].get(context, [context] if context else []))
-    if old is not None:
-        again = {test.split("::")[0] for test in seconds}
-        kept = [[test for test in group if test.split("::")[0] not in again] for group in old.groups]
-        seconds |= {test: s for test, s in old.seconds.items() if test.split("::")[0] not in again}
-        for file, of_file_before in old.lines.items():
-            for number, group in of_file_before.items():
-                lines[file][number].update(kept[group])
+    for file, of_old in old.lines.items():
+        for line, group in of_old.items():
+            lines[file][line].update(old.groups[group])
     groups: dict[tuple[str, ...], int] = {}
     places_of = {
         file: {line: groups.setdefault(tuple(sorted(tests)), len(groups)) for line, tests in of_file.items()}
         for file, of_file in lines.items()
     }
-    return TestMap(project.digests(), seconds, [list(group) for group in groups], places_of)
+    return replace(old, seconds=old.seconds | seconds, groups=[list(group) for group in groups], lines=places_of)
 
 
-def stale(project: Project, old: TestMap | None, wanted: Sequence[str]) -> list[str]:
-    """Test files to be recorded: new and changed ones, and those that ran a file of `wanted` which has changed."""
-    now, before = project.digests(), old.digests if old else {}
-    changed = {file for file in now if now[file] != before.get(file)}
-    ran: set[str] = set()
-    for file in changed.intersection(wanted):
-        if old is not None and file in old.lines:
-            ran |= {test.split("::")[0] for test in old.executing(file, map(int, old.lines[file]))}
-    return [file for file in project.test_files() if file in changed or file in ran]
+def carried(project: Project, old: TestMap) -> TestMap:
+    """The old map for the source of today: lines that moved keep their tests, tests of changed files are left out."""
+    texts, digests = project.texts(), project.digests()
+    same = {file for file, digest in digests.items() if old.digests.get(file) == digest}
+    groups = [[test for test in group if test.split("::")[0] in same] for group in old.groups]
+    seconds = {test: taken for test, taken in old.seconds.items() if test.split("::")[0] in same}
+    lines = {}
+    for file in old.lines.keys() & texts.keys():
+        before, now = old.texts[file].splitlines(), texts[file].splitlines()
+        blocks = difflib.SequenceMatcher(None, before, now, autojunk=False).get_matching_blocks()
+        numbers = {str(block.a + n): str(block.b + n) for block in blocks for n in range(1, block.size + 1)}
+        lines[file] = {numbers[line]: group for line, group in old.lines[file].items() if line in numbers}
+    return TestMap(texts=texts, digests=digests, seconds=seconds, groups=groups, lines=lines)
 
 
-def test_map(project: Project, kept_in: Path, wanted: Sequence[str], workers: int) -> TestMap:
-    """The map of tests, brought up to date."""
-    old = TestMap(**json.loads(kept_in.read_text("utf-8"))) if kept_in.exists() else None
-    files = stale(project, old, wanted)
-    if old is not None and not files:
-        return old
-    began = time.monotonic()
-    print(f"recording which lines {len(files)} test files execute", flush=True)
-    chunks: dict[str, list[str]] = defaultdict(list)
-    for file in files:
-        chunks[Path(file).parent.name].append(file)  # a folder at a time: a session's fixtures are made once in each
-    places = [project.build / "recorded" / name for name in chunks]
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        pool.starmap(record, [(project, chunks[place.name], place) for place in places], chunksize=1)
-    made = recorded(project, places, old)
+def test_map(project: Project, start: Path | None, workers: int) -> TestMap:
+    """The map kept in build/ (at first the one in `start`, if there is one), brought up to date."""
+    kept_in = project.root / "build" / "mutants-map.json"
+    begin = next((path for path in (kept_in, start) if path is not None and path.exists()), None)
+    old = TestMap(**json.loads(begin.read_text("utf-8"))) if begin else TestMap({}, {}, {}, [], {})
+    made = carried(project, old)
+    files = [file for file, digest in made.digests.items() if old.digests.get(file) != digest]
+    if files:
+        print(f"recording which lines {len(files)} test files execute", flush=True)
+        chunks: dict[str, list[str]] = defaultdict(list)
+        for file in files:
+            chunks[Path(file).parent.name].append(
+                file
+            )  # a folder at a time: a session's fixtures are made once in each
+        places = [project.build / "recorded" / name for name in chunks]
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            pool.starmap(record, [(project, chunks[place.name], place) for place in places], chunksize=1)
+        made = recorded(project, places, made)
     kept_in.parent.mkdir(parents=True, exist_ok=True)
     kept_in.write_text(json.dumps(asdict(made)), "utf-8")
-    print(f"recorded {len(made.seconds)} tests in {time.monotonic() - began:.0f} s", flush=True)
     return made
