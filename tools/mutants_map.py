@@ -257,8 +257,8 @@ def recorded(project: Project, places: Sequence[Path], old: TestMap) -> TestMap:
                     for context in contexts:
                         of_file[str(line)].update(told["stands"].get(context, [context] if context else []))
     for file, of_old in old.lines.items():
-        for line, group in of_old.items():
-            lines[file][line].update(old.groups[group])
+        for number, group in of_old.items():
+            lines[file][number].update(old.groups[group])
     groups: dict[tuple[str, ...], int] = {}
     places_of = {
         file: {line: groups.setdefault(tuple(sorted(tests)), len(groups)) for line, tests in of_file.items()}

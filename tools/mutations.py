@@ -234,8 +234,9 @@ class _Finder(ast.NodeVisitor):
         old = self.source[told].decode()
         made = (self.source[told.start : start] + new.encode() + self.source[stop : told.stop]).decode()
         scope = self.scopes[-1]
-        is_module = isinstance(scope, ast.Module)
-        around = (1, len(self.starts)) if is_module else (scope.body[0].lineno, scope.end_lineno or scope.lineno)
+        around = (1, len(self.starts))
+        if not isinstance(scope, ast.Module):
+            around = scope.body[0].lineno, scope.end_lineno or scope.lineno
         self.mutations.append(
             Mutation(
                 file=self.file,
