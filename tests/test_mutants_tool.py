@@ -114,7 +114,7 @@ def test_a_sample_is_the_same_for_the_same_seed_and_covers_the_source(tmp_path: 
 def test_a_guarded_line_is_noticed_and_an_unguarded_one_is_not(tmp_path: Path) -> None:
     root = made_project(tmp_path)
     command = [sys.executable, "-c", MAIN, str(root), "--workers", "1"]
-    environment = {**os.environ, "PYTHONPATH": str(TOOLS)}
+    environment = {**os.environ, "PYTHONPATH": str(TOOLS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     found = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert found.returncode == 0, found.stderr
     assert found.stdout.split("not noticed:\n")[1].splitlines() == [

@@ -156,6 +156,7 @@ def in_own_process(work: Callable[[], int], *, log: Path, limit_s: float) -> int
         code = 3
         try:
             os.setsid()
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the shell put us in the background
             resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
             out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             for stream in (1, 2):
