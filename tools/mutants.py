@@ -10,22 +10,22 @@ import argparse
 import importlib
 import importlib.util
 import json
-import multiprocessing
 import os
 import random
 import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from mutants_map import Project, TestMap, in_own_process, prepare, run_pytest, test_map
+from mutants_map import Project, TestMap, in_own_process, run_pytest, test_map, worker_pool
 from mutations import Mutation, mutated, mutations
 
-FIRST_TESTS, FIRST_S = 400, 15.0  # what every change is tried against; only survivors get more
+FIRST_TESTS, FIRST_S = 400, 30.0  # what every change is tried against; only survivors get more
 PASSED, NO_TESTS = 0, 5  # pytest's exit codes
 
 
@@ -172,6 +172,8 @@ class Attempts:
     def failing_anyway(self, tests: Iterable[str]) -> frozenset[str]:
         """Those of `tests` that fail without any change."""
         wanted = sorted(set(tests))
+        if not wanted:
+            return frozenset()
         limit_s = self.floor_s + 10 * sum(self.known.seconds[test] for test in wanted)
         place = self.place("unchanged")
         _, failures = run_tests(self.project, wanted, place=place, limit_s=limit_s, is_first_enough=False)
@@ -195,12 +197,13 @@ def trials(attempts: Attempts, chosen: Sequence[Mutation], workers: int) -> Iter
     todo = {(mutation.file, mutation.line, mutation.column, mutation.change): mutation for mutation in chosen}
     doubtful: list[Trial] = []
     while todo:
-        with multiprocessing.get_context("fork").Pool(workers, prepare, (attempts.project.heavy, sys.path)) as pool:
+        with worker_pool(workers, attempts.project.heavy) as pool:
             noticed = []
-            for trial in pool.imap_unordered(attempts.try_one, todo.values()):
+            for done in as_completed([pool.submit(attempts.try_one, mutation) for mutation in todo.values()]):
+                trial = done.result()
                 yield trial
                 noticed += [trial] if "::" in trial.by else []
-            failing = pool.apply(attempts.failing_anyway, ([trial.by for trial in noticed],)) if noticed else set()
+            failing = pool.submit(attempts.failing_anyway, [trial.by for trial in noticed]).result()
         doubtful = [trial for trial in noticed if trial.by in failing]
         attempts = replace(attempts, without=attempts.without | failing)
         todo = {key: todo[key] for trial in doubtful for key in [(trial.file, trial.line, trial.column, trial.change)]}
@@ -255,7 +258,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = Path(__file__).
     parser.add_argument("--workers", type=int, default=2, help="how many are tried at once")
     parser.add_argument("--map", type=Path, metavar="FILE", help="the map to begin with, if build/ has none yet")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="no trial is cut short before that")
-    parser.add_argument("--budget", type=float, default=60.0, metavar="S", help="of tests for each change; 0: all")
+    parser.add_argument("--budget", type=float, default=120.0, metavar="S", help="of tests for each change; 0: all")
     chosen = parser.parse_args(arguments)
     project = Project(root.resolve())
     only = [Path(os.path.relpath(path, project.root)) for path in chosen.only]

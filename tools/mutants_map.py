@@ -18,6 +18,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,12 @@ def in_own_process(work: Callable[[], int], *, log: Path, limit_s: float) -> int
     return status
 
 
+def worker_pool(workers: int, heavy: Sequence[str] = ()) -> ProcessPoolExecutor:
+    """Processes with `heavy` loaded, from which trials are split off; none a daemon, or joblib would start none."""
+    fork = multiprocessing.get_context("fork")
+    return ProcessPoolExecutor(workers, mp_context=fork, initializer=prepare, initargs=(heavy, sys.path))
+
+
 def prepare(heavy: Sequence[str], path: Sequence[str]) -> None:
     """In a worker, load what every trial needs."""
     os.environ.update(ONE_THREAD)
@@ -224,7 +231,10 @@ def record(project: Project, files: Sequence[str], place: Path) -> None:
         measuring = coverage.Coverage(data_file=str(data), data_suffix=True, config_file=False, source=[str(source)])
         recorder = Recorder(measuring)
         measuring.start()
-        code = run_pytest(project.root, files, path=[startup, source], scratch=place / "tmp", plugin=recorder)
+        try:
+            code = run_pytest(project.root, files, path=[startup, source], scratch=place / "tmp", plugin=recorder)
+        except Exception:  # noqa: BLE001 - a failed test may leave behind what pytest ends with
+            code = 1
         measuring.stop()
         measuring.save()
         stands = {context: recorder.tests_of(context) for context in recorder.contexts}
@@ -261,13 +271,14 @@ def recorded(project: Project, places: Sequence[Path], old: TestMap) -> TestMap:
         if told["failed"]:
             print(f"left out, as they fail: {', '.join(told['failed'])}")
         for data_file in place.glob(".coverage.*"):
-            data = coverage.CoverageData(str(data_file))
-            data.read()
-            for file in data.measured_files():
-                of_file = lines[Path(file).relative_to(project.root).as_posix()]
-                for line, contexts in data.contexts_by_lineno(file).items():
-                    for context in contexts:
-                        of_file[str(line)].update(told["stands"].get(context, [context] if context else []))
+            with contextlib.suppress(coverage.CoverageException):  # of a process that a test killed while it wrote
+                data = coverage.CoverageData(str(data_file))
+                data.read()
+                for file in data.measured_files():
+                    of_file = lines[Path(file).relative_to(project.root).as_posix()]
+                    for line, contexts in data.contexts_by_lineno(file).items():
+                        for context in filter(None, contexts):
+                            of_file[str(line)].update(told["stands"].get(context, [context]))
     for file, of_old in old.lines.items():
         for number, group in of_old.items():
             lines[file][number].update(old.groups[group])
@@ -309,8 +320,8 @@ def test_map(project: Project, start: Path | None, workers: int) -> TestMap:
                 file
             )  # a folder at a time: a session's fixtures are made once in each
         places = [project.build / "recorded" / name for name in chunks]
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
-            pool.starmap(record, [(project, chunks[place.name], place) for place in places], chunksize=1)
+        with worker_pool(workers) as pool:
+            list(pool.map(record, [project] * len(places), [chunks[place.name] for place in places], places))
         made = recorded(project, places, made)
     kept_in.parent.mkdir(parents=True, exist_ok=True)
     kept_in.write_text(json.dumps(asdict(made)), "utf-8")
