@@ -10,10 +10,12 @@ import argparse
 import importlib
 import importlib.util
 import json
+import math
 import os
 import random
 import shutil
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -121,7 +123,8 @@ def tests_for(mutation: Mutation, known: TestMap) -> list[str]:
 class Attempts:
     """How changes are tried: `budget_s` seconds of tests for each (0: all there are), waited for `floor_s` or longer.
 
-    `work` holds the source as it was at the beginning and one copy for each worker; tests in `without` are not used.
+    `work` holds the source as it was at the beginning and one copy for each worker; tests in `without` are not used; no
+    change is begun after `until`, by the monotonic clock.
     """
 
     project: Project
@@ -129,6 +132,7 @@ class Attempts:
     budget_s: float
     floor_s: float
     work: Path
+    until: float
     without: frozenset[str] = frozenset()
 
     def place(self, name: str) -> Path:
@@ -138,8 +142,10 @@ class Attempts:
             shutil.copytree(self.work / "as_it_is", place)
         return place
 
-    def try_one(self, mutation: Mutation) -> Trial:
-        """Try a change in this process's own copy."""
+    def try_one(self, mutation: Mutation) -> Trial | None:
+        """Try a change in this process's own copy; None if it is too late."""
+        if time.monotonic() > self.until:
+            return None
         place = self.place(f"worker-{os.getpid()}")
         source = (self.work / "as_it_is" / mutation.file).read_bytes()
         made = mutated(source, mutation)
@@ -193,22 +199,26 @@ def stages(tests: Sequence[str], known: TestMap, budget_s: float) -> list[Sequen
 
 
 def trials(attempts: Attempts, chosen: Sequence[Mutation], workers: int) -> Iterator[Trial]:
-    """Try all; then run what noticed on the code as it is, and try again where a test fails there too."""
-    todo = {(mutation.file, mutation.line, mutation.column, mutation.change): mutation for mutation in chosen}
-    doubtful: list[Trial] = []
+    """Try all that time allows; then run what noticed on unchanged code, and try again where that fails too."""
+    todo = {key(mutation): mutation for mutation in chosen}
     while todo:
+        noticed: list[Trial] = []
         with worker_pool(workers, attempts.project.heavy) as pool:
-            noticed = []
             for done in as_completed([pool.submit(attempts.try_one, mutation) for mutation in todo.values()]):
                 trial = done.result()
-                yield trial
-                noticed += [trial] if "::" in trial.by else []
+                if trial is not None:
+                    yield trial
+                    noticed += [trial] if "::" in trial.by else []
             failing = pool.submit(attempts.failing_anyway, [trial.by for trial in noticed]).result()
-        doubtful = [trial for trial in noticed if trial.by in failing]
-        attempts = replace(attempts, without=attempts.without | failing)
-        todo = {key: todo[key] for trial in doubtful for key in [(trial.file, trial.line, trial.column, trial.change)]}
+        todo = {key(trial): todo[key(trial)] for trial in noticed if trial.by in failing}
+        attempts = replace(attempts, without=attempts.without | failing, until=math.inf)
         if failing:
             print(f"fail without any change, so {len(todo)} are tried again: {', '.join(sorted(failing))}", flush=True)
+
+
+def key(one: Mutation | Trial) -> tuple[str, int, int, str]:
+    """What tells one change from another."""
+    return one.file, one.line, one.column, one.change
 
 
 # ---- the sample and the report --------------------------------------------------------------------------------------
@@ -259,6 +269,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = Path(__file__).
     parser.add_argument("--map", type=Path, metavar="FILE", help="the map to begin with, if build/ has none yet")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="no trial is cut short before that")
     parser.add_argument("--budget", type=float, default=120.0, metavar="S", help="of tests for each change; 0: all")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no trial later: a smaller sample")
     chosen = parser.parse_args(arguments)
     project = Project(root.resolve())
     only = [Path(os.path.relpath(path, project.root)) for path in chosen.only]
@@ -271,11 +282,12 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = Path(__file__).
     known = test_map(project, chosen.map, chosen.workers)
     work = project.build / f"run-{os.getpid()}"
     shutil.copytree(project.root / "src", work / "as_it_is" / "src")
-    attempts = Attempts(project, known, chosen.budget, chosen.timeout, work)
+    until = time.monotonic() + 60 * chosen.minutes
+    attempts = Attempts(project, known, chosen.budget, chosen.timeout, work, until)
     found: dict[tuple[str, int, int, str], Trial] = {}
     try:
         for trial in trials(attempts, drawn, chosen.workers):
-            found[trial.file, trial.line, trial.column, trial.change] = trial
+            found[key(trial)] = trial
             print(f"{len(found)} of {len(drawn)}: {trial.file}:{trial.line}: {trial.by or 'NOT NOTICED'}", flush=True)
             if chosen.json:
                 chosen.json.write_text(json.dumps([asdict(one) for one in found.values()], indent=1), "utf-8")
