@@ -111,6 +111,23 @@ def test_a_sample_is_the_same_for_the_same_seed_and_covers_the_source(tmp_path: 
     assert len({tuple(drawn(2, seed)) for seed in range(9)}) > 1
 
 
+@pytest.mark.usefixtures("tools")
+def test_the_map_follows_lines_that_move_within_a_file_or_with_it(tmp_path: Path) -> None:
+    from mutants_map import Project, TestMap, carried  # noqa: PLC0415
+
+    project = Project(made_project(tmp_path))
+    groups, lines = [["tests/test_product.py::test"], ["tests/test_gone.py::test"]], {"2": 0, "6": 1}
+    old = TestMap(
+        project.texts(), project.digests(), {"tests/test_product.py::test": 1.0}, groups, {"src/product.py": lines}
+    )
+    (tmp_path / "src" / "product.py").unlink()
+    (tmp_path / "src" / "shop.py").write_text("# Moved.\n" + PRODUCT.replace("days * 2", "days * 3"), "utf-8")
+    now = carried(project, old)
+    assert now.executing("src/shop.py", [3]) == {"tests/test_product.py::test"}
+    assert now.executing("src/shop.py", [1, 2, 4, 5, 6, 7]) == set()
+    assert now.groups == [["tests/test_product.py::test"], []]
+
+
 def test_a_guarded_line_is_noticed_and_an_unguarded_one_is_not(tmp_path: Path) -> None:
     root = made_project(tmp_path)
     command = [sys.executable, "-c", MAIN, str(root), "--workers", "1"]

@@ -17,7 +17,7 @@ import sys
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -297,12 +297,25 @@ def carried(project: Project, old: TestMap) -> TestMap:
     groups = [[test for test in group if test.split("::")[0] in same] for group in old.groups]
     seconds = {test: taken for test, taken in old.seconds.items() if test.split("::")[0] in same}
     lines = {}
-    for file in old.lines.keys() & texts.keys():
-        before, now = old.texts[file].splitlines(), texts[file].splitlines()
+    for file, text in texts.items():
+        origin = (
+            file if file in old.texts else moved_from(text, {one: old.texts[one] for one in old.texts.keys() - texts})
+        )
+        if origin not in old.lines:
+            continue
+        before, now = old.texts[origin].splitlines(), text.splitlines()
         blocks = difflib.SequenceMatcher(None, before, now, autojunk=False).get_matching_blocks()
         numbers = {str(block.a + n): str(block.b + n) for block in blocks for n in range(1, block.size + 1)}
-        lines[file] = {numbers[line]: group for line, group in old.lines[file].items() if line in numbers}
+        lines[file] = {numbers[line]: group for line, group in old.lines[origin].items() if line in numbers}
     return TestMap(texts=texts, digests=digests, seconds=seconds, groups=groups, lines=lines)
+
+
+def moved_from(text: str, gone: Mapping[str, str]) -> str:
+    """Of the files that are gone the one with most lines of `text`; none if they share less than half."""
+    now = set(text.splitlines())
+    shared = {file: len(now & set(before.splitlines())) for file, before in sorted(gone.items())}
+    best = max(shared, key=shared.__getitem__, default="")
+    return best if shared.get(best, 0) > len(now) / 2 else ""
 
 
 def test_map(project: Project, start: Path | None, workers: int) -> TestMap:
