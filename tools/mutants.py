@@ -81,6 +81,7 @@ def run_tests(
 
     def work() -> int:
         sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for processes that tests start: a changed file leaves nothing
         plugin = Repeatable(tests, failures)
         return run_pytest(project.root, arguments, path=[place / "src"], scratch=place / "tmp", plugin=plugin)
 
