@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-marked lint format bench bench-peers lock clean
+.PHONY: help setup demo test test-marked mutants lint format bench bench-peers lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,10 @@ test: $(VENV)/.test  ## the test suite: no network, no torch, under three minute
 test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in an environment that has torch
 	@echo "==> pytest -m 'slow or torch or data'"
 	@$(BENCH_VENV)/bin/python -m pytest -m "slow or torch or data" $(PYTEST)
+
+mutants: $(VENV)/.test  ## whether the tests notice small changes to src (MUTANTS="--n 100 --only src/frostline/head")
+	@echo "==> python tools/mutants.py"
+	@$(BIN)/python tools/mutants.py $(MUTANTS)
 
 lint: $(VENV)/.lint  ## ruff, mypy --strict
 	@echo "==> ruff, mypy"
