@@ -43,7 +43,7 @@ def printed(show: Callable[[Console], None], *, encoding: str = "utf-8", colour:
 
 
 def body(page: str) -> str:
-    """What stands in the page, an element to a line; pictures are compared apart, the frame and its style are a file."""
+    """What stands in the page, an element to a line; pictures are compared apart, the frame is a file."""
     found = page.split("<main>", maxsplit=1)[1].split("</main>", maxsplit=1)[0]
     found = re.sub(r"<svg.*?</svg>", "<svg/>", found, flags=re.DOTALL)
     return re.sub(r"(?<=>)(?=<(?:section|h2|p|tr|table|ul|ol|li|figure|dl|dt|div))", "\n", found)
