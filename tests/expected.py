@@ -2,20 +2,23 @@
 
 When a text changes on purpose, write the files anew and read the difference before you commit it:
 
-    FROSTLINE_WRITE_EXPECTED=1 python -m pytest tests/report
+    FROSTLINE_WRITE_EXPECTED=1 python -m pytest tests/report tests/evaluate
 
 A run that writes fails, so that no run can pass without comparing.
 """
 
 import json
+import math
 import os
 import re
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parent / "report" / "expected"
+FOLDER = Path(__file__).parent / "expected_texts"
 
 
 def assert_expected(text: str, name: str) -> None:
@@ -28,8 +31,12 @@ def assert_expected(text: str, name: str) -> None:
 
 
 def rounded_json(document: Any) -> str:
-    """JSON with a line for each key, numbers to six digits: the seventh may depend on the machine."""
-    return json.dumps(_rounded(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """JSON of a document or of dataclasses, numbers to six digits: the seventh may depend on the machine.
+
+    A list of numbers stands on one line.
+    """
+    text = json.dumps(_rounded(document), indent=1, ensure_ascii=False, allow_nan=False)
+    return re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s*\n\s*", " ", found[0]), text) + "\n"
 
 
 def drawn_parts(svg: str) -> str:
@@ -52,8 +59,18 @@ def _to_decimals(text: str, decimals: int) -> str:
 
 
 def _rounded(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _rounded(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {key: _rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple, np.ndarray)):
         return [_rounded(inner) for inner in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    if isinstance(value, float | np.floating):
+        return _of_six_digits(float(value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _of_six_digits(value: float) -> float | str:
+    if not math.isfinite(value):
+        return str(value)
+    return float(f"{value:.6g}") if abs(value) > 1e-12 else 0.0  # what should be nothing is not, by rounding

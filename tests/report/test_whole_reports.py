@@ -1,4 +1,4 @@
-"""Whole reports of small records, compared letter by letter with the files in `expected`."""
+"""Whole reports of small records, compared letter by letter with the files in `expected_texts`."""
 
 import io
 import re
