@@ -44,7 +44,7 @@ LONG = "0123456789" * 50
 
 def printed(show: Callable[[Console], None], *, colour: bool = False) -> str:
     out = io.StringIO()
-    show(Console(file=out, width=80, force_terminal=colour, color_system="truecolor" if colour else None))
+    show(Console(file=out, width=120, force_terminal=colour, color_system="truecolor" if colour else None))
     return "\n".join(line.rstrip() for line in out.getvalue().replace("\x1b", "^").split("\n"))
 
 
