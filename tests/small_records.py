@@ -354,7 +354,7 @@ def full_record() -> TrainingRecord:
         precision=PrecisionRecord(
             asked="auto",
             used="float32",
-            reason="the processor has no bfloat16",
+            reason="too few predictions agree",
             gate=Gate(n_texts=50, mean_cosine=0.9999, lowest_cosine=0.999, n_predicted=50, n_equal=49),
         ),
         seconds=Seconds(read=12.34, search=1.32, evaluate=0.44, total=15.0),
@@ -418,7 +418,7 @@ def two_label_record() -> TrainingRecord:
             out_of_fold=answer_scores(labels, 0.7),
             test=None,
         ),
-        precision=PrecisionRecord(asked="bfloat16", used="bfloat16", reason="named", gate=None),
+        precision=PrecisionRecord(asked="int8", used="int8", reason="named", gate=None),
         warnings=(),
     )
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from expected import assert_expected, drawn_parts
 from frostline.evaluate.examples import Examples
+from frostline.head.linear import Label
 from frostline.record import DataRecord, FeaturesRecord, TrainingRecord
 from frostline.report.card import code, escaped, model_card
 from frostline.report.html import page, report_html
@@ -66,6 +67,7 @@ def long_record() -> TrainingRecord:
     assert full.probabilities is not None
     assert full.choice is not None
     assert full.precision is not None
+    assert full.test_source is not None
     return replace(
         full,
         labels=labels,
@@ -219,8 +221,9 @@ def test_a_lead_whose_interval_touches_nothing_is_within_chance(low: float, high
 @pytest.mark.parametrize(("n_leaks", "is_first"), [(0, False), (1, True)])
 def test_leaked_texts_come_first_from_half_a_point_on(n_leaks: int, *, is_first: bool) -> None:
     """One of two hundred is half a point, to the letter."""
-    source = replace(full_record().test_source, n_leaks=n_leaks)
-    said = next_step(replace(full_record(), test_source=source))
+    record = full_record()
+    assert record.test_source is not None
+    said = next_step(replace(record, test_source=replace(record.test_source, n_leaks=n_leaks)))
     assert said.startswith("Next: take the test texts that are also training texts out") is is_first
 
 
@@ -256,7 +259,7 @@ def test_the_terminal_shows_twelve_labels(n_labels: int) -> None:
     """From thirteen on the weakest, and no matrix."""
     cells, labels = diagonal(n_labels)
     record = replace(full_record(), labels=tuple(labels), test=evaluation(cells, labels), decision=None)
-    counts = dict.fromkeys(labels, 3)
+    counts: dict[Label, int] = dict.fromkeys(labels, 3)
     said = printed(replace(record, data=replace(record.data, class_counts=counts)), width=200)
     assert ("The 12 weakest of 13 labels" in said) is (n_labels == 13)
     assert ("true ╲ predicted" in said) is (n_labels == 12)
@@ -303,7 +306,7 @@ def test_the_card_names_fifty_labels() -> None:
 
 @pytest.mark.parametrize("n_labels", [40, 41])
 def test_the_facts_count_the_rows_of_forty_labels(n_labels: int) -> None:
-    counts = {f"l{place}": 2000 for place in range(n_labels)}
+    counts: dict[Label, int] = {f"l{place}": 2000 for place in range(n_labels)}
     record = replace(full_record(), data=replace(full_record().data, class_counts=counts))
     said = training_facts(record)
     assert f"l39 2,000{' and 1 more labels' if n_labels == 41 else ''}</dd>" in said

@@ -170,14 +170,16 @@ def comparison() -> Comparison:
 
 def review() -> Review:
     """More than three of everything that is shown by three."""
-    near = tuple(NearText(line=90 + place, label="good", text=f"near {place}", cosine=0.9) for place in range(2))
+    near = tuple(
+        NearText(line=90 + place, label=f"near {LONG}", text=f"near {place}", cosine=0.9) for place in range(2)
+    )
     wrong = tuple(
         WrongLabel(
             rows=(place,),
             lines=(place + 2, 77),
             text=f"wrong {place} {LONG}",
             label=f"bad {LONG}",
-            suggested="good",
+            suggested=f"good {LONG}",
             probability=0.0449,
             probability_suggested=0.9051,
             votes=0.1,
@@ -209,12 +211,12 @@ def review() -> Review:
             n_folds=5,
             n_foldings=3,
             n_neighbours=10,
-            pairs=(("bad", "good", 1234), ("good", "bad", 3), ("a", "b", 2), ("b", "a", 1)),
+            pairs=((LONG, f"x{LONG}", 1234), ("good", "bad", 3), ("a", "b", 2), ("b", "a", 1)),
         ),
         wrong=wrong,
         repeated=(
             *(group("exact", place, "ab") for place in range(1)),
-            *(group("exact", place, "aaaaa"[: place + 2]) for place in range(4)),
+            *(group("exact", place, "aaaaaa"[: place + 3]) for place in range(4)),
             group("near", 5, "aa", 0.99),
             group("near", 6, "ab", 0.97),
             group("near", 7, "aa", 0.98),
@@ -235,10 +237,11 @@ def review() -> Review:
             )
             for place in range(4)
         ),
-        outliers=(Outlier(rows=(1,), lines=(9, 10), label="a", text="odd", score=0.5, deviations=7.5),),
+        outliers=(Outlier(rows=(1,), lines=(9, 10), label=LONG, text=f"odd {LONG}", score=0.5, deviations=7.5),),
         pool=PoolSummary(name="pool.txt", n_texts=2000, n_known=100, n_repeats=30),
         wanted=tuple(
-            Wanted(line=place, text=f"ask {place}", label="a", probability=0.51, uncertainty=0.9) for place in (4, 5)
+            Wanted(line=place, text=f"ask {place} {LONG}", label=LONG, probability=0.51, uncertainty=0.9)
+            for place in (4, 5)
         ),
         n_read=3000,
         seconds_read=1.25,
