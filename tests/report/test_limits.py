@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +58,10 @@ def printed(record: TrainingRecord, width: int = 80) -> str:
 
 def diagonal(n_labels: int) -> tuple[list[list[int]], list[str]]:
     return np.diag([3] * n_labels).tolist(), [f"label {number}" for number in range(n_labels)]
+
+
+def counts_of(labels: Sequence[Label], n: int) -> dict[Label, int]:
+    return dict.fromkeys(labels, n)
 
 
 def long_record() -> TrainingRecord:
@@ -259,7 +264,7 @@ def test_the_terminal_shows_twelve_labels(n_labels: int) -> None:
     """From thirteen on the weakest, and no matrix."""
     cells, labels = diagonal(n_labels)
     record = replace(full_record(), labels=tuple(labels), test=evaluation(cells, labels), decision=None)
-    counts: dict[Label, int] = dict.fromkeys(labels, 3)
+    counts = counts_of(labels, 3)
     said = printed(replace(record, data=replace(record.data, class_counts=counts)), width=200)
     assert ("The 12 weakest of 13 labels" in said) is (n_labels == 13)
     assert ("true ╲ predicted" in said) is (n_labels == 12)
@@ -306,7 +311,7 @@ def test_the_card_names_fifty_labels() -> None:
 
 @pytest.mark.parametrize("n_labels", [40, 41])
 def test_the_facts_count_the_rows_of_forty_labels(n_labels: int) -> None:
-    counts: dict[Label, int] = {f"l{place}": 2000 for place in range(n_labels)}
+    counts = counts_of([f"l{place}" for place in range(n_labels)], 2000)
     record = replace(full_record(), data=replace(full_record().data, class_counts=counts))
     said = training_facts(record)
     assert f"l39 2,000{' and 1 more labels' if n_labels == 41 else ''}</dd>" in said
