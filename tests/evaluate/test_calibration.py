@@ -60,8 +60,16 @@ def test_equal_claims_share_a_bin(values: list[float]) -> None:
     """An isotonic map makes many rows equal: they are not torn apart."""
     found = reliability(np.array(values), np.arange(len(values)) % 2 == 0)
     assert sum(one.n for one in found.bins) == len(values)
-    for one, other in zip(found.bins, found.bins[1:], strict=False):
-        assert one.high < other.low
+    assert len({one.low for one in found.bins}) == len(found.bins)
+    assert all(one.high < other.low for one, other in zip(found.bins, found.bins[1:], strict=False))
+
+
+def test_equal_claims_move_the_edges_of_bins() -> None:
+    """Sixty rows would make three bins of twenty; twenty-five equal ones make the second begin later."""
+    found = reliability(np.array([0.5] * 15 + [0.7] * 25 + [0.9] * 20), np.arange(60) % 2 == 0)
+    assert [(one.low, one.high, one.n) for one in found.bins] == [(0.5, 0.5, 15), (0.7, 0.7, 25), (0.9, 0.9, 20)]
+    few = reliability(np.array([0.5] * 50 + [0.9] * 10), np.arange(60) % 2 == 0)
+    assert [(one.low, one.high, one.n) for one in few.bins] == [(0.5, 0.9, 60)]
 
 
 def test_certainty_that_is_right_has_no_error() -> None:

@@ -61,7 +61,13 @@ def test_per_label_scores_are_those_of_the_label_alone() -> None:
     assert (found.per_label[3].precision, found.per_label[3].recall, found.per_label[3].f1) == (None, None, None)
 
 
-def test_intervals_cover_what_a_very_large_sample_gives() -> None:
+@pytest.fixture(scope="module")
+def samples() -> list[MultiEvaluation]:
+    """A hundred tests of three hundred rows."""
+    return [measured(300, seed=seed) for seed in range(100)]
+
+
+def test_intervals_cover_what_a_very_large_sample_gives(samples: list[MultiEvaluation]) -> None:
     """In at least 88 of 100 samples of 300 rows: 95 are aimed at, 87 has a chance of one in a thousand."""
     probabilities, given, members = drawn(60_000, seed=999)
     micro, macro = evaluate_f1(given, members)
@@ -73,12 +79,20 @@ def test_intervals_cover_what_a_very_large_sample_gives() -> None:
         "subset_accuracy": float((given == members).all(axis=1).mean()),
     }
     covered = dict.fromkeys(truth, 0)
-    for seed in range(100):
-        found = measured(300, seed=seed)
+    for found in samples:
         for name, value in truth.items():
             low, high = getattr(found, name).interval
             covered[name] += low <= value <= high
     assert min(covered.values()) >= 88, covered
+
+
+def test_intervals_are_as_wide_as_they_need_to_be(samples: list[MultiEvaluation]) -> None:
+    """Twice 1.96 standard deviations of fresh samples, give or take a seventh: too wide is wrong as well."""
+    for name in ("micro_f1", "macro_f1", "samples_f1", "mean_average_precision", "subset_accuracy"):
+        scores = [getattr(found, name) for found in samples]
+        needed = 2 * 1.96 * np.std([score.value for score in scores])
+        width = np.mean([score.interval[1] - score.interval[0] for score in scores])
+        assert 0.85 * needed <= width <= 1.15 * needed, name
 
 
 def test_intervals_hold_their_value_and_do_not_shrink_to_nothing() -> None:

@@ -1,0 +1,106 @@
+"""What an evaluation refuses, in the words in which it does, and what it lets pass just beside it."""
+
+import numpy as np
+import pytest
+
+from frostline.errors import InputError, UsageError
+from frostline.evaluate.baselines import Part, baselines
+from frostline.evaluate.calibration import reliability
+from frostline.evaluate.examples import mapped
+from frostline.evaluate.metrics import evaluate, label_codes
+from frostline.evaluate.multi_label import evaluate_multi
+from frostline.evaluate.validation import nested_cross_validation
+from frostline.head.search import SearchOptions
+from small_records import full_examples
+
+HALVES = np.full((3, 2), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "codes", "message"),
+    [
+        (HALVES[:0], [], "An evaluation needs at least one test row (got none)."),
+        (HALVES, [0, 1], "Probabilities must be of shape (2, 2), texts by labels (got (3, 2))."),
+        (HALVES[:, :1], [0, 1, 1], "Probabilities must be of shape (3, 2), texts by labels (got (3, 1))."),
+        (HALVES, [0, 1, 2], "Codes must lie between 0 and 1 (got 0 to 2)."),
+        (HALVES, [0, 1, -1], "Codes must lie between 0 and 1 (got -1 to 1)."),
+        (
+            np.array([[0.5, 0.5], [np.nan, 0.5], [0.5, np.inf]]),
+            [0, 1, 1],
+            "Probabilities must be finite (2 rows are not, the first is row 1).",
+        ),
+    ],
+)
+def test_what_cannot_be_evaluated(probabilities: np.ndarray, codes: list[int], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        evaluate(probabilities, np.array(codes, dtype=np.int64), labels="ab")
+    assert caught.value.message == message
+    assert evaluate(HALVES, np.array([0, 1, 1]), labels="ab").n == 3
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (0, "Probabilities must be of shape (3, 2), texts by labels (got (3, 1))."),
+        (1, "Answers must be of shape (3, 2), texts by labels (got (3, 1))."),
+        (2, "Members must be of shape (3, 2), texts by labels (got (3, 1))."),
+    ],
+)
+def test_what_cannot_be_evaluated_with_several_labels(place: int, message: str) -> None:
+    given = [HALVES, HALVES > 0, HALVES > 0]
+    assert evaluate_multi(given[0], given[1], given[2], labels="ab").n == 3
+    given[place] = given[place][:, :1]
+    with pytest.raises(InputError) as caught:
+        evaluate_multi(given[0], given[1], given[2], labels="ab")
+    assert caught.value.message == message
+
+
+def test_labels_never_learned_are_named_five_of_them_and_ten_of_the_known() -> None:
+    known = [f"k{place}" for place in range(11)]
+    found = [*(["u0"] * 1234), *(["u1"] * 5), "u2", "u3", "u4", "u5", "k1"]
+    with pytest.raises(InputError) as caught:
+        label_codes(found, known)
+    listed = ", ".join(f"'k{place}'" for place in range(10))
+    assert caught.value.message == (
+        f"Every label of the test rows must be one the classifier learned: {listed}, … (got 'u0' (1,234 rows), 'u1' "
+        "(5 rows), 'u2' (1 rows), 'u3' (1 rows), 'u4' (1 rows))."
+    )
+    assert caught.value.hint == "Leave those rows out, or train on rows that have the label."
+    with pytest.raises(InputError, match=rf"learned: {listed} \(got 'u' \(1 rows\)\)\."):
+        label_codes(["u"], known[:10])
+
+
+def test_nested_cross_validation_needs_three_rows_of_a_label() -> None:
+    rows = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
+    options = SearchOptions(Cs=(0.1,), n_folds=3, threads=1)
+    few, enough = (np.array([0] * (24 - n) + [1] * n) for n in (2, 3))
+    with pytest.raises(InputError) as caught:
+        nested_cross_validation(rows, few, labels=("a", "b"), options=options)
+    assert caught.value.message == "Nested cross-validation needs three rows of every label (got 2 of 'b')."
+    assert caught.value.hint == "Leave the label out, or add rows that have it."
+    assert nested_cross_validation(rows, enough, labels=("a", "b"), options=options).n_outer == 3
+    with pytest.raises(UsageError):
+        nested_cross_validation(rows, enough, labels=("a", "b"), options=options, n_outer=1)
+
+
+@pytest.mark.parametrize(("n_train", "n_test"), [(0, 3), (3, 0)])
+def test_baselines_need_rows_on_both_sides(n_train: int, n_test: int) -> None:
+    def part(n: int) -> Part:
+        return Part(["a word"] * n, np.zeros((n, 2), np.float32), np.zeros(n, np.int64))
+
+    with pytest.raises(InputError) as caught:
+        baselines([(part(n_train), part(n_test))], labels="ab", predicted=np.zeros(n_test, np.int64))
+    assert caught.value.message == f"Baselines need rows (got {n_train} to train on, {n_test} to test on)."
+    assert len(baselines([(part(1), part(1))], labels="ab", predicted=np.zeros(1, np.int64))) >= 2
+
+
+def test_a_map_needs_both_decisions_and_features() -> None:
+    examples = full_examples()
+    assert mapped(examples) is examples
+
+
+@pytest.mark.parametrize(("n", "n_bins"), [(1, 1), (39, 1), (40, 2), (59, 2), (60, 3), (299, 14), (300, 15), (320, 15)])
+def test_a_bin_has_twenty_rows_and_there_are_fifteen_at_most(n: int, n_bins: int) -> None:
+    found = reliability(np.linspace(0.5, 0.99, n), np.ones(n, dtype=bool))
+    assert len(found.bins) == n_bins
+    assert sum(one.n for one in found.bins) == n

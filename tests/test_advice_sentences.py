@@ -1,0 +1,181 @@
+"""Advice word by word: what to do, and the figures it rests on."""
+
+from dataclasses import replace
+
+import pytest
+
+from frostline.advice import Advice, advise, rows_for
+from frostline.evaluate.learning_curve import Gain, LearningCurve
+from frostline.evaluate.metrics import Estimate
+from frostline.record import TrainingRecord
+from small_records import choice, full_record, learning, untested_record
+
+
+def curve(
+    twice: tuple[float, float, float], furthest: tuple[float, float, float], *, low: float = 0.76, fitted: float = 0.85
+) -> LearningCurve:
+    """Gains (value, low, high) at 800 and 1,600 rows; the accuracy at 400 is 0.81 at least `low`."""
+    found = learning()
+    assert found.outlook is not None
+    gains = tuple(Gain(n_rows=n, value=gain[0], interval=gain[1:]) for n, gain in ((800, twice), (1600, furthest)))
+    last = found.points[-1]
+    last = replace(last, fitted_accuracy=fitted, accuracy=replace(last.accuracy, interval=(low, 0.84)))
+    return replace(found, outlook=replace(found.outlook, gains=gains), points=(*found.points[:-1], last))
+
+
+def record(found: LearningCurve | None, *, n_trained: int = 1400, half: float = 0.0199) -> TrainingRecord:
+    """Nothing amiss but what is asked for: labels of like number, a test that is large enough."""
+    full = full_record()
+    assert full.test is not None
+    accuracy = Estimate(0.81, (0.81 - half, 0.81 + half), 1234, "by hand")
+    return replace(
+        full,
+        learning=found,
+        choice=None,
+        n_trained=n_trained,
+        data=replace(full.data, class_counts={"bad": 499, "good": 100}),
+        test=replace(full.test, accuracy=accuracy),
+    )
+
+
+FLAT = "The learning curve is flat: 800 rows in all should bring +0.1 points (-0.1 to +0.3) of accuracy"
+RISING = curve((0.03, 0.01, 0.05), (0.04, 0.012, 0.08))
+LEVEL = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.006))
+OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        (untested_record(), ()),
+        (record(None), ()),
+        (
+            record(RISING),
+            (
+                Advice(
+                    kind="label more",
+                    sentence="Label more: 800 rows in all should bring +3.0 points (+1.0 to +5.0) of accuracy.",
+                    reason="The learning curve still rises; 1,600 rows should bring +4.0 points (+1.2 to +8.0).",
+                ),
+            ),
+        ),
+        (
+            record(learning(with_outlook=False)),
+            (
+                Advice(
+                    kind="unsure",
+                    sentence="Whether more labels would help cannot be told yet: label some, and measure again.",
+                    reason="3 sizes were measured, and a power law needs 4.",
+                ),
+                Advice(
+                    kind="train-test gap",
+                    sentence="Try fewer numbers per text (--features mean@-1), or a smaller C (--one-standard-error).",
+                    reason="The head is right on 95.0% of the rows it learned from and on 81.0% of others: 14.0 points "
+                    "are learned by heart.",
+                ),
+            ),
+        ),
+        (
+            record(curve((0.01, -0.01, 0.03), (0.0, 0.0, 0.0))),
+            (
+                Advice(
+                    kind="unsure",
+                    sentence="Whether more labels would help is not sure: label some, and measure again.",
+                    reason="800 rows should bring +1.0 points (-1.0 to +3.0) of accuracy.",
+                ),
+            ),
+        ),
+        (
+            record(LEVEL, n_trained=999),
+            (
+                Advice(
+                    kind="other features",
+                    sentence="Choose other features or another encoder: frostline sweep, frostline compare.",
+                    reason=f"{FLAT}, and these features (mean@1) were not chosen among others.",
+                ),
+            ),
+        ),
+        (
+            replace(record(OVER, n_trained=1000), choice=choice()),
+            (
+                Advice(
+                    kind="other features",
+                    sentence="Choose another encoder: frostline compare.",
+                    reason=f"{FLAT}, and these features are the best of 7 of this encoder.",
+                ),
+                Advice(
+                    kind="fine-tune",
+                    sentence="Fine-tune the encoder, which is frozen here.",
+                    reason=f"{FLAT}, and 1,000 rows are enough to move its weights.",
+                ),
+                Advice(
+                    kind="stop",
+                    sentence="Stop labelling for these features.",
+                    reason="Even 1,600 rows should bring +0.2 points (-0.2 to +0.4) of accuracy: surely less than 0.5.",
+                ),
+            ),
+        ),
+        (record(curve((0.001, -0.001, 0.003), (0.0, 0.0, 0.006), low=0.9951)), ()),
+        (
+            record(curve((0.001, -0.001, 0.003), (0.0, 0.0, 0.006), low=0.9949), n_trained=10),
+            (
+                Advice(
+                    kind="other features",
+                    sentence="Choose other features or another encoder: frostline sweep, frostline compare.",
+                    reason=f"{FLAT}, and these features (mean@1) were not chosen among others.",
+                ),
+            ),
+        ),
+        (
+            record(None, half=0.03),
+            (
+                Advice(
+                    kind="more test rows",
+                    sentence=f"Test on {rows_for(0.02, 0.81):,} rows, to know the accuracy to 2 points.",
+                    reason="1,234 rows tell it to 3.0 points.",
+                ),
+            ),
+        ),
+        (
+            replace(
+                record(None), data=replace(record(None).data, class_counts={"good": 1000, "bad\x1b": 200, "so": 500})
+            ),
+            (
+                Advice(
+                    kind="unequal labels",
+                    sentence="Label more rows of 'bad\\x1b', or weigh them: --class-weight balanced, --scoring "
+                    "f1_macro.",
+                    reason="'bad\\x1b' has 200 rows, 'good' 1,000: accuracy hardly notices the rare one.",
+                ),
+            ),
+        ),
+    ],
+)
+def test_what_is_advised_and_why(given: TrainingRecord, advice: tuple[Advice, ...]) -> None:
+    assert advise(given) == advice
+
+
+@pytest.mark.parametrize(
+    ("half", "share", "n"),
+    [(0.02, 0.5, 2398), (0.02, 0.81, 1477), (0.02, 0.999, 97), (0.05, 1.0, 35), (0.6, 0.5, 1)],
+)
+def test_rows_that_a_width_needs(half: float, share: float, n: int) -> None:
+    assert rows_for(half, share) == n
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
+def test_scorers_that_hardly_see_the_rare_label_leave_the_advice(scoring: str) -> None:
+    lopsided = replace(record(None), data=replace(record(None).data, class_counts={"a": 1000, "b": 200}))
+    search = replace(lopsided.search, scoring=scoring)
+    assert [one.kind for one in advise(replace(lopsided, search=search))] == ["unequal labels"]
+
+
+@pytest.mark.parametrize(
+    ("fitted", "high", "is_told"), [(0.9101, 0.9, True), (0.9099, 0.9, False), (0.95, 0.95, False)]
+)
+def test_a_gap_counts_from_ten_points_on_and_beyond_the_interval(fitted: float, high: float, *, is_told: bool) -> None:
+    found = curve((0.03, 0.01, 0.05), (0.04, 0.012, 0.08), fitted=fitted)
+    last = found.points[-1]
+    last = replace(last, accuracy=replace(last.accuracy, interval=(0.7, high)))
+    kinds = [one.kind for one in advise(record(replace(found, points=(*found.points[:-1], last))))]
+    assert ("train-test gap" in kinds) is is_told
