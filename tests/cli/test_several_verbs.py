@@ -333,7 +333,7 @@ def test_cut_texts_are_counted_once(frostline: Command, trained: tuple[Path, dic
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_each_refusal_is_this_sentence(  # noqa: PLR0917 - the columns of the table above, and three fixtures
+def test_each_refusal_is_this_sentence(
     frostline: Command,
     folder: Path,
     trained: tuple[Path, dict[str, Any]],
