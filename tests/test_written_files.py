@@ -57,8 +57,9 @@ def test_the_probability_is_that_of_the_answer() -> None:
             ".jsonl",
             (
                 '{"text": "plain", "label": "no", "probabilities": {"no": 0.75, "yes": 0.25}}\n'
-                r'{"text": "a\tb\nc\rd, \"e\"", "label": "yes", "probabilities": {"no": 0.123456789, "yes": 0.876543211}}'
-                '\n{"text": "unsure", "label": null, "probabilities": {"no": 0.5, "yes": 0.5}}\n'
+                r'{"text": "a\tb\nc\rd, \"e\"", "label": "yes", "probabilities": {"no": 0.123456789, '
+                '"yes": 0.876543211}}\n'
+                '{"text": "unsure", "label": null, "probabilities": {"no": 0.5, "yes": 0.5}}\n'
                 '{"text": "bent", "label": "yes", "probabilities": {"no": 0.7, "yes": 0.3}}\n'
             ),
         ),
