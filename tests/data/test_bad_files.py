@@ -621,3 +621,23 @@ def test_what_is_known_of_a_source(tmp_path: Path) -> None:
     assert (source.text_column, source.label_column, source.size_bytes) == ("text", "label", 24)
     assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert fingerprint(path).size_bytes == 24
+
+
+@pytest.mark.parametrize(
+    ("content", "lines", "left_out"),
+    [
+        (b"text,label\nb\xe9d,1\ngood,0\n", [3], [2]),
+        (b'text,label\n"b\xe9d",1\n"good",0\n', [3], [2]),
+        (b'text,label\n"a\nb\xe9d",1\n"good",0\nfine,1\n', [4, 5], [2]),
+        (b'text,label\n"a ""b\xe9d""",1\ngood,0\n', [3], [2]),
+        (b'text,label\nfine,1\nb\xe9d,1\nb\xe9d,0\n"good ""one""",0\n', [2, 5], [3, 4]),
+    ],
+)
+def test_a_row_of_a_csv_with_bad_text_is_left_out_alone(
+    tmp_path: Path, content: bytes, lines: list[int], left_out: list[int]
+) -> None:
+    """Quoted or not, over one line or several: those before and after it stay."""
+    found = read_dataset(table(tmp_path, content, "t.csv"), TableOptions(on_bad_text="skip"))
+    assert list(found.lines) == lines
+    assert [reject.line for reject in found.rejects] == left_out
+    assert all("byte 0xe9" in reject.reason for reject in found.rejects)
