@@ -177,8 +177,8 @@ def test_the_warning_of_damage_names_the_shard_and_what_it_costs(tmp_path: Path)
         assert stored.encode(sentences(3)).n_read == 1
     assert [str(warning.message) for warning in caught] == [
         (
-            f"1 of the shards kept in {shard.parent} cannot be used ({shard.name}: the checksums of 1 of its rows do not "
-            "fit). They are set aside, and what is missing is read again (1 sentences)."
+            f"1 of the shards kept in {shard.parent} cannot be used ({shard.name}: the checksums of 1 of its rows do "
+            "not fit). They are set aside, and what is missing is read again (1 sentences)."
         )
     ]
     assert [entry.n_damaged for entry in cache_info(tmp_path)] == [1]
