@@ -201,8 +201,10 @@ def test_parquet_comes_through_a_pipe(tmp_path: Path, monkeypatch: pytest.Monkey
         (
             {"text": ["a", "b"], "label": [1.5, 2.5]},
             {},
-            "the label column 'label' must hold strings, whole numbers, booleans or lists of these "
-            "(it holds 'double').",
+            (
+                "the label column 'label' must hold strings, whole numbers, booleans or lists of these "
+                "(it holds 'double')."
+            ),
         ),
         ({"text": [1, 2], "label": ["x", "y"]}, {}, "the text column 'text' must hold strings (it holds 'int64')."),
     ],
