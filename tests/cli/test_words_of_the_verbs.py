@@ -14,11 +14,14 @@ from conftest import Command
 from frostline import __version__
 from frostline.cli.cache import parsed_size
 from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.demo import SENTENCES
 from frostline.cli.doctor import show
 from frostline.cli.left_out import left_out
 from frostline.cli.main import STOPPED, VERBS, told
 from frostline.data.dataset import Reject
+from frostline.data.sample import Sample, load_sample
 from frostline.errors import AccessError, InputError, UsageError
+from frostline.evaluate.intervals import wilson
 from frostline.store import FeatureStore
 
 FACTS: dict[str, object] = {
@@ -506,3 +509,66 @@ def test_the_times_of_a_training_and_of_an_evaluation_add_up(frostline: Command,
         parts = [seconds[part] for part in ("read", "search", "evaluate")]
         assert min(parts) >= 0
         assert 0 < sum(parts) <= seconds["total"] * 1.001 < 60
+
+
+def test_the_demo_trains_saves_and_answers(frostline: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On the sample (less of it here): the report, how the hard cases fared, four answers, what was saved."""
+    whole = load_sample()
+    some = Sample(
+        train=whole.train.take(np.arange(60)),
+        test=whole.test.take(np.arange(20)),
+        hard=np.array([0, 3, 19], dtype=np.int64),
+        hard_train=np.array([], dtype=np.int64),
+    )
+    monkeypatch.setattr("frostline.cli.demo.load_sample", lambda: some)
+    out = tmp_path / "model"
+    found = frostline("demo", "--out", out)
+    assert found.code == 0, found.err
+    right = [
+        json.loads(line)["label"] == label
+        for line, label in zip(
+            frostline("predict", out, *some.test.texts, "--json").out.splitlines(), some.test.labels, strict=True
+        )
+    ]
+    hard, others = [right[row] for row in (0, 3, 19)], [right[row] for row in range(20) if row not in {0, 3, 19}]
+    told_so = re.search(r"Accuracy on hard cases (.+); on the others (.+)\n", found.out)
+    assert told_so is not None
+    for said, rows in zip(told_so.groups(), (hard, others), strict=True):
+        low, high = wilson(sum(rows), len(rows))
+        assert said == f"{np.mean(rows):.1%} ({low:.1%} to {high:.1%}, n = {len(rows)})"
+    answers = [line for line in found.out.splitlines() if re.match(r" +(positive|negative) [01]\.\d\d  \S", line)]
+    assert [line.split("  ")[-1] for line in answers] == list(SENTENCES)
+    for line, text in zip(answers, SENTENCES, strict=True):
+        label, share = frostline("predict", out, text).out.split()
+        assert line == f"{label:>10} {float(share):.2f}  {text}"
+    assert "".join(found.err.split()) == "".join(
+        "The sample: short sentences written for Frostline, a fifth of them hard on purpose. "
+        f"Saved in {out}; the report with pictures: {out}/report.html "
+        "Next, a file of your own:  frostline train reviews.tsv --out model".split()
+    )
+    again = frostline("demo", "--out", out)
+    assert (again.code, again.err.split("\n")[0]) == (73, f"error: {out} exists already.")
+
+
+def test_texts_that_are_not_answered_are_counted(frostline: Command, tmp_path: Path) -> None:
+    """An empty label, and how sure the model has to be; a page shows the same figures."""
+    sample, path, out = load_sample().train, tmp_path / "r.tsv", tmp_path / "m"
+    rows = zip(sample.texts[:240], sample.labels[:240], strict=True)
+    path.write_text("".join(f"{text}\t{label}\n" for text, label in rows), "utf-8")
+    asked = ["train", path, "-C", "0.01", "--features", "mean@-1", "--abstain-precision", "0.8"]
+    document = frostline(*asked, "--out", out, "--json").document
+    assert document["labels"] == ["negative", "positive"]
+    found = frostline("predict", out, path, "--text", "1", "--no-header")
+    lines = [line.split("\t") for line in found.out.splitlines()]
+    silent = [float(share) for label, share in lines if not label]
+    answered = [float(share) for label, share in lines if label]
+    assert (len(lines), len(silent) > 0) == (240, True)
+    match = re.fullmatch(r"(\d+) of 240 texts unanswered: the model answers from (\d+\.\d) % on\.\n", found.err)
+    assert match is not None
+    assert int(match[1]) == len(silent)
+    limit = float(match[2]) / 100
+    assert max(silent) <= limit + 0.001
+    assert min(answered) >= limit - 0.001
+    written = tmp_path / "x.csv"
+    assert frostline("predict", out, path, "--text", "1", "--no-header", "--out", written).err == found.err
+    assert sum(",," in line for line in written.read_text("utf-8").splitlines()) == len(silent)
