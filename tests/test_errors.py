@@ -32,6 +32,7 @@ def test_each_error_has_this_code(name: str, exit_code: int, http_status: int, b
     assert issubclass(kind, builtin)
     assert str(kind("It must be so.", hint="Do this.")) == "It must be so. Do this."
     assert str(kind("It must be so.")) == "It must be so."
+    assert kind("It must be so.", hint="Do this.").args == ("It must be so.",)
 
 
 @pytest.mark.parametrize(

@@ -212,3 +212,19 @@ def test_an_input_is_never_written_over(tmp_path: Path) -> None:
         assert caught.value.message == message
     refuse_file(tmp_path / "model.tsv", overwrite=False, inputs=[read, model, tmp_path / "missing"])
     refuse_file(tmp_path / "alias.tsv", overwrite=True, inputs=[model])
+
+
+def test_a_folder_that_exists_is_refused_before_it_is_filled(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    filled: list[Path] = []
+
+    def fill() -> None:
+        with publish_folder(path) as folder:
+            filled.append(folder)
+
+    with pytest.raises(OutputError, match="exists already"):
+        fill()
+    assert filled == []
+    with pytest.raises(OutputError, match="must exist"), publish_folder(tmp_path / "no" / "model"):
+        pytest.fail("filled a folder that has no place")

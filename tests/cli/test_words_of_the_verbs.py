@@ -9,6 +9,7 @@ import click
 import numpy as np
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from conftest import Command
 from frostline import __version__
@@ -572,3 +573,26 @@ def test_texts_that_are_not_answered_are_counted(frostline: Command, tmp_path: P
     written = tmp_path / "x.csv"
     assert frostline("predict", out, path, "--text", "1", "--no-header", "--out", written).err == found.err
     assert sum(",," in line for line in written.read_text("utf-8").splitlines()) == len(silent)
+
+
+@pytest.mark.parametrize(
+    ("steps", "events"),
+    [
+        ([(0, 2), (1, 2), (2, 2)], ["start", "start", "stop", "stop"]),
+        ([(2, 2)], ["stop", "stop"]),
+        ([(3, 2)], ["stop", "stop"]),
+        ([(5, 0), (9, 0)], ["start", "start", "stop"]),
+        ([], ["stop"]),
+    ],
+)
+def test_a_bar_appears_with_work_and_goes_with_its_end(
+    monkeypatch: pytest.MonkeyPatch, steps: list[tuple[int, int]], events: list[str]
+) -> None:
+    """Instant work shows none; a total that nobody knows ends with the work itself."""
+    seen: list[str] = []
+    monkeypatch.setattr(Progress, "start", lambda _bar: seen.append("start"))
+    monkeypatch.setattr(Progress, "stop", lambda _bar: seen.append("stop"))
+    with progress("Reading", "sentences") as advance:
+        for done, total in steps:
+            advance(done, total)
+    assert seen == events

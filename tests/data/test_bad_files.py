@@ -641,3 +641,9 @@ def test_a_row_of_a_csv_with_bad_text_is_left_out_alone(
     assert list(found.lines) == lines
     assert [reject.line for reject in found.rejects] == left_out
     assert all("byte 0xe9" in reject.reason for reject in found.rejects)
+
+
+def test_a_file_of_bare_lines_keeps_its_commas(tmp_path: Path) -> None:
+    """One known name alone on the first line is no reason to part the others by commas."""
+    path = table(tmp_path, "text\none, two\nthree\n", "lines")
+    assert [row.text for row in stream_texts(path)] == ["one, two", "three"]
