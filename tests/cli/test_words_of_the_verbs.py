@@ -596,3 +596,30 @@ def test_a_bar_appears_with_work_and_goes_with_its_end(
         for done, total in steps:
             advance(done, total)
     assert seen == events
+
+
+def test_rejected_rows_of_an_evaluation_are_written_and_the_rest_measured(
+    frostline: Command, model: Path, tmp_path: Path
+) -> None:
+    """Counted in the document; the page is named; nothing is quoted where that was asked for."""
+    path, rejects, page = tmp_path / "t.tsv", tmp_path / "r.jsonl", tmp_path / "p.html"
+    path.write_text("a joy from start to finish\tnegative\ndull, dull, dull\tnegative\nragged\n", "utf-8")
+    asked = ["evaluate", model, path, "--max-bad-rows", "1", "--no-header", "--text", "1", "--report", page]
+    document = frostline(*asked, "--rejects", rejects, "--json").document
+    assert (document["data"]["n_rows"], document["data"]["n_rejected"], document["report"]) == (2, 1, str(page))
+    assert (document["test"]["n"], document["test"]["accuracy"]["value"]) == (2, 0.5)
+    assert rejects.read_text("utf-8") == '{"line": 3, "reason": "must have 2 cells (it has 1)"}\n'
+    assert "a joy from start to finish" in page.read_text("utf-8")
+    found = frostline(*asked, "--overwrite", "--no-examples")
+    assert "".join(found.err.split()) == f"Thepagewithpictures:{page}"
+    assert "a joy from start to finish" not in page.read_text("utf-8")
+
+
+def test_review_says_how_to_have_all_of_it_in_a_file(frostline: Command, tmp_path: Path) -> None:
+    """Where something was found; where nothing was, nothing is said."""
+    path = tmp_path / "r.tsv"
+    rows = [f"text number {n} says that all is {'well' if n % 2 else 'lost'}\t{n % 2}\n" for n in range(12)]
+    path.write_text("".join([*rows, rows[0]]), "utf-8")
+    asked = ["review", path, "--foldings", "1", "--folds", "2", "--text", "1", "--label", "2", "--no-header"]
+    found = frostline(*asked)
+    assert (found.code, found.err) == (0, "Add --out fixes.tsv for all of them, in a file to go through.\n")

@@ -647,3 +647,14 @@ def test_a_file_of_bare_lines_keeps_its_commas(tmp_path: Path) -> None:
     """One known name alone on the first line is no reason to part the others by commas."""
     path = table(tmp_path, "text\none, two\nthree\n", "lines")
     assert [row.text for row in stream_texts(path)] == ["one, two", "three"]
+
+
+def test_a_line_of_json_with_bad_bytes_is_left_out_alone(tmp_path: Path) -> None:
+    """As was asked for: it does not count as a bad row, and the lines around it are read."""
+    lines = [b'{"text": "a", "label": 1}', b'{"text": "\xe9", "label": 2}', b'{"text": "c", "label": 3}', b""]
+    path = table(tmp_path, b"\n".join(lines), "t.jsonl")
+    found = read_dataset(path, TableOptions(on_bad_text="skip"))
+    assert list(zip(found.lines, found.texts, strict=True)) == [(1, "a"), (3, "c")]
+    assert [(reject.line, reject.reason) for reject in found.rejects] == [
+        (2, "byte 0xe9 at offset 36 is not utf-8 (invalid continuation byte)")
+    ]
