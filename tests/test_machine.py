@@ -74,7 +74,7 @@ def test_versions_are_those_installed() -> None:
 
 def test_blas_is_held_to_one_thread_within() -> None:
     """And has as many as before afterwards."""
-    from threadpoolctl import threadpool_info  # noqa: PLC0415 - for this test alone
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - here alone
 
     def threads() -> set[int]:
         return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}

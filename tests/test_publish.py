@@ -170,25 +170,19 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_any_work(
     refuse_existing(path, overwrite=False)
     path.mkdir()
     refuse_existing(path, overwrite=True)
-    for made, message, hint in (
+    for refuse, place, overwrite, message, hint in (
+        (refuse_existing, path, False, f"{path} exists already.", "Choose another name, or pass --overwrite."),
         (
-            lambda: refuse_existing(path, overwrite=False),
-            f"{path} exists already.",
-            "Choose another name, or pass --overwrite.",
-        ),
-        (
-            lambda: refuse_existing(tmp_path / "no" / "m", overwrite=True),
+            refuse_existing,
+            tmp_path / "no" / "m",
+            True,
             f"{tmp_path}/no/m: the folder {tmp_path}/no must exist.",
             f"Run: mkdir -p {tmp_path}/no",
         ),
-        (
-            lambda: refuse_file(path, overwrite=True),
-            f"{path} must be a file to be replaced.",
-            "Choose another name.",
-        ),
+        (refuse_file, path, True, f"{path} must be a file to be replaced.", "Choose another name."),
     ):
         with pytest.raises(OutputError) as caught:
-            made()
+            refuse(place, overwrite=overwrite)  # type: ignore[operator]
         assert (caught.value.message, caught.value.hint) == (message, hint)
     monkeypatch.setattr(os, "access", lambda *_: False)  # tests may run as root, whom no mode stops
     with pytest.raises(AccessError) as refused:
