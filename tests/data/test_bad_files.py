@@ -500,10 +500,11 @@ def test_a_name_that_is_no_file_is_answered_so(
     monkeypatch.chdir(tmp_path)
     for file in ("reviews.tsv", "review2.csv", "rev.jsonl", "other.txt"):
         table(tmp_path, GOOD, file)
-    for folder, files in (("empty", []), ("one", ["a.csv", "b.exe"]), ("five", range(5)), ("six", range(6))):
+    five = [f"f{number}.tsv" for number in range(5)]
+    for folder, inside in (("empty", []), ("one", ["a.csv", "b.exe"]), ("five", five), ("six", [*five, "f5.tsv"])):
         (tmp_path / folder).mkdir()
-        for file in files:
-            table(tmp_path / folder, GOOD, file if isinstance(file, str) else f"f{file}.tsv")
+        for file in inside:
+            table(tmp_path / folder, GOOD, file)
     error = refusal(name)
     assert error.message == message
     assert error.hint == hint.replace("HERE", str(tmp_path))
