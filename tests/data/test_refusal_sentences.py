@@ -689,6 +689,7 @@ def test_twenty_rows_are_evidence_against_a_first_row(tmp_path: Path, n_given: i
         ('{"text": "a", "label": ' + "9" * 300 + "}", "t.jsonl", {}, 1),
         ('{"text": "a", "label": ["x", "y"]}', "t.jsonl", {"labels": 2}, 1),
         ('{"text": "a", "label": "b", "c": ' + "[" * 2 + "]" * 2 + "}", "t.jsonl", {"depth": 3}, 1),
+        ('{"text": "[[[", "label": "b", "c": [[1]], "d": [[2]]}', "t.jsonl", {"depth": 3}, 1),
         (gzip.compress(GOOD.encode() * 20, mtime=0), "t.gz", {"expansion_free_bytes": 1380, "expansion": 1}, 120),
     ],
 )
