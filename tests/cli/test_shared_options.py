@@ -1,6 +1,7 @@
 """Options that several verbs share mean the same everywhere: each one arrives as what it says."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import click
 import pytest
@@ -12,8 +13,10 @@ from frostline.data.options import TableOptions
 from frostline.head.deciding import RuleOptions
 from frostline.head.finishing import AnswerOptions
 
+Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-def given(decorate: Any, *arguments: str) -> dict[str, Any]:
+
+def given(decorate: Decorator, *arguments: str) -> dict[str, Any]:
     """What a command with these options gets."""
     found: dict[str, Any] = {}
 
@@ -110,7 +113,7 @@ def test_an_option_of_answering_is_this(arguments: list[str], answers: AnswerOpt
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_value_that_cannot_be_ends_with_2(decorate: Any, arguments: list[str]) -> None:
+def test_a_value_that_cannot_be_ends_with_2(decorate: Decorator, arguments: list[str]) -> None:
     """The values just inside are those of the tables above."""
 
     @click.command()
