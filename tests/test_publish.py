@@ -182,7 +182,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_any_work(
         (refuse_file, path, True, f"{path} must be a file to be replaced.", "Choose another name."),
     ):
         with pytest.raises(OutputError) as caught:
-            refuse(place, overwrite=overwrite)  # type: ignore[operator]
+            refuse(place, overwrite=overwrite)
         assert (caught.value.message, caught.value.hint) == (message, hint)
     monkeypatch.setattr(os, "access", lambda *_: False)  # tests may run as root, whom no mode stops
     with pytest.raises(AccessError) as refused:

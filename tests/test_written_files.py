@@ -121,9 +121,9 @@ def test_features_are_written_in_these_formats_alone(tmp_path: Path) -> None:
 def rows_in(path: Path) -> np.ndarray:
     """The rows of a file of features, by the library whose format it is."""
     if path.suffix == ".npy":
-        return np.load(path, allow_pickle=False)
+        return np.asarray(np.load(path, allow_pickle=False))
     if path.suffix == ".safetensors":
-        return load_file(path)["rows"]
+        return np.asarray(load_file(path)["rows"])
     column = pq.read_table(path).column("features")
     return np.array(column.to_pylist(), np.float32).reshape(len(column), -1 if len(column) else 3)
 
