@@ -88,3 +88,36 @@ def test_an_estimator_keeps_the_sentences_it_is_given(tmp_path: Path, home: Path
     kept = load_neighbours(load_artifact(tmp_path / "model"))
     assert kept is not None
     assert (kept.texts, kept.codes.tolist()) == (("a joy", "a bore"), [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"ab\xff", "error: Standard input must be UTF-8 (byte 2 is not).\n"),
+        (b"x" * (2**20 + 1), "error: A text to explain must have at most 1,048,576 bytes.\n"),
+    ],
+)
+def test_what_is_no_text_is_told_so(frostline: Command, model: Path, content: bytes, said: str) -> None:
+    assert frostline("explain", model, "-", stdin=content).err == said
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"\xef\xbb\xbfa joy\r\n", "a joy"),
+        (b"a joy\n\n", "a joy\n"),
+        (b"two\nlines\n", "two\nlines"),
+        (b" a joy ", " a joy "),
+    ],
+)
+def test_all_of_standard_input_is_one_text(frostline: Command, model: Path, content: bytes, text: str) -> None:
+    """But for a byte-order mark and one line's end."""
+    document = frostline("explain", model, "-", "--json", "--max-words", "1", stdin=content).document
+    assert document["text"] == text
+
+
+def test_where_the_page_went_is_said(frostline: Command, model: Path, tmp_path: Path) -> None:
+    page = tmp_path / "why.html"
+    found = frostline("explain", model, "A dull book.", "--max-words", "2", "--html", page)
+    assert "".join(found.err.split()) == f"Written:{page}"
+    assert page.stat().st_size > 1000

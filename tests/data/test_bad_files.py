@@ -11,7 +11,7 @@ import sys
 import threading
 import tracemalloc
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -125,8 +125,8 @@ def test_text_cut_inside_a_character_at_the_end(tmp_path: Path) -> None:
 def test_wide_encodings_are_recognised_named_and_read(tmp_path: Path, encoding: str) -> None:
     path = table(tmp_path, "text\tlabel\nétonnant\t1\nà fuir\t0\n".encode(encoding))
     error = refusal(path)
-    if encoding != "utf-16-be" or "UTF-16" in str(error):
-        assert encoding.upper() in str(error)
+    assert error.message == f"{path} is encoded in {encoding.upper()}, not in utf-8."
+    assert error.hint == f"Pass --encoding {encoding}."
     found = read_dataset(path, TableOptions(encoding=encoding))
     assert list(found.texts) == ["étonnant", "à fuir"]
 
@@ -466,3 +466,196 @@ def test_a_named_pipe_is_read_as_it_comes(tmp_path: Path) -> None:
     writer.join()
     assert len(found) == 3000
     assert found.source.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "hint"),
+    [
+        ("review.tsv", "review.tsv is not there.", "Did you mean reviews.tsv or review2.csv?"),
+        ("reviews.csv", "reviews.csv is not there.", "Did you mean reviews.tsv or review2.csv?"),
+        ("rev.tsv", "rev.tsv is not there.", "Did you mean reviews.tsv or review2.csv or rev.jsonl?"),
+        ("zzz", "zzz is not there.", "The folder HERE holds nothing of a similar name."),
+        ("a\0b", r"'a\x00b' is not there.", "The folder HERE holds nothing of a similar name."),
+        ("no/x.tsv", "no/x.tsv is not there.", "Its folder no is not there either."),
+        ("other.txt/x", "other.txt/x is not there.", "Its folder other.txt is not there either."),
+        ("q" * 300, "q" * 300 + " is not there.", "The folder HERE holds nothing of a similar name."),
+        ("empty", "empty must be a file (it is a folder).", "Name one of its files."),
+        ("one", "one must be a file (it is a folder).", "Name one of its files: a.csv."),
+        (
+            "five",
+            "five must be a file (it is a folder).",
+            "Name one of its files: f0.tsv, f1.tsv, f2.tsv, f3.tsv, f4.tsv.",
+        ),
+        (
+            "six",
+            "six must be a file (it is a folder).",
+            "Name one of its files: f0.tsv, f1.tsv, f2.tsv, f3.tsv, f4.tsv and 1 more.",
+        ),
+    ],
+)
+def test_a_name_that_is_no_file_is_answered_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str, hint: str
+) -> None:
+    """What is near is offered; a folder's tables are listed, five of them."""
+    monkeypatch.chdir(tmp_path)
+    for file in ("reviews.tsv", "review2.csv", "rev.jsonl", "other.txt"):
+        table(tmp_path, GOOD, file)
+    five = [f"f{number}.tsv" for number in range(5)]
+    for folder, inside in (("empty", []), ("one", ["a.csv", "b.exe"]), ("five", five), ("six", [*five, "f5.tsv"])):
+        (tmp_path / folder).mkdir()
+        for file in inside:
+            table(tmp_path / folder, GOOD, file)
+    error = refusal(name)
+    assert error.message == message
+    assert error.hint == hint.replace("HERE", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("format", "xml", "format must be one of tsv, csv, jsonl, parquet (got 'xml')."),
+        ("on_bad_text", "x", "on_bad_text must be one of error, replace, skip (got 'x')."),
+        ("on_empty_text", "x", "on_empty_text must be one of reject, keep (got 'x')."),
+        ("text", 0, "The text column's number counts from 1 (got 0)."),
+        ("label", -1, "The label column's number counts from 1 (got -1)."),
+        ("text", True, "The text column's number counts from 1 (got True)."),
+        ("delimiter", "||", "The delimiter must be one character, not a quote or a line break (got '||')."),
+        ("delimiter", "", "The delimiter must be one character, not a quote or a line break (got '')."),
+        ("delimiter", '"', "The delimiter must be one character, not a quote or a line break (got '\"')."),
+        ("delimiter", "\n", "The delimiter must be one character, not a quote or a line break (got '\\n')."),
+        ("labels_separator", "", "The labels' separator must not be empty, nor hold a line break (got '')."),
+        ("labels_separator", "\n", "The labels' separator must not be empty, nor hold a line break (got '\\n')."),
+        ("max_bad_rows", -1, "max_bad_rows must be 0 or more (got -1)."),
+        ("limit", 0, "limit must be 1 or more (got 0)."),
+        ("encoding", "base64", "'base64' is not an encoding of text that Python knows."),
+    ],
+)
+def test_an_option_that_cannot_be_is_named_in_these_words(option: str, value: Any, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        TableOptions(**{option: value})
+    assert caught.value.message == message
+    assert (caught.value.hint != "") == (option == "encoding")
+
+
+def test_the_least_that_may_be_asked_for_is_taken(tmp_path: Path) -> None:
+    """One row, the first column, no bad row, a separator of two letters."""
+    options = TableOptions(text=1, label=2, limit=1, max_bad_rows=0, delimiter="|", labels_separator="ab")
+    assert (options.limit, options.text, options.labels_separator) == (1, 1, "ab")
+    path = table(tmp_path, "good film|1\nbad film|0\n")
+    assert list(read_dataset(path, TableOptions(text=1, label=2, delimiter="|", limit=1)).texts) == ["good film"]
+    assert list(read_dataset(path, TableOptions(delimiter="|", limit=2)).texts) == ["good film", "bad film"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rows"),
+    [
+        ("t.tab", "a b\t1\nc d\t0\n", [("a b", "1"), ("c d", "0")]),
+        ("t.TSV", '"a"\t1\n"c d"\t0\n', [('"a"', "1"), ('"c d"', "0")]),
+        ("t.csv", '"a, b",1\n"c ""d""",0\n', [("a, b", "1"), ('c "d"', "0")]),
+        ("t.csv", 'one;1\n"two; three";0\n', [("one", "1"), ("two; three", "0")]),
+        ("t.csv", "one\t1\ntwo\t0\n", [("one", "1"), ("two", "0")]),
+        ("t.csv", '"a;b",1\n"c;d",0\n', [("a;b", "1"), ("c;d", "0")]),
+        ("t", "text,label\none two,1\nthree,0\n", [("one two", "1"), ("three", "0")]),
+        ("t", "one two\t1\nthree\t0\n", [("one two", "1"), ("three", "0")]),
+        ("t", '{"text": "a", "label": 1}\n', [("a", "1")]),
+        ("t.gz", '{"text": "a", "label": 1}\n', [("a", "1")]),
+        ("t.csv.gz", "one two,1\nthree,0\n", [("one two", "1"), ("three", "0")]),
+        ("t.ndjson", '{"text": "a", "label": 1}\n', [("a", "1")]),
+        ("t.json", '\ufeff{"text": "a", "label": true}\n', [("a", "true")]),
+        ("t", "{not JSON\t1\nbut text\t0\n", [("{not JSON", "1"), ("but text", "0")]),
+        ("t", "\n\ntext,label\n\none two,1\n\nthree,0\n\n", [("one two", "1"), ("three", "0")]),
+        ("t.txt", "label,text\n1,one two\n0,three\n", [("one two", "1"), ("three", "0")]),
+    ],
+)
+def test_the_kind_of_table_is_found_out(tmp_path: Path, name: str, content: str, rows: list[tuple[str, str]]) -> None:
+    """By its name, or else by its first line; a CSV may be parted by semicolons or tabs."""
+    found = read_dataset(table(tmp_path, content, name))
+    assert list(zip(found.texts, found.labels, strict=True)) == rows
+
+
+def test_rows_with_quotes_are_cut_as_rfc_4180_has_it(tmp_path: Path) -> None:
+    """Delimiters, line breaks and doubled quotes inside; lines counted; one bad row does not spill into the next."""
+    content = 'text,label\r\n"a, ""b""\r\nc",1\r\n"x"y,2\r\nplain "quote" inside,3\r\n"",4\r\n"d",5'
+    found = read_dataset(table(tmp_path, content, "t.csv"), TableOptions(on_empty_text="keep", max_bad_rows=1))
+    assert list(zip(found.lines, found.texts, found.labels, strict=True)) == [
+        (2, 'a, "b"\r\nc', "1"),
+        (5, 'plain "quote" inside', "3"),
+        (6, "", "4"),
+        (7, "d", "5"),
+    ]
+    assert [(reject.line, reject.reason) for reject in found.rejects] == [
+        (4, "a quoted cell is followed by something other than a delimiter")
+    ]
+
+
+def test_a_table_of_single_cells_has_a_row_for_every_line(tmp_path: Path) -> None:
+    """An empty line is an empty text there, and no row where there are two columns."""
+    path = table(tmp_path, "one\n\ntwo\n")
+    options = TableOptions(on_empty_text="keep")
+    assert [(row.line, row.text) for row in stream_texts(path, options)] == [(1, "one"), (2, ""), (3, "two")]
+    with pytest.raises(InputError, match=r"1 of 2 rows cannot be used \(0 may be\): line 2: the text is empty"):
+        list(stream_texts(path))
+    wide = table(tmp_path, "one\t1\n\ntwo\t2\n")
+    assert [row.line for row in stream_texts(wide, TableOptions(text=1))] == [1, 3]
+
+
+def test_bad_text_replaced_or_skipped_says_so(tmp_path: Path) -> None:
+    """In a table by the byte, in JSON by the half of a pair; skipped rows do not count as bad ones."""
+    path = table(tmp_path, b"good\t1\nb\xe9d\t2\nfine\t1\n")
+    skipped = read_dataset(path, TableOptions(on_bad_text="skip"))
+    assert [(reject.line, reject.reason) for reject in skipped.rejects] == [
+        (2, "byte 0xe9 at offset 8 is not utf-8 (invalid continuation byte)")
+    ]
+    assert list(skipped.texts) == ["good", "fine"]
+    path = table(tmp_path, '{"text": "a", "label": 1}\n{"text": "\\ud800b", "label": 2}\n', "t.jsonl")
+    skipped = read_dataset(path, TableOptions(on_bad_text="skip"))
+    assert [(reject.line, reject.reason) for reject in skipped.rejects] == [
+        (2, r"\ud800 is half of a surrogate pair, not a character")
+    ]
+    assert list(read_dataset(path, TableOptions(on_bad_text="replace")).texts) == ["a", "\ufffdb"]
+
+
+def test_what_is_known_of_a_source(tmp_path: Path) -> None:
+    path = table(tmp_path, "text\tlabel\ngood\t1\nbad\t0\n")
+    source = read_dataset(path).source
+    assert source.name == str(path)
+    assert (source.text_column, source.label_column, source.size_bytes) == ("text", "label", 24)
+    assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert fingerprint(path).size_bytes == 24
+
+
+@pytest.mark.parametrize(
+    ("content", "lines", "left_out"),
+    [
+        (b"text,label\nb\xe9d,1\ngood,0\n", [3], [2]),
+        (b'text,label\n"b\xe9d",1\n"good",0\n', [3], [2]),
+        (b'text,label\n"a\nb\xe9d",1\n"good",0\nfine,1\n', [4, 5], [2]),
+        (b'text,label\n"a ""b\xe9d""",1\ngood,0\n', [3], [2]),
+        (b'text,label\nfine,1\nb\xe9d,1\nb\xe9d,0\n"good ""one""",0\n', [2, 5], [3, 4]),
+    ],
+)
+def test_a_row_of_a_csv_with_bad_text_is_left_out_alone(
+    tmp_path: Path, content: bytes, lines: list[int], left_out: list[int]
+) -> None:
+    """Quoted or not, over one line or several: those before and after it stay."""
+    found = read_dataset(table(tmp_path, content, "t.csv"), TableOptions(on_bad_text="skip"))
+    assert list(found.lines) == lines
+    assert [reject.line for reject in found.rejects] == left_out
+    assert all("byte 0xe9" in reject.reason for reject in found.rejects)
+
+
+def test_a_file_of_bare_lines_keeps_its_commas(tmp_path: Path) -> None:
+    """One known name alone on the first line is no reason to part the others by commas."""
+    path = table(tmp_path, "text\none, two\nthree\n", "lines")
+    assert [row.text for row in stream_texts(path)] == ["one, two", "three"]
+
+
+def test_a_line_of_json_with_bad_bytes_is_left_out_alone(tmp_path: Path) -> None:
+    """As was asked for: it does not count as a bad row, and the lines around it are read."""
+    lines = [b'{"text": "a", "label": 1}', b'{"text": "\xe9", "label": 2}', b'{"text": "c", "label": 3}', b""]
+    path = table(tmp_path, b"\n".join(lines), "t.jsonl")
+    found = read_dataset(path, TableOptions(on_bad_text="skip"))
+    assert list(zip(found.lines, found.texts, strict=True)) == [(1, "a"), (3, "c")]
+    assert [(reject.line, reject.reason) for reject in found.rejects] == [
+        (2, "byte 0xe9 at offset 36 is not utf-8 (invalid continuation byte)")
+    ]

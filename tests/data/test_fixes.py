@@ -222,3 +222,116 @@ def test_an_empty_action_keeps_the_row(tmp_path: Path) -> None:
     other = [" DROP ", "look", "3.0", "y", "", "0.5", "why", "b", text_check("b")]
     path.write_text("\n".join("\t".join(row) for row in (COLUMNS, cells, other)) + "\n", "utf-8")
     assert [(fix.action, fix.line) for fix in read_fixes(path).items] == [("keep", 1), ("drop", 3)]
+
+
+def test_the_file_is_this_to_the_letter(tmp_path: Path) -> None:
+    """What a spreadsheet would take for a formula is guarded; what is too long ends in an ellipsis."""
+    path = tmp_path / "fixes.tsv"
+    long = FixRow(
+        action="drop",
+        advice="look",
+        line=3,
+        label="-1",
+        suggested="=x",
+        score=2 / 3,
+        reason="r" * LONGEST,
+        text="t" * 5,
+    )
+    short = FixRow(advice="relabel", line=30, label="a\tb", score=1.0, reason="r" * (LONGEST - 1), text="a")
+    assert write_fixes(path, [long, short]) == 2
+    assert path.read_text("utf-8") == (
+        "action\tadvice\tline\tlabel\tsuggested\tscore\treason\ttext\tcheck\n"
+        f"drop\tlook\t3\t'-1\t'=x\t0.667\t{'r' * (LONGEST - 1)}…\tttttt\t{text_check('ttttt')}\n"
+        f"keep\trelabel\t30\ta\\tb\t\t1.000\t{'r' * (LONGEST - 1)}\ta\ttca978112ca1bbdca\n"
+    )
+    assert LONGEST == 30_000
+    assert [write_fixes(path, []), path.read_text("utf-8").count("\n")] == [0, 1]
+
+
+HEADER = b"action\tline\tlabel\tsuggested\tcheck\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        (
+            HEADER.replace(b"\tcheck", b""),
+            "fixes.tsv must be a file of fixes (the column 'check' is missing).",
+            "frostline review FILE --out fixes.tsv writes one.",
+        ),
+        (
+            HEADER + b"keep\t1\tx\t\tt0\n\nremove\t1\tx\t\tt0\n",
+            "fixes.tsv: row 4: the action must be one of keep, relabel, drop (got 'remove').",
+            "",
+        ),
+        (HEADER + b"drop\tone\tx\t\tt0\n", "fixes.tsv: row 2: the line must be a number (got 'one').", ""),
+        (
+            HEADER + b"drop\t" + b"1" * 20 + b"\tx\t\tt0\n",
+            "fixes.tsv: row 2: the line must be a number (got '11111111111111111111').",
+            "",
+        ),
+        (
+            HEADER + b"drop\t1\t\xff\t\tt0\n",
+            "fixes.tsv: must be in UTF-8 (byte 41 is not).",
+            "Save it as UTF-8 text, parted by tabs.",
+        ),
+        (
+            HEADER + b'drop\t1\t"x\t\tt0\n',
+            "fixes.tsv: line 2 cannot be parted into cells (unexpected end of data).",
+            "Save it as text parted by tabs.",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_fixes_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str, hint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fixes.tsv").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_fixes("fixes.tsv")
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_short_rows_and_long_numbers_are_read(tmp_path: Path) -> None:
+    """A spreadsheet drops the empty cells at a row's end; a blank row is none; a label keeps its blanks."""
+    path = tmp_path / "fixes.tsv"
+    path.write_bytes(b"Action,LINE,label, suggested ,check\n\n , \nkeep,7.0\nRELABEL,8, x ,'-1,t9 \n,"
+                     + b"1" * 19 + b",x,,t0\n")  # fmt: skip
+    assert read_fixes(path).items == (
+        Fix(action="keep", line=7, label="", suggested="", check="", row=4),
+        Fix(action="relabel", line=8, label=" x ", suggested="-1", check="t9", row=5),
+        Fix(action="keep", line=int("1" * 19), label="x", suggested="", check="t0", row=6),
+    )
+
+
+def test_the_labels_there_are_are_listed_up_to_ten() -> None:
+    names = [f"l{row:02}" for row in range(11)]
+    for n, listed in ((10, ", ".join(map(repr, names[:10]))), (11, ", ".join(map(repr, names[:10])) + ", …")):
+        data = dataset_of([f"t{row}" for row in range(n)], names[:n])
+        with pytest.raises(InputError) as caught:
+            apply_fixes(data, fixes_of(fix_of(data, 1, "relabel", "z")))
+        assert caught.value.message == ("fixes.tsv: row 3 gives line 3 the label 'z', which no row of data.tsv has.")
+        assert caught.value.hint == f"Labels: {listed}. To bring in a new one, edit the data file itself."
+
+
+def test_what_was_changed_is_told_in_the_order_of_the_file() -> None:
+    data = dataset_of(list("abcdef"), list("xyxyxy"))
+    fixed = apply_fixes(
+        data,
+        fixes_of(
+            fix_of(data, 4, "drop"),
+            fix_of(data, 3, "relabel", "x"),
+            fix_of(data, 0, "drop"),
+            fix_of(data, 1, "relabel", "x"),
+        ),
+    ).fixes
+    assert fixed is not None
+    assert (fixed.name, fixed.relabelled, fixed.dropped) == ("fixes.tsv", (3, 7), (1, 9))
+
+
+def test_two_fixes_of_one_line_are_named_by_their_rows() -> None:
+    data = dataset_of(["a", "b"], ["x", "y"])
+    with pytest.raises(InputError) as caught:
+        apply_fixes(data, fixes_of(fix_of(data, 0, "drop"), replace(fix_of(data, 0, "keep"), row=9)))
+    assert caught.value.message == "fixes.tsv: rows 2 and 9 are both about line 1."
+    assert caught.value.hint == "Leave one of them out."

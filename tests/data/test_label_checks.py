@@ -1,10 +1,20 @@
 """What is said about labels, repeated texts and leaks before anything is learned."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from frostline.data.checks import duplicates, folds_for, label_warnings, leaked, require_classes
+from frostline.data.checks import (
+    FoldPlan,
+    duplicates,
+    folds_for,
+    label_warnings,
+    leaked,
+    leaked_in_turn,
+    require_classes,
+)
 from frostline.data.dataset import Dataset, Source
 from frostline.errors import InputError
 
@@ -67,3 +77,101 @@ def test_a_class_smaller_than_the_folds_lowers_them_and_is_named() -> None:
 def test_a_class_of_one_row_cannot_be_checked() -> None:
     with pytest.raises(InputError, match="'lone' has one"):
         require_classes(dataset([("a", "x"), ("b", "x"), ("c", "lone")]), 2)
+
+
+def test_a_text_in_two_folds_is_a_leak_to_its_own_copy() -> None:
+    """A repeated text within one fold is none."""
+    rows = dataset([("a", "1"), ("b", "0"), ("a", "1"), ("b", "0"), ("c", "1"), ("a", "0")])
+    found = leaked_in_turn(rows, [0, 1, 1, 1, 0, 0])
+    assert [(item.text, item.train_lines, item.test_lines) for item in found.items] == [
+        ("a", (10, 12, 15), (10, 12, 15))
+    ]
+    assert found.n_test_rows == 3
+
+
+def test_the_warning_of_labels_alike_counts_the_rows_of_each() -> None:
+    rows = dataset([("t", "Pos")] * 1200 + [("t", "pos ")] * 2 + [("t", "neg")])
+    assert label_warnings(rows) == [
+        (
+            "The labels 'Pos', 'pos ' differ only by case or blanks at the ends, and count as different labels "
+            "(1,200, 2 rows)."
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "n_folds", "plan"),
+    [
+        ({"a": 3, "b": 9}, 3, FoldPlan(3)),
+        ({"a": 2, "b": 9}, 3, FoldPlan(2, ("'a' has fewer rows than there are folds (3); 2 folds are used.",))),
+        (
+            {"c": 3, "b": 2, "a": 3},
+            5,
+            FoldPlan(2, ("'b', 'a', 'c' have fewer rows than there are folds (5); 2 folds are used.",)),
+        ),
+        (
+            dict.fromkeys("abcde", 2),
+            3,
+            FoldPlan(2, ("'a', 'b', 'c', 'd', 'e' have fewer rows than there are folds (3); 2 folds are used.",)),
+        ),
+        (
+            dict.fromkeys("abcdef", 2),
+            3,
+            FoldPlan(
+                2, ("'a', 'b', 'c', 'd', 'e' and 1 more have fewer rows than there are folds (3); 2 folds are used.",)
+            ),
+        ),
+    ],
+)
+def test_the_plan_of_folds_is_this(counts: dict[str, int], n_folds: int, plan: FoldPlan) -> None:
+    """The rarest class first, equals by name; five are named."""
+    assert folds_for(counts, n_folds) == plan
+
+
+@pytest.mark.parametrize(
+    ("counts", "message", "hint"),
+    [
+        (
+            {"a": 1234},
+            "x.tsv: two classes or more are needed (all 1,234 rows are labelled 'a').",
+            "Add rows of another label; check --label.",
+        ),
+        ({}, "x.tsv: two classes or more are needed (there is none).", "Add rows of another label; check --label."),
+        (
+            {"a": 1, "b": 9},
+            "x.tsv: every class needs two rows or more to be checked against each other ('a' has one).",
+            "Add rows, merge the class with another, or leave it out.",
+        ),
+        (
+            {"c": 1, "a": 1, "b": 9, "d": 2},
+            "x.tsv: every class needs two rows or more to be checked against each other ('a', 'c' have one).",
+            "Add rows, merge the class with another, or leave it out.",
+        ),
+        (
+            {"a": 2, "b": 9},
+            "x.tsv: 'a' has fewer rows than there are folds (3); the smallest has 2.",
+            "Add rows, or ask for 2 folds.",
+        ),
+    ],
+)
+def test_classes_that_will_not_do_are_refused_in_these_words(counts: dict[str, int], message: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        folds_for(counts, 3, name="x.tsv", strict=True)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_rows_taken_keep_text_label_and_line_together() -> None:
+    """In the order asked for, a row twice if it is asked for twice; what the dataset is of stays."""
+    rows = dataset([("a", "1"), ("b", "0"), ("c", "1")])
+    taken = rows.take(np.array([2, 0, 2]))
+    assert (taken.texts, taken.labels, taken.lines) == (["c", "a", "c"], ["1", "1", "1"], [12, 10, 12])
+    assert (taken.source, len(taken), len(rows)) == (SOURCE, 3, 3)
+    assert list(rows.counts().items()) == [("0", 1), ("1", 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [("a/b/c.tsv", "c.tsv"), ("c.tsv", "c.tsv"), ("-", "-"), ("sample (train)", "sample (train)"), ("/", "/")],
+)
+def test_a_source_tells_its_name_without_folders(name: str, short: str) -> None:
+    assert replace(SOURCE, name=name).file_name == short

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline.data.label_sets import parted
+from frostline.data.checks import FoldPlan
+from frostline.data.dataset import Source
+from frostline.data.label_sets import columns_of_sets, parted
 from frostline.data.multi import MultiDataset, members_of, require_labels
 from frostline.data.multi_split import iterative_folds, iterative_holdout
 from frostline.data.options import TableLimits, TableOptions
@@ -185,3 +187,145 @@ def test_an_unknown_label_is_named_with_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, "a.tsv", "text\tlabels\none\ta\ntwo\tb,c\n")
     with pytest.raises(InputError, match=r"a\.tsv:3: every label must be one of 'a', 'b' \(got 'c'\)"):
         members_of(("a", "b"), several(path))
+
+
+FEW_OF_BOTH = ("'a', 'b' have fewer rows than there are folds (3): what is said of them rests on next to nothing.",)
+SOURCE = Source(name="t.tsv", sha256="0" * 64, size_bytes=1, text_column="text", label_column="label")
+
+
+def made(*label_sets: tuple[str, ...]) -> MultiDataset:
+    texts = [f"text {row}" for row in range(len(label_sets))]
+    return MultiDataset(texts=texts, label_sets=label_sets, lines=range(10, 10 + len(texts)), source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("rows", "n_folds", "plan"),
+    [
+        (made(("a", "b"), ("a",), ("b",), ("b", "a"), ()), 2, FoldPlan(2)),
+        (made(("a", "b"), ("a",), ("b",)), 5, FoldPlan(3, FEW_OF_BOTH)),
+        (
+            made(("a", "b"), ("a",), ("a", "b"), ("a",)),
+            2,
+            FoldPlan(2, ("Every row has 'a': nothing can be learned of it, and every text will get it.",)),
+        ),
+        (
+            made(("a",), ("b",), ("a",), ("b",)),
+            2,
+            FoldPlan(
+                2,
+                ("Every row has exactly one label: without several labels per text they would be told apart better.",),
+            ),
+        ),
+        (
+            made(*[("a", "b")] * 3, ("c", "a"), ()),
+            2,
+            FoldPlan(
+                2,
+                ("'c' has fewer rows than there are folds (2): what is said of it rests on next to nothing.",),
+            ),
+        ),
+        (
+            made(*[tuple("xyz")] * 3, tuple("abcdef"), ()),
+            3,
+            FoldPlan(
+                3,
+                (
+                    (
+                        "'a', 'b', 'c', 'd', 'e' and 1 more have fewer rows than there are folds (3): what is said of "
+                        "them rests on next to nothing."
+                    ),
+                ),
+            ),
+        ),
+        (
+            made(*[tuple("xyz")] * 3, tuple("abcde"), ()),
+            3,
+            FoldPlan(
+                3,
+                (
+                    (
+                        "'a', 'b', 'c', 'd', 'e' have fewer rows than there are folds (3): what is said of them rests "
+                        "on next to nothing."
+                    ),
+                ),
+            ),
+        ),
+    ],
+)
+def test_the_plan_for_sets_of_labels_is_this(rows: MultiDataset, n_folds: int, plan: FoldPlan) -> None:
+    """The rarest label first, equals by name; folds no more than rows."""
+    assert require_labels(rows, n_folds) == plan
+
+
+@pytest.mark.parametrize(
+    ("rows", "message", "hint"),
+    [
+        (made((), ()), "t.tsv: no row has a label (2 rows).", "Check --label."),
+        (
+            made((), ("a",)),
+            "t.tsv: there must be two labels or more (all that occurs is 'a').",
+            "Check --labels-separator; or label the rows without it too, and leave the option out.",
+        ),
+        (
+            made(("a", "b"), ("a",), ("a",)),
+            "t.tsv: 'b' has fewer rows than there are folds (3); the rarest has 1.",
+            "Add rows, or ask for fewer folds.",
+        ),
+    ],
+)
+def test_sets_of_labels_that_will_not_do_are_refused_in_these_words(
+    rows: MultiDataset, message: str, hint: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        require_labels(rows, 3, strict=True)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_which_labels_each_text_has_as_a_table() -> None:
+    """Columns in the order of the labels asked for; ten of them are listed where one is unknown."""
+    rows = made(("b",), (), ("a", "c"))
+    assert members_of(("a", "b", "c"), rows).tolist() == [[False, True, False], [False] * 3, [True, False, True]]
+    for n, listed in (
+        (10, ", ".join(f"'l{n}'" for n in range(10))),
+        (11, ", ".join(f"'l{n}'" for n in range(10)) + ", …"),
+    ):
+        with pytest.raises(InputError) as caught:
+            members_of([f"l{place}" for place in range(n)], rows)
+        assert caught.value.message == f"t.tsv:10: every label must be one of {listed} (got 'b')."
+        assert caught.value.hint == ("No training row has this label. Correct the row, or train with examples of it.")
+
+
+def test_rows_of_sets_are_taken_and_counted_together() -> None:
+    rows = made(("b", "a"), (), ("c",), ("b",))
+    taken = rows.take(np.array([3, 0]))
+    assert (taken.texts, taken.label_sets, taken.lines) == (["text 3", "text 0"], [("b",), ("b", "a")], [13, 10])
+    assert (rows.n_unlabelled, rows.n_given, len(rows)) == (1, 4, 4)
+    assert list(rows.counts().items()) == [("a", 1), ("b", 2), ("c", 1)]
+    assert list(rows.as_combinations().labels) == ["['a', 'b']", "[]", "['c']", "['b']"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "separator", "found"),
+    [
+        ([["one text", "another"], [["a"], ["b"]]], None, (0, 1)),
+        ([[["a"], ()], ["one text", "another"]], None, (1, 0)),
+        ([["a,b", "b,a"], ["a long text here", "another long one"]], ",", (1, 0)),
+        ([["a long text here", "another long one"], ["a,b", "b,a"]], ",", (0, 1)),
+        ([["a long text here", "another long one"], ["a,b", "c,d"]], ",", (None, None)),
+        ([["a,b", "b,a"], ["id1", "id2"], ["a much longer text", "and one more of them"]], ",", (2, 0)),
+        (
+            [["a,b", "b,a"], ["twenty letters in it", "twenty letters in it"], ["fifteen letters", "fifteen letters"]],
+            ",",
+            (None, None),
+        ),
+        ([["a,b", "b,a"], ["1234", "5678"], ["12", "34"]], ",", (1, 0)),
+        ([["a,b", "b,a"], ["1234", "567"], ["12", "34"]], ",", (None, 0)),
+        ([["a", 5], [["a"], ["b"]], [["c"], ["d"]]], None, (None, None)),
+        ([["x" * 100, "x" * 100], ["a text of one kind", "a text of another kind"]], "|", (1, 0)),
+    ],
+)
+def test_the_columns_of_texts_and_sets_are_found_by_what_they_hold(
+    columns: list[list[object]], separator: str | None, found: tuple[int | None, int | None]
+) -> None:
+    """Lists are labels; so is what repeats twice on average; texts are twice as long as any other column."""
+    assert columns_of_sets(columns, TableOptions(labels_separator=separator)) == found

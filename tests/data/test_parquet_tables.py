@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from frostline.data.options import TableLimits, TableOptions
-from frostline.data.tables import read_dataset, stream_texts
+from frostline.data.tables import read_dataset, read_labelled, stream_texts
 from frostline.errors import InputError
+
+NULL_LABELS = "the labels are null, which says nothing: an empty list says that there is none"
 
 
 @pytest.fixture(autouse=True)
@@ -191,3 +193,87 @@ def test_parquet_comes_through_a_pipe(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(found.texts) == ["a", "b"]
     assert found.source.size_bytes == len(content)
     assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "message"),
+    [
+        (
+            {"text": ["a", "b"], "label": [1.5, 2.5]},
+            {},
+            (
+                "the label column 'label' must hold strings, whole numbers, booleans or lists of these "
+                "(it holds 'double')."
+            ),
+        ),
+        ({"text": [1, 2], "label": ["x", "y"]}, {}, "the text column 'text' must hold strings (it holds 'int64')."),
+    ],
+)
+def test_a_column_of_another_type_is_refused_in_these_words(
+    tmp_path: Path, columns: dict[str, list[object]], options: dict[str, object], message: str
+) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(InputError) as caught:
+        read_labelled(tmp_path / "t.parquet", TableOptions(**options))  # type: ignore[arg-type]
+    assert caught.value.message == f"{tmp_path}/t.parquet: {message}"
+    assert caught.value.hint == "Write that column as strings, or choose another with --text NAME --label NAME."
+
+
+@pytest.mark.parametrize(
+    ("labels", "separator", "label_sets", "reasons"),
+    [
+        ([["x", "x"], ["y", None], None], None, [("x",)], ["a label is null", NULL_LABELS]),
+        ([[1], [], [2, 3]], None, [("1",), (), ("2", "3")], []),
+        ([["x"], ["a", "b"], ["a", "b", "c"]], None, [("x",), ("a", "b")], ["there are 3 labels (at most 2 may be)"]),
+        (["x", "y, z", ""], ",", [("x",), ("y", "z"), ()], []),
+        ([True, None, False], ",", [("true",), ("false",)], [NULL_LABELS]),
+    ],
+)
+def test_sets_of_labels_in_parquet_are_these(
+    tmp_path: Path, labels: list[object], separator: str | None, label_sets: list[tuple[str, ...]], reasons: list[str]
+) -> None:
+    """Each label once; what is no set is named with its row."""
+    pq.write_table(pa.table({"text": ["one", "two", "three"], "label": pa.array(labels)}), tmp_path / "t.parquet")
+    options = TableOptions(labels_separator=separator, max_bad_rows=2, limits=TableLimits(labels=2))
+    found = read_labelled(tmp_path / "t.parquet", options)
+    assert found.label_sets == label_sets  # type: ignore[union-attr]
+    assert [reject.reason for reject in found.rejects] == reasons
+
+
+def test_rows_of_parquet_are_rejected_one_by_one_with_their_numbers(tmp_path: Path) -> None:
+    table = {"text": ["a", None, "", " ", "b", "c"], "label": [True, True, True, True, None, False]}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    found = read_labelled(tmp_path / "t.parquet", TableOptions(max_bad_rows=4))
+    assert [(reject.line, reject.reason) for reject in found.rejects] == [
+        (2, "the text is null"),
+        (3, "the text is empty"),
+        (4, "the text is blank"),
+        (5, "the label is null"),
+    ]
+    assert list(zip(found.lines, found.texts, found.labels, strict=True)) == [  # type: ignore[union-attr]
+        (1, "a", "true"),
+        (6, "c", "false"),
+    ]
+
+
+def test_a_table_of_parquet_has_as_many_columns_as_allowed(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a"], "label": ["b"], "c": [1]}), tmp_path / "t.parquet")
+    assert len(read_labelled(tmp_path / "t.parquet", TableOptions(limits=TableLimits(columns=3)))) == 1
+    with pytest.raises(InputError, match=r"t\.parquet must have at most 2 columns \(it has 3\)\.$"):
+        read_labelled(tmp_path / "t.parquet", TableOptions(limits=TableLimits(columns=2)))
+
+
+def test_what_parquet_becomes_is_held_against_its_size(tmp_path: Path) -> None:
+    """Of 1,000 rows 8 bytes each are counted beside their letters; at the limit it is read."""
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"text": ["a" * 100] * 1000, "label": ["x"] * 1000}), path)
+    size = 1000 * (100 + 8)
+    ample = TableLimits(expansion_free_bytes=size, expansion=1)
+    assert len(read_labelled(path, TableOptions(limits=ample))) == 1000
+    with pytest.raises(InputError) as caught:
+        read_labelled(path, TableOptions(limits=TableLimits(expansion_free_bytes=size - 1, expansion=1)))
+    assert caught.value.message == (
+        f"{path}: {path.stat().st_size:,} bytes of Parquet would become more than {size:,}; at most 1 times as many "
+        "are taken."
+    )
+    assert caught.value.hint == "If the file is what it should be, write it as TSV or JSONL."

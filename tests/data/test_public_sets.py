@@ -22,6 +22,7 @@ from frostline.data.public_sets import (
     load_public_set,
     public_set,
 )
+from frostline.data.published import LineForm
 from frostline.data.remote import RemoteFile
 from frostline.errors import InputError, UnavailableError, UsageError
 from local_server import Fault, LocalServer, local_server
@@ -260,3 +261,56 @@ def test_the_real_goemotions_keeps_its_count(real_data: Path) -> None:
     found = load_public_set("goemotions", folder=real_data, parts=("dev", "test"))
     assert {part: len(dataset) for part, dataset in found.items()} == {"dev": 4548, "test": 4590}
     assert {part: len(dataset.rejects) for part, dataset in found.items()} == {"dev": 878, "test": 837}
+
+
+def test_the_sets_are_these_files() -> None:
+    """Sizes in bytes, part by part; sets that read the same files share a folder."""
+    assert {
+        name: (entry.folder, {part: remote.size_bytes for part, remote in entry.files.items()})
+        for name, entry in PUBLIC_SETS.items()
+    } == {
+        "sst2": ("sst2", {"train": 720_259, "dev": 92_057, "test": 188_749}),
+        "sst5": ("sst5", {"train": 902_818, "dev": 117_239, "test": 233_634}),
+        "trec": ("trec", {"train": 335_858, "test": 23_354}),
+        "trec-fine": ("trec", {"train": 335_858, "test": 23_354}),
+        "cr": ("cr", {"train": 374_094}),
+        "goemotions": ("goemotions", {"train": 3_519_053, "dev": 439_059, "test": 436_706}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "text", "label"),
+    [
+        ("sst5", "4 a good film", "a good film", "4"),
+        ("trec", "NUM:dist How far is it ?", "How far is it ?", "NUM"),
+        ("trec-fine", "NUM:dist How far is it ?", "How far is it ?", "NUM:dist"),
+        ("cr", "0 it broke", "it broke", "negative"),
+        ("cr", "1 it works", "it works", "positive"),
+        ("goemotions", "thanks a lot\t15\tid1", "thanks a lot", "gratitude"),
+        ("goemotions", "so what\t27\tid1", "so what", "neutral"),
+        ("goemotions", "well done\t0\tid1", "well done", "admiration"),
+    ],
+)
+def test_a_line_of_a_set_is_this_text_and_label(tmp_path: Path, name: str, line: str, text: str, label: str) -> None:
+    """A line of another form is left out with its number, and so is an empty text."""
+    entry = PUBLIC_SETS[name]
+    form = entry.form
+    assert isinstance(form, LineForm)
+    empty = line.replace(text, "")
+    content = f"{line}\nno such form\n{empty}\n{line}\n".encode(form.encoding)
+    remote = replace(entry.files["train"], sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+    place = tmp_path / entry.folder / remote.url.rsplit("/", 1)[1]
+    place.parent.mkdir()
+    place.write_bytes(content)
+    found = load_public_set(replace(entry, files={"train": remote}), folder=tmp_path)["train"]
+    assert list(zip(found.lines, found.texts, found.labels, strict=True)) == [(1, text, label), (4, text, label)]
+    assert [(reject.line, reject.reason) for reject in found.rejects] == [
+        (2, "is not of the form of this set"),
+        (3, "the text is empty"),
+    ]
+    assert (found.source.name, found.source.size_bytes) == (f"{name} (train)", len(content))
+    place.write_bytes(b"\n" * 3)
+    broken = replace(remote, sha256=hashlib.sha256(b"\n" * 3).hexdigest(), size_bytes=3)
+    with pytest.raises(InputError) as caught:
+        load_public_set(replace(entry, files={"train": broken}), folder=tmp_path)
+    assert caught.value.message == f"{name} (train): no line of {place} is of the form of this set."

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from frostline.arrays import IntArray
-from frostline.data.multi_split import iterative_folds
+from frostline.data.multi_split import iterative_folds, iterative_holdout, iterative_parts
 from frostline.data.split import random_holdout, stratified_folds, stratified_holdout
 from frostline.errors import InputError, UsageError
 
@@ -108,3 +108,80 @@ def test_a_seed_that_cannot_be_is_refused(seed: int) -> None:
         stratified_folds(codes, n_folds=3, seed=seed)
     with pytest.raises(UsageError, match=said):
         iterative_folds(members, n_folds=3, seed=seed)
+
+
+CODES = np.array([0] * 7 + [1] * 5 + [2] * 2 + [3])
+MEMBERS = np.array(
+    [[one in own for one in "abc"] for own in ["a", "ab", "a", "ac", "ab", "-", "a", "a", "b", "a", "abc", "-"]]
+)
+
+
+def test_a_seed_means_the_same_rows_for_good() -> None:
+    """On every machine and in every version: a report names its seed so that it can be made again."""
+    assert stratified_folds(CODES, n_folds=3, seed=4).tolist() == [0, 2, 1, 2, 0, 0, 1, 1, 0, 1, 2, 2, 0, 1, 2]
+    train, test = stratified_holdout(CODES, test_fraction=0.3, seed=4)
+    assert (train.tolist(), test.tolist()) == ([0, 1, 2, 3, 5, 7, 8, 9, 13, 14], [4, 6, 10, 11, 12])
+    train, test = random_holdout(9, test_fraction=0.25, seed=4)
+    assert (train.tolist(), test.tolist()) == ([2, 8, 0, 1, 5, 7], [3, 4, 6])
+    assert iterative_folds(MEMBERS, n_folds=3, seed=1).tolist() == [0, 0, 1, 0, 2, 1, 2, 1, 0, 2, 1, 2]
+    train, test = iterative_holdout(MEMBERS, test_fraction=0.25, seed=1)
+    assert (train.tolist(), test.tolist()) == ([0, 2, 3, 4, 6, 7, 8, 10, 11], [1, 5, 9])
+    assert iterative_parts(MEMBERS, [0.5, 0.3, 0.2], seed=2).tolist() == [2, 0, 0, 1, 1, 0, 1, 0, 2, 0, 0, 1]
+
+
+def test_a_label_on_most_rows_is_dealt_by_the_rows_that_lack_it() -> None:
+    """Of ten rows nine have it: the lone row without is in one part, and the sizes are met all the same."""
+    members = np.ones((10, 1), dtype=bool)
+    members[4] = False
+    parts = iterative_parts(members, [0.8, 0.2], seed=0)
+    assert np.bincount(parts).tolist() == [8, 2]
+    half = np.arange(10)[:, None] < 5  # exactly half of the rows: the label itself is dealt
+    assert np.bincount(iterative_parts(half, [0.8, 0.2], seed=0)[:5]).tolist() == [4, 1]
+
+
+@pytest.mark.parametrize(("n_folds", "n_rows"), [(2, 2), (2, 3), (5, 5), (12, 12)])
+def test_as_many_folds_as_rows_are_the_most(n_folds: int, n_rows: int) -> None:
+    for fold_of in (
+        stratified_folds(np.zeros(n_rows, dtype=np.int64), n_folds=n_folds, seed=0),
+        iterative_folds(np.ones((n_rows, 1), dtype=bool), n_folds=n_folds, seed=0),
+    ):
+        assert sorted(set(fold_of.tolist())) == list(range(n_folds))
+
+
+@pytest.mark.parametrize("n_folds", [1, 13])
+def test_too_few_or_too_many_folds_are_refused(n_folds: int) -> None:
+    said = rf"^The number of folds must be from 2 to the number of rows \(got {n_folds} for 12\)\.$"
+    with pytest.raises(UsageError, match=said):
+        stratified_folds(np.zeros(12, dtype=np.int64), n_folds=n_folds, seed=0)
+    with pytest.raises(UsageError, match=said):
+        iterative_folds(MEMBERS, n_folds=n_folds, seed=0)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, 1.5])
+def test_a_share_of_none_or_all_is_refused(fraction: float) -> None:
+    said = rf"^The fraction held out must be between 0 and 1 \(got {fraction}\)\.$"
+    with pytest.raises(UsageError, match=said):
+        random_holdout(10, test_fraction=fraction, seed=0)
+    with pytest.raises(UsageError, match=said):
+        stratified_holdout(CODES, test_fraction=fraction, seed=0)
+    with pytest.raises(UsageError, match=said):
+        iterative_holdout(MEMBERS, test_fraction=fraction, seed=0)
+
+
+def test_too_few_rows_are_counted() -> None:
+    said = r"^1 rows are too few to hold out 25% of them\. Add rows\.$"
+    with pytest.raises(InputError, match=said):
+        random_holdout(1, test_fraction=0.25, seed=0)
+    with pytest.raises(InputError, match=said):
+        iterative_holdout(MEMBERS[:1], test_fraction=0.25, seed=0)
+    assert [len(part) for part in random_holdout(2, test_fraction=0.5, seed=0)] == [1, 1]
+    with pytest.raises(InputError, match=r"^2 rows are too few to hold out 51% of them\."):
+        random_holdout(2, test_fraction=0.51, seed=0)
+    assert [len(part) for part in iterative_holdout(MEMBERS, test_fraction=0.26, seed=0)] == [8, 4]  # rounded up
+
+
+def test_the_largest_seed_is_named_where_one_more_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"^The seed must be a whole number from 0 to 4,294,967,295 \(got '4294967296'\)"
+    ):
+        random_holdout(12, test_fraction=0.25, seed=2**32)
