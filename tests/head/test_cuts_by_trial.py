@@ -142,7 +142,7 @@ def test_a_label_and_a_precision_together_are_both_kept() -> None:
     shares, codes = certain(40, wrong=2)
     found = fit(shares, codes, threshold_for=("recall", 0.5), abstain_precision=0.8)
     assert found.rule == Rule(thresholds=(0.5, 0.5), answer_from=0.0)
-    with pytest.raises(InputError, match="a recall of 'b' of 0.999"):
+    with pytest.raises(InputError, match=r"a recall of 'b' of 0\.999"):
         fit(shares, codes, threshold_for=("recall", 0.999), abstain_precision=0.998)
     with pytest.raises(InputError, match=r"a precision of 'b' of 0\.5 "):
         fit(shares, codes, threshold_for=("recall", 0.5), abstain_precision=0.998)
@@ -159,8 +159,10 @@ def test_a_label_and_a_precision_together_are_both_kept() -> None:
         ),
         (
             {"threshold_label": "b"},
-            "A label for a threshold was named, but not what to reach with it. "
-            "Add --threshold-for precision=0.9 or recall=0.9.",
+            (
+                "A label for a threshold was named, but not what to reach with it. "
+                "Add --threshold-for precision=0.9 or recall=0.9."
+            ),
         ),
     ],
 )
