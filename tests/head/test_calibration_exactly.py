@@ -156,7 +156,7 @@ def test_ways_that_cannot_be_are_refused_in_full() -> None:
 
 
 def test_no_more_knots_are_kept_than_there_may_be() -> None:
-    """Claims that come true as they say, each in hundreds of rows, are a knot each; 500 are kept, both ends among them."""
+    """Claims that come true as they say are a knot each; 500 are kept, both ends among them."""
     n_claims, n_rows = 700, 1000
     claims = np.linspace(0.05, 0.95, n_claims)
     claimed = np.repeat(claims, n_rows)
