@@ -154,7 +154,7 @@ def test_weights_that_cannot_be_are_refused_in_full(weight: Any, told: str) -> N
 
 def test_the_labels_named_with_a_weight_that_fits_none_are_ten_at_most() -> None:
     labels = tuple("abcdefghijkl")
-    with pytest.raises(UsageError, match="Labels: 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'\\.$"):
+    with pytest.raises(UsageError, match=r"Labels: 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'\.$"):
         label_weights({"z": 1.0}, np.arange(12), labels, np.ones((12, 1), dtype=bool))
 
 
