@@ -13,7 +13,6 @@ from frostline.head.deciding import RuleFit, RuleOptions, fit_rule, parsed_wish
 from frostline.head.macro_f1 import macro_f1_of, macro_f1_thresholds
 from frostline.head.rule import NO_ANSWER, Rule
 
-
 GAIN_NOTHING = (0, 3, 4, 5)  # drawings of 120 rows, of the first eight
 
 

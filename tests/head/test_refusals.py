@@ -158,6 +158,13 @@ def test_the_labels_named_with_a_weight_that_fits_none_are_ten_at_most() -> None
         label_weights({"z": 1.0}, np.arange(12), labels, np.ones((12, 1), dtype=bool))
 
 
+def test_a_search_is_told_nothing_but_what_differs_from_this() -> None:
+    assert repr(SearchOptions()) == (
+        "SearchOptions(Cs=None, n_folds=5, scoring='accuracy', class_weight=None, one_standard_error=False, "
+        "standardise=True, seed=0, threads=None, tolerance=None)"
+    )
+
+
 def test_the_grids_are_these() -> None:
     assert default_grid() == pytest.approx([10 ** (power / 2) for power in range(-10, 3)], rel=1e-12)
     assert tutorial_grid()[:2] == pytest.approx((0.0001, 0.0001 + (100 - 0.0001) / 19), rel=1e-12)

@@ -119,11 +119,13 @@ def in_short(value: Any) -> Any:
 def found_by(training: dict[str, Any]) -> dict[str, Any]:
     """The record as its document, and what the training leaves beside it."""
     made = trained(training)
-    document = in_short(json.loads(json.dumps(as_document(made.record, points=False))))
+    document: dict[str, Any] = in_short(json.loads(json.dumps(as_document(made.record, points=False))))
     examples, probabilities, learned = made.examples, made.test_probabilities, made.learned
     assert examples is not None
     assert probabilities is not None
     assert learned is not None
+    assert examples.decisions is not None
+    assert examples.features is not None
     seconds = made.record.seconds
     assert min(seconds.read, seconds.search, seconds.evaluate) >= 0
     assert seconds.read + seconds.search + seconds.evaluate == pytest.approx(seconds.total)
