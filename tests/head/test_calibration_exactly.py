@@ -139,6 +139,8 @@ def test_why_a_way_was_taken_is_one_clause() -> None:
     fit = fit_calibration(decisions / 2, codes, folds=folds)  # as they are drawn: a map gains less than its error
     assert 0 < fit.candidates[2].gain < fit.candidates[2].gain_error
     assert (fit.way, fit.why) == ("none", "no way of calibrating lost less on rows it was not fitted on")
+    two = fit_calibration(decisions, codes, folds=np.arange(400) % 2)
+    assert [candidate.way for candidate in two.candidates] == ["none", "temperature", "isotonic"]
     one = fit_calibration(decisions, codes, folds=np.zeros(400, dtype=np.int64))
     assert (one.way, one.why) == ("none", "one fold leaves no rows to compare by")
 
