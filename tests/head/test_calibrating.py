@@ -12,7 +12,7 @@ from frostline.data.split import stratified_folds
 from frostline.errors import UsageError
 from frostline.head.calibration import Calibration, softmax
 from frostline.head.fitting import fit_calibration
-from frostline.head.isotonic import MOST_KNOTS, ascending, fit_knots
+from frostline.head.isotonic import ascending, fit_knots
 from frostline.head.linear import probabilities
 from frostline.head.temperature import COLDEST, HOTTEST, fit_temperature
 
@@ -80,7 +80,7 @@ def test_knots_ascend_and_keep_away_from_certainty() -> None:
     knots = fit_knots(claimed, rng.random(20_000) < claimed**2)
     assert knots is not None
     before, after = np.array(knots).T
-    assert len(before) <= MOST_KNOTS
+    assert 50 < len(before) < 200  # few blocks: the cap has a test of its own
     assert (np.diff(before) > 0).all()
     assert (np.diff(after) >= 0).all()
     assert after[0] >= 1 / 20_002

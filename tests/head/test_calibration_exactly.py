@@ -1,0 +1,259 @@
+"""Calibration in numbers: what is tried from how many rows on, what each way gains, and the maps themselves."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from frostline.arrays import Float64Array, IntArray
+from frostline.errors import UsageError
+from frostline.head.calibration import Calibration, logistic, mapped, mapped_each, softmax
+from frostline.head.fitting import fit_calibration
+from frostline.head.fitting_each import fit_calibration_each
+from frostline.head.isotonic import MOST_KNOTS, fit_knots
+from frostline.head.linear import LinearHead, probabilities
+from frostline.head.temperature import COLDEST, HOTTEST, fit_temperature
+from frostline.head.thresholds import best_threshold, best_thresholds
+
+
+def made(n: int, n_labels: int = 2, *, seed: int = 0) -> tuple[Float64Array, IntArray]:
+    """Decisions twice too sure, and codes; every label about as often."""
+    random = np.random.default_rng(seed)
+    decisions = random.normal(size=(n, 1 if n_labels == 2 else n_labels))
+    shares = softmax(decisions)
+    codes = (random.random((n, 1)) > shares.cumsum(axis=1)[:, :-1]).sum(axis=1).astype(np.int64)
+    return 2 * decisions, codes
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+@pytest.mark.parametrize("n", [3, 10, 200])
+def test_the_temperature_is_the_minimum_of_the_softened_loss(n: int, n_labels: int) -> None:
+    """To eight digits, by a general minimiser: one row in n + 2 might have been any label."""
+    decisions, codes = made(n, n_labels, seed=n)
+    truth = np.full((n, n_labels), 1 / ((n + 2) * n_labels))
+    truth[np.arange(n), codes] += 1 - 1 / (n + 2)
+
+    def loss(log: float) -> float:
+        return float(-(truth * np.log(softmax(decisions / np.exp(log)))).sum(axis=1).mean())
+
+    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-10})
+    assert fit_temperature(decisions, codes) == pytest.approx(np.exp(found.x), rel=1e-5)
+
+
+def test_a_temperature_stays_within_its_bounds() -> None:
+    assert (COLDEST, HOTTEST) == (0.05, 20.0)
+    codes = np.array([0, 1] * 500)
+    right = np.where(codes == 1, 0.01, -0.01)[:, None]
+    assert fit_temperature(right, codes) == pytest.approx(COLDEST)
+    assert fit_temperature(-right, codes) == pytest.approx(HOTTEST)
+    assert fit_temperature(np.zeros((2, 1)), np.array([0, 1])) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("n", "rarest", "tried"),
+    [
+        (49, 20, ["none"]),
+        (50, 20, ["none", "temperature"]),
+        (199, 50, ["none", "temperature"]),
+        (200, 19, ["none", "temperature"]),
+        (200, 20, ["none", "temperature", "isotonic"]),
+    ],
+)
+def test_what_is_tried_depends_on_the_rows(n: int, rarest: int, tried: list[str]) -> None:
+    """50 for a temperature, 200 and 20 of each label for a map; what is asked for by name is tried with any."""
+    decisions, _ = made(n)
+    codes = (np.arange(n) < rarest).astype(np.int64)
+    folds = np.arange(n) % 3
+    fit = fit_calibration(decisions, codes, folds=folds)
+    assert [candidate.way for candidate in fit.candidates] == tried
+    assert (fit.asked, fit.n) == ("auto", n)
+    if tried == ["none"]:
+        assert (fit.way, fit.why, fit.calibration) == ("none", "49 rows are fewer than 50", None)
+        assert (fit.held_out == softmax(decisions)).all()
+    asked = fit_calibration(decisions, codes, folds=folds, calibrate="isotonic")
+    assert [candidate.way for candidate in asked.candidates] == ["none", "isotonic"]
+    assert (asked.asked, asked.way, asked.why) == ("isotonic", "isotonic", "asked for")
+    none = fit_calibration(decisions, codes, folds=folds, calibrate="none")
+    assert ([candidate.way for candidate in none.candidates], none.calibration) == (["none"], None)
+
+
+@pytest.mark.parametrize(
+    ("n", "tried"),
+    [
+        (49, ["none"]),
+        (50, ["none", "temperature"]),
+        (199, ["none", "temperature"]),
+        (200, ["none", "temperature", "isotonic"]),
+    ],
+)
+def test_what_is_tried_of_several_labels_depends_on_the_rows(n: int, tried: list[str]) -> None:
+    decisions, codes = made(n, 3)
+    members = codes[:, None] == np.arange(3)
+    learned = np.ones(3, dtype=bool)
+    fit = fit_calibration_each(decisions, members, learned=learned, folds=np.arange(n) % 3)
+    assert [candidate.way for candidate in fit.candidates] == tried
+    assert fit.n == n
+    one_fold = fit_calibration_each(decisions, members, learned=learned, folds=np.zeros(n, dtype=np.int64))
+    assert [candidate.way for candidate in one_fold.candidates] == ["none"]
+
+
+def test_a_candidate_says_what_it_lost_and_gained_row_by_row() -> None:
+    """Mean log loss, mean gain over none, and the standard error of that mean."""
+    decisions, codes = made(300)
+    fit = fit_calibration(decisions, codes, folds=np.arange(300) % 3, calibrate="temperature")
+    none, warm = fit.candidates
+    rows = np.arange(300)
+    plain, held_out = -np.log(softmax(decisions)[rows, codes]), -np.log(fit.held_out[rows, codes])
+    assert (none.gain, none.gain_error) == (0.0, 0.0)
+    assert none.log_loss == pytest.approx(plain.mean(), rel=1e-12)
+    assert warm.log_loss == pytest.approx(held_out.mean(), rel=1e-12)
+    assert warm.gain == pytest.approx((plain - held_out).mean(), rel=1e-12)
+    assert warm.gain_error == pytest.approx((plain - held_out).std(ddof=1) / np.sqrt(300), rel=1e-12)
+    assert fit.calibration == Calibration(method="temperature", temperature=fit_temperature(decisions, codes))
+
+
+def test_a_candidate_of_several_labels_is_measured_text_by_text() -> None:
+    """A text's loss is the mean over its labels."""
+    decisions, codes = made(300, 3)
+    members = codes[:, None] == np.arange(3)
+    fit = fit_calibration_each(
+        decisions, members, learned=np.ones(3, dtype=bool), folds=np.arange(300) % 3, calibrate="temperature"
+    )
+
+    def losses(shares: Float64Array) -> Float64Array:
+        return np.asarray(-np.log(np.where(members, shares, 1 - shares)).mean(axis=1))
+
+    plain, held_out = losses(logistic(decisions)), losses(fit.held_out)
+    none, warm = fit.candidates
+    assert none.log_loss == pytest.approx(plain.mean(), rel=1e-12)
+    assert warm.gain == pytest.approx((plain - held_out).mean(), rel=1e-12)
+    assert warm.gain_error == pytest.approx((plain - held_out).std(ddof=1) / np.sqrt(300), rel=1e-12)
+
+
+def test_why_a_way_was_taken_is_one_clause() -> None:
+    folds = np.arange(400) % 4
+    decisions, codes = made(400)
+    assert fit_calibration(decisions, codes, folds=folds).why == "it lost less on rows it was not fitted on"
+    decisions, codes = made(400, seed=2)
+    fit = fit_calibration(decisions / 2, codes, folds=folds)  # as they are drawn: a map gains less than its error
+    assert 0 < fit.candidates[2].gain < fit.candidates[2].gain_error
+    assert (fit.way, fit.why) == ("none", "no way of calibrating lost less on rows it was not fitted on")
+    two = fit_calibration(decisions, codes, folds=np.arange(400) % 2)
+    assert [candidate.way for candidate in two.candidates] == ["none", "temperature", "isotonic"]
+    one = fit_calibration(decisions, codes, folds=np.zeros(400, dtype=np.int64))
+    assert (one.way, one.why) == ("none", "one fold leaves no rows to compare by")
+
+
+def test_ways_that_cannot_be_are_refused_in_full() -> None:
+    decisions, codes = np.zeros((1200, 1)), np.arange(1200) % 2
+    with pytest.raises(UsageError) as caught:
+        fit_calibration(decisions, codes, folds=codes, calibrate="isotonic")
+    assert str(caught.value) == (
+        "An isotonic map needs rows that are told apart (all 1,200 have the same decisions). Leave --calibrate out."
+    )
+    with pytest.raises(UsageError) as caught:
+        fit_calibration(decisions, codes, folds=codes, calibrate="platt")  # type: ignore[arg-type]
+    assert str(caught.value) == "Calibration must be one of auto, none, temperature, isotonic (got 'platt')."
+
+
+def test_no_more_knots_are_kept_than_there_may_be() -> None:
+    """Claims that come true as they say are a knot each; 500 are kept, both ends among them."""
+    n_claims, n_rows = 700, 1000
+    claims = np.linspace(0.05, 0.95, n_claims)
+    claimed = np.repeat(claims, n_rows)
+    came_true = (np.arange(n_rows)[None, :] < np.round(claims * n_rows)[:, None]).ravel()
+    knots = fit_knots(claimed, came_true)
+    assert knots is not None
+    before, after = np.array(knots).T
+    assert MOST_KNOTS == len(knots) == 500
+    assert (before[0], before[-1]) == (pytest.approx(0.05), pytest.approx(0.95))
+    assert (after[0], after[-1]) == (pytest.approx(0.05), pytest.approx(0.95))
+    assert np.diff(before).min() > 0.9 / n_claims * 0.99
+    fewer = np.isin(claimed, claims[:500])
+    exactly = fit_knots(claimed[fewer], came_true[fewer])
+    assert exactly is not None
+    np.testing.assert_allclose([knot[0] for knot in exactly], claims[:500])
+
+
+@pytest.mark.parametrize(
+    ("claimed", "came_true", "knots"),
+    [
+        ([0.2, 0.8], [0, 1], [(0.2, 1 / 3), (0.8, 2 / 3)]),
+        ([0.2, 0.4, 0.8], [0, 0, 1], [(0.3, 1 / 4), (0.8, 2 / 3)]),  # a block stands at its mean claim
+        ([0.1, 0.1, 0.4, 0.8], [0, 0, 0, 1], [(0.2, 1 / 5), (0.8, 2 / 3)]),  # weighted by its rows
+        ([0.2, 0.4, 0.6, 0.8], [0, 1, 0, 1], [(0.2, 1 / 3), (0.5, 1 / 2), (0.8, 2 / 3)]),
+        ([0.2, 0.4], [1, 1], [(0.2, 3 / 4), (0.4, 3 / 4)]),  # one share for all
+        ([0.2, 0.4], [0, 0], [(0.2, 1 / 4), (0.4, 1 / 4)]),
+        ([0.1] + [0.5] * 10, [0] + [1] + [0] * 9, [(0.1, 1 / 10), (0.5, 1 / 10)]),  # passes no neighbour
+        ([0.5] * 10 + [0.9], [0] + [1] * 9 + [1], [(0.5, 9 / 10), (0.9, 9 / 10)]),
+    ],
+)
+def test_a_small_map_is_that_by_hand(
+    claimed: list[float], came_true: list[int], knots: list[tuple[float, float]]
+) -> None:
+    found = fit_knots(np.array(claimed), np.array(came_true, dtype=bool))
+    assert found is not None
+    np.testing.assert_allclose(np.array(found), np.array(knots), atol=1e-12)
+
+
+def test_maps_are_straight_lines_between_knots_and_rows_are_brought_to_sum_one() -> None:
+    knots = ((0.2, 0.1), (0.6, 0.5))
+    given_ = np.array([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8]])
+    np.testing.assert_allclose(mapped(given_, (knots,)), [[0.7, 0.3], [0.9, 0.1], [0.5, 0.5]])
+    each = mapped_each(given_, (knots, ((0.0, 0.0), (1.0, 0.5))))
+    np.testing.assert_allclose(each, [[0.5, 0.2], [0.5, 0.05], [0.1, 0.4]])
+    three = np.array([[0.6, 0.2, 0.2], [0.1, 0.1, 0.8]])
+    same = ((0.0, 0.0), (1.0, 1.0))
+    np.testing.assert_allclose(mapped(three, (knots, same, same)), [[5 / 9, 2 / 9, 2 / 9], [0.1, 0.1, 0.8]])
+    nothing = ((0.0, 0.0), (1.0, 0.0))
+    np.testing.assert_allclose(mapped(three, (nothing,) * 3), three)  # a row without a share stays as it was
+
+
+def test_probabilities_of_any_decision_are_finite() -> None:
+    decisions = np.array([[-1e308], [-800.0], [0.0], [np.log(3)], [800.0]])
+    np.testing.assert_allclose(logistic(decisions)[:, 0], [0, 0, 0.5, 0.75, 1], atol=1e-300)
+    np.testing.assert_allclose(softmax(decisions)[:, 1], [0, 0, 0.5, 0.75, 1], atol=1e-300)
+    np.testing.assert_allclose(softmax(np.array([[800.0, 800.0, -800.0]])), [[0.5, 0.5, 0]])
+    cold = Calibration(method="temperature", temperature=0.5)
+    np.testing.assert_allclose(probabilities(np.array([[np.log(3)]]), calibration=cold), [[0.1, 0.9]])
+    np.testing.assert_allclose(probabilities(np.array([[np.log(3)]]), link="logistic", calibration=cold), [[0.9]])
+
+
+def test_a_head_answers_in_its_labels_own_type() -> None:
+    """A label, None where the rule is not sure enough, or a tuple."""
+    rows = np.array([[2.0, 0.0], [0.0, 0.1], [-2.0, 0.0]], dtype=np.float32)
+    head = LinearHead(labels=(3, 7), coef=np.array([[1.0, 1.0]]), intercept=np.array([0.0]))
+    assert head.predict(rows).tolist() == [7, 7, 3]
+    assert head.predict(rows).dtype == np.int64
+    each = LinearHead(labels=("a", "b"), coef=np.eye(2), intercept=np.array([0.0, 0.0]), link="logistic")
+    assert each.predict(rows).tolist() == [("a", "b"), ("a", "b"), ("b",)]
+
+
+@settings(max_examples=80)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 30))
+def test_a_threshold_is_the_highest_of_those_with_the_best_f1(seed: int, n: int) -> None:
+    """By a plain trial of every cut; half-way to the first one left, and within the bounds."""
+    random = np.random.default_rng(seed)
+    claimed = random.integers(0, 8, n) / 7
+    has = random.random(n) < 0.5
+    distinct = np.unique(claimed)[::-1]
+    cuts = [*((distinct[:-1] + distinct[1:]) / 2), distinct[-1] / 2]
+    scores = [2 * (has & (claimed >= least)).sum() / (has.sum() + (claimed >= least).sum()) for least in distinct]
+    expected = min(max(cuts[int(np.argmax(scores))], 1e-6), 1 - 1e-6) if has.any() else 0.5
+    assert best_threshold(claimed, has) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_label_on_ten_texts_has_a_threshold_of_its_own() -> None:
+    """On nine it takes the one that is best for all labels together."""
+    claimed = np.column_stack([np.linspace(0, 1, 40), np.linspace(0.4, 0, 40)])
+    for n_with, is_own in ((9, False), (10, True)):
+        members = np.column_stack([np.arange(40) >= 30, np.arange(40) < n_with])
+        members[20, 1] = True
+        members[0, 1] = False
+        found = best_thresholds(claimed, members)
+        together = best_threshold(claimed.ravel(), members.ravel())
+        own = best_threshold(claimed[:, 1], members[:, 1])
+        assert own != together
+        assert found[1] == (own if is_own else together)
+        assert found[0] == best_threshold(claimed[:, 0], members[:, 0])
