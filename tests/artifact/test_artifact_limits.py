@@ -514,7 +514,7 @@ def test_a_probability_may_differ_in_its_last_bits_and_no_more() -> None:
 def test_a_failed_self_test_names_the_sentence_the_label_and_both_probabilities(tmp_path: Path) -> None:
     path = saved(tmp_path)
     head = load_artifact(path).head
-    wrong = replace(load_artifact(path), head=replace(head, intercept=head.intercept + [0, 1, 0]))
+    wrong = replace(load_artifact(path), head=replace(head, intercept=head.intercept + np.array([0, 1, 0])))
     rows = FakeEncoder().encode(SENTENCES).rows
     before, after = head.predict_proba(rows), wrong.head.predict_proba(rows)
     row, column = np.unravel_index(np.abs(after - before).argmax(), before.shape)
