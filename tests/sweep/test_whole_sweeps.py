@@ -15,6 +15,8 @@ from frostline.encoder.features import Block
 from frostline.errors import InputError, UsageError
 from frostline.head.search import SearchOptions
 from frostline.machine import this_machine
+from frostline.record import DataRecord
+from frostline.report.sweep_document import as_comparison_document, as_sweep_document
 from frostline.rows import JoinedRows
 from frostline.sweep import SWEEP_FEATURES, Contestant, SweepOptions, compare, sweep
 from frostline.sweep.candidates import candidates, named, shortlist, tutorial_among, usual_joins
@@ -27,7 +29,8 @@ from frostline.sweep.scores import accuracy_difference, accuracy_score, fold_dif
 from goldens import compare_json, rounded
 
 GOLDEN = Path(__file__).parent / "golden"
-HERE = frozenset({"machine", "version", "seconds", "seconds_read", "seconds_search", "seconds_per_1000"})
+HERE = frozenset({"machine", "frostline", "seconds", "seconds_search", "seconds_per_1000"})
+DATA = DataRecord(name="made", sha256="0" * 64, size_bytes=0, n_rows=36, class_counts={"l0": 18, "l1": 18})
 SEARCH = SearchOptions(Cs=(0.01, 1.0), n_folds=3, threads=1)
 
 
@@ -69,7 +72,8 @@ def test_a_whole_sweep_is_what_it_was(scoring: str, n_labels: int) -> None:
     assert told[-1][0] == told[-1][1]
     assert found.n_cut == 48, "every text is a word too long"
     assert "2 test rows were swept too, which flatters the test." in found.warnings
-    compare_json(GOLDEN / f"sweep, {scoring}.json", rounded(found, 3, without=HERE))
+    document = as_sweep_document(found, DATA)
+    compare_json(GOLDEN / f"sweep, {scoring}.json", rounded(document, 3, without=HERE))
 
 
 def test_a_whole_comparison_is_what_it_was() -> None:
@@ -99,7 +103,9 @@ def test_a_whole_comparison_is_what_it_was() -> None:
     n_distinct = len(set(data.texts))
     assert read[-1] == (n_distinct, n_distinct)
     assert searched == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    compare_json(GOLDEN / "comparison.json", rounded(found, 3, without=HERE))
+    assert [standing.encoder for standing in found.standings] == ["encoder 4", "encoder 1", "encoder 3", "encoder 2"]
+    document = as_comparison_document(found, DATA)
+    compare_json(GOLDEN / "comparison.json", rounded(document, 3, without=HERE))
 
 
 def test_a_rate_is_of_a_thousand_sentences_spread_over_the_file() -> None:
