@@ -52,7 +52,8 @@ Change = Callable[[dict[str, Any]], None]
 def refusal(work: Callable[[], object], kind: type[Exception] = ArtifactCorrupt) -> str:
     with pytest.raises(kind) as caught:
         work()
-    return str(caught.value.message)  # type: ignore[attr-defined]
+    message, hint = caught.value.message, caught.value.hint  # type: ignore[attr-defined]
+    return f"{message} -> {hint}" if hint else str(message)
 
 
 # --- one kind of value each
@@ -580,14 +581,22 @@ def test_where_an_artifact_may_not_go_is_said(tmp_path: Path) -> None:
     for name in ("d", "c", "b", "a"):
         (path / name).write_text("")
     for name, said in (
-        ("file", " must be an artifact to be overwritten (it is a file)."),
-        ("link", " is a symbolic link and is not replaced."),
-        ("other", " must be an artifact to be overwritten (it holds no manifest.json)."),
-        ("model", " must be nothing but an artifact to be overwritten (it holds 'a', 'b', 'c')."),
+        ("file", " must be an artifact to be overwritten (it is a file). -> Choose another name, or move it away."),
+        ("link", " is a symbolic link and is not replaced. -> Name the folder itself."),
+        (
+            "other",
+            " must be an artifact to be overwritten (it holds no manifest.json). -> Choose another name, or move it away.",
+        ),
+        (
+            "model",
+            " must be nothing but an artifact to be overwritten (it holds 'a', 'b', 'c'). -> Move these files away, or choose another name.",
+        ),
     ):
         place = tmp_path / name
         assert refusal(lambda: refuse_place(place, overwrite=True), OutputError) == f"{place}{said}"  # noqa: B023
-    assert refusal(lambda: refuse_place(Path("/")), OutputError) == "/: an artifact needs a name of its own."
+    assert refusal(lambda: refuse_place(Path("/")), OutputError) == (
+        "/: an artifact needs a name of its own. -> Choose another name."
+    )
 
 
 # --- loading and opening
@@ -607,7 +616,8 @@ def test_a_file_that_differs_from_the_manifest_is_said_to_by_size_or_by_digest(t
         )
         other = FileEntry(sha256="0" * 64, size_bytes=3)
         assert refusal(lambda: read_file(folder, "it", other)) == (
-            f"{tmp_path / 'it'}: sha256 must be {'0' * 64} (got {digest}): it is damaged or was edited."
+            f"{tmp_path / 'it'}: sha256 must be {'0' * 64} (got {digest}): it is damaged or was edited. "
+            "-> Copy the artifact again, or train again."
         )
         assert not folder.is_replaced()
         tmp_path.rename(tmp_path.with_name("moved"))

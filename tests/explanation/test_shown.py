@@ -59,7 +59,11 @@ FOUND = Explanation(
     words=WORDS,
     seen_to=31,
     is_cut=True,
-    labels=(GOOD, replace(GOOD, label="bad", probability=0.1874, words=changes(0, 0, 0, 0, 0, 0, 0), repeated=())),
+    labels=(
+        GOOD,
+        replace(GOOD, label="fair", words=changes(0.2, -0.08, 0.02, 0.019, 0.01, -0.009, 0.1), repeated=()),
+        replace(GOOD, label="bad", probability=0.1874, words=changes(0, 0, 0, 0, 0, 0, 0), repeated=()),
+    ),
     nearest=(
         Nearest(text="A good film.", labels=("good",), cosine=0.876),
         Nearest(text="Not [bold]at all[/bold]", labels=("bad", "good"), cosine=-0.124),
