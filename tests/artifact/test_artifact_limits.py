@@ -234,7 +234,8 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def put(way: str, value: Any) -> Change:
-    def change(body: dict[str, Any]) -> None:
+    def change(document: dict[str, Any]) -> None:
+        body: Any = document
         *steps, last = way.split("/")
         for step in steps:
             body = body[int(step) if isinstance(body, list) else step]
@@ -585,11 +586,13 @@ def test_where_an_artifact_may_not_go_is_said(tmp_path: Path) -> None:
         ("link", " is a symbolic link and is not replaced. -> Name the folder itself."),
         (
             "other",
-            " must be an artifact to be overwritten (it holds no manifest.json). -> Choose another name, or move it away.",
+            " must be an artifact to be overwritten (it holds no manifest.json). "
+            "-> Choose another name, or move it away.",
         ),
         (
             "model",
-            " must be nothing but an artifact to be overwritten (it holds 'a', 'b', 'c'). -> Move these files away, or choose another name.",
+            " must be nothing but an artifact to be overwritten (it holds 'a', 'b', 'c'). "
+            "-> Move these files away, or choose another name.",
         ),
     ):
         place = tmp_path / name

@@ -76,7 +76,7 @@ def test_only_ten_neighbours_count_and_missing_ones_do_not() -> None:
 
 def test_more_texts_than_are_compared_together_are_scored_alike() -> None:
     rows = np.random.default_rng(0).normal(size=(2060, 3)).astype(np.float32)
-    numbers = (np.arange(2060)[:, None] + [1, 2]) % 2060
+    numbers = np.array([[(row + 1) % 2060, (row + 2) % 2060] for row in range(2060)], np.int64)
     found = check_outliers(rows, Neighbours(numbers, np.ones(numbers.shape, np.float32))).scores
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     expected = 1 - (units[:, None] * units[numbers]).sum(axis=2)
