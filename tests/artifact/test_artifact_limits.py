@@ -586,13 +586,17 @@ def test_where_an_artifact_may_not_go_is_said(tmp_path: Path) -> None:
         ("link", " is a symbolic link and is not replaced. -> Name the folder itself."),
         (
             "other",
-            " must be an artifact to be overwritten (it holds no manifest.json). "
-            "-> Choose another name, or move it away.",
+            (
+                " must be an artifact to be overwritten (it holds no manifest.json). "
+                "-> Choose another name, or move it away."
+            ),
         ),
         (
             "model",
-            " must be nothing but an artifact to be overwritten (it holds 'a', 'b', 'c'). "
-            "-> Move these files away, or choose another name.",
+            (
+                " must be nothing but an artifact to be overwritten (it holds 'a', 'b', 'c'). "
+                "-> Move these files away, or choose another name."
+            ),
         ),
     ):
         place = tmp_path / name
