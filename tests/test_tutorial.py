@@ -1,5 +1,7 @@
 """The lesson: the practical's own figures, the same steps in both languages."""
 
+import json
+import re
 import string
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from frostline.data.split import random_holdout
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.errors import InputError
-from frostline.tutorial.lesson import give_lesson, padded_matrix, unmasked_rows
+from frostline.tutorial.lesson import Step, give_lesson, padded_matrix, unmasked_rows
 from frostline.tutorial.words import Words, told, words
+
+NUMBER = re.compile(r"[-+]?\d+\.\d+")
 
 
 @pytest.fixture(autouse=True)
@@ -44,11 +48,40 @@ def test_every_step_has_its_words_and_all_their_facts(encoder: Encoder) -> None:
     dataset = sample.take(np.arange(80))
     steps = list(give_lesson(dataset, encoder, encoder))
     assert [step.name for step in steps] == list(words("en"))
+    expect_figures({step.name: step for step in steps})
     for step in steps:
         for language in ("en", "zh"):
             heading, paragraph = told(words(language), step.name, step.facts)
             assert heading
             assert "{" not in paragraph
+
+
+def expect_figures(steps: dict[str, Step]) -> None:
+    """The lesson's own numbers over 80 rows: counts exactly, what an encoder or a solver made nearly."""
+    kept = json.loads((Path(__file__).parent / "tutorial_figures.json").read_text("utf-8"))
+    for name, step in steps.items():
+        assert set(step.facts) == set(kept[name]["facts"])
+        for fact, expected in kept[name]["facts"].items():
+            if fact == "seconds":
+                assert step.facts[fact] > 0  # type: ignore[operator]
+            elif fact != "C":
+                assert step.facts[fact] == (pytest.approx(expected, abs=0.01) if type(expected) is float else expected)
+        assert len(step.exhibit) == len(kept[name]["exhibit"])
+        if name != "search":
+            for line, expected in zip(step.exhibit, kept[name]["exhibit"], strict=True):
+                assert NUMBER.sub("0", line) == NUMBER.sub("0", expected)
+                found, wanted = ([float(number) for number in NUMBER.findall(each)] for each in (line, expected))
+                assert found == pytest.approx(wanted, abs=2.0 if "%" in line else 0.02)
+    search = steps["search"]
+    pairs = re.findall(r"C = {2,}([\d.]+)  ([\d.]+)", "\n".join(search.exhibit[:10]))
+    scores = {float(value): float(score) for value, score in pairs}
+    assert sorted(scores) == pytest.approx(np.linspace(0.0001, 100, 20), abs=1e-4)
+    assert list(scores)[:4] == [0.0001, 52.6316, 5.2633, 57.8948], "two columns, each read downwards"
+    assert search.exhibit[10:] == (
+        "",
+        f"best parameters: {{'C': {search.facts['C']:.6g}}}   best score: {max(scores.values()):.4f}",
+    )
+    assert scores[round(float(str(search.facts["C"])), 4)] == max(scores.values())
 
 
 def test_the_matrix_is_padded_with_zeros_to_the_longest() -> None:
@@ -63,7 +96,10 @@ def test_without_the_mask_only_the_longest_sentence_keeps_its_vector(encoder: En
     """The others have looked at their padding."""
     texts = ["short", "a sentence of middling length", "the longest of the three sentences by quite a lot of words"]
     padded, _ = padded_matrix(encoder.word_pieces.tokenize(texts).ids)
-    moved = np.abs(unmasked_rows(encoder, padded) - encoder.encode(texts).rows).max(axis=1)
+    told: list[tuple[int, int]] = []
+    rows = unmasked_rows(encoder, padded, progress=lambda *done: told.append(done))
+    assert told == [(3, 3)]
+    moved = np.abs(rows - encoder.encode(texts).rows).max(axis=1)
     assert moved[2] < 1e-5
     assert (moved[:2] > 1e-2).all()
 
@@ -72,6 +108,20 @@ def test_a_lesson_needs_two_classes_with_rows_to_spare(encoder: Encoder) -> None
     """Said before anything is read."""
     with pytest.raises(InputError, match="two classes"):
         next(give_lesson(load_sample().train.take(np.arange(6)), encoder, encoder))
+    labels = np.array(load_sample().train.labels)
+    positive, negative = (np.flatnonzero(labels == label) for label in ("positive", "negative"))
+    for fewer, more in ((positive, negative), (negative, positive)):
+        short = load_sample().train.take(np.concatenate([fewer[:9], more[:30]]))
+        with pytest.raises(InputError) as caught:
+            next(give_lesson(short, encoder, encoder))
+        assert caught.value.message == (
+            f"The lesson needs two classes with at least 10 rows each (got {short.counts()})."
+        )
+        assert caught.value.hint == "Give it more rows: --limit says how many are taken."
+        enough = load_sample().train.take(np.concatenate([fewer[:10], more[:30]]))
+        assert next(give_lesson(enough, encoder, encoder)).facts["smallest"] == 10
+    with pytest.raises(InputError, match="two classes"):
+        next(give_lesson(load_sample().train.take(positive[:30]), encoder, encoder))
 
 
 def test_the_split_is_that_of_train_test_split() -> None:

@@ -14,7 +14,22 @@ import numpy as np
 from made_artifacts import forge_file, resealed
 from safetensors.numpy import save
 
+from frostline.errors import FrostlineError
+from goldens import compare_entry
+
 MB = 1 << 20
+
+GOLDEN = Path(__file__).parent / "golden" / "refusals"
+UNLIKE = {"a pickle", "a zip", "NaN", "deep", "nothing", "names twice", "half a character"}
+UNLIKE |= {"a scale that is NaN", "a temperature that is NaN"}
+"""Whose words are partly Python's own, or which hold bytes of this very release."""
+
+
+def compare_refusal(table: str, what: str, error: FrostlineError, folder: Path) -> None:
+    """The whole sentence, and what to do; the folder of the test is not told."""
+    if what not in UNLIKE:
+        said = {"message": error.message.replace(str(folder), "FOLDER"), "hint": error.hint}
+        compare_entry(GOLDEN / f"{table}.json", what, said)
 
 
 def member(name: str, value: Any) -> Callable[[dict[str, Any]], None]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile_artifacts import compare_refusal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_artifacts import RECORD, TEXTS, forge, open_fake, saved, some_head
@@ -145,6 +146,7 @@ def test_forged_ways_to_answer_are_refused_without_an_encoder(tmp_path: Path, wh
     forge(path, FORGERIES[what])
     with pytest.raises(ArtifactCorrupt) as caught:
         load_artifact(path)
+    compare_refusal("answers", what, caught.value, tmp_path)
     assert caught.value.message.isprintable()
 
 
@@ -168,8 +170,9 @@ KNOTS: dict[str, Any] = {
 def test_forged_knots_are_refused_by_their_schema(tmp_path: Path, what: str) -> None:
     path = saved(tmp_path, head=replace(some_head(("no", "yes")), calibration=ISOTONIC_OF_TWO))
     forge(path, at("calibration", "knots", value=[KNOTS[what]]))
-    with pytest.raises(ArtifactCorrupt, match=r"calibration\.knots\[0\]"):
+    with pytest.raises(ArtifactCorrupt, match=r"calibration\.knots\[0\]") as caught:
         load_artifact(path)
+    compare_refusal("knots", what, caught.value, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +201,7 @@ ODD: dict[str, LinearHead] = {
 def test_a_way_to_answer_that_could_not_be_loaded_is_not_saved(tmp_path: Path, what: str) -> None:
     with pytest.raises(InputError) as caught:
         save_artifact(tmp_path / "model", head=ODD[what], encoder=FakeEncoder())
+    compare_refusal("odd ways to answer", what, caught.value, tmp_path)
     assert not isinstance(caught.value, ArtifactCorrupt)
     assert list(tmp_path.iterdir()) == []
 

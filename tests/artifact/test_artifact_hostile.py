@@ -19,6 +19,7 @@ from hostile_artifacts import (
     LOOPHOLES,
     MB,
     PLAIN,
+    compare_refusal,
     tensors,
     with_encoder_folder,
 )
@@ -112,6 +113,7 @@ def test_a_forged_manifest_is_refused_by_its_schema(tmp_path: Path, what: str) -
     forge(path, FORGERIES[what])
     with pytest.raises(ArtifactCorrupt) as caught:
         load_artifact(path)
+    compare_refusal("manifest", what, caught.value, tmp_path)
     assert caught.value.message.isprintable()
     assert len(caught.value.message) < 600
     assert "\x1b" not in str(caught.value)
@@ -183,6 +185,7 @@ def test_a_forged_head_is_refused(tmp_path: Path, what: str, monkeypatch: pytest
     forge_file(path, "head.safetensors", HEADS[what])
     with pytest.raises(ArtifactCorrupt) as caught:
         load_artifact(path)
+    compare_refusal("head", what, caught.value, tmp_path)
     assert str(caught.value).isprintable()
     assert not (tmp_path / "exploded").exists()
 

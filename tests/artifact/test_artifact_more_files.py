@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile_artifacts import MB, Bomb, tensors
+from hostile_artifacts import MB, Bomb, compare_refusal, tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_artifacts import RECORD, TEXTS, forge, forge_file, open_fake, saved, some_head, widened
@@ -330,6 +330,7 @@ def test_forged_words_are_refused(tmp_path: Path, what: str, monkeypatch: pytest
     forge_file(path, "words.json", WORDS[what])
     with pytest.raises(ArtifactCorrupt) as caught:
         load_artifact(path)
+    compare_refusal("words", what, caught.value, tmp_path)
     assert caught.value.message.isprintable()
     assert not (tmp_path / "exploded").exists()
 
@@ -401,6 +402,7 @@ def test_forged_neighbours_are_refused(tmp_path: Path, what: str, monkeypatch: p
     artifact = load_artifact(path)  # which does not read them
     with pytest.raises(ArtifactCorrupt) as caught:
         load_neighbours(artifact)
+    compare_refusal("neighbours", what, caught.value, tmp_path)
     assert caught.value.message.isprintable()
     assert not (tmp_path / "exploded").exists()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile_artifacts import compare_refusal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_artifacts import RECORD, TEXTS, open_fake, saved, some_head
@@ -198,6 +199,7 @@ def odd_heads() -> dict[str, LinearHead]:
 def test_a_head_that_could_not_be_loaded_is_not_saved(tmp_path: Path, what: str) -> None:
     with pytest.raises(InputError) as caught:
         save_artifact(tmp_path / "model", head=odd_heads()[what], encoder=FakeEncoder())
+    compare_refusal("odd heads", what, caught.value, tmp_path)
     assert not isinstance(caught.value, ArtifactCorrupt)
     assert list(tmp_path.iterdir()) == []
 

@@ -11,11 +11,15 @@ from frostline.data.dataset import Dataset, Source
 from frostline.data.fixes import apply_fixes
 from frostline.data.fixes_file import read_fixes, write_fixes
 from frostline.data.tables import TextRow
+from frostline.errors import UsageError
 from frostline.head.search import SearchOptions
 from frostline.review import Pool, Review, ReviewOptions, review
 from frostline.review.fix_rows import fix_rows
+from frostline.review.results import PoolSummary
 from frostline.store import FeatureStore, StoredEncoder
+from goldens import compare_json, rounded
 
+GOLDEN = Path(__file__).parent / "golden"
 GOOD, BAD = ("joy delight warm", "bright lovely fun"), ("dull grim cold", "bleak tedious slow")
 OPTIONS = ReviewOptions(search=SearchOptions(Cs=(0.1,), threads=1), n_foldings=1, pool_size=4)
 
@@ -64,6 +68,7 @@ def test_a_flipped_label_is_found_with_its_reason() -> None:
     assert (wrong.lines, wrong.label, wrong.suggested) == ((11,), "good", "bad")
     assert wrong.probability < 0.5 < wrong.probability_suggested
     assert wrong.near
+    assert len(wrong.near) == 2
     assert all(near.label == "bad" and near.line != 11 and near.cosine > 0 for near in wrong.near)
     assert wrong.near[0].cosine >= wrong.near[-1].cosine
 
@@ -162,9 +167,12 @@ def test_labels_that_cannot_be_checked_are_said_so(rows: list[tuple[str, str]], 
 
 def test_a_label_with_one_text_is_left_out_and_named() -> None:
     """The others are checked all the same, and its row is not flagged."""
-    found = found_in([*opinions(40), ("once only", "rare")])
+    rows = opinions(80)
+    rows[10] = (rows[10][0], "good")
+    found = found_in([*rows, ("once only", "rare")])
     assert found.labels is not None
-    assert found.labels.n_checked == 40
+    assert found.labels.n_checked == 80
+    assert found.wrong
     assert "'rare'" in found.notes[0]
     assert all(wrong.label != "rare" and wrong.suggested != "rare" for wrong in found.wrong)
 
@@ -239,3 +247,88 @@ def test_what_is_in_the_test_file_is_to_be_dropped_if_it_is_the_same_and_looked_
     found = found_in(rows, test=[rows[4], ("a b c d e f g h i j k l m .", "bad")])
     advised = {fix.line: fix for fix in fix_rows(found, dataset_of(rows)) if "of the test file" in fix.reason}
     assert {line: fix.advice for line, fix in advised.items()} == {5: "drop", 61: "look"}
+
+
+def flawed() -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[str]]:
+    """Rows with an error, a copy, a contradiction, a near copy, a stray and a rare label; test rows; a pool."""
+    rows = opinions(70)
+    rows[10] = (rows[10][0], "good")
+    rows[31] = (rows[31][0], "bad")
+    rows += [
+        rows[5],
+        (rows[8][0], "good"),
+        ("a b c d e f g h i j k l m", "bad"),
+        ("a b c d e f g h i j k l m .", "good"),
+        ("zq xk vw jj hh pp ll kk", "good"),
+        ("once only", "rare"),
+    ]
+    test = [("quite new", "good"), rows[4], ("a b c d e f g h i j k l m !", "bad"), rows[8]]
+    pool = [rows[0][0], "joy delight dull grim", "joy delight dull grim", "x y", "bleak warm fun", "dull grim cold w1"]
+    return rows, test, pool
+
+
+def test_a_whole_review_is_what_it_was() -> None:
+    """Every member of it, numbers to four digits, seconds aside."""
+    rows, test, pool = flawed()
+    data = dataset_of(rows)
+    found = review(
+        data,
+        FakeEncoder(hidden_size=32),
+        test=dataset_of(test),
+        pool=Pool("pool.txt", [TextRow(i + 1, text) for i, text in enumerate(pool)]),
+        options=ReviewOptions(search=SearchOptions(Cs=(0.1, 1.0), threads=1), n_foldings=2, pool_size=3),
+    )
+    assert 0 < found.seconds_read < found.seconds
+    listed = [rounded(fix, 3) for fix in fix_rows(found, data, take_advice=True)]
+    kept = rounded(found, 3, without=frozenset({"seconds", "seconds_read"}))
+    compare_json(GOLDEN / "review.json", {"review": kept, "fixes": listed})
+
+
+@pytest.mark.parametrize("n_rare", [1, 2, 5, 6, 7])
+def test_labels_on_one_text_are_named_up_to_five(n_rare: int) -> None:
+    """And the others counted."""
+    rows = [*opinions(30), *((f"once only {place}", f"rare {place}") for place in range(n_rare))]
+    named = ", ".join(f"'rare {place}'" for place in range(min(5, n_rare)))
+    more = f" and {n_rare - 5} more" if n_rare > 5 else ""
+    who = "it" if n_rare == 1 else "they"
+    assert found_in(rows).notes[0] == (
+        f"{named}{more}: on one text only, so {who} could not be checked, nor suggested."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ([("a", "x"), ("b", "x")], "all are labelled 'x'"),
+        ([("a", "x"), ("b", "y")], "0 of 2 are"),
+        ([("a", "x"), ("b", "x"), ("c", "y"), ("d", "z")], "1 of 3 are"),
+    ],
+)
+def test_too_few_labels_are_counted(rows: list[tuple[str, str]], what: str) -> None:
+    """One note, whatever else is rare."""
+    assert found_in(rows).notes == (
+        f"Labels could not be checked: that needs two labels, each on two different texts or more ({what}).",
+    )
+
+
+def test_two_foldings_or_texts_at_least_are_asked_for() -> None:
+    """One of each is enough, none is not."""
+    ReviewOptions(n_foldings=1, pool_size=1)
+    for n_foldings, pool_size in ((0, 1), (1, 0)):
+        with pytest.raises(UsageError, match=rf"must be 1 or more \(got {n_foldings} and {pool_size}\)"):
+            ReviewOptions(n_foldings=n_foldings, pool_size=pool_size)
+    assert (ReviewOptions().n_foldings, ReviewOptions().pool_size) == (3, 20)
+
+
+def test_what_the_pool_lacks_is_said_with_its_name() -> None:
+    """Nothing in it; nothing new in it; nothing known of the labels."""
+    rows = opinions(20)
+    assert found_in(rows, pool=[]).notes[-1] == "pool.txt holds no text: there is nothing to choose from."
+    assert found_in(rows, pool=[rows[0][0]] * 2).notes[-1] == (
+        "Every text of pool.txt is labelled already: there is nothing to choose from."
+    )
+    assert found_in(rows[:1], pool=["new"]).notes[-1] == (
+        "Nothing of pool.txt was chosen: that needs labels that can be checked."
+    )
+    counted = found_in(rows, pool=[rows[0][0], rows[0][0], "new", "new", "newer"]).pool
+    assert counted == PoolSummary(name="pool.txt", n_texts=5, n_known=2, n_repeats=1)
