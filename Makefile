@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV   ?= .venv
 BENCH_VENV ?= .venv-bench
 PEERS_VENV ?= .venv-peers
+CHROMIUM := /usr/bin/chromium
 BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-marked mutants lint format bench bench-peers lock clean
+.PHONY: help setup demo test test-browser test-marked mutants lint format figures bench bench-peers lock clean has-chromium
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,9 +22,16 @@ demo: setup  ## train on the built-in sample, show the report, classify a few se
 	@mkdir -p build
 	@$(BIN)/frostline demo --out build/demo --overwrite
 
-test: $(VENV)/.test  ## the test suite: no network, no torch, under three minutes
+test: $(VENV)/.test  ## the test suite: no network, no torch, under three minutes; told are its seconds and the ten slowest tests
 	@echo "==> pytest"
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 $(PYTEST)
+
+test-browser: has-chromium $(VENV)/.browser  ## the pages in Debian's chromium, narrow and wide, light and dark
+	@echo "==> pytest -m browser tests/report"
+	@$(BIN)/python -m pytest -m browser tests/report $(PYTEST)
+
+has-chromium:
+	@test -x $(CHROMIUM) || { echo "There is no $(CHROMIUM); install it by: apt-get install chromium"; exit 1; }
 
 test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in an environment that has torch
 	@echo "==> pytest -m 'slow or torch or data'"
@@ -42,17 +50,20 @@ lint: $(VENV)/.lint  ## ruff, mypy --strict
 format: $(VENV)/.lint  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
+figures: setup  ## the house in figures: modules, lines, floors, circles, places, what a verb imports
+	@$(BIN)/python tools/house_figures.py
+
 bench: $(BENCH_VENV)/.ready  ## ours against the tutorial's way and GridSearchCV (FILE=train.tsv for your own)
-	@echo "==> python -m frostline.bench"
-	@$(BENCH_VENV)/bin/python -m frostline.bench $(FILE) $(BENCH)
+	@echo "==> python -m bench"
+	@$(BENCH_VENV)/bin/python -m bench $(FILE) $(BENCH)
 
 bench-peers: setup $(PEERS_VENV)/.ready  ## ours beside sentence-transformers, a pipeline, CTranslate2 (FILE=train.tsv; about an hour)
-	@echo "==> python -m frostline.bench.peers"
-	@$(BIN)/python -m frostline.bench.peers $(FILE) --python $(PEERS_VENV)/bin/python --out build/peers $(PEERS)
+	@echo "==> python -m bench.peers"
+	@$(BIN)/python -m bench.peers $(FILE) --python $(PEERS_VENV)/bin/python --out build/peers $(PEERS)
 
 lock:  ## resolve the hash-locked requirements anew (needs uv)
-	@for set in base test lint; do \
-	  groups=""; [ $$set != base ] && groups="--group test"; [ $$set = lint ] && groups="$$groups --group lint"; \
+	@for set in base test browser lint; do \
+	  case $$set in base) groups="";; test) groups="--group test";; *) groups="--group test --group $$set";; esac; \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links pyproject.toml requirements/base.in $$groups -o requirements/$$set.txt; \
 	done
@@ -76,6 +87,11 @@ $(VENV)/.base: requirements/base.txt pyproject.toml | $(BIN)/python
 $(VENV)/.test: requirements/test.txt $(VENV)/.base
 	@echo "==> installing what the tests need"
 	@$(BIN)/python $(PIP) $(LOCKED) requirements/test.txt
+	@touch $@
+
+$(VENV)/.browser: requirements/browser.txt $(VENV)/.test
+	@echo "==> installing what drives the browser (about 150 MB on disk)"
+	@$(BIN)/python $(PIP) $(LOCKED) requirements/browser.txt
 	@touch $@
 
 $(VENV)/.lint: requirements/lint.txt $(VENV)/.test

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordPiece
 
 from frostline.arrays import Features
-from frostline.encoder.backend import Backend, TokenBatch
+from frostline.encoder.reading import Backend, TokenBatch
 from frostline.errors import BackendError
 
 WORDS = [

@@ -13,8 +13,7 @@ import numpy as np
 
 from frostline.arrays import Features, Progress
 from frostline.encoder.features import Block, FeatureSpec
-from frostline.encoder.reading import EncoderIdentity, Reading
-from frostline.encoder.texts import check_texts
+from frostline.encoder.reading import EncoderIdentity, Reading, check_texts
 
 
 @dataclass(eq=False)

@@ -24,14 +24,14 @@ import pyarrow.parquet as pq
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped,unused-ignore]
 
 from frostline import SentenceClassifier
-from frostline.arrays import Features
+from frostline.arrays import Features, JoinedRows, Rows
 from frostline.artifact import open_model
 from frostline.cli.main import run
-from frostline.head.multi_label import search_each
-from frostline.head.search import SearchOptions, search_C, tutorial_grid
+from frostline.encoder.words import fit
+from frostline.head.options import SearchOptions, tutorial_grid
+from frostline.head.search import search
 from frostline.machine import this_machine
-from frostline.rows import JoinedRows, Rows
-from frostline.words.vocabulary import fit
+from frostline.targets import Targets
 
 GOLDEN = Path(__file__).parent / "golden"
 SAVED = Path(__file__).parent / "artifact" / "saved_by_0_1_0"
@@ -144,7 +144,7 @@ CASES = {
 VERBS = {
     "sweep": "sweep two.tsv --folds 3 --no-joins -C 0.01 -C 0.1",
     "review": "review four.tsv --folds 3",
-    "several-refused": "train several.tsv --labels-separator , --features auto",
+    "several-refused": "train several.tsv --labels-separator , --preset tutorial",
 }
 """Other verbs: their JSON, and their screen."""
 
@@ -262,7 +262,7 @@ _VARIES = re.compile(r"^(seconds.*|machine|frostline|frostline_version)$")
 _MANY = 14
 _OWN_FILES = ("head.safetensors", "README.md", "report.html")
 _SECONDS = re.compile(
-    r"\d+\.\d+(?= s: | s searching| s\s*$|, of which| getting the rows| searching| fitting| evaluating| reading)",
+    r"\d+\.\d+(?= s: | s searching| s\s*$|, of which| getting the rows| searching| fitting| evaluating| s reading)",
     re.MULTILINE,
 )
 
@@ -359,12 +359,12 @@ def _one(n_labels: int, width: int = 24, *, words: bool = False, seed: int = 0, 
         texts = [" ".join([*random.choice(WORDS, 6), f"c{code}"]) for code in codes]
         rows = JoinedRows(dense, fit(texts).rows(texts))
     labels = tuple(f"label {code}" for code in range(n_labels))
-    found = search_C(rows, codes, labels=labels, options=SearchOptions(**options))
+    found = search(rows, Targets.of_codes(codes, labels), options=SearchOptions(**options))
     return {
-        "chosen_C": found.chosen_C,
+        "chosen_C": float(found.chosen_C[0]),
         "Cs": list(found.Cs),
         "not_searched": list(found.not_searched),
-        "fold_scores": exact(found.fold_scores),
+        "fold_scores": exact(found.scores[:, 0]),
         "coef": exact(found.head.coef),
         "intercept": exact(found.head.intercept),
         "held_out_decisions": exact(found.held_out_decisions, values_too=False),
@@ -378,11 +378,11 @@ def _each(width: int = 24, *, seed: int = 0, **options: Any) -> dict[str, Any]:
     members = random.rand(N, 4) < [0.5, 0.3, 0.15, 0.08]
     rows = _made_rows(members.astype(np.int64) @ (1 << np.arange(4)), width, seed + 100)
     labels = ("a", "b", "c", "d")
-    found = search_each(rows, members, labels=labels, options=SearchOptions(**options))
+    found = search(rows, Targets(labels, members, exclusive=False), options=SearchOptions(**options))
     return {
-        "chosen_Cs": exact(found.chosen_Cs),
+        "chosen_Cs": exact(found.chosen_C),
         "Cs": list(found.Cs),
-        "losses": exact(found.losses),
+        "losses": exact(-found.scores.mean(axis=2)),
         "folds": "".join(str(fold) for fold in found.folds),
         "coef": exact(found.head.coef),
         "intercept": exact(found.head.intercept),

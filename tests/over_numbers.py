@@ -11,8 +11,8 @@ import numpy as np
 from frostline.arrays import Progress
 from frostline.classifier import SentenceClassifier
 from frostline.encoder.features import Block, FeatureSpec
-from frostline.encoder.reading import EncoderIdentity, Reading
-from frostline.encoder.texts import check_texts
+from frostline.encoder.reading import EncoderIdentity, Reading, check_texts
+from frostline.targets import Targets
 
 
 class NumberEncoder:
@@ -91,6 +91,6 @@ class OverNumbers(SentenceClassifier):
         tags.input_tags.string = False
         return tags
 
-    def _settled_encoder(self, texts: Sequence[str], labels: Sequence[Any]) -> Any:
-        del texts, labels
+    def _settled_encoder(self, texts: Sequence[str], targets: Targets) -> Any:
+        del texts, targets
         return NumberEncoder()

@@ -8,11 +8,18 @@ import numpy as np
 
 from fakes import FakeEncoder
 from frostline.evaluate.baselines import Part, baselines
-from frostline.evaluate.metrics import evaluate
-from frostline.head.linear import Label
-from frostline.head_record import SearchRecord
+from frostline.evaluate.scores import evaluate, most_probable
 from frostline.machine import Machine
-from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, Seconds, TestRecord, TrainingRecord
+from frostline.record import (
+    DataRecord,
+    EvaluationRecord,
+    FeaturesRecord,
+    SearchRecord,
+    Seconds,
+    TestRecord,
+    TrainingRecord,
+)
+from frostline.targets import Label, Targets
 
 
 def example_record(
@@ -40,8 +47,9 @@ def _computed(labels: tuple[Label, ...], n: int, sharpness: float, name: str) ->
     ]
     logits = sharpness * (np.eye(n_labels)[codes] + rng.normal(scale=0.5, size=(2 * n, n_labels)))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    train, test = Part(texts[:n], rows[:n], codes[:n]), Part(texts[n:], rows[n:], codes[n:])
-    predicted = probabilities[n:].argmax(axis=1)
+    targets, first = Targets.of_codes(codes, labels), np.arange(2 * n) < n
+    train, test = Part(texts[:n], rows[:n], targets.take(first)), Part(texts[n:], rows[n:], targets.take(~first))
+    favoured = most_probable(probabilities[n:])
     Cs = tuple(float(C) for C in np.geomspace(1e-4, 1e2, 20))
     means = tuple(0.86 - 0.012 * (np.log10(C) + 1.5) ** 2 for C in Cs)
     return TrainingRecord(
@@ -52,7 +60,7 @@ def _computed(labels: tuple[Label, ...], n: int, sharpness: float, name: str) ->
             size_bytes=812_345,
             n_rows=2 * n,
             n_rejected=3,
-            class_counts={label: int(np.sum(codes == code)) for code, label in enumerate(labels)},
+            label_counts={label: int(np.sum(codes == code)) for code, label in enumerate(labels)},
             n_duplicates=12,
             n_conflicts=1,
         ),
@@ -63,7 +71,7 @@ def _computed(labels: tuple[Label, ...], n: int, sharpness: float, name: str) ->
             Cs=Cs,
             mean_scores=means,
             std_errors=(0.004,) * len(Cs),
-            chosen_C=Cs[int(np.argmax(means))],
+            chosen_Cs=(Cs[int(np.argmax(means))],),
             best_score=max(means),
             rule="best mean score",
             scoring="accuracy",
@@ -72,8 +80,8 @@ def _computed(labels: tuple[Label, ...], n: int, sharpness: float, name: str) ->
             class_weight=None,
         ),
         test_source=TestRecord(kind="stratified hold-out", n_fitted=n, n_leaks=2),
-        test=evaluate(probabilities[n:], codes[n:], labels=labels),
-        baselines=baselines([(train, test)], labels=labels, predicted=predicted),
+        test=evaluate(probabilities[n:], favoured, test.targets),
+        baselines=baselines([(train, test)], favoured=favoured),
         seconds=Seconds(read=0.21, search=1.32, evaluate=1.1, total=2.9),
         machine=Machine(
             system="Linux x86_64", processor="a processor", cores=2, instructions=("avx2", "fma"), python="3.11.9"

@@ -6,16 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from frostline.encoder.features import POOLINGS
-from frostline.evaluate.calibration import calibration_scores
-from frostline.evaluate.coverage import coverage_curve
-from frostline.evaluate.curves import label_curves
 from frostline.evaluate.examples import Examples
+from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
-from frostline.evaluate.metrics import Estimate, evaluate
+from frostline.evaluate.probabilities import calibration_scores, coverage_curve, label_curves
+from frostline.evaluate.scores import evaluate, most_probable
 from frostline.evaluate.sentence_map import log_odds, sentence_map
-from frostline.head.linear import Label
-from frostline.head_record import ChoiceRecord, ProbabilityRecord, TrialRecord
-from frostline.record import TrainingRecord
+from frostline.record import ChoiceRecord, ProbabilityRecord, TrainingRecord, TrialRecord
+from frostline.targets import Label, Targets
 from record_examples import example_record
 
 
@@ -33,21 +31,22 @@ def example_report(
     logits = 2.2 * (np.eye(len(labels))[codes] + rng.normal(scale=0.5, size=(n, len(labels))))
     given = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     flat = np.exp(0.5 * logits) / np.exp(0.5 * logits).sum(axis=1, keepdims=True)
+    targets = Targets.of_codes(codes, labels)
     plain = example_record(n=60, name=name, warnings=warnings)  # its baselines cost, and know no labels
     counts = {label: int(np.sum(codes == code)) for code, label in enumerate(labels)}
     record = replace(
         plain,
         labels=tuple(labels),
-        data=replace(plain.data, class_counts=counts),
-        test=evaluate(given, codes, labels=labels),
+        data=replace(plain.data, label_counts=counts),
+        test=evaluate(given, most_probable(given), targets),
         choice=example_choice(),
         learning=example_learning(),
         probabilities=ProbabilityRecord(
             way="temperature",
-            scores=calibration_scores(given, codes),
-            before=calibration_scores(flat, codes),
-            curves=label_curves(given, codes, labels=labels),
-            coverage=coverage_curve(given, codes),
+            scores=calibration_scores(given, targets),
+            before=calibration_scores(flat, targets),
+            curves=label_curves(given, targets),
+            coverage=coverage_curve(given, most_probable(given), targets),
         ),
     )
     examples = Examples(
@@ -55,8 +54,9 @@ def example_report(
         name=name,
         texts=[f"{text} {row}" for row in range(n)],
         lines=range(2, n + 2),
-        codes=codes,
-        answers=given.argmax(axis=1),
+        members=targets.members,
+        favoured=most_probable(given),
+        answered=np.ones(n, dtype=bool),
         probabilities=given,
         map=sentence_map(log_odds(given), rng.normal(size=(n, 20)).astype(np.float32)),
     )

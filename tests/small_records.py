@@ -6,42 +6,46 @@ rows held out, C searched or given, features chosen or named.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from frostline.encoder.gate import Gate, PrecisionRecord
+from frostline.arrays import IntArray
+from frostline.encoder.precision import Gate, PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
-from frostline.evaluate.answers import AnswerScores
-from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, Baseline
-from frostline.evaluate.calibration import CalibrationScores, Reliability, ReliabilityBin
-from frostline.evaluate.coverage import CoverageCurve
-from frostline.evaluate.curves import Curve, LabelCurves
+from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, Baseline, Lead
 from frostline.evaluate.examples import Examples
+from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
-from frostline.evaluate.metrics import Estimate, Evaluation, LabelScore, evaluate
-from frostline.evaluate.paired import PairedDifference
-from frostline.evaluate.sentence_map import SentenceMap
-from frostline.evaluate.validation import NestedResult
-from frostline.head.fitting import Candidate
-from frostline.head.linear import Label
-from frostline.head_record import (
-    CalibrationRecord,
-    ChoiceRecord,
-    DecisionRecord,
-    ProbabilityRecord,
-    SearchRecord,
-    TrialRecord,
+from frostline.evaluate.nested import NestedResult
+from frostline.evaluate.probabilities import (
+    CalibrationScores,
+    CoverageCurve,
+    Curve,
+    LabelCurves,
+    Reliability,
+    ReliabilityBin,
 )
+from frostline.evaluate.scores import AnswerScores, Evaluation, LabelScore, evaluate, most_probable
+from frostline.evaluate.sentence_map import SentenceMap
+from frostline.head.calibrating import Candidate
 from frostline.machine import Machine
 from frostline.record import (
+    CalibrationRecord,
+    ChoiceRecord,
     DataRecord,
+    DecisionRecord,
     EvaluationRecord,
     FeaturesRecord,
     FixesRecord,
+    ProbabilityRecord,
+    SearchRecord,
     Seconds,
     TestRecord,
     TrainingRecord,
+    TrialRecord,
 )
+from frostline.targets import Label, Targets
 
 LABELS = ("bad", "so | so", "<b>good`")
 
@@ -58,13 +62,11 @@ def evaluation(confusion: Sequence[Sequence[int]], labels: Sequence[Label]) -> E
     said = np.array([column for _, column in rows], dtype=np.int64)
     probabilities = np.full((len(rows), len(labels)), 0.2 / max(1, len(labels) - 1))
     probabilities[np.arange(len(rows)), said] = 0.8
-    return evaluate(probabilities, codes, labels=labels)
+    return evaluate(probabilities, most_probable(probabilities), Targets.of_codes(codes, labels))
 
 
-def lead(value: float, low: float, high: float) -> PairedDifference:
-    return PairedDifference(
-        value=value, interval=(low, high), n=200, n_only_first=40, n_only_second=12, p_value=0.000123456789
-    )
+def lead(value: float, low: float, high: float) -> Lead:
+    return Lead(value=value, interval=(low, high), n=200, n_only_model=40, n_only_baseline=12, p_value=0.000123456789)
 
 
 def baselines() -> tuple[Baseline, ...]:
@@ -73,28 +75,30 @@ def baselines() -> tuple[Baseline, ...]:
         Baseline(
             name=MAJORITY,
             made_of="the commonest label",
-            accuracy=estimate(0.45),
-            macro_f1=estimate(0.2066),
-            log_loss=Estimate(1.0512, (0.98, 1.1249), 200, "by hand"),
-            lead=lead(0.36, 0.28, 0.44),
+            scores={
+                "accuracy": estimate(0.45),
+                "macro_f1": estimate(0.2066),
+                "log_loss": Estimate(1.0512, (0.98, 1.1249), 200, "by hand"),
+            },
+            leads={"accuracy": lead(0.36, 0.28, 0.44)},
             seconds=0.001,
         ),
         Baseline(
             name=WORDS,
             made_of="1,234 words, C = 3",
-            accuracy=estimate(0.799),
-            macro_f1=estimate(0.7777),
-            log_loss=Estimate(0.6, (0.5, 0.7), 200, "by hand"),
-            lead=lead(0.011, -0.02, 0.042),
+            scores={
+                "accuracy": estimate(0.799),
+                "macro_f1": estimate(0.7777),
+                "log_loss": Estimate(0.6, (0.5, 0.7), 200, "by hand"),
+            },
+            leads={"accuracy": lead(0.011, -0.02, 0.042)},
             seconds=1.5,
         ),
         Baseline(
             name=CENTROID,
             made_of="the mean of each label",
-            accuracy=estimate(0.85),
-            macro_f1=estimate(0.84),
-            log_loss=None,
-            lead=lead(-0.04, -0.07, -0.012),
+            scores={"accuracy": estimate(0.85), "macro_f1": estimate(0.84)},
+            leads={"accuracy": lead(-0.04, -0.07, -0.012)},
             seconds=0.25,
         ),
     )
@@ -260,7 +264,7 @@ def searched() -> SearchRecord:
         Cs=(0.01, 0.1, 1.0, 10.0),
         mean_scores=(0.7, 0.82, 0.78, 0.71),
         std_errors=(0.01, 0.02, 0.02, 0.03),
-        chosen_C=0.1,
+        chosen_Cs=(0.1,),
         best_score=0.82,
         rule="best mean score",
         scoring="accuracy",
@@ -296,7 +300,7 @@ def full_record() -> TrainingRecord:
             size_bytes=812_345,
             n_rows=1400,
             n_rejected=3,
-            class_counts={"bad": 900, "so | so": 400, "<b>good`": 100},
+            label_counts={"bad": 900, "so | so": 400, "<b>good`": 100},
             n_duplicates=12,
             n_conflicts=1,
             fixes=FixesRecord(name="fixes.tsv", sha256="ef" * 32, n_relabelled=5, n_dropped=2),
@@ -318,7 +322,7 @@ def full_record() -> TrainingRecord:
             kind="file",
             n_fitted=1400,
             n_leaks=3,
-            data=DataRecord(name="test.tsv", sha256="cd" * 32, size_bytes=99, n_rows=200, class_counts={"bad": 90}),
+            data=DataRecord(name="test.tsv", sha256="cd" * 32, size_bytes=99, n_rows=200, label_counts={"bad": 90}),
         ),
         test=test,
         nested=nested(evaluation([[700, 150, 50], [50, 350, 0], [0, 10, 90]], LABELS), ("mean@1", "mean@1", "cls@-1")),
@@ -382,14 +386,14 @@ def two_label_record() -> TrainingRecord:
             n_rows=240,
             n_duplicates=1,
             n_conflicts=2,
-            class_counts={"no": 120, "yes": 120},
+            label_counts={"no": 120, "yes": 120},
         ),
         n_trained=180,
         encoder=encoder(),
         features=FeaturesRecord(spec="cls@-1", n_features=384, max_length=128, n_texts=240, n_cut=0, n_read=1),
         search=replace(
             searched(),
-            chosen_C=10.0,
+            chosen_Cs=(10.0,),
             rule="one standard error",
             scoring="f1_macro",
             class_weight="balanced",
@@ -441,10 +445,10 @@ def many_label_record() -> TrainingRecord:
             n_duplicates=0,
             n_conflicts=0,
             fixes=None,
-            class_counts={label: 100 - place for place, label in enumerate(labels)},
+            label_counts={label: 100 - place for place, label in enumerate(labels)},
         ),
         features=FeaturesRecord(spec="mean@all", n_features=2688, max_length=256, n_texts=1600, n_cut=0, n_read=0),
-        search=replace(searched(), Cs=(0.5,), mean_scores=(0.8,), std_errors=(0.0,), chosen_C=0.5, not_searched=()),
+        search=replace(searched(), Cs=(0.5,), mean_scores=(0.8,), std_errors=(0.0,), chosen_Cs=(0.5,), not_searched=()),
         test_source=TestRecord(kind="stratified hold-out", n_fitted=1000),
         test=evaluation(confusion.tolist(), labels),
         nested=None,
@@ -481,12 +485,12 @@ def untested_record() -> TrainingRecord:
         full,
         labels=(1, 2),
         data=DataRecord(
-            name="numbers.tsv", sha256="ab" * 32, size_bytes=1, n_rows=1, class_counts={1: 1, 2: 0}, n_rejected=1
+            name="numbers.tsv", sha256="ab" * 32, size_bytes=1, n_rows=1, label_counts={1: 1, 2: 0}, n_rejected=1
         ),
         n_trained=1,
         encoder=encoder("models/mine"),
         features=FeaturesRecord(spec="mean@all", n_features=2688, max_length=256, n_texts=10, n_cut=1, n_read=2000),
-        search=replace(searched(), Cs=(0.5,), mean_scores=(0.8,), std_errors=(0.0,), chosen_C=0.5, not_searched=()),
+        search=replace(searched(), Cs=(0.5,), mean_scores=(0.8,), std_errors=(0.0,), chosen_Cs=(0.5,), not_searched=()),
         test_source=None,
         test=None,
         nested=None,
@@ -500,6 +504,16 @@ def untested_record() -> TrainingRecord:
     )
 
 
+def answered(codes: IntArray, answers: IntArray, n_labels: int) -> dict[str, Any]:
+    """What `Examples` takes of the true labels (n_texts,), and of those given, -1 where there is no answer."""
+    columns = np.arange(n_labels)
+    return {
+        "members": codes[:, None] == columns,
+        "favoured": np.maximum(answers, 0)[:, None] == columns,
+        "answered": answers >= 0,
+    }
+
+
 def full_examples() -> Examples:
     """Eight of the test texts of `full_record`, three of them answered wrongly and one not at all."""
     codes = np.array([0, 0, 0, 1, 1, 2, 2, 0])
@@ -511,8 +525,7 @@ def full_examples() -> Examples:
         name="test.tsv",
         texts=[f"text {row} <i>" + " and more" * (60 if row == 1 else 0) for row in range(8)],
         lines=[1000 + row for row in range(8)],
-        codes=codes,
-        answers=answers,
+        **answered(codes, answers, 3),
         probabilities=probabilities,
         map=SentenceMap(
             rows=np.array([0, 1, 2, 3, 4, 5, 6]),
@@ -531,8 +544,7 @@ def two_label_examples() -> Examples:
         name="two.csv",
         texts=["one", "two", "three", "four"],
         lines=[2, 3, 4, 5],
-        codes=np.array([0, 1, 1, 0]),
-        answers=np.array([0, 1, 0, 0]),
+        **answered(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]), 2),
         probabilities=np.array([[0.9, 0.1], [0.2, 0.8], [0.75, 0.25], [0.6, 0.4]]),
         map=SentenceMap(
             rows=np.arange(4),

@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 
 from frostline.advice import GAP, LOPSIDED, MATTERS, WANTED_HALF_WIDTH, advise, rows_for
+from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
-from frostline.evaluate.metrics import Estimate
-from frostline.head_record import ChoiceRecord
-from frostline.record import TrainingRecord
+from frostline.record import ChoiceRecord, TrainingRecord
 from record_examples import example_record
 
 
@@ -117,7 +116,7 @@ def test_unequal_labels_are_named_where_nothing_was_done_about_them() -> None:
 
     def counted(rare: int, *, class_weight: str | None = None, scoring: str = "accuracy") -> list[str]:
         record = example_record()
-        data = replace(record.data, class_counts={"common": 1000, "rare\x1b[31m": rare})
+        data = replace(record.data, label_counts={"common": 1000, "rare\x1b[31m": rare})
         search = replace(record.search, class_weight=class_weight, scoring=scoring)
         advice = advise(replace(record, data=data, search=search))
         assert not any("\x1b" in each.sentence + each.reason for each in advice)
@@ -146,7 +145,7 @@ def test_a_test_too_small_is_told_how_many_rows_it_needs() -> None:
     def tested(half: float) -> list[str]:
         score = Estimate(0.8, (0.8 - half, 0.8 + half), 500, "Wilson")
         assert record.test is not None
-        return kinds(replace(record, test=replace(record.test, accuracy=score)))
+        return kinds(replace(record, test=replace(record.test, scores={"accuracy": score})))
 
     assert "more test rows" in tested(WANTED_HALF_WIDTH + 1e-6)
     assert "more test rows" not in tested(WANTED_HALF_WIDTH - 1e-6)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from frostline.advice import Advice, advise, rows_for
+from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import Gain, LearningCurve
-from frostline.evaluate.metrics import Estimate
 from frostline.record import TrainingRecord
 from small_records import choice, full_record, learning, untested_record
 
@@ -33,8 +33,8 @@ def record(found: LearningCurve | None, *, n_trained: int = 1400, half: float = 
         learning=found,
         choice=None,
         n_trained=n_trained,
-        data=replace(full.data, class_counts={"bad": 499, "good": 100}),
-        test=replace(full.test, accuracy=accuracy),
+        data=replace(full.data, label_counts={"bad": 499, "good": 100}),
+        test=replace(full.test, scores={**full.test.scores, "accuracy": accuracy}),
     )
 
 
@@ -138,7 +138,7 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
         ),
         (
             replace(
-                record(None), data=replace(record(None).data, class_counts={"good": 1000, "bad\x1b": 200, "so": 500})
+                record(None), data=replace(record(None).data, label_counts={"good": 1000, "bad\x1b": 200, "so": 500})
             ),
             (
                 Advice(
@@ -165,7 +165,7 @@ def test_rows_that_a_width_needs(half: float, share: float, n: int) -> None:
 
 @pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
 def test_scorers_that_hardly_see_the_rare_label_leave_the_advice(scoring: str) -> None:
-    lopsided = replace(record(None), data=replace(record(None).data, class_counts={"a": 1000, "b": 200}))
+    lopsided = replace(record(None), data=replace(record(None).data, label_counts={"a": 1000, "b": 200}))
     search = replace(lopsided.search, scoring=scoring)
     assert [one.kind for one in advise(replace(lopsided, search=search))] == ["unequal labels"]
 

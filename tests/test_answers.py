@@ -9,17 +9,17 @@ from click.testing import CliRunner
 from fakes import FakeEncoder
 from frostline.artifact import Model, load_artifact
 from frostline.classifier import SentenceClassifier
-from frostline.cli.train import command as train_command
+from frostline.cli.main import cli
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.errors import InputError, UsageError
 from frostline.head.deciding import RuleOptions
-from frostline.head.finishing import AnswerOptions
-from frostline.head.search import SearchOptions
+from frostline.head.fitted import AnswerOptions
+from frostline.head.options import SearchOptions
 from frostline.report.document import as_document
-from frostline.score import as_document as prediction_document
-from frostline.score import predictions, write_predictions
+from frostline.score.answers import as_document as prediction_document
+from frostline.score.answers import layout_of, predictions, write_predictions
 from frostline.training import Training, TrainingOptions, save_training, train
 
 WORDS = {"good": ("fine", "joy", "warm"), "bad": ("dull", "bore", "cold")}
@@ -77,6 +77,7 @@ def test_an_abstaining_head_reports_both_what_it_answers_and_all_rows(tmp_path: 
     assert record.test is not None
     assert record.decision is not None
     assert record.decision.test is not None
+    assert record.test.confusion is not None
     assert record.test.n == record.decision.test.n == record.test.confusion.sum()
     assert 0 < record.decision.test.coverage.value < 1
     precision = record.decision.test.precision
@@ -93,7 +94,7 @@ def test_nested_folds_calibrate_and_abstain_on_their_own(tmp_path: Path) -> None
     assert record.decision is not None
     assert record.decision.test is not None
     assert (nested.probabilities != nested.uncalibrated).any()
-    assert (nested.answered == -1).mean() == pytest.approx(1 - record.decision.test.coverage.value)
+    assert (~nested.answered).mean() == pytest.approx(1 - record.decision.test.coverage.value)
     assert record.probabilities is not None
     assert record.probabilities.before is not None
 
@@ -126,11 +127,11 @@ def test_an_abstaining_model_is_saved_and_predicts_nothing_where_unsure(tmp_path
     assert head.calibration == found.head.calibration
     model = Model(manifest=saved.manifest, head=head, encoder=encoder)
     made = list(predictions(model, ["fine joy warm fine joy", "fine dull"]))
-    assert [one.label for one in made] == ["good", None]
-    assert prediction_document(made[1], ("bad", "good"))["label"] is None
+    assert [one.labels for one in made] == [("good",), None]
+    assert prediction_document(made[1], layout_of(model))["label"] is None
     assert made[1].probability == max(made[1].probabilities)
     for suffix in ("tsv", "csv", "jsonl", "parquet"):
-        write_predictions(tmp_path / f"out.{suffix}", made, labels=("bad", "good"))
+        write_predictions(tmp_path / f"out.{suffix}", made, layout_of(model))
     assert (tmp_path / "out.tsv").read_text("utf-8").splitlines()[2].startswith("fine dull\t\t0.")
     assert (tmp_path / "out.csv").read_text("utf-8").splitlines()[2].startswith("fine dull,,0.")
     assert '"label": null' in (tmp_path / "out.jsonl").read_text("utf-8")
@@ -146,7 +147,7 @@ def test_a_threshold_gives_its_label_the_probability_that_is_printed(tmp_path: P
     saved = save_training(found, tmp_path / "model", encoder=encoder)
     model = Model(manifest=saved.manifest, head=saved.head, encoder=encoder)
     made = list(predictions(model, sentences(200, seed=5)[0]))
-    bent = [one for one in made if one.label == "good" and one.probabilities[1] < 0.5]
+    bent = [one for one in made if one.labels == ("good",) and one.probabilities[1] < 0.5]
     assert bent
     assert all(one.probability == one.probabilities[1] for one in bent)
 
@@ -186,5 +187,5 @@ def test_wrong_wishes_end_before_anything_is_read(tmp_path: Path, arguments: lis
     """Each in a sentence."""
     path = tmp_path / "rows.tsv"
     path.write_text("text\tlabel\na\tgood\nb\tbad\n")
-    result = CliRunner().invoke(train_command, [str(path), *arguments])
+    result = CliRunner().invoke(cli, ["train", str(path), *arguments])
     assert said in str(result.exception)

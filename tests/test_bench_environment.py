@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostline.bench.environment import as_installed
+from bench.environment import as_installed
 
 
 def test_compiled_modules_are_kept_whatever_is_set_here(monkeypatch: pytest.MonkeyPatch) -> None:

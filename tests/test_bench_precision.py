@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.ceilings import int8_gops, work_gflop
+from bench.precision import compare_precisions, headlines
+from bench.precision_table import precision_table
 from encoder_fakes import make_checkpoint
-from frostline.bench.ceilings import int8_gops, work_gflop
-from frostline.bench.precision import compare_precisions, headlines
-from frostline.bench.precision_table import precision_table
-from frostline.encoder.families import describe
+from frostline.encoder.architecture import Shape, describe
 from frostline.encoder.precision import why_not_int8
-from frostline.encoder.shape import Shape
 
 TEXTS = ["good film", "bad film", "a b c d e f", "b " * 30]
 

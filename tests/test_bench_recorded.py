@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from frostline.bench.recorded import Recorded, keep_run, last_run
+from bench.recorded import Recorded, keep_run, last_run
 from frostline.machine import this_machine
 
 RUN = {"reading": Recorded(value=5.0, unit="x", when="2026-11-22", version="0.1.0")}

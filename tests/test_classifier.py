@@ -20,7 +20,7 @@ import frostline
 from fakes import FakeEncoder
 from frostline import FeatureStore, FrostlineError, SentenceClassifier, StoredEncoder
 from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, TextTypeError, UsageError
-from frostline.head.search import SearchResult
+from frostline.head.search import Search
 from over_numbers import OverNumbers
 
 TEXTS = [f"{word} {place} {n}" for n in range(10) for word in ("splendid", "dreadful") for place in ("film", "soup")]
@@ -223,8 +223,8 @@ def test_too_few_texts_for_the_folds_lowers_them_with_a_warning(encoder: FakeEnc
     texts, labels = [*TEXTS, "so so", "neither nor", "meh"], [*map(str, LABELS), *["mixed"] * 3]
     with pytest.warns(UserWarning, match="3 folds instead of 5: class 'mixed' has 3 texts"):
         clf = SentenceClassifier(encoder).fit(texts, labels)
-    assert isinstance(clf.search_, SearchResult)
-    assert clf.search_.fold_scores.shape[1] == 3
+    assert isinstance(clf.search_, Search)
+    assert clf.search_.scores[:, 0].shape[1] == 3
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+from frostline.encoder.footprint import forget_peak, own_peak, reading_peak
 from frostline.errors import BackendError
-from frostline.footprint import forget_peak, own_peak, reading_peak
 
 
 def test_the_peak_is_that_of_a_process_with_the_encoder_in_it() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from golden_outputs import (
 
 MADE_ON = json.loads((GOLDEN / "made_on.json").read_text("utf-8"))
 IS_HERE = platform_facts() == MADE_ON
+BITS_BUT_LOSSES = replace(BITS, left_out=frozenset({"losses"}))
 HEADS_MADE = json.loads((GOLDEN / "heads.json").read_text("utf-8"))
 
 
@@ -78,9 +80,14 @@ def test_another_verb_says_what_it_said(name: str) -> None:
 
 @pytest.mark.parametrize("name", HEADS)
 def test_a_search_gives_the_bits_it_gave(name: str) -> None:
-    """Coefficients, scores of the folds, the chosen C: to the bit on the processor that made them."""
+    """Coefficients, scores of the folds, the chosen C: to the bit on the processor that made them.
+
+    Mean losses are summed fold by fold, which once was otherwise: they are held to a millionth.
+    """
     fresh = json.loads(json.dumps(HEADS[name]()))
-    found = difference(HEADS_MADE[name], fresh, BITS if IS_HERE else ELSEWHERE_HEAD, name)
+    found = difference(HEADS_MADE[name], fresh, BITS_BUT_LOSSES if IS_HERE else ELSEWHERE_HEAD, name)
+    if IS_HERE:
+        found = found or difference(HEADS_MADE[name], fresh, replace(HERE, left_out=frozenset({"bits"})), name)
     assert not found, found
 
 

@@ -12,12 +12,13 @@ import pytest
 
 from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
-from frostline.evaluate.metrics import Estimate
+from frostline.evaluate.intervals import Estimate
 from frostline.head.deciding import RuleOptions
-from frostline.head.finishing import AnswerOptions
-from frostline.head.search import SearchOptions
+from frostline.head.fitted import AnswerOptions
+from frostline.head.options import SearchOptions
 from frostline.review import ReviewOptions, review
 from frostline.sweep import SWEEP_FEATURES, Contestant, SweepOptions, compare, sweep
+from frostline.targets import Targets
 from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
 
 pytestmark = pytest.mark.slow
@@ -40,7 +41,7 @@ def by_lot(n_labels: int, drawing: int, n: int = 60) -> Dataset:
     rows = n * n_labels
     return Dataset(
         texts=[f"{' '.join(f'w{word}' for word in random.integers(30, size=5))} t{row}" for row in range(rows)],
-        labels=[f"label {code}" for code in random.permutation(np.arange(rows) % n_labels)],
+        targets=Targets.of_labels([f"label {code}" for code in random.permutation(np.arange(rows) % n_labels)]),
         lines=list(range(1, rows + 1)),
         source=Source(name="lots.tsv", sha256="0" * 64, size_bytes=1, text_column="1", label_column="2"),
     )

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from frostline.blas import BLAS_THREAD_SETTINGS, one_blas_thread
-from frostline.machine import PACKAGES, TELLING_INSTRUCTIONS, package_version, this_machine, usable_cores
+from frostline.machine import (
+    BLAS_THREAD_SETTINGS,
+    PACKAGES,
+    TELLING_INSTRUCTIONS,
+    one_blas_thread,
+    package_version,
+    this_machine,
+    usable_cores,
+)
 
 INTEL = """processor : 0
 model name : Test CPU @ 2.0: fast

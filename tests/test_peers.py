@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from frostline.bench.ceilings import work_gflop
-from frostline.bench.peers import measure, neighbours
-from frostline.bench.peers.__main__ import _work
-from frostline.bench.peers.measure import OURS, Comparison, WayResult, Work
-from frostline.bench.peers.page import best_neighbour, markdown, plot, summary
+from bench.ceilings import work_gflop
+from bench.peers import measure, neighbours
+from bench.peers.__main__ import _work
+from bench.peers.measure import OURS, Comparison, WayResult, Work
+from bench.peers.page import best_neighbour, markdown, plot, summary
 from frostline.data.sample import load_sample
+from frostline.encoder.architecture import describe
 from frostline.encoder.checkpoint import find_checkpoint
-from frostline.encoder.families import describe
 from frostline.encoder.tokens import WordPieces
 from frostline.errors import BackendError
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fakes import FakeEncoder
-from frostline import places
-from frostline.encoder.kept import kept_graph
+from frostline import disk as places
+from frostline.encoder.session import kept_graph
 from frostline.errors import AccessError, OutputError
 from frostline.store import FeatureStore, StoredEncoder, cache_info, cache_prune, cache_verify
 

@@ -13,18 +13,19 @@ import pytest
 from click.testing import CliRunner
 
 from frostline import SentenceClassifier
+from frostline.arrays import Features
 from frostline.artifact import open_model
 from frostline.cli.main import cli
 from frostline.data.sample import load_sample
 from frostline.encoder import precision
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.gate import Gate, PrecisionRecord, cosines
-from frostline.encoder.precision import Precision, PrecisionWarning
+from frostline.encoder.precision import Gate, Precision, PrecisionRecord, PrecisionWarning, cosines
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError
 from frostline.machine import Machine, this_machine
 from frostline.precision import equal_predictions, measured, sample_of, settle
 from frostline.report.phrases import precision_facts
+from frostline.targets import Targets
 from record_examples import example_record
 
 sys.path.insert(0, str(Path(__file__).parent / "encoder"))
@@ -97,7 +98,7 @@ def sample() -> tuple[list[str], list[str]]:
 @pytest.mark.usefixtures("able")
 def test_minilm_passes_on_the_sample(sample: tuple[list[str], list[str]]) -> None:
     texts, labels = sample
-    record = settle("auto", opener("minilm"), texts, labels)  # type: ignore[arg-type]  # a plain function
+    record = settle("auto", opener("minilm"), texts, Targets.of_labels(labels))  # type: ignore[arg-type]  # a plain function
     assert (record.asked, record.used) == ("auto", "int8")
     assert record.gate is not None
     assert record.gate.mean_cosine >= 0.998
@@ -111,7 +112,7 @@ def test_an_encoder_with_planted_outliers_stays_in_float32(spiky: str, sample: t
     texts, labels = sample
     plain = Encoder.open("minilm", features="mean@-1", max_length=32).encode(texts[:20]).rows
     assert np.abs(Encoder.open(spiky, features="mean@-1", max_length=32).encode(texts[:20]).rows - plain).max() < 1e-4
-    record = settle("auto", opener(spiky), texts, labels)  # type: ignore[arg-type]  # a plain function
+    record = settle("auto", opener(spiky), texts, Targets.of_labels(labels))  # type: ignore[arg-type]  # a plain function
     assert record.used == "float32"
     assert record.gate is not None
     assert not record.gate.is_passed
@@ -120,7 +121,7 @@ def test_an_encoder_with_planted_outliers_stays_in_float32(spiky: str, sample: t
 
 @pytest.mark.usefixtures("unable")
 def test_without_the_instruction_auto_is_float32_and_costs_nothing() -> None:
-    record = settle("auto", nobody, ["a"] * 1000, ["b"] * 1000)
+    record = settle("auto", nobody, ["a"] * 1000, Targets.of_labels(["b"] * 1000))
     assert (record.used, record.gate) == ("float32", None)
     assert "Test 1" in record.reason
 
@@ -170,7 +171,7 @@ def test_predictions_are_compared_on_texts_that_the_head_has_not_seen() -> None:
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(200, 300)).astype(np.float32)
     other = generator.normal(size=(200, 300)).astype(np.float32)
-    labels = generator.integers(0, 2, 200).tolist()
+    labels = Targets.of_codes(generator.integers(0, 2, 200), "ab")
     n_predicted, n_equal = equal_predictions(rows, rows * np.float32(0.5) + other * np.float32(0.5), labels)
     assert n_predicted == 200
     assert n_equal < 190
@@ -179,9 +180,45 @@ def test_predictions_are_compared_on_texts_that_the_head_has_not_seen() -> None:
 
 def test_labels_that_few_texts_have_take_no_part() -> None:
     rows = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
-    labels: list[str] = ["a", "b"] * 28 + ["c", "d", "e", "f"]
+    labels = Targets.of_labels(["a", "b"] * 28 + ["c", "d", "e", "f"])
     assert equal_predictions(rows, rows, labels) == (56, 56)
-    assert measured(rows, rows, [str(n) for n in range(60)]).n_predicted == 0
+    assert measured(rows, rows, Targets.of_labels([str(n) for n in range(60)])).n_predicted == 0
+
+
+def sets_told(rows: Features) -> list[list[str]]:
+    """A label for each of two columns, which a text has where the column is above 0."""
+    return [[label for label, value in zip("ab", row, strict=True) if value > 0] for row in rows.tolist()]
+
+
+def test_answers_of_several_labels_are_equal_where_all_labels_are() -> None:
+    """A column turned round turns one label of every text, so that no answer is the same."""
+    rows = np.random.default_rng(1).normal(size=(120, 2)).astype(np.float32)
+    targets = Targets.of_sets(sets_told(rows))
+    assert equal_predictions(rows, rows, targets) == (120, 120)
+    n_predicted, n_equal = equal_predictions(rows, rows * np.array([1, -1], np.float32), targets)
+    assert n_predicted == 120
+    assert n_equal < 12
+    gate = measured(rows, rows, targets)
+    assert (gate.n_predicted, gate.n_equal) == (120, 120)
+
+
+def test_a_rare_label_takes_no_part_and_a_text_that_has_another_does() -> None:
+    """Four texts have `rare`: three have others too; texts without labels count."""
+    rows = np.random.default_rng(2).normal(size=(60, 2)).astype(np.float32)
+    sets = sets_told(rows)
+    sets[0] = ["rare"]
+    for place in (1, 2, 3):
+        sets[place] = ["a", "rare"]
+    assert [] in sets
+    assert equal_predictions(rows, rows, Targets.of_sets(sets)) == (59, 59)
+    assert equal_predictions(rows, rows, Targets.of_sets([*sets[:4], ["a", "rare"], *sets[5:]])) == (60, 60)
+
+
+@pytest.mark.parametrize(("n_without", "n_predicted"), [(4, 0), (5, 60)])
+def test_a_label_that_nearly_all_texts_have_cannot_be_learned(n_without: int, n_predicted: int) -> None:
+    rows = np.random.default_rng(3).normal(size=(60, 2)).astype(np.float32)
+    targets = Targets.of_sets([[]] * n_without + [["a"]] * (60 - n_without))
+    assert equal_predictions(rows, rows, targets) == (n_predicted, n_predicted)
 
 
 def test_cosines_of_rows() -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from frostline.errors import AccessError, OutputError, StorageError, UsageError
-from frostline.publish import (
+from frostline.disk import (
     RETIRED_SUFFIX,
     TEMPORARY_PREFIX,
     publish_bytes,
@@ -18,6 +17,7 @@ from frostline.publish import (
     storage_error,
     sweep_temporaries,
 )
+from frostline.errors import AccessError, OutputError, StorageError, UsageError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks and modes are POSIX")
 

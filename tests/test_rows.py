@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from frostline.rows import JoinedRows, WordRows, are_equal, dense_part
+from frostline.arrays import JoinedRows, WordRows, are_equal, dense_part
 
 DENSE = np.arange(15, dtype=np.float32).reshape(5, 3)
 WORDS = np.array([[0, 2, 0, 1], [0, 0, 0, 0], [5, 0, 0, 0], [0, 0, 3, 4], [0, 0, 0, 7]], dtype=np.float64)

@@ -13,24 +13,22 @@ from conftest import Command
 from fakes import FakeEncoder
 from frostline import SentenceClassifier
 from frostline.artifact import load_artifact, open_model
-from frostline.data.dataset import Source
-from frostline.data.multi import MultiDataset
+from frostline.data.dataset import Dataset, Source
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.errors import InputError, UsageError
-from frostline.evaluate.multi_examples import furthest_missed, surest_given
-from frostline.evaluate.multi_label import evaluate_multi
-from frostline.head.finishing import AnswerOptions
-from frostline.head.search import SearchOptions
-from frostline.multi_score import multi_predictions, write_multi_predictions
-from frostline.report.multi_label_card import multi_model_card
-from frostline.report.multi_label_document import as_multi_document
-from frostline.report.multi_label_html import multi_report_html
-from frostline.report.multi_plain_words import multi_plain_words, next_step
-from frostline.report.plain_words import of_hundred
-from frostline.training.multi_label import MultiTraining, train_multi
+from frostline.evaluate.examples import furthest_missed, mapped, surest_mistakes
+from frostline.evaluate.probabilities import reliability_of
+from frostline.head.fitted import AnswerOptions
+from frostline.head.options import SearchOptions
+from frostline.report.card import model_card
+from frostline.report.document import as_document
+from frostline.report.page import report_html
+from frostline.report.phrases import next_step, of_hundred, plain_words
+from frostline.score.answers import Layout, layout_of, predictions, write_predictions
+from frostline.targets import Targets
+from frostline.training import Training, save_training, train
 from frostline.training.options import TrainingOptions
-from frostline.training.save_multi import save_multi_training
 
 WORDS = ("red", "blue", "green", "dog")
 
@@ -49,10 +47,10 @@ def table(folder: Path, n: int = 160) -> Path:
     return path
 
 
-def trained(folder: Path, **options: Any) -> MultiTraining:
+def trained(folder: Path, **options: Any) -> Training:
     dataset = read_labelled(table(folder), TableOptions(labels_separator=",", header=False, text=1, label=2))
     search = SearchOptions(Cs=(0.1, 1.0), n_folds=3)
-    return train_multi(dataset, FakeEncoder(), options=TrainingOptions(search=search, **options))  # type: ignore[arg-type]
+    return train(dataset, FakeEncoder(), options=TrainingOptions(search=search, **options))
 
 
 def open_fake(name: str, *, features: str, **_others: Any) -> FakeEncoder:
@@ -62,16 +60,40 @@ def open_fake(name: str, *, features: str, **_others: Any) -> FakeEncoder:
 def test_a_training_tests_on_rows_it_never_saw_and_tells_what_thresholds_are_worth(tmp_path: Path) -> None:
     found = trained(tmp_path)
     record = found.record
+    assert record.test is not None
+    assert record.at_half is not None
     assert record.labels == ("blue", "dog", "green", "red")
     assert record.test.n + record.n_trained == record.data.n_rows == 160
     assert record.test.macro_f1.value > 0.9
     assert record.data.n_unlabelled == sum(not own for own in made()[1])
-    assert record.at_half.micro_f1.n == record.test.n
+    assert record.at_half.scores["micro_f1"].n == record.test.n
     assert record.baselines[0].name == "commonest set of labels"
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_probabilities_are_worth_is_measured_as_for_one_label(tmp_path: Path, *, nested: bool) -> None:
+    """A curve of each label that some have, an answer that is as sure as its whole set, a map of the rows."""
+    found = trained(tmp_path, nested=nested)
+    record, probabilities = found.record, found.record.probabilities
+    assert record.test is not None
+    assert probabilities is not None
+    assert [curve.label for curve in probabilities.curves] == list(record.labels)
+    assert len(probabilities.scores.by_label) == 4
+    assert probabilities.coverage.right is not None
+    right = (found.head.answer(found.test_probabilities).favoured == found.examples.members).all(axis=1).mean()
+    assert probabilities.coverage.right.value == pytest.approx(right)
+    assert (record.nested is not None) == nested
+    shown = mapped(found.examples).map
+    assert shown is not None
+    assert shown.kind == "decisions"
+    assert record.decision is None  # each label's threshold stands beside its C
+    assert len(record.search.chosen_Cs) == len(record.search.thresholds) == 4
 
 
 def test_cross_validation_tests_every_row(tmp_path: Path) -> None:
     record = trained(tmp_path, nested=True).record
+    assert record.test is not None
+    assert record.test_source is not None
     assert (record.test.n, record.n_trained, record.test_source.kind) == (160, 160, "cross-validation")
     assert record.test_source.n_fitted < 160
 
@@ -79,14 +101,14 @@ def test_cross_validation_tests_every_row(tmp_path: Path) -> None:
 def test_what_was_saved_answers_as_what_was_trained(tmp_path: Path) -> None:
     """Kind, thresholds and coefficients come back; the self-test knows that probabilities need no sum."""
     training = trained(tmp_path)
-    save_multi_training(training, tmp_path / "model", encoder=FakeEncoder())
+    save_training(training, tmp_path / "model", encoder=FakeEncoder())
     loaded = load_artifact(tmp_path / "model")
     assert loaded.manifest.kind == "several labels"
     assert loaded.head.rule == training.head.rule
     model = open_model(tmp_path / "model", open_encoder=open_fake)
     texts, sets = made()
-    found = list(multi_predictions(model, texts, window=7))
-    assert np.mean([set(one.labels) == set(own) for one, own in zip(found, sets, strict=True)]) > 0.9
+    found = list(predictions(model, texts, window=7))
+    assert np.mean([set(one.favoured) == set(own) for one, own in zip(found, sets, strict=True)]) > 0.9
     assert [one.labels for one in found] == [
         tuple(sorted(own, key=lambda label: -one.probabilities[WORDS_SORTED.index(label)]))
         for one, own in zip(found, model.head.answers(np.array([one.probabilities for one in found])), strict=True)
@@ -100,23 +122,23 @@ WORDS_SORTED = sorted(WORDS)
 def test_predictions_can_be_read_again_as_label_sets(tmp_path: Path, suffix: str) -> None:
     """Whatever the format, what was answered is what `--labels-separator` or the lists give back."""
     training = trained(tmp_path)
-    save_multi_training(training, tmp_path / "model", encoder=FakeEncoder())
+    save_training(training, tmp_path / "model", encoder=FakeEncoder())
     model = open_model(tmp_path / "model", open_encoder=open_fake)
     texts, _ = made(20)
-    found = list(multi_predictions(model, texts))
+    found = list(predictions(model, texts))
     path = tmp_path / f"answers{suffix}"
-    assert write_multi_predictions(path, iter(found), labels=model.manifest.labels) == 20
+    assert write_predictions(path, iter(found), layout_of(model)) == 20
     options = TableOptions(labels_separator="," if suffix in {".tsv", ".csv"} else None, text="text", label="labels")
     again = read_labelled(path, options)
     assert list(again.texts) == texts
-    assert again.label_sets == [one.labels for one in found]  # type: ignore[union-attr]
+    assert [again.targets.names(row) for row in range(len(again))] == [tuple(sorted(one.favoured)) for one in found]
     if suffix == ".parquet":
         assert pq.read_table(path).column("p(dog)")[3].as_py() == found[3].probabilities[1]
 
 
 def test_a_label_that_holds_the_separator_is_not_joined(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="must not occur in a label"):
-        write_multi_predictions(tmp_path / "a.tsv", [], labels=("a,b", "c"))
+        write_predictions(tmp_path / "a.tsv", [], Layout(kind="several labels", labels=("a,b", "c")))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -130,18 +152,19 @@ def test_the_reports_say_the_same_and_hold_hostile_labels_harmless(tmp_path: Pat
     )
     dataset = read_labelled(path, TableOptions(labels_separator=";", header=False, text=1, label=2))
     how = TrainingOptions(search=SearchOptions(Cs=(0.1,), n_folds=3))
-    training = train_multi(dataset, FakeEncoder(), options=how)  # type: ignore[arg-type]
+    training = train(dataset, FakeEncoder(), options=how)
     record = training.record
-    document = json.loads(json.dumps(as_multi_document(record), allow_nan=False))
+    assert record.test is not None
+    document = json.loads(json.dumps(as_document(record), allow_nan=False))
     assert document["kind"] == "several labels"
     assert document["test"]["macro_f1"]["value"] == record.test.macro_f1.value
     assert [label["threshold"] for label in document["chosen"]["per_label"]] == list(record.search.thresholds)
-    page, card = multi_report_html(record, training.examples), multi_model_card(record)
+    page, card = report_html(record, training.examples), model_card(record)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "\\|" in card
-    assert f"{100 * record.test.micro_f1.value:.1f}" in page
-    assert f"{100 * record.test.micro_f1.value:.1f}" in card
+    assert f"{100 * record.test.scores['micro_f1'].value:.1f}" in page
+    assert f"{100 * record.test.scores['micro_f1'].value:.1f}" in card
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -150,15 +173,15 @@ def test_the_mistakes_on_the_page_are_those_of_the_rows_tested(*, nested: bool) 
     texts, sets = made(120)
     wrong = [() if row % 7 == 0 else own for row, own in enumerate(sets)]  # labels that are not there
     source = Source(name="folder/a.tsv", sha256="", size_bytes=0, text_column="1", label_column="2")
-    dataset = MultiDataset(texts=texts, label_sets=wrong, lines=range(1, 121), source=source)
+    dataset = Dataset(texts=texts, targets=Targets.of_sets(wrong), lines=range(1, 121), source=source)
     how = TrainingOptions(search=SearchOptions(Cs=(0.1,), n_folds=3), nested=nested)
-    training = train_multi(dataset, FakeEncoder(), options=how)
+    training = train(dataset, FakeEncoder(), options=how)
     examples = training.examples
     assert examples.name == "a.tsv"
     for text, line, members in zip(examples.texts, examples.lines, examples.members, strict=True):
         assert texts[line - 1] == text
         assert {examples.labels[column] for column in np.flatnonzero(members)} == set(wrong[line - 1])
-    given = surest_given(examples, most=5)
+    given = surest_mistakes(examples, most=5)
     assert given
     assert [mistake.probability for mistake in given] == sorted((one.probability for one in given), reverse=True)
     for mistake in given:
@@ -166,11 +189,11 @@ def test_the_mistakes_on_the_page_are_those_of_the_rows_tested(*, nested: bool) 
         assert mistake.true == tuple(label for label in examples.labels if label in wrong[mistake.line - 1])
     for mistake in furthest_missed(examples, most=5):
         assert mistake.label in mistake.true
-    page = multi_report_html(training.record, examples)
+    page = report_html(training.record, examples)
     assert "Given, and not there" in page
     assert given[0].text in page
-    assert given[0].text not in multi_report_html(training.record, examples, quote=False)
-    assert f"line {given[0].line}" in multi_report_html(training.record, examples, quote=False)
+    assert given[0].text not in report_html(training.record, examples, quote=False)
+    assert f"line {given[0].line}" in report_html(training.record, examples, quote=False)
 
 
 def test_reliability_is_that_of_probabilities_from_five_percent_on() -> None:
@@ -178,13 +201,13 @@ def test_reliability_is_that_of_probabilities_from_five_percent_on() -> None:
     rng = np.random.default_rng(0)
     claimed = np.where(rng.random((400, 3)) < 0.5, 0.01, rng.random((400, 3)))
     members = rng.random((400, 3)) < claimed
-    found = evaluate_multi(claimed, claimed >= 0.5, members, labels=("a", "b", "c")).reliability
+    found = reliability_of(claimed, members)
     assert found is not None
     assert found.error.n == int((claimed >= 0.05).sum())
     assert min(one.low for one in found.bins) >= 0.05
     assert found.error.value < 0.05
-    none = evaluate_multi(np.full((40, 2), 0.01), np.zeros((40, 2), bool), np.zeros((40, 2), bool), labels=("a", "b"))
-    assert none.reliability is None
+    none = reliability_of(np.full((40, 2), 0.01), np.zeros((40, 2), bool))
+    assert none is None
 
 
 def test_the_estimator_takes_sets_and_answers_tuples() -> None:
@@ -204,9 +227,12 @@ def test_the_estimator_takes_sets_and_answers_tuples() -> None:
 def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> None:
     """What it is, how many of its labels are right, how many it finds, beside counting words, what to do."""
     record = trained(tmp_path).record
+    assert record.test is not None
+    assert record.test_source is not None
     record = replace(record, test=replace(record.test, n_given=2 * record.test.n_true))  # so that the two shares differ
-    said = " ".join(multi_plain_words(record))
-    hits = round(record.test.micro_f1.value * (record.test.n_given + record.test.n_true) / 2)
+    assert record.test is not None
+    said = " ".join(plain_words(record))
+    hits = round(record.test.scores["micro_f1"].value * (record.test.n_given + record.test.n_true) / 2)
     for words in (
         "any number of 4 labels (blue, dog, green, red), or none",
         f"{of_hundred(hits / record.test.n_given)} labels that it gave were right",
@@ -218,12 +244,13 @@ def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> Non
         assert words in said
     for term in ("F1", "log loss", "logistic", "TF-IDF", "interval", "recall"):
         assert term not in said
-    assert said.split("Next:")[0].strip() in multi_report_html(record)
-    assert "Next:" not in multi_model_card(record)
+    assert said.split("Next:")[0].strip() in report_html(record)
+    assert "Next:" not in model_card(record)
     few = replace(record.data, label_counts={**record.data.label_counts, "dog": 19})
-    assert next_step(replace(record, data=few)).startswith("Next: label more texts of dog (there are 19)")
+    assert next_step(replace(record, data=few)).startswith("Next: Label more texts of 'dog' (there are 19)")
     many = replace(record.data, label_counts=dict.fromkeys(record.labels, 20))
     assert next_step(replace(record, data=many)).startswith("Next: read its surest mistakes")
+    assert record.test_source is not None
     leaky = replace(record.test_source, n_leaks=record.test.n)
     assert "training texts out" in next_step(replace(record, test_source=leaky))
 
@@ -241,11 +268,13 @@ def test_a_calibration_is_kept_with_the_classifier(tmp_path: Path, way: str) -> 
     np.testing.assert_allclose(kept.predict_proba(features), classifier.predict_proba(texts), atol=1e-6)
     answers = AnswerOptions(calibrate=way)
     training = trained(tmp_path, answers=answers)
+    assert training.record.calibration is not None
     assert training.record.calibration.way == way
     assert training.record.uncalibrated is not None
-    assert as_multi_document(training.record)["calibration"]["way"] == way  # type: ignore[index,call-overload]
-    assert "Calibrated by" in multi_report_html(training.record)
+    assert as_document(training.record)["calibration"]["way"] == way  # type: ignore[index,call-overload]
+    assert "They are calibrated by" in report_html(training.record)
     in_turn = trained(tmp_path, answers=answers, nested=True).record
+    assert in_turn.test is not None
     assert in_turn.uncalibrated != in_turn.test.reliability  # every outer fold calibrates too
 
 
@@ -265,16 +294,45 @@ def test_the_estimator_takes_a_matrix_and_answers_one(tmp_path: Path) -> None:
     assert load_artifact(tmp_path / "model").manifest.choice["is_indicator"] is True
 
 
-def test_options_of_one_label_are_refused_with_several() -> None:
+@pytest.mark.parametrize("option", [{"calibrate": "isotonic"}, {"abstain_precision": 0.9}, {"thresholds": "f1"}])
+def test_what_needs_rows_held_out_is_refused_where_c_is_given(option: dict[str, Any]) -> None:
     texts, sets = made(40)
-    for option in (
-        {"class_weight": "balanced"},
-        {"abstain_precision": 0.9},
-        {"thresholds": "f1"},
-        {"calibrate": "isotonic", "C": 1.0},
-    ):
-        with pytest.raises(UsageError, match=r"one label per text|so there is none"):
-            SentenceClassifier(FakeEncoder(), **option).fit(texts, sets)
+    with pytest.raises(UsageError, match="so there is none"):
+        SentenceClassifier(FakeEncoder(), C=1.0, **option).fit(texts, sets)
+
+
+def test_a_classifier_that_may_be_silent_gives_no_set_where_it_is_not_sure() -> None:
+    """`predict` has None there, or zeros where `y` was a matrix; `score` counts it as not right."""
+    texts, sets = made()
+    clf = SentenceClassifier(FakeEncoder(hidden_size=4), Cs=[0.01], abstain_precision=0.9).fit(texts, sets)
+    answers = clf.predict(texts).tolist()
+    silent = [answer is None for answer in answers]
+    assert 0 < sum(silent) < len(texts)
+    right = [answer == tuple(sorted(own)) for answer, own in zip(answers, sets, strict=True)]
+    assert clf.score(texts, sets) == pytest.approx(np.mean(right))
+    assert np.mean(right) >= 0.9 * (1 - np.mean(silent))
+    matrix = np.array([[label in own for label in sorted(WORDS)] for own in sets])
+    again = SentenceClassifier(FakeEncoder(hidden_size=4), Cs=[0.01], abstain_precision=0.9).fit(texts, matrix)
+    assert (again.predict(texts).any(axis=1) & np.array(silent)).sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "rule"),
+    [
+        ({"class_weight": "balanced"}, "best log loss of each label"),
+        ({"scoring": "average_precision"}, "best average precision of each label"),
+        ({"scoring": "f1_micro"}, "best micro F1 of all labels"),
+    ],
+)
+def test_options_of_the_search_reach_it(option: dict[str, Any], rule: str) -> None:
+    texts, sets = made(60)
+    clf = SentenceClassifier(FakeEncoder(), Cs=[0.1, 1.0], n_folds=3, **option).fit(texts, sets)
+    plain = SentenceClassifier(FakeEncoder(), Cs=[0.1, 1.0], n_folds=3).fit(texts, sets)
+    assert clf.search_ is not None
+    assert clf.search_.rule == rule
+    assert np.shape(clf.C_) == (4,)
+    if "class_weight" in option:
+        assert (clf.intercept_ > plain.intercept_).all()  # rows with a label are fewer than rows without it
 
 
 def test_the_verbs_train_predict_and_evaluate(frostline: Command, tmp_path: Path) -> None:
@@ -317,10 +375,8 @@ def test_the_verbs_train_predict_and_evaluate(frostline: Command, tmp_path: Path
     ("option", "says"),
     [
         (["--preset", "tutorial"], "--preset"),
-        (["--features", "auto"], "--features auto"),
-        (["--abstain-precision", "0.9"], "one label each"),
-        (["--class-weight", "balanced"], "class weights"),
-        (["--scoring", "f1_macro"], "log loss"),
+        (["--threshold-for", "joy=1"], "precision=0.9"),
+        (["--scoring", "roc_auc"], "average_precision"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_in_a_sentence(
@@ -331,33 +387,10 @@ def test_options_that_do_not_fit_are_refused_in_a_sentence(
     assert says in found.err
 
 
-@pytest.mark.parametrize("verb", ["sweep", "compare", "review"])
-def test_verbs_of_one_label_refuse_several_in_a_sentence(frostline: Command, tmp_path: Path, verb: str) -> None:
-    found = frostline(verb, table(tmp_path, 40), "--labels-separator", ",", "--no-header")
-    assert found.code == 2
-    assert "Here a text has one label" in found.err
-
-
-@pytest.mark.parametrize(
-    ("option", "name"),
-    [
-        (["--learning-curve"], "--learning-curve"),
-        (["--abstain-precision", "0.9"], "--abstain-precision"),
-        (["--threshold-for", "recall=0.9"], "--threshold-for"),
-        (["--thresholds", "f1"], "--thresholds"),
-    ],
-)
-def test_the_option_to_leave_out_is_named(frostline: Command, tmp_path: Path, option: list[str], name: str) -> None:
-    """By the name that the user typed."""
-    found = frostline("train", table(tmp_path, 40), "--labels-separator", ",", "--no-header", *option)
-    assert found.code == 2
-    assert f"Leave {name} out." in found.err
-
-
 def test_too_few_rows_to_test_in_turn_are_said_to_be_so() -> None:
     """Folds are lowered within an outer fold too: what lacks is rows, and no number of folds that nobody asked for."""
     texts, sets = ["a red dog", "a blue dog", "a red cat", "a blue cat"], [("red",), ("blue",), ("red",), ("blue",)]
     source = Source(name="few.tsv", sha256="0" * 64, size_bytes=1, text_column="1", label_column="2")
-    dataset = MultiDataset(texts=texts, label_sets=sets, lines=[1, 2, 3, 4], source=source)
+    dataset = Dataset(texts=texts, targets=Targets.of_sets(sets), lines=[1, 2, 3, 4], source=source)
     with pytest.raises(InputError, match="must be on two texts or more"):
-        train_multi(dataset, FakeEncoder(), options=TrainingOptions(nested=True))
+        train(dataset, FakeEncoder(), options=TrainingOptions(nested=True))

@@ -12,11 +12,11 @@ import pytest
 from fakes import FakeEncoder
 from frostline.arrays import Progress
 from frostline.artifact import Model
-from frostline.embedding import write_features
 from frostline.encoder.reading import Reading
 from frostline.errors import InputError
 from frostline.head.linear import LinearHead
-from frostline.score import predictions, write_predictions
+from frostline.score.answers import layout_of, predictions, write_predictions
+from frostline.score.rows import write_features
 
 LABELS = ("bad", "good")
 
@@ -44,7 +44,7 @@ def predicted(path: Path, n_texts: int) -> None:
     encoder = CheapEncoder()
     head = LinearHead(labels=LABELS, coef=np.zeros((1, encoder.n_features)), intercept=np.zeros(1))
     model = Model(manifest=cast("Any", SimpleNamespace(labels=LABELS)), head=head, encoder=encoder)
-    assert write_predictions(path, predictions(model, texts(n_texts)), labels=LABELS) == n_texts
+    assert write_predictions(path, predictions(model, texts(n_texts)), layout_of(model)) == n_texts
 
 
 def embedded(path: Path, n_texts: int) -> None:
@@ -78,6 +78,12 @@ def test_memory_does_not_grow_with_the_stream(tmp_path: Path, act: Callable[[Pat
     assert many - few < 200_000
 
 
+def test_rows_in_numpy_s_format_are_the_file_that_numpy_writes(tmp_path: Path) -> None:
+    write_features(tmp_path / "rows.npy", FakeEncoder(), lambda: texts(7))
+    np.save(tmp_path / "expected.npy", FakeEncoder().encode(list(texts(7))).rows)
+    assert (tmp_path / "rows.npy").read_bytes() == (tmp_path / "expected.npy").read_bytes()
+
+
 @pytest.mark.parametrize("change", [-1, 1])
 def test_texts_that_change_between_counting_and_reading_are_an_error(tmp_path: Path, change: int) -> None:
     """The number of rows stands at the file's beginning: a wrong one is never published."""
@@ -99,6 +105,6 @@ def test_an_encoder_that_fails_half_way_leaves_no_file(tmp_path: Path) -> None:
     head = LinearHead(labels=LABELS, coef=np.zeros((1, CheapEncoder().n_features)), intercept=np.zeros(1))
     model = Model(manifest=cast("Any", SimpleNamespace(labels=LABELS)), head=head, encoder=CheapEncoder())
     with pytest.raises(InputError):
-        write_predictions(out, predictions(model, broken()), labels=LABELS)
+        write_predictions(out, predictions(model, broken()), layout_of(model))
     assert out.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [out]

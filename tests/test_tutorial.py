@@ -14,8 +14,7 @@ from frostline.data.split import random_holdout
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.errors import InputError
-from frostline.tutorial.lesson import Step, give_lesson, padded_matrix, unmasked_rows
-from frostline.tutorial.words import Words, told, words
+from frostline.tutorial.lesson import Step, Words, give_lesson, padded_matrix, told, unmasked_rows, words
 
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 

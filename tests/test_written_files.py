@@ -1,7 +1,8 @@
 """Predictions and features as files: byte for byte what is promised, whatever stands in a text or a label."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +12,61 @@ import pytest
 from safetensors.numpy import load_file
 
 from fakes import FakeEncoder
-from frostline.embedding import Written, write_features
-from frostline.embedding import refuse_format as refuse_embedding
 from frostline.errors import InputError, UsageError
-from frostline.score import Prediction, as_document, refuse_format, write_predictions
+from frostline.score.answers import Layout, Prediction, as_document, predictions, refuse_format, write_predictions
+from frostline.score.rows import Written, write_features
+from frostline.score.rows import refuse_format as refuse_embedding
+from frostline.targets import Answers
+
+LAYOUT = Layout(kind="one label", labels=("no", "yes"))
+
+
+def prediction(
+    text: str, column: int, probabilities: tuple[float, float], *, is_answered: bool = True, is_cut: bool = False
+) -> Prediction:
+    return Prediction(
+        text=text,
+        favoured=(LAYOUT.labels[column],),
+        shares=(probabilities[column],),
+        is_answered=is_answered,
+        probability=probabilities[column],
+        probabilities=probabilities,
+        is_cut=is_cut,
+    )
+
 
 FOUND = (
-    Prediction("plain", "no", (0.75, 0.25)),
-    Prediction('a\tb\nc\rd, "e"', "yes", (0.123456789, 0.876543211), is_cut=True, column=1),
-    Prediction("unsure", None, (0.5, 0.5), column=1),
-    Prediction("bent", "yes", (0.7, 0.3), column=1),
+    prediction("plain", 0, (0.75, 0.25)),
+    prediction('a\tb\nc\rd, "e"', 1, (0.123456789, 0.876543211), is_cut=True),
+    prediction("unsure", 1, (0.5, 0.5), is_answered=False),
+    prediction("bent", 1, (0.7, 0.3)),
 )
-LABELS = ("no", "yes")
+
+
+@dataclass(frozen=True)
+class FakeModel:
+    """Answers as it was told to."""
+
+    told: Answers
+
+    def answer(self, texts: Sequence[str]) -> Answers:
+        assert len(texts) == len(self.told)
+        return self.told
 
 
 def test_the_probability_is_that_of_the_answer() -> None:
     """The most probable label's, unless a rule chose another or none."""
+    model = FakeModel(
+        Answers(
+            labels=("no", "yes"),
+            favoured=np.array([[True, False], [False, True], [False, True], [False, True]]),
+            answered=np.array([True, True, False, True]),
+            probabilities=np.array([one.probabilities for one in FOUND]),
+            cut=np.array([False, True, False, False]),
+            exclusive=True,
+        )
+    )
+    assert tuple(predictions(model, [one.text for one in FOUND])) == FOUND  # type: ignore[arg-type] # all that is asked
     assert [one.probability for one in FOUND] == [0.75, 0.876543211, 0.5, 0.3]
 
 
@@ -67,15 +107,15 @@ def test_the_probability_is_that_of_the_answer() -> None:
 )
 def test_a_file_of_predictions_is_this(tmp_path: Path, suffix: str, content: str) -> None:
     path = tmp_path / f"out{suffix}"
-    assert write_predictions(path, iter(FOUND), labels=LABELS) == 4
+    assert write_predictions(path, iter(FOUND), LAYOUT) == 4
     assert path.read_bytes().decode() == content
-    assert write_predictions(path, iter(()), labels=LABELS) == 0
+    assert write_predictions(path, iter(()), LAYOUT) == 0
     assert path.read_bytes().decode() == ("" if suffix == ".jsonl" else content.split("\n", maxsplit=1)[0] + "\n")
 
 
 def test_predictions_in_parquet_keep_every_digit(tmp_path: Path) -> None:
     path = tmp_path / "out.parquet"
-    assert write_predictions(path, iter(FOUND), labels=LABELS) == 4
+    assert write_predictions(path, iter(FOUND), LAYOUT) == 4
     assert pq.read_table(path).to_pydict() == {
         "text": [one.text for one in FOUND],
         "label": ["no", "yes", None, "yes"],
@@ -83,13 +123,15 @@ def test_predictions_in_parquet_keep_every_digit(tmp_path: Path) -> None:
         "p(no)": [0.75, 0.123456789, 0.5, 0.7],
         "p(yes)": [0.25, 0.876543211, 0.5, 0.3],
     }
-    many = [Prediction(str(row), "no", (1.0, 0.0)) for row in range(4100)]  # more than one window
-    assert write_predictions(path, iter(many), labels=LABELS) == 4100
+    many = [prediction(str(row), 0, (1.0, 0.0)) for row in range(4100)]  # more than one window
+    assert write_predictions(path, iter(many), LAYOUT) == 4100
     assert pq.read_table(path).column("text").to_pylist() == [str(row) for row in range(4100)]
 
 
 def test_labels_that_are_numbers_or_truths_are_themselves_in_json() -> None:
-    assert as_document(Prediction("t", True, (0.25, 0.75)), (False, True)) == {
+    layout = Layout(kind="one label", labels=(False, True))
+    found = Prediction(text="t", favoured=(True,), shares=(0.75,), probability=0.75, probabilities=(0.25, 0.75))
+    assert as_document(found, layout) == {
         "text": "t",
         "label": True,
         "probabilities": {"False": 0.25, "True": 0.75},
@@ -103,7 +145,7 @@ def test_a_name_says_the_format_or_is_refused(tmp_path: Path, name: str) -> None
         refuse_format(Path(name))
     assert caught.value.message == said
     with pytest.raises(UsageError, match=r"which says the format"):
-        write_predictions(tmp_path / name, iter(FOUND), labels=LABELS)
+        write_predictions(tmp_path / name, iter(FOUND), LAYOUT)
     assert list(tmp_path.iterdir()) == []
 
 

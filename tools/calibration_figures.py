@@ -14,12 +14,13 @@ from default_features import FILES, reader, rows_of
 from frostline.arrays import IntArray, Probabilities
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.errors import InputError
-from frostline.evaluate.answers import answer_scores
-from frostline.evaluate.calibration import calibration_scores
-from frostline.evaluate.metrics import Estimate
-from frostline.head.deciding import RuleOptions
-from frostline.head.finishing import AnswerOptions, finish, folds_of
-from frostline.head.search import SearchOptions, search_C
+from frostline.evaluate.intervals import Estimate
+from frostline.evaluate.probabilities import calibration_scores
+from frostline.evaluate.scores import answer_scores
+from frostline.head.deciding import RuleOptions, fit_rule
+from frostline.head.fitted import AnswerOptions, fit
+from frostline.head.options import SearchOptions
+from frostline.targets import Targets
 
 WANTED = 0.95
 
@@ -39,24 +40,22 @@ def splits_of(folder: Path, name: str) -> list[Split]:
     """Train on each split's training rows, and predict its test rows."""
     rows = rows_of(folder, name, None)
     ours = reader(DEFAULT_FEATURES).encode(rows.data.texts).rows
-    labels = tuple(range(int(rows.codes.max()) + 1))
+    targets = Targets.of_codes(rows.codes, range(int(rows.codes.max()) + 1))
     options = SearchOptions()
     found = []
     for learned, tested in rows.splits:
-        codes = rows.codes[learned]
-        folds = folds_of(codes, options)
-        search = search_C(ours[learned], codes, labels=labels, options=options, folds=folds)
-        calibrated = finish(search, codes, folds=folds, search_options=options, options=AnswerOptions())
+        calibrated = fit(ours[learned], targets.take(learned), search=options, answers=AnswerOptions())
+        search, calibration = calibrated.search, calibrated.calibration
         before = search.head.predict_proba(ours[tested])
         after = calibrated.head.predict_proba(ours[tested])
-        wishing = AnswerOptions(rule=RuleOptions(abstain_precision=WANTED))
+        wish = RuleOptions(abstain_precision=WANTED)
         try:
-            rule = finish(search, codes, folds=folds, search_options=options, options=wishing).head.rule
+            rule = fit_rule(calibration.held_out, targets.take(learned), folds=search.folds, options=wish).rule
             answered = None if rule is None else rule.codes(after)
         except InputError as error:
             print(f"{name}: {error.message}", file=sys.stderr)
             answered = None
-        found.append(Split(calibrated.calibration.way, before, after, answered, rows.codes[tested]))
+        found.append(Split(calibration.way, before, after, answered, rows.codes[tested]))
     return found
 
 
@@ -69,8 +68,9 @@ def cell(estimate: Estimate, digits: int = 4) -> str:
 def line(name: str, splits: list[Split]) -> str:
     """One row of the table; the splits' test rows are measured together."""
     codes = np.concatenate([split.codes for split in splits])
+    targets = Targets.of_codes(codes, range(splits[0].after.shape[1]))
     before, after = (
-        calibration_scores(np.concatenate([getattr(split, side) for split in splits]), codes)
+        calibration_scores(np.concatenate([getattr(split, side) for split in splits]), targets)
         for side in ("before", "after")
     )
     given = [split.answered for split in splits if split.answered is not None]
@@ -81,7 +81,9 @@ def line(name: str, splits: list[Split]) -> str:
         cells.append(f"{cell(found.error)}; {found.plain_error:.4f} / {found.chance:.4f}; {each:.4f}")
     cells += [cell(before.log_loss), cell(after.log_loss), f"{before.brier.value:.4f}", cell(after.brier)]
     if len(given) == len(splits):
-        scored = answer_scores(np.concatenate(given), codes, labels=tuple(range(splits[0].after.shape[1])))
+        answers = np.concatenate(given)
+        favoured = Targets.of_codes(np.maximum(answers, 0), targets.labels).members
+        scored = answer_scores(favoured, answers >= 0, targets)
         cells.append(cell(scored.coverage, 3))
         cells.append("none" if scored.precision is None else cell(scored.precision, 3))
     else:

@@ -18,8 +18,11 @@ from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.evaluate.curve_points import Trial, Whole, learning_curve
 from frostline.evaluate.learning_curve import LearningCurve
-from frostline.head.search import SearchOptions, SearchResult, search_C
+from frostline.evaluate.scores import most_probable
+from frostline.head.options import SearchOptions
+from frostline.head.search import Search, search
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.targets import Targets
 
 FILES = {
     "sst2": ("sst2/train.tsv", "sst2/test.tsv"),
@@ -41,29 +44,25 @@ def rows_of(folder: Path, name: str) -> tuple[Features, IntArray, IntArray, IntA
     return rows, codes, np.arange(len(parts[0])), np.arange(len(parts[0]), len(texts))
 
 
-def searched(rows: Features, codes: IntArray, learned: IntArray) -> SearchResult:
+def searched(rows: Features, codes: IntArray, learned: IntArray) -> Search:
     """The head that a training on these rows would save."""
-    labels = tuple(range(int(codes.max()) + 1))
-    return search_C(rows[learned], codes[learned], labels=labels, options=SearchOptions())
+    targets = Targets.of_codes(codes, range(int(codes.max()) + 1))
+    return search(rows[learned], targets.take(learned), options=SearchOptions())
 
 
-def accuracy(found: SearchResult, rows: Features, codes: IntArray, tested: IntArray) -> float:
+def accuracy(found: Search, rows: Features, codes: IntArray, tested: IntArray) -> float:
     """Its accuracy on the rows tested on."""
     return float((found.head.predict_proba(rows[tested]).argmax(axis=1) == codes[tested]).mean())
 
 
-def curve_of(
-    found: SearchResult, rows: Features, codes: IntArray, learned: IntArray, tested: IntArray
-) -> LearningCurve:
+def curve_of(found: Search, rows: Features, codes: IntArray, learned: IntArray, tested: IntArray) -> LearningCurve:
     """The learning curve of one part."""
-    whole = Whole(
-        predicted=found.head.predict_proba(rows[tested]).argmax(axis=1), C=found.chosen_C, fitted_accuracy=1.0
-    )
+    whole = Whole(favoured=most_probable(found.head.predict_proba(rows[tested])), C=found.middle_C, fitted_accuracy=1.0)
+    targets = Targets.of_codes(codes, range(int(codes.max()) + 1))
     curve = learning_curve(
         rows[learned],
-        codes[learned],
-        n_labels=int(codes.max()) + 1,
-        trials=[Trial(np.arange(len(learned)), rows[tested], codes[tested])],
+        targets.take(learned),
+        trials=[Trial(np.arange(len(learned)), rows[tested], targets.take(tested))],
         whole=whole,
         options=SearchOptions(),
     )

@@ -23,12 +23,14 @@ from frostline.data.split import stratified_folds, stratified_holdout
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.words import with_words
 from frostline.evaluate.intervals import wilson
 from frostline.evaluate.paired import paired_difference
-from frostline.head.search import SearchOptions, search_C
+from frostline.head.options import SearchOptions
+from frostline.head.search import search
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
-from frostline.words.training import with_words
+from frostline.targets import Targets
 
 FILES = {
     "sst2": ("sst2/train.tsv", "sst2/test.tsv"),
@@ -64,7 +66,9 @@ def rows_of(folder: Path, name: str, n_rows: int | None) -> Rows:
     given = [label for part in parts for label in part.labels]
     labels = sorted(set(parts[0].labels))
     codes = np.array([labels.index(label) for label in given])
-    data = replace(parts[0], texts=tuple(texts), labels=tuple(given), lines=tuple(range(1, len(texts) + 1)))
+    data = replace(
+        parts[0], texts=tuple(texts), targets=Targets.of_labels(given), lines=tuple(range(1, len(texts) + 1))
+    )
     every, n = np.arange(len(texts)), len(parts[0])
     splits = [(every[:n], every[n:])]
     if not test:
@@ -86,7 +90,7 @@ def right(rows: Rows, features: str, learned: IntArray, tested: IntArray) -> Boo
     train, test = rows.data.take(learned), rows.data.take(tested)
     encoder = with_words(reader(features), train.texts)
     labels = tuple(range(int(rows.codes.max()) + 1))
-    head = search_C(encoder.encode(train.texts).for_head, codes, labels=labels, options=SearchOptions()).head
+    head = search(encoder.encode(train.texts).for_head, Targets.of_codes(codes, labels), options=SearchOptions()).head
     return np.asarray(head.predict(encoder.encode(test.texts).for_head) == rows.codes[tested])
 
 

@@ -20,9 +20,11 @@ from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.gate import cosines
+from frostline.encoder.precision import cosines
 from frostline.evaluate.intervals import wilson
-from frostline.head.search import SearchOptions, search_C
+from frostline.head.options import SearchOptions
+from frostline.head.search import search
+from frostline.targets import Targets
 
 USUAL_ROWS = 2000
 FEATURES = ("cls@-1", "mean@all")
@@ -77,15 +79,15 @@ def measured(name: str, folder: Path, n_rows: int) -> list[Fidelity]:
     cut = float32.hidden_size
     found = []
     for features, columns in zip(FEATURES, (slice(0, cut), slice(cut, None)), strict=True):
-        search = search_C(learned[:, columns], codes[0], labels=labels, options=SearchOptions())
-        said = [search.head.predict_proba(rows[:, columns]).argmax(axis=1) for rows in (exact, near)]
+        searched = search(learned[:, columns], Targets.of_codes(codes[0], labels), options=SearchOptions())
+        said = [searched.head.predict_proba(rows[:, columns]).argmax(axis=1) for rows in (exact, near)]
         found.append(
             Fidelity(
                 name=name,
                 features=features,
                 n_train=len(train),
                 n_test=len(test),
-                C=search.chosen_C,
+                C=float(searched.chosen_C[0]),
                 error=error(exact[:, columns], near[:, columns]),
                 mean_cosine=float(cosines(exact[:, columns], near[:, columns]).mean()),
                 lowest_cosine=float(cosines(exact[:, columns], near[:, columns]).min()),

@@ -14,16 +14,16 @@ import time
 from pathlib import Path
 
 from frostline.data.options import TableOptions
-from frostline.data.split import stratified_holdout
+from frostline.data.split import holdout
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.evaluate.metrics import Estimate, evaluate
+from frostline.encoder.words import WordedEncoder
+from frostline.evaluate.intervals import Estimate
+from frostline.evaluate.scores import evaluate, most_probable
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import SWEEP_FEATURES
 from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
-from frostline.training.parts import codes_of
-from frostline.words.encoder import WordedEncoder
 
 FILES = {
     "sst2": ("sst2/train.tsv", "sst2/test.tsv"),
@@ -43,8 +43,7 @@ def compare(folder: Path, name: str, *, is_chosen: bool, is_held_out: bool) -> N
     columns = TableOptions(text="text", label="label") if name == "trec" else TableOptions()
     data, test = (read_dataset(folder / file, columns) for file in FILES[name])
     if is_held_out:
-        labels = tuple(data.counts())
-        kept, held = stratified_holdout(codes_of(labels, data), test_fraction=0.25, seed=0)
+        kept, held = holdout(data.targets, test_fraction=0.25, seed=0)
         data, test = data.take(kept), data.take(held)
     store, options, begun = FeatureStore.open(), TrainingOptions(nested=True), time.perf_counter()
     swept, choose, features = None, None, DEFAULT_FEATURES
@@ -61,7 +60,7 @@ def compare(folder: Path, name: str, *, is_chosen: bool, is_held_out: bool) -> N
     reader = encoder if training.vocabulary is None else WordedEncoder(encoder, training.vocabulary)
     probabilities = training.head.predict_proba(reader.encode(test.texts).for_head)
     labels = tuple(map(str, training.record.labels))
-    real = evaluate(probabilities, codes_of(labels, test), labels=labels).accuracy
+    real = evaluate(probabilities, most_probable(probabilities), test.targets_over(labels)).accuracy
     estimate = nested.evaluation.accuracy
     covers = "covers" if estimate.interval[0] <= real.value <= estimate.interval[1] else "misses"
     print(f"{name}: {features}, {time.perf_counter() - begun:.0f} s; {told('nested', estimate)}; {told('test', real)}")

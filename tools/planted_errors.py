@@ -23,12 +23,13 @@ from frostline.data.split import stratified_holdout
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.head.search import SearchOptions, search_C
-from frostline.review.held_out import held_out_probabilities
-from frostline.review.neighbours import Neighbours, columns_to_compare, directions, nearest
+from frostline.head.options import SearchOptions
+from frostline.head.search import search
+from frostline.review.labels import LabelCheck, check_labels, held_out_probabilities, neighbour_shares
+from frostline.review.near import Neighbours, columns_to_compare, directions, nearest
 from frostline.review.run import N_NEIGHBOURS
-from frostline.review.wrong_labels import LabelCheck, check_labels, neighbour_shares
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.targets import Targets
 
 FILES = {
     "sst2": ("sst2/train.tsv", "sst2/test.tsv"),
@@ -85,7 +86,7 @@ def accuracy(rows: Rows, codes: IntArray, kept: BoolArray | None = None) -> floa
     learned = rows.train if kept is None else rows.train[kept]
     used = codes if kept is None else codes[kept]
     labels = tuple(range(int(rows.codes.max()) + 1))
-    head = search_C(rows.features[learned], used, labels=labels, options=SearchOptions()).head
+    head = search(rows.features[learned], Targets.of_codes(used, labels), options=SearchOptions()).head
     return 100 * float((head.predict(rows.features[rows.test]) == rows.codes[rows.test]).mean())
 
 

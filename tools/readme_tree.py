@@ -22,8 +22,9 @@ def tree(*, whole: bool) -> str:
     """Every floor with one phrase; with `whole`, every source file."""
     lines = ["src/frostline/"]
     floors = {path.stem: path for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
-    for name in _floors():
-        lines += _lines(floors[name], 2, whole=whole)
+    for name in _rooms():
+        if name in floors:
+            lines += _lines(floors[name], 2, whole=whole)
     return "".join(line[:WIDTH].rstrip() + "\n" for line in lines)
 
 
@@ -47,14 +48,13 @@ def _lines(path: Path, indent: int, *, whole: bool) -> list[str]:
     return found
 
 
-def _floors() -> tuple[str, ...]:
-    """The order of the floors, which the test of imports holds."""
+def _rooms() -> list[str]:
+    """The rooms, floor by floor, as the test of imports holds them."""
     tree = ast.parse(FLOORS_FILE.read_text("utf-8"))
     values = (
         node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FLOORS"
     )
-    found: tuple[str, ...] = ast.literal_eval(next(values))
-    return found
+    return [room for floor in ast.literal_eval(next(values)) for room in floor]
 
 
 def _line(path: Path, indent: int) -> str:

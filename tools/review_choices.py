@@ -16,12 +16,12 @@ from frostline.arrays import Features, Float64Array, IntArray
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
-from frostline.head.search import fit_head
-from frostline.review.duplicates import word_overlap
-from frostline.review.neighbours import directions, nearest
-from frostline.review.outliers import FAR, check_outliers
+from frostline.head.search import fit_at
+from frostline.review.near import FAR, check_outliers, directions, nearest
 from frostline.review.pool import next_to_label, uncertainties
+from frostline.review.repeats import word_overlap
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.targets import Targets
 
 FILES = {"sst2": "sst2/{}.tsv", "trec": "trec/{}.csv", "cr": "cr/reviews.jsonl"}
 CHANGES: dict[str, Callable[[list[str]], list[str]]] = {
@@ -125,7 +125,7 @@ class Taught:
         points, _ = directions(self.rows)
         scores = []
         for _ in range(ROUNDS + 1):
-            head = fit_head(self.rows[have], self.codes[have], labels=labels, C=0.01)
+            head = fit_at(self.rows[have], Targets.of_codes(self.codes[have], labels), C=0.01)
             scores.append(100 * float((head.predict(self.held) == self.true).mean()))
             rest = np.setdiff1d(np.arange(len(self.rows)), have)
             have = np.union1d(have, rest[_chosen(way, head.predict_proba(self.rows[rest]), points[rest], draw)])

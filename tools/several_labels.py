@@ -17,18 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from frostline.blas import one_blas_thread
-from frostline.data.multi import MultiDataset, members_of
+from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.encoder.encoder import Encoder
-from frostline.evaluate.multi_baselines import evaluate_f1
-from frostline.evaluate.multi_label import evaluate_multi
-from frostline.evaluate.resampling import average_precisions
-from frostline.head.multi_label import search_each
-from frostline.head.search import SearchOptions
-from frostline.head.thresholds import best_threshold, best_thresholds
+from frostline.evaluate.baselines import f1_of
+from frostline.evaluate.intervals import average_precisions
+from frostline.evaluate.scores import evaluate
+from frostline.head.deciding import best_threshold, best_thresholds
+from frostline.head.options import SearchOptions
+from frostline.head.search import search
+from frostline.machine import one_blas_thread
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.targets import Targets
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,54 +44,50 @@ def main(arguments: Sequence[str] | None = None) -> None:
     labels = list(train.counts())
     encoder = StoredEncoder(Encoder.open("minilm"), FeatureStore.open())
     rows, test_rows = (encoder.encode(part.texts).rows for part in (train, test))
-    members, test_members = members_of(labels, train), members_of(labels, test)
+    members, test_members = train.targets_over(labels).members, test.targets_over(labels).members
     found: dict[str, Any] = {"learned_from": name, "n_train": len(train), "n_test": len(test), "n_labels": len(labels)}
     begun = time.perf_counter()
-    search = search_each(rows, members, labels=labels, options=SearchOptions())
+    targets = Targets(tuple(labels), members, exclusive=False)
+    searched = search(rows, targets, options=SearchOptions())
     found["seconds_search"] = time.perf_counter() - begun
-    found["C"] = {f"{C:.3g}": int((search.chosen_Cs == C).sum()) for C in search.Cs}
-    probabilities = search.head.predict_proba(test_rows)
+    found["C"] = {f"{C:.3g}": int((searched.chosen_C == C).sum()) for C in searched.Cs}
+    probabilities = searched.head.predict_proba(test_rows)
+    held_out = searched.head.probabilities(searched.held_out_decisions)
     ways: dict[str, Any] = {
-        "a threshold per label": best_thresholds(search.held_out, members),
-        "one threshold": best_threshold(search.held_out.ravel(), members.ravel()),
+        "a threshold per label": best_thresholds(held_out, members),
+        "one threshold": best_threshold(held_out.ravel(), members.ravel()),
         "0.5": 0.5,
     }
     for way, threshold in ways.items():
         found[way] = scores(probabilities, probabilities >= threshold, test_members, labels)
-    shared = [C for C, losses in zip(search.Cs, search.losses, strict=True) if not np.isnan(losses).any()]
-    each = search.losses[[search.Cs.index(C) for C in shared]].mean(axis=1)
-    one = search_each(
-        rows, members, labels=labels, options=SearchOptions(Cs=(shared[int(each.argmin())],)), folds=search.folds
-    )
+    shared = [place for place, means in enumerate(searched.mean_scores) if not np.isnan(means).any()]
+    best = shared[int(searched.mean_scores[shared].mean(axis=1).argmax())]
+    one = search(rows, targets, options=SearchOptions(Cs=(searched.Cs[best],)), folds=searched.folds)
+    held_out = one.head.probabilities(one.held_out_decisions)
     given = one.head.predict_proba(test_rows)
     found[f"one C for all, {one.Cs[0]:.3g}"] = scores(
-        given, given >= best_thresholds(one.held_out, members), test_members, labels
+        given, given >= best_thresholds(held_out, members), test_members, labels
     )
     if asked.against_scikit_learn:
         found["scikit-learn"] = against(rows, members, test_rows, test_members)
     print(json.dumps(found, indent=1))
 
 
-def read(path: Path, limit: int | None) -> MultiDataset:
+def read(path: Path, limit: int | None) -> Dataset:
     """Texts with their labels."""
     found = read_labelled(path, replace(TableOptions(labels_separator=",", header=False, text=1, label=2), limit=limit))
-    if not isinstance(found, MultiDataset):
+    if not isinstance(found, Dataset):
         raise TypeError("a separator was given")
     return found
 
 
 def scores(probabilities: Any, given: Any, members: Any, labels: list[str]) -> dict[str, Any]:
     """Micro and macro F1 and mean average precision, in per cent, with their intervals; log loss."""
-    test = evaluate_multi(probabilities, given, members, labels=labels)
+    test = evaluate(probabilities, given, Targets(tuple(labels), members, exclusive=False))
     told = {
         name: [round(100 * figure.value, 2), *(round(100 * limit, 1) for limit in figure.interval)]
-        for name, figure in (
-            ("micro_f1", test.micro_f1),
-            ("macro_f1", test.macro_f1),
-            ("subset_accuracy", test.subset_accuracy),
-            ("mean_average_precision", test.mean_average_precision),
-        )
-        if figure is not None
+        for name, figure in test.scores.items()
+        if name in {"micro_f1", "macro_f1", "subset_accuracy", "mean_average_precision"}
     }
     return {**told, "log_loss": round(test.log_loss.value, 5)}
 
@@ -105,7 +102,7 @@ def against(rows: Any, members: Any, test_rows: Any, test_members: Any) -> dict[
         fitted = OneVsRestClassifier(LogisticRegression(), n_jobs=2).fit(rows, members.astype(int))
         seconds = time.perf_counter() - begun
         given = fitted.predict_proba(test_rows)
-    micro, macro = evaluate_f1(given >= 0.5, test_members)
+    micro, macro = f1_of(given >= 0.5, test_members)
     ranked = float(np.nanmean(average_precisions(given, test_members)))
     return {
         "seconds": seconds,

@@ -10,6 +10,8 @@ The names in `__all__` are public; each is imported when it is first used, so th
 
 from typing import TYPE_CHECKING, Any
 
+from frostline.version import __version__
+
 if TYPE_CHECKING:
     from frostline.artifact import load_artifact, load_neighbours, open_model
     from frostline.classifier import SentenceClassifier
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from frostline.explanation import explain
     from frostline.store import FeatureStore, StoredEncoder
     from frostline.training import TrainingOptions, train
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Encoder",

@@ -1,13 +1,10 @@
 """What to do next, from what a training has measured: label more, other features, fine-tune, or stop.
 
-In:   a `TrainingRecord`.
-Out:  `Advice`, the most useful first, each with the figures it rests on.
-Not:  measuring anything; showing (report/).
-
 Advice is given where a figure says so by more than its own uncertainty; where the figures cannot tell, it says that.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
@@ -15,6 +12,7 @@ from frostline.errors import shown
 from frostline.evaluate.intervals import Z
 from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.record import TrainingRecord
+from frostline.targets import Label
 
 MATTERS = 0.005
 """Accuracy below which a difference is not worth the work: half a point."""
@@ -28,6 +26,9 @@ LOPSIDED = 5.0
 GAP = 0.10
 """Accuracy on the rows learned from minus that on the test rows, from which on it is worth a word."""
 
+FEW = 20
+"""Texts of a label below which its own figures say little, where a text may have several."""
+
 ENOUGH_TO_FINE_TUNE = 1000
 """Labelled rows. Fine-tuning moves millions of weights; of fewer rows it seldom makes more than a linear head does."""
 
@@ -39,28 +40,15 @@ Kind: TypeAlias = Literal[
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """One thing to do.
-
-    Parameters
-    ----------
-    kind : str
-    sentence : str
-        What to do. Labels in it are fit for a terminal; HTML must escape them.
-    reason : str
-        The figures that say so.
-    """
+    """One thing to do."""
 
     kind: Kind
-    sentence: str
-    reason: str
+    sentence: str  # What to do. Labels in it are fit for a terminal; HTML must escape them.
+    reason: str  # The figures that say so
 
 
 def advise(record: TrainingRecord) -> tuple[Advice, ...]:
     """What the record's figures advise.
-
-    Parameters
-    ----------
-    record : TrainingRecord
 
     Returns
     -------
@@ -159,8 +147,10 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
 
 
 def _about_labels(record: TrainingRecord) -> list[Advice]:
-    """Labels of very unequal number, where nothing was done about it."""
-    counts = record.data.class_counts
+    """Labels of very unequal number, where nothing was done about it; where each is learned by itself, rare ones."""
+    counts = record.data.label_counts
+    if record.test is None or "accuracy" not in record.test.scores:
+        return _about_rare(counts)
     rarest, commonest = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
     is_weighed = record.search.class_weight is not None or record.search.scoring not in {"accuracy", "neg_log_loss"}
     if counts[commonest] < LOPSIDED * counts[rarest] or is_weighed:
@@ -171,6 +161,22 @@ def _about_labels(record: TrainingRecord) -> list[Advice]:
             sentence=f"Label more rows of {shown(rarest)}, or weigh them: --class-weight balanced, --scoring f1_macro.",
             reason=f"{shown(rarest)} has {counts[rarest]:,} rows, {shown(commonest)} {counts[commonest]:,}: accuracy "
             "hardly notices the rare one.",
+        )
+    ]
+
+
+def _about_rare(counts: Mapping[Label, int]) -> list[Advice]:
+    """Labels that too few texts have."""
+    rare = sorted(((count, label) for label, count in counts.items() if count < FEW), key=lambda pair: pair[0])
+    if not rare:
+        return []
+    count, label = rare[0]
+    others = f" and of {len(rare) - 1} more on fewer than {FEW} texts" if len(rare) > 1 else ""
+    return [
+        Advice(
+            kind="label more",
+            sentence=f"Label more texts of {shown(label)} (there are {count:,}){others}.",
+            reason="Each label is learned by itself, and of so few texts neither it nor its figures can be trusted.",
         )
     ]
 
@@ -196,9 +202,9 @@ def _about_gap(record: TrainingRecord) -> list[Advice]:
 
 def _about_test(record: TrainingRecord) -> list[Advice]:
     """A test that leaves the accuracy too uncertain."""
-    if record.test is None:
+    score = None if record.test is None else record.test.scores.get("accuracy")
+    if score is None:
         return []
-    score = record.test.accuracy
     half = (score.interval[1] - score.interval[0]) / 2
     if half <= WANTED_HALF_WIDTH:
         return []

@@ -5,7 +5,8 @@ order of `classes_`), n_coef_rows (1 for two classes, n_labels otherwise), token
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,5 +22,93 @@ Features: TypeAlias = Float32Array
 Probabilities: TypeAlias = Float64Array
 """(n_texts, n_labels), rows sum to 1; column j belongs to label j."""
 
-Progress: TypeAlias = Callable[[int, int], None]
+Advance: TypeAlias = Callable[[int, int], None]
 """Called as progress(done, total), in the unit that the function's docstring names; never from two threads at once."""
+
+Progress: TypeAlias = Advance
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WordRows:
+    """Sparse rows (n_texts, n_terms), as in the compressed-sparse-row format."""
+
+    indptr: IntArray  # (n_texts + 1,): Row i is data[indptr[i]:indptr[i + 1]]
+    indices: IntArray  # (n_stored,): The column of each number, ascending within a row
+    data: Float64Array  # (n_stored,)
+    n_terms: int  # Columns
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.indptr) - 1
+
+    def times(self, coef: Float64Array) -> Float64Array:
+        """These rows (n_texts, n_terms) times coef (n_coef_rows, n_terms), transposed: (n_texts, n_coef_rows)."""
+        row_of = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        columns = [
+            np.bincount(row_of, weights=self.data * own[self.indices], minlength=len(self))
+            for own in np.atleast_2d(coef)
+        ]
+        return np.stack(columns, axis=1)
+
+    def take(self, rows: IntArray) -> "WordRows":
+        """The rows numbered in `rows`, in that order."""
+        lengths = np.diff(self.indptr)[rows]
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(ends[-1]) + np.repeat(self.indptr[rows] - ends[:-1], lengths)
+        return WordRows(indptr=ends, indices=self.indices[places], data=self.data[places], n_terms=self.n_terms)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class JoinedRows:
+    """Features with words beside them; sliced and chosen from as an array is."""
+
+    dense: Features | Float64Array  # (n_texts, n_features)
+    words: WordRows  # Of the same texts; the last columns
+
+    def __len__(self) -> int:
+        """Texts."""
+        return len(self.dense)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Texts, and columns of both kinds."""
+        return len(self.dense), self.dense.shape[1] + self.words.n_terms
+
+    def __getitem__(self, chosen: BoolArray | IntArray | slice) -> "JoinedRows":
+        """Some of the texts."""
+        return JoinedRows(self.dense[chosen], self.words.take(np.arange(len(self))[chosen]))
+
+    def times(self, coef: Float64Array) -> Float64Array:
+        """These rows times coef (n_coef_rows, n_columns), transposed, in float64: (n_texts, n_coef_rows)."""
+        n_features = self.dense.shape[1]
+        product: Float64Array = self.dense.astype(np.float64) @ coef[:, :n_features].T
+        product += self.words.times(coef[:, n_features:])
+        return product
+
+
+Rows: TypeAlias = Features | Float64Array | JoinedRows
+
+
+def dense_part(rows: Rows) -> Features | Float64Array:
+    """The encoder's numbers (n_texts, n_features) alone: what distances are taken of."""
+    return rows.dense if isinstance(rows, JoinedRows) else rows
+
+
+def are_equal(rows: Rows) -> bool:
+    """Whether all rows are the same, so that no text can be told from another."""
+    dense = dense_part(rows)
+    if isinstance(rows, JoinedRows) and not _words_are_equal(rows.words):
+        return False
+    step = 4096
+    return all(bool((dense[start : start + step] == dense[0]).all()) for start in range(0, len(dense), step))
+
+
+def _words_are_equal(words: WordRows) -> bool:
+    lengths = np.diff(words.indptr)
+    if not (lengths == lengths[:1]).all():
+        return False
+    shape = (len(words), -1) if len(words.data) else (len(words), 0)
+    indices, data = words.indices.reshape(shape), words.data.reshape(shape)
+    return bool((indices == indices[:1]).all() and (data == data[:1]).all())

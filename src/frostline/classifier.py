@@ -1,13 +1,11 @@
 """`SentenceClassifier`: a scikit-learn estimator over texts.
 
-In:   texts and labels.
-Out:  a fitted classifier with scikit-learn's attributes; it works in Pipeline, cross_val_score, GridSearchCV, clone.
-Not:  measuring how good it is with intervals and baselines (evaluate/, training.py).
+It works in Pipeline, cross_val_score, GridSearchCV and clone.
 """
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -16,35 +14,28 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from frostline.arrays import Float64Array, Probabilities
+from frostline.arrays import Float64Array, Probabilities, Rows
 from frostline.artifact import ArtifactRecord, Neighbours, TrainingData, open_model, refuse_size, save_artifact
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
-from frostline.encoder.reading import Reading, SentenceEncoder
-from frostline.encoder.texts import check_texts
+from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
+from frostline.encoder.words import with_words
 from frostline.errors import InputError, shown
-from frostline.head.fitted import (
-    FittedHead,
-    HeadChoices,
-    chosen_document,
-    fit_one_label,
-    fit_several_labels,
-    refuse_for_several,
-)
+from frostline.head.deciding import RuleOptions, parsed_wish
+from frostline.head.fitted import AnswerOptions, chosen_document, fit, possible_folds, refuse_held_out
 from frostline.head.linear import LinearHead
-from frostline.head.rule import Rule
-from frostline.head.targets import Targets, one_label, several_labels
+from frostline.head.options import SearchOptions
+from frostline.head.search import fit_at
 from frostline.precision import settle
 from frostline.store import FeatureStore, StoredEncoder
-from frostline.words.training import with_words
+from frostline.targets import Targets, is_matrix, one_label, several_labels
 
 if TYPE_CHECKING:
-    from frostline.encoder.gate import PrecisionRecord
+    from frostline.encoder.precision import PrecisionRecord
+    from frostline.head.calibrating import Calibrate, CalibrationFit
     from frostline.head.deciding import RuleFit
-    from frostline.head.fitting import Calibrate, CalibrationFit
-    from frostline.head.multi_label import EachSearch
-    from frostline.head.search import SearchResult
+    from frostline.head.search import Search
 
 
 class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -65,8 +56,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     n_folds : int, default=5
         Folds of the search.
     scoring : str, default="accuracy"
-        Any scikit-learn scorer's name.
+        Any scikit-learn scorer's name. Where a text may have several labels: `neg_log_loss`, which `accuracy` means
+        there too, `average_precision` or `f1_macro` of each label; or `f1_micro`, for which they share a C.
     class_weight : dict, "balanced" or None, default=None
+        As in scikit-learn. Where a text may have several labels: what the rows weigh that have the label; "balanced"
+        makes them weigh as much as those that don't.
     one_standard_error : bool, default=False
         Take the smallest C whose mean score is within one standard error of the best.
     standardise : bool, default=True
@@ -88,13 +82,14 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         How probabilities are made to mean what they say, by the held-out decisions of the search; `auto` takes what
         loses least there. Where C is given nothing is held out: `auto` is then none, and the others are refused.
     abstain_precision : float or None, default=None
-        Answer only where so sure that this share of the answers is right; `predict` gives None for the other texts.
+        Answer only where so sure that this share of the answers is right, of several labels exactly right; `predict`
+        gives None for the other texts.
     threshold_for : str or None, default=None
         `precision=0.9` or `recall=0.9`: take one label from where on it reaches that.
     threshold_label : str, int, bool or None, default=None
         That label; None is the second of two.
     thresholds : {"f1"} or None, default=None
-        A threshold for each label, for the highest macro F1.
+        A threshold for each label, for the highest macro F1; several labels per text have that anyway.
 
     Attributes
     ----------
@@ -106,7 +101,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     intercept_ : ndarray of shape (n_labels or 1,)
     C_ : float, or ndarray of shape (n_labels,)
         The C in use, given or chosen; one per label where a text may have several.
-    search_ : SearchResult, EachSearch or None
+    search_ : Search or None
         The search over C; None where C was given. Its scores are scores of a choice, not of this classifier.
     calibration_ : CalibrationFit or None
         What was tried, and why the probabilities are as they are; None where C was given.
@@ -193,15 +188,21 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """
         texts = check_texts(X)
         several = several_labels(y, n_texts=len(texts))
+        self.is_indicator_ = several is not None and is_matrix(y)
         if several is not None:
-            return self._fit_several(texts, several)
-        self.is_indicator_ = False
-        labels, codes = one_label(y, n_texts=len(texts))
-        given = [labels[code] for code in codes.tolist()]
-        self.encoder_ = with_words(self._settled_encoder(texts, given), texts)
+            targets, names = several, [repr(list(several.names(row))) for row in range(len(several))]
+        else:
+            labels, codes = one_label(y, n_texts=len(texts))
+            targets, names = Targets.of_codes(codes, labels), [labels[code] for code in codes.tolist()]
+        if not targets.labels:
+            raise InputError("At least one text must have a label (got none).")
+        self.encoder_ = with_words(self._settled_encoder(texts, targets), texts)
         reading = self.encoder_.encode(texts)
-        fitted = fit_one_label(reading.for_head, codes, labels=labels, choices=self._choices())
-        return self._fitted_on(texts, given, reading, fitted)
+        self._fit_head(reading.for_head, targets)
+        self.data_: TrainingData | None = TrainingData.of_rows(texts, names)
+        self.n_read_ = reading.n_read
+        self.n_cut_ = int(reading.cut.sum())
+        return self
 
     def decision_function(self, X: Sequence[str]) -> Float64Array:
         """Log-odds: (n_texts,) for two classes, (n_texts, n_labels) otherwise."""
@@ -216,13 +217,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """The answer for each text (n_texts,): the most probable label, or what the head's rule makes of it.
 
         With `abstain_precision` the array is of objects, and holds None where the classifier is not sure enough. Where
-        a text may have several labels: an array of tuples of labels; or, if `y` was a matrix, a 0/1 matrix.
+        a text may have several labels: an array of tuples of labels; or, if `y` was a matrix, a 0/1 matrix, in which a
+        text without an answer has a row of zeros.
         """
         head = self._head()
         probabilities = head.predict_proba(self._read(X).for_head)
-        if head.link == "logistic" and self.is_indicator_:
-            return (head.rule or Rule()).sets(probabilities).astype(np.int64)
-        return head.answers(probabilities)
+        return head.answer(probabilities).given.astype(np.int64) if self.is_indicator_ else head.answers(probabilities)
 
     def score(
         self, X: Sequence[str], y: Sequence[Any] | NDArray[Any], sample_weight: Float64Array | None = None
@@ -232,12 +232,13 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         A text without an answer is not given the right one.
         """
         head = self._head()
-        if head.link == "logistic":
+        if head.answers_sets:
             wanted = several_labels(y, n_texts=len(X), known=head.labels)
             if wanted is None:
                 raise InputError("y must hold a set of labels for each text, or be a 0/1 matrix, as it was for fit.")
-            given = (head.rule or Rule()).sets(self.predict_proba(X))
-            return float(np.average((given == wanted.members).all(axis=1), weights=sample_weight))
+            answer = head.answer(self.predict_proba(X))
+            exact = (answer.favoured == wanted.members).all(axis=1) & answer.answered
+            return float(np.average(exact, weights=sample_weight))
         right = [answer == label for answer, label in zip(self.predict(X).tolist(), y, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
@@ -263,8 +264,6 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
         Raises
         ------
-        OutputError, StorageError, AccessError
-            As `artifact.save_artifact`.
         InputError
             A neighbour's label is none of `classes_`, or they are too many to be kept.
         """
@@ -275,7 +274,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             encoder=self.encoder_,
             record=ArtifactRecord(
                 data=self.data_,
-                choice=chosen_document(head, C=self.C_, search=self.search_, is_indicator=self.is_indicator_),
+                choice=chosen_document(
+                    head.labels,
+                    C=np.broadcast_to(self.C_, len(head.labels) if head.answers_sets else 1),
+                    search=self.search_,
+                    is_indicator=self.is_indicator_,
+                ),
                 neighbours=None if neighbours is None else self._neighbours(*neighbours),
             ),
             overwrite=overwrite,
@@ -321,12 +325,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         tags.classifier_tags.multi_label = True
         return tags
 
-    def _settled_encoder(self, texts: Sequence[str], labels: Sequence[Any]) -> SentenceEncoder:
+    def _settled_encoder(self, texts: Sequence[str], targets: Targets) -> SentenceEncoder:
         """The encoder in the precision that was asked for, or that `auto` found; `precision_` says which, and why."""
         if not isinstance(self.encoder, str):
             self.precision_: PrecisionRecord | None = None
             return self.encoder
-        self.precision_ = settle(self.precision, self._open_encoder, texts, labels)
+        self.precision_ = settle(self.precision, self._open_encoder, texts, targets)
         if self.precision == "int8" != self.precision_.used:
             told = f"float32 is used instead of int8. {self.precision_.reason}"
             warnings.warn(told, PrecisionWarning, stacklevel=3)
@@ -345,33 +349,47 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             return encoder
         return StoredEncoder(encoder, FeatureStore.open(None if self.store is True else Path(self.store)))
 
-    def _choices(self) -> HeadChoices:
-        return HeadChoices(**{field.name: getattr(self, field.name) for field in fields(HeadChoices)})
+    def _fit_head(self, rows: Rows, targets: Targets) -> None:
+        answers = self._answer_options()
+        if self.C is not None:
+            refuse_held_out(answers, self.C)
+            self.C_: float | Float64Array = float(self.C)
+            self.search_: Search | None = None
+            self.calibration_: CalibrationFit | None = None
+            self.rule_: RuleFit | None = None
+            how = self.class_weight
+            return self._adopt(fit_at(rows, targets, C=self.C_, class_weight=how, standardise=self.standardise))
+        options = self._search_options(possible_folds(targets, self.n_folds))
+        fitted = fit(rows, targets, search=options, answers=answers)
+        for note in () if fitted.search.learned.all() else fitted.search.warnings:
+            warnings.warn(note, UserWarning, stacklevel=3)
+        self.C_ = fitted.search.chosen_C if fitted.head.answers_sets else float(fitted.search.chosen_C[0])
+        self.search_, self.calibration_, self.rule_ = fitted.search, fitted.calibration, fitted.rule
+        return self._adopt(fitted.head)
 
-    def _fit_several(self, texts: Sequence[str], targets: Targets) -> Self:
-        """`fit` for texts with any number of labels."""
-        choices = self._choices()
-        refuse_for_several(choices)
-        if not targets.labels:
-            raise InputError("At least one text must have a label (got none).")
-        self.encoder_ = with_words(self._settled_encoder(texts, targets.rows()), texts)
-        reading = self.encoder_.encode(texts)
-        fitted = fit_several_labels(reading.for_head, targets.members, labels=targets.labels, choices=choices)
-        for told in () if fitted.search is None else fitted.search.warnings:
-            warnings.warn(told, UserWarning, stacklevel=3)
-        self.is_indicator_ = targets.is_indicator
-        return self._fitted_on(texts, targets.rows(), reading, fitted)
+    def _search_options(self, n_folds: int) -> SearchOptions:
+        """How C is searched, over as many folds as there can be."""
+        return SearchOptions(
+            Cs=None if self.Cs is None else tuple(float(C) for C in self.Cs),
+            n_folds=n_folds,
+            scoring=self.scoring,
+            class_weight=self.class_weight,
+            one_standard_error=self.one_standard_error,
+            standardise=self.standardise,
+            seed=self.random_state,
+        )
 
-    def _fitted_on(self, texts: Sequence[str], labels: Sequence[Any], reading: Reading, fitted: FittedHead) -> Self:
-        self.C_: float | Float64Array = fitted.C
-        self.search_: SearchResult | EachSearch | None = fitted.search
-        self.calibration_: CalibrationFit | None = fitted.calibration
-        self.rule_: RuleFit | None = fitted.rule
-        self._adopt(fitted.head)
-        self.data_: TrainingData | None = TrainingData.of_rows(texts, labels)
-        self.n_read_ = reading.n_read
-        self.n_cut_ = int(reading.cut.sum())
-        return self
+    def _answer_options(self) -> AnswerOptions:
+        """How decisions become probabilities, and probabilities answers."""
+        return AnswerOptions(
+            calibrate=self.calibrate,
+            rule=RuleOptions(
+                abstain_precision=self.abstain_precision,
+                threshold_for=None if self.threshold_for is None else parsed_wish(self.threshold_for),
+                threshold_label=self.threshold_label,
+                thresholds=self.thresholds,
+            ),
+        )
 
     def _neighbours(self, X: Sequence[str], y: Sequence[Any]) -> Neighbours:
         texts = check_texts(X)

@@ -1,12 +1,8 @@
-"""What this machine is: cores, instructions, versions.
-
-In:   the operating system.
-Out:  a `Machine`.
-Not:  deciding what to run on it.
-"""
+"""What this machine is: cores, instructions, versions."""
 
 import os
 import platform
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -43,24 +39,12 @@ PACKAGES = (
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Facts that explain a measured time.
+    """Facts that explain a measured time."""
 
-    Parameters
-    ----------
-    system : str
-        Operating system and architecture.
-    processor : str
-        The model's name, where the system tells it.
-    cores : int
-        Cores that this process may use.
-    instructions : tuple of str
-        Those of `TELLING_INSTRUCTIONS` that the processor has, in the spelling of Linux; empty where unknown.
-    python : str
-    """
-
-    system: str
-    processor: str
-    cores: int
+    system: str  # Operating system and architecture
+    processor: str  # The model's name, where the system tells it
+    cores: int  # Cores that this process may use
+    # Those of `TELLING_INSTRUCTIONS` that the processor has, in the spelling of Linux; empty where unknown.
     instructions: tuple[str, ...]
     python: str
 
@@ -133,3 +117,15 @@ def _darwin_processor() -> tuple[str, frozenset[str]]:
         return answer.stdout.strip()
 
     return ask("machdep.cpu.brand_string"), frozenset(name for name, key in asked.items() if ask(key) == "1")
+
+
+BLAS_THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""What the libraries that numpy comes with look for when they are loaded."""
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """A context in which BLAS works on one thread: where others share the work, it must not share it again."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - predicting needs it not
+
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits

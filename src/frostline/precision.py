@@ -1,25 +1,32 @@
 """Settle which precision reads: as asked, or by trying int8 on the user's own texts.
 
-In:   what was asked for; a function that opens the encoder in a precision; texts, with their labels if there are.
-Out:  a `PrecisionRecord`: what is used, and why.
-Not:  what a processor can do (encoder/precision.py), the figures that are needed (encoder/gate.py).
-
 `auto` reads up to 500 of the texts both ways. int8 is used if one and the same head, fitted on float32 rows, says the
-same of at least 99 % of them, and their rows point the same way. Each text is judged by a head that has not learned
-from it: a head knows the texts it learned from too well to change its mind about them.
+same of at least 99 % of them (of several labels per text, all the same), and their rows point the same way. Each text
+is judged by a head that has not learned from it: a head knows the texts it learned from too well to change its mind
+about them.
 """
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 
 from frostline.arrays import Features, IntArray, Progress
-from frostline.data.split import stratified_folds
-from frostline.encoder.gate import Gate, PrecisionRecord, cosines
-from frostline.encoder.precision import AskedPrecision, Precision, check_precision, int8_instruction, why_not_int8
+from frostline.data.split import folds as split_folds
+from frostline.encoder.precision import (
+    AskedPrecision,
+    Gate,
+    Precision,
+    PrecisionRecord,
+    check_precision,
+    cosines,
+    int8_instruction,
+    why_not_int8,
+)
 from frostline.encoder.reading import SentenceEncoder
+from frostline.targets import Targets
 
 GATE_TEXTS = 500
 FEWEST_TEXTS = 50
@@ -35,7 +42,7 @@ def settle(
     asked: AskedPrecision,
     open_in: OpenIn,
     texts: Sequence[str] = (),
-    labels: Sequence[Hashable] | None = None,
+    targets: Targets | None = None,
     *,
     progress: Progress | None = None,
 ) -> PrecisionRecord:
@@ -48,17 +55,10 @@ def settle(
         Opens the encoder in "float32" or "int8". Called by `auto` alone, where the processor can do int8.
     texts : sequence of str
         What will be learned from or read. Rows to test on do not belong here.
-    labels : sequence, optional
-        One per text. Without, the rows alone are compared.
+    targets : Targets, optional
+        Of the texts. Without, the rows alone are compared.
     progress : callable, optional
         Counts distinct texts, while `auto` reads.
-
-    Raises
-    ------
-    UsageError
-        `asked` is none of the three.
-    InputError, BackendError
-        As the encoder's.
     """
     check_precision(asked)
     if asked == "float32":
@@ -67,7 +67,7 @@ def settle(
     if reason is None and asked == "auto":
         reason = _too_few(texts)
         if reason is None:
-            return _tried(open_in, texts, labels, progress)
+            return _tried(open_in, texts, targets, progress)
     if reason is not None:
         return PrecisionRecord(asked=asked, used="float32", reason=reason)
     return PrecisionRecord(
@@ -83,13 +83,13 @@ def sample_of(n_texts: int, n_most: int = GATE_TEXTS) -> IntArray:
 def measured(
     float32: Features,
     int8: Features,
-    labels: Sequence[Hashable] | None = None,
+    targets: Targets | None = None,
     *,
     seconds: tuple[float, float] = (0, 0),
 ) -> Gate:
     """The gate's figures for the rows (n_texts, n_features) of the same texts in both precisions."""
     near = cosines(float32, int8)
-    n_predicted, n_equal = (0, 0) if labels is None else equal_predictions(float32, int8, labels)
+    n_predicted, n_equal = (0, 0) if targets is None else equal_predictions(float32, int8, targets)
     return Gate(
         n_texts=len(float32),
         mean_cosine=float(near.mean()),
@@ -101,41 +101,46 @@ def measured(
     )
 
 
-def equal_predictions(float32: Features, int8: Features, labels: Sequence[Hashable]) -> tuple[int, int]:
-    """How many texts were labelled from both rows by a head that had not seen them, and how many alike.
+def equal_predictions(float32: Features, int8: Features, targets: Targets) -> tuple[int, int]:
+    """How many texts were labelled from both rows by a head that had not seen them, and how many wholly alike.
 
-    Texts of a label that fewer than five of them have take no part: no fold could learn it.
+    Labels on fewer than five texts, and texts that have no others, take no part: no fold could learn them.
     """
-    from frostline.head.search import SearchOptions, fit_head, search_C  # noqa: PLC0415 - heavy: SciPy
+    from frostline.head.options import SearchOptions  # noqa: PLC0415 - heavy: SciPy
+    from frostline.head.search import fit_at, search  # noqa: PLC0415 - heavy: SciPy
 
-    names, codes, counts = np.unique(
-        np.array([list(dict.fromkeys(labels)).index(label) for label in labels]),
-        return_inverse=True,
-        return_counts=True,
-    )
-    common = np.flatnonzero(counts[codes] >= _N_FOLDS)
-    names, codes = np.unique(codes[common], return_inverse=True)
-    if len(names) < 2:
+    chosen, common = _learnable(targets)
+    if not len(common):
         return 0, 0
-    exact, near, codes = float32[common], int8[common], codes.astype(np.int64)
-    labels_of = tuple(range(len(names)))
-    chosen = search_C(exact, codes, labels=labels_of, options=SearchOptions(Cs=_CS, n_folds=_N_FOLDS)).chosen_C
-    folds = stratified_folds(codes, n_folds=_N_FOLDS, seed=0)
+    exact, near = float32[chosen], int8[chosen]
+    labels = tuple(targets.labels[column] for column in common.tolist())
+    learned = replace(targets.take(chosen), labels=labels, members=targets.members[chosen][:, common])
+    C = search(exact, learned, options=SearchOptions(Cs=_CS, n_folds=_N_FOLDS)).middle_C
+    folds = split_folds(learned, n_folds=_N_FOLDS, seed=0)
     n_equal = 0
     for fold in range(_N_FOLDS):
         held = folds == fold
-        head = fit_head(exact[~held], codes[~held], labels=labels_of, C=chosen)
-        said = [head.predict_proba(rows[held]).argmax(axis=1) for rows in (exact, near)]
-        n_equal += int((said[0] == said[1]).sum())
-    return len(codes), n_equal
+        head = fit_at(exact[~held], learned.take(~held), C=C)
+        first, second = (head.answer(head.predict_proba(rows[held])).favoured for rows in (exact, near))
+        n_equal += int((first == second).all(axis=1).sum())
+    return len(learned), n_equal
+
+
+def _learnable(targets: Targets) -> tuple[IntArray, IntArray]:
+    """The texts that take part; and the labels, which five of them or more have, and five or more have not."""
+    members = targets.members
+    is_frequent = members.sum(axis=0) >= _N_FOLDS
+    chosen = np.flatnonzero(members[:, is_frequent].any(axis=1) | ~members.any(axis=1))
+    counts = members[chosen].sum(axis=0)
+    return chosen, np.flatnonzero(np.minimum(counts, len(chosen) - counts) >= _N_FOLDS)
 
 
 def _tried(
-    open_in: OpenIn, texts: Sequence[str], labels: Sequence[Hashable] | None, progress: Progress | None
+    open_in: OpenIn, texts: Sequence[str], targets: Targets | None, progress: Progress | None
 ) -> PrecisionRecord:
     """Both encoders' rows of a sample, and the precision that they speak for."""
     chosen = _distinct(texts)
-    some = [texts[row] for row in chosen]
+    some = [texts[row] for row in chosen.tolist()]
     precisions: tuple[Precision, ...] = ("float32", "int8")
     rows: list[Features] = []
     seconds: list[float] = []
@@ -144,18 +149,18 @@ def _tried(
         started = time.perf_counter()
         rows.append(encoder.encode(some, progress=_half(progress, number, len(some))).rows)
         seconds.append(time.perf_counter() - started)
-    some_labels = None if labels is None else [labels[row] for row in chosen]
-    gate = measured(rows[0], rows[1], some_labels, seconds=(seconds[0], seconds[1]))
+    some_targets = None if targets is None else targets.take(chosen)
+    gate = measured(rows[0], rows[1], some_targets, seconds=(seconds[0], seconds[1]))
     used: Precision = "int8" if gate.is_passed else "float32"
     reason = f"int8 {'passed' if gate.is_passed else 'did not pass'} on your own texts: {gate}."
     return PrecisionRecord(asked="auto", used=used, reason=reason, gate=gate)
 
 
-def _distinct(texts: Sequence[str]) -> list[int]:
+def _distinct(texts: Sequence[str]) -> IntArray:
     """Rows of a sample of the distinct texts."""
     first = {text: row for row, text in reversed(list(enumerate(texts)))}
     rows = sorted(first.values())
-    return [rows[place] for place in sample_of(len(rows)).tolist()]
+    return np.array(rows)[sample_of(len(rows))]
 
 
 def _too_few(texts: Sequence[str]) -> str | None:

@@ -1,29 +1,137 @@
-"""Everything known about one training, in one place, for every report and for the manifest.
+"""Everything known about one training or test, in one place, for every report and for the manifest.
 
-In:   the dataclasses of data/, encoder/, head/ and evaluate/.
-Out:  a `TrainingRecord`.
-Not:  measuring (evaluate/) or showing (report/). No texts are in it, only counts, digests and names.
+No texts are in it, only counts, digests and names.
 
 One rule shapes it: the mean score of the chosen C over the folds chose that C, so it flatters. It is kept as
 `search.best_score` and nowhere else; `test` holds only scores of rows that took part in nothing.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-from frostline.encoder.gate import PrecisionRecord
+from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
-from frostline.evaluate.answers import AnswerScores
 from frostline.evaluate.baselines import Baseline
+from frostline.evaluate.intervals import Interval
 from frostline.evaluate.learning_curve import LearningCurve
-from frostline.evaluate.metrics import Evaluation
-from frostline.evaluate.validation import NestedResult
-from frostline.head.linear import Label
-from frostline.head_record import CalibrationRecord, ChoiceRecord, DecisionRecord, ProbabilityRecord, SearchRecord
+from frostline.evaluate.nested import NestedResult
+from frostline.evaluate.probabilities import CalibrationScores, CoverageCurve, LabelCurves, Reliability
+from frostline.evaluate.scores import AnswerScores, Evaluation
+from frostline.head.calibrating import Calibrate, Candidate, Way
 from frostline.machine import Machine
+from frostline.targets import Kind, Label
 
-TestKind: TypeAlias = Literal["file", "stratified hold-out", "random hold-out", "nested cross-validation"]
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRecord:
+    """How C was chosen, of each group of labels; all that exclude each other are one group, else each is one."""
+
+    Cs: tuple[float, ...]  # length n_Cs: Those searched for at least one group. One C: nothing was searched.
+    # n_groups: None: the label could not be learned.
+    chosen_Cs: tuple[float | None, ...]  # noqa: N815 - C is its name everywhere
+    rule: str  # `best mean score`, or `one standard error`
+    n_folds: int
+    standardise: bool
+    # `mean_scores`, `std_errors`: length n_Cs, or empty: Of the only group: each C's mean score over the folds and that
+    # mean's standard error.
+    mean_scores: tuple[float, ...] = ()
+    std_errors: tuple[float, ...] = ()
+    # The highest of `mean_scores`. It made the choice, so it flatters: not a score of the model.
+    best_score: float | None = None
+    scoring: str = "neg_log_loss"  # A scikit-learn scorer's name
+    # n_labels, or empty: The probability from which on each label is given, where a text may have several.
+    thresholds: tuple[float, ...] = ()
+    class_weight: str | None = None
+    # Larger values of the default grid that were left out, since the scores had fallen for good.
+    not_searched: tuple[float, ...] = ()
+
+    @property
+    def chosen_C(self) -> float:  # noqa: N802 - C is its name everywhere
+        """That of the only group; NaN where there are several."""
+        only = self.chosen_Cs[0] if len(self.chosen_Cs) == 1 else None
+        return math.nan if only is None else only
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """Features that were tried when features were chosen."""
+
+    features: str  # As in `mean@all`
+    # `layer`, `pooling`: Of a single block; None for a join.
+    layer: int | None
+    pooling: str | None
+    score: float  # Cross-validated on the training rows, with C searched. It made the choice, so it flatters.
+    interval: Interval  # 95 %
+    n_features: int
+    # None where the features are the same for every text.
+    chosen_C: float | None  # noqa: N815 - C is its name everywhere
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceRecord:
+    """How the features were chosen, where a sweep chose them."""
+
+    trials: tuple[TrialRecord, ...]  # The single blocks by pooling and layer, then the joins
+    # `best`, `winner`, `tutorial`: Features with the highest score; those chosen; `cls@-1`.
+    best: str
+    winner: str
+    tutorial: str
+    # `n_layers`, `n_rows`, `n_folds`: Of the encoder; swept; of the cross-validation.
+    n_layers: int
+    n_rows: int
+    n_folds: int
+    scoring: str
+    rule: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationRecord:
+    """How the head was calibrated, by held-out decisions of the training rows."""
+
+    asked: Calibrate
+    way: Way  # What was taken
+    why: str  # One clause
+    temperature: float | None
+    n: int  # Rows fitted on
+    # What was tried, each on rows that its fit had not seen: log losses of a choice, not of the model.
+    candidates: tuple[Candidate, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """How answers are made of probabilities, where not simply by the most probable label."""
+
+    asked: str  # What was wished for, in words
+    label: Label | None  # That a threshold was chosen for
+    thresholds: tuple[float, ...]  # n_labels, or empty
+    answer_from: float  # The probability below which there is no answer; 0: there always is one
+    out_of_fold: AnswerScores  # Of the training rows, each by a rule chosen on the other folds
+    test: AnswerScores | None  # Of the rows of `test`
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbabilityRecord:
+    """How far the probabilities can be trusted, on the rows of `test`."""
+
+    way: Literal["none", "temperature", "isotonic"]  # How the head is calibrated
+    scores: CalibrationScores  # Of the probabilities as they are given
+    # Of the same rows without the calibration; None where there is none, or it was not measured.
+    before: CalibrationScores | None
+    curves: tuple[LabelCurves, ...]  # ROC and precision-recall of each label
+    coverage: CoverageCurve  # What abstaining brings
+
+
+TestKind: TypeAlias = Literal[
+    "file", "stratified hold-out", "random hold-out", "nested cross-validation", "cross-validation"
+]
 
 
 @final
@@ -40,91 +148,51 @@ class FixesRecord:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataRecord:
-    """What one file held.
+    """What one file held."""
 
-    Parameters
-    ----------
-    name, sha256, size_bytes
-        As in `frostline.data.dataset.Source`.
-    n_rows : int
-        Rows used.
-    n_rejected : int
-        Rows left out; rows in the file = n_rows + n_rejected.
-    class_counts : mapping of label to int
-        Rows per label, in the labels' order.
-    n_duplicates : int
-        Rows whose text and label stand in an earlier row too.
-    n_conflicts : int
-        Distinct texts that carry more than one label.
-    fixes : FixesRecord or None
-        What a file of fixes changed before anything else was done: rows in the file = n_rows + n_rejected +
-        fixes.n_dropped.
-    """
-
+    # `name`, `sha256`, `size_bytes`: As in `frostline.data.dataset.Source`.
     name: str
     sha256: str
     size_bytes: int
-    n_rows: int
-    n_rejected: int = 0
-    class_counts: Mapping[Label, int]
-    n_duplicates: int = 0
-    n_conflicts: int = 0
+    n_rows: int  # Rows used
+    n_rejected: int = 0  # Rows left out; rows in the file = n_rows + n_rejected
+    label_counts: Mapping[Label, int]  # Rows that have the label, in the labels' order
+    kind: Kind = "one label"  # What a row has: exactly one, or any number
+    n_given: int = 0  # Labels on all rows together
+    n_unlabelled: int = 0  # Rows without a label
+    n_duplicates: int = 0  # Rows whose text and labels stand in an earlier row too
+    n_conflicts: int = 0  # Distinct texts that stand there with different labels
+    # What a file of fixes changed before anything else was done: rows in the file = n_rows + n_rejected +
+    # fixes.n_dropped.
     fixes: FixesRecord | None = None
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestRecord:
-    """Where the test rows came from.
+    """Where the test rows came from."""
 
-    Parameters
-    ----------
-    kind : {"file", "stratified hold-out", "random hold-out", "nested cross-validation"}
-    n_fitted : int
-        Rows that the tested head learned from (for nested cross-validation, the fewest of any fold).
-    n_leaks : int
-        Test rows whose text is a training text too.
-    data : DataRecord or None
-        The test file, for `file`.
-    """
-
-    kind: TestKind
-    n_fitted: int
-    n_leaks: int = 0
-    data: DataRecord | None = None
+    kind: TestKind  # The last two: every row by a head that learned, and chose C and thresholds, without it
+    n_fitted: int  # Rows that the tested head learned from (of a cross-validation, the fewest of any fold)
+    n_leaks: int = 0  # Test rows whose text is a training text too
+    data: DataRecord | None = None  # The test file, for `file`
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeaturesRecord:
-    """What a text became.
+    """What a text became."""
 
-    Parameters
-    ----------
-    spec : str
-        As in `mean@all`.
-    n_features : int
-        Numbers per text, those of words among them.
-    max_length : int
-        Word pieces, [CLS] and [SEP] included.
-    n_texts, n_cut : int
-        Texts embedded, and how many of them were longer than that and lost their end.
-    n_read : int
-        Distinct texts that the encoder read for this training; the rest were kept from before.
-    n_candidates : int
-        Features among which these were chosen, by cross-validation on the training rows; 1: they were named.
-    n_words : int
-        Words and pairs of words of the training texts, each of which is a number; most are 0.
-    """
-
-    spec: str
-    n_features: int
-    max_length: int
+    spec: str  # As in `mean@all`
+    n_features: int  # Numbers per text, those of words among them
+    max_length: int  # Word pieces, [CLS] and [SEP] included
+    # `n_texts`, `n_cut`: Texts embedded, and how many of them were longer than that and lost their end.
     n_texts: int
     n_cut: int
-    n_read: int
+    n_read: int  # Distinct texts that the encoder read for this training; the rest were kept from before
+    # Features among which these were chosen, by cross-validation on the training rows; 1: they were named.
     n_candidates: int = 1
-    n_words: int = 0
+    n_words: int = 0  # Words and pairs of words of the training texts, each of which is a number; most are 0
 
 
 @final
@@ -141,99 +209,48 @@ class Seconds:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingRecord:
-    """One training.
+    """One training."""
 
-    Parameters
-    ----------
-    labels : tuple of n_labels str, int or bool
-        In column order.
-    data : DataRecord
-        All rows given, those of a hold-out included.
-    n_trained : int
-        Rows that the saved head learned from.
-    encoder : EncoderIdentity
-    features : FeaturesRecord
-    search : SearchRecord
-    choice : ChoiceRecord or None
-        How the features were chosen; None: they were named.
-    test_source : TestRecord or None
-    test : Evaluation or None
-        None if nothing was tested.
-    probabilities : ProbabilityRecord or None
-    calibration : CalibrationRecord or None
-    decision : DecisionRecord or None
-        None: always the most probable label.
-    nested : NestedResult or None
-    baselines : tuple of Baseline
-        On the rows of `test`.
-    learning : LearningCurve or None
-        None if none was asked for, or the rows are too few.
-    precision : PrecisionRecord or None
-        Which precision read, and why; None where nobody asked: float32.
-    seconds : Seconds
-    machine : Machine
-    seed : int
-    warnings : tuple of str
-        Each one sentence; may hold the user's text.
-    version : str
-        Of Frostline.
-    """
-
-    labels: tuple[Label, ...]
-    data: DataRecord
-    n_trained: int
+    labels: tuple[Label, ...]  # n_labels: In column order
+    data: DataRecord  # All rows given, those of a hold-out included
+    n_trained: int  # Rows that the saved head learned from
     encoder: EncoderIdentity
     features: FeaturesRecord
     search: SearchRecord
     test_source: TestRecord | None
-    test: Evaluation | None
+    test: Evaluation | None  # None if nothing was tested
+    # The same probabilities with every label given from 0.5 on: what the thresholds are worth; None where labels
+    # exclude each other.
+    at_half: Evaluation | None = None
+    # Of the test rows without the calibration, where a text may have several labels; None where there is none.
+    uncalibrated: Reliability | None = None
     nested: NestedResult | None = None
-    baselines: tuple[Baseline, ...] = ()
-    learning: LearningCurve | None = None
-    choice: ChoiceRecord | None = None
+    baselines: tuple[Baseline, ...] = ()  # On the rows of `test`
+    learning: LearningCurve | None = None  # None if none was asked for, or the rows are too few
+    choice: ChoiceRecord | None = None  # How the features were chosen; None: they were named
     probabilities: ProbabilityRecord | None = None
     calibration: CalibrationRecord | None = None
-    decision: DecisionRecord | None = None
-    precision: PrecisionRecord | None = None
+    decision: DecisionRecord | None = None  # None: always the most probable label
+    precision: PrecisionRecord | None = None  # Which precision read, and why; None where nobody asked: float32
     seconds: Seconds
     machine: Machine
     seed: int
-    warnings: tuple[str, ...] = ()
-    version: str
+    warnings: tuple[str, ...] = ()  # Each one sentence; may hold the user's text
+    version: str  # Of Frostline
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvaluationRecord:
-    """One test of a saved classifier.
+    """One test of a saved classifier."""
 
-    Parameters
-    ----------
-    model : str
-        Its folder, as given.
-    C : float
-        As chosen when it was trained.
-    data : DataRecord
-        The test rows.
-    features : FeaturesRecord
-    test : Evaluation
-    probabilities : ProbabilityRecord or None
-    answers : AnswerScores or None
-        Where the head has a rule.
-    seconds : Seconds
-        `search` is 0: nothing is searched.
-    warnings : tuple of str
-    version : str
-        Of Frostline.
-    """
-
-    model: str
-    C: float
-    data: DataRecord
+    model: str  # Its folder, as given
+    C: float  # As chosen when it was trained; NaN where each label has its own
+    data: DataRecord  # The test rows
     features: FeaturesRecord
     test: Evaluation
     probabilities: ProbabilityRecord | None = None
-    answers: AnswerScores | None = None
-    seconds: Seconds
+    answers: AnswerScores | None = None  # Where the head has a rule
+    seconds: Seconds  # `search` is 0: nothing is searched
     warnings: tuple[str, ...] = ()
-    version: str
+    version: str  # Of Frostline

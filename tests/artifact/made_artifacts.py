@@ -12,9 +12,9 @@ import numpy as np
 from fakes import FakeEncoder
 from frostline.artifact import Artifact, ArtifactRecord, TrainingData, save_artifact
 from frostline.encoder.reading import SentenceEncoder
-from frostline.head.linear import Label, LinearHead
-from frostline.words.encoder import WordedEncoder
-from frostline.words.vocabulary import Vocabulary
+from frostline.encoder.words import Vocabulary, WordedEncoder
+from frostline.head.linear import LinearHead
+from frostline.targets import Label
 
 TEXTS = ["a visually stunning rumination on love", "it broke at once", "the train leaves at nine"]
 RECORD = ArtifactRecord(

@@ -14,9 +14,7 @@ from made_artifacts import RECORD, TEXTS, forge, open_fake, saved, some_head
 from fakes import FakeEncoder
 from frostline.artifact import load_artifact, open_model, save_artifact
 from frostline.errors import ArtifactCorrupt, InputError
-from frostline.head.calibration import Calibration
-from frostline.head.linear import LinearHead
-from frostline.head.rule import Rule
+from frostline.head.linear import Calibration, LinearHead, Rule
 
 GOLDEN = Path(__file__).parent / "golden" / "format1"
 
@@ -44,6 +42,7 @@ HEADS: dict[str, LinearHead] = {
     "several labels": several(),
     "several labels, two of them": several(2),
     "several labels, one of them": several(1),
+    "several labels, abstaining": replace(several(), rule=Rule(answer_from=0.3)),
     "several labels, all of it": replace(several(), calibration=ISOTONIC, rule=Rule(thresholds=(0.1, 0.99, 0.5))),
 }
 
@@ -177,7 +176,14 @@ def test_forged_knots_are_refused_by_their_schema(tmp_path: Path, what: str) -> 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [([1, 0], "ascend"), ([0, 0], "ascend"), ([3], "from 0 to 2"), (None, "array"), ([True], "integer")],
+    [
+        ([1, 0], "ascend"),
+        ([0, 0], "ascend"),
+        ([3], "from 0 to 2"),
+        ("a", "array"),
+        (None, "that the rule makes of"),
+        ([True], "integer"),
+    ],
 )
 def test_answers_of_several_labels_are_columns_in_order(tmp_path: Path, value: Any, reason: str) -> None:
     path = saved(tmp_path, head=several())
@@ -186,12 +192,26 @@ def test_answers_of_several_labels_are_columns_in_order(tmp_path: Path, value: A
         load_artifact(path)
 
 
+def test_no_answer_and_no_labels_stand_apart_in_the_self_test(tmp_path: Path) -> None:
+    """Null, and an empty array; the same sentences as far as they are answered."""
+    head = replace(several(), rule=Rule(thresholds=(0.7, 0.7, 0.7)))
+    always = load_artifact(saved(tmp_path, name="always", head=head)).manifest.self_test
+    shares = np.array(always.probabilities)
+    whole = np.where(shares >= 0.7, shares, 1 - shares).prod(axis=1)
+    assert () in always.answers
+    limit = float(np.median(whole))
+    silent = replace(head, rule=Rule(thresholds=(0.7, 0.7, 0.7), answer_from=limit))
+    answers = load_artifact(saved(tmp_path, name="silent", head=silent)).manifest.self_test.answers
+    assert answers == tuple(one if sure else None for one, sure in zip(always.answers, whole >= limit, strict=True))
+    assert None in answers
+
+
 ODD: dict[str, LinearHead] = {
     "a temperature that is NaN": replace(
         some_head(), calibration=Calibration(method="temperature", temperature=float("nan"))
     ),
     "a threshold too few": replace(some_head(), rule=Rule(thresholds=(0.5, 0.5))),
-    "no answer for several labels": replace(several(), rule=Rule(answer_from=0.9)),
+    "no answer ever for several labels": replace(several(), rule=Rule(answer_from=1.1)),
     "one row for two labels of several": replace(several(2), coef=np.zeros((1, 48)), intercept=np.zeros(1)),
     "log-odds of 1e300": replace(some_head(), intercept=np.array([1e300, 0, 0])),
 }

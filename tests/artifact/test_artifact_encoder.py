@@ -13,7 +13,7 @@ from made_artifacts import forge, forge_file, open_fake, saved, some_head
 from fakes import FakeEncoder
 from frostline.arrays import Progress
 from frostline.artifact import load_artifact, open_model, save_artifact
-from frostline.artifact.head_file import head_bytes
+from frostline.artifact.files import head_bytes
 from frostline.artifact.self_test import SENTENCES
 from frostline.encoder.files import CHECKPOINT_FILES
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder

@@ -26,9 +26,9 @@ from hostile_artifacts import (
 from made_artifacts import forge, forge_file, open_fake, saved, sealed_text, some_head
 
 from frostline.artifact import Limits, load_artifact, open_model
-from frostline.artifact.head_file import head_bytes
-from frostline.artifact.strict_json import read_object
+from frostline.artifact.files import head_bytes
 from frostline.errors import AccessError, ArtifactCorrupt, shown
+from frostline.strict import read_object
 
 # --- damage: the forger is chance
 

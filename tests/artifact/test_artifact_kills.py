@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 from made_artifacts import saved, some_head
 
 from fakes import FakeEncoder
-from frostline import publish
+from frostline import disk as publish
 from frostline.artifact import ArtifactRecord, load_artifact, save_artifact
 from frostline.errors import MissingInputError, StorageError
 
@@ -139,25 +141,67 @@ def test_a_reader_never_meets_half_a_save(tmp_path: Path) -> None:
 # --- the folder that is published
 
 
-def without_swap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system without renameat2: two renames, and a moment between them."""
-    monkeypatch.setattr(publish, "_swapped", lambda *_: False)
+def cut_between_two_renames(path: Path) -> None:
+    """What a kill between them leaves: the new folder and the old one, neither under its name."""
+    filled = path.with_name(f".tmp-{path.name}-0123456789ab")
+    filled.mkdir()
+    path.rename(filled.with_name(filled.name + ".old"))
 
 
-def test_a_system_that_cannot_swap_names_overwrites_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    without_swap(monkeypatch)
+def test_an_artifact_is_brought_back_when_it_is_opened(tmp_path: Path) -> None:
+    """A kill between the two renames of a save; nothing else is left of it."""
     path = saved(tmp_path)
-    save_artifact(path, head=some_head(seed=1), encoder=FakeEncoder(), overwrite=True)
-    assert np.array_equal(load_artifact(path).head.coef, some_head(seed=1).coef)
+    cut_between_two_renames(path)
+    assert np.array_equal(load_artifact(path).head.coef, some_head().coef)
     assert [inner.name for inner in tmp_path.iterdir()] == ["model"]
 
 
-def test_what_a_kill_between_two_renames_left_is_brought_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    without_swap(monkeypatch)
+def test_an_artifact_between_two_renames_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A living save holds its turn: who opens the artifact then gets the new one."""
     path = saved(tmp_path)
-    filled = tmp_path / ".tmp-model-0123456789ab"
-    filled.mkdir()
-    path.rename(filled.with_name(filled.name + ".old"))
+    rename, opened = Path.rename, []
+
+    def slow(self: Path, target: Path) -> Path:
+        if target == path:  # the old folder has given way, the new one is not there yet
+            reader.start()
+            reader.join(0.1)
+            assert reader.is_alive()
+        return rename(self, target)
+
+    reader = threading.Thread(target=lambda: opened.append(load_artifact(path).head.coef))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", slow)
+        save_artifact(path, head=some_head(seed=1), encoder=FakeEncoder(), overwrite=True)
+    reader.join()
+    assert np.array_equal(opened[0], some_head(seed=1).coef)
+
+
+def test_two_who_save_at_once_both_succeed(tmp_path: Path) -> None:
+    """One after the other: the artifact is one of theirs, and nothing else is left."""
+    path = saved(tmp_path)
+
+    def save(seed: int) -> None:
+        for _ in range(10):
+            save_artifact(path, head=some_head(seed=seed), encoder=FakeEncoder(), overwrite=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(save, (1, 2)))
+    assert load_artifact(path).head.coef.tobytes() in {some_head(seed=seed).coef.tobytes() for seed in (1, 2)}
+    assert [inner.name for inner in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_file_in_the_way_is_replaced_by_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.write_text("not a folder")
+    with publish.publish_folder(path, overwrite=True) as folder:
+        (folder / "a").write_text("1")
+    assert (path / "a").read_text() == "1"
+    assert [inner.name for inner in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_a_kill_between_two_renames_left_is_brought_back_by_the_next_save(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    cut_between_two_renames(path)
     with contextlib.suppress(KeyError), publish.publish_folder(path, overwrite=True):
         assert load_artifact(path).head.labels == some_head().labels, "back before the new one is filled"
         raise KeyError  # and the new one fails

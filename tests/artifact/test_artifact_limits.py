@@ -23,15 +23,9 @@ from frostline.artifact import (
     refuse_place,
     save_artifact,
 )
-from frostline.artifact.answering import read_answers, read_calibration, read_kind, read_rule
-from frostline.artifact.fields import array, integer, json_object, members, number, text, truth
-from frostline.artifact.folder import opened_folder, read_file
-from frostline.artifact.head_file import coef_shape
-from frostline.artifact.neighbours_file import neighbours_bytes, read_neighbours, unit_rows
-from frostline.artifact.schema import read_manifest
+from frostline.artifact.files import neighbours_bytes, opened_folder, read_file, read_neighbours, unit_rows
+from frostline.artifact.manifest import coef_shape, read_answers, read_calibration, read_kind, read_manifest, read_rule
 from frostline.artifact.self_test import SENTENCES, check_answers, run_self_test
-from frostline.artifact.strict_json import read_object
-from frostline.artifact.tensors import Expected, read_tensors, tensors_bytes
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.errors import (
     ArtifactCorrupt,
@@ -42,9 +36,9 @@ from frostline.errors import (
     UnavailableError,
     UsageError,
 )
-from frostline.head.calibration import Calibration
-from frostline.head.linear import LinearHead
-from frostline.head.rule import Rule
+from frostline.head.linear import Calibration, LinearHead, Rule
+from frostline.strict import array, integer, json_object, members, number, read_object, text, truth
+from frostline.tensors import Expected, read_tensors, tensors_bytes
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -201,25 +195,32 @@ def test_a_map_has_from_2_to_512_knots_and_may_be_flat() -> None:
 
 def test_thresholds_are_none_or_one_for_each_label_and_lie_just_inside() -> None:
     for thresholds in ([], [1e-12, 1 - 1e-12]):
-        found = read_rule({"thresholds": thresholds, "answer_from": 1}, "it", n_labels=2, link="softmax")
+        found = read_rule({"thresholds": thresholds, "answer_from": 1}, "it", n_labels=2)
         assert found == Rule(thresholds=tuple(thresholds), answer_from=1.0)
-    said = refusal(lambda: read_rule({"thresholds": [0.5], "answer_from": 0}, "it", n_labels=2, link="softmax"))
+    said = refusal(lambda: read_rule({"thresholds": [0.5], "answer_from": 0}, "it", n_labels=2))
     assert said == "it.thresholds must have 2 items or none (got 1)."
     for low in (0.5e-12, 1 - 0.5e-12):
         with pytest.raises(ArtifactCorrupt, match=r"^it\.thresholds\[1\] must be from 1e-12 to 1 "):
-            read_rule({"thresholds": [0.5, low], "answer_from": 0}, "it", n_labels=2, link="softmax")
-    assert read_rule({"thresholds": [], "answer_from": 0}, "it", n_labels=2, link="logistic") == Rule()
-    with pytest.raises(ArtifactCorrupt, match="from 0 to 0"):
-        read_rule({"thresholds": [], "answer_from": 1e-9}, "it", n_labels=2, link="logistic")
+            read_rule({"thresholds": [0.5, low], "answer_from": 0}, "it", n_labels=2)
+    assert read_rule({"thresholds": [], "answer_from": 0}, "it", n_labels=2) == Rule()
+    for beyond in (-1e-9, 1.01):
+        with pytest.raises(ArtifactCorrupt, match=r"^it\.answer_from must be from 0 to 1 "):
+            read_rule({"thresholds": [], "answer_from": beyond}, "it", n_labels=2)
 
 
 def test_answers_are_columns() -> None:
-    assert read_answers([0, 2, None], "it", n=3, n_labels=3, link="softmax") == (0, 2, None)
-    assert read_answers([[], [0, 1, 2]], "it", n=2, n_labels=3, link="logistic") == ((), (0, 1, 2))
-    assert refusal(lambda: read_answers([[2, 1]], "it", n=1, n_labels=3, link="logistic")) == "it[0] must ascend."
+    """Of each sentence of the self-test one, or several ascending, or none; null where the rule is not sure enough."""
+    rest: list[Any] = [None] * 6
+    assert read_answers([0, 2, *rest], "it", n_labels=3, link="softmax") == (0, 2, *rest)
+    assert read_answers([[], [0, 1, 2], *rest], "it", n_labels=3, link="logistic") == ((), (0, 1, 2), *rest)
+    for first, link, said in (
+        ([2, 1], "logistic", "it[0] must ascend."),
+        ([3], "logistic", "it[0] must be from 0 to 2 (got 3)."),
+        (3, "softmax", "it[0] must be from 0 to 2 (got 3)."),
+    ):
+        assert refusal(lambda: read_answers([first, 0, *rest], "it", n_labels=3, link=link)) == said  # type: ignore[arg-type]  # noqa: B023
     assert (
-        refusal(lambda: read_answers([[3]], "it", n=1, n_labels=3, link="logistic"))
-        == "it[0] must be from 0 to 2 (got 3)."
+        refusal(lambda: read_answers([0, *rest], "it", n_labels=3, link="softmax")) == "it must have 8 items (got 7)."
     )
 
 
@@ -391,9 +392,12 @@ def test_tensors_are_read_up_to_the_limit_of_their_header() -> None:
     assert found["b"].tolist() == [1, 2]
     assert not found["a"].flags.writeable
     said = refusal(lambda: read_tensors(content, "it", expected, header_bytes=length - 1))
-    assert said == f"it: the header must fit into the file and into {length - 1} bytes (it claims {length})."
+    assert said == (
+        f"it: the header must have at most {length - 1} bytes and end within the file "
+        f"(its length is {length}, the file's {len(content)})."
+    )
     said = refusal(lambda: read_tensors(content, "it", {**expected, "a": Expected("F32", (3, None))}, header_bytes=999))
-    assert said == "it: a must be F32 of shape [3, n], as the manifest has it (got 'F32' of shape '[2, 3]')."
+    assert said == "it: a must be F32 of shape [3, n], as the manifest has it (got F32 of shape [2, 3])."
 
 
 def test_a_number_that_is_not_finite_is_found_in_the_second_million_too() -> None:

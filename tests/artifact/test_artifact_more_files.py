@@ -28,11 +28,9 @@ from frostline.artifact import (
     refuse_size,
     save_artifact,
 )
-from frostline.artifact.neighbours_file import neighbours_bytes, read_neighbours, unit_rows
-from frostline.artifact.words_file import read_words, words_bytes
+from frostline.artifact.files import neighbours_bytes, read_neighbours, read_words, unit_rows, words_bytes
+from frostline.encoder.words import Vocabulary, WordedEncoder, fit
 from frostline.errors import ArtifactCorrupt, InputError
-from frostline.words.encoder import WordedEncoder
-from frostline.words.vocabulary import Vocabulary, fit
 
 CODES = np.array([0, 1, 2])
 ROWS = FakeEncoder().encode(TEXTS).rows

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from fakes import FakeEncoder
 from frostline.artifact import ArtifactRecord, TrainingData, load_artifact, open_model, save_artifact
-from frostline.artifact.head_file import head_bytes, read_head
+from frostline.artifact.files import head_bytes, read_head
 from frostline.errors import (
     ArtifactCorrupt,
     InputError,

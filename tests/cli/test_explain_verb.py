@@ -121,3 +121,24 @@ def test_where_the_page_went_is_said(frostline: Command, model: Path, tmp_path: 
     found = frostline("explain", model, "A dull book.", "--max-words", "2", "--html", page)
     assert "".join(found.err.split()) == f"Written:{page}"
     assert page.stat().st_size > 1000
+
+
+SAVED = Path(__file__).parent.parent / "artifact" / "saved_by_0_1_0"
+
+
+def test_a_chosen_label_of_several_can_be_explained_by_itself(frostline: Command) -> None:
+    """Also one that the text is not given; the answer stays what it is."""
+    asked = ("explain", SAVED / "several-labels", "the soup was very tasty", "--json")
+    whole = frostline(*asked).document
+    assert whole["answer"] == [one["label"] for one in whole["explained"]]
+    label = next(name for name in whole["probabilities"] if name not in whole["answer"])
+    chosen = frostline(*asked, "--label", label).document
+    assert [one["label"] for one in chosen["explained"]] == [label]
+    assert chosen["answer"] == whole["answer"]
+    assert chosen["explained"][0]["probability"] == whole["probabilities"][label]
+    assert len(chosen["explained"][0]["words"]) == 5
+    shown = frostline("explain", SAVED / "several-labels", "the soup was very tasty", "--label", label)
+    assert f"What each word adds to {label} (" in shown.out
+    wrong = frostline(*asked, "--label", "money")
+    assert wrong.code == 2
+    assert "must be one of 'food', 'sport', 'travel' (got 'money')" in wrong.err

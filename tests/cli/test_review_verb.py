@@ -164,3 +164,48 @@ def test_words_among_the_features_are_refused(frostline: Command, reviews: Path)
     assert said.code == 2
     assert "got features mean@-1+words" in said.err
     assert "Leave out +words" in said.err
+
+
+@pytest.fixture
+def feelings(tmp_path: Path) -> Path:
+    """A file of texts with several labels, with a contradiction, a copy, and five labels that are missing."""
+    words = {"joy": "I am so happy and delighted", "anger": "this makes me furious", "fear": "I am terrified of it"}
+    sets = [["joy"], ["anger"], ["fear"], ["anger", "fear"], ["joy", "fear"]]
+    rows = []
+    for row in range(60):
+        labels = sets[row % 5]
+        text = " and ".join(words[label] for label in labels) + f", day {row}"
+        kept = labels[:1] if row % 12 == 3 else labels
+        rows.append(f"{text}\t{'|'.join(kept)}")
+    copied = rows[0].split("\t")[0]
+    path = tmp_path / "feelings.tsv"
+    path.write_text("\n".join([*rows, rows[1], f"{copied}\tanger"]) + "\n", "utf-8")
+    return path
+
+
+SETS = ("--labels-separator", "|", "--text", "1", "--label", "2", "--no-header")
+
+
+def test_texts_with_several_labels_are_reviewed_fixed_and_trained_with(
+    frostline: Command, feelings: Path, tmp_path: Path
+) -> None:
+    """What is missing is told apart from what is wrong; advice that is taken changes the rows trained on."""
+    fixes = tmp_path / "fixes.tsv"
+    review = ("review", feelings, *SETS, *QUICK)
+    document = frostline(*review, "--out", fixes, "--take-advice", "--json").document
+    assert [group["lines"] for group in document["conflicts"]] == [[1, 61 + 1]]
+    assert document["conflicts"][0]["labels"] == [["joy"], ["anger"]]
+    assert [group["lines"] for group in document["repeated"]] == [[2, 61]]
+    assert document["labels"]["n_labels"] == 3
+    assert {one["label"] for one in document["missing"]} <= {"joy", "anger", "fear"}
+    assert all("is_given" not in one and "suggested" not in one for one in document["missing"] + document["wrong"])
+    rows = list(csv.DictReader(fixes.read_text("utf-8").splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    changed = {row["line"] for row in rows if row["action"] in {"add", "remove"}}
+    assert "62" in changed
+    train = ("train", feelings, *SETS, "-C", "0.01", "--json")
+    assert frostline(*train).document["data"]["n_rows"] == 62
+    assert frostline(*train, "--fixes", fixes).document["data"]["n_rows"] == 61
+    said = " ".join(frostline(*review).out.split())
+    assert "labels checked on 61 texts" in said
+    assert "1 text stands there with two sets of labels" in said
+    assert "1 text is repeated with the same labels" in said

@@ -7,11 +7,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from frostline.cli.answers import answer_options
-from frostline.cli.options import EncoderChoice, encoder_options, reading_options
+from frostline.cli.options import EncoderChoice, answer_options, encoder_options, reading_options
 from frostline.data.options import TableOptions
 from frostline.head.deciding import RuleOptions
-from frostline.head.finishing import AnswerOptions
+from frostline.head.fitted import AnswerOptions
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import pytest
 
-from frostline.data.opening import fingerprint, opened
+from frostline.data.cells import write_rejects
+from frostline.data.lines import fingerprint, opened
 from frostline.data.options import TableLimits, TableOptions, column_choice
-from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_dataset, stream_texts
 from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, StorageError, UsageError
 

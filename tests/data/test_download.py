@@ -1,4 +1,4 @@
-"""A download ends with the very file that was meant, or with one clear error and what has come kept for next time."""
+"""A download ends with the very file that was meant, or with one clear error and nothing of it kept."""
 
 import hashlib
 import os
@@ -17,12 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frostline.data.connection import Patience
-from frostline.data.download import download
-from frostline.data.partial import claimed
-from frostline.data.remote import RemoteFile, is_whole
+from frostline.data.public_sets import Patience, RemoteFile, download, is_whole
 from frostline.errors import (
-    AccessError,
     FrostlineError,
     InputError,
     OutputError,
@@ -34,7 +30,7 @@ from local_server import Fault, LocalServer, local_server
 
 CONTENT = random.Random(5).randbytes(300_000)
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
-QUICK = Patience(connect_s=2, read_s=2, first_wait_s=0.01, longest_wait_s=0.05)
+QUICK = Patience(timeout_s=2, first_wait_s=0.01, longest_wait_s=0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +56,6 @@ def destination(tmp_path: Path) -> Path:
 
 def remote(url: str, content: bytes = CONTENT) -> RemoteFile:
     return RemoteFile(url=url, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
-
-
-def part_of(destination: Path) -> Path:
-    return destination.with_name("set.tsv.part")
 
 
 def names(destination: Path) -> list[str]:
@@ -94,10 +86,11 @@ def test_a_file_that_is_there_is_not_asked_for(server: LocalServer, destination:
 
 
 def test_a_file_that_is_there_needs_nothing_written(destination: Path) -> None:
-    """So that it may lie in a folder that we cannot write to; here no part could be made."""
+    """So that it may lie in a folder that we cannot write to."""
     destination.write_bytes(CONTENT)
-    part_of(destination).mkdir()
+    before = (destination.stat(), destination.parent.stat().st_mtime_ns)
     download(remote("https://127.0.0.1:1/set.tsv"), destination, patience=QUICK)
+    assert (destination.stat(), destination.parent.stat().st_mtime_ns) == before
 
 
 def test_a_damaged_file_is_replaced(server: LocalServer, destination: Path) -> None:
@@ -116,74 +109,29 @@ def test_a_damaged_file_stays_where_no_right_one_comes(server: LocalServer, dest
     assert destination.read_bytes() == b"mine"
 
 
-def test_a_cut_connection_is_resumed(server: LocalServer, destination: Path) -> None:
-    """Each request asks for what is still missing, and only for that."""
+def test_a_cut_connection_is_asked_again_from_the_beginning(server: LocalServer, destination: Path) -> None:
+    """Nothing of the cut answer is kept, and progress says so."""
     server.will(Fault(cut_after=100_000), Fault(cut_after=50_000))
-    download(remote(server.url("set.tsv")), destination, patience=QUICK)
+    seen: list[int] = []
+    download(remote(server.url("set.tsv")), destination, progress=lambda done, _: seen.append(done), patience=QUICK)
     assert destination.read_bytes() == CONTENT
-    assert server.starts == [0, 100_000, 150_000]
-    assert server.requests[1].headers["if-range"].startswith('"')
+    assert server.starts == [0, 0, 0]
+    assert [seen[place - 1] for place, done in enumerate(seen) if done == 0 < place] == [100_000, 50_000]
+    assert max(seen) == seen[-1] == len(CONTENT)
 
 
-def test_the_next_run_resumes(server: LocalServer, destination: Path) -> None:
-    server.will(Fault(cut_after=100_000))
-    with pytest.raises(UnavailableError, match="100,000 of 300,000 bytes have come and are kept"):
-        download(remote(server.url("set.tsv")), destination, patience=Patience(attempts=1))
-    assert part_of(destination).stat().st_size == 100_000
-    seen: list[tuple[int, int]] = []
-    download(remote(server.url("set.tsv")), destination, progress=lambda *now: seen.append(now), patience=QUICK)
-    assert server.starts == [0, 100_000]
-    assert seen[0] == (100_000, len(CONTENT))
-    assert destination.read_bytes() == CONTENT
-    assert names(destination) == ["set.tsv"]
+def test_a_connection_that_is_always_cut_leaves_nothing(server: LocalServer, destination: Path) -> None:
+    server.will(*[Fault(cut_after=100_000)] * 2)
+    with pytest.raises(UnavailableError, match="failed 2 times, last: closed early, after 100,000 of 300,000 bytes"):
+        download(remote(server.url("set.tsv")), destination, patience=Patience(attempts=2, first_wait_s=0.0))
+    assert names(destination) == []
 
 
-def test_a_complete_part_needs_no_server(destination: Path) -> None:
-    """A kill between the last byte and the rename costs nothing."""
-    part_of(destination).write_bytes(CONTENT)
-    download(remote("https://127.0.0.1:1/set.tsv"), destination, patience=QUICK)
-    assert destination.read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("old", [b"stale" * 1000, b"x" * len(CONTENT), b"y" * (len(CONTENT) + 1)])
-def test_a_part_of_something_else_is_started_over(server: LocalServer, destination: Path, old: bytes) -> None:
-    part_of(destination).write_bytes(old)
-    seen: list[tuple[int, int]] = []
-    download(remote(server.url("set.tsv")), destination, progress=lambda *now: seen.append(now), patience=QUICK)
-    assert destination.read_bytes() == CONTENT
-    assert server.starts[-1] == 0
-    assert all(done <= total for done, total in seen)
-
-
-def test_a_server_without_ranges_sends_all_again(server: LocalServer, destination: Path) -> None:
-    """A 200 in answer to a range is the whole file: appending it would double what had come."""
-    server.will(Fault(cut_after=100_000), Fault(ignores_range=True))
-    download(remote(server.url("set.tsv")), destination, patience=QUICK)
-    assert server.starts == [0, 100_000]
-    assert destination.read_bytes() == CONTENT
-
-
-def test_another_range_than_asked_for_is_not_appended(server: LocalServer, destination: Path) -> None:
-    server.will(Fault(cut_after=100_000), Fault(content_range=f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"))
-    download(remote(server.url("set.tsv")), destination, patience=QUICK)
-    assert server.starts == [0, 100_000, 0]
-    assert destination.read_bytes() == CONTENT
-
-
-def test_a_file_that_changes_between_two_pieces_is_sent_whole(server: LocalServer, destination: Path) -> None:
-    """If-Range carries the ETag of the first piece, so the server sees that it no longer fits."""
-    server.will(Fault(content=b"z" * len(CONTENT), cut_after=100_000))
-    download(remote(server.url("set.tsv")), destination, patience=QUICK)
-    assert server.starts == [0, 100_000]
-    assert destination.read_bytes() == CONTENT
-
-
-def test_a_weak_etag_is_not_trusted(server: LocalServer, destination: Path) -> None:
-    """It may stay the same while bytes change (RFC 9110, section 13.1.5)."""
-    server.will(Fault(cut_after=100_000, headers={"ETag": 'W/"1"'}))
-    download(remote(server.url("set.tsv")), destination, patience=QUICK)
-    assert server.starts == [0, 100_000]
-    assert "if-range" not in server.requests[1].headers
+def test_a_piece_in_place_of_the_file_is_refused(server: LocalServer, destination: Path) -> None:
+    """206 in answer to a request for the whole."""
+    server.will(Fault(status=206))
+    with pytest.raises(UnavailableError, match="answered with HTTP 206"):
+        download(remote(server.url("set.tsv")), destination, patience=QUICK)
 
 
 def test_a_wrong_digest_names_both_and_keeps_nothing(server: LocalServer, destination: Path) -> None:
@@ -257,15 +205,15 @@ def test_a_server_that_hangs_up_is_asked_again(server: LocalServer, destination:
 
 
 def test_a_slow_server_is_waited_for(server: LocalServer, destination: Path) -> None:
-    """Slower than read_s in all, but never silent for so long."""
+    """Slower than timeout_s in all, but never silent for so long."""
     server.will(Fault(pause_s=0.1, piece_bytes=30_000))
-    download(remote(server.url("set.tsv")), destination, patience=Patience(read_s=0.5))
+    download(remote(server.url("set.tsv")), destination, patience=Patience(timeout_s=0.5))
     assert server.starts == [0]
 
 
 def test_a_stalled_server_is_asked_again(server: LocalServer, destination: Path) -> None:
     server.will(Fault(pause_s=5))
-    download(remote(server.url("set.tsv")), destination, patience=Patience(read_s=0.2, first_wait_s=0.01))
+    download(remote(server.url("set.tsv")), destination, patience=Patience(timeout_s=0.2, first_wait_s=0.01))
     assert len(server.requests) == 2
     assert destination.read_bytes() == CONTENT
 
@@ -273,10 +221,10 @@ def test_a_stalled_server_is_asked_again(server: LocalServer, destination: Path)
 def test_a_trickle_counts_as_stalled(server: LocalServer, destination: Path) -> None:
     """A byte now and then would keep any time limit on a single read from ever being met."""
     server.will(Fault(pause_s=0.02, piece_bytes=1))
-    patience = Patience(read_s=0.3, first_wait_s=0.01, slowest_bytes_s=1000)
+    patience = Patience(timeout_s=0.3, first_wait_s=0.01, slowest_bytes_s=1000)
     download(remote(server.url("set.tsv")), destination, patience=patience)
     assert len(server.requests) == 2
-    assert 0 < server.starts[1] < 100
+    assert destination.read_bytes() == CONTENT
 
 
 def test_no_server_is_said_at_once(destination: Path) -> None:
@@ -306,26 +254,11 @@ def test_a_silent_network_is_given_up_within_seconds(destination: Path) -> None:
             begin = time.monotonic()
             url = f"http://127.0.0.1:{full.getsockname()[1]}/set.tsv"
             with pytest.raises(UnavailableError, match="timed out"):
-                download(remote(url), destination, patience=Patience(connect_s=0.3))
+                download(remote(url), destination, patience=Patience(timeout_s=0.3))
             assert time.monotonic() - begin < 2
         finally:
             for filler in fillers:
                 filler.close()
-
-
-def test_a_resolver_that_never_answers_is_given_up(destination: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answered = threading.Event()
-
-    def silent(*_: object, **__: object) -> list[object]:
-        answered.wait(20)
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", silent)
-    begin = time.monotonic()
-    with pytest.raises(UnavailableError, match="cannot be reached"):
-        download(remote("https://sets.example/set.tsv"), destination, patience=Patience(connect_s=0.2))
-    answered.set()
-    assert time.monotonic() - begin < 5
 
 
 def test_an_unknown_name_is_said_at_once(destination: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +270,7 @@ def test_an_unknown_name_is_said_at_once(destination: Path, monkeypatch: pytest.
         download(remote("https://sets.example/set.tsv"), destination)
 
 
-def test_a_network_that_goes_away_keeps_what_has_come(server: LocalServer, destination: Path) -> None:
+def test_a_network_that_goes_away_is_asked_for_again(server: LocalServer, destination: Path) -> None:
     """The proxy forwards the first request and is gone at the second."""
     server.will(Fault(cut_after=100_000))
     address = server.url("set.tsv")
@@ -348,7 +281,7 @@ def test_a_network_that_goes_away_keeps_what_has_come(server: LocalServer, desti
 
     with pytest.MonkeyPatch.context() as monkey, pytest.raises(UnavailableError, match="failed 6 times"):
         download(remote(address), destination, progress=gone, patience=QUICK)
-    assert part_of(destination).read_bytes() == CONTENT[:100_000]
+    assert names(destination) == []
 
 
 @pytest.mark.parametrize(
@@ -406,6 +339,22 @@ def test_https_works_with_a_trusted_certificate(destination: Path, monkeypatch: 
     assert destination.read_bytes() == CONTENT
 
 
+def test_a_handshake_that_is_cut_is_tried_again(destination: Path) -> None:
+    """Somebody is there, so the network is: this may pass."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up() -> None:
+            for _ in range(2):
+                listening.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/set.tsv"
+        with pytest.raises(UnavailableError, match="failed 2 times"):
+            download(remote(url), destination, patience=Patience(timeout_s=2, attempts=2, first_wait_s=0.0))
+        thread.join()
+
+
 def test_an_untrusted_certificate_is_refused_at_once(destination: Path) -> None:
     with local_server([("set.tsv", CONTENT)], certificate=CERTIFICATE) as server:
         with pytest.raises(UnavailableError, match="certificate is not trusted"):
@@ -428,7 +377,7 @@ def test_https_does_not_fall_back_to_http(
 FULL_DISK = """
     import resource, sys
     from pathlib import Path
-    from frostline.data.download import RemoteFile, download
+    from frostline.data.public_sets import RemoteFile, download
     from frostline.errors import FrostlineError
     limit = int(sys.argv[5])
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -442,8 +391,8 @@ FULL_DISK = """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits on file size are POSIX")
-def test_a_full_disk_keeps_what_fits(server: LocalServer, destination: Path) -> None:
-    """A limit on file size stands for the full disk; the next run takes up where this one ended."""
+def test_a_full_disk_is_said_and_leaves_nothing(server: LocalServer, destination: Path) -> None:
+    """A limit on file size stands for the full disk."""
     wanted = remote(server.url("set.tsv"))
     done = subprocess.run(
         [
@@ -456,25 +405,22 @@ def test_a_full_disk_keeps_what_fits(server: LocalServer, destination: Path) -> 
         timeout=60,
     )
     assert done.returncode == StorageError.exit_code, done.stderr
-    assert f"StorageError {part_of(destination)}: writing failed" in done.stdout
-    assert "200,000 bytes were to be written" in done.stdout
-    assert part_of(destination).read_bytes() == CONTENT[:100_000]
-    download(wanted, destination, patience=QUICK)
-    assert server.starts == [0, 100_000]
-    assert destination.read_bytes() == CONTENT
+    assert f"StorageError {destination}: writing failed" in done.stdout
+    assert "300,000 bytes were to be written" in done.stdout
+    assert names(destination) == []
 
 
 KILLED = """
     import sys
     from pathlib import Path
-    from frostline.data.download import RemoteFile, download
+    from frostline.data.public_sets import RemoteFile, download
     download(RemoteFile(url=sys.argv[1], sha256=sys.argv[3], size_bytes=int(sys.argv[4])), Path(sys.argv[2]),
              progress=lambda now, _: print(now, flush=True))
 """
 
 
-def test_a_killed_run_is_resumed(server: LocalServer, destination: Path) -> None:
-    """Nothing is left locked, and what had come is used."""
+def test_a_killed_run_leaves_nothing_in_the_way(server: LocalServer, destination: Path) -> None:
+    """What it had is gone with it; a file that a killed run was writing is swept by the next."""
     wanted = remote(server.url("set.tsv"))
     server.will(Fault(pause_s=0.05, piece_bytes=20_000))
     arguments = [wanted.url, str(destination), wanted.sha256, str(wanted.size_bytes)]
@@ -485,15 +431,15 @@ def test_a_killed_run_is_resumed(server: LocalServer, destination: Path) -> None
         while int(child.stdout.readline()) < 60_000:
             pass
         child.kill()
-    assert not destination.exists()
+    assert names(destination) == []
+    destination.with_name(".tmp-set.tsv-0123456789ab").write_bytes(CONTENT[:1000])
     download(wanted, destination, patience=QUICK)
     assert destination.read_bytes() == CONTENT
-    assert server.starts[-1] >= 60_000
     assert names(destination) == ["set.tsv"]
 
 
 def test_many_at_once_do_no_harm(server: LocalServer, destination: Path) -> None:
-    """One fills the common file, the others files of their own; all end with the whole."""
+    """All end with the whole, whoever comes last."""
     server.will(*[Fault(pause_s=0.02, piece_bytes=30_000)] * 6)
     wanted = remote(server.url("set.tsv"))
     with ThreadPoolExecutor(6) as pool:
@@ -503,51 +449,21 @@ def test_many_at_once_do_no_harm(server: LocalServer, destination: Path) -> None
     assert names(destination) == ["set.tsv"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="flock is POSIX")
-def test_a_second_filler_leaves_nothing(destination: Path) -> None:
-    """While the common file is held, another one gets its own, and takes it away again."""
-    with claimed(destination) as first:
-        with claimed(destination) as second:
-            assert second.path != first.path
-            assert second.path.exists()
-        assert names(destination) == ["set.tsv.part"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="flock is POSIX")
-def test_a_part_published_just_before_the_lock_is_not_filled(
-    destination: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else the new bytes would go into the finished file of the other process."""
-    import fcntl  # noqa: PLC0415 - POSIX only
-
-    real, calls = fcntl.flock, [0]
-
-    def late(handle: int, operation: int) -> None:
-        calls[0] += 1
-        if calls[0] == 1:
-            part_of(destination).rename(destination)
-        real(handle, operation)
-
-    monkeypatch.setattr(fcntl, "flock", late)
-    with claimed(destination) as part:
-        assert os.path.samestat(os.fstat(part.handle), part.path.stat())
-    assert calls == [2]
-
-
 def test_a_missing_folder_is_said_before_any_request(server: LocalServer, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="must exist"):
         download(remote(server.url("set.tsv")), tmp_path / "nowhere" / "set.tsv", patience=QUICK)
     assert server.requests == []
 
 
-def test_a_link_in_the_way_is_not_followed(server: LocalServer, destination: Path, tmp_path: Path) -> None:
-    """In a folder that others can write to, NAME.part could point at a file of ours."""
+def test_a_link_in_the_way_is_replaced_not_followed(server: LocalServer, destination: Path, tmp_path: Path) -> None:
+    """In a folder that others can write to, the name could point at a file of ours."""
     precious = tmp_path / "precious"
     precious.write_bytes(b"keep me")
-    part_of(destination).symlink_to(precious)
-    with pytest.raises((StorageError, AccessError)):
-        download(remote(server.url("set.tsv")), destination, patience=QUICK)
+    destination.symlink_to(precious)
+    download(remote(server.url("set.tsv")), destination, patience=QUICK)
     assert precious.read_bytes() == b"keep me"
+    assert not destination.is_symlink()
+    assert destination.read_bytes() == CONTENT
 
 
 def test_an_empty_file_is_a_file(server: LocalServer, destination: Path) -> None:
@@ -570,22 +486,21 @@ faults = st.lists(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(faults=faults, held=st.binary(max_size=6000))
+@given(faults=faults)
 def test_whatever_happens_it_is_the_file_or_an_error(
-    tmp_path_factory: pytest.TempPathFactory, faults: list[Fault], held: bytes
+    tmp_path_factory: pytest.TempPathFactory, faults: list[Fault]
 ) -> None:
-    """Under any faults, with any remains: the destination is the file or absent; a calm try afterwards succeeds."""
+    """Under any faults the destination is the file or absent; a calm try afterwards succeeds."""
     content = CONTENT[:5000]
     destination = tmp_path_factory.mktemp("kept") / "set.tsv"
-    part_of(destination).write_bytes(held)
-    patience = Patience(connect_s=2, read_s=2, attempts=4, first_wait_s=0.0)
+    patience = Patience(timeout_s=2, attempts=4, first_wait_s=0.0)
     with local_server([("set.tsv", content)]) as server:
         server.will(*faults)
         wanted = remote(server.url("set.tsv"), content)
         try:
             download(wanted, destination, patience=patience)
         except FrostlineError:
-            assert not destination.exists()
+            assert names(destination) == []
             server.faults.clear()
             download(wanted, destination, patience=patience)
         assert destination.read_bytes() == content

@@ -12,9 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.data.dataset import Dataset, Source
-from frostline.data.fixes import Action, Fix, Fixes, apply_fixes, text_check
-from frostline.data.fixes_file import COLUMNS, LONGEST, FixRow, cell_of, read_fixes, value_of, write_fixes
+from frostline.data.fixes import (
+    COLUMNS,
+    LONGEST,
+    Action,
+    Fix,
+    Fixes,
+    FixRow,
+    apply_fixes,
+    cell_of,
+    read_fixes,
+    text_check,
+    value_of,
+    write_fixes,
+)
 from frostline.errors import InputError
+from frostline.targets import Targets
 
 ODD = [
     "=1+1",
@@ -36,7 +49,9 @@ ODD = [
 
 def dataset_of(texts: Sequence[str], labels: Sequence[str]) -> Dataset:
     source = Source(name="data.tsv", sha256="0" * 64, size_bytes=1, text_column="1", label_column="2")
-    return Dataset(texts=texts, labels=labels, lines=[2 * row + 1 for row in range(len(texts))], source=source)
+    return Dataset(
+        texts=texts, targets=Targets.of_labels(labels), lines=[2 * row + 1 for row in range(len(texts))], source=source
+    )
 
 
 def row_of(data: Dataset, row: int, action: Action = "keep", suggested: str = "") -> FixRow:
@@ -200,7 +215,7 @@ def test_dropping_every_row_is_refused() -> None:
     [
         (b"", "must be a file of fixes"),
         (b"a\tb\n1\t2\n", "column 'action' is missing"),
-        (b"action\tline\tlabel\tsuggested\tcheck\nremove\t1\tx\t\tt0\n", "must be one of keep, relabel, drop"),
+        (b"action\tline\tlabel\tsuggested\tcheck\ndelete\t1\tx\t\tt0\n", "must be one of keep, relabel, drop"),
         (b"action\tline\tlabel\tsuggested\tcheck\ndrop\tone\tx\t\tt0\n", "the line must be a number"),
         (b"action\tline\tlabel\tsuggested\tcheck\ndrop\t1\t\xff\t\tt0\n", "must be in UTF-8"),
         (b'action\tline\tlabel\tsuggested\tcheck\ndrop\t1\t"x\t\tt0\n', "cannot be parted into cells"),
@@ -260,8 +275,8 @@ HEADER = b"action\tline\tlabel\tsuggested\tcheck\n"
             "frostline review FILE --out fixes.tsv writes one.",
         ),
         (
-            HEADER + b"keep\t1\tx\t\tt0\n\nremove\t1\tx\t\tt0\n",
-            "fixes.tsv: row 4: the action must be one of keep, relabel, drop (got 'remove').",
+            HEADER + b"keep\t1\tx\t\tt0\n\nswap\t1\tx\t\tt0\n",
+            "fixes.tsv: row 4: the action must be one of keep, relabel, drop, add, remove (got 'swap').",
             "",
         ),
         (HEADER + b"drop\tone\tx\t\tt0\n", "fixes.tsv: row 2: the line must be a number (got 'one').", ""),

@@ -13,10 +13,11 @@ from frostline.data.checks import (
     label_warnings,
     leaked,
     leaked_in_turn,
-    require_classes,
+    require_learnable,
 )
 from frostline.data.dataset import Dataset, Source
 from frostline.errors import InputError
+from frostline.targets import Targets
 
 SOURCE = Source(name="t.tsv", sha256="0" * 64, size_bytes=1, text_column="text", label_column="label")
 
@@ -24,7 +25,7 @@ SOURCE = Source(name="t.tsv", sha256="0" * 64, size_bytes=1, text_column="text",
 def dataset(rows: Sequence[tuple[str, str]]) -> Dataset:
     return Dataset(
         texts=[text for text, _ in rows],
-        labels=[label for _, label in rows],
+        targets=Targets.of_labels([label for _, label in rows]),
         lines=[number + 10 for number in range(len(rows))],
         source=SOURCE,
     )
@@ -34,7 +35,7 @@ def test_repeats_and_contradictions_are_counted_and_listed() -> None:
     found = duplicates(dataset([("a", "1"), ("b", "0"), ("a", "1"), ("c", "1"), ("b", "1"), ("a", "1"), ("A", "1")]))
     assert [(item.text, item.lines) for item in found.items] == [("a", (10, 12, 15)), ("b", (11, 14))]
     assert found.n_extra == 3
-    assert [(item.text, item.labels) for item in found.conflicts] == [("b", ("0", "1"))]
+    assert [(item.text, item.labels) for item in found.conflicts] == [("b", (("0",), ("1",)))]
 
 
 def test_leaks_list_the_lines_on_both_sides() -> None:
@@ -58,7 +59,7 @@ def test_labels_that_look_alike_are_warned_of_and_stay_apart() -> None:
 
 def test_one_class_only_is_named() -> None:
     with pytest.raises(InputError, match=r"t\.tsv: two classes or more are needed \(all 3 rows are labelled 'good'\)"):
-        require_classes(dataset([("a", "good"), ("b", "good"), ("c", "good")]), 5)
+        require_learnable(dataset([("a", "good"), ("b", "good"), ("c", "good")]), 5)
     with pytest.raises(InputError, match="there is none"):
         folds_for({}, 5)
 
@@ -76,7 +77,7 @@ def test_a_class_smaller_than_the_folds_lowers_them_and_is_named() -> None:
 
 def test_a_class_of_one_row_cannot_be_checked() -> None:
     with pytest.raises(InputError, match="'lone' has one"):
-        require_classes(dataset([("a", "x"), ("b", "x"), ("c", "lone")]), 2)
+        require_learnable(dataset([("a", "x"), ("b", "x"), ("c", "lone")]), 2)
 
 
 def test_a_text_in_two_folds_is_a_leak_to_its_own_copy() -> None:

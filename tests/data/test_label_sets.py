@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline.data.checks import FoldPlan
-from frostline.data.dataset import Source
-from frostline.data.label_sets import columns_of_sets, parted
-from frostline.data.multi import MultiDataset, members_of, require_labels
-from frostline.data.multi_split import iterative_folds, iterative_holdout
+from frostline.data.checks import FoldPlan, require_learnable
+from frostline.data.columns import columns_of_sets, parted
+from frostline.data.dataset import Dataset, Source
 from frostline.data.options import TableLimits, TableOptions
+from frostline.data.split import iterative_folds, iterative_holdout
 from frostline.data.tables import read_dataset, read_labelled
 from frostline.errors import InputError, UsageError
+from frostline.targets import Label, Targets
 
 COMMA = TableOptions(labels_separator=",")
 
@@ -28,9 +28,20 @@ def written(folder: Path, name: str, content: str) -> Path:
     return path
 
 
-def several(path: Path, options: TableOptions = COMMA) -> MultiDataset:
+def sets_of(dataset: Dataset) -> list[tuple[Label, ...]]:
+    """The labels of each row, in column order."""
+    return [dataset.targets.names(row) for row in range(len(dataset))]
+
+
+def unlabelled_and_given(dataset: Dataset) -> tuple[int, int]:
+    """Rows without a label, and labels on all rows together."""
+    sizes = [len(labels) for labels in sets_of(dataset)]
+    return sizes.count(0), sum(sizes)
+
+
+def several(path: Path, options: TableOptions = COMMA) -> Dataset:
     found = read_labelled(path, options)
-    assert isinstance(found, MultiDataset)
+    assert isinstance(found, Dataset)
     return found
 
 
@@ -42,8 +53,8 @@ def test_joined_labels_are_parted_trimmed_and_counted_once(tmp_path: Path) -> No
     """An empty cell means no label, and is a row like any other."""
     path = written(tmp_path, "a.tsv", "text\tlabels\none\tjoy, love,joy,,\ntwo\t\nthree\t27\nfour\t , \n")
     found = several(path)
-    assert found.label_sets == [("joy", "love"), (), ("27",), ()]
-    assert (found.counts(), found.n_unlabelled, found.n_given) == ({"27": 1, "joy": 1, "love": 1}, 2, 3)
+    assert sets_of(found) == [("joy", "love"), (), ("27",), ()]
+    assert (found.counts(), *unlabelled_and_given(found)) == ({"27": 1, "joy": 1, "love": 1}, 2, 3)
 
 
 def test_the_columns_of_a_headless_file_with_ids_are_found(tmp_path: Path) -> None:
@@ -51,7 +62,7 @@ def test_the_columns_of_a_headless_file_with_ids_are_found(tmp_path: Path) -> No
     rows = [f"this is sentence {n}, and it goes on\t{n % 3},{n % 5}\tid{n}x" for n in range(40)]
     found = several(written(tmp_path, "emotions.tsv", "\n".join(rows)))
     assert (found.source.text_column, found.source.label_column) == ("column 1", "column 2")
-    assert found.label_sets[7] == ("1", "2")
+    assert sets_of(found)[7] == ("1", "2")
 
 
 def test_a_first_row_with_known_labels_is_no_header(tmp_path: Path) -> None:
@@ -64,7 +75,7 @@ def test_lists_in_jsonl_are_found_without_a_word(tmp_path: Path) -> None:
     """A label in a list may hold the separator; a lone string is one label, numbers and booleans are spelled."""
     rows = [{"text": "a", "tags": ["x,y", "z"]}, {"text": "b", "tags": []}, {"text": "c", "tags": "x,y"}]
     found = several(jsonl(tmp_path, [*rows, {"text": "d", "tags": [1, True, 1]}]), TableOptions())
-    assert found.label_sets == [("x,y", "z"), (), ("x,y",), ("1", "true")]
+    assert sets_of(found) == [("x,y", "z"), (), ("x,y",), ("1", "true")]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +104,7 @@ def test_parquet_lists_are_found(tmp_path: Path, kind: pa.DataType) -> None:
     table = pa.table({"text": list("abcd"), "labels": pa.array(values, kind), "id": [1, 2, 3, 4]})
     pq.write_table(table, tmp_path / "rows.parquet")
     found = several(tmp_path / "rows.parquet", TableOptions(max_bad_rows=1))
-    assert found.label_sets == [("1", "2"), (), ("3",)]
+    assert sets_of(found) == [("1", "2"), (), ("3",)]
     assert [reject.line for reject in found.rejects] == [3]
 
 
@@ -107,7 +118,7 @@ def test_a_null_within_a_parquet_list_rejects_the_row(tmp_path: Path) -> None:
 def test_a_row_may_have_hundreds_of_labels_but_not_any_number(tmp_path: Path) -> None:
     many = ",".join(f"l{n}" for n in range(300))
     path = written(tmp_path, "a.tsv", f"text\tlabels\none\t{many}\ntwo\tl1,l2\n")
-    assert len(several(path).label_sets[0]) == 300
+    assert len(sets_of(several(path))[0]) == 300
     few = TableOptions(labels_separator=",", limits=TableLimits(labels=299), max_bad_rows=1)
     assert several(path, few).rejects[0].reason == "there are 300 labels (at most 299 may be)"
 
@@ -167,35 +178,35 @@ def test_labels_that_are_hard_to_learn_are_said(tmp_path: Path) -> None:
     path = written(
         tmp_path, "a.tsv", "text\tlabels\n" + "".join(f"t{n}\ta{',b' if n == 1 else ''}\n" for n in range(9))
     )
-    plan = require_labels(several(path), 5)
+    plan = require_learnable(several(path), 5)
     assert plan.n_folds == 5
     assert [part in " ".join(plan.warnings) for part in ("'b' has fewer rows", "Every row has 'a'")] == [True, True]
     with pytest.raises(InputError, match="the rarest has 1"):
-        require_labels(several(path), 5, strict=True)
+        require_learnable(several(path), 5, strict=True)
     one_each = written(tmp_path, "b.tsv", "text\tlabels\n" + "".join(f"t{n}\t{'ab'[n % 2]}\n" for n in range(20)))
-    assert "exactly one label" in require_labels(several(one_each), 5).warnings[0]
+    assert "exactly one label" in require_learnable(several(one_each), 5).warnings[0]
 
 
 @pytest.mark.parametrize(("labels", "says"), [("", "no row has a label"), ("a", "two labels or more")])
 def test_nothing_to_tell_apart_is_refused(tmp_path: Path, labels: str, says: str) -> None:
     path = written(tmp_path, "a.tsv", "text\tlabels\n" + f"one\t{labels}\ntwo\t\n" * 3)
     with pytest.raises(InputError, match=says):
-        require_labels(several(path), 2)
+        require_learnable(several(path), 2)
 
 
 def test_an_unknown_label_is_named_with_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, "a.tsv", "text\tlabels\none\ta\ntwo\tb,c\n")
-    with pytest.raises(InputError, match=r"a\.tsv:3: every label must be one of 'a', 'b' \(got 'c'\)"):
-        members_of(("a", "b"), several(path))
+    with pytest.raises(InputError, match=r"a\.tsv:3: the label must be one of 'a', 'b' \(got 'c'\)"):
+        several(path).targets_over(("a", "b"))
 
 
 FEW_OF_BOTH = ("'a', 'b' have fewer rows than there are folds (3): what is said of them rests on next to nothing.",)
 SOURCE = Source(name="t.tsv", sha256="0" * 64, size_bytes=1, text_column="text", label_column="label")
 
 
-def made(*label_sets: tuple[str, ...]) -> MultiDataset:
+def made(*label_sets: tuple[str, ...]) -> Dataset:
     texts = [f"text {row}" for row in range(len(label_sets))]
-    return MultiDataset(texts=texts, label_sets=label_sets, lines=range(10, 10 + len(texts)), source=SOURCE)
+    return Dataset(texts=texts, targets=Targets.of_sets(label_sets), lines=range(10, 10 + len(texts)), source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -252,9 +263,9 @@ def made(*label_sets: tuple[str, ...]) -> MultiDataset:
         ),
     ],
 )
-def test_the_plan_for_sets_of_labels_is_this(rows: MultiDataset, n_folds: int, plan: FoldPlan) -> None:
+def test_the_plan_for_sets_of_labels_is_this(rows: Dataset, n_folds: int, plan: FoldPlan) -> None:
     """The rarest label first, equals by name; folds no more than rows."""
-    assert require_labels(rows, n_folds) == plan
+    assert require_learnable(rows, n_folds) == plan
 
 
 @pytest.mark.parametrize(
@@ -273,35 +284,38 @@ def test_the_plan_for_sets_of_labels_is_this(rows: MultiDataset, n_folds: int, p
         ),
     ],
 )
-def test_sets_of_labels_that_will_not_do_are_refused_in_these_words(
-    rows: MultiDataset, message: str, hint: str
-) -> None:
+def test_sets_of_labels_that_will_not_do_are_refused_in_these_words(rows: Dataset, message: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
-        require_labels(rows, 3, strict=True)
+        require_learnable(rows, 3, strict=True)
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
 def test_which_labels_each_text_has_as_a_table() -> None:
     """Columns in the order of the labels asked for; ten of them are listed where one is unknown."""
     rows = made(("b",), (), ("a", "c"))
-    assert members_of(("a", "b", "c"), rows).tolist() == [[False, True, False], [False] * 3, [True, False, True]]
+    assert rows.targets_over(("a", "b", "c")).members.tolist() == [
+        [False, True, False],
+        [False] * 3,
+        [True, False, True],
+    ]
     for n, listed in (
         (10, ", ".join(f"'l{n}'" for n in range(10))),
         (11, ", ".join(f"'l{n}'" for n in range(10)) + ", …"),
     ):
         with pytest.raises(InputError) as caught:
-            members_of([f"l{place}" for place in range(n)], rows)
-        assert caught.value.message == f"t.tsv:10: every label must be one of {listed} (got 'b')."
+            rows.targets_over([f"l{place}" for place in range(n)])
+        assert caught.value.message == f"t.tsv:10: the label must be one of {listed} (got 'b')."
         assert caught.value.hint == ("No training row has this label. Correct the row, or train with examples of it.")
 
 
 def test_rows_of_sets_are_taken_and_counted_together() -> None:
     rows = made(("b", "a"), (), ("c",), ("b",))
     taken = rows.take(np.array([3, 0]))
-    assert (taken.texts, taken.label_sets, taken.lines) == (["text 3", "text 0"], [("b",), ("b", "a")], [13, 10])
-    assert (rows.n_unlabelled, rows.n_given, len(rows)) == (1, 4, 4)
+    assert (taken.texts, sets_of(taken), taken.lines) == (["text 3", "text 0"], [("b",), ("a", "b")], [13, 10])
+    members = rows.targets.members
+    assert (int((~members.any(axis=1)).sum()), int(members.sum()), len(rows)) == (1, 4, 4)
     assert list(rows.counts().items()) == [("a", 1), ("b", 2), ("c", 1)]
-    assert list(rows.as_combinations().labels) == ["['a', 'b']", "[]", "['c']", "['b']"]
+    assert members.tolist() == [[True, True, False], [False] * 3, [False, False, True], [False, True, False]]
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline.data.connection import Patience
 from frostline.data.dataset import Dataset
 from frostline.data.public_sets import (
     PUBLIC_SETS,
+    LineForm,
     Part,
+    Patience,
     PublicSet,
+    RemoteFile,
     fetch_public_set,
     load_public_set,
     public_set,
 )
-from frostline.data.published import LineForm
-from frostline.data.remote import RemoteFile
 from frostline.errors import InputError, UnavailableError, UsageError
 from local_server import Fault, LocalServer, local_server
 

@@ -7,8 +7,14 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from frostline.arrays import IntArray
-from frostline.data.multi_split import iterative_folds, iterative_holdout, iterative_parts
-from frostline.data.split import random_holdout, stratified_folds, stratified_holdout
+from frostline.data.split import (
+    iterative_folds,
+    iterative_holdout,
+    iterative_parts,
+    random_holdout,
+    stratified_folds,
+    stratified_holdout,
+)
 from frostline.errors import InputError, UsageError
 
 codes = st.lists(st.integers(0, 5), min_size=4, max_size=80).map(lambda found: np.array(found, dtype=np.int64))

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.encoder.backend import TokenBatch
+from frostline.encoder.architecture import load_architecture
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.onnx import OnnxBackend
+from frostline.encoder.reading import TokenBatch
 
 
 def bundled_minilm() -> Path:
@@ -21,7 +22,9 @@ def bundled_minilm() -> Path:
 
 def opened(folder: Path, features: str, n_layers: int) -> OnnxBackend:
     """The encoder in `folder`, computing `features`, with nothing kept."""
-    return OnnxBackend.open(folder, blocks=FeatureSpec.parse(features).blocks(n_layers), identity_digest="", kept=None)
+    return OnnxBackend.open(
+        load_architecture(folder), blocks=FeatureSpec.parse(features).blocks(n_layers), identity_digest="", kept=None
+    )
 
 
 def batch_of(ids: NDArray[np.int64]) -> TokenBatch:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostline.encoder.batches import plan_batches
+from frostline.encoder.tokens import plan_batches
 from frostline.errors import UsageError
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=300).map(lambda found: np.array(found, np.int64))

@@ -16,9 +16,8 @@ from hub_server import Hub, hub_serving
 from encoder_fakes import make_checkpoint
 from frostline.encoder import checkpoint as checkpoint_module
 from frostline.encoder import hub as hub_module
-from frostline.encoder.checkpoint import find_checkpoint, is_at_hand
+from frostline.encoder.checkpoint import KnownEncoder, find_checkpoint, is_at_hand, known_encoder, known_encoders
 from frostline.encoder.hub import cache_folder, is_hub_id
-from frostline.encoder.known import KnownEncoder, known_encoder, known_encoders
 from frostline.errors import (
     AccessError,
     FrostlineError,

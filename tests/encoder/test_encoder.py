@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import frostline.encoder.windows as windows_module
+import frostline.encoder.encoder as windows_module
 from encoder_fakes import FakeBackend, make_checkpoint
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder

@@ -11,7 +11,7 @@ from checkpoints import CONFIGS, LONGEST, random_ids, write_checkpoint
 from golden_cases import GOLDEN, MINILM_IDS, golden_lengths
 from graph_tools import batch_of, bundled_minilm
 
-from frostline.encoder.families import describe
+from frostline.encoder.architecture import describe, load_architecture
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.onnx import OnnxBackend
 
@@ -23,7 +23,9 @@ def test_every_layer_of_every_family_equals_transformers(name: str, tmp_path: Pa
     """Each word piece's state after each layer, for the shortest to the longest sentence."""
     folder = write_checkpoint(tmp_path, CONFIGS[name])
     layers = tuple(range(describe(CONFIGS[name]).n_layers + 1))
-    backend = OnnxBackend.open(folder, blocks=(), identity_digest=name, kept=None, token_layers=layers)
+    backend = OnnxBackend.open(
+        load_architecture(folder), blocks=(), identity_digest=name, kept=None, token_layers=layers
+    )
     with np.load(GOLDEN / f"{name}.npz", allow_pickle=False) as golden:
         for length in golden_lengths(name):
             states = backend.states(batch_of(random_ids(name, length, sentences=1)), layers)
@@ -39,7 +41,7 @@ def test_the_longest_sentence_is_the_one_the_positions_end_at(name: str) -> None
 def test_every_pooling_of_every_layer_of_minilm_equals_transformers() -> None:
     """The bundled encoder, with its real weights, on real sentences."""
     blocks = FeatureSpec.parse("cls@all+mean@all+max@all").blocks(6)
-    backend = OnnxBackend.open(bundled_minilm(), blocks=blocks, identity_digest="", kept=None)
+    backend = OnnxBackend.open(load_architecture(bundled_minilm()), blocks=blocks, identity_digest="", kept=None)
     with np.load(GOLDEN / "minilm.npz", allow_pickle=False) as golden:
         for ids, expected in zip(MINILM_IDS, golden["rows"], strict=True):
             rows = backend.forward(batch_of(np.array([ids])))

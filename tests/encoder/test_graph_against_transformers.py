@@ -8,7 +8,7 @@ from checkpoints import CONFIGS, LONGEST, make_tensors, random_ids, write_checkp
 from golden_cases import MINILM_IDS
 from graph_tools import batch_of, bundled_minilm
 
-from frostline.encoder.families import ACTIVATIONS, describe
+from frostline.encoder.architecture import ACTIVATIONS, describe, load_architecture
 from frostline.encoder.onnx import OnnxBackend
 
 pytestmark = [
@@ -23,7 +23,7 @@ def largest_difference(folder: Path, n_layers: int, ids: np.ndarray) -> float:
     from reference import reference_states  # noqa: PLC0415 - imports torch
 
     layers = tuple(range(n_layers + 1))
-    backend = OnnxBackend.open(folder, blocks=(), identity_digest="", kept=None, token_layers=layers)
+    backend = OnnxBackend.open(load_architecture(folder), blocks=(), identity_digest="", kept=None, token_layers=layers)
     states = backend.states(batch_of(ids), layers)
     return float(np.abs(np.stack([states[layer] for layer in layers]) - reference_states(folder, ids)).max())
 

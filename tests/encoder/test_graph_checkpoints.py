@@ -1,5 +1,6 @@
 """Checkpoints as they are found: other types, old names, prefixes; damaged, hostile and unsupported ones."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,11 @@ import pytest
 from checkpoints import CONFIGS, make_tensors, random_ids, write_checkpoint
 from graph_tools import batch_of, opened
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
-from frostline.encoder.architecture import load_architecture, read_config
-from frostline.encoder.families import FAMILIES, describe
-from frostline.encoder.weights import HEADER_LIMIT_BYTES, open_weights
+from frostline.encoder.architecture import FAMILIES, describe, load_architecture, read_config
 from frostline.errors import InputError, MissingInputError
+from frostline.tensors import HEADER_LIMIT_BYTES, TensorsError, header_length, open_weights, read_entries
 
 BERT = CONFIGS["bert"]
 IDS = random_ids("bert", 9)
@@ -194,6 +195,64 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for length in (4, 8, 200, len(whole) // 2, len(whole) - 1):
         with pytest.raises(InputError):
             open_weights(_forge(tmp_path / "cut.safetensors", whole[:length]))
+
+
+def _described(**changes: object) -> dict[str, object]:
+    return {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} | changes
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"x": _described(data_offsets=[4, 12])}, "fill the 8 bytes of data without gap or overlap"),
+        ({"x": _described(), "y": _described()}, "fill the 8 bytes of data without gap or overlap"),
+        ({"x": _described(shape=[1], data_offsets=[0, 4])}, "fill the 8 bytes of data without gap or overlap"),
+        ({"x": _described(shape=[3])}, "'x' must take 12 bytes .its offsets span 8."),
+        ({"x": _described(dtype="F64")}, "'x' must take 16 bytes .its offsets span 8."),
+        ({"x": _described(dtype="F128")}, "'x' must be of a type of the format .got 'F128'."),
+        ({"x": _described(dtype=["F32"])}, "'x' must be of a type of the format .got list."),
+        ({"x": _described(shape=[2.0])}, "a shape of sizes"),
+        ({"x": _described(shape=[True, 2])}, "a shape of sizes"),
+        ({"x": _described(shape=[-1, -2])}, "a shape of sizes"),
+        ({"x": _described(shape=[1] * 65)}, "a shape of sizes"),
+        ({"x": _described(data_offsets=[0, 8, 8])}, "two data_offsets of at least 0"),
+        ({"x": _described(more=1)}, "dtype, shape and data_offsets, and no more"),
+        ({"x": {"dtype": "F32", "shape": [2]}}, "dtype, shape and data_offsets, and no more"),
+        ({"x": 1}, "dtype, shape and data_offsets, and no more"),
+    ],
+)
+def test_a_header_that_is_not_of_the_format_is_refused(table: dict[str, object], said: str) -> None:
+    with pytest.raises(TensorsError, match=said):
+        read_entries(table, 8)
+
+
+def test_a_tensor_named_twice_is_refused(tmp_path: Path) -> None:
+    """JSON would let the second one win."""
+    entry = json.dumps(_described())
+    header = f'{{"x": {entry}, "x": {entry}}}'.encode()
+    with pytest.raises(InputError, match="must name each tensor once"):
+        open_weights(_forge(tmp_path / "twice", len(header).to_bytes(8, "little") + header + bytes(8)))
+
+
+def test_what_the_library_writes_is_read(tmp_path: Path) -> None:
+    """Every type that numpy has, an empty tensor, metadata."""
+    kinds = ("bool", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8")
+    arrays = {kind: np.ones((2, 3), kind) for kind in kinds} | {"none": np.ones((0, 5), "f4")}
+    save_file(arrays, tmp_path / "x.safetensors", metadata={"format": "np"})
+    weights = open_weights(tmp_path / "x.safetensors")
+    assert {name: entry.shape for name, entry in weights.entries.items()} == {n: a.shape for n, a in arrays.items()}
+    for name, (_, shape, start, end) in weights.entries.items():
+        stored = weights.content[start:end].view(arrays[name].dtype).reshape(shape)
+        assert (stored == arrays[name]).all()
+
+
+@pytest.mark.parametrize(("size_bytes", "fits"), [(7, False), (17, False), (18, True)])
+def test_a_header_must_end_within_the_file(size_bytes: int, fits: bool) -> None:  # noqa: FBT001 - a parameter of a test
+    first = (10).to_bytes(8, "little")
+    with contextlib.nullcontext() if fits else pytest.raises(TensorsError, match="must have at most 10 bytes and end"):
+        assert header_length(first, size_bytes, limit_bytes=10) == 10
+    with pytest.raises(TensorsError, match="must have at most 9 bytes"):
+        header_length(first, size_bytes, limit_bytes=9)
 
 
 @pytest.mark.parametrize("offsets", [[0, 2**62], [8, 4], [-8, 0], [4, 84]])

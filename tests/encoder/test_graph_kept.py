@@ -12,10 +12,11 @@ import pytest
 from checkpoints import CONFIGS, make_tensors, random_ids, write_checkpoint
 from graph_tools import batch_of, opened
 
-from frostline.encoder.backend import TokenBatch
+from frostline.encoder.architecture import load_architecture
 from frostline.encoder.features import Block
-from frostline.encoder.kept import kept_graph
 from frostline.encoder.onnx import OnnxBackend
+from frostline.encoder.reading import TokenBatch
+from frostline.encoder.session import kept_graph
 from frostline.errors import BackendError
 
 BLOCKS = (Block(3, "mean"), Block(1, "cls"))
@@ -28,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def reopened(folder: Path, kept: Path | None, *, digest: str = "d", blocks: tuple[Block, ...] = BLOCKS) -> OnnxBackend:
-    return OnnxBackend.open(folder, blocks=blocks, identity_digest=digest, kept=kept)
+    return OnnxBackend.open(load_architecture(folder), blocks=blocks, identity_digest=digest, kept=kept)
 
 
 def test_a_second_opening_gives_the_same_rows_and_writes_nothing(folder: Path, tmp_path: Path) -> None:
@@ -46,9 +47,10 @@ def test_a_second_opening_imports_no_onnx(folder: Path, tmp_path: Path) -> None:
     reopened(folder, kept)
     program = (
         "import sys; from pathlib import Path\n"
+        "from frostline.encoder.architecture import load_architecture\n"
         "from frostline.encoder.onnx import OnnxBackend; from frostline.encoder.features import Block\n"
-        "OnnxBackend.open(Path(sys.argv[1]), blocks=(Block(3, 'mean'), Block(1, 'cls')), identity_digest='d',"
-        " kept=Path(sys.argv[2]))\n"
+        "architecture, blocks = load_architecture(Path(sys.argv[1])), (Block(3, 'mean'), Block(1, 'cls'))\n"
+        "OnnxBackend.open(architecture, blocks=blocks, identity_digest='d', kept=Path(sys.argv[2]))\n"
         "print('onnx' in sys.modules, 'onnxruntime' in sys.modules)"
     )
     done = subprocess.run(
@@ -62,7 +64,7 @@ def test_a_kept_graph_is_read_on_a_machine_with_little_memory(tmp_path: Path) ->
     pytest.importorskip("resource", reason="no limits to memory on this system")
     kept_graph(tmp_path / "graphs", "ab", lambda: b"first")
     program = (
-        "import resource, sys; from pathlib import Path; from frostline.encoder.kept import kept_graph\n"
+        "import resource, sys; from pathlib import Path; from frostline.encoder.session import kept_graph\n"
         "resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))\n"
         "print(kept_graph(Path(sys.argv[1]), 'ab', lambda: b'second').decode())"
     )

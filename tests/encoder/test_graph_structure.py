@@ -11,8 +11,7 @@ import pytest
 from checkpoints import CONFIGS, random_ids, write_checkpoint
 from graph_tools import batch_of, bundled_minilm, opened
 
-from frostline.encoder.architecture import read_config
-from frostline.encoder.families import describe
+from frostline.encoder.architecture import describe, read_config
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.graph import build_graph
 

@@ -18,15 +18,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from frostline.encoder.architecture import Architecture, load_architecture
-from frostline.encoder.aside import kept_aside
-from frostline.encoder.exact import exact_form, is_exact
+from frostline.encoder.architecture import Activation, Architecture, load_architecture
 from frostline.encoder.features import FeatureSpec
-from frostline.encoder.int8 import build_weights, measured_channels
+from frostline.encoder.int8 import (
+    build_weights,
+    even_out,
+    exact_form,
+    int8_weights,
+    is_exact,
+    measured_channels,
+    quantise,
+    rounded,
+)
 from frostline.encoder.onnx import OnnxBackend
-from frostline.encoder.products import LEAST
-from frostline.encoder.quantised import even_out, quantise, rounded
-from frostline.encoder.shape import Activation
+from frostline.encoder.products import LEAST, kept_aside
 from frostline.errors import InputError
 
 BOUND = 0.0 if platform.machine().lower() in {"x86_64", "amd64"} else 1e-6
@@ -35,7 +40,9 @@ BOUND = 0.0 if platform.machine().lower() in {"x86_64", "amd64"} else 1e-6
 def int8_backend(folder: Path, features: str, n_layers: int) -> OnnxBackend:
     blocks = FeatureSpec.parse(features).blocks(n_layers)
     digest, kept = ("minilm", _kept()) if folder == bundled_minilm() else ("", None)
-    return OnnxBackend.open(folder, blocks=blocks, identity_digest=digest, kept=kept, form=exact_form(kept))
+    architecture, form = load_architecture(folder), exact_form(kept)
+    weights = int8_weights(architecture, identity_digest=digest, kept=kept, form=form)
+    return OnnxBackend.open(architecture, blocks=blocks, identity_digest=digest, kept=kept, form=form, weights=weights)
 
 
 @functools.cache
@@ -52,7 +59,7 @@ def small(name: str) -> tuple[OnnxBackend, OnnxBackend, Architecture]:
         architecture = load_architecture(path)
         n_layers = architecture.shape.n_layers
         blocks = FeatureSpec.parse("cls@all+mean@all+max@all").blocks(n_layers)
-        found = OnnxBackend.open(path, blocks=blocks, identity_digest="", kept=None)
+        found = OnnxBackend.open(architecture, blocks=blocks, identity_digest="", kept=None)
         return int8_backend(path, "cls@all+mean@all+max@all", n_layers), found, architecture
 
 
@@ -173,7 +180,7 @@ def test_an_outlier_that_stays_in_float32_costs_nothing(tmp_path: Path) -> None:
         tensors[f"encoder.layer.{layer}.output.dense.weight"][:, 5] *= 100
     path = write_checkpoint(tmp_path, CONFIGS["bert"], tensors)
     blocks, batch = FeatureSpec.parse("mean@all").blocks(3), batch_of(random_ids("bert", 12, sentences=8))
-    exact = OnnxBackend.open(path, blocks=blocks, identity_digest="", kept=None).forward(batch)
+    exact = OnnxBackend.open(load_architecture(path), blocks=blocks, identity_digest="", kept=None).forward(batch)
     near = int8_backend(path, "mean@all", 3).forward(batch)
     assert np.linalg.norm(near - exact) <= 0.02 * np.linalg.norm(exact)
 
@@ -198,7 +205,8 @@ def test_minilm_in_int8_is_within_two_percent_of_float32(features: str) -> None:
     ids = np.random.default_rng(0).integers(0, 30522, (12, 14))
     ids[:, 0], ids[:, -1] = 101, 102
     blocks = FeatureSpec.parse(features).blocks(6)
-    exact = OnnxBackend.open(bundled_minilm(), blocks=blocks, identity_digest="", kept=None).forward(batch_of(ids))
+    float32 = OnnxBackend.open(load_architecture(bundled_minilm()), blocks=blocks, identity_digest="", kept=None)
+    exact = float32.forward(batch_of(ids))
     near = minilm_int8(features).forward(batch_of(ids))
     assert np.linalg.norm(near - exact) <= 0.023 * np.linalg.norm(exact)
 

@@ -13,7 +13,8 @@ import pytest
 
 from encoder_fakes import make_checkpoint
 from frostline.encoder import encoder as opening
-from frostline.encoder import exact, kept, precision
+from frostline.encoder import int8 as exact
+from frostline.encoder import precision, session
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.precision import PrecisionWarning, int8_instruction, why_not_int8
 from frostline.errors import BackendError, UsageError
@@ -177,13 +178,13 @@ def test_float32_looks_at_no_processor(folder: str, monkeypatch: pytest.MonkeyPa
 
 def test_what_was_built_first_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder of built graphs never grows beyond its limit, and the newest file stays whatever its size."""
-    monkeypatch.setattr(kept, "KEPT_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(session, "KEPT_LIMIT_BYTES", 1000)
     monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
     folder = tmp_path / "home" / "graphs"
     for number in range(9):
-        kept.kept_weights(folder, f"{number}", lambda: b"x" * 300)
+        session.kept_weights(folder, f"{number}", lambda: b"x" * 300)
     assert sorted(path.stem for path in folder.iterdir()) == ["7", "8"]
-    kept.kept_graph(folder, "9", lambda: b"x" * 3000)
+    session.kept_graph(folder, "9", lambda: b"x" * 3000)
     assert [path.name for path in folder.iterdir()] == ["9.graph"]
 
 

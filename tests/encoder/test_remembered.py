@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from frostline.encoder import remembered
+from frostline.encoder import files as remembered
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.files import sha256_of
-from frostline.encoder.remembered import remembered_sha256
+from frostline.encoder.files import remembered_sha256, sha256_of
 from frostline.errors import StorageError
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from frostline.encoder.texts import check_texts
+from frostline.encoder.reading import check_texts
 from frostline.errors import InputError, TextTypeError
 
 GIVEN = ["a film", "", "nul \0 inside", "line\u2028separator", "雪 ❄️ שלג"]

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from frostline.encoder.batches import TOKEN_BUDGET, plan_batches
 from frostline.encoder.features import FeatureSpec
-from frostline.encoder.texts import check_texts
+from frostline.encoder.reading import check_texts
+from frostline.encoder.tokens import TOKEN_BUDGET, plan_batches
 from frostline.errors import InputError, TextTypeError, UsageError
 
 FORM = (

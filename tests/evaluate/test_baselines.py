@@ -11,9 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from frostline.errors import InputError
 from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, Part, baselines, majority, nearest_centroid
 from frostline.evaluate.word_fit import fit_words
-from frostline.evaluate.words import word_probabilities, word_rows
+from frostline.evaluate.words import word_guess, word_rows
 from frostline.head.linear import probabilities
 from frostline.head.loss import Logistic, Softmax
+from frostline.targets import Targets
 
 
 def made_up(n: int, n_labels: int, seed: int = 0, noise: float = 0.5) -> Part:
@@ -24,22 +25,22 @@ def made_up(n: int, n_labels: int, seed: int = 0, noise: float = 0.5) -> Part:
     scales = np.geomspace(0.01, 100, 12)
     rows = ((centres[codes] + noise * rng.normal(size=(n, 12))) * scales + 50 * scales).astype(np.float32)
     texts = [f"topic{code} and word{other}" for code, other in zip(codes, rng.integers(0, 30, n), strict=True)]
-    return Part(texts, rows, codes)
+    return Part(texts, rows, Targets.of_codes(codes, "abcd"[:n_labels]))
 
 
 def test_the_three_baselines_are_scored_on_the_test_rows() -> None:
     """Majority, words, centroid, in that order; the lead is the classifier's accuracy minus theirs."""
     train, test = made_up(300, 3, 0), made_up(200, 3, 1)
-    found = baselines([(train, test)], labels=["a", "b", "c"], predicted=test.codes)
+    found = baselines([(train, test)], favoured=test.targets.members)
     assert [baseline.name for baseline in found] == [MAJORITY, WORDS, CENTROID]
     for baseline in found:
-        assert baseline.accuracy.n == 200
-        assert baseline.lead.value == pytest.approx(1 - baseline.accuracy.value)
+        assert baseline.scores["accuracy"].n == 200
+        assert baseline.leads["accuracy"].value == pytest.approx(1 - baseline.scores["accuracy"].value)
         assert baseline.seconds > 0
-    commonest = np.bincount(train.codes).argmax()
-    assert found[0].accuracy.value == pytest.approx(np.mean(test.codes == commonest))
-    assert found[1].accuracy.value > 0.95
-    assert found[2].log_loss is None
+    commonest = np.bincount(train.targets.codes).argmax()
+    assert found[0].scores["accuracy"].value == pytest.approx(np.mean(test.targets.codes == commonest))
+    assert found[1].scores["accuracy"].value > 0.95
+    assert list(found[2].scores) == ["accuracy", "macro_f1"]
 
 
 def test_the_folds_of_a_cross_validation_are_scored_together() -> None:
@@ -47,20 +48,22 @@ def test_the_folds_of_a_cross_validation_are_scored_together() -> None:
     part = made_up(120, 3, 0)
     held = [np.arange(start, 120, 3) for start in range(3)]
     splits = [(part.take(np.setdiff1d(np.arange(120), rows)), part.take(rows)) for rows in held]
-    found = baselines(splits, labels=["a", "b", "c"], predicted=part.codes[np.concatenate(held)])
-    alone = [baselines([split], labels=["a", "b", "c"], predicted=split[1].codes) for split in splits]
+    found = baselines(splits, favoured=part.targets.members[np.concatenate(held)])
+    alone = [baselines([split], favoured=split[1].targets.members) for split in splits]
     for pooled, *parts in zip(found, *alone, strict=True):
-        assert pooled.accuracy.n == 120
-        assert pooled.accuracy.value == pytest.approx(np.mean([one.accuracy.value for one in parts]))
-        assert pooled.lead.value == pytest.approx(1 - pooled.accuracy.value)
+        assert pooled.scores["accuracy"].n == 120
+        assert pooled.scores["accuracy"].value == pytest.approx(
+            np.mean([one.scores["accuracy"].value for one in parts])
+        )
+        assert pooled.leads["accuracy"].value == pytest.approx(1 - pooled.scores["accuracy"].value)
 
 
 def test_majority_gives_the_training_shares() -> None:
     """Its log loss is that of knowing the labels' shares and nothing of the text."""
     train, test = made_up(300, 3, 0), made_up(50, 3, 1)
-    guess = majority(train, test, 3)
+    guess = majority(train, test, 0)
     assert guess.probabilities is not None
-    np.testing.assert_allclose(guess.probabilities, np.tile(np.bincount(train.codes) / 300, (50, 1)))
+    np.testing.assert_allclose(guess.probabilities, np.tile(np.bincount(train.targets.codes) / 300, (50, 1)))
 
 
 def test_nearest_centroid_is_scikit_learns_on_standardised_rows() -> None:
@@ -71,23 +74,23 @@ def test_nearest_centroid_is_scikit_learns_on_standardised_rows() -> None:
     train, test = made_up(9000, 4, 0, noise=1.5), made_up(500, 4, 1, noise=1.5)
     learned, asked = (np.asarray(part.rows, dtype=np.float64) for part in (train, test))
     scaler = StandardScaler().fit(learned)
-    model = NearestCentroid().fit(scaler.transform(learned), train.codes)
+    model = NearestCentroid().fit(scaler.transform(learned), train.targets.codes)
     expected = model.predict(scaler.transform(asked))
     constant = np.full((9000, 1), 7.1)
-    train = Part(train.texts, np.hstack([learned, constant]).astype(np.float32), train.codes)
-    test = Part(test.texts, np.hstack([asked, constant[:500]]).astype(np.float32), test.codes)
-    guess = nearest_centroid(train, test, 4)
-    np.testing.assert_array_equal(guess.predicted, expected)
-    assert 0.5 < np.mean(expected == test.codes) < 0.999
+    train = Part(train.texts, np.hstack([learned, constant]).astype(np.float32), train.targets)
+    test = Part(test.texts, np.hstack([asked, constant[:500]]).astype(np.float32), test.targets)
+    guess = nearest_centroid(train, test, 0)
+    np.testing.assert_array_equal(guess.favoured.argmax(axis=1), expected)
+    assert 0.5 < np.mean(expected == test.targets.codes) < 0.999
 
 
 def test_a_label_without_training_rows_is_never_chosen() -> None:
     """Its column stays, with probability 0."""
     train, test = made_up(300, 3, 0), made_up(100, 3, 1)
-    kept = np.flatnonzero(train.codes != 1)
-    fewer = Part([train.texts[row] for row in kept.tolist()], train.rows[kept], train.codes[kept])
-    assert 1 not in nearest_centroid(fewer, test, 3).predicted
-    words = word_probabilities(fewer.texts, fewer.codes, test.texts, n_labels=3)
+    kept = np.flatnonzero(train.targets.codes != 1)
+    fewer = train.take(kept)
+    assert not nearest_centroid(fewer, test, 0).favoured[:, 1].any()
+    words = word_guess(fewer.texts, fewer.targets, test.texts)
     assert words is not None
     assert (words.probabilities[:, 1] == 0).all()
     np.testing.assert_allclose(words.probabilities.sum(axis=1), 1)
@@ -96,25 +99,25 @@ def test_a_label_without_training_rows_is_never_chosen() -> None:
 def test_texts_without_a_word_leave_the_words_out() -> None:
     """Punctuation alone is nothing to count; the other baselines stay."""
     train = made_up(40, 2, 0)
-    silent = Part(["?!"] * 40, train.rows, train.codes)
-    found = baselines([(silent, silent)], labels=["a", "b"], predicted=train.codes)
+    silent = Part(["?!"] * 40, train.rows, train.targets)
+    found = baselines([(silent, silent)], favoured=train.targets.members)
     assert [baseline.name for baseline in found] == [MAJORITY, CENTROID]
 
 
 def test_words_that_each_occur_once_still_count() -> None:
     """Where nothing occurs in two texts, once is enough."""
     texts, codes = ["alpha", "beta", "gamma", "delta"], np.array([0, 1, 0, 1])
-    found = word_probabilities(texts, codes, texts, n_labels=2)
+    found = word_guess(texts, Targets.of_codes(codes, "ab"), texts)
     assert found is not None
     assert found.probabilities.argmax(axis=1).tolist() == codes.tolist()
-    assert found.C == 10
+    assert "C = 10 " in found.made_of
 
 
 def test_texts_without_spaces_are_told_apart_by_their_characters() -> None:
     """Chinese and Japanese: a character is a word."""
     good, bad = ["很好看的电影", "真的很好", "好看极了", "非常好"], ["太难看了", "很坏的电影", "真难看", "坏极了"]
     codes = np.array([0] * 4 + [1] * 4)
-    found = word_probabilities(good + bad, codes, ["好极了", "难看的电影"], n_labels=2)
+    found = word_guess(good + bad, Targets.of_codes(codes, "ab"), ["好极了", "难看的电影"])
     assert found is not None
     assert found.probabilities.argmax(axis=1).tolist() == [0, 1]
 
@@ -122,7 +125,7 @@ def test_texts_without_spaces_are_told_apart_by_their_characters() -> None:
 def test_the_search_over_words_is_the_same_every_time() -> None:
     """One seed, one answer; and no warning of the solver's gets out."""
     train, test = made_up(400, 4, 0), made_up(50, 4, 1)
-    first, second = (word_probabilities(train.texts, train.codes, test.texts, n_labels=4, seed=3) for _ in range(2))
+    first, second = (word_guess(train.texts, train.targets, test.texts, seed=3) for _ in range(2))
     assert first is not None
     assert second is not None
     np.testing.assert_array_equal(first.probabilities, second.probabilities)
@@ -132,9 +135,9 @@ def test_the_search_over_words_is_the_same_every_time() -> None:
 def test_no_rows_is_an_error() -> None:
     """Said, not divided by."""
     part = made_up(10, 2)
-    none = Part([], part.rows[:0], part.codes[:0])
+    none = part.take(np.arange(0))
     with pytest.raises(InputError, match="0 to test on"):
-        baselines([(part, none)], labels=["a", "b"], predicted=none.codes)
+        baselines([(part, none)], favoured=none.targets.members)
 
 
 @pytest.mark.data
@@ -149,7 +152,7 @@ def test_words_reach_their_known_score_on_sst2(real_data: Path) -> None:
     (texts, codes), (test_texts, test_codes) = part("train.tsv"), part("test.tsv")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = word_probabilities(texts, codes, test_texts, n_labels=2)
+        found = word_guess(texts, Targets.of_codes(codes, "ab"), test_texts)
     assert found is not None
     assert 0.80 < np.mean(found.probabilities.argmax(axis=1) == test_codes) < 0.82
 

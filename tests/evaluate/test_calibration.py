@@ -7,18 +7,22 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from frostline.arrays import Float64Array
-from frostline.evaluate.answers import answer_scores
-from frostline.evaluate.calibration import (
+from frostline.evaluate.intervals import wilson
+from frostline.evaluate.probabilities import (
     MOST_BINS,
+    MOST_CURVE_POINTS,
     ROWS_PER_BIN,
     Reliability,
+    auc_interval,
     brier_score,
     calibration_scores,
+    curves_of,
+    label_curves,
     reliability,
 )
-from frostline.evaluate.curves import MOST_POINTS, auc_interval, curves_of, label_curves
-from frostline.evaluate.intervals import wilson
-from frostline.head.rule import NO_ANSWER
+from frostline.evaluate.scores import AnswerScores, answer_scores
+from frostline.head.linear import NO_ANSWER
+from frostline.targets import Targets
 
 
 def claims(n: int, *, seed: int) -> Float64Array:
@@ -102,9 +106,8 @@ def test_errors_that_hide_from_each_other_are_seen_by_label() -> None:
     """Too much of one label, too little of the other: sureness is right, the label's probability is not."""
     rng = np.random.default_rng(8)
     second = rng.choice([0.2, 0.8], 4000)
-    scores = calibration_scores(
-        np.column_stack([1 - second, second]), (rng.random(4000) < second - 0.1).astype(np.int64)
-    )
+    codes = (rng.random(4000) < second - 0.1).astype(np.int64)
+    scores = calibration_scores(np.column_stack([1 - second, second]), Targets.of_codes(codes, "ab"))
     assert scores.reliability.error.value < 0.03
     assert scores.by_label[0].error.value == pytest.approx(0.1, abs=0.03)
 
@@ -114,18 +117,20 @@ def test_brier_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     shares = rng.dirichlet(np.ones(2), 300)
     codes = rng.integers(0, 2, 300)
-    assert brier_score(shares, codes).value == pytest.approx(2 * brier_score_loss(codes, shares[:, 1]))
+    assert brier_score(shares, Targets.of_codes(codes, "ab")).value == pytest.approx(
+        2 * brier_score_loss(codes, shares[:, 1])
+    )
     three = rng.dirichlet(np.ones(3), 300)
     codes = rng.integers(0, 3, 300)
     expected = ((three - np.eye(3)[codes]) ** 2).sum(axis=1).mean()
-    found = brier_score(three, codes)
+    found = brier_score(three, Targets.of_codes(codes, "abc"))
     assert found.value == pytest.approx(expected)
     assert found.interval[0] < found.value < found.interval[1] <= 2
 
 
 def test_one_row_has_a_brier_interval_within_its_range() -> None:
     """From 0 to 2: it says next to nothing."""
-    scores = calibration_scores(np.array([[0.2, 0.8]]), np.array([1]))
+    scores = calibration_scores(np.array([[0.2, 0.8]]), Targets.of_codes(np.array([1]), "ab"))
     assert scores.brier.interval == (0.0, 2.0)
     assert scores.n == 1
 
@@ -168,7 +173,7 @@ def test_a_curve_of_many_rows_is_thinned() -> None:
     rng = np.random.default_rng(6)
     found = curves_of(rng.random(20_000), rng.random(20_000) < 0.3, label="x")
     for curve in (found.roc, found.precision_recall):
-        assert len(curve.x) == len(curve.y) == len(curve.thresholds) <= MOST_POINTS
+        assert len(curve.x) == len(curve.y) == len(curve.thresholds) <= MOST_CURVE_POINTS
         assert curve.x[-1] == 1
         assert list(curve.x) == sorted(curve.x)
 
@@ -176,15 +181,49 @@ def test_a_curve_of_many_rows_is_thinned() -> None:
 def test_curves_are_of_labels_that_some_rows_have() -> None:
     """Of two, of the second; a label of all rows or none has no curve."""
     shares = np.random.default_rng(7).dirichlet(np.ones(3), 30)
-    assert [one.label for one in label_curves(shares, np.arange(30) % 2, labels="abc")] == ["a", "b"]
-    assert [one.label for one in label_curves(shares[:, :2], np.arange(30) % 2, labels="ab")] == ["b"]
-    assert label_curves(shares, np.zeros(30, np.int64), labels="abc") == ()
+    assert [one.label for one in label_curves(shares, Targets.of_codes(np.arange(30) % 2, "abc"))] == ["a", "b"]
+    assert [one.label for one in label_curves(shares[:, :2], Targets.of_codes(np.arange(30) % 2, "ab"))] == ["b"]
+    assert label_curves(shares, Targets.of_codes(np.zeros(30, np.int64), "abc")) == ()
+
+
+def test_two_labels_that_do_not_exclude_each_other_have_a_curve_and_a_reliability_each() -> None:
+    """Neither tells the other; decisions are counted label by label, their error from 0 to 1."""
+    rng = np.random.default_rng(7)
+    probabilities = rng.random((400, 2))
+    both = Targets(("a", "b"), rng.random((400, 2)) < probabilities, exclusive=False)
+    assert [one.label for one in label_curves(probabilities, both)] == ["a", "b"]
+    scores = calibration_scores(probabilities, both)
+    assert scores.reliability.error.n == int((probabilities >= 0.05).sum())
+    assert len(scores.by_label) == 2
+    assert scores.brier.value == pytest.approx(((probabilities - both.members) ** 2).mean())
+    none = np.full((30, 2), 0.01)  # none is claimed to be likely: all of them are held to what came true
+    assert calibration_scores(none, both.take(np.arange(30))).reliability.error.n == 60
+
+
+def scores_of(answers: np.ndarray, codes: np.ndarray) -> AnswerScores:
+    """Of answers as columns, or `NO_ANSWER`: such rows would have got the first label."""
+    favoured = Targets.of_codes(np.maximum(answers, 0), "ab").members
+    return answer_scores(favoured, answers != NO_ANSWER, Targets.of_codes(codes, "ab"))
+
+
+def test_an_answer_of_several_labels_is_right_where_it_is_the_whole_set() -> None:
+    """Precision counts sets, each label's recall all rows that have it, macro F1 the rows answered."""
+    truth = Targets(("a", "b"), np.array([[1, 1], [1, 0], [0, 0], [0, 1]], dtype=bool), exclusive=False)
+    favoured = np.array([[1, 1], [1, 1], [0, 0], [0, 1]], dtype=bool)
+    found = answer_scores(favoured, np.array([True, True, True, False]), truth)
+    assert found.coverage.value == 0.75
+    assert found.precision is not None
+    assert found.precision.value == pytest.approx(2 / 3)
+    assert found.macro_f1 is not None
+    assert found.macro_f1.value == pytest.approx((1 + 2 / 3) / 2)
+    assert found.per_label[1].recall is not None
+    assert found.per_label[1].recall.value == 0.5
 
 
 def test_unanswered_rows_are_counted_and_not_hidden() -> None:
     """Coverage counts them, precision does not; recall does."""
     answered = np.array([0, 0, 1, NO_ANSWER, NO_ANSWER])
-    found = answer_scores(answered, np.array([0, 1, 1, 1, 0]), labels=("a", "b"))
+    found = scores_of(answered, np.array([0, 1, 1, 1, 0]))
     assert found.coverage.value == 0.6
     assert found.precision is not None
     assert found.precision.value == pytest.approx(2 / 3)
@@ -198,7 +237,7 @@ def test_unanswered_rows_are_counted_and_not_hidden() -> None:
 
 def test_no_answer_at_all_has_no_precision() -> None:
     """Nothing to divide by."""
-    found = answer_scores(np.full(3, NO_ANSWER), np.array([0, 1, 1]), labels=("a", "b"))
+    found = scores_of(np.full(3, NO_ANSWER), np.array([0, 1, 1]))
     assert found.coverage.value == 0
     assert found.precision is None
     assert found.macro_f1 is None
@@ -207,7 +246,7 @@ def test_no_answer_at_all_has_no_precision() -> None:
 def test_the_limits_of_answers_are_of_the_answers_alone() -> None:
     """Precision rests on the rows answered, and so does macro F1; coverage on all rows."""
     answered = np.array([0, 0, 1, 1, NO_ANSWER, NO_ANSWER, NO_ANSWER, NO_ANSWER])
-    found = answer_scores(answered, np.array([0, 1, 1, 1, 0, 0, 1, 1]), labels=("a", "b"))
+    found = scores_of(answered, np.array([0, 1, 1, 1, 0, 0, 1, 1]))
     assert found.coverage.interval == wilson(4, 8)
     assert found.precision is not None
     assert found.precision.interval == wilson(3, 4)

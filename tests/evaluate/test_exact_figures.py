@@ -4,32 +4,26 @@ Other tests hold these figures to scikit-learn, to scipy and to formulas; here a
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from expected import assert_expected, rounded_json
-from frostline.evaluate.answers import answer_scores
-from frostline.evaluate.baselines import Part, baselines
-from frostline.evaluate.calibration import calibration_scores, reliability
-from frostline.evaluate.coverage import coverage_curve
-from frostline.evaluate.curve_band import Measured, curve_of
-from frostline.evaluate.curve_points import Trial, Whole, learning_curve, proportional_order
-from frostline.evaluate.curves import label_curves
-from frostline.evaluate.intervals import f1_interval, macro_f1_interval, mean_interval, wilson
-from frostline.evaluate.metrics import evaluate
-from frostline.evaluate.multi_baselines import MultiPart, multi_baselines
-from frostline.evaluate.multi_examples import MultiExamples, furthest_missed, surest_given
-from frostline.evaluate.multi_label import evaluate_multi
-from frostline.evaluate.outlook import look_ahead
+from frostline.evaluate.baselines import Baseline, Part, baselines
+from frostline.evaluate.curve_points import Measured, Trial, Whole, curve_of, learning_curve, proportional_order
+from frostline.evaluate.examples import Examples, furthest_missed, surest_mistakes
+from frostline.evaluate.intervals import f1_interval, macro_f1_interval, mean_interval, resampled, row_counts, wilson
+from frostline.evaluate.learning_curve import look_ahead
+from frostline.evaluate.nested import nested_cross_validation
 from frostline.evaluate.paired import mcnemar, paired_difference
-from frostline.evaluate.resampling import resampled, row_counts
+from frostline.evaluate.probabilities import calibration_scores, coverage_curve, label_curves, reliability
+from frostline.evaluate.scores import Evaluation, answer_scores, evaluate, most_probable
 from frostline.evaluate.sentence_map import log_odds, sentence_map
-from frostline.evaluate.validation import nested_cross_validation
-from frostline.head.rule import NO_ANSWER, Rule
-from frostline.head.search import SearchOptions
+from frostline.head.linear import NO_ANSWER, Rule
+from frostline.head.options import SearchOptions
+from frostline.targets import Targets
 
 
 def exam(n: int, n_labels: int, seed: int = 0) -> tuple[Any, Any]:
@@ -48,7 +42,44 @@ def made_up(n: int, n_labels: int, seed: int) -> Part:
     centres = np.random.RandomState(99).normal(size=(n_labels, 5))
     rows = (0.8 * centres[codes] + random.normal(size=(n, 5))).astype(np.float32)
     texts = [f"topic{code if random.rand() < 0.8 else 9} word{random.randint(20)}" for code in codes]
-    return Part(texts, rows, codes)
+    return Part(texts, rows, Targets.of_codes(codes, "abc"[:n_labels]))
+
+
+def exclusive(codes: np.ndarray, labels: Sequence[str] = "abcd") -> Targets:
+    return Targets.of_codes(codes, labels)
+
+
+def figures_of(test: Evaluation) -> dict[str, Any]:
+    """As the files have them: each score under its name."""
+    head = {"labels": test.labels, "n": test.n}
+    if test.confusion is not None:
+        return {**head, **test.scores, "confusion": test.confusion, "per_label": test.per_label}
+    return {
+        **head,
+        "n_given": test.n_given,
+        "n_true": test.n_true,
+        **test.scores,
+        "reliability": test.reliability,
+        "per_label": test.per_label,
+        "average_precisions": test.average_precisions,
+    }
+
+
+def figures_of_baseline(one: Baseline) -> dict[str, Any]:
+    """As the files have them, but for its seconds."""
+    head = {"name": one.name, "made_of": one.made_of}
+    if "accuracy" in one.leads:
+        lead = one.leads["accuracy"]
+        named = {"value": lead.value, "interval": lead.interval, "n": lead.n, "n_only_first": lead.n_only_model}
+        told = {**named, "n_only_second": lead.n_only_baseline, "p_value": lead.p_value}
+        scores = {name: one.scores.get(name) for name in ("accuracy", "macro_f1", "log_loss")}
+        return {**head, **scores, "lead": told, "seconds": 0.0}
+    names = ("micro_f1", "macro_f1", "subset_accuracy", "mean_average_precision", "log_loss")
+    leads = {
+        f"lead_{name}": {"value": lead.value, "interval": lead.interval, "n": lead.n}
+        for name, lead in one.leads.items()
+    }
+    return {**head, **{name: one.scores.get(name) for name in names}, **leads, "seconds": 0.0}
 
 
 def assert_figures(value: Any, name: str) -> None:
@@ -61,24 +92,29 @@ def test_an_evaluation() -> None:
     probabilities = np.column_stack([probabilities, np.zeros(40)])
     probabilities[:, :2] += 0.5 * probabilities[:, 2:3]
     probabilities[:, 2] = 0
-    assert_figures(evaluate(probabilities, codes, labels="abcd"), "figures-evaluation")
+    found = evaluate(probabilities, most_probable(probabilities), exclusive(codes))
+    assert_figures(figures_of(found), "figures-evaluation")
 
 
 def test_an_evaluation_of_answers_chosen_by_thresholds() -> None:
     probabilities, codes = exam(30, 2)
-    found = evaluate(probabilities, codes, labels="ab", predicted=(probabilities[:, 1] > 0.3).astype(np.int64))
-    assert_figures(found, "figures-evaluation-thresholds")
+    found = evaluate(
+        probabilities, np.column_stack([probabilities[:, 1] <= 0.3, probabilities[:, 1] > 0.3]), exclusive(codes, "ab")
+    )
+    assert_figures(figures_of(found), "figures-evaluation-thresholds")
 
 
 def test_answers() -> None:
     probabilities, codes = exam(40, 3, seed=1)
-    answered = np.where(probabilities.max(axis=1) > 0.55, probabilities.argmax(axis=1), NO_ANSWER)
-    assert_figures(answer_scores(answered, codes, labels="abc"), "figures-answers")
+    found = answer_scores(most_probable(probabilities), probabilities.max(axis=1) > 0.55, exclusive(codes, "abc"))
+    assert_figures(found, "figures-answers")
 
 
 @pytest.mark.parametrize(("n", "n_labels"), [(1, 2), (39, 2), (40, 3), (130, 3), (330, 2)])
 def test_calibration(n: int, n_labels: int) -> None:
-    assert_figures(calibration_scores(*exam(n, n_labels)), f"figures-calibration-{n}")
+    probabilities, codes = exam(n, n_labels)
+    targets = exclusive(codes, "abc"[:n_labels])
+    assert_figures(calibration_scores(probabilities, targets), f"figures-calibration-{n}")
 
 
 @pytest.mark.parametrize("off", [-0.25, -0.1, 0.1, 0.3])
@@ -93,7 +129,7 @@ def test_calibration_that_is_off(off: float) -> None:
 
 def test_curves() -> None:
     probabilities, codes = exam(40, 3, seed=2)
-    assert_figures(label_curves(probabilities, codes, labels="abc"), "figures-curves")
+    assert_figures(label_curves(probabilities, exclusive(codes, "abc")), "figures-curves")
 
 
 def test_thinned_curves() -> None:
@@ -101,7 +137,7 @@ def test_thinned_curves() -> None:
     random = np.random.RandomState(0)
     scores = np.round(random.rand(3000), 3)
     codes = (random.rand(3000) < scores).astype(np.int64)
-    (found,) = label_curves(np.column_stack([1 - scores, scores]), codes, labels="ab")
+    (found,) = label_curves(np.column_stack([1 - scores, scores]), exclusive(codes, "ab"))
     curves = [found.roc, found.precision_recall]
     points = [{"n": len(one.x), "x": one.x[::20], "y": one.y[::20], "from": one.thresholds[::20]} for one in curves]
     assert_figures(points, "figures-curves-thinned")
@@ -109,14 +145,18 @@ def test_thinned_curves() -> None:
 
 def test_coverage() -> None:
     probabilities, codes = exam(40, 3, seed=3)
-    plain = coverage_curve(probabilities, codes)
-    ruled = coverage_curve(probabilities, codes, rule=Rule(thresholds=(0.2, 0.3, 0.5), answer_from=0.4))
+    targets = exclusive(codes, "abc")
+    plain = coverage_curve(probabilities, most_probable(probabilities), targets)
+    favoured = exclusive(Rule(thresholds=(0.2, 0.3, 0.5)).favoured(probabilities), "abc").members
+    ruled = coverage_curve(probabilities, favoured, targets, answer_from=0.4)
     assert_figures([plain, ruled], "figures-coverage")
 
 
 def test_coverage_of_many_rows_has_120_points() -> None:
     claimed = np.linspace(0.51, 0.99, 500)
-    found = coverage_curve(np.column_stack([claimed, 1 - claimed]), (np.arange(500) % 7 == 0).astype(np.int64))
+    probabilities = np.column_stack([claimed, 1 - claimed])
+    targets = exclusive((np.arange(500) % 7 == 0).astype(np.int64), "ab")
+    found = coverage_curve(probabilities, most_probable(probabilities), targets)
     assert (len(found.coverage), found.coverage[0], found.coverage[-1]) == (120, 0.02, 1.0)
     assert_figures(replace_points(found, every=12), "figures-coverage-thinned")
 
@@ -129,11 +169,11 @@ def replace_points(found: Any, every: int) -> Any:
 def test_baselines() -> None:
     """But for their seconds."""
     splits = [(made_up(80, 3, 0), made_up(30, 3, 1)), (made_up(70, 3, 2), made_up(30, 3, 3))]
-    predicted = np.concatenate([test.codes for _, test in splits])
+    predicted = np.concatenate([test.targets.codes for _, test in splits])
     predicted[::4] = 0
-    found = baselines(splits, labels="abc", predicted=predicted, seed=1)
+    found = baselines(splits, favoured=exclusive(predicted, "abc").members, seed=1)
     assert all(0 < one.seconds < 60 for one in found)
-    assert_figures([replace(one, seconds=0.0) for one in found], "figures-baselines")
+    assert_figures([figures_of_baseline(one) for one in found], "figures-baselines")
 
 
 def test_intervals() -> None:
@@ -201,7 +241,7 @@ def measured_sizes() -> list[Measured]:
     shares = {50: (0.3, 0.34, 0.32), 100: (0.26, 0.24, 0.28), 200: (0.21, 0.22, 0.2), 400: (0.17,)}
     for n_rows, errors in shares.items():
         predicted = np.stack([(places < error).astype(np.int64) for error in errors])
-        sizes.append(Measured(n_rows, predicted, (0.5,) * len(errors), 0.9))
+        sizes.append(Measured(n_rows, predicted[:, :, None] == np.arange(3), (0.5,) * len(errors), 0.9))
     return sizes
 
 
@@ -209,7 +249,7 @@ def test_a_learning_curves_band_and_outlook() -> None:
     codes = np.zeros(300, np.int64)
     codes[280:] = 1
     found = curve_of(
-        measured_sizes(), codes, n_labels=3, is_out_of_fold=True, choice_of_C="by hand", seed=2**32 + 1, begun=0.0
+        measured_sizes(), exclusive(codes, "abc"), is_out_of_fold=True, choice_of_C="by hand", seed=2**32 + 1, begun=0.0
     )
     assert found.seconds > 0
     assert_figures(replace(found, seconds=0.0), "figures-learning-band")
@@ -221,18 +261,21 @@ def test_learning_curves(n_trials: int) -> None:
     part, test = made_up(300, 3, 5), made_up(60, 3, 6)
     fold = np.arange(300) % n_trials
     trials = (
-        [Trial(np.arange(300), test.rows, test.codes)]
+        [Trial(np.arange(300), test.rows, test.targets)]
         if n_trials == 1
-        else [Trial(np.flatnonzero(fold != k), part.rows[fold == k], part.codes[fold == k]) for k in range(2)]
+        else [Trial(np.flatnonzero(fold != k), part.rows[fold == k], part.targets.take(fold == k)) for k in range(2)]
     )
     told: list[tuple[int, int]] = []
-    codes = np.concatenate([trial.test_codes for trial in trials])
+    codes = np.concatenate([trial.test_targets.codes for trial in trials])
     found = learning_curve(
         part.rows,
-        part.codes,
-        n_labels=3,
+        part.targets,
         trials=trials,
-        whole=Whole(predicted=np.where(np.arange(len(codes)) % 5, codes, 0), C=0.1, fitted_accuracy=0.875),
+        whole=Whole(
+            favoured=exclusive(np.where(np.arange(len(codes)) % 5, codes, 0), "abc").members,
+            C=0.1,
+            fitted_accuracy=0.875,
+        ),
         options=SearchOptions(Cs=(10.0, 0.001, 0.01, 0.1, 1.0, 100.0, 1e-4), threads=1, seed=3),
         repeats=2,
         progress=lambda done, total: told.append((done, total)),
@@ -246,7 +289,7 @@ def test_learning_curves(n_trials: int) -> None:
 
 def test_an_order_in_proportion() -> None:
     codes = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 0, 0])
-    orders = [proportional_order(codes, seed=seed).tolist() for seed in (0, 1, 2**32)]
+    orders = [proportional_order(exclusive(codes), seed=seed).tolist() for seed in (0, 1, 2**32)]
     assert orders[0] == orders[2]
     assert sorted(codes[orders[0][:3]].tolist()) == [0, 1, 2], "the first of each label come before all others"
     assert_figures(orders, "figures-order")
@@ -305,10 +348,13 @@ def test_why_there_is_no_outlook(accuracies: Sequence[float], spread: float, why
 def test_nested_cross_validation() -> None:
     part = made_up(90, 3, 8)
     options = SearchOptions(Cs=(0.001, 0.1, 10.0), n_folds=3, threads=1)
-    found = nested_cross_validation(part.rows, part.codes, labels="abc", options=options, n_outer=4, seed=2)
+    found = nested_cross_validation(part.rows, part.targets, options=options, n_outer=4, seed=2)
     assert found.n_outer == found.fold_of.max() + 1 == 4
     few = {name: getattr(found, name)[::10].round(4) for name in ("probabilities", "uncalibrated")}
-    assert_figures(replace(found, **few), "figures-nested")
+    columns = found.favoured.argmax(axis=1)
+    told = {field.name: getattr(found, field.name) for field in fields(found)} | few
+    told |= {"evaluation": figures_of(found.evaluation), "favoured": columns}
+    assert_figures({**told, "answered": np.where(found.answered, columns, NO_ANSWER)}, "figures-nested")
 
 
 def test_maps() -> None:
@@ -337,7 +383,8 @@ def test_several_labels(n: int) -> None:
     random = np.random.RandomState(n)
     members = random.rand(n, 4) < [0.5, 0.3, 0.1, 0.0]
     probabilities = np.clip(0.3 * members + 0.6 * random.rand(n, 4), 0, 1).round(2)
-    assert_figures(evaluate_multi(probabilities, probabilities >= 0.4, members, labels="abcd"), f"figures-multi-{n}")
+    found = evaluate(probabilities, probabilities >= 0.4, Targets(tuple("abcd"), members, exclusive=False))
+    assert_figures(figures_of(found), f"figures-multi-{n}")
 
 
 def test_draws_of_several_labels() -> None:
@@ -380,28 +427,31 @@ def test_baselines_of_several_labels() -> None:
         f"so {' '.join(word for word, has in zip(words, row, strict=True) if has)} {place % 11}"
         for place, row in enumerate(members)
     ]
-    train, test = MultiPart(texts[:80], members[:80]), MultiPart(texts[80:], members[80:])
+    targets, first = Targets(words, members, exclusive=False), np.arange(120) < 80
+    whole = Part(texts, np.zeros((120, 1), np.float32), targets)
+    train, test = whole.take(np.flatnonzero(first)), whole.take(np.flatnonzero(~first))
     given = members[80:].copy()
     given[::5, 0] = False
-    found = multi_baselines([(train, test)], labels=words, given=given, seed=0)
-    assert_figures([replace(one, seconds=0.0) for one in found], "figures-multi-baselines")
+    found = baselines([(train, test)], favoured=given, seed=0)
+    assert_figures([figures_of_baseline(one) for one in found], "figures-multi-baselines")
 
 
 def test_mistakes_of_several_labels() -> None:
     """The surest of those given wrongly, the least sure of those missed; one for each text."""
-    examples = MultiExamples(
+    examples = Examples(
         labels=("a", "b", "c"),
         name="f",
         texts=["t0", "t1", "t2", "t3"],
         lines=[2, 3, 4, 5],
-        given=np.array([[1, 1, 0], [0, 1, 1], [0, 0, 0], [1, 0, 0]], dtype=bool),
+        answered=np.ones(4, dtype=bool),
+        favoured=np.array([[1, 1, 0], [0, 1, 1], [0, 0, 0], [1, 0, 0]], dtype=bool),
         members=np.array([[1, 0, 0], [0, 0, 0], [1, 1, 0], [1, 0, 0]], dtype=bool),
         probabilities=np.array([[0.9, 0.6, 0.1], [0.1, 0.7, 0.8], [0.3, 0.2, 0.1], [0.9, 0.1, 0.1]]),
     )
-    given, missed = surest_given(examples, most=5), furthest_missed(examples, most=5)
+    given, missed = surest_mistakes(examples, most=5), furthest_missed(examples, most=5)
     assert [(one.text, one.line, one.label, one.probability, one.true) for one in given] == [
         ("t1", 3, "c", 0.8, ()),
         ("t0", 2, "b", 0.6, ("a",)),
     ]
     assert [(one.text, one.label, one.probability, one.true) for one in missed] == [("t2", "b", 0.2, ("a", "b"))]
-    assert surest_given(examples, most=1) == given[:1]
+    assert surest_mistakes(examples, most=1) == given[:1]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from frostline.arrays import Float64Array
 from frostline.evaluate.intervals import f1_interval, macro_f1_interval, mean_interval, wilson
-from frostline.evaluate.metrics import macro_f1
 from frostline.evaluate.paired import mcnemar, paired_difference
+from frostline.evaluate.scores import macro_f1
 
 
 def binomial(n: int, p: float) -> Float64Array:
@@ -149,3 +149,11 @@ def test_paired_intervals_cover_95_percent(both: float, first: float, second: fl
         assert found.value == pytest.approx((n_first - n_second) / 300)
         hits += found.interval[0] <= first - second <= found.interval[1]
     assert 0.93 < hits / len(kinds) < 0.97
+
+
+@pytest.mark.parametrize(("n_pairs", "quantile"), [(1, 12.7062047364), (2, 3.1824463053), (5, 2.2621571628)])
+def test_values_without_skewness_get_student_s_interval(n_pairs: int, quantile: float) -> None:
+    """Quantiles from a printed table of 1, 3 and 9 degrees of freedom."""
+    values = np.repeat([99.0, 101.0], n_pairs)
+    half = quantile * float(values.std(ddof=1)) / math.sqrt(len(values))
+    assert mean_interval(values) == pytest.approx((100 - half, 100 + half), rel=1e-9)

@@ -6,13 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.arrays import Features, IntArray
-from frostline.evaluate.curve_band import Measured, curve_of
-from frostline.evaluate.curve_points import Trial, Whole, learning_curve, proportional_order, sizes_of
+from frostline.evaluate.curve_points import (
+    Measured,
+    Trial,
+    Whole,
+    curve_of,
+    learning_curve,
+    proportional_order,
+    sizes_of,
+)
 from frostline.evaluate.intervals import Z, wilson
-from frostline.evaluate.learning_curve import LearningCurve
-from frostline.evaluate.outlook import fit_law, look_ahead
-from frostline.head.search import SearchOptions, fit_head
-from frostline.head.subsets import fit_subsets
+from frostline.evaluate.learning_curve import LearningCurve, fit_law, look_ahead
+from frostline.evaluate.scores import most_probable
+from frostline.head.options import SearchOptions
+from frostline.head.search import fit_at, fit_subsets
+from frostline.targets import Targets
 
 OPTIONS = SearchOptions(Cs=(0.001, 0.01, 0.1), threads=1)
 
@@ -33,10 +41,11 @@ def curve_on(
     n_labels: int = 2,
     options: SearchOptions = OPTIONS,
 ) -> LearningCurve | None:
-    head = fit_head(rows, codes, labels=tuple(range(n_labels)), C=0.01)
-    whole = Whole(predicted=head.predict_proba(test[0]).argmax(axis=1), C=0.01, fitted_accuracy=1.0)
-    trial = Trial(np.arange(len(codes)), *test)
-    return learning_curve(rows, codes, n_labels=n_labels, trials=[trial], whole=whole, options=options)
+    head = fit_at(rows, Targets.of_codes(codes, range(n_labels)), C=0.01)
+    targets, tested = (Targets.of_codes(own, range(n_labels)) for own in (codes, test[1]))
+    whole = Whole(favoured=most_probable(head.predict_proba(test[0])), C=0.01, fitted_accuracy=1.0)
+    trial = Trial(np.arange(len(codes)), test[0], tested)
+    return learning_curve(rows, targets, trials=[trial], whole=whole, options=options)
 
 
 @settings(max_examples=40, deadline=None)
@@ -44,7 +53,7 @@ def curve_on(
 def test_every_beginning_of_an_order_holds_the_labels_in_proportion(drawn: list[int], seed: int) -> None:
     """A label's rows in a beginning are its share of it, to within the two that stand in front and one of rounding."""
     codes = np.array(drawn)
-    order = proportional_order(codes, seed=seed)
+    order = proportional_order(Targets.of_codes(codes, range(4)), seed=seed)
     assert sorted(order.tolist()) == list(range(len(codes)))
     n_labels = len(np.unique(codes))
     for size in range(2 * n_labels, len(codes) + 1):
@@ -67,12 +76,11 @@ def test_heads_of_subsets_are_those_fitted_alone(share: float) -> None:
     """Solved together or apart, a subset's head is the one that its rows alone make."""
     rows, codes = made_up(300, n_labels=3)
     training = np.random.RandomState(1).rand(300, 2) < share
-    heads = fit_subsets(
-        rows, codes, n_labels=3, training=training, Cs=np.array([[0.01, 1.0], [0.1, 1.0]]), options=OPTIONS
-    )
+    targets, each = Targets.of_codes(codes, range(3)), np.array([[0.01, 1.0], [0.1, 1.0]])
+    heads = fit_subsets(rows, targets, training=training, Cs=each, options=OPTIONS)
     for part, Cs in enumerate([(0.01, 1.0), (0.1, 1.0)]):
         for turn, C in enumerate(Cs):
-            alone = fit_head(rows[training[:, part]], codes[training[:, part]], labels=(0, 1, 2), C=C)
+            alone = fit_at(rows[training[:, part]], targets.take(training[:, part]), C=C)
             np.testing.assert_allclose(
                 heads[part][turn].predict_proba(rows), alone.predict_proba(rows), rtol=0, atol=2e-5
             )
@@ -93,18 +101,19 @@ def test_the_test_rows_change_nothing_but_the_scores() -> None:
 def test_a_subset_knows_no_row_outside_it() -> None:
     """Rows beyond the largest subset may hold anything: no smaller point changes."""
     rows, codes = made_up(400)
-    beyond = [set(proportional_order(codes, seed=repeat)[200:].tolist()) for repeat in range(2)]
+    targets = Targets.of_codes(codes, "ab")
+    beyond = [set(proportional_order(targets, seed=repeat)[200:].tolist()) for repeat in range(2)]
     spoiled = rows.copy()
     spoiled[sorted(beyond[0] & beyond[1])] = 7.0
     test = made_up(100, seed=1)
+    tested = Targets.of_codes(test[1], "ab")
     options = SearchOptions(Cs=OPTIONS.Cs, threads=1)
     heads = [
         learning_curve(
             each,
-            codes,
-            n_labels=2,
-            trials=[Trial(np.arange(400), *test)],
-            whole=Whole(predicted=test[1], C=1.0, fitted_accuracy=1.0),
+            targets,
+            trials=[Trial(np.arange(400), test[0], tested)],
+            whole=Whole(favoured=tested.members, C=1.0, fitted_accuracy=1.0),
             options=options,
             repeats=2,
         )
@@ -135,9 +144,11 @@ def test_out_of_fold_every_row_is_tested_once_per_repeat() -> None:
     """With several trials their test rows are put together, and none of them learns from its own."""
     rows, codes = made_up(300)
     fold = np.arange(300) // 2 % 3
-    trials = [Trial(np.flatnonzero(fold != k), rows[fold == k], codes[fold == k]) for k in range(3)]
-    whole = Whole(predicted=np.concatenate([codes[fold == k] for k in range(3)]), C=0.01, fitted_accuracy=1.0)
-    curve = learning_curve(rows, codes, n_labels=2, trials=trials, whole=whole, options=OPTIONS)
+    targets = Targets.of_codes(codes, "ab")
+    trials = [Trial(np.flatnonzero(fold != k), rows[fold == k], targets.take(fold == k)) for k in range(3)]
+    right = np.concatenate([targets.members[fold == k] for k in range(3)])
+    whole = Whole(favoured=right, C=0.01, fitted_accuracy=1.0)
+    curve = learning_curve(rows, targets, trials=trials, whole=whole, options=OPTIONS)
     assert curve is not None
     assert curve.is_out_of_fold
     assert curve.n_test == 300
@@ -192,15 +203,18 @@ def test_too_uneven_subsets_lead_nowhere() -> None:
     assert "5 points" in why
 
 
-def test_an_interval_holds_both_the_test_rows_and_the_rows_drawn() -> None:
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_an_interval_holds_both_the_test_rows_and_the_rows_drawn(*, exclusive: bool) -> None:
     """By hand: subsets of a half differ less than fresh samples would, and their mean still hangs on the whole."""
-    codes = np.zeros(100, np.int64)
-    wrong = [np.arange(100) < n for n in (50, 40, 30)]
+    first = np.array([[True, False]] * 100)
+    targets = Targets(("a", "b"), first, exclusive=exclusive)
+    other = ~first if exclusive else np.ones_like(first)  # one label too many is wrong too
+    wrong = np.stack([np.where(np.arange(100)[:, None] < n, other, first) for n in (50, 40, 30)])
     measured = [
-        Measured(n_rows=100, predicted=np.stack(wrong).astype(np.int64), Cs=(1.0,) * 3, fitted_accuracy=1.0),
-        Measured(n_rows=200, predicted=wrong[2][None].astype(np.int64), Cs=(1.0,), fitted_accuracy=1.0),
+        Measured(n_rows=100, favoured=wrong, Cs=(1.0,) * 3, fitted_accuracy=1.0),
+        Measured(n_rows=200, favoured=wrong[2:], Cs=(1.0,), fitted_accuracy=1.0),
     ]
-    found = curve_of(measured, codes, n_labels=2, is_out_of_fold=False, choice_of_C="", seed=0, begun=0.0)
+    found = curve_of(measured, targets, is_out_of_fold=False, choice_of_C="", seed=0, begun=0.0)
     of_one_row = 0.01 * 100 / (1 - 100 / 200)  # the variance of 0.5, 0.6, 0.7, put right for drawing half of the rows
     spread = of_one_row / 100 * ((1 - 0.5) / 3 + 0.5)
     low, high = wilson(60, 100)

@@ -1,6 +1,7 @@
 """The figures are scikit-learn's; what scikit-learn answers with a zero and a warning is None here."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from frostline.errors import InputError
-from frostline.evaluate.metrics import evaluate, label_codes
+from frostline.evaluate.scores import Evaluation, evaluate, label_codes, most_probable
+from frostline.targets import Label, Targets
 
 
 def spread(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     powers = np.exp(logits)
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def evaluated(probabilities: Any, codes: Any, labels: Sequence[Label]) -> Evaluation:
+    """Of the most probable label of each row."""
+    return evaluate(probabilities, most_probable(probabilities), Targets.of_codes(codes, labels))
 
 
 @st.composite
@@ -35,7 +42,7 @@ def test_every_figure_is_scikit_learns(exam: tuple[Any, Any]) -> None:
 
     probabilities, codes = exam
     n_labels = probabilities.shape[1]
-    found = evaluate(probabilities, codes, labels=list(range(n_labels)))
+    found = evaluated(probabilities, codes, list(range(n_labels)))
     predicted = probabilities.argmax(axis=1)
     assert found.n == len(codes)
     assert found.accuracy.value == pytest.approx(metrics.accuracy_score(codes, predicted))
@@ -58,7 +65,7 @@ def test_every_figure_is_scikit_learns(exam: tuple[Any, Any]) -> None:
 def test_intervals_hold_their_values(exam: tuple[Any, Any]) -> None:
     """Each figure lies in its own interval and names the rows it rests on."""
     probabilities, codes = exam
-    found = evaluate(probabilities, codes, labels=list(range(probabilities.shape[1])))
+    found = evaluated(probabilities, codes, list(range(probabilities.shape[1])))
     figures = [found.accuracy, found.macro_f1, found.log_loss]
     for score in found.per_label:
         figures += [figure for figure in (score.precision, score.recall, score.f1) if figure is not None]
@@ -71,7 +78,7 @@ def test_intervals_hold_their_values(exam: tuple[Any, Any]) -> None:
 def test_a_label_that_no_test_row_has_is_left_out_of_the_macro_mean() -> None:
     """It has no recall; never predicted, it has no precision and no F1 either."""
     probabilities = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.6, 0.4, 0.0]])
-    found = evaluate(probabilities, np.array([0, 1, 0]), labels=["a", "b", "c"])
+    found = evaluated(probabilities, np.array([0, 1, 0]), ["a", "b", "c"])
     missing = found.per_label[2]
     assert (missing.precision, missing.recall, missing.f1, missing.support) == (None, None, None, 0)
     assert found.macro_f1.value == 1
@@ -80,7 +87,7 @@ def test_a_label_that_no_test_row_has_is_left_out_of_the_macro_mean() -> None:
 def test_a_precision_rests_on_its_own_denominator() -> None:
     """Its n is how often the label was predicted, and its interval is as wide as those few rows make it."""
     probabilities = np.eye(2)[[0, 0, 0, 0, 0, 0, 0, 0, 1, 1]]
-    found = evaluate(probabilities, np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 0]), labels=["a", "b"])
+    found = evaluated(probabilities, np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 0]), ["a", "b"])
     score = found.per_label[1]
     assert score.precision is not None
     assert score.recall is not None
@@ -108,19 +115,18 @@ def test_labels_of_control_characters_reach_no_terminal() -> None:
     [
         (np.zeros((0, 2)), np.zeros(0, np.int64), "at least one test row"),
         (np.full((3, 2), 0.5), np.zeros(2, np.int64), r"\(2, 2\)"),
-        (np.full((2, 2), 0.5), np.array([0, 2]), "between 0 and 1"),
         (np.array([[0.5, 0.5], [np.nan, 0.5]]), np.array([0, 1]), "first is row 1"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said(probabilities: Any, codes: Any, said: str) -> None:
     """One sentence each, never a NaN in a report."""
     with pytest.raises(InputError, match=said):
-        evaluate(probabilities, codes, labels=["a", "b"])
+        evaluated(probabilities, codes, ["a", "b"])
 
 
 def test_a_certain_mistake_costs_no_more_than_36() -> None:
     """A probability of 0 for the true label is counted as the smallest there is, as in scikit-learn."""
-    found = evaluate(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1]), labels=["a", "b"])
+    found = evaluated(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1]), ["a", "b"])
     assert found.log_loss.value == pytest.approx(36.0437 / 2, abs=1e-3)
 
 
@@ -129,5 +135,5 @@ def test_a_hundred_thousand_rows_take_no_time() -> None:
     rng = np.random.default_rng(0)
     probabilities, codes = rng.dirichlet(np.ones(6), size=100_000), rng.integers(0, 6, 100_000)
     started = time.perf_counter()
-    evaluate(probabilities, codes, labels=list("abcdef"))
+    evaluated(probabilities, codes, list("abcdef"))
     assert time.perf_counter() - started < 1.0

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from frostline.errors import InputError
-from frostline.evaluate.multi_baselines import COMMONEST, EVERY, WORDS, MultiPart, evaluate_f1, multi_baselines
-from frostline.evaluate.multi_label import MultiEvaluation, evaluate_multi
-from frostline.evaluate.resampling import average_precisions, resampled, row_counts
+from frostline.evaluate.baselines import COMMONEST, EVERY, WORDS_EACH, Part, baselines, f1_of
+from frostline.evaluate.intervals import average_precisions, resampled, row_counts
+from frostline.evaluate.scores import Evaluation, evaluate
+from frostline.targets import Targets
 
 
 def drawn(n: int, *, seed: int, shares: tuple[float, ...] = (0.5, 0.2, 0.1, 0.03)) -> tuple[np.ndarray, ...]:
@@ -21,8 +22,21 @@ def drawn(n: int, *, seed: int, shares: tuple[float, ...] = (0.5, 0.2, 0.1, 0.03
     return probabilities, probabilities >= 0.5, members
 
 
-def measured(n: int = 400, *, seed: int = 0) -> MultiEvaluation:
-    return evaluate_multi(*drawn(n, seed=seed), labels="abcd")
+def evaluated(probabilities: np.ndarray, given: np.ndarray, members: np.ndarray, labels: str = "abcd") -> Evaluation:
+    return evaluate(probabilities, given, Targets(tuple(labels), members, exclusive=False))
+
+
+def part(texts: list[str], members: np.ndarray) -> Part:
+    return Part(
+        texts,
+        np.zeros((len(texts), 1), np.float32),
+        Targets(tuple("abcd"[: members.shape[1]]), members, exclusive=False),
+    )
+
+
+def measured(n: int = 400, *, seed: int = 0) -> Evaluation:
+    probabilities, given, members = drawn(n, seed=seed)
+    return evaluated(probabilities, given, members)
 
 
 @settings(max_examples=20, deadline=None)
@@ -30,18 +44,19 @@ def measured(n: int = 400, *, seed: int = 0) -> MultiEvaluation:
 @given(st.integers(0, 1000), st.integers(2, 60))
 def test_every_figure_is_scikit_learns(seed: int, n: int) -> None:
     probabilities, given, members = drawn(n, seed=seed)
-    found = evaluate_multi(probabilities, given, members, labels="abcd")
+    found = evaluated(probabilities, given, members)
     used = (given | members).any(axis=0)
     if used.any():
-        assert found.micro_f1.value == pytest.approx(metrics.f1_score(members, given, average="micro"))
+        assert found.scores["micro_f1"].value == pytest.approx(metrics.f1_score(members, given, average="micro"))
         each = [metrics.f1_score(members[:, column], given[:, column]) for column in np.flatnonzero(used)]
         assert found.macro_f1.value == pytest.approx(np.mean(each))
     samples = metrics.f1_score(members, given, average="samples", zero_division=1)
-    assert found.samples_f1.value == pytest.approx(samples)
-    assert found.subset_accuracy.value == pytest.approx((given == members).all(axis=1).mean())
-    assert found.hamming_loss.value == pytest.approx(metrics.hamming_loss(members, given))
+    assert found.scores["samples_f1"].value == pytest.approx(samples)
+    assert found.scores["subset_accuracy"].value == pytest.approx((given == members).all(axis=1).mean())
+    assert found.scores["hamming_loss"].value == pytest.approx(metrics.hamming_loss(members, given))
     for column in np.flatnonzero(members.any(axis=0)):
         expected = metrics.average_precision_score(members[:, column], probabilities[:, column])
+        assert found.average_precisions is not None
         assert found.average_precisions[column] == pytest.approx(expected)
     clipped = np.clip(np.where(members, probabilities, 1 - probabilities), np.finfo(float).eps, 1)
     assert found.log_loss.value == pytest.approx(-np.log(clipped).mean())
@@ -51,7 +66,7 @@ def test_per_label_scores_are_those_of_the_label_alone() -> None:
     """None where nothing was given, or nothing is there."""
     probabilities, given, members = drawn(300, seed=3)
     members[:, 3], given[:, 3] = False, False
-    found = evaluate_multi(probabilities, given, members, labels="abcd")
+    found = evaluated(probabilities, given, members)
     for column, score in enumerate(found.per_label[:3]):
         assert score.precision is not None
         assert score.recall is not None
@@ -62,15 +77,15 @@ def test_per_label_scores_are_those_of_the_label_alone() -> None:
 
 
 @pytest.fixture(scope="module")
-def samples() -> list[MultiEvaluation]:
+def samples() -> list[Evaluation]:
     """A hundred tests of three hundred rows."""
     return [measured(300, seed=seed) for seed in range(100)]
 
 
-def test_intervals_cover_what_a_very_large_sample_gives(samples: list[MultiEvaluation]) -> None:
+def test_intervals_cover_what_a_very_large_sample_gives(samples: list[Evaluation]) -> None:
     """In at least 88 of 100 samples of 300 rows: 95 are aimed at, 87 has a chance of one in a thousand."""
     probabilities, given, members = drawn(60_000, seed=999)
-    micro, macro = evaluate_f1(given, members)
+    micro, macro = f1_of(given, members)
     truth = {
         "micro_f1": micro,
         "macro_f1": macro,
@@ -81,15 +96,15 @@ def test_intervals_cover_what_a_very_large_sample_gives(samples: list[MultiEvalu
     covered = dict.fromkeys(truth, 0)
     for found in samples:
         for name, value in truth.items():
-            low, high = getattr(found, name).interval
+            low, high = found.scores[name].interval
             covered[name] += low <= value <= high
     assert min(covered.values()) >= 88, covered
 
 
-def test_intervals_are_as_wide_as_they_need_to_be(samples: list[MultiEvaluation]) -> None:
+def test_intervals_are_as_wide_as_they_need_to_be(samples: list[Evaluation]) -> None:
     """Twice 1.96 standard deviations of fresh samples, give or take a seventh: too wide is wrong as well."""
     for name in ("micro_f1", "macro_f1", "samples_f1", "mean_average_precision", "subset_accuracy"):
-        scores = [getattr(found, name) for found in samples]
+        scores = [found.scores[name] for found in samples]
         needed = 2 * 1.96 * np.std([score.value for score in scores])
         width = np.mean([score.interval[1] - score.interval[0] for score in scores])
         assert 0.85 * needed <= width <= 1.15 * needed, name
@@ -98,8 +113,8 @@ def test_intervals_are_as_wide_as_they_need_to_be(samples: list[MultiEvaluation]
 def test_intervals_hold_their_value_and_do_not_shrink_to_nothing() -> None:
     """A perfect classifier on thirty rows may still be wrong on the next."""
     members = np.random.RandomState(0).rand(30, 4) < 0.4
-    found = evaluate_multi(np.where(members, 0.95, 0.05), members, members, labels="abcd")
-    for score in (found.micro_f1, found.macro_f1, found.subset_accuracy):
+    found = evaluated(np.where(members, 0.95, 0.05), members, members)
+    for score in (found.scores["micro_f1"], found.macro_f1, found.scores["subset_accuracy"]):
         assert score.value == score.interval[1] == 1
         assert score.interval[0] < 0.99
 
@@ -115,12 +130,12 @@ def test_what_draws_have_too_much_on_average_is_taken_off() -> None:
 def test_two_rows_prove_nothing() -> None:
     """Neither a score nor a lead: drawing two rows again gives the same two."""
     probabilities, given, members = drawn(2, seed=1)
-    found = evaluate_multi(probabilities, given, members, labels="abcd")
-    for score in (found.micro_f1, found.hamming_loss, found.samples_f1):
+    found = evaluated(probabilities, given, members)
+    for score in (found.scores["micro_f1"], found.scores["hamming_loss"], found.scores["samples_f1"]):
         assert score.interval[0] <= 0.3
         assert 0.6 <= score.interval[1] <= 1
-    part = MultiPart(["one", "two"], members)
-    assert multi_baselines([(part, part)], labels="abcd", given=members)[0].lead_macro_f1.interval == (-1, 1)
+    two = part(["one", "two"], members)
+    assert baselines([(two, two)], favoured=members)[0].leads["macro_f1"].interval == (-1, 1)
 
 
 def test_drawing_rows_again_is_counting_them() -> None:
@@ -140,18 +155,24 @@ def test_drawing_rows_again_is_counting_them() -> None:
 def test_what_cannot_be_measured_is_refused() -> None:
     probabilities, given, members = drawn(10, seed=0)
     with pytest.raises(InputError, match="at least one test row"):
-        evaluate_multi(probabilities[:0], given[:0], members[:0], labels="abcd")
-    with pytest.raises(InputError, match="shape"):
-        evaluate_multi(probabilities, given, members, labels="abc")
+        evaluated(probabilities[:0], given[:0], members[:0])
+    with pytest.raises(InputError, match=r"Probabilities must be of shape \(10, 4\), texts by labels \(got \(10, 3\)"):
+        evaluated(probabilities[:, :3], given, members)
+    with pytest.raises(InputError, match=r"Answers must be of shape \(10, 4\), texts by labels \(got \(9, 4\)"):
+        evaluated(probabilities, given[:9], members)
     probabilities[3] = np.nan
     with pytest.raises(InputError, match="row 3"):
-        evaluate_multi(probabilities, given, members, labels="abcd")
+        evaluated(probabilities, given, members)
 
 
 def test_no_label_anywhere_is_an_answer_that_is_right() -> None:
     nothing = np.zeros((5, 3), dtype=bool)
-    found = evaluate_multi(np.full((5, 3), 0.1), nothing, nothing, labels="abc")
-    assert (found.subset_accuracy.value, found.samples_f1.value, found.mean_average_precision) == (1, 1, None)
+    found = evaluated(np.full((5, 3), 0.1), nothing, nothing, "abc")
+    assert (
+        found.scores["subset_accuracy"].value,
+        found.scores["samples_f1"].value,
+        found.scores.get("mean_average_precision"),
+    ) == (1, 1, None)
 
 
 def test_baselines_answer_as_they_say_and_leads_are_differences() -> None:
@@ -162,13 +183,13 @@ def test_baselines_answer_as_they_say_and_leads_are_differences() -> None:
     texts = [
         f"so {' '.join(word for word, has in zip(words, row, strict=True) if has)} {n}" for n, row in enumerate(members)
     ]
-    train, test = MultiPart(texts[:300], members[:300]), MultiPart(texts[300:], members[300:])
-    found = {one.name: one for one in multi_baselines([(train, test)], labels=words, given=members[300:], seed=0)}
-    assert set(found) == {COMMONEST, EVERY, WORDS}
-    assert found[WORDS].macro_f1.value > 0.95
-    assert found[COMMONEST].subset_accuracy.value == pytest.approx((~members[300:]).all(axis=1).mean())
+    train, test = part(texts[:300], members[:300]), part(texts[300:], members[300:])
+    found = {one.name: one for one in baselines([(train, test)], favoured=members[300:], seed=0)}
+    assert set(found) == {COMMONEST, EVERY, WORDS_EACH}
+    assert found[WORDS_EACH].scores["macro_f1"].value > 0.95
+    assert found[COMMONEST].scores["subset_accuracy"].value == pytest.approx((~members[300:]).all(axis=1).mean())
     every = metrics.f1_score(members[300:], np.ones((100, 3)), average="macro")
-    assert found[EVERY].macro_f1.value == pytest.approx(every)
-    assert found[EVERY].lead_macro_f1.value == pytest.approx(1 - every)
-    assert found[EVERY].lead_macro_f1.interval[0] > 0
-    assert found[COMMONEST].log_loss is None
+    assert found[EVERY].scores["macro_f1"].value == pytest.approx(every)
+    assert found[EVERY].leads["macro_f1"].value == pytest.approx(1 - every)
+    assert found[EVERY].leads["macro_f1"].interval[0] > 0
+    assert set(found[COMMONEST].scores) == {"micro_f1", "macro_f1", "samples_f1", "subset_accuracy", "hamming_loss"}

@@ -1,17 +1,23 @@
 """What an evaluation refuses, in the words in which it does, and what it lets pass just beside it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from frostline.errors import InputError, UsageError
 from frostline.evaluate.baselines import Part, baselines
-from frostline.evaluate.calibration import reliability
-from frostline.evaluate.examples import mapped
-from frostline.evaluate.metrics import evaluate, label_codes
-from frostline.evaluate.multi_label import evaluate_multi
-from frostline.evaluate.validation import nested_cross_validation
-from frostline.head.search import SearchOptions
-from small_records import full_examples
+from frostline.evaluate.examples import Examples, mapped
+from frostline.evaluate.nested import nested_cross_validation
+from frostline.evaluate.probabilities import reliability
+from frostline.evaluate.scores import evaluate, label_codes
+from frostline.head.options import SearchOptions
+from frostline.targets import Targets
+
+
+def one_each(codes: Sequence[int] | np.ndarray) -> Targets:
+    return Targets.of_codes(np.array(codes, dtype=np.int64), "ab")
+
 
 HALVES = np.full((3, 2), 0.5)
 
@@ -20,10 +26,7 @@ HALVES = np.full((3, 2), 0.5)
     ("probabilities", "codes", "message"),
     [
         (HALVES[:0], [], "An evaluation needs at least one test row (got none)."),
-        (HALVES, [0, 1], "Probabilities must be of shape (2, 2), texts by labels (got (3, 2))."),
         (HALVES[:, :1], [0, 1, 1], "Probabilities must be of shape (3, 2), texts by labels (got (3, 1))."),
-        (HALVES, [0, 1, 2], "Codes must lie between 0 and 1 (got 0 to 2)."),
-        (HALVES, [0, 1, -1], "Codes must lie between 0 and 1 (got -1 to 1)."),
         (
             np.array([[0.5, 0.5], [np.nan, 0.5], [0.5, np.inf]]),
             [0, 1, 1],
@@ -33,9 +36,9 @@ HALVES = np.full((3, 2), 0.5)
 )
 def test_what_cannot_be_evaluated(probabilities: np.ndarray, codes: list[int], message: str) -> None:
     with pytest.raises(InputError) as caught:
-        evaluate(probabilities, np.array(codes, dtype=np.int64), labels="ab")
+        evaluate(probabilities, one_each(codes).members, one_each(codes))
     assert caught.value.message == message
-    assert evaluate(HALVES, np.array([0, 1, 1]), labels="ab").n == 3
+    assert evaluate(HALVES, one_each([0, 1, 1]).members, one_each([0, 1, 1])).n == 3
 
 
 @pytest.mark.parametrize(
@@ -43,15 +46,14 @@ def test_what_cannot_be_evaluated(probabilities: np.ndarray, codes: list[int], m
     [
         (0, "Probabilities must be of shape (3, 2), texts by labels (got (3, 1))."),
         (1, "Answers must be of shape (3, 2), texts by labels (got (3, 1))."),
-        (2, "Members must be of shape (3, 2), texts by labels (got (3, 1))."),
     ],
 )
 def test_what_cannot_be_evaluated_with_several_labels(place: int, message: str) -> None:
-    given = [HALVES, HALVES > 0, HALVES > 0]
-    assert evaluate_multi(given[0], given[1], given[2], labels="ab").n == 3
+    given, both = [HALVES, HALVES > 0], Targets(("a", "b"), HALVES > 0, exclusive=False)
+    assert evaluate(given[0], given[1], both).n == 3
     given[place] = given[place][:, :1]
     with pytest.raises(InputError) as caught:
-        evaluate_multi(given[0], given[1], given[2], labels="ab")
+        evaluate(given[0], given[1], both)
     assert caught.value.message == message
 
 
@@ -75,27 +77,37 @@ def test_nested_cross_validation_needs_three_rows_of_a_label() -> None:
     options = SearchOptions(Cs=(0.1,), n_folds=3, threads=1)
     few, enough = (np.array([0] * (24 - n) + [1] * n) for n in (2, 3))
     with pytest.raises(InputError) as caught:
-        nested_cross_validation(rows, few, labels=("a", "b"), options=options)
+        nested_cross_validation(rows, one_each(few), options=options)
     assert caught.value.message == "Nested cross-validation needs three rows of every label (got 2 of 'b')."
     assert caught.value.hint == "Leave the label out, or add rows that have it."
-    assert nested_cross_validation(rows, enough, labels=("a", "b"), options=options).n_outer == 3
+    assert nested_cross_validation(rows, one_each(enough), options=options).n_outer == 3
     with pytest.raises(UsageError):
-        nested_cross_validation(rows, enough, labels=("a", "b"), options=options, n_outer=1)
+        nested_cross_validation(rows, one_each(enough), options=options, n_outer=1)
 
 
 @pytest.mark.parametrize(("n_train", "n_test"), [(0, 3), (3, 0)])
 def test_baselines_need_rows_on_both_sides(n_train: int, n_test: int) -> None:
     def part(n: int) -> Part:
-        return Part(["a word"] * n, np.zeros((n, 2), np.float32), np.zeros(n, np.int64))
+        return Part(["a word"] * n, np.zeros((n, 2), np.float32), one_each([0] * n))
 
     with pytest.raises(InputError) as caught:
-        baselines([(part(n_train), part(n_test))], labels="ab", predicted=np.zeros(n_test, np.int64))
+        baselines([(part(n_train), part(n_test))], favoured=one_each([0] * n_test).members)
     assert caught.value.message == f"Baselines need rows (got {n_train} to train on, {n_test} to test on)."
-    assert len(baselines([(part(1), part(1))], labels="ab", predicted=np.zeros(1, np.int64))) >= 2
+    assert len(baselines([(part(1), part(1))], favoured=one_each([0]).members)) >= 2
 
 
 def test_a_map_needs_both_decisions_and_features() -> None:
-    examples = full_examples()
+    examples = Examples(
+        labels=("a", "b"),
+        name="a.tsv",
+        texts=["one", "two", "three"],
+        lines=[1, 2, 3],
+        members=one_each([0, 1, 1]).members,
+        favoured=one_each([0, 1, 1]).members,
+        answered=np.ones(3, dtype=bool),
+        probabilities=HALVES,
+        decisions=np.arange(3.0)[:, None],
+    )
     assert mapped(examples) is examples
 
 

@@ -18,24 +18,17 @@ from encoder_fakes import WORDS, make_checkpoint
 from fakes import FakeEncoder
 from frostline.arrays import Features
 from frostline.artifact import FileEntry, Manifest, Model, Neighbours, SelfTest
-from frostline.encoder.backend import Backend, TokenBatch
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import FeatureSpec
+from frostline.encoder.reading import Backend, TokenBatch
 from frostline.encoder.tokens import WordPieces
+from frostline.encoder.words import WordedEncoder, fit
 from frostline.errors import TextTypeError, UsageError
 from frostline.explanation import explain
-from frostline.explanation.document import as_document
-from frostline.explanation.leave_out import log_odds
-from frostline.explanation.page import explanation_html
-from frostline.explanation.sentences import remarks
-from frostline.explanation.splitting import split_words, without
-from frostline.explanation.terminal import print_explanation
-from frostline.head.calibration import Calibration
-from frostline.head.linear import LinearHead
-from frostline.head.rule import Rule
-from frostline.words.encoder import WordedEncoder
-from frostline.words.vocabulary import fit
+from frostline.explanation.leave_out import split_words, without
+from frostline.head.linear import Calibration, LinearHead, Rule, log_odds
+from frostline.report.explanation import explanation_document, explanation_html, print_explanation, remarks
 
 WIDTH = 8
 VECTORS = np.random.default_rng(3).normal(size=(len(WORDS), WIDTH)).astype(np.float32)
@@ -218,9 +211,9 @@ def test_the_log_odds_of_a_label_are_those_against_all_others() -> None:
     shares = np.exp(decisions[0]) / np.exp(decisions[0]).sum()
     for column in range(3):
         expected = np.log(shares[column] / (1 - shares[column]))
-        assert log_odds(decisions, column, is_exclusive=True)[0] == pytest.approx(expected)
-    assert log_odds(decisions, 0, is_exclusive=True)[1] == pytest.approx(1000)
-    assert log_odds(decisions, 1, is_exclusive=False).tolist() == [2.0, 0.0]
+        assert log_odds(decisions, column, link="softmax")[0] == pytest.approx(expected)
+    assert log_odds(decisions, 0, link="softmax")[1] == pytest.approx(1000)
+    assert log_odds(decisions, 1, link="logistic").tolist() == [2.0, 0.0]
 
 
 # --- odd texts, odd heads
@@ -264,14 +257,16 @@ def test_no_more_words_are_tried_than_asked_for(word_pieces: WordPieces) -> None
 def test_a_head_that_abstains_is_explained_by_its_most_probable_label(word_pieces: WordPieces) -> None:
     found = explain(model(word_pieces, some_head(rule=Rule(answer_from=0.999))), "film")
     best = max(found.probabilities, key=lambda pair: pair[1])[0]
-    assert found.answer == ()
+    assert found.answer is None
+    assert printed(found).startswith("Answer  no answer\n")
     assert [own.label for own in found.labels] == [best]
-    assert any("no answer below a probability of 0.999" in remark for remark in remarks(found))
-    assert as_document(found)["answer"] is None
+    assert any("no answer below a probability of 0.999; the most" in remark for remark in remarks(found))
+    assert explanation_document(found)["answer"] is None
 
 
 def test_thresholds_that_overrule_probability_are_said_to(word_pieces: WordPieces) -> None:
     plain = explain(model(word_pieces, some_head()), "film")
+    assert plain.answer is not None
     best = plain.answer[0]
     thresholds = (0.999, 0.001) if best == "bad" else (0.001, 0.999)
     found = explain(model(word_pieces, some_head(rule=Rule(thresholds=thresholds))), "film")
@@ -286,7 +281,7 @@ def test_each_label_of_several_is_explained(word_pieces: WordPieces) -> None:
     assert [own.label for own in found.labels] == ["a", "b"]
     expected = float(head.coef[1] @ VECTORS[piece("film")])
     assert found.labels[1].words[1].log_odds == pytest.approx(expected, abs=1e-4)
-    assert as_document(found)["answer"] == ["a", "b"]
+    assert explanation_document(found)["answer"] == ["a", "b"]
 
 
 def test_no_label_of_several_is_an_answer_too(word_pieces: WordPieces) -> None:
@@ -294,6 +289,42 @@ def test_no_label_of_several_is_an_answer_too(word_pieces: WordPieces) -> None:
     found = explain(model(word_pieces, head), "good film")
     assert found.answer == ()
     assert any("No label reaches" in remark for remark in remarks(found))
+    assert printed(found).startswith("Answer  none of the labels\n")
+    assert explanation_document(found)["answer"] == []
+
+
+def test_several_labels_that_are_not_sure_enough_together_are_no_answer(word_pieces: WordPieces) -> None:
+    head = some_head(("a", "b", "c"), link="logistic", rule=Rule(answer_from=0.9))
+    found = explain(model(word_pieces, head), "good film")
+    assert found.answer is None
+    assert explanation_document(found)["answer"] is None
+    assert len(found.labels) == 1
+    assert found.labels[0].label == max(found.probabilities, key=lambda pair: pair[1])[0]
+    assert any("below a probability of 0.9 of all its labels together; the most" in one for one in remarks(found))
+    chosen = explain(model(word_pieces, head), "good film", labels=["c", "a"])
+    assert [own.label for own in chosen.labels] == ["c", "a"]
+    assert chosen.answer is None
+
+
+def test_where_the_most_probable_label_is_given_no_threshold_is_blamed(word_pieces: WordPieces) -> None:
+    """Also where it is not the first."""
+    head = some_head(("a", "b"), link="logistic", intercept=np.array([3.0, 9.0]))
+    found = explain(model(word_pieces, head), "film")
+    assert found.answer == ("a", "b")
+    assert found.probabilities[1][1] > found.probabilities[0][1]
+    assert not any("more probable" in remark for remark in remarks(found))
+
+
+def test_a_label_of_several_that_its_threshold_keeps_out_is_said_to_be_more_probable(word_pieces: WordPieces) -> None:
+    both = Rule(thresholds=(0.001, 0.001))
+    plain = explain(model(word_pieces, some_head(("a", "b"), link="logistic", rule=both)), "film")
+    assert plain.answer == ("a", "b")
+    (best, share), (other, _) = sorted(plain.probabilities, key=lambda pair: -pair[1])
+    thresholds = (0.999, 0.001) if best == "a" else (0.001, 0.999)
+    head = some_head(("a", "b"), link="logistic", rule=Rule(thresholds=thresholds))
+    found = explain(model(word_pieces, head), "film")
+    assert found.answer == (other,)
+    assert f"{best} is more probable ({share:.3f}); the thresholds of the labels decide otherwise." in remarks(found)
 
 
 def test_behind_a_flat_calibration_the_words_still_tell(word_pieces: WordPieces) -> None:
@@ -400,7 +431,8 @@ def test_a_hostile_text_is_inert_on_the_terminal_and_in_the_page(word_pieces: Wo
 
 def test_the_document_holds_everything_as_json(word_pieces: WordPieces) -> None:
     found = explain(model(word_pieces, some_head()), "good film good")
-    document = json.loads(json.dumps(as_document(found), allow_nan=False))
+    document = json.loads(json.dumps(explanation_document(found), allow_nan=False))
+    assert found.answer is not None
     assert document["answer"] == found.answer[0]
     assert [word["text"] for word in document["words"]] == ["good", "film", "good"]
     assert len(document["explained"][0]["words"]) == 3

@@ -12,14 +12,18 @@ from rich.console import Console
 from frostline import __version__
 from frostline.artifact import Neighbours
 from frostline.errors import UsageError
-from frostline.explanation.document import as_document
-from frostline.explanation.explaining import Explanation, named_label
-from frostline.explanation.leave_out import Change, LabelExplained, Together
-from frostline.explanation.nearest import Nearest, nearest
-from frostline.explanation.page import explanation_html
-from frostline.explanation.sentences import additivity, answer_text, remarks, strongest, together_text
-from frostline.explanation.splitting import Word
-from frostline.explanation.terminal import print_explanation
+from frostline.explanation.explaining import Explanation, Nearest, named_label, nearest
+from frostline.explanation.leave_out import Change, LabelExplained, Together, Word
+from frostline.report.explanation import (
+    additivity,
+    answer_text,
+    explanation_document,
+    explanation_html,
+    print_explanation,
+    remarks,
+    strongest,
+    together_text,
+)
 from goldens import compare_json, compare_text, rounded
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -53,6 +57,7 @@ GOOD = LabelExplained(
 )
 FOUND = Explanation(
     text=SHORT,
+    kind="one label",
     answer=("good",),
     probabilities=(("bad", 0.1874), ("good", 0.8126)),
     pieces=("[CLS]", "A", "plai", "##x", "good", "[SEP]"),
@@ -69,7 +74,6 @@ FOUND = Explanation(
         Nearest(text="Not [bold]at all[/bold]", labels=("bad", "good"), cosine=-0.124),
         Nearest(text="None of them", labels=(), cosine=0.0),
     ),
-    may_have_several=False,
     answer_from=0.0,
     max_length=7,
 )
@@ -77,7 +81,7 @@ LONG = " ".join(f"word{place}" for place in range(24)) + " " + "tail " * 60
 MANY = replace(
     FOUND,
     text=LONG,
-    answer=(),
+    answer=None,
     answer_from=0.95,
     probabilities=tuple((f"label {place}", (place + 1) / 78) for place in range(12)),
     pieces=tuple(f"p{place}" for place in range(133)),
@@ -135,7 +139,7 @@ def test_an_explanation_is_a_page_as_it_was(what: str) -> None:
 
 @pytest.mark.parametrize("what", RECORDS)
 def test_an_explanation_is_a_document_as_it_was(what: str) -> None:
-    compare_json(GOLDEN / f"{what}.json", rounded(as_document(RECORDS[what])))
+    compare_json(GOLDEN / f"{what}.json", rounded(explanation_document(RECORDS[what])))
 
 
 # --- sentences
@@ -143,13 +147,18 @@ def test_an_explanation_is_a_document_as_it_was(what: str) -> None:
 
 def test_the_answer_is_told_with_its_probability() -> None:
     assert answer_text(FOUND) == "good (0.813)"
-    assert answer_text(replace(FOUND, answer=())) == "no answer"
-    several = replace(FOUND, may_have_several=True, answer=("bad", "good"))
+    assert answer_text(replace(FOUND, answer=None)) == "no answer"
+    several = replace(FOUND, kind="several labels", answer=("bad", "good"))
     assert answer_text(several) == "bad (0.187), good (0.813)"
     assert answer_text(replace(several, answer=())) == "none of the labels"
-    assert as_document(several)["answer"] == ["bad", "good"]
-    assert as_document(replace(several, answer=()))["answer"] == []
-    assert (as_document(FOUND)["answer"], as_document(replace(FOUND, answer=()))["answer"]) == ("good", None)
+    assert answer_text(replace(several, answer=None)) == "no answer"
+    assert explanation_document(several)["answer"] == ["bad", "good"]
+    assert explanation_document(replace(several, answer=None))["answer"] is None
+    assert explanation_document(replace(several, answer=()))["answer"] == []
+    assert (explanation_document(FOUND)["answer"], explanation_document(replace(FOUND, answer=None))["answer"]) == (
+        "good",
+        None,
+    )
 
 
 WHOLE = replace(FOUND, is_cut=False, seen_to=len(SHORT))
@@ -160,20 +169,24 @@ WHOLE = replace(FOUND, is_cut=False, seen_to=len(SHORT))
     [
         (WHOLE, []),
         (
-            replace(WHOLE, answer=(), answer_from=0.12345),
+            replace(WHOLE, answer=None, answer_from=0.12345),
             [
                 "The classifier gives no answer below a probability of 0.123; the most probable label is good (0.813).",
             ],
         ),
         (
-            replace(WHOLE, answer=(), may_have_several=True),
+            replace(WHOLE, kind="several labels", answer=()),
             ["No label reaches its threshold; the most probable is good (0.813)."],
         ),
         (
             replace(WHOLE, answer=("bad",)),
             ["good is more probable (0.813); the thresholds of the labels decide otherwise."],
         ),
-        (replace(WHOLE, answer=("bad",), may_have_several=True), []),
+        (
+            replace(WHOLE, kind="several labels", answer=("bad",)),
+            ["good is more probable (0.813); the thresholds of the labels decide otherwise."],
+        ),
+        (replace(WHOLE, kind="several labels", answer=("bad", "good")), []),
         (
             FOUND,
             ["The encoder sees 7 word pieces of a text: the last 9 letters of this one took no part."],

@@ -1,8 +1,10 @@
 """Calibration is chosen on rows its fit has not seen, and stays finite whatever the decisions are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from sklearn.isotonic import isotonic_regression
@@ -10,11 +12,24 @@ from sklearn.isotonic import isotonic_regression
 from frostline.arrays import Float64Array, IntArray
 from frostline.data.split import stratified_folds
 from frostline.errors import UsageError
-from frostline.head.calibration import Calibration, softmax
-from frostline.head.fitting import fit_calibration
-from frostline.head.isotonic import ascending, fit_knots
-from frostline.head.linear import probabilities
-from frostline.head.temperature import COLDEST, HOTTEST, fit_temperature
+from frostline.evaluate.probabilities import reliability_of
+from frostline.head.calibrating import (
+    COLDEST,
+    HOTTEST,
+    Calibrate,
+    fit_calibration,
+    fit_knots,
+    fit_temperature,
+)
+from frostline.head.deciding import best_thresholds
+from frostline.head.fitted import AnswerOptions, Fitted, fit
+from frostline.head.linear import Calibration, logistic, probabilities, softmax
+from frostline.head.options import SearchOptions
+from frostline.targets import Targets
+
+
+def one_label(codes: IntArray) -> Targets:
+    return Targets.of_codes(codes, range(int(codes.max()) + 1))
 
 
 def drawn(n: int, n_labels: int, *, seed: int, spread: float = 2.0) -> tuple[Float64Array, IntArray]:
@@ -127,7 +142,7 @@ def test_stretched_decisions_get_a_temperature(factor: float, way: str) -> None:
     """Too sure or not sure enough by a factor: one number mends it, and a map gains no more."""
     decisions, codes = drawn(2000, 3, seed=3)
     folds = stratified_folds(codes, n_folds=5, seed=0)
-    fit = fit_calibration(factor * decisions, codes, folds=folds)
+    fit = fit_calibration(factor * decisions, one_label(codes), folds=folds)
     assert fit.way == way
     assert fit.calibration is not None
     assert fit.calibration.temperature == pytest.approx(factor, rel=0.1)
@@ -138,7 +153,7 @@ def test_shifted_decisions_get_a_map() -> None:
     """What class weights do to two labels no temperature mends."""
     decisions, codes = drawn(3000, 2, seed=4)
     folds = stratified_folds(codes, n_folds=5, seed=0)
-    fit = fit_calibration(decisions + 2.5, codes, folds=folds)
+    fit = fit_calibration(decisions + 2.5, one_label(codes), folds=folds)
     assert fit.way == "isotonic"
     np.testing.assert_allclose(
         probabilities(decisions + 2.5, calibration=fit.calibration), softmax(decisions), atol=0.12
@@ -149,7 +164,7 @@ def test_true_probabilities_lose_next_to_nothing() -> None:
     """Whatever is chosen by chance, log loss on new rows stays within a ten-thousandth or so."""
     decisions, codes = drawn(3000, 2, seed=5)
     new, new_codes = drawn(50_000, 2, seed=6)
-    fit = fit_calibration(decisions, codes, folds=stratified_folds(codes, n_folds=5, seed=0))
+    fit = fit_calibration(decisions, one_label(codes), folds=stratified_folds(codes, n_folds=5, seed=0))
     rows = np.arange(len(new_codes))
     before, after = (
         -np.log(probabilities(new, calibration=way)[rows, new_codes]).mean() for way in (None, fit.calibration)
@@ -162,7 +177,7 @@ def test_the_fit_of_a_fold_has_not_seen_it() -> None:
     """Each fold's held-out probabilities are those of a calibration fitted on the other folds."""
     decisions, codes = drawn(400, 3, seed=7)
     folds = stratified_folds(codes, n_folds=4, seed=0)
-    fit = fit_calibration(2 * decisions, codes, folds=folds, calibrate="temperature")
+    fit = fit_calibration(2 * decisions, one_label(codes), folds=folds, calibrate="temperature")
     own = folds == 2
     other = Calibration(method="temperature", temperature=fit_temperature(2 * decisions[~own], codes[~own]))
     np.testing.assert_array_equal(fit.held_out[own], probabilities(2 * decisions[own], calibration=other))
@@ -175,7 +190,7 @@ def test_the_fit_of_a_fold_has_not_seen_it() -> None:
 def test_few_rows_stay_uncalibrated_and_say_why(n: int, n_folds: int, why: str) -> None:
     """Nothing is fitted where nothing could be known of it."""
     codes = np.arange(n) % 2
-    fit = fit_calibration(np.linspace(-1, 1, n)[:, None], codes, folds=np.arange(n) * n_folds // n)
+    fit = fit_calibration(np.linspace(-1, 1, n)[:, None], one_label(codes), folds=np.arange(n) * n_folds // n)
     assert fit.calibration is None
     assert why in fit.why
 
@@ -183,9 +198,9 @@ def test_few_rows_stay_uncalibrated_and_say_why(n: int, n_folds: int, why: str) 
 def test_equal_decisions_stay_uncalibrated() -> None:
     """And an isotonic map of them is refused in a sentence."""
     decisions, codes = np.zeros((100, 1)), np.arange(100) % 2
-    assert fit_calibration(decisions, codes, folds=codes).why == "all decisions are equal"
+    assert fit_calibration(decisions, one_label(codes), folds=codes).why == "all decisions are equal"
     with pytest.raises(UsageError, match="all 100 have the same decisions"):
-        fit_calibration(decisions, codes, folds=codes, calibrate="isotonic")
+        fit_calibration(decisions, one_label(codes), folds=codes, calibrate="isotonic")
 
 
 def test_a_label_of_one_row_keeps_probabilities_finite() -> None:
@@ -193,21 +208,147 @@ def test_a_label_of_one_row_keeps_probabilities_finite() -> None:
     decisions, codes = drawn(60, 3, seed=8)
     codes = np.minimum(codes, 1)
     codes[0] = 2
-    fit = fit_calibration(decisions, codes, folds=np.arange(60) % 3, calibrate="isotonic")
+    fit = fit_calibration(decisions, one_label(codes), folds=np.arange(60) % 3, calibrate="isotonic")
     found = probabilities(decisions, calibration=fit.calibration)
     assert np.isfinite(np.log(fit.held_out)).all()
     assert (found > 0).all()
     np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
-def test_an_unknown_way_is_refused() -> None:
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_an_unknown_way_is_refused(exclusive: bool) -> None:  # noqa: FBT001 - parametrised
     """By name."""
+    targets = Targets(("a", "b"), np.eye(2, dtype=bool)[np.arange(4) % 2], exclusive=exclusive)
+    decisions = np.zeros((4, 1 if exclusive else 2))
     with pytest.raises(UsageError, match="one of auto, none, temperature, isotonic"):
-        fit_calibration(np.zeros((4, 1)), np.arange(4) % 2, folds=np.arange(4) % 2, calibrate="platt")  # type: ignore[arg-type]
+        fit_calibration(decisions, targets, folds=np.arange(4) % 2, calibrate="platt")  # type: ignore[arg-type]
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=40))
-def test_pooled_neighbours_are_scikit_learns(rows: list[tuple[int, int]]) -> None:
-    """Our own pooling gives the isotonic regression of scikit-learn."""
-    values, weights = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
-    np.testing.assert_allclose(ascending(values, weights), isotonic_regression(values, sample_weight=weights))
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=20, max_size=60))
+def test_knots_stand_at_the_shares_of_a_weighted_isotonic_regression(rows: list[tuple[int, bool]]) -> None:
+    """Each claim weighs as many rows as make it; the first and the last knot follow the rule of succession."""
+    claimed, came_true = (np.array(column) for column in zip(*rows, strict=True))
+    knots = fit_knots(claimed / 10, came_true)
+    points, place, counts = np.unique(claimed, return_inverse=True, return_counts=True)
+    assume(len(points) > 1)
+    shares = np.bincount(place, weights=came_true) / counts
+    expected = np.unique(isotonic_regression(shares, sample_weight=counts).round(12))
+    assert knots is not None
+    if len(expected) > 1:
+        np.testing.assert_allclose([height for _, height in knots][1:-1], expected[1:-1], atol=1e-12)
+        assert len(knots) == len(expected)
+
+
+def decided(n: int = 1200, *, sharp: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """True log-odds times `sharp`, labels drawn by the true ones, folds."""
+    rng = np.random.default_rng(seed)
+    true = rng.normal(size=(n, 3)) * [2.0, 1.5, 1.0] + [0.0, -1.0, -2.0]
+    return sharp * true, rng.random((n, 3)) < logistic(true), np.arange(n) % 5
+
+
+def several(members: np.ndarray) -> Targets:
+    return Targets(("a", "b", "c"), members, exclusive=False)
+
+
+def fitted(way: Calibrate) -> tuple[Fitted, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 8)).astype(np.float32)
+    members = rng.random((400, 3)) < logistic(3 * rows[:, :3] + [0.0, -1.0, -2.0])
+    members[:, 2] = np.arange(400) == 7  # on one text: not learned
+    found = fit(rows, several(members), search=SearchOptions(Cs=(10.0,)), answers=AnswerOptions(calibrate=way))
+    return found, rows, members
+
+
+def test_decisions_twice_too_sure_are_halved() -> None:
+    """One temperature for all labels: that of all decisions together."""
+    decisions, members, folds = decided(sharp=2.0)
+    found = fit_calibration(decisions, several(members), folds=folds)
+    assert found.way == "temperature"
+    assert found.calibration is not None
+    assert found.calibration.temperature == pytest.approx(2.0, rel=0.1)
+    assert found.calibration.temperature == fit_temperature(decisions.reshape(-1, 1), members.ravel().astype(int))
+    losses = {candidate.way: candidate.log_loss for candidate in found.candidates}
+    assert losses["temperature"] < losses["none"]
+
+
+def test_a_crooked_map_is_put_right_label_by_label() -> None:
+    """Each label misses in a way of its own, which no one temperature mends."""
+    decisions, members, folds = decided(4000)
+    crooked = np.sign(decisions) * np.abs(decisions) ** [2.0, 0.5, 1.0] + [1.0, -1.0, 0.0]
+    found = fit_calibration(crooked, several(members), folds=folds)
+    assert found.way == "isotonic"
+    before, after = reliability_of(logistic(crooked), members), reliability_of(found.held_out, members)
+    assert before is not None
+    assert after is not None
+    assert before.error.value > 0.05
+    assert after.error.value < 0.015
+    members[:, 2] = (
+        np.arange(4000) < 19
+    )  # too rare for a map of its own, which is no reason against those of the others
+    assert fit_calibration(crooked, several(members), folds=folds).way == "isotonic"
+
+
+def test_right_probabilities_are_left_as_they_are_or_nearly_so() -> None:
+    decisions, members, folds = decided()
+    found = fit_calibration(decisions, several(members), folds=folds)
+    assert found.way != "isotonic"
+    np.testing.assert_allclose(found.held_out, logistic(decisions), atol=0.04)
+
+
+def test_a_row_is_calibrated_by_the_others_alone() -> None:
+    """What its own fold says changes nothing of the map that it goes through."""
+    decisions, members, folds = decided()
+    spoiled = np.where((folds == 0)[:, None], ~members, members)
+    for way in ("temperature", "isotonic"):
+        honest = fit_calibration(decisions, several(members), folds=folds, calibrate=way)
+        other = fit_calibration(decisions, several(spoiled), folds=folds, calibrate=way)
+        np.testing.assert_array_equal(honest.held_out[folds == 0], other.held_out[folds == 0])
+        assert (honest.held_out[folds == 1] != other.held_out[folds == 1]).any()
+
+
+def test_of_several_labels_few_rows_are_not_calibrated_and_rare_labels_keep_their_own() -> None:
+    decisions, members, folds = decided(40)
+    found = fit_calibration(decisions, several(members), folds=folds)
+    assert (found.way, found.calibration) == ("none", None)
+    assert "40 rows are fewer" in found.why
+    decisions, members, folds = decided(600)
+    members[:, 2] = np.arange(600) < 19
+    found = fit_calibration(decisions, several(members), folds=folds, calibrate="isotonic")
+    assert found.calibration is not None
+    assert found.calibration.knots[2] == ((0.0, 0.0), (1.0, 1.0))
+    assert len(found.calibration.knots[0]) > 2
+
+
+def test_thresholds_are_those_of_calibrated_probabilities() -> None:
+    """Chosen on what the map makes of the held-out decisions: the plain ones stand elsewhere on the scale."""
+    finished, _, members = fitted("isotonic")
+    assert finished.head.rule is not None
+    calibrated = best_thresholds(finished.calibration.held_out, members)
+    np.testing.assert_array_equal(finished.head.rule.thresholds, calibrated)
+    assert (calibrated != best_thresholds(logistic(finished.search.held_out_decisions), members)).any()
+
+
+@pytest.mark.parametrize("way", ["temperature", "isotonic"])
+def test_held_out_a_label_that_was_not_learned_keeps_its_share_too(way: Calibrate) -> None:
+    finished, _, _ = fitted(way)
+    np.testing.assert_allclose(finished.calibration.held_out[:, 2], 1.5 / 401)
+
+
+@pytest.mark.parametrize("way", ["none", "temperature", "isotonic"])
+def test_a_label_that_was_not_learned_keeps_its_share(way: Calibrate) -> None:
+    """Whatever becomes of the others; and the thresholds are those of the calibrated probabilities."""
+    finished, rows, _ = fitted(way)
+    assert finished.calibration.way == way
+    shares = finished.head.predict_proba(rows)[:, 2]
+    np.testing.assert_allclose(shares, 1.5 / 401)
+    plain = replace(finished.head, calibration=None)
+    assert finished.head.rule is not None
+    assert len(finished.head.rule.thresholds) == 3
+    if way == "temperature":
+        ratio = finished.search.head.decision_function(rows)[:, 0] / np.log(
+            finished.head.predict_proba(rows)[:, 0] / (1 - finished.head.predict_proba(rows)[:, 0])
+        )
+        assert finished.head.calibration is not None
+        np.testing.assert_allclose(ratio, finished.head.calibration.temperature, rtol=1e-6)
+    if way == "isotonic":
+        assert (finished.head.predict_proba(rows)[:, 0] != plain.predict_proba(rows)[:, 0]).any()

@@ -6,15 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from frostline.arrays import Float64Array, IntArray
+from frostline.arrays import BoolArray, Float64Array, IntArray
 from frostline.errors import UsageError
-from frostline.head.calibration import Calibration, logistic, mapped, mapped_each, softmax
-from frostline.head.fitting import fit_calibration
-from frostline.head.fitting_each import fit_calibration_each
-from frostline.head.isotonic import MOST_KNOTS, fit_knots
-from frostline.head.linear import LinearHead, probabilities
-from frostline.head.temperature import COLDEST, HOTTEST, fit_temperature
-from frostline.head.thresholds import best_threshold, best_thresholds
+from frostline.head.calibrating import COLDEST, HOTTEST, MOST_KNOTS, fit_calibration, fit_knots, fit_temperature
+from frostline.head.deciding import best_threshold, best_thresholds
+from frostline.head.linear import Calibration, LinearHead, logistic, mapped, mapped_each, probabilities, softmax
+from frostline.targets import Targets
 
 
 def made(n: int, n_labels: int = 2, *, seed: int = 0) -> tuple[Float64Array, IntArray]:
@@ -24,6 +21,14 @@ def made(n: int, n_labels: int = 2, *, seed: int = 0) -> tuple[Float64Array, Int
     shares = softmax(decisions)
     codes = (random.random((n, 1)) > shares.cumsum(axis=1)[:, :-1]).sum(axis=1).astype(np.int64)
     return 2 * decisions, codes
+
+
+def one_label(codes: IntArray) -> Targets:
+    return Targets.of_codes(codes, ("a", "b"))
+
+
+def several(members: BoolArray) -> Targets:
+    return Targets(("a", "b", "c"), members, exclusive=False)
 
 
 @pytest.mark.parametrize("n_labels", [2, 3])
@@ -65,16 +70,16 @@ def test_what_is_tried_depends_on_the_rows(n: int, rarest: int, tried: list[str]
     decisions, _ = made(n)
     codes = (np.arange(n) < rarest).astype(np.int64)
     folds = np.arange(n) % 3
-    fit = fit_calibration(decisions, codes, folds=folds)
+    fit = fit_calibration(decisions, one_label(codes), folds=folds)
     assert [candidate.way for candidate in fit.candidates] == tried
     assert (fit.asked, fit.n) == ("auto", n)
     if tried == ["none"]:
         assert (fit.way, fit.why, fit.calibration) == ("none", "49 rows are fewer than 50", None)
         assert (fit.held_out == softmax(decisions)).all()
-    asked = fit_calibration(decisions, codes, folds=folds, calibrate="isotonic")
+    asked = fit_calibration(decisions, one_label(codes), folds=folds, calibrate="isotonic")
     assert [candidate.way for candidate in asked.candidates] == ["none", "isotonic"]
     assert (asked.asked, asked.way, asked.why) == ("isotonic", "isotonic", "asked for")
-    none = fit_calibration(decisions, codes, folds=folds, calibrate="none")
+    none = fit_calibration(decisions, one_label(codes), folds=folds, calibrate="none")
     assert ([candidate.way for candidate in none.candidates], none.calibration) == (["none"], None)
 
 
@@ -90,18 +95,17 @@ def test_what_is_tried_depends_on_the_rows(n: int, rarest: int, tried: list[str]
 def test_what_is_tried_of_several_labels_depends_on_the_rows(n: int, tried: list[str]) -> None:
     decisions, codes = made(n, 3)
     members = codes[:, None] == np.arange(3)
-    learned = np.ones(3, dtype=bool)
-    fit = fit_calibration_each(decisions, members, learned=learned, folds=np.arange(n) % 3)
+    fit = fit_calibration(decisions, several(members), folds=np.arange(n) % 3)
     assert [candidate.way for candidate in fit.candidates] == tried
     assert fit.n == n
-    one_fold = fit_calibration_each(decisions, members, learned=learned, folds=np.zeros(n, dtype=np.int64))
+    one_fold = fit_calibration(decisions, several(members), folds=np.zeros(n, dtype=np.int64))
     assert [candidate.way for candidate in one_fold.candidates] == ["none"]
 
 
 def test_a_candidate_says_what_it_lost_and_gained_row_by_row() -> None:
     """Mean log loss, mean gain over none, and the standard error of that mean."""
     decisions, codes = made(300)
-    fit = fit_calibration(decisions, codes, folds=np.arange(300) % 3, calibrate="temperature")
+    fit = fit_calibration(decisions, one_label(codes), folds=np.arange(300) % 3, calibrate="temperature")
     none, warm = fit.candidates
     rows = np.arange(300)
     plain, held_out = -np.log(softmax(decisions)[rows, codes]), -np.log(fit.held_out[rows, codes])
@@ -117,9 +121,7 @@ def test_a_candidate_of_several_labels_is_measured_text_by_text() -> None:
     """A text's loss is the mean over its labels."""
     decisions, codes = made(300, 3)
     members = codes[:, None] == np.arange(3)
-    fit = fit_calibration_each(
-        decisions, members, learned=np.ones(3, dtype=bool), folds=np.arange(300) % 3, calibrate="temperature"
-    )
+    fit = fit_calibration(decisions, several(members), folds=np.arange(300) % 3, calibrate="temperature")
 
     def losses(shares: Float64Array) -> Float64Array:
         return np.asarray(-np.log(np.where(members, shares, 1 - shares)).mean(axis=1))
@@ -134,26 +136,28 @@ def test_a_candidate_of_several_labels_is_measured_text_by_text() -> None:
 def test_why_a_way_was_taken_is_one_clause() -> None:
     folds = np.arange(400) % 4
     decisions, codes = made(400)
-    assert fit_calibration(decisions, codes, folds=folds).why == "it lost less on rows it was not fitted on"
+    assert fit_calibration(decisions, one_label(codes), folds=folds).why == "it lost less on rows it was not fitted on"
     decisions, codes = made(400, seed=2)
-    fit = fit_calibration(decisions / 2, codes, folds=folds)  # as they are drawn: a map gains less than its error
+    fit = fit_calibration(
+        decisions / 2, one_label(codes), folds=folds
+    )  # as they are drawn: a map gains less than its error
     assert 0 < fit.candidates[2].gain < fit.candidates[2].gain_error
     assert (fit.way, fit.why) == ("none", "no way of calibrating lost less on rows it was not fitted on")
-    two = fit_calibration(decisions, codes, folds=np.arange(400) % 2)
+    two = fit_calibration(decisions, one_label(codes), folds=np.arange(400) % 2)
     assert [candidate.way for candidate in two.candidates] == ["none", "temperature", "isotonic"]
-    one = fit_calibration(decisions, codes, folds=np.zeros(400, dtype=np.int64))
+    one = fit_calibration(decisions, one_label(codes), folds=np.zeros(400, dtype=np.int64))
     assert (one.way, one.why) == ("none", "one fold leaves no rows to compare by")
 
 
 def test_ways_that_cannot_be_are_refused_in_full() -> None:
     decisions, codes = np.zeros((1200, 1)), np.arange(1200) % 2
     with pytest.raises(UsageError) as caught:
-        fit_calibration(decisions, codes, folds=codes, calibrate="isotonic")
+        fit_calibration(decisions, one_label(codes), folds=codes, calibrate="isotonic")
     assert str(caught.value) == (
         "An isotonic map needs rows that are told apart (all 1,200 have the same decisions). Leave --calibrate out."
     )
     with pytest.raises(UsageError) as caught:
-        fit_calibration(decisions, codes, folds=codes, calibrate="platt")  # type: ignore[arg-type]
+        fit_calibration(decisions, one_label(codes), folds=codes, calibrate="platt")  # type: ignore[arg-type]
     assert str(caught.value) == "Calibration must be one of auto, none, temperature, isotonic (got 'platt')."
 
 

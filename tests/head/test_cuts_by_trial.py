@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
 from frostline.errors import InputError, UsageError
-from frostline.head.deciding import RuleFit, RuleOptions, fit_rule, parsed_wish
-from frostline.head.macro_f1 import macro_f1_of, macro_f1_thresholds
-from frostline.head.rule import NO_ANSWER, Rule
+from frostline.head.deciding import RuleFit, RuleOptions, fit_rule, macro_f1_of, macro_f1_thresholds, parsed_wish
+from frostline.head.linear import NO_ANSWER, Rule
+from frostline.targets import Targets
 
 LABELS = ("a", "b", "c")
 
@@ -41,8 +41,8 @@ def places(values: Float64Array) -> list[tuple[float, BoolArray]]:
 def fit(shares: Probabilities, codes: IntArray, *, must_reach: bool = True, **wishes: object) -> RuleFit:
     options = RuleOptions(**wishes)  # type: ignore[arg-type]
     one_fold = np.zeros(len(codes), dtype=np.int64)
-    labels = LABELS[: shares.shape[1]]
-    return fit_rule(shares, codes, folds=one_fold, labels=labels, options=options, must_reach=must_reach)
+    targets = Targets.of_codes(codes, LABELS[: shares.shape[1]])
+    return fit_rule(shares, targets, folds=one_fold, options=options, must_reach=must_reach)
 
 
 @settings(max_examples=60)
@@ -144,7 +144,7 @@ def test_a_label_and_a_precision_together_are_both_kept() -> None:
     assert found.rule == Rule(thresholds=(0.5, 0.5), answer_from=0.0)
     with pytest.raises(InputError, match=r"a recall of 'b' of 0\.999"):
         fit(shares, codes, threshold_for=("recall", 0.999), abstain_precision=0.998)
-    with pytest.raises(InputError, match=r"a precision of 'b' of 0\.5 "):
+    with pytest.raises(InputError, match=r"a precision of 0\.998 "):
         fit(shares, codes, threshold_for=("recall", 0.5), abstain_precision=0.998)
 
 
@@ -175,24 +175,24 @@ def test_wishes_that_cannot_be_are_refused_in_full(wishes: dict[str, object], to
 def test_labels_are_named_up_to_ten() -> None:
     """One of eleven: the last is left out, and said to be."""
     labels = tuple("abcdefghijk")
-    shares, codes = np.eye(11), np.arange(11)
+    shares, targets = np.eye(11), Targets.of_codes(np.arange(11), labels)
     folds = np.arange(11) % 2
     options = RuleOptions(threshold_for=("recall", 0.1), threshold_label="z")
     with pytest.raises(UsageError) as caught:
-        fit_rule(shares, codes, folds=folds, labels=labels, options=options)
+        fit_rule(shares, targets, folds=folds, options=options)
     assert (
         str(caught.value)
         == "The threshold's label must be one of 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', … (got 'z')."
     )
     with pytest.raises(UsageError) as caught:
-        fit_rule(shares[:10, :10], codes[:10], folds=folds[:10], labels=labels[:10], options=options)
+        fit_rule(np.eye(10), Targets.of_codes(np.arange(10), labels[:10]), folds=folds[:10], options=options)
     assert (
         str(caught.value)
         == "The threshold's label must be one of 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j' (got 'z')."
     )
     unnamed = RuleOptions(threshold_for=("recall", 0.1))
     with pytest.raises(UsageError) as caught:
-        fit_rule(shares, codes, folds=folds, labels=labels, options=unnamed)
+        fit_rule(shares, targets, folds=folds, options=unnamed)
     assert str(caught.value) == "A threshold is of one label: name which of the 11. Add --threshold-label LABEL."
 
 
@@ -254,19 +254,19 @@ def test_thresholds_for_f1_are_left_out_or_kept_by_what_they_gain_out_of_fold() 
     """A rule that gains nothing on the other folds is none; where rows may stay unanswered it is not asked."""
     shares, codes = certain(8)
     folds = np.arange(8) // 2 % 4
-    gains_nothing = fit_rule(shares, codes, folds=folds, labels=("a", "b"), options=RuleOptions(thresholds="f1"))
+    targets = Targets.of_codes(codes, ("a", "b"))
+    gains_nothing = fit_rule(shares, targets, folds=folds, options=RuleOptions(thresholds="f1"))
     assert gains_nothing.rule is None
     assert gains_nothing.label is None
     assert (gains_nothing.held_out_codes == shares.argmax(axis=1)).all()
     both = RuleOptions(thresholds="f1", abstain_precision=0.5)
-    kept = fit_rule(shares, codes, folds=folds, labels=("a", "b"), options=both)
+    kept = fit_rule(shares, targets, folds=folds, options=both)
     assert kept.rule == Rule(thresholds=(0.5, 0.5), answer_from=0.0)
     rare = np.array([[0.7, 0.3], [0.7, 0.3], [0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.9, 0.1]])
     gains = fit_rule(
         rare,
-        np.array([1, 1, 0, 0, 0, 0]),
+        Targets.of_codes(np.array([1, 1, 0, 0, 0, 0]), ("a", "b")),
         folds=np.arange(6) % 2,
-        labels=("a", "b"),
         options=RuleOptions(thresholds="f1"),
     )
     assert gains.rule is not None

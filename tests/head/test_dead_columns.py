@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from frostline.head.search import SearchOptions, search_C, tutorial_grid
+from frostline.head.options import SearchOptions, tutorial_grid
+from frostline.head.search import search
+from frostline.targets import Targets
 
 
 @pytest.mark.parametrize("standardise", [True, False])
@@ -18,8 +20,8 @@ def test_a_column_of_rounding_errors_gets_no_weight(shape: tuple[int, int], *, s
     without = rows.copy()
     without[:, -1] = 0
     options = SearchOptions(Cs=(0.01, *tutorial_grid()[1:4]), standardise=standardise)
-    found = search_C(dead, codes, labels=(0, 1), options=options)
-    expected = search_C(without, codes, labels=(0, 1), options=options)
+    found = search(dead, Targets.of_codes(codes, (0, 1)), options=options)
+    expected = search(without, Targets.of_codes(codes, (0, 1)), options=options)
     assert np.abs(found.head.coef[:, -1]).max() <= np.abs(found.head.coef[:, :-1]).max()
     np.testing.assert_allclose(found.head.coef[:, :-1], expected.head.coef[:, :-1], rtol=1e-4, atol=1e-6)
     assert found.chosen_C == expected.chosen_C

@@ -5,13 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostline.arrays import IntArray, Probabilities
+from frostline.arrays import BoolArray, IntArray, Probabilities
 from frostline.data.split import stratified_folds
 from frostline.errors import InputError, UsageError
-from frostline.head.calibration import softmax
-from frostline.head.deciding import RuleFit, RuleOptions, fit_rule, parsed_wish
-from frostline.head.macro_f1 import macro_f1_of, macro_f1_thresholds
-from frostline.head.rule import NO_ANSWER, Rule
+from frostline.head.deciding import (
+    RuleFit,
+    RuleOptions,
+    best_thresholds,
+    fit_rule,
+    macro_f1_of,
+    macro_f1_thresholds,
+    parsed_wish,
+)
+from frostline.head.linear import NO_ANSWER, LinearHead, Rule, logistic, softmax
+from frostline.targets import Targets
 
 GAIN_NOTHING = (0, 3, 4, 5)  # drawings of 120 rows, of the first eight
 
@@ -27,7 +34,8 @@ def drawn(n: int, n_labels: int, *, seed: int, shift: float = 0.0) -> tuple[Prob
 def fitted(shares: Probabilities, codes: IntArray, **wishes: object) -> RuleFit:
     labels = tuple("abcdefgh"[: shares.shape[1]])
     folds = stratified_folds(codes, n_folds=5, seed=0)
-    return fit_rule(shares, codes, folds=folds, labels=labels, options=RuleOptions(**wishes))  # type: ignore[arg-type]
+    targets = Targets.of_codes(codes, labels)
+    return fit_rule(shares, targets, folds=folds, options=RuleOptions(**wishes))  # type: ignore[arg-type]
 
 
 def test_new_rows_keep_the_precision_wished_for() -> None:
@@ -69,9 +77,8 @@ def test_two_rows_promise_nothing() -> None:
     with pytest.raises(InputError, match=r"No threshold is sure to reach a precision of 0\.95"):
         fit_rule(
             shares,
-            np.array([0, 1]),
+            Targets.of_codes(np.array([0, 1]), ("a", "b")),
             folds=np.array([0, 1]),
-            labels=("a", "b"),
             options=RuleOptions(abstain_precision=0.95),
         )
 
@@ -81,9 +88,8 @@ def test_within_nested_folds_the_nearest_is_taken() -> None:
     shares, codes = drawn(300, 2, seed=2)
     fit = fit_rule(
         shares,
-        codes,
+        Targets.of_codes(codes, ("a", "b")),
         folds=codes * 0,
-        labels=("a", "b"),
         options=RuleOptions(abstain_precision=0.999),
         must_reach=False,
     )
@@ -156,13 +162,118 @@ def test_the_rule_of_a_fold_has_not_seen_it() -> None:
     shares, codes = drawn(600, 2, seed=8)
     folds = stratified_folds(codes, n_folds=5, seed=0)
     options = RuleOptions(abstain_precision=0.9)
-    fit = fit_rule(shares, codes, folds=folds, labels=("a", "b"), options=options)
+    targets = Targets.of_codes(codes, ("a", "b"))
+    fit = fit_rule(shares, targets, folds=folds, options=options)
     own = folds == 3
-    others = fit_rule(
-        shares[~own], codes[~own], folds=folds[~own], labels=("a", "b"), options=options, must_reach=False
-    ).rule
+    others = fit_rule(shares[~own], targets.take(~own), folds=folds[~own], options=options, must_reach=False).rule
     assert others is not None
     np.testing.assert_array_equal(fit.held_out_codes[own], others.codes(shares[own]))
+
+
+def drawn_sets(n: int, *, seed: int, sharp: float = 3.0) -> tuple[Probabilities, BoolArray]:
+    """Probabilities that are the truth, and sets of three labels drawn by them."""
+    rng = np.random.default_rng(seed)
+    shares = logistic(sharp * rng.normal(size=(n, 3)) - [0.0, 1.0, 2.0])
+    return shares, rng.random((n, 3)) < shares
+
+
+def fitted_sets(shares: Probabilities, members: BoolArray, *, must_reach: bool = True, **wishes: object) -> RuleFit:
+    targets = Targets(("a", "b", "c"), members, exclusive=False)
+    options = RuleOptions(**wishes)  # type: ignore[arg-type]
+    return fit_rule(shares, targets, folds=np.arange(len(shares)) % 5, options=options, must_reach=must_reach)
+
+
+def test_of_several_labels_one_reaches_its_wish_and_the_others_their_best_f1() -> None:
+    shares, members = drawn_sets(4000, seed=1)
+    new, has = drawn_sets(40_000, seed=2)
+    best = best_thresholds(shares, members)
+    for wish in (("precision", 0.9), ("recall", 0.9)):
+        fit = fitted_sets(shares, members, threshold_for=wish, threshold_label="b")
+        assert fit.rule is not None
+        assert fit.label == "b"
+        assert fit.rule.thresholds[::2] == tuple(best[::2])
+        taken = fit.rule.sets(new)[:, 1]
+        found = (taken & has[:, 1]).sum() / (taken if wish[0] == "precision" else has[:, 1]).sum()
+        assert wish[1] - 0.01 <= found <= wish[1] + 0.05
+
+
+def test_the_sets_of_a_fold_are_by_thresholds_that_have_not_seen_it() -> None:
+    shares, members = drawn_sets(300, seed=6)
+    fit = fitted_sets(shares, members, thresholds="f1")
+    folds = np.arange(300) % 5
+    for fold in range(5):
+        own = folds == fold
+        thresholds = best_thresholds(shares[~own], members[~own])
+        np.testing.assert_array_equal(fit.favoured[own], shares[own] >= thresholds)
+    assert fit.rule is not None
+    assert (fit.favoured != fit.rule.sets(shares)).any()
+
+
+def test_a_label_among_several_must_be_named() -> None:
+    """Of two too: neither is the second."""
+    shares, members = drawn_sets(200, seed=1)
+    targets = Targets(("a", "b"), members[:, :2], exclusive=False)
+    options = RuleOptions(threshold_for=("recall", 0.5))
+    with pytest.raises(UsageError, match="name which of the 2"):
+        fit_rule(shares[:, :2], targets, folds=np.arange(200) % 5, options=options)
+
+
+def test_sets_are_given_only_where_so_many_are_exactly_right() -> None:
+    """Out of fold and on new rows; and not bought with silence."""
+    shares, members = drawn_sets(3000, seed=3, sharp=8.0)
+    fit = fitted_sets(shares, members, abstain_precision=0.9)
+    assert fit.rule is not None
+    assert fit.rule.thresholds == tuple(best_thresholds(shares, members))
+    exact = (fit.favoured == members).all(axis=1)
+    assert exact[fit.answered].mean() >= 0.89
+    assert exact.mean() < 0.85
+    new, has = drawn_sets(40_000, seed=4, sharp=8.0)
+    head = LinearHead(labels=("a", "b", "c"), coef=np.eye(3), intercept=np.zeros(3), link="logistic", rule=fit.rule)
+    answer = head.answer(new)
+    right = (answer.favoured == has).all(axis=1)[answer.answered]
+    assert right.mean() >= 0.89
+    assert answer.answered.mean() > 0.5
+    assert not answer.given[~answer.answered].any()
+    assert [said is None for said in head.answers(new[:50]).tolist()] == (~answer.answered[:50]).tolist()
+
+
+def test_a_share_of_right_sets_out_of_reach_is_refused_with_the_best_there_is() -> None:
+    shares, members = drawn_sets(300, seed=5)
+    with pytest.raises(
+        InputError, match=r"a share of exactly right sets of 0\.999 on held-out rows: the best"
+    ) as caught:
+        fitted_sets(shares, members, abstain_precision=0.999)
+    reachable = float(caught.value.hint.split()[2])
+    assert fitted_sets(shares, members, abstain_precision=reachable).rule is not None
+    nearest = fitted_sets(shares, members, abstain_precision=0.999, must_reach=False).rule
+    assert nearest is not None
+    assert 0 < nearest.answer_from < 1
+
+
+def test_an_unreached_precision_names_what_it_is_of() -> None:
+    """Also where a threshold for a label was wished for too, and reached."""
+    shares, members = drawn_sets(300, seed=5)
+    with pytest.raises(InputError, match=r"a precision of 'c' of 0\.999"):
+        fitted_sets(shares, members, threshold_for=("precision", 0.999), threshold_label="c")
+    codes = members[:, 0].astype(np.int64)
+    pair = np.column_stack([1 - shares[:, 0], shares[:, 0]])
+    with pytest.raises(InputError, match=r"reach a precision of 0\.999"):
+        fitted(pair, codes, threshold_for=("recall", 0.5), abstain_precision=0.999)
+
+
+def test_the_probability_of_a_set_is_that_of_each_label_given_and_of_each_left_out() -> None:
+    head = LinearHead(
+        labels=("a", "b"),
+        coef=np.eye(2),
+        intercept=np.zeros(2),
+        link="logistic",
+        rule=Rule(thresholds=(0.5, 0.2), answer_from=0.24),
+    )
+    answer = head.answer(np.array([[0.8, 0.3], [0.7, 0.3], [0.1, 0.1]]), cut=np.array([False, True, False]))
+    assert answer.favoured.tolist() == [[True, True], [True, True], [False, False]]
+    assert answer.answered.tolist() == [True, False, True]  # 0.24, 0.21 and 0.81
+    assert answer.cut.tolist() == [False, True, False]
+    assert not answer.exclusive
 
 
 @pytest.mark.parametrize("wish", [0.0, 1.0, -1.0, float("nan")])

@@ -101,7 +101,7 @@ def fitted(problem: dict[str, Any]) -> dict[str, Any]:
         search: Any = model.search_
         found["Cs"] = numbers(search.Cs)
         found["not_searched"] = numbers(search.not_searched)
-        found["scores"] = numbers(search.fold_scores)
+        found["scores"] = numbers(search.scores[:, 0])
         found["search"] = [search.rule, search.scoring, search.solver.tasks, list(search.warnings)]
     return found
 

@@ -8,16 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.arrays import Float64Array
-from frostline.blas import one_blas_thread
-from frostline.head.crew import Crew
-from frostline.head.factors import factors_of
-from frostline.head.front import Tasks, front_of
-from frostline.head.line import level_of, walk
+from frostline.head.curvature import factors_of
+from frostline.head.loss import Logistic, Softmax
 from frostline.head.newton import Limits, minimise
-from frostline.head.pairs import no_pairs, pairs_for
-from frostline.head.problem import Problem, problem_of
-from frostline.head.quasi import Memory, approach
-from frostline.head.standardise import scaling_of
+from frostline.head.problem import Problem, Tasks, front_of, problem_with, scaling_of
+from frostline.head.quasi_newton import Memory, approach, level_of, no_pairs, pairs_for, walk
+from frostline.machine import one_blas_thread
+from frostline.threads import Crew
 
 
 def made(n_labels: int, *, n_texts: int = 300, n_features: int = 40, threads: int = 1) -> Problem:
@@ -29,7 +26,13 @@ def made(n_labels: int, *, n_texts: int = 300, n_features: int = 40, threads: in
     training = np.arange(n_texts)[:, None] % 3 != np.arange(3)
     crew = Crew(threads)
     scaling = scaling_of(rows, training, standardise=True, crew=crew)
-    return problem_of(rows, codes, n_labels=n_labels, weights=training.astype(float), scaling=scaling, crew=crew)
+    return problem_with(
+        Logistic(codes) if n_labels == 2 else Softmax(codes, n_labels),
+        rows,
+        weights=training.astype(float),
+        scaling=scaling,
+        crew=crew,
+    )
 
 
 def three(C: float) -> Tasks:

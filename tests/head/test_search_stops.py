@@ -8,7 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from frostline.head.search import SearchOptions, search_C
+from frostline.head.options import SearchOptions
+from frostline.head.search import search
+from frostline.targets import Targets
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX sends signals so")
@@ -29,7 +31,7 @@ def test_ctrl_c_stops_a_search_within_five_seconds() -> None:
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            search_C(rows, codes, labels=tuple("abcdefgh"), options=options)
+            search(rows, Targets.of_codes(codes, tuple("abcdefgh")), options=options)
     finally:
         timer.cancel()
         signal.signal(signal.SIGINT, before)

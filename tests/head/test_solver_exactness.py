@@ -12,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from frostline.arrays import Float64Array, IntArray
-from frostline.head.search import fit_head
+from frostline.head.search import fit_at
+from frostline.targets import Targets
 
 CLOSE = 1e-4  # of the coefficients' norm
 
@@ -88,7 +89,7 @@ def test_coefficients_equal_those_of_a_converged_scikit_learn(
 ) -> None:
     rows, codes = sample(seed, n_texts, n_features, n_labels, noise=noise)
     C, weight = 10.0**power, "balanced" if balanced else None
-    head = fit_head(rows, codes, labels=range(n_labels), C=C, class_weight=weight, standardise=standardise)
+    head = fit_at(rows, Targets.of_codes(codes, range(n_labels)), C=C, class_weight=weight, standardise=standardise)
     try:
         coef, intercept = reference(rows, codes, C, standardise=standardise, class_weight=weight)
     except ConvergenceWarning:  # scikit-learn gave up: there is nothing to compare with
@@ -101,7 +102,7 @@ def test_coefficients_equal_those_of_a_converged_scikit_learn(
 def test_many_labels_equal_a_converged_scikit_learn(n_labels: int, C: float) -> None:
     """Up to fifty labels, as few as six rows each."""
     rows, codes = sample(3, 6 * n_labels, 12, n_labels)
-    head = fit_head(rows, codes, labels=range(n_labels), C=C)
+    head = fit_at(rows, Targets.of_codes(codes, range(n_labels)), C=C)
     coef, intercept = reference(rows, codes, C, standardise=True)
     assert far(head.coef, coef) < CLOSE
     assert abs(head.intercept - intercept).max() < CLOSE * max(1.0, float(np.linalg.norm(intercept)))
@@ -111,5 +112,5 @@ def test_many_labels_equal_a_converged_scikit_learn(n_labels: int, C: float) -> 
 @pytest.mark.parametrize("C", [1e-3, 1.0, 100.0])
 def test_the_gradient_by_the_textbook_formula_is_small(n_labels: int, C: float) -> None:
     rows, codes = sample(1, 200, 30, n_labels)
-    head = fit_head(rows, codes, labels=range(n_labels), C=C, standardise=False)
+    head = fit_at(rows, Targets.of_codes(codes, range(n_labels)), C=C, standardise=False)
     assert own_gradient(rows, codes, head.coef, head.intercept, C) <= 1e-6

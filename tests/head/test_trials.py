@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from frostline.arrays import Float64Array, IntArray
-from frostline.blas import one_blas_thread
-from frostline.head.crew import Crew
+from frostline.head.loss import Softmax
 from frostline.head.newton import Limits
-from frostline.head.path import Climb
-from frostline.head.problem import problem_of
+from frostline.head.options import SearchOptions, default_grid
+from frostline.head.path import Climb, Trial, climbed, groups_of, is_done, sharpened
+from frostline.head.problem import problem_with, scaling_of
+from frostline.head.quasi_newton import Memory
 from frostline.head.scoring import score_named
-from frostline.head.search import SearchOptions, default_grid, search_C
-from frostline.head.standardise import scaling_of
-from frostline.head.trials import Judge, Trial, climbed, is_done, sharpened
+from frostline.head.search import search
+from frostline.machine import one_blas_thread
+from frostline.targets import Targets
+from frostline.threads import Crew
 
 
 def trials(scores: Sequence[float], losses: Sequence[float]) -> list[Trial]:
@@ -62,22 +64,24 @@ def test_a_score_that_starts_flat_is_climbed_past(class_weight: str | None) -> N
     rows, codes = rare(0)
     folds = np.arange(400) % 5
     options = SearchOptions(class_weight=class_weight)
-    climbed = search_C(rows, codes, labels=(0, 1), options=options, folds=folds)
+    climbed = search(rows, Targets.of_codes(codes, (0, 1)), options=options, folds=folds)
     options = SearchOptions(class_weight=class_weight, Cs=default_grid())
-    whole = search_C(rows, codes, labels=(0, 1), options=options, folds=folds)
+    whole = search(rows, Targets.of_codes(codes, (0, 1)), options=options, folds=folds)
     assert climbed.not_searched or class_weight == "balanced"
-    best = whole.fold_scores.mean(axis=1)
-    assert best[whole.Cs.index(climbed.chosen_C)] >= best.max() - 1 / len(rows)
+    best = whole.scores[:, 0].mean(axis=1)
+    assert best[whole.Cs.index(climbed.chosen_C[0])] >= best.max() - 1 / len(rows)
 
 
 def test_the_default_grid_is_solved_nearly_as_exactly_as_a_given_one() -> None:
     rows, codes = rare(1)
     labels = (0, 1)
-    assert 1e-6 < search_C(rows, codes, labels=labels, options=SearchOptions()).solver.relative_gradient <= 1e-5
+    assert (
+        1e-6 < search(rows, Targets.of_codes(codes, labels), options=SearchOptions()).solver.relative_gradient <= 1e-5
+    )
     options = SearchOptions(tolerance=1e-6)
-    assert search_C(rows, codes, labels=labels, options=options).solver.relative_gradient <= 1e-6
+    assert search(rows, Targets.of_codes(codes, labels), options=options).solver.relative_gradient <= 1e-6
     options = SearchOptions(Cs=(0.01, 0.1))
-    assert search_C(rows, codes, labels=labels, options=options).solver.relative_gradient <= 1e-6
+    assert search(rows, Targets.of_codes(codes, labels), options=options).solver.relative_gradient <= 1e-6
 
 
 def test_values_that_tie_for_the_best_are_solved_to_the_full() -> None:
@@ -88,20 +92,21 @@ def test_values_that_tie_for_the_best_are_solved_to_the_full() -> None:
     folds = np.arange(150) % 5
     training = folds[:, None] != np.arange(5)
     grid = (0.001, 0.01, 0.011, 0.1)
-    judge = Judge(codes, folds, np.ones(150), score_named("accuracy", 3))
+    targets = Targets.of_codes(codes, (0, 1, 2))
     with one_blas_thread(), Crew(1) as crew:
         scaling = scaling_of(rows, training, standardise=True, crew=crew)
-        problem = problem_of(rows, codes, n_labels=3, weights=training.astype(float), scaling=scaling, crew=crew)
-        climb = Climb(problem, 5, None, Limits(settle=False, tolerance=0.03))
-        rough = climbed(climb, grid, judge, may_stop=False, progress=None)
-        found = sharpened(climb, rough, grid, judge)
+        problem = problem_with(Softmax(codes, 3), rows, weights=training.astype(float), scaling=scaling, crew=crew)
+        groups = groups_of(problem, targets, np.arange(3), score_named("accuracy", 3))
+        climb = Climb(problem, groups, folds, None, Limits(settle=False, tolerance=0.03), Memory())
+        rough = climbed(climb, grid, may_stop=False)[0]
+        found = sharpened(climb, rough, grid)
     best = max(trial.mean for trial in rough)
     tied = [trial.mean >= best - 2 / 150 for trial in rough]
     assert 2 <= sum(tied) < len(grid)
     assert [trial.relative_gradient <= 1e-6 for trial in found] == tied
     assert all(trial.relative_gradient > 1e-6 for trial in rough)
     assert [trial.position for trial in found] == [trial.position for trial in rough]
-    exact = search_C(rows, codes, labels=(0, 1, 2), options=SearchOptions(Cs=grid), folds=folds)
+    exact = search(rows, Targets.of_codes(codes, (0, 1, 2)), options=SearchOptions(Cs=grid), folds=folds)
     for trial, is_tied in zip(found, tied, strict=True):
         if is_tied:
-            np.testing.assert_array_equal(trial.scores, exact.fold_scores[trial.position])
+            np.testing.assert_array_equal(trial.scores, exact.scores[:, 0][trial.position])

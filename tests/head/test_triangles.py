@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from frostline.head.crew import Crew
-from frostline.head.triangle import cholesky
+from frostline.head.curvature import cholesky
+from frostline.threads import Crew
 
 
 @pytest.mark.parametrize("size", [1, 127, 129, 700, 1700], ids=lambda size: f"{size} rows")

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from frostline.arrays import JoinedRows, WordRows, are_equal, dense_part
+from frostline.encoder.words import fit
 from frostline.errors import InputError
-from frostline.head import beside
+from frostline.head import sparse as beside
 from frostline.head.linear import LinearHead
-from frostline.head.multi_label import fit_each
-from frostline.head.search import SearchOptions, fit_head, search_C
-from frostline.head.subsets import fit_subsets
-from frostline.rows import JoinedRows, WordRows, are_equal, dense_part
-from frostline.words.vocabulary import fit
+from frostline.head.options import SearchOptions
+from frostline.head.search import fit_at, fit_subsets, search
+from frostline.targets import Targets
 
 N, WIDTH = 160, 12
 
@@ -66,7 +66,7 @@ def test_coefficients_are_scikit_learns(n_labels: int, width: int, class_weight:
     codes = np.where(np.arange(N) < 30, 0, codes)  # of unequal frequency
     for C, standardise in ((1e-3, True), (0.1, True), (3.0, True), (0.01, False)):
         labels = tuple(range(n_labels))
-        head = fit_head(rows, codes, labels=labels, C=C, class_weight=class_weight, standardise=standardise)
+        head = fit_at(rows, Targets.of_codes(codes, labels), C=C, class_weight=class_weight, standardise=standardise)
         expected = of_scikit_learn(rows, codes, C=C, standardise=standardise, class_weight=class_weight)
         assert head.coef.shape == (len(expected), width + rows.words.n_terms)
         assert np.abs(head.coef - expected).max() < 1e-4 * max(1.0, np.abs(expected).max())
@@ -77,7 +77,9 @@ def test_every_fold_is_scikit_learns_own_pipeline(n_labels: int) -> None:
     """Dense columns standardised on the fold's training rows, words as they are; held-out decisions the same."""
     rows, codes = problem(n_labels)
     folds = np.arange(N) % 4
-    found = search_C(rows, codes, labels=tuple(range(n_labels)), options=SearchOptions(Cs=(0.02,)), folds=folds)
+    found = search(
+        rows, Targets.of_codes(codes, tuple(range(n_labels))), options=SearchOptions(Cs=(0.02,)), folds=folds
+    )
     words = stacked(rows.words)
     for fold in range(4):
         kept, held = folds != fold, folds == fold
@@ -93,7 +95,7 @@ def test_every_fold_is_scikit_learns_own_pipeline(n_labels: int) -> None:
 def test_several_labels_per_text_learn_from_words_too() -> None:
     rows, codes = problem(3)
     members = np.stack([codes == 0, codes != 1], axis=1)
-    head = fit_each(rows, members, labels=("a", "b"), C=0.05)
+    head = fit_at(rows, Targets(("a", "b"), members, exclusive=False), C=0.05)
     for label in range(2):
         expected = of_scikit_learn(rows, members[:, label].astype(int), C=0.05, standardise=True, class_weight=None)
         assert np.abs(head.coef[label] - expected[0]).max() < 1e-4
@@ -105,11 +107,15 @@ def test_subsets_of_the_rows_learn_from_their_own_words() -> None:
     training = np.zeros((N, 2), dtype=bool)
     training[:40, 0] = training[20:90, 1] = True
     heads = fit_subsets(
-        rows, codes, n_labels=2, training=training, Cs=np.full((2, 1), 0.05), options=SearchOptions(threads=1)
+        rows,
+        Targets.of_codes(codes, range(2)),
+        training=training,
+        Cs=np.full((2, 1), 0.05),
+        options=SearchOptions(threads=1),
     )
     for part, (head,) in enumerate(heads):
         own = np.flatnonzero(training[:, part])
-        alone = fit_head(rows[own], codes[own], labels=(0, 1), C=0.05)
+        alone = fit_at(rows[own], Targets.of_codes(codes[own], (0, 1)), C=0.05)
         assert np.abs(head.coef - alone.coef).max() < 1e-4
         absent = ~stacked(rows.words)[own].any(axis=0)
         assert absent.any()
@@ -119,8 +125,8 @@ def test_subsets_of_the_rows_learn_from_their_own_words() -> None:
 def test_words_that_no_row_has_cost_nothing_and_weigh_nothing() -> None:
     rows, codes = problem(2)
     more = replace(rows.words, n_terms=200_000, indices=rows.words.indices * 500)
-    wide = fit_head(JoinedRows(rows.dense, more), codes, labels=(0, 1), C=0.1)
-    narrow = fit_head(rows, codes, labels=(0, 1), C=0.1)
+    wide = fit_at(JoinedRows(rows.dense, more), Targets.of_codes(codes, (0, 1)), C=0.1)
+    narrow = fit_at(rows, Targets.of_codes(codes, (0, 1)), C=0.1)
     assert wide.coef.shape == (1, WIDTH + 200_000)
     kept = np.concatenate([np.arange(WIDTH), WIDTH + 500 * np.arange(rows.words.n_terms)])
     assert np.array_equal(wide.coef[:, kept], narrow.coef)
@@ -130,11 +136,11 @@ def test_words_that_no_row_has_cost_nothing_and_weigh_nothing() -> None:
 def test_common_words_may_be_dense_columns_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a column is kept decides how fast a head is found, and not which."""
     rows, codes = problem(3)
-    usual = fit_head(rows, codes, labels=(0, 1, 2), C=0.1)
+    usual = fit_at(rows, Targets.of_codes(codes, (0, 1, 2)), C=0.1)
     for most in (0, 10_000):
         monkeypatch.setattr(beside, "_MOST_COMMON", most)
         monkeypatch.setattr(beside, "_COMMON", 0.0)
-        other = fit_head(rows, codes, labels=(0, 1, 2), C=0.1)
+        other = fit_at(rows, Targets.of_codes(codes, (0, 1, 2)), C=0.1)
         assert np.abs(other.coef - usual.coef).max() < 1e-5
 
 
@@ -143,7 +149,7 @@ def test_the_same_search_gives_the_same_bits() -> None:
     rows = JoinedRows(np.tile(rows.dense, (4, 1)).astype(np.float32), rows.words.take(np.tile(np.arange(N), 4)))
     codes = np.tile(codes, 4)
     heads = [
-        search_C(rows, codes, labels=(0, 1, 2), options=SearchOptions(Cs=(1e-4, 1e-3), threads=threads)).head
+        search(rows, Targets.of_codes(codes, (0, 1, 2)), options=SearchOptions(Cs=(1e-4, 1e-3), threads=threads)).head
         for threads in (2, 2, 1)
     ]
     assert heads[0].coef.tobytes() == heads[1].coef.tobytes()
@@ -155,16 +161,16 @@ def test_rows_of_words_alone_that_differ_are_rows_that_differ() -> None:
     rows, codes = problem(2)
     same = JoinedRows(np.ones_like(rows.dense), rows.words)
     assert not are_equal(same)
-    head = fit_head(same, codes, labels=(0, 1), C=1.0)
+    head = fit_at(same, Targets.of_codes(codes, (0, 1)), C=1.0)
     assert (head.predict(same) == codes).mean() > 0.9
     nothing = WordRows(indptr=np.zeros(N + 1, np.int64), indices=np.empty(0, np.int64), data=np.empty(0), n_terms=3)
     with pytest.raises(InputError, match="must differ"):
-        fit_head(JoinedRows(np.ones_like(rows.dense), nothing), codes, labels=(0, 1), C=1.0)
+        fit_at(JoinedRows(np.ones_like(rows.dense), nothing), Targets.of_codes(codes, (0, 1)), C=1.0)
 
 
 def test_texts_without_a_word_are_answered_by_the_encoder_alone() -> None:
     rows, codes = problem(2)
-    head = fit_head(rows, codes, labels=(0, 1), C=0.1)
+    head = fit_at(rows, Targets.of_codes(codes, (0, 1)), C=0.1)
     empty = WordRows(
         indptr=np.zeros(N + 1, np.int64), indices=np.empty(0, np.int64), data=np.empty(0), n_terms=rows.words.n_terms
     )
@@ -176,7 +182,7 @@ def test_texts_without_a_word_are_answered_by_the_encoder_alone() -> None:
 def test_a_head_says_so_when_words_are_missing() -> None:
     """Rather than a traceback from a product of matrices."""
     rows, codes = problem(2)
-    head = fit_head(rows, codes, labels=(0, 1), C=0.1)
+    head = fit_at(rows, Targets.of_codes(codes, (0, 1)), C=0.1)
     with pytest.raises(InputError, match=rf"{head.n_features} columns \(got {WIDTH}\)"):
         head.predict_proba(dense_part(rows))
 

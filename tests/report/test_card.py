@@ -70,7 +70,7 @@ def test_no_word_of_the_users_ends_the_front_matter_or_begins_a_key() -> None:
 def test_the_test_files_name_stands_where_there_is_one() -> None:
     """The results belong to the rows they were measured on."""
     record = example_record(n=60)
-    data = records.DataRecord(name="test.tsv", sha256="cd" * 32, size_bytes=1, n_rows=60, class_counts={})
+    data = records.DataRecord(name="test.tsv", sha256="cd" * 32, size_bytes=1, n_rows=60, label_counts={})
     card = model_card(replace(record, test_source=records.TestRecord(kind="file", n_fitted=60, data=data)))
     assert front_matter(card)["model-index"][0]["results"][0]["dataset"]["name"] == "test.tsv"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline.evaluate.validation import NestedResult
+from frostline.evaluate.nested import NestedResult
 from frostline.report.document import as_document, as_evaluation_document
 from record_examples import example_evaluation, example_record
 
@@ -81,8 +81,8 @@ def test_nested_folds_are_shown() -> None:
         fold_of=np.zeros(0, np.int64),
         probabilities=np.zeros((0, 2)),
         uncalibrated=np.zeros((0, 2)),
-        favoured=np.zeros(0, np.int64),
-        answered=np.zeros(0, np.int64),
+        favoured=np.zeros((0, 2), bool),
+        answered=np.zeros(0, bool),
     )
     document: Any = as_document(replace(record, nested=nested))
     assert document["nested"]["chosen_C"] == [0.1, 0.3]

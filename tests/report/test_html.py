@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.report.html import report_html
+from frostline.report.page import report_html
 from page_elements import NASTY, parsed
 from record_examples import example_record
 

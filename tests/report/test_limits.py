@@ -11,27 +11,44 @@ from rich.console import Console
 
 from expected import assert_expected, drawn_parts
 from frostline.evaluate.examples import Examples
-from frostline.head.linear import Label
+from frostline.evaluate.scores import commonest_mistakes
 from frostline.record import DataRecord, FeaturesRecord, TrainingRecord
 from frostline.report.card import code, escaped, model_card
-from frostline.report.html import page, report_html
+from frostline.report.lines import bars
 from frostline.report.markup import quoted, safe, table
-from frostline.report.mistakes import commonest_mistakes
-from frostline.report.page_choice import features, listed
-from frostline.report.page_choice import nested as nested_part
-from frostline.report.page_examples import item, mistakes
-from frostline.report.page_facts import training_facts
-from frostline.report.page_learning import outlook_words
-from frostline.report.page_probabilities import probabilities
-from frostline.report.page_scores import confusion, per_label
-from frostline.report.phrases import DASH, percent, points, printable, source_text
-from frostline.report.plain_words import between, confuses, how_often, misses, named, next_step, plain_words
-from frostline.report.plot_map import map_plot, map_words
-from frostline.report.plots import confusion_plot
-from frostline.report.terminal import print_report
-from frostline.report.terminal_answers import decision_text
-from frostline.report.terminal_trust import bars, surest_words
+from frostline.report.page import (
+    confusion,
+    features,
+    item,
+    listed,
+    mistakes,
+    outlook_words,
+    page,
+    per_label,
+    probabilities,
+    report_html,
+    training_facts,
+)
+from frostline.report.page import nested as nested_part
+from frostline.report.phrases import (
+    DASH,
+    between,
+    confuses,
+    how_often,
+    misses,
+    named,
+    next_step,
+    percent,
+    plain_words,
+    points,
+    printable,
+    source_text,
+)
+from frostline.report.plots import confusion_plot, map_plot, map_words
+from frostline.report.terminal import decision_text, print_report, surest_words
+from frostline.targets import Label
 from small_records import (
+    answered,
     baselines,
     calibration_scores,
     choice,
@@ -40,6 +57,7 @@ from small_records import (
     full_examples,
     full_record,
     label_curves,
+    lead,
     learning,
     many_label_record,
     nested,
@@ -76,7 +94,7 @@ def long_record() -> TrainingRecord:
     return replace(
         full,
         labels=labels,
-        data=replace(full.data, name=f"data {LONG}", class_counts=dict(zip(labels, (9, 8, 7), strict=True))),
+        data=replace(full.data, name=f"data {LONG}", label_counts=dict(zip(labels, (9, 8, 7), strict=True))),
         test_source=replace(full.test_source, data=replace(full.data, name=f"test {LONG}")),
         encoder=replace(full.encoder, name=f"encoder {LONG}"),
         search=replace(full.search, scoring=f"scoring {LONG}", rule=f"rule {LONG}"),
@@ -212,13 +230,13 @@ def test_the_commonest_mistake_is_named_beside_all(cells: list[list[int]], words
 )
 def test_a_point_is_where_a_little_ends(value: float, words: str) -> None:
     rival = baselines()[1]
-    rival = replace(rival, lead=replace(rival.lead, value=value, interval=(value - 0.001, value + 0.001)))
+    rival = replace(rival, leads={"accuracy": lead(value, value - 0.001, value + 0.001)})
     assert words in plain_words(replace(full_record(), baselines=(rival,)))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.02), (-0.02, 0.0)])
 def test_a_lead_whose_interval_touches_nothing_is_within_chance(low: float, high: float) -> None:
-    rival = replace(baselines()[1], lead=replace(baselines()[1].lead, value=0.01, interval=(low, high)))
+    rival = replace(baselines()[1], leads={"accuracy": lead(0.01, low, high)})
     said = plain_words(replace(full_record(), baselines=(rival,)))
     assert any("the same within the limits of chance" in sentence for sentence in said)
 
@@ -235,7 +253,8 @@ def test_leaked_texts_come_first_from_half_a_point_on(n_leaks: int, *, is_first:
 def test_nothing_advised_is_to_read_the_mistakes() -> None:
     record = replace(two_label_record(), test_source=None, learning=None)
     assert record.test is not None
-    test = replace(record.test, accuracy=replace(record.test.accuracy, interval=(0.89, 0.91)))
+    narrow = replace(record.test.accuracy, interval=(0.89, 0.91))
+    test = replace(record.test, scores={**record.test.scores, "accuracy": narrow})
     assert next_step(replace(record, test=test)) == (
         "Next: read its surest mistakes; some will be wrong labels (frostline review finds them)."
     )
@@ -256,6 +275,7 @@ def test_the_commonest_mistakes_come_largest_first_and_equal_ones_in_reading_ord
     test = evaluation([[5, 1, 2], [3, 5, 0], [1, 0, 5]], "abc")
     assert commonest_mistakes(test, most=10) == [("b", "a", 3), ("a", "c", 2), ("a", "b", 1), ("c", "a", 1)]
     assert commonest_mistakes(test, most=2) == [("b", "a", 3), ("a", "c", 2)]
+    assert test.confusion is not None
     assert test.confusion[0, 0] == 5, "the evaluation itself stays what it is"
 
 
@@ -265,7 +285,7 @@ def test_the_terminal_shows_twelve_labels(n_labels: int) -> None:
     cells, labels = diagonal(n_labels)
     record = replace(full_record(), labels=tuple(labels), test=evaluation(cells, labels), decision=None)
     counts = counts_of(labels, 3)
-    said = printed(replace(record, data=replace(record.data, class_counts=counts)), width=200)
+    said = printed(replace(record, data=replace(record.data, label_counts=counts)), width=200)
     assert ("The 12 weakest of 13 labels" in said) is (n_labels == 13)
     assert ("true ╲ predicted" in said) is (n_labels == 12)
     assert (" and 1 more labels" in said) is (n_labels == 13)
@@ -312,7 +332,7 @@ def test_the_card_names_fifty_labels() -> None:
 @pytest.mark.parametrize("n_labels", [40, 41])
 def test_the_facts_count_the_rows_of_forty_labels(n_labels: int) -> None:
     counts = counts_of([f"l{place}" for place in range(n_labels)], 2000)
-    record = replace(full_record(), data=replace(full_record().data, class_counts=counts))
+    record = replace(full_record(), data=replace(full_record().data, label_counts=counts))
     said = training_facts(record)
     assert f"l39 2,000{' and 1 more labels' if n_labels == 41 else ''}</dd>" in said
 
@@ -376,15 +396,14 @@ def test_twelve_mistakes_are_quoted() -> None:
         name="f",
         texts=["t"] * n,
         lines=range(n),
-        codes=np.zeros(n, np.int64),
-        answers=np.ones(n, np.int64),
+        **answered(np.zeros(n, np.int64), np.ones(n, np.int64), 2),
         probabilities=np.column_stack([np.linspace(0.1, 0.4, n), np.linspace(0.9, 0.6, n)]),
     )
-    shown = mistakes(examples, quote=True)
+    shown = mistakes(examples, of_sets=False, quote=True)
     assert shown.count("<li>") == 12
-    assert mistakes(None, quote=True) == ""
-    right = replace(examples, answers=np.zeros(n, np.int64))
-    assert mistakes(right, quote=True) == ""
+    assert mistakes(None, of_sets=False, quote=True) == ""
+    right = replace(examples, favoured=examples.members)
+    assert mistakes(right, of_sets=False, quote=True) == ""
 
 
 def test_the_best_features_and_always_the_chosen_ones_are_listed() -> None:
@@ -410,7 +429,7 @@ def test_six_labels_have_curves(n_curves: int) -> None:
     found = full_record().probabilities
     assert found is not None
     curves = tuple(label_curves(f"l{place}", 0.9 - place / 20) for place in range(n_curves))
-    shown = probabilities(replace(found, curves=curves))
+    shown = probabilities(replace(found, curves=curves), of_sets=False)
     assert ("Drawn are the 6 weakest of 7 labels." in shown) is (n_curves == 7)
     named_in_legend = re.findall(r"<bdi>(l\d)</bdi>", shown)
     assert named_in_legend == (
@@ -432,7 +451,7 @@ def test_abstaining_is_told_where_it_changes_something() -> None:
         "answering the surest alone: 40.0 % for 90 % right, 10.0 % for 95 % right (on these texts)"
     )
     one = replace(coverage(), coverage=(1.0,), precision=(0.5,), low=(0.1,), high=(0.9,), thresholds=(0.5,))
-    shown = probabilities(replace(found, coverage=one, curves=()))
+    shown = probabilities(replace(found, coverage=one, curves=()), of_sets=False)
     assert "When it should rather not answer" not in shown
     assert "Label against the rest" not in shown
 
@@ -459,7 +478,8 @@ def test_the_points_of_a_crowded_map_are_smaller(n: int) -> None:
     assert examples.map is not None
     codes = np.zeros(n, np.int64)
     places = np.column_stack([np.linspace(0, 1, n), np.linspace(1, 2, n)])
-    many = replace(examples, codes=codes, answers=codes)
+    shares = np.full((n, 3), 0.3)
+    many = replace(examples, probabilities=shares, **answered(codes, codes, 3))
     shown = map_plot(many, replace(examples.map, rows=np.arange(n), places=places))
     assert "a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0z" in shown, "the legend's are never smaller"
     assert ("a1.8 1.8 0 1 0 3.6 0a1.8 1.8 0 1 0-3.6 0z" in shown) is (n == 501)
@@ -473,7 +493,9 @@ def test_labels_without_a_colour_share_one(n_labels: int, rest: int) -> None:
     assert examples.map is not None
     codes = np.array([*range(n_labels), *range(n_labels - 6, n_labels)])
     places = np.column_stack([np.arange(len(codes)), np.arange(len(codes))]).astype(np.float64)
-    many = replace(examples, labels=tuple(f"l{place}" for place in range(n_labels)), codes=codes, answers=codes)
+    labels = tuple(f"l{place}" for place in range(n_labels))
+    shares = np.full((len(codes), n_labels), 0.1)
+    many = replace(examples, labels=labels, probabilities=shares, **answered(codes, codes, n_labels))
     shown = map_plot(many, replace(examples.map, rows=np.arange(len(codes)), places=places))
     named_in_legend = re.findall(r"<bdi>([^<]*)</bdi>", shown)
     assert named_in_legend == [f"l{n}" for n in range(n_labels - 6, n_labels)] + (
@@ -536,7 +558,7 @@ def test_a_label_never_given_has_dashes() -> None:
 
 
 def test_a_data_record_counts_nothing_amiss_unless_told() -> None:
-    data = DataRecord(name="a", sha256="b", size_bytes=1, n_rows=2, class_counts={})
+    data = DataRecord(name="a", sha256="b", size_bytes=1, n_rows=2, label_counts={})
     assert (data.n_rejected, data.n_duplicates, data.n_conflicts, data.fixes) == (0, 0, 0, None)
     plain = FeaturesRecord(spec="a", n_features=1, max_length=2, n_texts=3, n_cut=4, n_read=5)
     assert (plain.n_candidates, plain.n_words) == (1, 0)

@@ -7,8 +7,8 @@ import pytest
 
 from frostline.evaluate.examples import Examples, surest_mistakes
 from frostline.record import TrainingRecord
-from frostline.report.html import report_html
 from frostline.report.markup import LONGEST_TEXT, quoted
+from frostline.report.page import report_html
 from page_elements import NASTY, Elements, parsed
 from report_examples import example_report
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from frostline.report.document import as_document
-from frostline.report.plain_json import as_json
+from frostline.report.document import as_document, as_json
 from report_examples import example_report
 
 

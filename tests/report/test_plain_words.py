@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.report.plain_words import evaluation_words, how_sure, next_step, of_hundred, plain_words
+from frostline.evaluate.baselines import Baseline
+from frostline.report.phrases import evaluation_words, how_sure, next_step, of_hundred, plain_words
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
 
@@ -58,10 +59,14 @@ def test_few_texts_are_said_to_be_few() -> None:
     assert "hint" not in " ".join(plain_words(example_record(n=300)))
 
 
+def with_lead(one: Baseline, value: float, interval: tuple[float, float]) -> Baseline:
+    return replace(one, leads={"accuracy": replace(one.leads["accuracy"], value=value, interval=interval)})
+
+
 def test_a_lead_within_chance_is_called_one() -> None:
     """Nobody is told of a difference that is not there."""
     record = example_record(n=300)
-    level = [replace(one, lead=replace(one.lead, value=0.01, interval=(-0.02, 0.04))) for one in record.baselines]
+    level = [with_lead(one, 0.01, (-0.02, 0.04)) for one in record.baselines]
     said = " ".join(plain_words(replace(record, baselines=tuple(level))))
     assert said.count("the same within the limits of chance") == 2
 
@@ -93,7 +98,7 @@ def test_an_evaluation_is_said_too() -> None:
 def test_a_baseline_is_right_more_or_less_often(value: float, interval: tuple[float, float], words: str) -> None:
     """Fewer times where the classifier leads, more where it lags, neither where the interval holds none of it."""
     record = example_report()[0]
-    rivals = [replace(one, lead=replace(one.lead, value=value, interval=interval)) for one in record.baselines]
+    rivals = [with_lead(one, value, interval) for one in record.baselines]
     said = [line for line in plain_words(replace(record, baselines=tuple(rivals))) if "commonest label" in line]
     assert len(said) == 1
     assert words in said[0]

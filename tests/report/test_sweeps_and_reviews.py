@@ -10,15 +10,14 @@ from rich.console import Console
 
 from expected import assert_expected, drawn_parts, rounded_json
 from frostline.encoder.features import POOLINGS, Block
-from frostline.encoder.gate import PrecisionRecord
+from frostline.encoder.precision import PrecisionRecord
 from frostline.errors import UsageError
+from frostline.evaluate.paired import Difference, PairedDifference, Score
 from frostline.record import DataRecord
-from frostline.report.review_document import as_review_document
-from frostline.report.review_terminal import print_review
-from frostline.report.sweep_document import as_comparison_document, as_sweep_document
-from frostline.report.sweep_heat import shade
-from frostline.report.sweep_plot import plot_sweep, refuse_plot
-from frostline.report.sweep_terminal import print_comparison, print_sweep
+from frostline.report.document import as_comparison_document, as_sweep_document
+from frostline.report.phrases import DASH, MINUS
+from frostline.report.review import as_review_document, print_review
+from frostline.report.sweep import plot_sweep, print_comparison, print_sweep, refuse_plot, shade
 from frostline.review.results import (
     LabelSummary,
     Leaked,
@@ -32,19 +31,18 @@ from frostline.review.results import (
 )
 from frostline.sweep.candidates import Candidate
 from frostline.sweep.compare import Comparison, Standing
-from frostline.sweep.results import Sweep, SweepTest, Trial
-from frostline.sweep.scores import Difference, Score
-from small_records import encoder, evaluation, full_record, lead
+from frostline.sweep.run import Sweep, SweepTest, Trial
+from small_records import encoder, evaluation, full_record
 
 DATA = DataRecord(
-    name="reviews.tsv", sha256="ab" * 32, size_bytes=9, n_rows=1400, class_counts={"bad": 900, "good": 500}
+    name="reviews.tsv", sha256="ab" * 32, size_bytes=9, n_rows=1400, label_counts={"bad": 900, "good": 500}
 )
 LONG = "0123456789" * 50
 
 
-def printed(show: Callable[[Console], None], *, colour: bool = False) -> str:
+def printed(show: Callable[[Console], None], *, colour: bool = False, width: int = 120) -> str:
     out = io.StringIO()
-    show(Console(file=out, width=120, force_terminal=colour, color_system="truecolor" if colour else None))
+    show(Console(file=out, width=width, force_terminal=colour, color_system="truecolor" if colour else None))
     return "\n".join(line.rstrip() for line in out.getvalue().replace("\x1b", "^").split("\n"))
 
 
@@ -125,7 +123,9 @@ def sweep_with_test(kind: str = "file") -> Sweep:
         kind=kind,
         evaluation=evaluation([[60, 10], [5, 45]], ("bad", "good")),
         tutorial=evaluation([[50, 20], [15, 35]], ("bad", "good")),
-        lead=lead(0.1667, 0.08, 0.25),
+        lead=PairedDifference(
+            value=0.1667, interval=(0.08, 0.25), n=200, n_only_first=40, n_only_second=12, p_value=0.000123456789
+        ),
         n_leaks=1,
     )
     return replace(found, test=test, winner=found.tutorial, n_read=1, warnings=())
@@ -382,3 +382,24 @@ def test_a_document_of_a_review() -> None:
 def test_a_review_that_found_nothing() -> None:
     text = printed(lambda console: print_review(clean_review(), "reviews.tsv", console))
     assert_expected(text, "review-clean.terminal.txt")
+
+
+def test_a_sweep_of_80_columns_keeps_the_names_and_puts_intervals_beneath() -> None:
+    text = printed(lambda console: print_sweep(sweep(), DATA, console), width=80)
+    rows = [line.split() for line in text.split("\n")]
+    assert ["mean@0", "384", "72.0", f"{MINUS}18.0", "0.12", "chosen"] in rows
+    assert [f"(70.0{DASH}73.9)", f"({MINUS}20.0", "to", f"{MINUS}16.0)"] in rows
+
+
+def test_a_comparison_of_80_columns_says_which_encoder_read_what() -> None:
+    text = printed(lambda console: print_comparison(comparison(), DATA, console), width=80)
+    rows = [line.split() for line in text.split("\n")]
+    assert ["minilm", "90.0", "best", "1.23", "91", "512"] in rows
+    assert ["mean@all", f"(87.0{DASH}91.0)", f"({MINUS}3.0", "to", "+1.0)"] in rows
+
+
+def test_where_there_is_room_every_candidate_and_encoder_has_one_line() -> None:
+    wide = printed(lambda console: print_comparison(comparison(), DATA, console), width=120)
+    assert any(line.split()[:4] == ["minilm", "mean@all", "90.0", f"(88.0{DASH}92.0)"] for line in wide.split("\n"))
+    wide = printed(lambda console: print_sweep(sweep(), DATA, console), width=120)
+    assert any(line.split()[:4] == ["mean@0", "384", "72.0", f"(70.0{DASH}73.9)"] for line in wide.split("\n"))

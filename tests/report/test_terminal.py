@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from frostline.evaluate.validation import NestedResult
-from frostline.head.linear import Label
+from frostline.evaluate.nested import NestedResult
 from frostline.record import TrainingRecord
 from frostline.report.phrases import DASH
 from frostline.report.terminal import print_evaluation, print_report
+from frostline.targets import Label
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
 
@@ -43,7 +43,7 @@ def test_the_report_shows_what_was_measured() -> None:
         "majority class",
         "nearest class centroid",
         "true ╲ predicted",
-        str(record.test.confusion[0, 0]),
+        str(np.asarray(record.test.confusion)[0, 0]),
         "The chosen C is the smallest of the grid.",
         "4 of 600 texts were longer",
     )
@@ -111,8 +111,8 @@ def test_nested_cross_validation_is_shown_fold_by_fold() -> None:
         fold_of=np.zeros(0, np.int64),
         probabilities=np.zeros((0, 2)),
         uncalibrated=np.zeros((0, 2)),
-        favoured=np.zeros(0, np.int64),
-        answered=np.zeros(0, np.int64),
+        favoured=np.zeros((0, 2), bool),
+        answered=np.zeros(0, bool),
     )
     said = printed(replace(record, nested=nested))
     assert "Nested cross-validation: 3 folds, all 70 rows" in said

@@ -10,7 +10,7 @@ from rich.console import Console
 from expected import assert_expected, drawn_parts, rounded_json
 from frostline.report.card import model_card
 from frostline.report.document import as_document, as_evaluation_document
-from frostline.report.html import evaluation_html, report_html
+from frostline.report.page import evaluation_html, report_html
 from frostline.report.terminal import print_evaluation, print_report
 from small_records import (
     evaluation_record,

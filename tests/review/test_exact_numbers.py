@@ -4,14 +4,11 @@ import numpy as np
 import pytest
 
 from frostline.evaluate.intervals import SMALLEST_PROBABILITY
-from frostline.head.search import SearchOptions
-from frostline.review.duplicates import Match, matches, near_groups, word_overlap
-from frostline.review.held_out import held_out_probabilities
-from frostline.review.neighbours import Neighbours, directions, nearest
-from frostline.review.outliers import check_outliers
+from frostline.head.options import SearchOptions
+from frostline.review.labels import Knowledge, check_labels, held_out_probabilities, knowledge_of, noise_count
+from frostline.review.near import Neighbours, check_outliers, directions, nearest
 from frostline.review.pool import next_to_label, uncertainties
-from frostline.review.trust import Knowledge, knowledge_of
-from frostline.review.wrong_labels import check_labels, noise_count
+from frostline.review.repeats import Match, matches, near_groups, word_overlap
 
 
 def near_of(*rows: list[tuple[int, float]]) -> Neighbours:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from frostline.data.dataset import Dataset, Source
-from frostline.data.fixes_file import FixRow
-from frostline.review.fix_rows import fix_rows, why_wrong
-from frostline.review.results import Leaked, NearText, Outlier, Repeated, Review, WrongLabel
+from frostline.data.fixes import FixRow
+from frostline.review.results import Leaked, NearText, Outlier, Repeated, Review, WrongLabel, fix_rows, why_wrong
+from frostline.targets import Targets
 
 N_ROWS = 30
 NOTHING = Review(
@@ -47,7 +47,7 @@ WRONG = WrongLabel(
 def dataset() -> Dataset:
     return Dataset(
         texts=[f"text {row}" for row in range(N_ROWS)],
-        labels=["a" if row % 2 == 0 else "b" for row in range(N_ROWS)],
+        targets=Targets.of_labels(["a" if row % 2 == 0 else "b" for row in range(N_ROWS)]),
         lines=[row + 10 for row in range(N_ROWS)],
         source=Source(name="data.tsv", sha256="0" * 64, size_bytes=1, text_column="1", label_column="2"),
     )

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.encoder.features import FeatureSpec
-from frostline.review import neighbours
-from frostline.review.neighbours import columns_to_compare, directions, nearest
+from frostline.review import near as neighbours
+from frostline.review.near import columns_to_compare, directions, nearest
 
 
 def rows_of(n: int, width: int = 8, seed: int = 0) -> np.ndarray:

@@ -8,15 +8,14 @@ import pytest
 
 from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
-from frostline.data.fixes import apply_fixes
-from frostline.data.fixes_file import read_fixes, write_fixes
+from frostline.data.fixes import apply_fixes, read_fixes, write_fixes
 from frostline.data.tables import TextRow
 from frostline.errors import UsageError
-from frostline.head.search import SearchOptions
+from frostline.head.options import SearchOptions
 from frostline.review import Pool, Review, ReviewOptions, review
-from frostline.review.fix_rows import fix_rows
-from frostline.review.results import PoolSummary
+from frostline.review.results import PoolSummary, fix_rows
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.targets import Targets
 from goldens import compare_json, rounded
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -27,7 +26,7 @@ OPTIONS = ReviewOptions(search=SearchOptions(Cs=(0.1,), threads=1), n_foldings=1
 def dataset_of(rows: Sequence[tuple[str, str]]) -> Dataset:
     return Dataset(
         texts=[text for text, _ in rows],
-        labels=[label for _, label in rows],
+        targets=Targets.of_labels([label for _, label in rows]),
         lines=[row + 1 for row in range(len(rows))],
         source=Source(name="data.tsv", sha256="0" * 64, size_bytes=1, text_column="1", label_column="2"),
     )

@@ -6,9 +6,10 @@ import pytest
 from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
 from frostline.data.tables import TextRow
-from frostline.head.search import SearchOptions
+from frostline.head.options import SearchOptions
 from frostline.review import Pool, ReviewOptions, review
-from frostline.review.trust import knowledge_of
+from frostline.review.labels import knowledge_of
+from frostline.targets import Targets
 
 OPTIONS = ReviewOptions(search=SearchOptions(Cs=(0.001, 1.0), n_folds=3, threads=1), n_foldings=2, pool_size=4)
 
@@ -18,7 +19,7 @@ def by_lot(n: int, n_labels: int, seed: int) -> Dataset:
     random = np.random.default_rng(seed)
     return Dataset(
         texts=[f"{' '.join(f'w{word}' for word in random.integers(30, size=5))} t{row}" for row in range(n)],
-        labels=[f"label {code}" for code in random.permutation(np.arange(n) % n_labels)],
+        targets=Targets.of_labels([f"label {code}" for code in random.permutation(np.arange(n) % n_labels)]),
         lines=list(range(1, n + 1)),
         source=Source(name="lots.tsv", sha256="0" * 64, size_bytes=1, text_column="1", label_column="2"),
     )

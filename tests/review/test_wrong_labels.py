@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from frostline.head.search import SearchOptions
-from frostline.review.held_out import _folds, held_out_probabilities
-from frostline.review.neighbours import Neighbours, directions, nearest
-from frostline.review.wrong_labels import (
+from frostline.head.options import SearchOptions
+from frostline.review.labels import (
+    _folds,
     check_labels,
     class_thresholds,
     confident_joint,
+    held_out_probabilities,
     neighbour_shares,
     noise_count,
 )
+from frostline.review.near import Neighbours, directions, nearest
 
 
 def test_the_confident_joint_by_hand() -> None:

@@ -13,8 +13,9 @@ from shard_tricks import assert_equal_readings, encode_quietly, remembering, sha
 
 from fakes import FakeEncoder
 from frostline.errors import AccessError, StorageError
-from frostline.store import cache_verify, rewrite
+from frostline.store import cache_verify
 from frostline.store import stored as stored_module
+from frostline.store import upkeep as rewrite
 
 OLD = [f"old {i}" for i in range(8)]
 NEW = [f"new {i}" for i in range(6)]

@@ -13,20 +13,12 @@ import pytest
 from shard_tricks import assert_equal_readings, encode_quietly, remembering, sentences, shards
 
 from fakes import FakeEncoder
+from frostline.disk import publish_bytes, sweep_temporaries
 from frostline.errors import AccessError, MissingInputError, OutputError, UsageError
-from frostline.publish import publish_bytes, sweep_temporaries
-from frostline.store import (
-    KINDS,
-    FeatureStore,
-    StoredEncoder,
-    StoreWarning,
-    cache_info,
-    cache_prune,
-    cache_verify,
-    features,
-    mounts,
-    rewrite,
-)
+from frostline.store import KINDS, FeatureStore, StoredEncoder, StoreWarning, cache_info, cache_prune, cache_verify
+from frostline.store import store as features
+from frostline.store import store as mounts
+from frostline.store import upkeep as rewrite
 
 
 def filled(home: Path, n_rows: int = 20, **encoder: object) -> StoredEncoder:

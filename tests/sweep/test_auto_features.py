@@ -11,9 +11,10 @@ import pytest
 from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
 from frostline.errors import UsageError
-from frostline.head.search import SearchOptions
+from frostline.head.options import SearchOptions
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
 from frostline.sweep.candidates import shortlist
+from frostline.targets import Targets
 from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
 
 Command = Callable[..., Any]
@@ -25,7 +26,7 @@ def dataset(n: int, seed: int) -> Dataset:
     labels = [str(row % 2) for row in range(n)]
     texts = [" ".join([f"t{row}", f"w{random.randint(9)}", f"own{label}"]) for row, label in enumerate(labels)]
     source = Source(name="made", sha256="0" * 64, size_bytes=0, text_column="1", label_column="2")
-    return Dataset(texts=texts, labels=labels, lines=list(range(1, n + 1)), source=source)
+    return Dataset(texts=texts, targets=Targets.of_labels(labels), lines=list(range(1, n + 1)), source=source)
 
 
 def test_held_out_rows_take_no_part_in_the_choice() -> None:
@@ -75,7 +76,7 @@ def test_every_outer_fold_chooses_by_its_own_rows_alone() -> None:
     again, _ = replace(
         choice,
         columns=replace(choice.columns, reading=spoiled),
-        codes=np.where(training, choice.codes, 1 - choice.codes),
+        targets=replace(choice.targets, members=choice.targets.members ^ ~training[:, None]),
     )(training)
     assert again == name
     assert rows.shape[0] == 80

@@ -10,11 +10,12 @@ from frostline.data.dataset import Dataset, Source
 from frostline.data.split import stratified_folds
 from frostline.errors import InputError, UsageError
 from frostline.evaluate.paired import mcnemar
-from frostline.head.search import SearchOptions
+from frostline.head.options import SearchOptions
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import Contestant, compare
 from frostline.sweep.compare import holm
 from frostline.sweep.cross import cross_validate
+from frostline.targets import Targets
 
 SEARCH = SearchOptions(Cs=(0.01, 1.0), n_folds=3)
 
@@ -27,7 +28,7 @@ def dataset(n: int = 90) -> Dataset:
         for label in labels
     ]
     source = Source(name="made", sha256="0" * 64, size_bytes=0, text_column="1", label_column="2")
-    return Dataset(texts=texts, labels=labels, lines=list(range(1, n + 1)), source=source)
+    return Dataset(texts=texts, targets=Targets.of_labels(labels), lines=list(range(1, n + 1)), source=source)
 
 
 def contestant(features: str, kept: object, **settings: str) -> Contestant:
@@ -47,7 +48,10 @@ def test_each_is_scored_on_the_same_folds_and_tested_against_the_best() -> None:
     folds = stratified_folds(codes, n_folds=3, seed=0)
     own = {
         features: cross_validate(
-            FakeEncoder(features=features).encode(data.texts).rows, codes, labels="01", options=SEARCH, folds=folds
+            FakeEncoder(features=features).encode(data.texts).rows,
+            Targets.of_codes(codes, "01"),
+            options=SEARCH,
+            folds=folds,
         )
         for features in ("cls@-1", "mean@all", "mean@1")
     }
@@ -91,7 +95,7 @@ def test_fewer_than_two_or_one_twice_is_refused() -> None:
 def test_texts_that_are_all_equal_are_refused() -> None:
     """Before anything is read."""
     data = dataset()
-    same = Dataset(texts=["same"] * 90, labels=data.labels, lines=data.lines, source=data.source)
+    same = Dataset(texts=["same"] * 90, targets=Targets.of_labels(data.labels), lines=data.lines, source=data.source)
     one = FakeEncoder(features="cls@-1+mean@-1")
     with pytest.raises(InputError, match="differ"):
         compare(same, [contestant("cls@-1", one), contestant("mean@-1", one)], search=SEARCH)

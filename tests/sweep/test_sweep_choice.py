@@ -11,13 +11,16 @@ from frostline.data.dataset import Dataset, Source
 from frostline.data.split import stratified_folds
 from frostline.encoder.features import Block
 from frostline.errors import InputError, UsageError
-from frostline.head.search import SearchOptions, search_C
-from frostline.report.sweep_document import as_sweep_document
+from frostline.evaluate.paired import accuracy_difference, accuracy_score, fold_difference, fold_score
+from frostline.head.options import SearchOptions
+from frostline.head.search import search
+from frostline.report.document import as_sweep_document
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import SWEEP_FEATURES, Sweep, SweepOptions, Trial, candidates, sweep
-from frostline.sweep.cross import cross_validate, side_by_side
+from frostline.sweep.cross import cross_validate
 from frostline.sweep.run import winner_of
-from frostline.sweep.scores import accuracy_difference, accuracy_score, fold_difference, fold_score
+from frostline.targets import Targets
+from frostline.threads import side_by_side
 
 FAST = SweepOptions(search=SearchOptions(Cs=(0.01, 1.0), n_folds=3))
 
@@ -33,7 +36,7 @@ def dataset(n: int = 60, *, n_labels: int = 2, seed: int = 0) -> Dataset:
         for label in labels
     ]
     source = Source(name="made", sha256="0" * 64, size_bytes=0, text_column="1", label_column="2")
-    return Dataset(texts=texts, labels=labels, lines=list(range(1, n + 1)), source=source)
+    return Dataset(texts=texts, targets=Targets.of_labels(labels), lines=list(range(1, n + 1)), source=source)
 
 
 def encoder(**settings: int) -> FakeEncoder:
@@ -82,9 +85,9 @@ def test_a_candidate_scores_what_its_features_score_alone(swept: Sweep) -> None:
     for features in ("cls@-1", "max@1", "cls@-1+mean@-1", "mean@all+max@all"):
         trial = next(each for each in swept.trials if each.candidate.features == features)
         rows = FakeEncoder(features=features).encode(data.texts).rows
-        alone = search_C(rows, codes, labels=("0", "1"), options=FAST.search, folds=folds)
-        place = alone.Cs.index(alone.chosen_C)
-        np.testing.assert_allclose(trial.fold_scores, alone.fold_scores[place])
+        alone = search(rows, Targets.of_codes(codes, ("0", "1")), options=FAST.search, folds=folds)
+        place = alone.Cs.index(alone.chosen_C[0])
+        np.testing.assert_allclose(trial.fold_scores, alone.scores[:, 0][place])
         assert trial.chosen_C == alone.chosen_C
         assert trial.n_features == rows.shape[1]
 
@@ -136,7 +139,7 @@ def test_the_lead_over_the_tutorial_is_paired_on_the_rows(swept: Sweep) -> None:
 def test_the_winner_is_tested_once_on_rows_that_took_part_in_nothing() -> None:
     """The same choice with and without test rows, whatever their labels say; the test has their n."""
     data, test = dataset(60), dataset(40, seed=1)
-    wrong = replace(test, labels=[str(1 - int(label)) for label in test.labels])
+    wrong = replace(test, targets=Targets.of_labels([str(1 - int(label)) for label in test.labels]))
     plain, right, opposite = (sweep(data, encoder(), test=rows, options=FAST) for rows in (None, test, wrong))
     assert plain.test is None
     assert right.test is not None
@@ -156,7 +159,9 @@ def test_features_that_are_the_same_for_every_text_score_the_commonest_label() -
     folds = stratified_folds(codes, n_folds=5, seed=0)
     for n_labels, told in ((2, codes), (3, np.where(np.arange(30) < 6, 2, codes))):
         labels = [str(label) for label in range(n_labels)]
-        found = cross_validate(np.ones((30, 4), np.float32), told, labels=labels, options=SearchOptions(), folds=folds)
+        found = cross_validate(
+            np.ones((30, 4), np.float32), Targets.of_codes(told, labels), options=SearchOptions(), folds=folds
+        )
         assert found.chosen_C is None
         assert found.score.value == pytest.approx(np.bincount(told).max() / 30)
         shares = found.head.predict_proba(np.ones((1, 4), np.float32))[0]
@@ -167,7 +172,7 @@ def test_the_document_keeps_what_chose_apart_from_what_tests(swept: Sweep) -> No
     """Scores of candidates stand under `cross_validated`; `test` is null until there are rows for it."""
     from frostline.record import DataRecord  # noqa: PLC0415 - only here
 
-    data = DataRecord(name="made", sha256="0" * 64, size_bytes=0, n_rows=60, class_counts={"0": 30, "1": 30})
+    data = DataRecord(name="made", sha256="0" * 64, size_bytes=0, n_rows=60, label_counts={"0": 30, "1": 30})
     document = as_sweep_document(swept, data)
     assert document["test"] is None
     assert len(document["candidates"]) == len(swept.trials)  # type: ignore[arg-type]
@@ -221,9 +226,9 @@ def test_work_side_by_side_keeps_its_order_and_its_first_error() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (replace(dataset(), labels=["0"] * 60), "two classes"),
+        (replace(dataset(), targets=Targets.of_labels(["0"] * 60)), "two classes"),
         (dataset(1), "two classes"),
-        (replace(dataset(4), labels=["a", "a", "a", "b"]), "'b'"),
+        (replace(dataset(4), targets=Targets.of_labels(["a", "a", "a", "b"])), "'b'"),
         (replace(dataset(), texts=["the same"] * 60), "texts must differ"),
     ],
     ids=["one class", "one row", "a class of one", "all rows equal"],

@@ -9,28 +9,28 @@ import pytest
 
 from fakes import FakeEncoder
 from frostline import __version__
+from frostline.arrays import JoinedRows
 from frostline.data.dataset import Dataset, Source
 from frostline.data.split import stratified_folds
 from frostline.encoder.features import Block
 from frostline.errors import InputError, UsageError
-from frostline.head.search import SearchOptions
+from frostline.evaluate.paired import accuracy_difference, accuracy_score, fold_difference, fold_score
+from frostline.head.options import SearchOptions
 from frostline.machine import this_machine
 from frostline.record import DataRecord
-from frostline.report.sweep_document import as_comparison_document, as_sweep_document
-from frostline.rows import JoinedRows
+from frostline.report.document import as_comparison_document, as_sweep_document
 from frostline.sweep import SWEEP_FEATURES, Contestant, SweepOptions, compare, sweep
-from frostline.sweep.candidates import candidates, named, shortlist, tutorial_among, usual_joins
-from frostline.sweep.columns import Columns, words_of
+from frostline.sweep.candidates import Columns, candidates, named, shortlist, tutorial_among, usual_joins, words_of
 from frostline.sweep.compare import TIMED_TEXTS
-from frostline.sweep.cross import cross_validate, one_thread, side_by_side
-from frostline.sweep.nested import FoldChoice
-from frostline.sweep.run import depth
-from frostline.sweep.scores import accuracy_difference, accuracy_score, fold_difference, fold_score
+from frostline.sweep.cross import cross_validate, one_thread
+from frostline.sweep.run import FoldChoice, depth
+from frostline.targets import Targets
+from frostline.threads import side_by_side
 from goldens import compare_json, rounded
 
 GOLDEN = Path(__file__).parent / "golden"
 HERE = frozenset({"machine", "frostline", "seconds", "seconds_search", "seconds_per_1000"})
-DATA = DataRecord(name="made", sha256="0" * 64, size_bytes=0, n_rows=36, class_counts={"l0": 18, "l1": 18})
+DATA = DataRecord(name="made", sha256="0" * 64, size_bytes=0, n_rows=36, label_counts={"l0": 18, "l1": 18})
 SEARCH = SearchOptions(Cs=(0.01, 1.0), n_folds=3, threads=1)
 
 
@@ -42,7 +42,7 @@ def dataset(n: int, *, n_labels: int = 2, seed: int = 0) -> Dataset:
         for label in labels
     ]
     source = Source(name="made", sha256="0" * 64, size_bytes=0, text_column="1", label_column="2")
-    return Dataset(texts=texts, labels=labels, lines=list(range(1, n + 1)), source=source)
+    return Dataset(texts=texts, targets=Targets.of_labels(labels), lines=list(range(1, n + 1)), source=source)
 
 
 def wide(**settings: int) -> FakeEncoder:
@@ -112,7 +112,7 @@ def test_a_rate_is_of_a_thousand_sentences_spread_over_the_file() -> None:
     """Of 1,500 distinct texts 1,000 are timed, first and last among them, after a few to warm up."""
     texts = [f"t{row} own{row % 2}" for row in range(1500)]
     labels = [str(row % 2) for row in range(1500)]
-    data = replace(dataset(2), texts=texts, labels=labels, lines=list(range(1500)))
+    data = replace(dataset(2), texts=texts, targets=Targets.of_labels(labels), lines=list(range(1500)))
     fresh = [FakeEncoder(features=features, hidden_size=2, n_layers=1) for features in ("cls@-1", "mean@-1")]
     kept = FakeEncoder(features="cls@-1+mean@-1", hidden_size=2, n_layers=1)
     found = compare(
@@ -280,7 +280,7 @@ def test_rows_that_are_all_equal_score_by_the_shares_of_the_other_folds() -> Non
     codes = np.array([0, 0, 0, 1, 0, 1, 2, 2, 0])
     folds = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2])
     options = replace(SEARCH, scoring="neg_log_loss")
-    found = cross_validate(np.ones((9, 4), np.float32), codes, labels=("a", "b", "c"), options=options, folds=folds)
+    found = cross_validate(np.ones((9, 4), np.float32), Targets.of_codes(codes, "abc"), options=options, folds=folds)
     expected = []
     for fold in range(3):
         shares = np.bincount(codes[folds != fold], minlength=3) / 6
@@ -291,7 +291,9 @@ def test_rows_that_are_all_equal_score_by_the_shares_of_the_other_folds() -> Non
     assert found.head.coef.shape == (3, 4)
     assert not found.head.coef.any()
     assert found.score.over == "folds"
-    two = cross_validate(np.ones((9, 4), np.float32), np.minimum(codes, 1), labels="ab", options=options, folds=folds)
+    two = cross_validate(
+        np.ones((9, 4), np.float32), Targets.of_codes(np.minimum(codes, 1), "ab"), options=options, folds=folds
+    )
     assert two.head.coef.shape == (1, 4)
     assert two.head.intercept == pytest.approx([np.log(4 / 5)])
 
@@ -319,8 +321,7 @@ def test_a_fold_chooses_with_no_more_folds_than_its_smallest_class_has_rows() ->
     choice = FoldChoice(
         columns=columns,
         tried=tried,
-        codes=codes,
-        labels=("l0", "l1"),
+        targets=Targets.of_codes(codes, ("l0", "l1")),
         search=replace(SEARCH, n_folds=5),
         also_single_with_words=True,
     )

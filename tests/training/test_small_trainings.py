@@ -16,10 +16,11 @@ import pytest
 from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
 from frostline.head.deciding import RuleOptions
-from frostline.head.finishing import AnswerOptions
-from frostline.head.search import SearchOptions
+from frostline.head.fitted import AnswerOptions
+from frostline.head.options import SearchOptions
 from frostline.report.document import as_document
 from frostline.sweep import SWEEP_FEATURES
+from frostline.targets import Targets
 from frostline.training import Training, TrainingOptions, choice_in_turn, choose_features, train
 
 EXPECTED = Path(__file__).with_name("small_trainings.json")
@@ -41,7 +42,7 @@ def rows(n: int, *, seed: int = 0, n_labels: int = 3, name: str = "rows.tsv") ->
     labels[9] = labels[8]
     labels[5] = "label 0" if labels[4] != "label 0" else "label 1"
     source = Source(name=f"folder/{name}", sha256="ab" * 32, size_bytes=17 * n, text_column="1", label_column="2")
-    return Dataset(texts=texts, labels=labels, lines=list(range(2, n + 2)), source=source)
+    return Dataset(texts=texts, targets=Targets.of_labels(labels), lines=list(range(2, n + 2)), source=source)
 
 
 TRAININGS: dict[str, dict[str, Any]] = {
@@ -138,7 +139,7 @@ def found_by(training: dict[str, Any]) -> dict[str, Any]:
         "decisions": in_short(examples.decisions[:3].tolist()),
         "features": in_short(examples.features[:2].astype(float).tolist()),
         "probabilities": in_short(probabilities[:4].tolist()),
-        "learned": [len(learned.texts), *learned.texts[:2], *learned.codes[:9].tolist()],
+        "learned": [len(learned.texts), *learned.texts[:2], *learned.targets.codes[:9].tolist()],
         "n_terms": 0 if made.vocabulary is None else len(made.vocabulary.terms),
     }
     return document

@@ -5,9 +5,10 @@ import pytest
 from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
 from frostline.errors import UsageError
-from frostline.head.search import SearchOptions
+from frostline.head.options import SearchOptions
 from frostline.sweep import SWEEP_FEATURES
 from frostline.sweep.candidates import candidates, named, shortlist
+from frostline.targets import Targets
 from frostline.training import TrainingOptions, choice_in_turn
 from frostline.training.choosing import is_in_turn, refuse_without_choice
 
@@ -15,7 +16,7 @@ from frostline.training.choosing import is_in_turn, refuse_without_choice
 def rows(n: int, n_labels: int) -> Dataset:
     source = Source(name="rows.tsv", sha256="0" * 64, size_bytes=1, text_column="1", label_column="2")
     texts, labels = [f"w{row % 7} w{row % 3}" for row in range(n)], [f"l{row % n_labels}" for row in range(n)]
-    return Dataset(texts=texts, labels=labels, lines=list(range(1, n + 1)), source=source)
+    return Dataset(texts=texts, targets=Targets.of_labels(labels), lines=list(range(1, n + 1)), source=source)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from frostline.encoder.words import SCALE, WORD_PATTERN, Vocabulary, fit, terms_of
 from frostline.errors import InputError
-from frostline.words.vocabulary import SCALE, WORD_PATTERN, Vocabulary, fit, terms_of
 
 FILMS = [
     "a fine film, a fine cast",
@@ -105,7 +105,7 @@ def test_sparse_rows_times_coefficients_are_what_dense_ones_are(seed: int) -> No
 
 def test_rows_need_neither_scikit_learn_nor_scipy() -> None:
     program = (
-        "import sys; from frostline.words.vocabulary import fit; fit(['a', 'a']).rows(['a']); "
+        "import sys; from frostline.encoder.words import fit; fit(['a', 'a']).rows(['a']); "
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -13,22 +13,22 @@ import pytest
 from sklearn.base import clone
 
 from fakes import FakeEncoder
+from frostline.arrays import JoinedRows
 from frostline.artifact import open_model
 from frostline.classifier import SentenceClassifier
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.features import FeatureSpec
+from frostline.encoder.words import FoldWords, WordedEncoder, fit, vocabulary_of, with_words
 from frostline.errors import InputError, UsageError
-from frostline.head.search import SearchOptions
+from frostline.head.options import SearchOptions
 from frostline.record import TrainingRecord
-from frostline.rows import JoinedRows
-from frostline.score import predictions
+from frostline.score.answers import predictions
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.store.stored import remembered
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, compare, sweep
 from frostline.sweep.compare import Contestant
+from frostline.targets import Targets
 from frostline.training import TrainingOptions, choice_in_turn, choose_features, save_training, train
-from frostline.words.encoder import WordedEncoder, remembered, vocabulary_of
-from frostline.words.training import FoldWords, with_words
-from frostline.words.vocabulary import fit
 
 Command = Callable[..., Any]
 OPTIONS = TrainingOptions(search=SearchOptions(Cs=(0.01, 1.0), n_folds=3))
@@ -63,7 +63,7 @@ def dataset(n: int, seed: int = 0, *, told: bool = True) -> Dataset:
         for label in labels
     ]
     source = Source(name="made", sha256="0" * 64, size_bytes=0, text_column="1", label_column="2")
-    return Dataset(texts=texts, labels=labels, lines=list(range(1, n + 1)), source=source)
+    return Dataset(texts=texts, targets=Targets.of_labels(labels), lines=list(range(1, n + 1)), source=source)
 
 
 # --- the specification
@@ -131,7 +131,11 @@ def test_every_outer_fold_counts_its_own_texts_alone() -> None:
 def test_words_that_only_rows_left_out_make_common_are_not_counted() -> None:
     """Each pair of texts shares a word: by a vocabulary of all rows it would give its other half's label away."""
     order = np.random.RandomState(0).permutation(60) // 2
-    data = replace(dataset(60), texts=[f"same u{pair}" for pair in order], labels=[str(pair % 2) for pair in order])
+    data = replace(
+        dataset(60),
+        texts=[f"same u{pair}" for pair in order],
+        targets=Targets.of_labels([str(pair % 2) for pair in order]),
+    )
     found = train(data, Blind(features=FEATURES), options=replace(OPTIONS, nested=True)).record
     assert found.features.n_words > 30
     assert right(found) < 0.75

@@ -1,35 +1,39 @@
-"""A folder → an `Artifact` that was checked, or one error. Opens no encoder, runs nothing.
-
-In:   a path.
-Out:  the manifest and the head.
-Not:  the encoder (model.py).
-"""
+"""A folder → an `Artifact` that was checked, or one error. Opens no encoder, runs nothing."""
 
 import hmac
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
-from frostline.artifact.folder import (
+from frostline.artifact.files import (
+    Neighbours,
     OpenFolder,
     check_encoder_listing,
     check_file,
     check_size,
     opened_folder,
     read_file,
+    read_head,
     read_manifest_file,
+    read_neighbours,
+    read_words,
 )
-from frostline.artifact.head_file import read_head
-from frostline.artifact.limits import DEFAULT_LIMITS, ENCODER_FOLDER, HEAD, NEIGHBOURS, WORDS, Limits
-from frostline.artifact.manifest import Manifest
-from frostline.artifact.neighbours_file import Neighbours, read_neighbours
-from frostline.artifact.schema import digest_line, read_manifest
+from frostline.artifact.manifest import (
+    DEFAULT_LIMITS,
+    ENCODER_FOLDER,
+    HEAD,
+    NEIGHBOURS,
+    WORDS,
+    Limits,
+    Manifest,
+    digest_line,
+    read_manifest,
+)
 from frostline.artifact.self_test import check_answers
-from frostline.artifact.words_file import read_words
 from frostline.encoder.features import FeatureSpec
+from frostline.encoder.words import Vocabulary
 from frostline.errors import ArtifactCorrupt, shown
 from frostline.head.linear import LinearHead
-from frostline.words.vocabulary import Vocabulary
 
 _TRIES = 5
 
@@ -37,23 +41,13 @@ _TRIES = 5
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Artifact:
-    """A saved classifier, checked, without its encoder.
-
-    Parameters
-    ----------
-    path : Path
-    manifest : Manifest
-    head : LinearHead
-    vocabulary : Vocabulary or None
-        Of words as features, where the artifact has one.
-    sha256 : str
-        The manifest's digest. It covers the digests of all files, so whoever knows it knows the whole artifact.
-    """
+    """A saved classifier, checked, without its encoder."""
 
     path: Path
     manifest: Manifest
     head: LinearHead
-    vocabulary: Vocabulary | None
+    vocabulary: Vocabulary | None  # Of words as features, where the artifact has one
+    # The manifest's digest. It covers the digests of all files, so whoever knows it knows the whole artifact.
     sha256: str
 
     @property

@@ -1,8 +1,7 @@
-"""An artifact with its encoder: texts in, probabilities out.
+"""An artifact with its encoder: texts in, answers out.
 
-In:   a path, or an `Artifact` that was loaded.
-Out:  a `Model`, whose encoder has the digests that the manifest names and passed the self-test.
-Not:  looking for an encoder's files (encoder/checkpoint.py).
+Whoever predicts, scores, serves or exports does it through `Model.answer`. The encoder of an opened model has the
+digests that the manifest names, and gives for eight sentences what it gave when the artifact was saved.
 """
 
 import functools
@@ -17,11 +16,12 @@ from frostline.arrays import Probabilities, Progress
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
 from frostline.artifact.manifest import Manifest
 from frostline.artifact.self_test import check_self_test
-from frostline.encoder.known import known_encoder
+from frostline.encoder.checkpoint import known_encoder
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
+from frostline.encoder.words import WordedEncoder
 from frostline.errors import ArtifactCorrupt, FrostlineError, InputError, UnavailableError, UsageError
 from frostline.head.linear import LinearHead
-from frostline.words.encoder import WordedEncoder
+from frostline.targets import Answers
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import Precision
@@ -39,26 +39,23 @@ class OpenEncoder(Protocol):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """A classifier that is ready to read.
-
-    Parameters
-    ----------
-    manifest : Manifest
-    head : LinearHead
-    encoder : SentenceEncoder
-        With its vocabulary beside it, where words are among the features.
-    """
+    """A classifier that is ready to read."""
 
     manifest: Manifest
     head: LinearHead
-    encoder: SentenceEncoder
+    encoder: SentenceEncoder  # With its vocabulary beside it, where words are among the features
+
+    def answer(self, texts: Sequence[str], *, progress: Progress | None = None) -> Answers:
+        """What the classifier says of each text. Progress counts distinct texts."""
+        reading = self.encoder.encode(texts, progress=progress)
+        return self.head.answer(self.head.predict_proba(reading.for_head), reading.cut)
 
     def predict_proba(self, texts: Sequence[str], *, progress: Progress | None = None) -> Probabilities:
         """Probabilities (n_texts, n_labels); column j belongs to manifest.labels[j]. Progress counts distinct texts."""
         return self.head.predict_proba(self.encoder.encode(texts, progress=progress).for_head)
 
     def predict(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[Any]:
-        """The most probable label of each text (n_texts,), of the labels' own type."""
+        """The label or labels of each text (n_texts,), of their own type: see `LinearHead.answers`."""
         return self.head.predict(self.encoder.encode(texts, progress=progress).for_head)
 
 
@@ -163,9 +160,7 @@ def _matching_encoder(
         except UnavailableError as error:
             unreachable = error
             continue
-        except (
-            UsageError
-        ) as error:  # layers or a length that this encoder has not: not the user's words, the manifest's
+        except UsageError as error:  # layers or a length that this encoder has not: the manifest's wish, not the user's
             raise ArtifactCorrupt(
                 f"{artifact.path}: its encoder cannot do what it asks for: {error.message}"
             ) from error

@@ -1,9 +1,4 @@
-"""A head, and who read for it → an artifact folder, whole or not at all.
-
-In:   a `LinearHead`, the encoder, and what is to be remembered of the training.
-Out:  a folder that was read back before it got its name.
-Not:  the words of the card and the report (report/); the order of writing, syncing, renaming (publish.py).
-"""
+"""A head, and who read for it → an artifact folder, whole or not at all; it is read back before it gets its name."""
 
 import hashlib
 import json
@@ -11,40 +6,48 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 import frostline
-from frostline.artifact.answering import KINDS, read_calibration, read_rule
-from frostline.artifact.head_file import coef_shape, head_bytes
-from frostline.artifact.limits import (
+from frostline.artifact.files import Neighbours, head_bytes, neighbours_bytes, refuse_place, words_bytes
+from frostline.artifact.load import Artifact, check_encoder_files, load_artifact, load_neighbours
+from frostline.artifact.manifest import (
     CARD,
     DEFAULT_LIMITS,
     ENCODER_FILES,
     ENCODER_FOLDER,
+    ENCODER_NAME,
     HEAD,
+    KINDS,
     MANIFEST,
     NEIGHBOURS,
     REPORT,
     WORDS,
+    FileEntry,
+    Manifest,
+    TrainingData,
+    coef_shape,
+    manifest_bytes,
+    read_calibration,
+    read_manifest,
+    read_rule,
 )
-from frostline.artifact.load import Artifact, check_encoder_files, load_artifact, load_neighbours
-from frostline.artifact.manifest import FileEntry, Manifest, TrainingData, manifest_bytes
-from frostline.artifact.neighbours_file import Neighbours, neighbours_bytes
-from frostline.artifact.place import refuse_place
-from frostline.artifact.schema import ENCODER_NAME, read_manifest
 from frostline.artifact.self_test import run_self_test
-from frostline.artifact.words_file import words_bytes
-from frostline.encoder.checkpoint import find_checkpoint
+from frostline.disk import publish_folder
+from frostline.encoder.checkpoint import find_checkpoint, known_encoder
 from frostline.encoder.files import CONFIG, WEIGHTS
-from frostline.encoder.known import known_encoder
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
+from frostline.encoder.words import vocabulary_of
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
-from frostline.head.linear import Label, LinearHead
-from frostline.publish import publish_folder
-from frostline.words.encoder import vocabulary_of
+from frostline.head.linear import LinearHead
+
+if TYPE_CHECKING:
+    from frostline.targets import Label
+
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -52,28 +55,14 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactRecord:
-    """What an artifact remembers of its making.
-
-    Parameters
-    ----------
-    data : TrainingData, optional
-    choice : mapping, optional
-        How C was chosen: a JSON document.
-    metrics : mapping, optional
-        What was measured, with intervals: a JSON document.
-    card : str, optional
-        README.md, the model card.
-    report : str, optional
-        report.html.
-    neighbours : Neighbours, optional
-        neighbours.safetensors: the training sentences themselves, which an artifact otherwise has nothing of.
-    """
+    """What an artifact remembers of its making."""
 
     data: TrainingData | None = None
-    choice: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    card: str | None = None
-    report: str | None = None
+    choice: Mapping[str, Any] = field(default_factory=dict)  # How C was chosen: a JSON document
+    metrics: Mapping[str, Any] = field(default_factory=dict)  # What was measured, with intervals: a JSON document
+    card: str | None = None  # README.md, the model card
+    report: str | None = None  # report.html
+    # neighbours.safetensors: the training sentences themselves, which an artifact otherwise has nothing of.
     neighbours: Neighbours | None = None
 
 
@@ -95,11 +84,9 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
     ----------
     path : Path
         The folder to make; its parent must exist.
-    head : LinearHead
     encoder : SentenceEncoder
         That read for the head; a `WordedEncoder` where words are among the features, whose vocabulary becomes
         words.json. It reads the eight sentences of the self-test.
-    record : ArtifactRecord, optional
     overwrite : bool, default=False
         Replace the artifact that is there (and nothing else: a folder with other files in it is left alone). Until
         the new one is complete the old one stays, also through kill -9.
@@ -126,16 +113,7 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
     refuse_place(path, overwrite=overwrite)
     checked = _checked_head(head, encoder)
     source = _encoder_source(encoder.identity, with_encoder)
-    contents = {HEAD: head_bytes(checked)}
-    if record.card is not None:
-        contents[CARD] = record.card.encode("utf-8")
-    if record.report is not None:
-        contents[REPORT] = record.report.encode("utf-8")
-    vocabulary = vocabulary_of(encoder)
-    if vocabulary is not None:
-        contents[WORDS] = words_bytes(vocabulary)
-    if record.neighbours is not None:
-        contents[NEIGHBOURS] = neighbours_bytes(record.neighbours)
+    contents = _contents(checked, encoder, record)
     files = {
         name: FileEntry(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
         for name, content in contents.items()
@@ -164,6 +142,21 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
             _copy_encoder(source, temporary, manifest)
         saved = _read_back(temporary)
     return replace(saved, path=path)
+
+
+def _contents(head: LinearHead, encoder: SentenceEncoder, record: ArtifactRecord) -> dict[str, bytes]:
+    """Every file but the manifest and the encoder's, by its name."""
+    contents = {HEAD: head_bytes(head)}
+    if record.card is not None:
+        contents[CARD] = record.card.encode("utf-8")
+    if record.report is not None:
+        contents[REPORT] = record.report.encode("utf-8")
+    vocabulary = vocabulary_of(encoder)
+    if vocabulary is not None:
+        contents[WORDS] = words_bytes(vocabulary)
+    if record.neighbours is not None:
+        contents[NEIGHBOURS] = neighbours_bytes(record.neighbours)
+    return contents
 
 
 def _read_back(folder: Path) -> Artifact:
@@ -207,10 +200,14 @@ def _checked_head(head: LinearHead, encoder: SentenceEncoder) -> LinearHead:
 def _check_answering(head: LinearHead, *, n_labels: int) -> None:
     """Calibration and rule, seen with the eyes of whoever will load them, before anything is computed with them."""
     try:
-        for read, value in ((read_calibration, head.calibration), (read_rule, head.rule)):
+        readers = (
+            (partial(read_calibration, n_labels=n_labels, link=head.link), head.calibration),
+            (partial(read_rule, n_labels=n_labels), head.rule),
+        )
+        for read, value in readers:
             if value is not None:
                 written = json.loads(json.dumps(asdict(value), allow_nan=False))
-                read(written, f"The head's {type(value).__name__.lower()}", n_labels=n_labels, link=head.link)
+                read(written, f"The head's {type(value).__name__.lower()}")
     except ArtifactCorrupt as error:
         raise InputError(error.message) from error
     except (TypeError, ValueError) as error:

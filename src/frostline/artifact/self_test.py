@@ -1,23 +1,14 @@
-"""Eight sentences that show whether a head and an encoder belong together.
-
-In:   a head and an encoder.
-Out:  the decisions, probabilities and answers of the eight, at saving; one error where they differ, later.
-Not:  any text of the user's: an artifact may be published.
-"""
+"""Eight sentences that show whether a head and an encoder belong together; none of the user's is among them."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from frostline.arrays import Probabilities
-from frostline.artifact.answering import Answer
-from frostline.artifact.limits import MAX_DECISION, MAX_TOLERANCE
-from frostline.artifact.manifest import SelfTest
+from frostline.arrays import Probabilities, Rows, dense_part
+from frostline.artifact.manifest import FORMS, MAX_DECISION, MAX_TOLERANCE, Answer, SelfTest
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import ArtifactCorrupt, BackendError, InputError, shown
 from frostline.head.linear import LinearHead
-from frostline.head.rule import NO_ANSWER, Rule
-from frostline.rows import Rows, dense_part
 
 SENTENCES = (
     "no",
@@ -52,11 +43,6 @@ def run_self_test(head: LinearHead, encoder: SentenceEncoder) -> SelfTest:
     probability further: errors e of each column, in units of the column's size, move a log-odds by about
     e · ‖coef · size‖, and a probability by half of that at most. Column by column, because a standardised head has
     coefficients of 1e30 where an encoder has columns of 1e-30 (MiniLM has).
-
-    Raises
-    ------
-    BackendError
-        The encoder gave a number that is not finite.
     """
     rows, precision = _rows(encoder, SENTENCES, n_features=head.n_features), encoder.identity.precision
     dense = dense_part(rows).astype(np.float64)  # words are counted: nothing is rounded there
@@ -81,11 +67,6 @@ def check_answers(expected: SelfTest, head: LinearHead) -> None:
 
     Apart from the encoder's part, because an isotonic map may be as steep as a step: a difference of 1e-6 before it
     can be one of 0.1 after it, and that is no fault of anybody's.
-
-    Raises
-    ------
-    ArtifactCorrupt
-        A probability or an answer differs.
     """
     if not expected.decisions:
         return
@@ -123,10 +104,11 @@ def check_self_test(expected: SelfTest, head: LinearHead, encoder: SentenceEncod
 
 def _answers(head: LinearHead, shares: Probabilities) -> tuple[Answer, ...]:
     """As columns, because a label may be any text."""
-    rule = head.rule or Rule()
-    if head.link == "logistic":
-        return tuple(tuple(np.flatnonzero(row).tolist()) for row in rule.sets(shares))
-    return tuple(None if code == NO_ANSWER else code for code in rule.codes(shares).tolist())
+    found, written = head.answer(shares), FORMS[head.link].answer
+    return tuple(
+        written(tuple(np.flatnonzero(favoured).tolist())) if is_answered else None
+        for favoured, is_answered in zip(found.favoured, found.answered.tolist(), strict=True)
+    )
 
 
 def _rows(encoder: SentenceEncoder, texts: tuple[str, ...], *, n_features: int) -> Rows:

@@ -7,12 +7,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from frostline import places
+from frostline import disk
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import json_option
 from frostline.errors import InputError, UsageError, printable
-from frostline.store.prune import cache_prune
-from frostline.store.upkeep import Kind, cache_info, cache_verify
+from frostline.store.upkeep import Kind, cache_info, cache_prune, cache_verify
 
 _SIZE = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>[kMGT]?)B?")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -33,7 +32,7 @@ def info(*, as_json: bool) -> None:
     """A row per kind of thing kept and per encoder."""
     entries = cache_info()
     if as_json:
-        print_json({"folder": str(places.home()), "entries": [_fields(entry) for entry in entries]})
+        print_json({"folder": str(disk.home()), "entries": [_fields(entry) for entry in entries]})
         return
     table = Table(box=None, pad_edge=False)
     for column in ("kind", "of", "files", "sentences", "size", "blocks"):
@@ -49,7 +48,7 @@ def info(*, as_json: bool) -> None:
         )
         table.add_row(*map(Text, cells))
     console = output()
-    console.print(Text(f"Kept in {printable(str(places.home()))}"))
+    console.print(Text(f"Kept in {printable(str(disk.home()))}"))
     console.print(table if entries else Text("Nothing yet."))
 
 
@@ -102,13 +101,7 @@ def prune(*, everything: bool, kinds: tuple[Kind, ...], encoder: str | None, kee
 
 
 def parsed_size(given: str) -> int:
-    """Bytes that a size such as `500MB` or `2GB` means.
-
-    Raises
-    ------
-    UsageError
-        It means none.
-    """
+    """Bytes that a size such as `500MB` or `2GB` means."""
     match = _SIZE.fullmatch(given.strip())
     if match is None:
         raise UsageError(f"A size must be a number with kB, MB, GB or TB (got {given!r}).")

@@ -20,16 +20,15 @@ from frostline.cli.options import (
     store_option,
 )
 from frostline.data.options import TableOptions
-from frostline.data.tables import read_dataset
-from frostline.encoder.checkpoint import find_checkpoint
+from frostline.data.tables import read_labelled
+from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
 from frostline.encoder.features import DEFAULT_FEATURES, POOLINGS
-from frostline.encoder.known import DEFAULT_ENCODER
+from frostline.encoder.footprint import reading_peak
 from frostline.encoder.precision import Precision
 from frostline.errors import UsageError
-from frostline.footprint import reading_peak
-from frostline.head.search import SearchOptions
-from frostline.report.sweep_document import as_comparison_document
-from frostline.report.sweep_terminal import print_comparison
+from frostline.head.options import SearchOptions
+from frostline.report.document import as_comparison_document
+from frostline.report.sweep import print_comparison
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import Contestant, compare
 from frostline.training.records import data_record
@@ -99,7 +98,7 @@ def command(
     reading: TableOptions,
 ) -> None:
     """Read, compare, print."""
-    dataset = read_dataset(file, replace(reading, limit=limit))
+    dataset = read_labelled(file, replace(reading, limit=limit))
     chosen, settled = settled_choice(EncoderChoice(max_length=max_length, threads=threads, precision=precision), "", ())
 
     def opened(name: str, spec: str) -> "Encoder":

@@ -1,8 +1,6 @@
 """Words, tables and progress bars for a person at a terminal.
 
-In:   what a verb wants to say.
-Out:  rich output: data on standard output, words and progress on standard error, bars only on a terminal.
-Not:  what is said (report/, the verbs).
+Data go to standard output, words and progress to standard error; bars are drawn on a terminal only.
 """
 
 import codecs

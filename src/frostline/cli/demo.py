@@ -10,12 +10,12 @@ from frostline.artifact import open_model
 from frostline.cli.console import output, progress, words
 from frostline.cli.options import EncoderChoice, opened_encoder, overwrite_option
 from frostline.data.sample import Sample, load_sample
+from frostline.disk import refuse_existing
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.evaluate.intervals import wilson
-from frostline.publish import refuse_existing
 from frostline.report.terminal import print_report
-from frostline.score import predictions
-from frostline.training import Training, TrainingOptions, save_training, train
+from frostline.score.answers import predictions
+from frostline.training import Progress, Training, TrainingOptions, save_training, train
 
 SENTENCES = (
     "a visually stunning rumination on love",
@@ -51,9 +51,7 @@ def command(*, out: Path, overwrite: bool) -> None:
             reader,
             test=sample.test,
             options=TrainingOptions(learning_curve=True),
-            reading=reading,
-            searching=searching,
-            learning=learning,
+            progress=Progress(reading=reading, searching=searching, learning=learning),
         )
     console = output()
     print_report(training.record, console)
@@ -62,7 +60,7 @@ def command(*, out: Path, overwrite: bool) -> None:
     model = open_model(out)
     console.print()
     for prediction in predictions(model, SENTENCES):
-        console.print(Text(f"{prediction.label!s:>10} {prediction.probability:.2f}  {prediction.text}"))
+        console.print(Text(f"{prediction.favoured[0]!s:>10} {prediction.probability:.2f}  {prediction.text}"))
     say.print()
     say.print(Text(f"Saved in {out}; the report with pictures: {out / 'report.html'}", style="dim"))
     say.print(Text("Next, a file of your own:  frostline train reviews.tsv --out model", style="dim"))
@@ -70,8 +68,6 @@ def command(*, out: Path, overwrite: bool) -> None:
 
 def _hard_cases(training: Training, sample: Sample) -> str:
     """How the hard cases fared beside the others: negation, irony, mixed feelings."""
-    if training.test_probabilities is None:
-        return ""
     labels = list(training.record.labels)
     right = np.array(
         [

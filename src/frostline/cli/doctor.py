@@ -11,19 +11,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from frostline import __version__, places
+from frostline import disk
 from frostline.cli.console import output, print_json
 from frostline.cli.options import json_option
-from frostline.encoder.checkpoint import find_checkpoint, is_at_hand
-from frostline.encoder.families import describe
+from frostline.encoder.architecture import describe
+from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint, is_at_hand, known_encoders
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.encoder.known import DEFAULT_ENCODER, known_encoders
 from frostline.encoder.precision import DEFAULT_PRECISION, int8_instruction, why_not_int8
 from frostline.errors import FrostlineError
 from frostline.machine import PACKAGES, package_version, this_machine
+from frostline.version import __version__
 
 if TYPE_CHECKING:
-    from frostline.speed import Speed
+    from frostline.encoder.speed import Speed
 
 
 @click.command(
@@ -49,9 +49,9 @@ def found() -> dict[str, object]:
     """All that doctor knows, as JSON values."""
     machine = this_machine()
     problems: list[str] = []
-    home = places.home()
+    home = disk.home()
     try:
-        places.private_folder(home)
+        disk.private_folder(home)
     except FrostlineError as error:
         problems.append(str(error))
     versions = {name: package_version(name) for name in PACKAGES}
@@ -121,7 +121,7 @@ def measured() -> "Speed":
     """Reading the built-in sentences with the bundled encoder, nothing kept; the words are for whoever waits."""
     from frostline.data.sample import load_sample  # noqa: PLC0415 - as below
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - heavy, and not every look around reads
-    from frostline.speed import measure_speed  # noqa: PLC0415 - as above
+    from frostline.encoder.speed import measure_speed  # noqa: PLC0415 - as above
 
     checkpoint = find_checkpoint(DEFAULT_ENCODER)
     encoder = Encoder.open(DEFAULT_ENCODER, features=DEFAULT_FEATURES)

@@ -12,12 +12,12 @@ from typing import IO
 import click
 
 from frostline.cli.console import progress, words
-from frostline.cli.left_out import left_out
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
     encoder_options,
     features_option,
+    left_out,
     limit_option,
     opened_encoder,
     overwrite_option,
@@ -26,14 +26,13 @@ from frostline.cli.options import (
     settled_choice,
 )
 from frostline.data.dataset import Reject
-from frostline.data.opening import STANDARD_INPUT
+from frostline.data.lines import STANDARD_INPUT
 from frostline.data.options import TableOptions
 from frostline.data.tables import stream_texts
-from frostline.embedding import refuse_format, write_features
+from frostline.disk import home, private_folder, refuse_file, storage_error
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.places import home, private_folder
 from frostline.precision import GATE_TEXTS
-from frostline.publish import refuse_file, storage_error
+from frostline.score.rows import refuse_format, write_features
 
 
 @click.command(

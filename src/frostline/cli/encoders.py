@@ -6,8 +6,7 @@ from rich.text import Text
 
 from frostline.cli.console import output, print_json
 from frostline.cli.options import json_option
-from frostline.encoder.checkpoint import is_at_hand
-from frostline.encoder.known import known_encoders
+from frostline.encoder.checkpoint import is_at_hand, known_encoders
 
 
 @click.command(

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from frostline import __version__
 from frostline.artifact import open_model
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
@@ -16,32 +15,29 @@ from frostline.cli.options import (
     examples_option,
     json_option,
     limit_option,
+    of_kind,
     overwrite_option,
     reading_options,
     rejects_option,
     store_option,
 )
-from frostline.cli.several import evaluate_several, refuse_several
+from frostline.data.cells import write_rejects
 from frostline.data.options import TableOptions
-from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_labelled
+from frostline.disk import publish_bytes, refuse_file
 from frostline.errors import printable
-from frostline.evaluate.answers import answer_scores
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import mapped
-from frostline.evaluate.metrics import evaluate
-from frostline.head.rule import Rule
-from frostline.publish import publish_bytes, refuse_file
+from frostline.head.linear import LinearHead
 from frostline.record import EvaluationRecord, Seconds
 from frostline.report.document import as_evaluation_document
-from frostline.report.html import evaluation_html
+from frostline.report.page import evaluation_html
 from frostline.report.terminal import print_evaluation
 from frostline.store import FeatureStore
-from frostline.training.examples import examples_of_head
-from frostline.training.parts import codes_of
-from frostline.training.probabilities import probabilities_of
+from frostline.store.stored import remembered
 from frostline.training.records import data_record, features_record
-from frostline.words.encoder import remembered
+from frostline.training.tested import answered_well, examples_of, measured_head, probability_record
+from frostline.version import __version__
 
 
 @click.command(
@@ -89,45 +85,31 @@ def command(
     if rejects is not None:
         write_rejects(rejects, found.rejects)
     reader = remembered(opened.encoder, FeatureStore.open()) if store else opened.encoder
-    if opened.head.link == "logistic":
-        evaluate_several(
-            opened,
-            found,
-            reader,
-            name=str(model),
-            as_json=as_json,
-            started=started,
-            report=report,
-            quote=examples,
-        )
-        return
-    dataset = refuse_several(found)
-    codes = codes_of(tuple(str(label) for label in labels), dataset)
+    dataset = of_kind(found, "several labels" if opened.head.answers_sets else "one label")
     begun = time.perf_counter()
     with progress("Reading", "sentences") as advance:
         rows = reader.encode(dataset.texts, progress=advance)
-    seconds_read = time.perf_counter() - begun
-    begun = time.perf_counter()
-    given = opened.head.predict_proba(rows.for_head)
-    rule = opened.head.rule or Rule()
+    read_at = time.perf_counter()
+    targets = replace(dataset.targets_over([str(label) for label in labels]), labels=tuple(labels))
+    tested = measured_head(opened.head, Part(dataset.texts, rows.for_head, targets))
     record = EvaluationRecord(
         model=str(model),
         C=float(opened.manifest.choice.get("C", math.nan)),
         data=data_record(dataset),
         features=features_record(reader, rows),
-        test=evaluate(given, codes, labels=labels, predicted=rule.favoured(given)),
-        probabilities=probabilities_of(opened.head, rows.for_head, codes),
-        answers=None if opened.head.rule is None else answer_scores(rule.codes(given), codes, labels=labels),
+        test=tested.evaluation,
+        probabilities=probability_record(opened.head, tested),
+        answers=answered_well(tested) if _is_wished(opened.head) else None,
         seconds=Seconds(
-            read=seconds_read,
+            read=read_at - begun,
             search=0.0,
-            evaluate=time.perf_counter() - begun,
+            evaluate=time.perf_counter() - read_at,
             total=time.perf_counter() - started,
         ),
         version=__version__,
     )
     if report is not None:
-        shown = mapped(examples_of_head(opened.head, Part(dataset.texts, rows.for_head, codes), dataset))
+        shown = mapped(examples_of(opened.head, dataset, tested))
         publish_bytes(report, evaluation_html(record, shown, quote=examples).encode("utf-8"))
     if as_json:
         print_json({**as_evaluation_document(record), "report": None if report is None else str(report)})
@@ -135,3 +117,8 @@ def command(
         print_evaluation(record, output())
         if report is not None:
             words().print(Text(f"The page with pictures: {printable(str(report))}", style="dim"))
+
+
+def _is_wished(head: LinearHead) -> bool:
+    """Whether its rule is more than a threshold for each of several labels, which it always has."""
+    return head.rule is not None and (not head.answers_sets or head.rule.answer_from > 0)

@@ -8,13 +8,11 @@ import click
 from frostline.artifact import load_artifact, load_neighbours, open_model
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import json_option, overwrite_option
+from frostline.disk import publish_stream, refuse_file
 from frostline.errors import InputError, printable
 from frostline.explanation import explain
-from frostline.explanation.document import as_document
 from frostline.explanation.explaining import MAX_WORDS, N_NEAREST, named_label
-from frostline.explanation.page import explanation_html
-from frostline.explanation.terminal import print_explanation
-from frostline.publish import publish_stream, refuse_file
+from frostline.report.explanation import explanation_document, explanation_html, print_explanation
 
 _MAX_BYTES = 1 << 20
 
@@ -69,7 +67,7 @@ def command(
             progress=told,
         )
     if as_json:
-        print_json(as_document(found))
+        print_json(explanation_document(found))
     else:
         print_explanation(found, output())
     if page is not None:

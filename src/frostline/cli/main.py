@@ -1,9 +1,5 @@
 """The door of the command line: finds the verb, runs it, turns every outcome into words and an exit code.
 
-In:   the arguments of the process.
-Out:  an exit code; data on standard output, words on standard error.
-Not:  what a verb does (one file each beside this one).
-
 Heavy imports wait until a verb needs them: `frostline --help` takes no longer than click does.
 """
 
@@ -19,9 +15,9 @@ from typing import Any, NoReturn, TextIO, final
 
 import click
 
-from frostline import __version__
-from frostline.blas import BLAS_THREAD_SETTINGS
 from frostline.errors import FrostlineError, printable, shown
+from frostline.machine import BLAS_THREAD_SETTINGS
+from frostline.version import __version__
 
 VERBS = {
     "demo": "Train on the built-in sample, show the report, classify a few sentences.",

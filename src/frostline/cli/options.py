@@ -1,29 +1,32 @@
-"""Options that several verbs share, each defined once.
+"""Options that several verbs share, each defined once."""
 
-In:   a click command function.
-Out:  the same with the options of reading a file, of the encoder, of the search.
-Not:  what the options do.
-"""
-
+import contextlib
 import functools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 import click
 from rich.text import Text
 
 from frostline.cli.console import progress, words
+from frostline.data.cells import NAMED, reject_line
+from frostline.data.dataset import Dataset, Reject
 from frostline.data.options import TableOptions, column_choice
+from frostline.disk import publish_stream
+from frostline.encoder.checkpoint import DEFAULT_ENCODER
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.encoder.known import DEFAULT_ENCODER
 from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, AskedPrecision
+from frostline.errors import InputError, printable
+from frostline.head.calibrating import Calibrate
+from frostline.head.deciding import RuleOptions, parsed_wish
+from frostline.head.fitted import AnswerOptions
+from frostline.targets import Kind, Targets
 
 if TYPE_CHECKING:
     from frostline.encoder.encoder import Encoder
-    from frostline.encoder.gate import PrecisionRecord
-    from frostline.encoder.precision import Precision
+    from frostline.encoder.precision import Precision, PrecisionRecord
     from frostline.encoder.reading import SentenceEncoder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -220,7 +223,7 @@ def fresh_encoder(choice: EncoderChoice, features: str) -> "Encoder":
 
 
 def settled_choice(
-    choice: EncoderChoice, features: str, texts: Sequence[str], labels: Sequence[Hashable] | None = None
+    choice: EncoderChoice, features: str, texts: Sequence[str], targets: Targets | None = None
 ) -> tuple[EncoderChoice, "PrecisionRecord"]:
     """The choice with the precision that will read, and why; what is not as it was asked for is said.
 
@@ -233,9 +236,103 @@ def settled_choice(
 
     if choice.precision == "auto":
         with progress("Trying int8", "sentences") as told:
-            record = settle("auto", open_in, texts, labels, progress=told)
+            record = settle("auto", open_in, texts, targets, progress=told)
     else:
         record = settle(choice.precision, open_in)
     if record.used != choice.precision:
         words().print(Text(f"Reading in {record.used}. {record.reason}"))
     return replace(choice, precision=record.used), record
+
+
+_OTHER_KIND: dict[Kind, tuple[str, str]] = {
+    "one label": (
+        "this classifier gives each text one label, and here texts have sets of labels.",
+        "Leave --labels-separator out, or choose another label column with --label.",
+    ),
+    "several labels": (
+        "texts must have sets of labels, as those learned from have (each has one label).",
+        "Pass --labels-separator, as for the training.",
+    ),
+}
+
+
+def of_kind(dataset: Dataset, kind: Kind) -> Dataset:
+    """The dataset, whose texts have what those have that the classifier learned from."""
+    if dataset.targets.kind != kind:
+        said, hint = _OTHER_KIND[kind]
+        raise InputError(f"{dataset.source.name}: {said}", hint=hint)
+    return dataset
+
+
+def answer_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command, which gets them as `answers: AnswerOptions`."""
+
+    @click.option(
+        "--calibrate",
+        type=click.Choice(["auto", "none", "temperature", "isotonic"]),
+        default="auto",
+        show_default=True,
+        help="Make probabilities mean what they say, by held-out rows; auto: what loses least log loss there.",
+    )
+    @click.option(
+        "--abstain-precision",
+        type=float,
+        metavar="SHARE",
+        help="Answer only where so sure that this share of the answers is right, as 0.95; predict then leaves the "
+        "other texts unanswered.",
+    )
+    @click.option(
+        "--threshold-for",
+        metavar="precision|recall=SHARE",
+        help="Take one label from where on it reaches this precision, or this recall: precision=0.9.",
+    )
+    @click.option("--threshold-label", metavar="LABEL", help="That label.  [default: the second of two]")
+    @click.option("--thresholds", type=click.Choice(["f1"]), help="A threshold per label, for the highest macro F1.")
+    @functools.wraps(command)
+    def gathered(
+        *,
+        calibrate: Calibrate,
+        abstain_precision: float | None,
+        threshold_for: str | None,
+        threshold_label: str | None,
+        thresholds: Literal["f1"] | None,
+        **others: Any,
+    ) -> Any:
+        rule = RuleOptions(
+            abstain_precision=abstain_precision,
+            threshold_for=None if threshold_for is None else parsed_wish(threshold_for),
+            threshold_label=threshold_label,
+            thresholds=thresholds,
+        )
+        return command(answers=AnswerOptions(calibrate=calibrate, rule=rule), **others)
+
+    return gathered
+
+
+@contextlib.contextmanager
+def left_out(name: str, written: Path | None) -> Iterator[Callable[[Reject], None]]:
+    """A function that takes note of each row of `name` that is left out.
+
+    Parameters
+    ----------
+    name : str
+        The input, as it may stand in a message.
+    written : Path or None
+        A file of its own for all of them; it appears when the whole input has been read.
+    """
+    count = 0
+    with contextlib.ExitStack() as held:
+        opened = None if written is None else held.enter_context(publish_stream(written))
+
+        def note(reject: Reject) -> None:
+            nonlocal count
+            count += 1
+            if opened is not None:
+                opened.write(reject_line(reject))
+            if count <= NAMED:
+                click.echo(printable(f"left out: {name}:{reject.line}: {reject.reason}"), err=True)
+
+        yield note
+    if count:
+        where = "" if written is None else f", listed in {printable(str(written))}"
+        click.echo(f"{count:,} {'row was' if count == 1 else 'rows were'} left out{where}.", err=True)

@@ -10,17 +10,25 @@ from pathlib import Path
 import click
 
 from frostline.arrays import Progress
-from frostline.artifact import Model, open_model
+from frostline.artifact import open_model
 from frostline.cli.console import print_json, progress
-from frostline.cli.left_out import left_out
-from frostline.cli.options import json_option, overwrite_option, reading_options, rejects_option
-from frostline.cli.predict_several import predict_several
+from frostline.cli.options import json_option, left_out, overwrite_option, reading_options, rejects_option
 from frostline.data.dataset import Reject
 from frostline.data.options import TableOptions
-from frostline.errors import InputError, MissingInputError, UsageError, shown
-from frostline.head.rule import Rule
-from frostline.publish import refuse_file
-from frostline.score import WINDOW_TEXTS, Prediction, as_document, predictions, refuse_format, write_predictions
+from frostline.disk import refuse_file
+from frostline.errors import InputError, MissingInputError, UsageError
+from frostline.head.linear import Rule
+from frostline.score.answers import (
+    WINDOW_TEXTS,
+    Layout,
+    Prediction,
+    as_document,
+    as_line,
+    layout_of,
+    predictions,
+    refuse_format,
+    write_predictions,
+)
 
 DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
 
@@ -30,7 +38,8 @@ DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
     epilog='Example: frostline predict model "a visually stunning rumination on love"',
     help="Label the TEXTs given; or the lines of standard input (no TEXT, or -; with --text, --label, --header or "
     "--format the table there); or, where TEXT is one file (TSV, CSV, JSON Lines, Parquet), its texts. Each answer is "
-    "a line: label, tab, probability; the label is empty where the model is not sure enough to answer.",
+    "a line: label, tab, probability (several: joined by commas); the label is empty where the model is not sure "
+    "enough to answer.",
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
@@ -61,21 +70,17 @@ def command(
         if written is not None:
             refuse_file(written, overwrite=overwrite, inputs=[model] if file is None else [file, model])
     opened = open_model(model, encoder=encoder, threads=threads)
+    layout = layout_of(opened, separator=reading.labels_separator)
     is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
     with left_out("standard input" if file is None else str(file), rejects) as note:
-        coming, window = _coming(texts, file, reading, note), 1 if is_conversation else WINDOW_TEXTS
-        found = predictions(opened, coming, window=window)
+        coming = _coming(texts, file, reading, note)
+        found = predictions(opened, coming, window=1 if is_conversation else WINDOW_TEXTS)
         counts: Counter[str] = Counter()
-        if opened.head.link == "logistic":
-            separator = reading.labels_separator
-            counts["cut"] = predict_several(
-                opened, coming, out=out, as_json=as_json, separator=separator, window=window
-            )
-        elif out is None:
-            _print(_counted(found, counts), opened, as_json=as_json)
+        if out is None:
+            _print(_counted(found, counts), layout, as_json=as_json)
         else:
             with progress("Classifying", "texts") as advance:
-                write_predictions(out, _counted(found, counts, advance), labels=opened.manifest.labels)
+                write_predictions(out, _counted(found, counts, advance), layout)
     if n_silent := counts["unanswered"]:
         sure = f"{100 * (opened.head.rule or Rule()).answer_from:.1f} %"
         click.echo(f"{n_silent:,} of {counts['all']:,} texts unanswered: the model answers from {sure} on.", err=True)
@@ -99,13 +104,12 @@ def _coming(
     return (row.text for row in stream_texts(file or "-", options, on_reject=note))
 
 
-def _print(found: Iterable[Prediction], model: Model, *, as_json: bool) -> None:
+def _print(found: Iterable[Prediction], layout: Layout, *, as_json: bool) -> None:
     for prediction in found:
         if as_json:
-            print_json(as_document(prediction, model.manifest.labels))
+            print_json(as_document(prediction, layout))
         else:
-            label = "" if prediction.label is None else str(prediction.label)
-            click.echo(f"{label if label.isprintable() else shown(label, 1000)}\t{prediction.probability:.4f}")
+            click.echo(as_line(prediction, layout))
 
 
 def _file_among(texts: tuple[str, ...]) -> Path | None:
@@ -167,7 +171,7 @@ def _counted(
     for number, prediction in enumerate(found, start=1):
         counts["all"] += 1
         counts["cut"] += prediction.is_cut
-        counts["unanswered"] += prediction.label is None
+        counts["unanswered"] += not prediction.is_answered
         yield prediction
         if advance is not None and number % 1000 == 0:
             advance(number, number)

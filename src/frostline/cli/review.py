@@ -18,25 +18,25 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
 )
-from frostline.data.fixes_file import write_fixes
+from frostline.data.fixes import write_fixes
 from frostline.data.options import TableOptions
-from frostline.data.tables import read_dataset, stream_texts
+from frostline.data.tables import read_labelled, stream_texts
+from frostline.disk import refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.errors import UsageError, printable
-from frostline.head.search import SearchOptions
-from frostline.publish import refuse_file
-from frostline.report.review_document import as_review_document
-from frostline.report.review_terminal import print_review
+from frostline.head.options import SearchOptions
+from frostline.report.review import as_review_document, print_review
 from frostline.review import Pool, Review, ReviewOptions, review
-from frostline.review.fix_rows import fix_rows
+from frostline.review.results import fix_rows
 
 
 @click.command(
     "review",
     epilog="Example: frostline review reviews.tsv --test test.tsv --out fixes.tsv   then: frostline train reviews.tsv "
     "--fixes fixes.tsv --out model",
-    help="Find labels in FILE that are probably wrong (with the likelier label and why), texts that are repeated, "
-    "nearly repeated or labelled two ways, texts of the test file that are also in FILE, and texts unlike all others. "
+    help="Find labels in FILE that are probably wrong (with the likelier label and why; where texts have several, also "
+    "those probably missing), texts that are repeated, nearly repeated or labelled two ways, texts of the test "
+    "file that are also in FILE, and texts unlike all others. "
     "With --pool: which unlabelled texts to label next. --out writes a file of fixes: go through it, then train with "
     "--fixes.",
 )
@@ -83,9 +83,9 @@ def command(
     if out is not None:
         given = (file, test_file, pool_file)
         refuse_file(out, overwrite=overwrite, inputs=[path for path in given if path is not None])
-    dataset = read_dataset(file, replace(reading, limit=limit))
+    dataset = read_labelled(file, replace(reading, limit=limit))
     known = replace(reading, known_labels=frozenset(dataset.counts()))
-    test = None if test_file is None else read_dataset(test_file, known)
+    test = None if test_file is None else read_labelled(test_file, known)
     pool = None if pool_file is None else Pool(pool_file.name, list(stream_texts(pool_file, known)))
     reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
     options = ReviewOptions(
@@ -120,10 +120,11 @@ def _closing(found: Review, file: Path, out: Path | None, n_fixes: int) -> None:
     """What to do next."""
     console = words()
     if out is None:
-        if found.wrong or found.repeated or found.leaked or found.outliers:
+        if found.wrong or found.doubtful or found.repeated or found.leaked or found.outliers:
             console.print(Text("Add --out fixes.tsv for all of them, in a file to go through.", style="dim"))
         return
     where = printable(str(out))
-    console.print(Text(f"{n_fixes:,} rows in {where}. Set their action to relabel or drop, then:", style="dim"))
+    actions = "relabel or drop" if found.doubtful is None else "add, remove or drop"
+    console.print(Text(f"{n_fixes:,} rows in {where}. Set their action to {actions}, then:", style="dim"))
     command_line = f"  frostline train {printable(str(file))} --fixes {where} --out model"
     console.print(Text(command_line, style="dim"), soft_wrap=True)

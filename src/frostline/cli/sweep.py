@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import numpy as np
 
 from frostline.cli.console import output, print_json, progress
 from frostline.cli.options import (
@@ -13,6 +12,7 @@ from frostline.cli.options import (
     encoder_options,
     json_option,
     limit_option,
+    of_kind,
     opened_encoder,
     overwrite_option,
     reading_options,
@@ -20,16 +20,14 @@ from frostline.cli.options import (
 )
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
-from frostline.data.split import stratified_holdout
-from frostline.data.tables import read_dataset
+from frostline.data.tables import read_labelled
+from frostline.disk import refuse_file
 from frostline.errors import UsageError
-from frostline.evaluate.metrics import label_codes
-from frostline.head.search import SearchOptions
-from frostline.publish import refuse_file
-from frostline.report.sweep_document import as_sweep_document
-from frostline.report.sweep_plot import plot_sweep, refuse_plot
-from frostline.report.sweep_terminal import print_sweep
+from frostline.head.options import SearchOptions
+from frostline.report.document import as_sweep_document
+from frostline.report.sweep import plot_sweep, print_sweep, refuse_plot
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
+from frostline.training.options import TrainingOptions, split_rows
 from frostline.training.records import data_record
 
 
@@ -85,12 +83,12 @@ def command(
     if plot is not None:
         refuse_plot(plot)
         refuse_file(plot, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
-    whole = read_dataset(file, replace(reading, limit=limit))
+    whole = read_labelled(file, replace(reading, limit=limit))
     dataset, test = _parts(whole, test_fraction, seed=seed)
     if test_file is not None:
         known = frozenset(dataset.counts())  # tells a test file's columns apart
-        test = read_dataset(test_file, replace(reading, known_labels=known))
-    encoder, precision = settled_choice(encoder, SWEEP_FEATURES, dataset.texts, dataset.labels)
+        test = of_kind(read_labelled(test_file, replace(reading, known_labels=known)), dataset.targets.kind)
+    encoder, precision = settled_choice(encoder, SWEEP_FEATURES, dataset.texts, dataset.targets)
     reader = opened_encoder(encoder, SWEEP_FEATURES)
     search = SearchOptions(
         Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=encoder.threads
@@ -118,9 +116,9 @@ def _parts(whole: Dataset, test_fraction: float | None, *, seed: int) -> tuple[D
     """The rows to sweep and, where a share is held out, the rows to test on."""
     if test_fraction is None:
         return whole, None
-    codes = label_codes(whole.labels, tuple(whole.counts()))
-    kept, held = stratified_holdout(np.asarray(codes), test_fraction=test_fraction, seed=seed)
-    return whole.take(kept), whole.take(held)
+    options = TrainingOptions(search=SearchOptions(seed=seed), test_fraction=test_fraction)
+    split = split_rows(whole, None, options)
+    return split.train, split.test
 
 
 def _refuse_together(first: tuple[str, bool], second: tuple[str, bool]) -> None:

@@ -1,57 +1,244 @@
 """`frostline train`: a labelled file in; a saved classifier, and a score that can be believed, out."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, final
 
 import click
 import numpy as np
 from click.core import ParameterSource
 from rich.text import Text
 
-from frostline.cli.answers import answer_options
 from frostline.cli.console import output, print_json, progress, words
-from frostline.cli.contradictions import refuse_beside_preset, refuse_two_tests
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
+    answer_options,
     encoder_options,
     examples_option,
     json_option,
     limit_option,
+    of_kind,
     opened_encoder,
     overwrite_option,
     reading_options,
     rejects_option,
     settled_choice,
 )
-from frostline.cli.several import Destination, refuse_for_several, refuse_several, train_several
-from frostline.cli.training_steps import swept_features, trained
-from frostline.data.checks import require_classes
+from frostline.data.cells import write_rejects
+from frostline.data.checks import require_learnable
 from frostline.data.dataset import Dataset
-from frostline.data.fixes import apply_fixes
-from frostline.data.fixes_file import read_fixes
-from frostline.data.multi import MultiDataset
+from frostline.data.fixes import apply_fixes, read_fixes
 from frostline.data.options import TableOptions
 from frostline.data.public_sets import PUBLIC_SETS, load_public_set
-from frostline.data.rejects import write_rejects
 from frostline.data.tables import read_labelled
+from frostline.disk import refuse_existing, refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
-from frostline.encoder.gate import PrecisionRecord
+from frostline.encoder.precision import PrecisionRecord
+from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, printable
-from frostline.head.finishing import AnswerOptions
-from frostline.head.search import SearchOptions, tutorial_grid
-from frostline.publish import refuse_existing, refuse_file
+from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
+from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.report.document import as_document
 from frostline.report.terminal import print_report
 from frostline.sweep import SWEEP_FEATURES, Sweep
-from frostline.sweep.nested import FoldChoice
-from frostline.training import Training, TrainingOptions, refuse_neighbours, save_training
-from frostline.training.options import TUTORIAL_ROWS
-from frostline.training.parts import split_rows
+from frostline.sweep.run import FoldChoice
+from frostline.targets import Kind
+from frostline.training import (
+    Progress,
+    Training,
+    TrainingOptions,
+    choice_in_turn,
+    choose_features,
+    refuse_neighbours,
+    save_training,
+    train,
+)
+from frostline.training.choosing import is_in_turn
+from frostline.training.options import TUTORIAL_ROWS, split_rows
+
+
+def refuse_two_tests(test_file: Path | None, *, nested: bool, is_held_out: bool) -> None:
+    """Raise if more than one way to test was asked for: none of them would silently be left out."""
+    asked = {"--test": test_file is not None, "--nested": nested, "--holdout": is_held_out}
+    named = [name for name, is_asked in asked.items() if is_asked]
+    if len(named) > 1:
+        raise UsageError(
+            f"A classifier is tested in one way: {' and '.join(named)} exclude each other.",
+            hint="Rows of a test file, every row in turn, or a share held out: keep one of the options.",
+        )
+
+
+def refuse_beside_preset(
+    *, grid: str | None, C: Sequence[float], nested: bool, is_auto: bool, answers: AnswerOptions
+) -> None:
+    """Raise if an option contradicts the tutorial's way."""
+    if is_auto:
+        raise UsageError(
+            "--preset tutorial names its features; a sweep would choose others.",
+            hint="Leave --features auto out, or leave the preset out.",
+        )
+    if answers not in {AnswerOptions(), PLAIN_ANSWERS}:
+        raise UsageError(
+            "--preset tutorial takes the most probable label, its probability as it comes.",
+            hint="Leave --calibrate and the thresholds out, or leave the preset out.",
+        )
+    if grid or C or nested:
+        raise UsageError(
+            "--preset tutorial already says the grid and how it is tested.",
+            hint="Leave --grid, -C and --nested out, or leave the preset out.",
+        )
+
+
+def swept_features(
+    dataset: Dataset, encoder: SentenceEncoder, test: Dataset | None, options: TrainingOptions
+) -> tuple[Sweep, FoldChoice | None]:
+    """The sweep that chooses the features; and the same choice for outer folds, where they will test it."""
+    with progress("Reading", "sentences") as reading, progress("Choosing features", "candidates") as searching:
+        told = Progress(reading=reading, searching=searching)
+        swept = choose_features(dataset, encoder, test=test, options=options, progress=told)
+    if not is_in_turn(test, options):
+        return swept, None
+    choice = choice_in_turn(dataset, encoder, options=options)
+    n_outer = choice.search.n_folds
+    cost = swept.seconds_search * (n_outer - 1)  # n_outer sweeps of all rows but one part in n_outer
+    words().print(
+        Text(
+            f"Each of {n_outer} outer folds now chooses its own features among {choice.n_candidates}: "
+            f"about {cost:.0f} s more.",
+            style="dim",
+        )
+    )
+    return swept, choice
+
+
+def trained(
+    dataset: Dataset,
+    encoder: SentenceEncoder,
+    *,
+    test: Dataset | None,
+    options: TrainingOptions,
+    swept: Sweep | None,
+    choose: FoldChoice | None,
+) -> Training:
+    """The training."""
+    with (
+        progress("Reading", "sentences") as reading,
+        progress(*_SEARCHING[dataset.targets.kind]) as searching,
+        progress("Testing in turn", "outer folds") as testing,
+        progress("Learning curve", "sizes") as learning,
+    ):
+        return train(
+            dataset,
+            encoder,
+            test=test,
+            options=options,
+            swept=swept,
+            choose=choose,
+            progress=Progress(reading=reading, searching=searching, testing=testing, learning=learning),
+        )
+
+
+_SEARCHING: dict[Kind, tuple[str, str]] = {
+    "one label": ("Searching C", "values of C"),
+    "several labels": ("Fitting", "labels"),
+}
+
 
 AUTO = "auto"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the options say of how to train, as they were given; `is_held_out`: --holdout was among them."""
+
+    features: str | None
+    preset: Literal["tutorial"] | None
+    grid: Literal["log", "tutorial"] | None
+    C: tuple[float, ...]
+    folds: int
+    scoring: str
+    class_weight: str | None
+    one_standard_error: bool
+    standardise: bool
+    answers: AnswerOptions
+    learning_curve: bool
+    nested: bool
+    test_fraction: float
+    strict: bool
+    seed: int
+    is_held_out: bool
+
+    def settled(self) -> tuple[str | None, TrainingOptions]:
+        """The features, and how to train; what contradicts itself is refused."""
+        if self.preset == "tutorial":
+            is_auto = self.features == AUTO
+            refuse_beside_preset(grid=self.grid, C=self.C, nested=self.nested, is_auto=is_auto, answers=self.answers)
+            options = replace(TrainingOptions.tutorial(seed=self.seed), learning_curve=self.learning_curve)
+            return self.features or TUTORIAL_FEATURES, options
+        search = SearchOptions(
+            Cs=_grid(self.grid, self.C),
+            scoring=self.scoring,
+            class_weight=self.class_weight,
+            one_standard_error=self.one_standard_error,
+            standardise=self.standardise,
+            n_folds=self.folds,
+            seed=self.seed,
+        )
+        options = TrainingOptions(
+            search=search,
+            nested=self.nested,
+            test_fraction=self.test_fraction,
+            learning_curve=self.learning_curve,
+            answers=self.answers,
+            strict=self.strict,
+        )
+        return self.features, options
+
+
+def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of how to train to a command, which gets them as `wishes: Wishes`."""
+
+    @click.option(
+        "--features",
+        metavar="POOLING@LAYERS|auto",
+        help="cls, mean or max, at layers: cls@-1, mean@all, mean@-1,-2 …; with +words the texts' own words beside "
+        "them; auto: the winner of a sweep over the training rows alone (see frostline sweep).  "
+        f"[default: {DEFAULT_FEATURES}]",
+    )
+    @click.option("--preset", type=click.Choice(["tutorial"]), help="The DistilBERT practical, to the letter.")
+    @click.option("--grid", type=click.Choice(["log", "tutorial"]), help="The values of C to search.  [default: log]")
+    @click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
+    @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds of the search.")
+    @click.option("--scoring", default="accuracy", show_default=True, help="Any scikit-learn scorer's name.")
+    @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
+    @click.option(
+        "--one-standard-error", is_flag=True, help="Take the smallest C within one standard error of the best."
+    )
+    @click.option("--standardise/--no-standardise", default=True, help="Bring every feature to mean 0, variance 1.")
+    @answer_options
+    @click.option(
+        "--learning-curve/--no-learning-curve",
+        default=False,
+        help="Measure how the score grows with the rows, and advise on labelling; about as long as the search.",
+    )
+    @click.option(
+        "--nested", is_flag=True, help="Test by nested cross-validation; the saved head learns from all rows."
+    )
+    @click.option("--holdout", "test_fraction", type=float, default=0.25, show_default=True, help="The share held out.")
+    @click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
+    @click.option("--seed", type=int, default=0, show_default=True, help="Of the hold-out and the folds.")
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        source = click.get_current_context().get_parameter_source("test_fraction")
+        given["is_held_out"] = source is not ParameterSource.DEFAULT
+        own = {field.name: given.pop(field.name) for field in fields(Wishes)}
+        return command(wishes=Wishes(**own), **given)
+
+    return gathered
 
 
 @click.command(
@@ -63,31 +250,10 @@ AUTO = "auto"
 @click.argument("file", type=FILE)
 @click.option("--test", "test_file", type=FILE, help="Rows to test on. Without it a quarter of FILE is held out.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to save the classifier in.")
+@wishes_options
 @click.option(
-    "--features",
-    metavar="POOLING@LAYERS|auto",
-    help="cls, mean or max, at layers: cls@-1, mean@all, mean@-1,-2 …; with +words the texts' own words beside them; "
-    f"auto: the winner of a sweep over the training rows alone (see frostline sweep).  [default: {DEFAULT_FEATURES}]",
+    "--fixes", type=FILE, help="Change labels and drop rows as this file says (frostline review --out writes it)."
 )
-@click.option("--preset", type=click.Choice(["tutorial"]), help="The DistilBERT practical, to the letter.")
-@click.option("--grid", type=click.Choice(["log", "tutorial"]), help="The values of C to search.  [default: log]")
-@click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
-@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds of the search.")
-@click.option("--scoring", default="accuracy", show_default=True, help="Any scikit-learn scorer's name.")
-@click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
-@click.option("--one-standard-error", is_flag=True, help="Take the smallest C within one standard error of the best.")
-@click.option("--standardise/--no-standardise", default=True, help="Bring every feature to mean 0, variance 1.")
-@answer_options
-@click.option(
-    "--learning-curve/--no-learning-curve",
-    default=False,
-    help="Measure how the score grows with the rows, and advise on labelling; about as long as the search.",
-)
-@click.option("--nested", is_flag=True, help="Test by nested cross-validation; the saved head learns from all rows.")
-@click.option("--holdout", "test_fraction", type=float, default=0.25, show_default=True, help="The share held out.")
-@click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the hold-out and the folds.")
-@click.option("--fixes", type=FILE, help="Relabel and drop rows as this file says (frostline review --out writes it).")
 @rejects_option
 @click.option("--with-encoder", is_flag=True, help="Save the encoder's files too, for machines without a network.")
 @click.option("--keep-neighbours", is_flag=True, help="Save the training sentences too, for frostline explain to show.")
@@ -102,21 +268,7 @@ def command(
     file: Path,
     test_file: Path | None,
     out: Path | None,
-    features: str | None,
-    preset: Literal["tutorial"] | None,
-    grid: Literal["log", "tutorial"] | None,
-    C: Sequence[float],
-    folds: int,
-    scoring: str,
-    class_weight: str | None,
-    one_standard_error: bool,
-    standardise: bool,
-    answers: AnswerOptions,
-    learning_curve: bool,
-    nested: bool,
-    test_fraction: float,
-    strict: bool,
-    seed: int,
+    wishes: Wishes,
     fixes: Path | None,
     rejects: Path | None,
     with_encoder: bool,
@@ -129,65 +281,20 @@ def command(
     reading: TableOptions,
 ) -> None:
     """Read, train, report, save."""
-    if out is not None:
-        refuse_existing(out, overwrite=overwrite)
-    elif keep_neighbours:
-        raise UsageError("--keep-neighbours keeps them in the saved classifier: add --out FOLDER.")
-    if rejects is not None:
-        refuse_file(
-            rejects, overwrite=overwrite, inputs=[path for path in (file, test_file, fixes) if path is not None]
-        )
-    is_held_out = click.get_current_context().get_parameter_source("test_fraction") is not ParameterSource.DEFAULT
-    refuse_two_tests(test_file, nested=nested, is_held_out=is_held_out)
-    if preset == "tutorial":
-        refuse_beside_preset(grid=grid, C=C, nested=nested, is_auto=features == AUTO, answers=answers)
-        limit = limit or TUTORIAL_ROWS
-        features = features or TUTORIAL_FEATURES
-        options = replace(TrainingOptions.tutorial(seed=seed), learning_curve=learning_curve)
-    else:
-        search = SearchOptions(
-            Cs=_grid(grid, C),
-            scoring=scoring,
-            class_weight=class_weight,
-            one_standard_error=one_standard_error,
-            standardise=standardise,
-            n_folds=folds,
-            seed=seed,
-        )
-        options = TrainingOptions(
-            search=search,
-            nested=nested,
-            test_fraction=test_fraction,
-            learning_curve=learning_curve,
-            answers=answers,
-            strict=strict,
-        )
-    found, found_test = _read(
-        file, test_file, replace(reading, limit=limit), reading, is_own_test=not (nested or is_held_out)
-    )
+    _refuse_outputs(out, rejects, (file, test_file, fixes), overwrite=overwrite, keep_neighbours=keep_neighbours)
+    refuse_two_tests(test_file, nested=wishes.nested, is_held_out=wishes.is_held_out)
+    features, options = wishes.settled()
+    limit = limit or (None if wishes.preset is None else TUTORIAL_ROWS)
+    is_own_test = not (wishes.nested or wishes.is_held_out)
+    found, found_test = _read(file, test_file, replace(reading, limit=limit), reading, is_own_test=is_own_test)
     if rejects is not None:
         write_rejects(rejects, found.rejects)
-    if isinstance(found, MultiDataset):
-        unfit = {
-            "--preset": preset is not None,
-            "--features auto": features == AUTO,
-            "--precision auto": encoder.precision == "auto",
-            "--fixes": fixes is not None,
-            "--keep-neighbours": keep_neighbours,
-            "--learning-curve": learning_curve is True,
-            "--abstain-precision": answers.rule.abstain_precision is not None,
-            "--threshold-for": answers.rule.threshold_for is not None,
-            "--thresholds": answers.rule.thresholds is not None,
-        }
-        refuse_for_several(unfit)
-        encoder, _ = settled_choice(encoder, features or DEFAULT_FEATURES, ())
-        reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
-        to = Destination(out=out, overwrite=overwrite, with_encoder=with_encoder, as_json=as_json, quote=examples)
-        train_several(found, found_test, reader, options=options, to=to)
-        return
-    dataset, test = found, None if found_test is None else refuse_several(found_test)
-    if fixes is not None:
-        dataset = apply_fixes(dataset, read_fixes(fixes))
+    if found.targets.kind == "several labels" and wishes.preset is not None:
+        raise UsageError(
+            "--preset is for texts with one label each; here each may have several.", hint="Leave --preset out."
+        )
+    test = None if found_test is None else of_kind(found_test, found.targets.kind)
+    dataset = found if fixes is None else apply_fixes(found, read_fixes(fixes))
     tried = {None: DEFAULT_FEATURES, AUTO: SWEEP_FEATURES}.get(features, features or DEFAULT_FEATURES)
     encoder, precision = _settled(encoder, tried, dataset, test, options)
     features, swept, choose = _chosen(features, encoder, dataset, test, options)
@@ -209,6 +316,23 @@ def command(
     show(training, out, as_json=as_json)
 
 
+def _refuse_outputs(
+    out: Path | None,
+    rejects: Path | None,
+    inputs: Sequence[Path | None],
+    *,
+    overwrite: bool,
+    keep_neighbours: bool,
+) -> None:
+    """Raise, before anything is read, if what will be written must not be."""
+    if out is not None:
+        refuse_existing(out, overwrite=overwrite)
+    elif keep_neighbours:
+        raise UsageError("--keep-neighbours keeps them in the saved classifier: add --out FOLDER.")
+    if rejects is not None:
+        refuse_file(rejects, overwrite=overwrite, inputs=[path for path in inputs if path is not None])
+
+
 def _chosen(
     features: str | None, encoder: EncoderChoice, dataset: Dataset, test: Dataset | None, options: TrainingOptions
 ) -> tuple[str, Sweep | None, FoldChoice | None]:
@@ -225,20 +349,20 @@ def _settled(
     """The precision that reads; `auto` tries int8 on rows that the head will learn from, never on those tested."""
     if choice.precision != "auto":
         return settled_choice(choice, features, ())
-    require_classes(dataset, options.search.n_folds)
+    require_learnable(dataset, options.search.n_folds)
     learned = split_rows(dataset, test, options).train
-    return settled_choice(choice, features, learned.texts, learned.labels)
+    return settled_choice(choice, features, learned.texts, learned.targets)
 
 
 def show(training: Training, out: Path | None, *, as_json: bool) -> None:
     """The report, and what to do next."""
+    record = training.record
     if as_json:
-        document = as_document(training.record)
-        print_json({**document, "out": None if out is None else str(out)})
+        print_json({**as_document(record), "out": None if out is None else str(out)})
         return
-    print_report(training.record, output())
+    print_report(record, output())
     console = words()
-    if training.record.learning is None:
+    if record.learning is None:
         console.print(Text("Would more labels help? Add --learning-curve.", style="dim"))
     if out is None:
         console.print(Text("Not saved. Add --out model to keep this classifier.", style="dim"))
@@ -250,7 +374,7 @@ def show(training: Training, out: Path | None, *, as_json: bool) -> None:
 
 def _read(
     file: Path, test_file: Path | None, options: TableOptions, test_options: TableOptions, *, is_own_test: bool
-) -> tuple[Dataset | MultiDataset, Dataset | MultiDataset | None]:
+) -> tuple[Dataset, Dataset | None]:
     """The rows to learn from and those to test on; a name that is no file may be a public set's."""
     if file.exists() or str(file) not in PUBLIC_SETS:
         found = read_labelled(file, options)
@@ -264,9 +388,7 @@ def _read(
     return train_part, _test_rows(test_file, train_part, test_options) or own
 
 
-def _test_rows(
-    file: Path | None, learned: Dataset | MultiDataset, options: TableOptions
-) -> Dataset | MultiDataset | None:
+def _test_rows(file: Path | None, learned: Dataset, options: TableOptions) -> Dataset | None:
     """The rows of a test file, in which the labels of those learned from tell the columns apart."""
     return None if file is None else read_labelled(file, replace(options, known_labels=frozenset(learned.counts())))
 

@@ -21,8 +21,7 @@ from frostline.cli.options import (
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.encoder.features import TUTORIAL_FEATURES
-from frostline.tutorial.lesson import Step, give_lesson
-from frostline.tutorial.words import Language, Words, told, words
+from frostline.tutorial.lesson import Language, Step, Words, give_lesson, told, words
 
 
 @click.command(
@@ -47,7 +46,7 @@ def command(
 ) -> None:
     """Print each step as it is computed."""
     dataset = read_dataset(file, replace(reading, limit=limit))
-    encoder, _ = settled_choice(encoder, TUTORIAL_FEATURES, dataset.texts, dataset.labels)
+    encoder, _ = settled_choice(encoder, TUTORIAL_FEATURES, dataset.texts, dataset.targets)
     reader = opened_encoder(encoder, TUTORIAL_FEATURES)
     console = output()
     with progress("Reading", "sentences") as advance:

@@ -1,19 +1,16 @@
 """What is odd about labelled texts, before anything is learned from them.
 
-In:   `Dataset`s.
-Out:  warnings in words; repeated texts, texts on both sides of a split; how many folds the classes allow.
-Not:  reading (tables.py), splitting (split.py), finding wrong labels (review).
-
 Two texts are the same if every character is; nothing is folded or trimmed.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import final
 
 from frostline.data.dataset import Dataset
 from frostline.errors import InputError, shown
+from frostline.targets import Label
 
 NAMED = 5  # how many classes or labels a message names
 
@@ -21,11 +18,11 @@ NAMED = 5  # how many classes or labels a message names
 @final
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A text that occurs more than once: the lines it stands in, and the label it has in each."""
+    """A text that occurs more than once: the lines it stands in, and the labels it has in each."""
 
     text: str
     lines: tuple[int, ...]
-    labels: tuple[str, ...]
+    labels: tuple[tuple[Label, ...], ...]
 
     @property
     def is_conflict(self) -> bool:
@@ -88,7 +85,7 @@ def duplicates(dataset: Dataset) -> Repeats:
     rows = _rows_by_text(dataset)
     return Repeats(
         tuple(
-            Repeat(text, tuple(dataset.lines[row] for row in found), tuple(dataset.labels[row] for row in found))
+            Repeat(text, tuple(dataset.lines[row] for row in found), tuple(dataset.targets.names(row) for row in found))
             for text, found in rows.items()
             if len(found) > 1
         )
@@ -128,15 +125,7 @@ def leaked_in_turn(dataset: Dataset, fold_of: Sequence[int]) -> Leaks:
     )
 
 
-class Counted(Protocol):
-    """What counts its labels."""
-
-    def counts(self) -> dict[str, int]:
-        """How many rows carry each label."""
-        ...
-
-
-def label_warnings(dataset: Counted) -> list[str]:
+def label_warnings(dataset: Dataset) -> list[str]:
     """A sentence for each group of labels that differ only by case or blanks at their ends: likely one label."""
     alike: dict[str, list[str]] = defaultdict(list)
     counts = dataset.counts()
@@ -150,9 +139,52 @@ def label_warnings(dataset: Counted) -> list[str]:
     ]
 
 
-def require_classes(dataset: Dataset, n_folds: int, *, strict: bool = False) -> FoldPlan:
-    """How many folds the classes of `dataset` allow: `folds_for` of its counts."""
+def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -> FoldPlan:
+    """How many folds the labels of `dataset` allow, and a sentence on each that will be hard to learn.
+
+    Raises
+    ------
+    InputError
+        As `folds_for`; of several labels per text: no label at all, or one only; if `strict`, a label with fewer rows
+        than there are folds.
+    """
+    plan = {"one label": _folds_for_labels, "several labels": _folds_for_sets}[dataset.targets.kind]
+    return plan(dataset, n_folds, strict=strict)
+
+
+def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:
     return folds_for(dataset.counts(), n_folds, name=dataset.source.name, strict=strict)
+
+
+def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:
+    counts, n_rows, name = dataset.counts(), len(dataset), dataset.source.name
+    if not counts:
+        raise InputError(f"{name}: no row has a label ({n_rows:,} rows).", hint="Check --label.")
+    if len(counts) == 1:
+        raise InputError(
+            f"{name}: there must be two labels or more (all that occurs is {_listed(list(counts))}).",
+            hint="Check --labels-separator; or label the rows without it too, and leave the option out.",
+        )
+    n_folds = min(n_folds, n_rows)
+    few = sorted((label for label in counts if counts[label] < n_folds), key=lambda label: (counts[label], label))
+    warnings = []
+    if few:
+        told = f"{_listed(few)} {'have' if len(few) > 1 else 'has'} fewer rows than there are folds ({n_folds})"
+        if strict:
+            raise InputError(
+                f"{name}: {told}; the rarest has {counts[few[0]]}.", hint="Add rows, or ask for fewer folds."
+            )
+        warnings.append(f"{told}: what is said of {'them' if len(few) > 1 else 'it'} rests on next to nothing.")
+    everywhere = [label for label in counts if counts[label] == n_rows]
+    if everywhere:
+        warnings.append(
+            f"Every row has {_listed(everywhere)}: nothing can be learned of it, and every text will get it."
+        )
+    if (dataset.targets.members.sum(axis=1) == 1).all():
+        warnings.append(
+            "Every row has exactly one label: without several labels per text they would be told apart better."
+        )
+    return FoldPlan(n_folds, tuple(warnings))
 
 
 def folds_for(counts: Mapping[str, int], n_folds: int, *, name: str = "The data", strict: bool = False) -> FoldPlan:
@@ -204,6 +236,48 @@ def _rows_by_text(dataset: Dataset) -> dict[str, list[int]]:
     return rows
 
 
-def _listed(labels: list[str]) -> str:
+def _listed(labels: Sequence[str]) -> str:
     named = ", ".join(shown(label) for label in labels[:NAMED])
     return named + (f" and {len(labels) - NAMED} more" if len(labels) > NAMED else "")
+
+
+NAMED_ROWS = 5  # how many rows a warning names
+
+
+def oddities(dataset: Dataset, leaks: Leaks) -> tuple[str, ...]:
+    """What a person should look at before believing anything: near-equal labels, contradictions, leaks; by line."""
+    found = list(label_warnings(dataset))
+    repeats: Repeats = duplicates(dataset)
+    if repeats.conflicts:
+        what = {"one label": "labels", "several labels": "sets of labels"}[dataset.targets.kind]
+        found.append(conflicts_told(repeats.conflicts, what))
+    if leaks.items:
+        found.append(leaks_told(leaks))
+    return (*found, *_fixed_told(dataset))
+
+
+def conflicts_told(conflicts: Sequence[Repeat], what: str) -> str:
+    """Texts that have several labels, or sets of labels, and their lines."""
+    lines = "; ".join(", ".join(map(str, repeat.lines)) for repeat in conflicts[:NAMED_ROWS])
+    stand = "text stands" if len(conflicts) == 1 else "texts stand"
+    return f"{len(conflicts):,} {stand} there with different {what} (lines {lines})."
+
+
+def leaks_told(leaks: Leaks) -> str:
+    """Test rows that are training rows, and their lines."""
+    lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines)
+    n = leaks.n_test_rows
+    are = "test row is also a training row" if n == 1 else "test rows are also training rows"
+    return f"{n:,} {are}, which flatters the score (line{'' if n == 1 else 's'} {lines})."
+
+
+def _fixed_told(dataset: Dataset) -> tuple[str, ...]:
+    """That rows were changed which may be tested on: a suggestion taken unread is the head's own opinion."""
+    fixes = dataset.fixes
+    if fixes is None or not (fixes.relabelled or fixes.dropped):
+        return ()
+    told = (
+        f"Fixes relabelled {len(fixes.relabelled):,} rows and dropped {len(fixes.dropped):,}. Where such rows would be "
+        "tested on, suggestions taken unread flatter the score: believe it on a test file of its own (--test)."
+    )
+    return (told,)

@@ -1,9 +1,5 @@
 """Which columns hold the text and the label, where that is clear; where it is not, an error that shows them.
 
-In:   the first rows of a table, the names of its columns if it has any, the caller's choice.
-Out:  `Layout`: the numbers of both columns, and whether the first row is a header.
-Not:  reading rows.
-
 The rules, in words: docs/formats/input.md.
 """
 
@@ -15,9 +11,67 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from frostline.data.label_sets import columns_of_sets, parted
 from frostline.data.options import Column, TableOptions
 from frostline.errors import InputError, shown
+
+_REPEATING = 2  # how often a label occurs on average at least, in the column that holds labels
+_LONGER = 2  # how many times longer than any other column's the texts are
+
+
+def holds_lists(values: Sequence[object]) -> bool:
+    """Whether a column's first values are lists, as far as they are anything."""
+    return any(isinstance(value, list | tuple) for value in values)
+
+
+def parted(cell: str, separator: str) -> tuple[str, ...]:
+    """The labels in a cell, blanks around each removed, each once, in order; none of an empty cell."""
+    found = dict.fromkeys(label.strip() for label in cell.split(separator))
+    found.pop("", None)
+    return tuple(found)
+
+
+def columns_of_sets(columns: Sequence[Sequence[object]], options: TableOptions) -> tuple[int | None, int | None]:
+    """Which columns hold the texts and the labels, where that is clear from the values.
+
+    The labels are in the one column of lists; or in the one column whose cells, parted, repeat. The texts are in the
+    one other column that is much longer than the rest.
+    """
+    label = _only([place for place, values in enumerate(columns) if holds_lists(values)])
+    if label is None and options.labels_separator is not None:
+        separator = options.labels_separator
+        found = [place for place, values in enumerate(columns) if _repeat(values, separator)]
+        if len(columns) == 2:  # of two that repeat, the texts are the longer ones
+            found = sorted(found, key=lambda place: sum(len(str(value)) for value in columns[place]))[:1]
+        label = _only(found)
+    if label is None:
+        return None, None
+    sizes = {
+        place: sum(len(value) for value in values if isinstance(value, str))
+        for place, values in enumerate(columns)
+        if place != label
+    }
+    longest = max(sizes, key=sizes.__getitem__, default=None)
+    if longest is None or any(_LONGER * size > sizes[longest] for place, size in sizes.items() if place != longest):
+        return None, label
+    return longest, label
+
+
+def shown_kind(value: object) -> str:
+    """A value in a list of labels that may not be one, for a message."""
+    return "null" if value is None else shown(str(value))
+
+
+def _repeat(values: Sequence[object], separator: str) -> bool:
+    cells = [value for value in values if isinstance(value, str)]
+    if not cells or len(cells) < len(values):
+        return False
+    counts = Counter(label for cell in cells for label in parted(cell, separator))
+    return bool(counts) and counts.total() >= _REPEATING * len(counts) and max(map(len, counts)) <= 100
+
+
+def _only(places: Sequence[int]) -> int | None:
+    return places[0] if len(places) == 1 else None
+
 
 # Headers of public data sets and of survey and review exports, as `normalised` spells them
 TEXT_WORDS = """
@@ -39,24 +93,12 @@ LABEL_CHARACTERS = 100
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where things stand in a row.
+    """Where things stand in a row."""
 
-    Parameters
-    ----------
-    names : tuple of str
-        One per column: the header's, or `column 1`, `column 2`, ...
-    text : int
-        From 0.
-    label : int or None
-        None where no label was asked for.
-    has_header : bool
-        Whether the first row is a header, not data.
-    """
-
-    names: tuple[str, ...]
-    text: int
-    label: int | None
-    has_header: bool
+    names: tuple[str, ...]  # One per column: the header's, or `column 1`, `column 2`, ..
+    text: int  # From 0
+    label: int | None  # None where no label was asked for
+    has_header: bool  # Whether the first row is a header, not data
 
 
 def layout_of_rows(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str, needs_label: bool) -> Layout:

@@ -1,11 +1,8 @@
 """Labelled sentences in memory, and what became of every row of the file they came from.
 
-In:   rows that a reader took from a file, or lists that a caller has.
-Out:  a `Dataset`: texts, labels, and the law rows in = rows out + rows rejected.
-Not:  reading files (tables.py and its formats), splitting (split.py).
+The law: rows in = rows out + rows rejected.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +11,8 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import IntArray
+from frostline.errors import InputError, shown
+from frostline.targets import Label, Names, Targets
 
 
 @final
@@ -28,22 +27,12 @@ class Reject:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where rows came from.
+    """Where rows came from."""
 
-    Parameters
-    ----------
-    name : str
-        The path as given, `-` for standard input, or a name such as `sample`.
-    sha256 : str
-        Digest of the file's bytes as they lie on disk (compressed, if they are).
-    size_bytes : int
-    text_column, label_column : str
-        As found or chosen: a header's name, or `column 1` where there is no header.
-    """
-
-    name: str
-    sha256: str
+    name: str  # The path as given, `-` for standard input, or a name such as `sample`
+    sha256: str  # Digest of the file's bytes as they lie on disk (compressed, if they are)
     size_bytes: int
+    # `text_column`, `label_column`: As found or chosen: a header's name, or `column 1` where there is no header.
     text_column: str
     label_column: str
 
@@ -67,35 +56,34 @@ class AppliedFixes:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """Labelled sentences.
+    """Labelled sentences."""
 
-    Parameters
-    ----------
-    texts, labels : sequence of str, length n_texts
-        Exactly as in the file; a label is a string, never a number made of one.
-    lines : sequence of int, length n_texts
-        The line each row came from, for messages.
-    source : Source
-    rejects : tuple of Reject
-        Rows in the file = n_texts + len(rejects) + len(fixes.dropped).
-    fixes : AppliedFixes or None
-        What `apply_fixes` changed.
-    """
-
-    texts: Sequence[str]
-    labels: Sequence[str]
-    lines: Sequence[int]
+    texts: Sequence[str]  # length n_texts: Exactly as in the file
+    targets: Targets  # The label of each text, or its set of labels; a label is a string, never a number made of one
+    lines: Sequence[int]  # length n_texts: The line each row came from, for messages
     source: Source
-    rejects: tuple[Reject, ...] = ()
-    fixes: AppliedFixes | None = None
+    rejects: tuple[Reject, ...] = ()  # Rows in the file = n_texts + len(rejects) + len(fixes.dropped)
+    fixes: AppliedFixes | None = None  # What `apply_fixes` changed
 
     def __len__(self) -> int:
         return len(self.texts)
 
+    @property
+    def labels(self) -> list[str]:
+        """The label of each text, where labels exclude each other."""
+        names = [str(label) for label in self.targets.labels]
+        return [names[code] for code in self.targets.codes.tolist()]
+
+    @property
+    def names(self) -> list[Names]:
+        """What stands with each text: its label, or where labels don't exclude each other the tuple of its labels."""
+        one: list[Names] = [*self.labels]
+        sets: list[Names] = [tuple(str(label) for label in self.targets.names(row)) for row in range(len(self))]
+        return {"one label": one, "several labels": sets}[self.targets.kind]
+
     def counts(self) -> dict[str, int]:
-        """How many rows carry each label, labels in sorted order."""
-        found = Counter(self.labels)
-        return {label: found[label] for label in sorted(found)}
+        """How many rows carry each label that occurs, labels in sorted order."""
+        return {str(label): count for label, count in self.targets.counts().items() if count}
 
     def take(self, rows: IntArray) -> "Dataset":
         """The rows numbered in `rows`, in that order."""
@@ -103,6 +91,29 @@ class Dataset:
         return replace(
             self,
             texts=[self.texts[row] for row in chosen],
-            labels=[self.labels[row] for row in chosen],
+            targets=self.targets.take(np.asarray(chosen, dtype=np.int64)),
             lines=[self.lines[row] for row in chosen],
+        )
+
+    def targets_over(self, labels: Sequence[Label]) -> Targets:
+        """The targets with other columns: those of a classifier."""
+        column = {label: place for place, label in enumerate(labels)}
+        members = np.zeros((len(self), len(labels)), dtype=bool)
+        for place, label in enumerate(self.targets.labels):
+            has_label = self.targets.members[:, place]
+            if label in column:
+                members[:, column[label]] = has_label
+            elif has_label.any():
+                raise self._unknown(labels)
+        return replace(self.targets, labels=tuple(labels), members=members)
+
+    def _unknown(self, labels: Sequence[Label]) -> InputError:
+        """The first row with a label that is not among `labels`."""
+        unknown = [place for place, label in enumerate(self.targets.labels) if label not in set(labels)]
+        row = int(np.flatnonzero(self.targets.members[:, unknown].any(axis=1))[0])
+        label = next(label for label in self.targets.names(row) if label not in set(labels))
+        known = ", ".join(map(shown, labels[:10])) + (", …" if len(labels) > 10 else "")
+        return InputError(
+            f"{self.source.name}:{self.lines[row]}: the label must be one of {known} (got {shown(label)}).",
+            hint="No training row has this label. Correct the row, or train with examples of it.",
         )

@@ -1,22 +1,273 @@
 r"""Bytes into lines of text, and nothing but a line feed ends a line.
 
-In:   chunks of uncompressed bytes.
-Out:  `Lines`: runs of decoded lines with their numbers; lines whose bytes are not of the encoding are marked.
-Not:  cells (delimited.py), values (jsonl.py).
-
 `str.splitlines()` would also break at \x0b, \x0c, \x1c-\x1e, \x85, U+2028 and U+2029, all of which occur inside
 real sentences: every such break would shift all rows that follow.
 """
 
 import codecs
+import contextlib
+import difflib
+import errno
+import hashlib
+import itertools
+import os
 import re
+import stat
+import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import final
+from pathlib import Path
+from typing import BinaryIO, final
 
-from frostline.data.opening import HEAD_BYTES
-from frostline.data.options import TableOptions
-from frostline.errors import InputError
+from frostline.arrays import Progress
+from frostline.data.options import MEGABYTE, TableLimits, TableOptions
+from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, StorageError, shown
+
+GZIP_MAGIC = b"\x1f\x8b\x08"
+GZIP_WINDOW = 31  # zlib: expect a gzip header and trailer
+
+
+def gunzipped(chunks: Iterator[bytes], *, name: str, limits: TableLimits) -> Iterator[bytes]:
+    """Yield the uncompressed content of every member.
+
+    Raises
+    ------
+    InputError
+        Damaged, cut short, followed by something else, or expanding more than `limits.expansion` times.
+    """
+    member = zlib.decompressobj(GZIP_WINDOW)
+    taken = given = 0
+    for chunk in chunks:
+        taken += len(chunk)
+        rest = chunk
+        while rest:
+            if member.eof:
+                rest = rest.lstrip(b"\0")
+                if not rest:
+                    break
+                member = zlib.decompressobj(GZIP_WINDOW)
+            try:
+                content = member.decompress(rest, MEGABYTE)
+            except zlib.error as error:
+                raise InputError(
+                    f"{name}: the gzip data are damaged after {given:,} uncompressed bytes ({error}).",
+                    hint="Fetch or make the file again; `gzip -t` tests it.",
+                ) from error
+            given += len(content)
+            if given > limits.expansion_free_bytes and given > limits.expansion * taken:
+                raise InputError(
+                    f"{name}: {taken:,} compressed bytes have become more than {given:,}; at most "
+                    f"{limits.expansion} times as many are taken.",
+                    hint="If the file is what it should be, uncompress it first.",
+                )
+            if content:
+                yield content
+            rest = member.unused_data if member.eof else member.unconsumed_tail
+    if not member.eof:
+        raise InputError(
+            f"{name}: the gzip data end early, after {given:,} uncompressed bytes.",
+            hint="Fetch or make the file again; `gzip -t` tests it.",
+        )
+
+
+STANDARD_INPUT = "-"
+CHUNK_BYTES = MEGABYTE
+HEAD_BYTES = MEGABYTE
+
+
+@final
+class Opened:
+    """A file being read.
+
+    Parameters
+    ----------
+    name : str
+        As it may stand in a message.
+    handle : binary file
+    path : Path, optional
+        Where it can be opened again; None for a pipe.
+    size_bytes : int
+        Of the file on disk; 0 where nobody knows (a pipe).
+    progress : callable, optional
+        Called with bytes read from disk and `size_bytes`.
+    """
+
+    def __init__(  # noqa: PLR0913 - what one open file consists of; made in one place
+        self,
+        name: str,
+        handle: BinaryIO,
+        *,
+        limits: TableLimits,
+        path: Path | None,
+        size_bytes: int,
+        progress: Progress | None,
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.handle = handle
+        self.size_bytes = size_bytes
+        self._progress = progress
+        self._digest = hashlib.sha256()
+        self._read_bytes = 0
+        self._raw = self._raw_chunks()
+        first = next(self._raw, b"")
+        while len(first) < len(GZIP_MAGIC) and (more := next(self._raw, b"")):
+            first += more
+        self.is_compressed = first.startswith(GZIP_MAGIC)
+        whole = itertools.chain([first] if first else [], self._raw)
+        self._chunks = gunzipped(whole, name=name, limits=limits) if self.is_compressed else whole
+        self.head = b""
+
+    @property
+    def read_bytes(self) -> int:
+        """How many bytes have come from the disk so far."""
+        return self._read_bytes
+
+    def look(self) -> bytes:
+        """The beginning of the uncompressed content: up to and with the first line that is not blank, or 1 MB.
+
+        Exactly as far, whatever the sizes of the pieces that a pipe delivers, so that what is concluded from it does
+        not depend on them. What was looked at is still delivered by `chunks`.
+        """
+        pieces = bytearray(self.head)
+        while len(pieces) < HEAD_BYTES and _first_line_end(pieces) < 0 and (more := next(self._chunks, b"")):
+            pieces += more
+        self.head = bytes(pieces)
+        end = _first_line_end(pieces)
+        return self.head[: end + 1] if end >= 0 else self.head[:HEAD_BYTES]
+
+    def chunks(self) -> Iterator[bytes]:
+        """The uncompressed content from its beginning. Ask once."""
+        return itertools.chain([self.head] if self.head else [], self._chunks)
+
+    def fingerprint(self) -> tuple[str, int]:
+        """The sha256 and the size of the whole file as it lies on disk; reads what has not been read yet."""
+        for _ in self._raw:
+            pass
+        return self._digest.hexdigest(), self._read_bytes
+
+    def _raw_chunks(self) -> Iterator[bytes]:
+        buffer = memoryview(bytearray(CHUNK_BYTES))
+        while True:
+            try:
+                count = self.handle.readinto1(buffer)  # type: ignore[attr-defined]  # every buffered file has it
+            except OSError as error:
+                raise StorageError(
+                    f"{self.name}: reading failed after {self._read_bytes:,} bytes ({error.strerror}).",
+                    hint="Check the disk, and run the same command again.",
+                ) from error
+            if not count:
+                return
+            self._digest.update(buffer[:count])
+            self._read_bytes += count
+            if self._progress is not None:
+                self._progress(self._read_bytes, self.size_bytes)
+            yield bytes(buffer[:count])
+
+
+@contextlib.contextmanager
+def opened(path: Path | str, *, limits: TableLimits, progress: Progress | None = None) -> Iterator[Opened]:
+    """Open `path` (`-`: standard input), whatever its compression, and close it afterwards.
+
+    Raises
+    ------
+    MissingInputError
+        It is not there; names in the same folder that come near are listed.
+    AccessError
+        Not permitted.
+    InputError
+        It is a folder.
+    StorageError
+        The disk answered with an error.
+    """
+    if str(path) == STANDARD_INPUT:
+        stream = sys.stdin.buffer
+        yield Opened("standard input", stream, limits=limits, path=None, size_bytes=0, progress=progress)
+        return
+    place = Path(path)
+    name = file_name(place)
+    try:
+        handle = place.open("rb")
+    except (OSError, ValueError) as error:
+        raise _opening_error(place, error) from error
+    with handle:
+        status = os.fstat(handle.fileno())
+        is_regular = stat.S_ISREG(status.st_mode)
+        yield Opened(
+            name,
+            handle,
+            limits=limits,
+            path=place if is_regular else None,
+            size_bytes=status.st_size if is_regular else 0,
+            progress=progress,
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What identifies a file's bytes as they lie on disk."""
+
+    sha256: str
+    size_bytes: int
+
+
+def fingerprint(path: Path | str) -> Fingerprint:
+    """Read the whole file and say what identifies its bytes (compressed, if they are)."""
+    with opened(path, limits=TableLimits()) as source:
+        return Fingerprint(*source.fingerprint())
+
+
+def file_name(path: Path | str) -> str:
+    """`path` as it may stand in a message."""
+    text = str(path)
+    return text if text.isprintable() else shown(text, 200)
+
+
+def _first_line_end(content: bytearray) -> int:
+    """Where the first line with something in it ends (the position of its line feed), or -1."""
+    begin = 0
+    while (end := content.find(b"\n", begin)) >= 0 and not content[begin:end].strip():
+        begin = end + 1
+    return end
+
+
+def _opening_error(path: Path, error: OSError | ValueError) -> FrostlineError:
+    name = file_name(path)
+    if isinstance(error, PermissionError):
+        return AccessError(f"{name}: not permitted to read it.", hint=f"Run: chmod u+r {name}")
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"{name} must be a file (it is a folder).", hint=_listing(path))
+    missing = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+    if isinstance(error, ValueError) or error.errno in missing:
+        return MissingInputError(f"{name} is not there.", hint=_near(path))
+    return StorageError(f"{name}: cannot be opened ({error.strerror}).", hint="Check the disk.")
+
+
+def _near(path: Path) -> str:
+    """Say which names near `path` do exist."""
+    try:
+        present = sorted(os.listdir(path.parent))  # noqa: PTH208 - names are wanted, not paths
+    except (OSError, ValueError):
+        return f"Its folder {file_name(path.parent)} is not there either."
+    near = difflib.get_close_matches(path.name, present, n=3, cutoff=0.6)
+    near += [name for name in present if name not in near and Path(name).stem == path.stem][:3]
+    if not near:
+        return f"The folder {file_name(path.parent.absolute())} holds nothing of a similar name."
+    return "Did you mean " + " or ".join(file_name(path.parent / name) for name in near[:3]) + "?"
+
+
+def _listing(folder: Path) -> str:
+    """Say which files in `folder` could have been meant."""
+    suffixes = (".tsv", ".csv", ".jsonl", ".parquet", ".txt", ".gz")
+    with contextlib.suppress(OSError):
+        names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(suffixes))
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            return "Name one of its files: " + ", ".join(file_name(name) for name in names[:5]) + more + "."
+    return "Name one of its files."
+
 
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -29,31 +280,15 @@ BYTE_ORDER_MARKS = (
 @final
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A run of lines.
+    """A run of lines."""
 
-    Parameters
-    ----------
-    first : int
-        The number of texts[0], from 1.
-    texts : list of str
-        Without the line feed; a carriage return before it is still there.
-    bad : dict of int to str
-        Why the line of that number is to be left out.
-    """
-
-    first: int
-    texts: list[str]
-    bad: dict[int, str] = field(default_factory=dict)
+    first: int  # The number of texts[0], from 1
+    texts: list[str]  # Without the line feed; a carriage return before it is still there
+    bad: dict[int, str] = field(default_factory=dict)  # Why the line of that number is to be left out
 
 
 def check_encoding(head: bytes, *, encoding: str, name: str) -> None:
-    """Raise if the content's beginning shows UTF-16 or UTF-32 and something else was said.
-
-    Raises
-    ------
-    InputError
-        Names the encoding found.
-    """
+    """Raise if the content's beginning shows UTF-16 or UTF-32 and something else was said."""
     if _is_wide(encoding):
         return
     found = next((wide for mark, wide in BYTE_ORDER_MARKS if head.startswith(mark)), None)

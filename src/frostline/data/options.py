@@ -1,9 +1,5 @@
 """How a table is to be read: what the caller knows, and the limits on what a stranger's file may cost.
 
-In:   the caller's choices; every one of them may be left out.
-Out:  `TableOptions`, checked.
-Not:  finding out what was left out (formats.py, columns.py).
-
 Every rule of reading: docs/formats/input.md.
 """
 
@@ -25,31 +21,15 @@ MEGABYTE = 1 << 20
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableLimits:
-    """What one file may ask of this machine; past a limit reading stops with an InputError or rejects the row.
+    """What one file may ask of this machine; past a limit reading stops with an InputError or rejects the row."""
 
-    Parameters
-    ----------
-    line_bytes : int
-        A physical line, and a row whose quotes hold line breaks.
-    field_characters : int
-        One text or label.
-    columns : int
-    labels : int
-        Of one text.
-    depth : int
-        How deep a JSON value may nest.
-    expansion : int
-        How many bytes may come out of one byte of a compressed file...
-    expansion_free_bytes : int
-        ...once this many have come out: a small file may well be very repetitive.
-    """
-
-    line_bytes: int = 32 * MEGABYTE
-    field_characters: int = 16 * MEGABYTE
+    line_bytes: int = 32 * MEGABYTE  # A physical line, and a row whose quotes hold line breaks
+    field_characters: int = 16 * MEGABYTE  # One text or label
     columns: int = 1000
-    labels: int = 1000
-    depth: int = 64
-    expansion: int = 200
+    labels: int = 1000  # Of one text
+    depth: int = 64  # How deep a JSON value may nest
+    expansion: int = 200  # How many bytes may come out of one byte of a compressed file..
+    # ...once this many have come out: a small file may well be very repetitive.
     expansion_free_bytes: int = 64 * MEGABYTE
 
 
@@ -58,55 +38,34 @@ class TableLimits:
 class TableOptions:
     """How to read a table of texts; None means: find out.
 
-    Parameters
-    ----------
-    text, label : str or int, optional
-        The column, by its header's name or its number from 1.
-    known_labels : frozenset of str
-        Labels known from elsewhere (training rows, a saved model): of two columns, the one that holds one of them,
-        while the other holds none, is the label's.
-    labels_separator : str, optional
-        What stands between two labels of a text: then a text may have any number of them, an empty cell means none, and
-        blanks around a label are no part of it. Lists (JSONL, Parquet) need it not.
-    header : bool, optional
-        Whether the first row of a TSV or CSV names the columns.
-    format : {"tsv", "csv", "jsonl", "parquet"}, optional
-    delimiter : str, optional
-        The one character between two cells of a TSV or CSV.
-    quoted : bool, optional
-        Whether a cell that begins with `"` is quoted as RFC 4180 has it. Without a choice: CSV yes, TSV no.
-    encoding : str
-        Of TSV, CSV and JSONL. A UTF-8 byte-order mark is dropped.
-    on_bad_text : {"error", "replace", "skip"}
-        For bytes that are not of that encoding and lone surrogates in JSON: stop; put U+FFFD; or leave the row out.
-        Rows left out so are listed among the rejects and do not count against `max_bad_rows`.
-    on_empty_text : {"reject", "keep"}
-        A text without a visible character is rejected, or kept as it is.
-    max_bad_rows : int
-        How many rows may be rejected before reading fails.
-    limit : int, optional
-        Take the first `limit` rows of the file, rejected ones included.
-    limits : TableLimits
-
     Raises
     ------
     UsageError
         A value is outside what is said here.
     """
 
+    # `text`, `label`: The column, by its header's name or its number from 1.
     text: Column | None = None
     label: Column | None = None
+    # Labels known from elsewhere (training rows, a saved model): of two columns, the one that holds one of them, while
+    # the other holds none, is the label's.
     known_labels: frozenset[str] = frozenset()
+    # What stands between two labels of a text: then a text may have any number of them, an empty cell means none, and
+    # blanks around a label are no part of it. Lists (JSONL, Parquet) need it not.
     labels_separator: str | None = None
-    header: bool | None = None
+    header: bool | None = None  # Whether the first row of a TSV or CSV names the columns
     format: Format | None = None
-    delimiter: str | None = None
+    delimiter: str | None = None  # The one character between two cells of a TSV or CSV
+    # Whether a cell that begins with `"` is quoted as RFC 4180 has it. Without a choice: CSV yes, TSV no.
     quoted: bool | None = None
-    encoding: str = "utf-8"
+    encoding: str = "utf-8"  # Of TSV, CSV and JSONL. A UTF-8 byte-order mark is dropped.
+    # For bytes that are not of that encoding and lone surrogates in JSON: stop; put U+FFFD; or leave the row out. Rows
+    # left out so are listed among the rejects and do not count against `max_bad_rows`.
     on_bad_text: Literal["error", "replace", "skip"] = "error"
+    # A text without a visible character is rejected, or kept as it is.
     on_empty_text: Literal["reject", "keep"] = "reject"
-    max_bad_rows: int = 0
-    limit: int | None = None
+    max_bad_rows: int = 0  # How many rows may be rejected before reading fails
+    limit: int | None = None  # Take the first `limit` rows of the file, rejected ones included
     limits: TableLimits = field(default_factory=TableLimits)
 
     def __post_init__(self) -> None:

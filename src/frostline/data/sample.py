@@ -1,9 +1,5 @@
 """The built-in sample: sentences written for Frostline, labelled positive or negative.
 
-In:   the files in sample_files/, which come with the package.
-Out:  a `Sample`: a train and a test part, and which of their rows are hard cases.
-Not:  named public sets (public_sets.py), files of the user's own (tables.py).
-
 What the sentences are, and what makes a case hard: sample_files/README.md.
 """
 
@@ -16,28 +12,21 @@ import numpy as np
 
 from frostline.arrays import IntArray
 from frostline.data.dataset import Dataset, Source
+from frostline.targets import Targets
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The built-in sample.
+    """The built-in sample."""
 
-    Parameters
-    ----------
-    train, test : Dataset
-        Labels `positive` and `negative`, as many of the one as of the other.
-    hard : int array, ascending
-        Rows of `test` that are hard cases: negation, irony, mixed opinions, understatement, comparison, and
-        opinions told as facts.
-    hard_train : int array, ascending
-        The same for `train`.
-    """
-
+    # `train`, `test`: Labels `positive` and `negative`, as many of the one as of the other.
     train: Dataset
     test: Dataset
+    # int array, ascending: Rows of `test` that are hard cases: negation, irony, mixed opinions, understatement,
+    # comparison, and opinions told as facts.
     hard: IntArray
-    hard_train: IntArray
+    hard_train: IntArray  # int array, ascending: The same for `train`
 
 
 def load_sample() -> Sample:
@@ -50,7 +39,7 @@ def _part(part: str) -> Dataset:
     rows = [line.split("\t") for line in content.decode("utf-8").removesuffix("\n").split("\n")]
     return Dataset(
         texts=[text for text, _ in rows],
-        labels=[label for _, label in rows],
+        targets=Targets.of_labels([label for _, label in rows]),
         lines=range(1, len(rows) + 1),
         source=Source(
             name=f"sample ({part})",

@@ -1,31 +1,43 @@
 """Row numbers into parts: hold-outs and folds, the same for the same seed on every machine.
 
-In:   class codes, or only a number of rows; a fraction or a number of folds; a seed.
-Out:  row numbers (int64), or a fold number per row.
-Not:  keeping the same text out of both parts (evaluate/), how many folds the classes allow (checks.py).
-
 Randomness is numpy's RandomState, whose stream is frozen for good (NEP 19); Generator's may change.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
-from frostline.arrays import IntArray
+from frostline.arrays import BoolArray, IntArray
 from frostline.errors import InputError, UsageError, shown
+from frostline.targets import Targets
 
 
 def random_of(seed: object) -> np.random.RandomState:
-    """The stream of random numbers of a seed.
-
-    Raises
-    ------
-    UsageError
-        The seed is not one of 0 to 2**32 - 1.
-    """
+    """The stream of random numbers of a seed."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise UsageError(f"The seed must be a whole number from 0 to 4,294,967,295 (got {shown(seed)}).")
     return np.random.RandomState(seed)
+
+
+def holdout(targets: Targets, *, test_fraction: float, seed: int) -> tuple[IntArray, IntArray]:
+    """Row numbers to learn from and to test on, both ascending; every label is held out in the same share."""
+    if targets.exclusive:
+        return stratified_holdout(targets.codes, test_fraction=test_fraction, seed=seed)
+    return iterative_holdout(targets.members, test_fraction=test_fraction, seed=seed)
+
+
+def folds(targets: Targets, *, n_folds: int, seed: int) -> IntArray:
+    """The fold each row is held out in (n_texts,), from 0; every label is dealt out evenly."""
+    if targets.exclusive:
+        return stratified_folds(targets.codes, n_folds=n_folds, seed=seed)
+    return iterative_folds(targets.members, n_folds=n_folds, seed=seed)
+
+
+def in_turn(targets: Targets) -> Literal["nested cross-validation", "cross-validation"]:
+    """What testing every row in turn is called."""
+    return "nested cross-validation" if targets.exclusive else "cross-validation"
 
 
 def random_holdout(n_rows: int, *, test_fraction: float, seed: int) -> tuple[IntArray, IntArray]:
@@ -33,7 +45,6 @@ def random_holdout(n_rows: int, *, test_fraction: float, seed: int) -> tuple[Int
 
     Parameters
     ----------
-    n_rows : int
     test_fraction : float
         Between 0 and 1; the test part's size is rounded up.
     seed : int
@@ -43,11 +54,6 @@ def random_holdout(n_rows: int, *, test_fraction: float, seed: int) -> tuple[Int
     -------
     train, test : int64 arrays
         Row numbers, in scikit-learn's (shuffled) order: folds that are cut in order depend on it.
-
-    Raises
-    ------
-    InputError
-        A part would be empty.
     """
     n_test = _test_size(n_rows, test_fraction)
     shuffled = random_of(seed).permutation(n_rows).astype(np.int64)
@@ -63,17 +69,11 @@ def stratified_holdout(codes: IntArray, *, test_fraction: float, seed: int) -> t
         The class of each row.
     test_fraction : float
         Between 0 and 1; the test part's size is rounded up, and may differ by what follows.
-    seed : int
 
     Returns
     -------
     train, test : int64 arrays
         Row numbers, ascending. A class of two rows or more is in both; a class of one row is in train.
-
-    Raises
-    ------
-    InputError
-        A part would be empty.
     """
     n_test = _test_size(len(codes), test_fraction)
     random = random_of(seed)
@@ -98,18 +98,12 @@ def stratified_folds(codes: IntArray, *, n_folds: int, seed: int) -> IntArray:
         The class of each row.
     n_folds : int
         From 2 to n_texts.
-    seed : int
 
     Returns
     -------
     int64 array of shape (n_texts,)
         The fold each row is held out in, from 0. Two folds differ by at most one row of any class, and by at most
         one row in all.
-
-    Raises
-    ------
-    UsageError
-        `n_folds` is out of range.
     """
     if not 2 <= n_folds <= max(2, len(codes)):
         raise UsageError(f"The number of folds must be from 2 to the number of rows (got {n_folds} for {len(codes)}).")
@@ -138,3 +132,87 @@ def _shares(sizes: IntArray, n_test: int) -> IntArray:
     shares[np.argsort(shares - exact, kind="stable")[:missing]] += 1  # the largest remainders first
     within: IntArray = np.clip(shares, np.minimum(1, sizes - 1), sizes - 1)
     return within
+
+
+def iterative_folds(members: BoolArray, *, n_folds: int, seed: int) -> IntArray:
+    """The fold each row (n_texts,) is held out in, from 0; errors as for `split.stratified_folds`."""
+    if not 2 <= n_folds <= max(2, len(members)):
+        raise UsageError(
+            f"The number of folds must be from 2 to the number of rows (got {n_folds} for {len(members)})."
+        )
+    return iterative_parts(members, [1 / n_folds] * n_folds, seed=seed)
+
+
+def iterative_holdout(members: BoolArray, *, test_fraction: float, seed: int) -> tuple[IntArray, IntArray]:
+    """Row numbers to learn from and to test on, both ascending; `test_fraction` of every label, as nearly as can be."""
+    if not 0 < test_fraction < 1:
+        raise UsageError(f"The fraction held out must be between 0 and 1 (got {test_fraction}).")
+    parts = iterative_parts(members, [1 - test_fraction, test_fraction], seed=seed)
+    train, test = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
+    if not len(train) or not len(test):
+        raise InputError(f"{len(members)} rows are too few to hold out {test_fraction:.0%} of them.", hint="Add rows.")
+    return train.astype(np.int64), test.astype(np.int64)
+
+
+def iterative_parts(members: BoolArray, shares: Sequence[float], *, seed: int) -> IntArray:
+    """Deal rows into parts.
+
+    Parameters
+    ----------
+    members : ndarray of shape (n_texts, n_labels), dtype=bool
+    shares : sequence of n_parts float
+        They sum to 1. Of equal wishes for a row, the part that lacks most rows gets it.
+    seed : int
+        Decides the order in which rows are dealt.
+
+    Returns
+    -------
+    int64 array of shape (n_texts,)
+    """
+    n_texts, n_labels = members.shape
+    rare_side = members ^ (members.sum(axis=0) > n_texts / 2)
+    order = random_of(seed).permutation(n_texts)
+    texts, labels = np.nonzero(rare_side[order])
+    of_text = _grouped(labels, texts, n_texts)
+    of_label = _grouped(order[texts[np.argsort(labels, kind="stable")]], np.sort(labels), n_labels)
+    places = np.argsort(order).tolist()
+    wanted = [[share * len(rows) for share in shares] for rows in of_label]
+    sizes = _sizes(n_texts, shares)
+    left = [len(rows) for rows in of_label]
+    parts = [-1] * n_texts
+    waiting = {label for label in range(n_labels) if left[label]}
+
+    def deal(row: int, part: int) -> None:
+        parts[row] = part
+        sizes[part] -= 1
+        for label in of_text[places[row]]:
+            wanted[label][part] -= 1
+            left[label] -= 1
+
+    numbers = range(len(shares))
+    while waiting:
+        label = min(waiting, key=lambda one: (left[one], one))
+        waiting.remove(label)
+        wishes = wanted[label]
+        for row in of_label[label]:
+            if parts[row] < 0:
+                deal(row, max(numbers, key=lambda part: (wishes[part], sizes[part], -part)))
+    for row in order.tolist():
+        if parts[row] < 0:
+            deal(row, max(numbers, key=lambda part: (sizes[part], -part)))
+    return np.array(parts, dtype=np.int64)
+
+
+def _grouped(values: IntArray, keys: IntArray, n_keys: int) -> list[list[int]]:
+    """The values of each key; keys ascend."""
+    edges = np.searchsorted(keys, np.arange(n_keys + 1)).tolist()
+    flat = values.tolist()
+    return [flat[edges[key] : edges[key + 1]] for key in range(n_keys)]
+
+
+def _sizes(n_texts: int, shares: Sequence[float]) -> list[float]:
+    """How many rows each part shall have; the last one's are rounded up where there are two, as for other hold-outs."""
+    if len(shares) != 2:
+        return [share * n_texts for share in shares]
+    test = math.ceil(shares[1] * n_texts)
+    return [n_texts - test, test]

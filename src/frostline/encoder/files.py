@@ -1,17 +1,15 @@
-"""What a checkpoint is made of: the names of its files, and what is refused before any of them is used.
-
-In:   a folder, or the names in a listing.
-Out:  parsed JSON, digests; one sentence for whatever cannot be read here.
-Not:  where the folder comes from (checkpoint.py, hub.py).
-"""
+"""What a checkpoint is made of: the names of its files, and what is refused before any of them is used."""
 
 import hashlib
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
+from frostline.disk import storage_error
+from frostline.encoder.session import kept_digest
 from frostline.errors import InputError, MissingInputError, shown
-from frostline.publish import storage_error
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -117,3 +115,33 @@ def sha256_of(path: Path) -> str:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise storage_error(error, path) from error
+
+
+SETTLED_NS = 3_000_000_000
+"""A file changed this lately is read: a second change within one tick of its clock (FAT: 2 s) leaves no trace."""
+
+
+def remembered_sha256(path: Path, kept: Path | None) -> str:
+    """The SHA-256 of a file, in hexadecimal; 60 ms for 90 MB the first time, 0.2 ms afterwards.
+
+    Parameters
+    ----------
+    kept : Path or None
+        A private folder for what is kept; None to read the file whatever was said of it before.
+
+    Raises
+    ------
+    StorageError, AccessError
+        It cannot be read.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise storage_error(error, path) from error
+    settled = max(status.st_mtime_ns, status.st_ctime_ns) < time.time_ns() - SETTLED_NS
+    has_ctime = os.name != "nt"  # Windows keeps the time of making there, which programs can set
+    if kept is None or not settled or not has_ctime:
+        return sha256_of(path)
+    mark = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    key = hashlib.sha256(json.dumps([str(path.resolve()), *mark]).encode()).hexdigest()
+    return kept_digest(kept, key, lambda: sha256_of(path).encode()).decode()

@@ -1,9 +1,7 @@
 """The encoder as an ONNX graph: ids of equally long sentences in, poolings of layers out.
 
-In:   a `Shape`, and what is wanted of which layers.
-Out:  an onnx.ModelProto without weights: input `ids` (B, S), output `rows` (B, n_blocks * hidden_size), and one
-      output `tokens@I` (B, S, hidden_size) for each layer asked for whole.
-Not:  the weights (architecture.py names them, onnx.py hands them over), running it (onnx.py).
+Out comes an onnx.ModelProto without weights: input `ids` (B, S), output `rows` (B, n_blocks * hidden_size), and one
+output `tokens@I` (B, S, hidden_size) for each layer asked for whole.
 
 Shapes in the comments: B sentences of S word pieces, d = hidden_size, H heads of h = d / H columns. Between the
 attentions a batch is 2-D, (B * S, d): one row per word piece, so each product is one call. There is no attention
@@ -18,9 +16,9 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from frostline.encoder.architecture import Shape
 from frostline.encoder.features import Block, Pooling
-from frostline.encoder.products import FloatProducts, Form, Int8Products, Products
-from frostline.encoder.shape import Shape
+from frostline.encoder.products import INT8_VERSION, FloatProducts, Form, Int8Products, Products
 
 if TYPE_CHECKING:
     import onnx
@@ -35,6 +33,11 @@ IDS, WORDS, ROWS = "ids", "words", "rows"
 FLOAT, INT64 = 1, 7  # onnx.TensorProto's numbers: this module is imported without onnx, which takes 0.2 s
 
 
+def graph_version(form: Form) -> int:
+    """What an `EncoderIdentity` holds: raised whenever rows in this form could be other numbers than before."""
+    return GRAPH_VERSION if form == "float32" else 100 * GRAPH_VERSION + INT8_VERSION
+
+
 def tokens_output(layer: int) -> str:
     """The name of the output that holds every word piece's state after `layer`."""
     return f"tokens@{layer}"
@@ -47,7 +50,6 @@ def build_graph(
 
     Parameters
     ----------
-    shape : Shape
     blocks : sequence of Block
         May be empty if `token_layers` is not. Layers above the highest that is needed are not built; where that one
         is needed for its [CLS] row alone, it is computed for that row alone.

@@ -1,9 +1,5 @@
 """Files of a hub repository: from the hub's cache on this machine, or downloaded into it.
 
-In:   `owner/name` and a revision.
-Out:  the folder of one commit that holds a whole checkpoint.
-Not:  deciding what a name means, or trusting the files (checkpoint.py).
-
 The cache is looked into without `huggingface_hub`, whose import costs 0.4 s; it is the library's own layout, so that
 what any other program downloaded is found. A branch that is in the cache is taken from there without asking the hub.
 The first question to the hub has a deadline of five seconds over everything, name resolution included, where the
@@ -19,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from frostline.disk import publish_bytes, storage_error
 from frostline.encoder.files import CHECKPOINT_FILES, WEIGHTS, is_whole, refuse_listing
 from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, UnavailableError, shown
-from frostline.publish import publish_bytes, storage_error
 
 DEADLINE_S = 5.0
 _ANSWER_S = 4.0  # for one connection or read, so that a hub that is slow rather than gone is named as such

@@ -1,11 +1,7 @@
 """The encoder on ONNX Runtime: a graph of ours, the checkpoint's own weights, one thread per call.
 
-In:   an encoder's folder; then batches of ids.
-Out:  rows of features, or whole layers.
-Not:  the graph (graph.py), keeping it (kept.py), batches and threads (batches.py, encoder.py).
-
 One session with one thread, which as many Python threads share as there are cores: on two cores exactly twice as
-fast, where the runtime's own pool of two is slower and erratic (PERFORMANCE figures in docs/decisions/0003).
+fast, where the runtime's own pool of two is slower and erratic (docs/decisions/0003-graphs-without-a-mask.md).
 
 The word embeddings are an input of the graph, read where they lie in the mapped file; the other weights are handed
 over when the session opens, and the runtime keeps them in the order that its products read. So the memory that an
@@ -22,25 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import Features, Float32Array, IntArray
-from frostline.encoder.architecture import Architecture, load_architecture
-from frostline.encoder.backend import Backend, TokenBatch
+from frostline.encoder.architecture import Architecture
 from frostline.encoder.features import Block
 from frostline.encoder.graph import (
-    GRAPH_VERSION,
     IDS,
     ROWS,
     WORDS,
     build_graph,
+    graph_version,
     highest_layer,
     needs_weight,
     tokens_output,
 )
-from frostline.encoder.int8 import int8_weights
-from frostline.encoder.kept import kept_graph
 from frostline.encoder.products import Form
-from frostline.encoder.quantised import INT8_VERSION
-from frostline.encoder.weights import check_finite
+from frostline.encoder.reading import Backend, TokenBatch
+from frostline.encoder.session import kept_graph, open_session, runtime_errors
 from frostline.errors import BackendError, shown
+from frostline.tensors import check_finite
 
 _SHOWN_POSITIONS = 8
 
@@ -51,7 +45,6 @@ class OnnxBackend(Backend):
 
     Parameters
     ----------
-    architecture : Architecture
     session : onnxruntime.InferenceSession
         Over a graph of `build_graph`, with the architecture's weights.
     """
@@ -67,20 +60,19 @@ class OnnxBackend(Backend):
     @classmethod
     def open(  # noqa: PLR0913 - what to open, how, and where to keep what is built
         cls,
-        folder: Path,
+        architecture: Architecture,
         *,
         blocks: tuple[Block, ...],
         identity_digest: str,
         kept: Path | None,
         token_layers: tuple[int, ...] = (),
         form: Form = "float32",
+        weights: Mapping[str, NDArray[Any]] | None = None,
     ) -> "OnnxBackend":
-        """The encoder in `folder` (config.json, model.safetensors), computing `blocks` in that order.
+        """The encoder `architecture`, computing `blocks` in that order.
 
         Parameters
         ----------
-        folder : Path
-        blocks : tuple of Block
         identity_digest : str
             Over everything that can change a row: a graph kept under it belongs to these very weights.
         kept : Path or None
@@ -89,15 +81,16 @@ class OnnxBackend(Backend):
             Layers whose word pieces' states `states` shall give.
         form : {"float32", "signed", "unsigned"}
             How the layers' products are computed; the last two are int8, and give the same rows (products.py).
+        weights : mapping of str to ndarray, optional
+            Those that the graph of `form` declares; the architecture's own unless given.
 
         Raises
         ------
-        MissingInputError, InputError
-            As `load_architecture`; also a weight that is not finite, by its name.
+        InputError
+            A weight is not finite; its name is in the message.
         BackendError
             The runtime refused the graph.
         """
-        architecture = load_architecture(folder)
 
         def build() -> bytes:
             for name, tensor in architecture.tensors.items():
@@ -109,10 +102,8 @@ class OnnxBackend(Backend):
         wanted = [graph_version(form), identity_digest, [str(block) for block in blocks], list(token_layers), form]
         key = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
         highest = highest_layer(blocks, token_layers)
-        weights: Mapping[str, NDArray[Any]] = architecture.tensors
-        if form != "float32":
-            weights = int8_weights(architecture, identity_digest=identity_digest, kept=kept, form=form)
-        needed = {name: tensor for name, tensor in weights.items() if needs_weight(name, highest)}
+        given = architecture.tensors if weights is None else weights
+        needed = {name: tensor for name, tensor in given.items() if needs_weight(name, highest)}
         return cls(architecture, open_session(kept_graph(kept, key, build), needed))
 
     def forward(self, batch: TokenBatch) -> Features:
@@ -148,7 +139,7 @@ class OnnxBackend(Backend):
         inputs = {IDS: self._value(np.ascontiguousarray(batch.ids)), WORDS: self._words}
         try:
             return [value.numpy() for value in self._session.run_with_ort_values(outputs, inputs)]
-        except _runtime_errors() as error:
+        except runtime_errors() as error:
             raise BackendError(
                 f"ONNX Runtime failed on {_positions(batch.rows)} ({shown(str(error), 300)}).",
                 hint="Out of memory? A shorter max length or fewer threads take less.",
@@ -169,44 +160,6 @@ class OnnxBackend(Backend):
                 f"{_positions(batch.rows[outside])}).",
                 hint="The tokenizer does not belong to these weights: fetch both again.",
             )
-
-
-def graph_version(form: Form) -> int:
-    """What an `EncoderIdentity` holds: raised whenever rows in this form could be other numbers than before."""
-    return GRAPH_VERSION if form == "float32" else 100 * GRAPH_VERSION + INT8_VERSION
-
-
-def open_session(graph: bytes, weights: Mapping[str, NDArray[Any]]) -> Any:
-    """`graph` opened on one thread, with the weights that it declares.
-
-    Raises
-    ------
-    BackendError
-        The runtime refused the graph.
-    """
-    import onnxruntime  # noqa: PLC0415 - only where used: start-up time
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    # The graph is run as written: nothing in it is left to fuse, and the bits do not depend on what a version fuses.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.enable_mem_pattern = False  # plans memory per batch shape; there are as many shapes as lengths
-    options.log_severity_level = 3  # errors; they are raised as well
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
-    try:
-        options.add_external_initializers(list(weights), values)
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except _runtime_errors() as error:
-        raise BackendError(f"ONNX Runtime refused the graph ({shown(str(error), 300)}).") from error
-
-
-def _runtime_errors() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises: a dozen classes without a common root but Exception."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as runtime  # noqa: PLC0415 - as above
-
-    found = (value for value in vars(runtime).values() if isinstance(value, type) and issubclass(value, Exception))
-    return (*found, RuntimeError, MemoryError)
 
 
 def _positions(rows: IntArray) -> str:

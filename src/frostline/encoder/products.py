@@ -1,12 +1,8 @@
 """How a graph writes its products: in float32, or in whole numbers of 8 bits.
 
-In:   a draft, the name of a product, the rows that go in.
-Out:  the rows that come out: rows · weightᵀ + bias, exactly or nearly.
-Not:  where the products stand (graph.py), how the weights became whole numbers (quantised.py).
-
 Int8: each row of numbers has a scale of its own, each column of weights too, and the sums are whole numbers, exact in
 any order. So a row depends on itself alone, whatever stands beside it, and a processor cannot change a sum.
-PERFORMANCE figures and what was tried: docs/decisions/0020-int8-products.md.
+Figures, and what was tried: docs/decisions/0020-int8-products.md.
 """
 
 from abc import ABC, abstractmethod
@@ -15,11 +11,37 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 import numpy as np
 
-from frostline.encoder.aside import n_aside
-from frostline.encoder.shape import Activation, Shape
+from frostline.arrays import Float32Array, IntArray
+from frostline.encoder.architecture import Activation, Shape
 
 if TYPE_CHECKING:
     from frostline.encoder.draft import Draft
+
+N_ASIDE = {"asked": 4, "widen": 4, "narrow": 2}
+"""How many channels of each kind of input: of query, key and value together, and of the two feed-forward products."""
+
+_LEAST_COMMON = 4  # so many channels go into 8 bits for each that does not: matters to toys alone
+
+
+def n_aside(group: str, shape: Shape) -> int:
+    """How many channels of the input `group` stay in float32."""
+    n_channels = shape.inner_size if group == "narrow" else shape.hidden_size
+    return min(N_ASIDE[group], n_channels // _LEAST_COMMON)
+
+
+def kept_aside(channels: Float32Array, weights: list[Float32Array], n_kept: int) -> IntArray:
+    """The `n_kept` channels whose largest size, times their largest weight, is largest; ascending.
+
+    Parameters
+    ----------
+    channels : ndarray of shape (columns in,)
+    weights : list of ndarray of shape (columns out, columns in)
+    """
+    columns = np.max([np.abs(weight).max(axis=0) for weight in weights], axis=0)
+    size = channels.astype(np.float64) * columns.astype(np.float64)
+    found: IntArray = np.sort(np.argsort(-size, kind="stable")[:n_kept]).astype(np.int64)
+    return found
+
 
 Form: TypeAlias = Literal["float32", "signed", "unsigned"]
 """How products are computed. Both forms of int8 give the same numbers: weights as they are, or 128 added to each.
@@ -27,6 +49,9 @@ Form: TypeAlias = Literal["float32", "signed", "unsigned"]
 Processors with VNNI multiply unsigned by signed numbers at four times the speed of float32. Those with AVX2 alone
 saturate in the middle of such sums; unsigned by unsigned they are exact, only slower.
 """
+
+INT8_VERSION = 2
+"""Raised whenever the int8 rows we build could be other numbers than before, float32 being the same."""
 
 WEIGHT_TYPES: dict[Form, type[np.int8 | np.uint8]] = {"signed": np.int8, "unsigned": np.uint8}
 ZERO_LEVEL: dict[Form, int] = {"signed": 0, "unsigned": 128}
@@ -89,14 +114,7 @@ class FloatProducts(Products):
 @final
 @dataclass(frozen=True, slots=True)
 class Int8Products(Products):
-    """Rows brought to 8 bits, a product of whole numbers, and back.
-
-    Parameters
-    ----------
-    draft : Draft
-    form : {"signed", "unsigned"}
-    shape : Shape
-    """
+    """Rows brought to 8 bits, a product of whole numbers, and back."""
 
     draft: "Draft"
     form: Form

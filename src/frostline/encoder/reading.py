@@ -1,56 +1,35 @@
-"""What an encoder is to the rest of the program: who it is, and what comes back from reading sentences.
-
-In:   nothing.
-Out:  `EncoderIdentity`, `Reading`, and the `SentenceEncoder` protocol that the store, the head and the tests rely on.
-Not:  reading itself (encoder.py), remembering it (store.py).
-"""
+"""What an encoder is to the rest of the program: who it is, and what comes back from reading sentences."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import BoolArray, Features, Progress
+from frostline.arrays import BoolArray, Features, IntArray, JoinedRows, Progress, Rows, WordRows
 from frostline.encoder.features import Block, FeatureSpec
-from frostline.rows import JoinedRows, Rows, WordRows
+from frostline.errors import InputError, TextTypeError, shown
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderIdentity:
-    """Everything, beside the text itself, that can change a row.
+    """Everything, beside the text itself, that can change a row."""
 
-    Parameters
-    ----------
-    name : str
-        As the user wrote it: `minilm`, a folder, a hub id. Not part of the fingerprint.
-    revision : str or None
-        The hub commit, where there is one. Not part of the fingerprint (the digests say more).
-    family : str
-        `bert`, `distilbert`, `roberta`, `mpnet` or `electra`.
-    weights_sha256, tokenizer_sha256, config_sha256 : str
-        Digests of the files read.
-    max_length : int
-        Word pieces, [CLS] and [SEP] included.
-    precision : str
-        `float32` or `int8`.
-    graph_version : int
-        Raised whenever the graphs we build could give other numbers.
-    """
-
-    name: str
-    revision: str | None
-    family: str
+    name: str  # As the user wrote it: `minilm`, a folder, a hub id. Not part of the fingerprint.
+    revision: str | None  # The hub commit, where there is one. Not part of the fingerprint (the digests say more).
+    family: str  # `bert`, `distilbert`, `roberta`, `mpnet` or `electra`
+    # `weights_sha256`, `tokenizer_sha256`, `config_sha256`: Digests of the files read.
     weights_sha256: str
     tokenizer_sha256: str
     config_sha256: str
-    max_length: int
-    precision: str
-    graph_version: int
+    max_length: int  # Word pieces, [CLS] and [SEP] included
+    precision: str  # `float32` or `int8`
+    graph_version: int  # Raised whenever the graphs we build could give other numbers
 
     def fingerprint(self) -> str:
         """64 hex digits over all that can change a row."""
@@ -61,27 +40,14 @@ class EncoderIdentity:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What came back from reading sentences.
+    """What came back from reading sentences."""
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n_texts, n_features), dtype=float32
-        Row i belongs to texts[i]; its columns are the encoder's blocks in order. Not normalised.
-    pieces : ndarray of shape (n_texts,), dtype=int32
-        Word pieces that the encoder saw, [CLS] and [SEP] included.
-    cut : ndarray of shape (n_texts,), dtype=bool
-        True where the text was longer than the encoder could see.
-    n_read : int
-        Distinct sentences that went through the encoder for this answer; the others were remembered.
-    words : WordRows or None
-        The same texts' words, where there is a vocabulary (words/encoder.py).
-    """
-
+    # (n_texts, n_features): Row i belongs to texts[i]; its columns are the encoder's blocks in order. Not normalised.
     rows: Features
-    pieces: NDArray[np.int32]
-    cut: BoolArray
-    n_read: int
-    words: WordRows | None = None
+    pieces: NDArray[np.int32]  # (n_texts,): Word pieces that the encoder saw, [CLS] and [SEP] included
+    cut: BoolArray  # (n_texts,): True where the text was longer than the encoder could see
+    n_read: int  # Distinct sentences that went through the encoder for this answer; the others were remembered
+    words: WordRows | None = None  # The same texts' words, where there is a vocabulary (words.py)
 
     @property
     def for_head(self) -> Rows:
@@ -110,3 +76,79 @@ class SentenceEncoder(Protocol):
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
         """Read `texts`; progress counts distinct texts."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenBatch:
+    """Sentences of equal length: nothing is padded, so no row can depend on what stands beside it."""
+
+    rows: IntArray  # (B,): Where each sentence stands in the input; named in errors
+    ids: IntArray  # (B, S): Word pieces, [CLS] and [SEP] included; B >= 1, S >= 1
+
+
+class Backend(ABC):
+    """Runs the frozen encoder: a batch of word-piece ids in, features out."""
+
+    @abstractmethod
+    def forward(self, batch: TokenBatch) -> Features:
+        """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
+
+        Raises
+        ------
+        BackendError
+            The runtime failed, or a row is not finite; the sentences' positions are in the message.
+        """
+
+
+def check_texts(texts: Iterable[Any]) -> list[str]:
+    """The texts as a list of `str`, every one of which has a UTF-8 form.
+
+    Parameters
+    ----------
+    texts : iterable of str, length n_texts >= 0
+        `numpy.str_` is a str; NUL, empty texts and U+2028 are kept as they are.
+
+    Raises
+    ------
+    TextTypeError
+        `texts` is a lone str, bytes or a mapping, is of two dimensions, or holds something that is not a str (the
+        index of the first such item is named).
+    InputError
+        A text holds a lone surrogate, which has no UTF-8 form (its index and position are named).
+    """
+    if isinstance(texts, str | bytes | bytearray):
+        raise TextTypeError(
+            f"Texts must be a list of str (got one {type(texts).__name__}: {shown(texts)}).",
+            hint="Wrap it in a list: [text].",
+        )
+    if isinstance(texts, Mapping):
+        raise TextTypeError(f"Texts must be a list of str (got a {type(texts).__name__}).")
+    try:
+        items = list(texts)
+    except TypeError as error:
+        raise TextTypeError(f"Texts must be a list of str (got {shown(texts)}).") from error
+    for index, item in enumerate(items):
+        if not isinstance(item, str):
+            raise TextTypeError(
+                f"Each text must be a str (item {index} is {_named(item)}).",
+                hint="Leave such rows out, or say what they should read: an empty text is ''.",
+            )
+        if not item.isascii():
+            _refuse_surrogate(item, index)
+    return [str(item) for item in items]
+
+
+def _named(item: object) -> str:
+    return "None" if item is None else f"a {type(item).__name__}: {shown(item)}"
+
+
+def _refuse_surrogate(text: str, index: int) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"Text {index} holds a lone surrogate (U+{ord(text[error.start]):04X} at character {error.start}), "
+            f"which is not a character: {shown(text[max(0, error.start - 20) :])}.",
+            hint="It usually comes from a broken \\u escape in JSON. Replace it, for example with U+FFFD.",
+        ) from error

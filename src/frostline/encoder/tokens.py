@@ -1,9 +1,5 @@
 """Texts → word pieces, as `transformers` makes them.
 
-In:   a checkpoint's tokenizer.json, or its vocab.txt with tokenizer_config.json; texts.
-Out:  `Pieces`: the ids of each text, [CLS] and [SEP] included, and whether it was cut.
-Not:  forming batches (batches.py); checking what is not text (texts.py).
-
 Padding and truncation that a tokenizer.json has built in (all-MiniLM-L6-v2 pads and cuts to 128) are switched off:
 nothing is padded, and truncation is done here, because the library's keeps every overflowing piece as an object.
 """
@@ -18,12 +14,12 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordPiece
 
-from frostline.arrays import BoolArray
+from frostline.arrays import BoolArray, IntArray
+from frostline.disk import storage_error
+from frostline.encoder.architecture import describe
 from frostline.encoder.checkpoint import Checkpoint
-from frostline.encoder.families import describe
 from frostline.encoder.files import read_json
 from frostline.errors import InputError, UsageError
-from frostline.publish import storage_error
 
 MAX_CHARACTERS = 100_000
 """Characters of a text that are looked at: tokenizing is more than linear in them, and 512 pieces need far fewer."""
@@ -37,17 +33,11 @@ Ids: TypeAlias = NDArray[np.int32]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pieces:
-    """Tokenized texts.
+    """Tokenized texts."""
 
-    Parameters
-    ----------
-    ids : list of ndarray of shape (n_pieces,), dtype=int32
-        Word pieces of each text, [CLS] and [SEP] included; ragged, not padded.
-    cut : ndarray of shape (n_texts,), dtype=bool
-        True where the text had more pieces than max_length, or more characters than MAX_CHARACTERS.
-    """
-
+    # list of ndarray of shape (n_pieces,): Word pieces of each text, [CLS] and [SEP] included; ragged, not padded.
     ids: list[Ids]
+    # (n_texts,): True where the text had more pieces than max_length, or more characters than MAX_CHARACTERS.
     cut: BoolArray
 
     @property
@@ -59,20 +49,11 @@ class Pieces:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WordPieces:
-    """A tokenizer with its limits.
+    """A tokenizer with its limits."""
 
-    Parameters
-    ----------
-    tokenizer : tokenizers.Tokenizer
-        Without padding and truncation.
-    max_length : int
-        The most pieces of a text that are kept, those of the template included.
-    before, after : ndarray of shape (n,), dtype=int32
-        What the template puts around every text: [CLS] and [SEP].
-    """
-
-    tokenizer: Any
-    max_length: int
+    tokenizer: Any  # Without padding and truncation
+    max_length: int  # The most pieces of a text that are kept, those of the template included
+    # `before`, `after`: (n,): What the template puts around every text: [CLS] and [SEP].
     before: Ids
     after: Ids
 
@@ -251,3 +232,37 @@ def _token(settings: dict[str, Any], name: str) -> str:
     value = settings.get(f"{name}_token", f"[{name.upper()}]")
     content = value.get("content") if isinstance(value, dict) else value
     return content if isinstance(content, str) else f"[{name.upper()}]"
+
+
+TOKEN_BUDGET = 512
+"""Word pieces per batch. Speed is flat from 256 to 1,024; more only costs memory."""
+
+
+def plan_batches(lengths: IntArray, *, token_budget: int = TOKEN_BUDGET) -> list[IntArray]:
+    """Groups of rows of equal length.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (n_texts,), integer, >= 1
+        Word pieces of each sentence.
+    token_budget : int
+        The most word pieces in a batch; a longer sentence makes a batch of its own.
+
+    Returns
+    -------
+    list of ndarray of shape (B,), dtype=int64
+        Row numbers, each in exactly one batch, ascending within it. The longest sentences come first, so that the
+        last batches, for which some thread must wait, are the cheapest.
+    """
+    if token_budget < 1:
+        raise UsageError(f"The token budget must be at least 1 (got {token_budget}).")
+    if len(lengths) == 0:
+        return []
+    by_length = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable").astype(np.int64)
+    starts = np.flatnonzero(np.diff(lengths[by_length], prepend=-1))
+    batches: list[IntArray] = []
+    for group in np.split(by_length, starts[1:]):
+        n_rows = max(1, token_budget // max(1, int(lengths[group[0]])))
+        n_batches = -(-len(group) // n_rows)
+        batches += np.array_split(group, n_batches)  # equal shares: 65 sentences of 64 make 33 + 32, not 64 + 1
+    return batches

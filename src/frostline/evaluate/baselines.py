@@ -1,29 +1,33 @@
 """What a score must beat: simple classifiers trained on the same rows and tested on the same rows.
 
-In:   the training part and the test part, and what the classifier under test predicted.
+In:   the training part and the test part, and what the classifier under test answered.
 Out:  a `Baseline` each: its scores, and the classifier's lead over it, row by row.
-Not:  the metrics (metrics.py), the words' own classifier (words.py).
+Not:  the scores themselves (scores.py), the words' own classifier (words.py).
 """
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import Float64Array, IntArray, Probabilities
-from frostline.blas import one_blas_thread
+from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities, Rows, dense_part
 from frostline.errors import InputError
-from frostline.evaluate.metrics import Estimate, accuracy, confusion_matrix, log_loss, macro_f1
-from frostline.evaluate.paired import PairedDifference, paired_difference
-from frostline.evaluate.words import word_probabilities
-from frostline.head.linear import Label
-from frostline.rows import Rows, dense_part
+from frostline.evaluate.intervals import FEWEST_TEXTS, Estimate, Interval, resampled
+from frostline.evaluate.paired import paired_difference
+from frostline.evaluate.scores import evaluate, macro_f1_value, most_probable
+from frostline.evaluate.words import word_guess
+from frostline.machine import one_blas_thread
+from frostline.targets import Kind, Targets
 
 MAJORITY = "majority class"
 WORDS = "TF-IDF + logistic regression"
 CENTROID = "nearest class centroid"
+COMMONEST = "commonest set of labels"
+EVERY = "every label, to every text"
+WORDS_EACH = "TF-IDF + logistic regression, one per label"
 
 _CHUNK_ROWS = 4096
 
@@ -37,27 +41,55 @@ class Part:
     ----------
     texts : sequence of str, length n_texts
     rows : ndarray of shape (n_texts, n_features), dtype=float32, or JoinedRows
-    codes : ndarray of shape (n_texts,), dtype=int64
-        Column of each text's label.
+    targets : Targets
+        Which labels each text has.
     """
 
     texts: Sequence[str]
     rows: Rows
-    codes: IntArray
+    targets: Targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
 
     def take(self, chosen: IntArray) -> "Part":
         """The rows numbered in `chosen`, in that order."""
-        return Part([self.texts[row] for row in chosen.tolist()], self.rows[chosen], self.codes[chosen])
+        return Part([self.texts[row] for row in chosen.tolist()], self.rows[chosen], self.targets.take(chosen))
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Guess:
-    """What a baseline says of the test rows; `probabilities` is None where it claims none."""
+    """What a baseline says of the test rows (n_texts, n_labels); `probabilities` is None where it claims none."""
 
-    predicted: IntArray
+    favoured: BoolArray
     probabilities: Probabilities | None
     made_of: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """By how much the classifier under test is ahead, on the same rows.
+
+    Parameters
+    ----------
+    value : float
+    interval : (float, float)
+        95 %.
+    n : int
+    n_only_model, n_only_baseline : int or None
+        Rows that just one of the two got right, where a row is right or wrong.
+    p_value : float or None
+        As in `PairedDifference`; None where the interval is of resampled rows.
+    """
+
+    value: float
+    interval: Interval
+    n: int
+    n_only_model: int | None = None
+    n_only_baseline: int | None = None
+    p_value: float | None = None
 
 
 @final
@@ -70,116 +102,169 @@ class Baseline:
     name : str
     made_of : str
         How it was trained, in a few words.
-    accuracy, macro_f1 : Estimate
-    log_loss : Estimate or None
-        None where it claims no probabilities.
-    lead : PairedDifference
-        The classifier under test minus this one, on the same rows.
+    scores : mapping of str to Estimate
+        As in `Evaluation`; without those of probabilities where it claims none.
+    leads : mapping of str to Lead
+        The classifier under test minus this one, by score: `accuracy`; or `micro_f1` and `macro_f1`.
     seconds : float
         Training, predicting and scoring.
     """
 
     name: str
     made_of: str
-    accuracy: Estimate
-    macro_f1: Estimate
-    log_loss: Estimate | None
-    lead: PairedDifference
+    scores: Mapping[str, Estimate]
+    leads: Mapping[str, Lead]
     seconds: float
 
 
-def baselines(
-    splits: Sequence[tuple[Part, Part]], *, labels: Sequence[Label], predicted: IntArray, seed: int = 0
-) -> tuple[Baseline, ...]:
+def baselines(splits: Sequence[tuple[Part, Part]], *, favoured: BoolArray, seed: int = 0) -> tuple[Baseline, ...]:
     """Train and test each baseline on each split; its answers on all test parts are scored together.
 
     Parameters
     ----------
     splits : sequence of (train, test)
         One for a hold-out, one per fold of a cross-validation. At least one row in each part.
-    labels : sequence of n_labels str, int or bool
-        In column order.
-    predicted : ndarray of shape (n_test,), dtype=int64
-        Columns that the classifier under test chose for the rows of the test parts, one after the other.
+    favoured : ndarray of shape (n_test, n_labels), dtype=bool
+        Labels that the classifier under test chose for the rows of the test parts, one after the other.
     seed : int
-        For the folds that choose the words' C.
+        For the folds that choose the words' C, and for resampling.
 
     Returns
     -------
     tuple of Baseline
-        Majority class; TF-IDF and logistic regression (left out if no text holds a word); nearest class centroid.
+        Of labels that exclude each other: majority class; TF-IDF and logistic regression (left out if no text holds a
+        word); nearest class centroid. Else: the commonest set of labels; every label; TF-IDF and logistic regression.
     """
     for train, test in splits:
-        if len(train.codes) == 0 or len(test.codes) == 0:
-            raise InputError(f"Baselines need rows (got {len(train.codes)} to train on, {len(test.codes)} to test on).")
-
-    def from_words(train: Part, test: Part, n_labels: int) -> Guess | None:
-        found = word_probabilities(train.texts, train.codes, test.texts, n_labels=n_labels, seed=seed)
-        if found is None:
-            return None
-        return Guess(found.probabilities.argmax(axis=1), found.probabilities, found.made_of)
-
-    tried = ((MAJORITY, majority), (WORDS, from_words), (CENTROID, nearest_centroid))
-    codes = np.concatenate([test.codes for _, test in splits])
+        if len(train) == 0 or len(test) == 0:
+            raise InputError(f"Baselines need rows (got {len(train)} to train on, {len(test)} to test on).")
+    tested = [test.targets for _, test in splits]
+    truth = replace(tested[0], members=np.concatenate([part.members for part in tested]))
     made = []
-    for name, guesser in tried:
+    for name, guesser in _TRIED[truth.kind].items():
         started = time.perf_counter()
         with one_blas_thread():  # two spinning threads took 13 s for TREC's words, one 2 s
-            guesses = [guesser(train, test, len(labels)) for train, test in splits]
-        pooled = _pooled([guess for guess in guesses if guess is not None])
-        if pooled is not None and len(pooled.predicted) == len(codes):
-            scored = _scored(name, pooled, codes, predicted, n_labels=len(labels))
-            made.append(replace(scored, seconds=time.perf_counter() - started))
+            guesses = [guesser(train, test, seed) for train, test in splits]
+        whole = [guess for guess in guesses if guess is not None]
+        if len(whole) == len(splits):
+            scores, leads = _scored(_pooled(whole), favoured, truth, seed)
+            seconds = time.perf_counter() - started
+            made.append(Baseline(name=name, made_of=whole[0].made_of, scores=scores, leads=leads, seconds=seconds))
     return tuple(made)
 
 
-def _pooled(guesses: Sequence[Guess]) -> Guess | None:
+def _pooled(guesses: Sequence[Guess]) -> Guess:
     """The answers on several test parts as one."""
-    if not guesses:
-        return None
     shares = [guess.probabilities for guess in guesses if guess.probabilities is not None]
     return Guess(
-        np.concatenate([guess.predicted for guess in guesses]),
+        np.concatenate([guess.favoured for guess in guesses]),
         np.concatenate(shares) if shares else None,
         guesses[0].made_of,
     )
 
 
-def _scored(name: str, guess: Guess, codes: IntArray, predicted: IntArray, *, n_labels: int) -> Baseline:
-    confusion = confusion_matrix(guess.predicted, codes, n_labels=n_labels)
-    return Baseline(
-        name=name,
-        made_of=guess.made_of,
-        accuracy=accuracy(confusion),
-        macro_f1=macro_f1(confusion),
-        log_loss=None if guess.probabilities is None else log_loss(guess.probabilities, codes),
-        lead=paired_difference(predicted, guess.predicted, codes),
-        seconds=0.0,
+_OF_PROBABILITIES = ("log_loss", "mean_average_precision")
+
+
+def _scored(
+    guess: Guess, favoured: BoolArray, truth: Targets, seed: int
+) -> tuple[Mapping[str, Estimate], Mapping[str, Lead]]:
+    claimed = guess.favoured.astype(np.float64) if guess.probabilities is None else guess.probabilities
+    scores = evaluate(claimed, guess.favoured, truth, seed=seed).scores
+    if guess.probabilities is None:
+        scores = {name: score for name, score in scores.items() if name not in _OF_PROBABILITIES}
+    return scores, _LEADS[truth.kind](favoured, guess.favoured, truth, seed)
+
+
+Leads: TypeAlias = Mapping[str, Lead]
+
+
+def _lead_in_accuracy(favoured: BoolArray, baseline: BoolArray, truth: Targets, seed: int) -> Leads:  # noqa: ARG001
+    found = paired_difference(favoured.argmax(axis=1), baseline.argmax(axis=1), truth.codes)
+    lead = Lead(
+        value=found.value,
+        interval=found.interval,
+        n=found.n,
+        n_only_model=found.n_only_first,
+        n_only_baseline=found.n_only_second,
+        p_value=found.p_value,
     )
+    return {"accuracy": lead}
 
 
-def majority(train: Part, test: Part, n_labels: int) -> Guess:
+def _leads_in_f1(favoured: BoolArray, baseline: BoolArray, truth: Targets, seed: int) -> Leads:
+    """Differences of micro and macro F1, both figures of each draw from the very same rows."""
+    first, second = (resampled(answers, truth.members, None, seed=seed) for answers in (favoured, baseline))
+    micro, macro = (
+        one - other for one, other in zip(f1_of(favoured, truth.members), f1_of(baseline, truth.members), strict=True)
+    )
+    return {
+        "micro_f1": _resampled_lead(micro, first.micro_f1 - second.micro_f1, len(truth)),
+        "macro_f1": _resampled_lead(macro, first.macro_f1 - second.macro_f1, len(truth)),
+    }
+
+
+_LEADS: Mapping[Kind, Callable[[BoolArray, BoolArray, Targets, int], Leads]] = {
+    "one label": _lead_in_accuracy,
+    "several labels": _leads_in_f1,
+}
+
+
+def f1_of(favoured: BoolArray, members: BoolArray) -> tuple[float, float]:
+    """Micro and macro F1 alone; macro over the labels that occur or are given."""
+    hits, sizes = int((favoured & members).sum()), int(favoured.sum()) + int(members.sum())
+    return 2 * hits / sizes if sizes else 1.0, macro_f1_value(favoured, members)
+
+
+def _resampled_lead(value: float, draws: Float64Array, n: int) -> Lead:
+    if n < FEWEST_TEXTS:
+        return Lead(value=value, interval=(-1.0, 1.0), n=n)
+    low, high = np.percentile(draws, [2.5, 97.5]).tolist()
+    return Lead(value=value, interval=(min(low, value), max(high, value)), n=n)
+
+
+def majority(train: Part, test: Part, seed: int) -> Guess:  # noqa: ARG001 - as all of them
     """The commonest training label for every row, with the training shares as probabilities."""
-    shares = np.bincount(train.codes, minlength=n_labels) / len(train.codes)
-    probabilities: Probabilities = np.tile(shares, (len(test.codes), 1))
-    return Guess(probabilities.argmax(axis=1), probabilities, "the commonest label, whatever the text")
+    probabilities: Probabilities = np.tile(train.targets.members.mean(axis=0), (len(test), 1))
+    return Guess(most_probable(probabilities), probabilities, "the commonest label, whatever the text")
 
 
-def nearest_centroid(train: Part, test: Part, n_labels: int) -> Guess:
+def commonest_set(train: Part, test: Part, seed: int) -> Guess:  # noqa: ARG001 - as all of them
+    """The set of labels that most training texts have, for every text."""
+    sets = Counter(row.tobytes() for row in train.targets.members)
+    commonest = np.frombuffer(sets.most_common(1)[0][0], dtype=bool)
+    return Guess(np.tile(commonest, (len(test), 1)), None, "the same answer for every text")
+
+
+def every_label(train: Part, test: Part, seed: int) -> Guess:  # noqa: ARG001 - as all of them
+    """Each label's share of the training texts as its probability; all given, which is F1's best constant answer."""
+    shares = (train.targets.members.sum(axis=0) + 0.5) / (len(train) + 1)
+    probabilities: Float64Array = np.tile(shares, (len(test), 1))
+    given = np.ones(probabilities.shape, dtype=bool)
+    return Guess(given, probabilities, "shares of the training texts as probabilities")
+
+
+def from_words(train: Part, test: Part, seed: int) -> Guess | None:
+    """Which words occur, weighted by rarity, and logistic regression; None if no training text holds a word."""
+    found = word_guess(train.texts, train.targets, test.texts, seed=seed)
+    return None if found is None else Guess(found.favoured, found.probabilities, found.made_of)
+
+
+def nearest_centroid(train: Part, test: Part, seed: int) -> Guess:  # noqa: ARG001 - as all of them
     """The label whose mean training row is nearest to the row, after standardising each feature.
 
     Distances are not probabilities, so it claims none. A label without training rows is never chosen.
     """
-    counts = np.bincount(train.codes, minlength=n_labels)
+    members = train.targets.members
+    n_labels, counts = members.shape[1], members.sum(axis=0)
     learned, asked = dense_part(train.rows), dense_part(test.rows)
     sums, squares = np.zeros((n_labels, learned.shape[1])), np.zeros(learned.shape[1])
-    for start in range(0, len(train.codes), _CHUNK_ROWS):
+    for start in range(0, len(members), _CHUNK_ROWS):
         rows = learned[start : start + _CHUNK_ROWS].astype(np.float64)
-        members = train.codes[start : start + _CHUNK_ROWS, None] == np.arange(n_labels)
-        sums += members.T.astype(np.float64) @ rows
+        sums += members[start : start + _CHUNK_ROWS].T.astype(np.float64) @ rows
         squares += np.einsum("ij,ij->j", rows, rows)
-    mean = sums.sum(axis=0) / len(train.codes)
-    variance = np.maximum(squares / len(train.codes) - mean**2, 0.0)
+    mean = sums.sum(axis=0) / len(members)
+    variance = np.maximum(squares / len(members) - mean**2, 0.0)
     variance[variance <= 1e-12 * np.maximum(mean**2, 1e-12)] = (
         1.0  # a constant feature tells nothing: any scale will do
     )
@@ -189,8 +274,16 @@ def nearest_centroid(train: Part, test: Part, n_labels: int) -> Guess:
     offsets[counts == 0] = -np.inf
     closeness = [
         (asked[start : start + _CHUNK_ROWS].astype(np.float64) - mean) @ weights.T + offsets
-        for start in range(0, len(test.codes), _CHUNK_ROWS)
+        for start in range(0, len(asked), _CHUNK_ROWS)
     ]
     return Guess(
-        np.concatenate(closeness).argmax(axis=1), None, "Euclidean distance to each label's mean, features standardised"
+        most_probable(np.concatenate(closeness)),
+        None,
+        "Euclidean distance to each label's mean, features standardised",
     )
+
+
+_TRIED: Mapping[Kind, Mapping[str, Callable[[Part, Part, int], Guess | None]]] = {
+    "one label": {MAJORITY: majority, WORDS: from_words, CENTROID: nearest_centroid},
+    "several labels": {COMMONEST: commonest_set, EVERY: every_label, WORDS_EACH: from_words},
+}

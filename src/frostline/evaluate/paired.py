@@ -1,9 +1,5 @@
 """Two classifiers on the same test rows: how far apart, and could it be chance.
 
-In:   what each predicted, and the truth, row by row.
-Out:  a `PairedDifference`.
-Not:  scores of one classifier (metrics.py).
-
 The same rows are hard for both, so the difference is known far better than either accuracy: two overlapping
 intervals do not mean that two classifiers are alike.
 """
@@ -14,33 +10,22 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import IntArray
-from frostline.evaluate.intervals import Interval, Z
+from frostline.arrays import BoolArray, Float64Array, IntArray
+from frostline.evaluate.intervals import Interval, Z, t_quantile, wilson
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """Accuracy of the first minus accuracy of the second, on the same rows.
-
-    Parameters
-    ----------
-    value : float
-    interval : (float, float)
-        95 %.
-    n : int
-    n_only_first, n_only_second : int
-        Rows that just one of the two got right.
-    p_value : float
-        Exact McNemar test, two-sided: the chance of a split at least as uneven, were both equally good.
-    """
+    """Accuracy of the first minus accuracy of the second, on the same rows."""
 
     value: float
-    interval: Interval
+    interval: Interval  # 95 %
     n: int
+    # `n_only_first`, `n_only_second`: Rows that just one of the two got right.
     n_only_first: int
     n_only_second: int
-    p_value: float
+    p_value: float  # Exact McNemar test, two-sided: the chance of a split at least as uneven, were both equally good
 
 
 def paired_difference(first: IntArray, second: IntArray, codes: IntArray) -> PairedDifference:
@@ -86,3 +71,88 @@ def mcnemar(only_first: int, only_second: int) -> float:
     top = float(logs.max())
     tail = math.exp(top + math.log(float(np.exp(logs - top).sum())))
     return min(1.0, 2 * tail)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A cross-validated score. It may have chosen something; then it flatters."""
+
+    value: float
+    std_error: float
+    interval: Interval  # 95 %
+    n: int  # Rows (`over` "rows") or folds ("folds") that it is taken over
+    over: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The score of the first minus that of the second, on the same rows and folds."""
+
+    value: float
+    std_error: float
+    interval: Interval  # 95 %
+    n: int  # Rows or folds, as in `Score`
+    over: str
+    # `n_only_first`, `n_only_second`: Rows that just one of the two got right; None where folds are compared.
+    n_only_first: int | None
+    n_only_second: int | None
+    p_value: float  # Two-sided: the exact McNemar test over rows, the paired t-test over folds
+
+
+def accuracy_score(right: BoolArray) -> Score:
+    """The share of rows (n_texts,) that were predicted rightly."""
+    n, n_right = len(right), int(np.count_nonzero(right))
+    share = n_right / n
+    return Score(
+        value=share, std_error=math.sqrt(share * (1 - share) / n), interval=wilson(n_right, n), n=n, over="rows"
+    )
+
+
+def fold_score(scores: Float64Array) -> Score:
+    """The mean of the folds' scores (n_folds,)."""
+    mean, error = float(scores.mean()), _fold_error(scores)
+    half = error * t_quantile(len(scores) - 1)
+    return Score(value=mean, std_error=error, interval=(mean - half, mean + half), n=len(scores), over="folds")
+
+
+def accuracy_difference(first: BoolArray, second: BoolArray) -> Difference:
+    """The difference of two shares of the same rows, both (n_texts,)."""
+    found = paired_difference(first.astype(np.int64), second.astype(np.int64), np.ones(len(first), np.int64))
+    unlike = (found.n_only_first + found.n_only_second) / found.n
+    return Difference(
+        value=found.value,
+        std_error=math.sqrt(max(0.0, unlike - found.value**2) / found.n),
+        interval=found.interval,
+        n=found.n,
+        over="rows",
+        n_only_first=found.n_only_first,
+        n_only_second=found.n_only_second,
+        p_value=found.p_value,
+    )
+
+
+def fold_difference(first: Float64Array, second: Float64Array) -> Difference:
+    """The mean difference of two scores of the same folds, both (n_folds,)."""
+    from scipy.special import stdtr  # noqa: PLC0415 - 0.3 s, and only rare scorers need it
+
+    scores = first - second
+    mean, error = float(scores.mean()), _fold_error(scores)
+    half = error * t_quantile(len(scores) - 1)
+    certain = 1.0 if mean == 0 else 0.0  # every fold says the same
+    p_value = 2 * float(stdtr(len(scores) - 1, -abs(mean) / error)) if error else certain
+    return Difference(
+        value=mean,
+        std_error=error,
+        interval=(mean - half, mean + half),
+        n=len(scores),
+        over="folds",
+        n_only_first=None,
+        n_only_second=None,
+        p_value=p_value,
+    )
+
+
+def _fold_error(scores: Float64Array) -> float:
+    return float(scores.std(ddof=1)) / math.sqrt(len(scores))

@@ -1,9 +1,5 @@
 """A map of texts on a sheet of paper: what the classifier goes by, and what else differs most.
 
-In:   decisions (n_texts, n_coef_rows) and features (n_texts, n_features) of the same rows.
-Out:  a `SentenceMap`: two coordinates for at most `MOST_POINTS` of them.
-Not:  drawing (report/plot_map.py).
-
 For two labels the first axis is the decision itself, so that a mistake lies on the wrong side of 0, and the second is
 the principal component of what the decision leaves of the features. For more labels both axes are the principal
 components of the decisions: the two directions along which the classifier tells labels apart the most. The first
@@ -16,6 +12,7 @@ from typing import Literal, final
 import numpy as np
 
 from frostline.arrays import Features, Float64Array, IntArray
+from frostline.targets import Kind
 
 MOST_POINTS = 2000
 """More could not be told apart, and cost bytes."""
@@ -27,26 +24,14 @@ _WIDTH = 6
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SentenceMap:
-    """Places of texts.
+    """Places of texts."""
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n_points,), dtype=int64
-        Which of the texts are on the map, ascending.
-    places : ndarray of shape (n_points, 2), dtype=float64
-    n_texts : int
-        Of which these were drawn at random.
-    kind : {"decision", "decisions"}
-        What the axes are, as in the module's words: for two labels, and for more.
-    shares : (float, float)
-        Of the variance that an axis shows, from 0 to 1: of the decisions; for the second axis of "decision", of
-        what the decision leaves of the features.
-    """
-
-    rows: IntArray
-    places: Float64Array
-    n_texts: int
-    kind: Literal["decision", "decisions"]
+    rows: IntArray  # (n_points,): Which of the texts are on the map, ascending
+    places: Float64Array  # (n_points, 2)
+    n_texts: int  # Of which these were drawn at random
+    kind: Literal["decision", "decisions"]  # What the axes are, as in the module's words: for two labels, and for more
+    # Of the variance that an axis shows, from 0 to 1: of the decisions; for the second axis of "decision", of what the
+    # decision leaves of the features.
     shares: tuple[float, float]
 
 
@@ -88,10 +73,12 @@ def sentence_map(
     return SentenceMap(rows=rows, places=places, n_texts=n_texts, kind=kind, shares=shares)
 
 
-def log_odds(probabilities: Float64Array) -> Float64Array:
+def log_odds(probabilities: Float64Array, kind: Kind = "one label") -> Float64Array:
     """Decisions as `sentence_map` takes them, where probabilities (n_texts, n_labels) are all there is."""
     kept = np.clip(probabilities, 1e-6, 1.0)
     logs: Float64Array = np.log(kept)
+    if kind == "several labels":
+        return logs - np.log(np.clip(1 - probabilities, 1e-6, 1.0))
     return logs[:, 1:] - logs[:, :1] if logs.shape[1] == 2 else logs
 
 

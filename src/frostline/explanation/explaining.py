@@ -1,80 +1,96 @@
-"""One text explained.
+"""One text explained: the answer, what each word adds to it, and the nearest training sentences if they were kept.
 
-In:   a `Model`, a text, the labels asked for, the training sentences if they were kept.
-Out:  an `Explanation`.
-Not:  showing it (terminal.py, page.py, document.py).
+How it is shown: report/explanation.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
-from frostline.arrays import Probabilities, Progress
+from frostline.arrays import Float64Array, Progress
 from frostline.artifact import Model, Neighbours
+from frostline.artifact.files import unit_rows
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.reading import SentenceEncoder
-from frostline.encoder.texts import check_texts
+from frostline.encoder.reading import SentenceEncoder, check_texts
 from frostline.encoder.tokens import WordPieces
+from frostline.encoder.words import WordedEncoder
 from frostline.errors import UsageError, shown
-from frostline.explanation.leave_out import LabelExplained, explained, read_without
-from frostline.explanation.nearest import Nearest, nearest
-from frostline.explanation.splitting import Word, split_words
-from frostline.head.linear import Label, LinearHead
-from frostline.head.rule import NO_ANSWER, Rule
+from frostline.explanation.leave_out import LabelExplained, Word, explained, read_without, split_words
 from frostline.store import StoredEncoder
-from frostline.words.encoder import WordedEncoder
+from frostline.targets import Kind, Label
+
+_BLOCK = 8192  # rows that are brought to float32 together
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """A training sentence."""
+
+    text: str  # At most its first 1,000 letters
+    labels: tuple[Label, ...]  # One, or as many as it has where a text may have several
+    # Of the two rows of features, each less the mean of the training rows: 1 is the same direction, 0 none in common.
+    cosine: float
+
+
+def nearest(row: Float64Array, kept: Neighbours, labels: tuple[Label, ...], *, n: int) -> tuple[Nearest, ...]:
+    """The `n` nearest to `row` (n_features,), the nearest first; the same sentence with the same labels counts once."""
+    own = unit_rows(row[None].astype(np.float32), kept.centre)[0]
+    cosines = np.empty(len(kept.texts), np.float32)
+    for start in range(0, len(cosines), _BLOCK):
+        cosines[start : start + _BLOCK] = kept.rows[start : start + _BLOCK].astype(np.float32) @ own
+    found: dict[tuple[str, tuple[Label, ...]], Nearest] = {}
+    for place in np.argsort(-cosines, kind="stable").tolist():
+        if len(found) == n:
+            break
+        named = _labels(kept, place, labels)
+        cosine = float(np.clip(cosines[place], -1.0, 1.0))
+        found.setdefault((kept.texts[place], named), Nearest(text=kept.texts[place], labels=named, cosine=cosine))
+    return tuple(found.values())
+
+
+def _labels(kept: Neighbours, place: int, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    if kept.codes.ndim == 1:
+        return (labels[int(kept.codes[place])],)
+    return tuple(labels[column] for column in np.flatnonzero(kept.codes[place]).tolist())
+
 
 MAX_WORDS = 100
 """Words that are left out in turn unless told otherwise: each is one more reading of the text (0.1 s at 512 pieces)."""
 
 N_NEAREST = 5
 _MAX_LABELS_NAMED = 12
+_PLAIN: Mapping[Kind, Callable[[tuple[Label, ...]], Label | list[Label]]] = {
+    "one label": lambda labels: labels[0],
+    "several labels": list,
+}
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why a classifier answers as it does.
-
-    Parameters
-    ----------
-    text : str
-    answer : tuple of str, int or bool
-        The label; none where the classifier gives no answer; as many as there are where a text may have several.
-    probabilities : tuple of (label, float)
-        Of all labels, in the model's order.
-    pieces : tuple of str
-        Word pieces as the encoder sees them, [CLS] and [SEP] included.
-    words : tuple of Word
-        Of which the encoder sees a piece at least.
-    seen_to : int
-        Letters of the text that it sees.
-    is_cut : bool
-        Whether there are more.
-    labels : tuple of LabelExplained
-        Those asked for; else the answer's; else the most probable one.
-    nearest : tuple of Nearest or None
-        None where the model kept no training sentences.
-    may_have_several : bool
-    answer_from : float
-        The probability from which on the classifier gives an answer.
-    max_length : int
-    """
+    """Why a classifier answers as it does."""
 
     text: str
-    answer: tuple[Label, ...]
-    probabilities: tuple[tuple[Label, float], ...]
-    pieces: tuple[str, ...]
-    words: tuple[Word, ...]
-    seen_to: int
-    is_cut: bool
-    labels: tuple[LabelExplained, ...]
-    nearest: tuple[Nearest, ...] | None
-    may_have_several: bool
-    answer_from: float
+    kind: Kind  # That a text has
+    # The labels, of which there may be none where a text may have several; None where there is no answer.
+    answer: tuple[Label, ...] | None
+    probabilities: tuple[tuple[Label, float], ...]  # Of all labels, in the model's order
+    pieces: tuple[str, ...]  # Word pieces as the encoder sees them, [CLS] and [SEP] included
+    words: tuple[Word, ...]  # Of which the encoder sees a piece at least
+    seen_to: int  # Letters of the text that it sees
+    is_cut: bool  # Whether there are more
+    labels: tuple[LabelExplained, ...]  # Those asked for; else the answer's; else the most probable one
+    nearest: tuple[Nearest, ...] | None  # None where the model kept no training sentences
+    answer_from: float  # The probability from which on the classifier gives an answer
     max_length: int
+
+    @property
+    def plain_answer(self) -> Label | list[Label] | None:
+        """For programs: the label, or a list of them where a text may have several; None where there is no answer."""
+        return None if self.answer is None else _PLAIN[self.kind](self.answer)
 
     @property
     def n_tried(self) -> int:
@@ -128,46 +144,31 @@ def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
     pieces = _word_pieces(model.encoder)
     split = split_words(pieces, text)
     found = read_without(model.encoder, head, text=text, split=split, max_words=max_words, progress=progress)
-    shares = head.probabilities(found.decisions[:1])
-    answer = _answer_columns(head, shares)
-    columns = asked or answer or [int(shares[0].argmax())]
+    answers = head.answer(head.probabilities(found.decisions[:1]))
+    shares, given = answers.probabilities[0], np.flatnonzero(answers.given[0]).tolist()
+    columns = asked or given or [int(shares.argmax())]
     return Explanation(
         text=text,
-        answer=tuple(head.labels[column] for column in answer),
-        probabilities=tuple(zip(head.labels, shares[0].tolist(), strict=True)),
+        kind=answers.kind,
+        answer=tuple(head.labels[column] for column in given) if answers.answered[0] else None,
+        probabilities=tuple(zip(head.labels, shares.tolist(), strict=True)),
         pieces=split.pieces,
         words=split.words,
         seen_to=split.seen_to,
         is_cut=split.is_cut,
         labels=tuple(explained(found, head, split.words, column) for column in columns),
         nearest=None if neighbours is None else nearest(found.row, neighbours, head.labels, n=n_nearest),
-        may_have_several=head.link == "logistic",
         answer_from=0.0 if head.rule is None else head.rule.answer_from,
         max_length=pieces.max_length,
     )
 
 
 def named_label(name: str, labels: tuple[Label, ...]) -> Label:
-    """The label that is written `name` on a command line.
-
-    Raises
-    ------
-    UsageError
-        There is none.
-    """
+    """The label that is written `name` on a command line."""
     for label in labels:
         if str(label) == name:
             return label
     return labels[_column(name, labels)]
-
-
-def _answer_columns(head: LinearHead, shares: Probabilities) -> list[int]:
-    """The columns of the answer for shares (1, n_labels): one, none, or several."""
-    rule = head.rule or Rule()
-    if head.link == "logistic":
-        return [int(column) for column in np.flatnonzero(rule.sets(shares)[0])]
-    code = int(rule.codes(shares)[0])
-    return [] if code == NO_ANSWER else [code]
 
 
 def _column(label: Label, labels: tuple[Label, ...]) -> int:

@@ -1,9 +1,5 @@
 """What each word adds: the text is read again without it, and the answer compared.
 
-In:   a head, an encoder, a text and its words.
-Out:  for each label asked for, the change of its log-odds and of its probability, word by word.
-Not:  splitting (splitting.py), wording (terminal.py, page.py).
-
 The log-odds are those of the label against all others, before calibration: an isotonic map is flat in places, where
 every change would be 0. The probabilities are those the classifier gives.
 
@@ -14,27 +10,88 @@ Li, Monroe, Jurafsky (2016), Understanding Neural Networks through Representatio
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import final
 
 import numpy as np
 
 from frostline.arrays import Float64Array, Probabilities, Progress
 from frostline.encoder.reading import SentenceEncoder
-from frostline.explanation.splitting import Split, Word, without
-from frostline.head.linear import Label, LinearHead
+from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces
+from frostline.head.linear import LinearHead, log_odds
+from frostline.targets import Label
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A word of the text."""
+
+    text: str  # As it stands there
+    # `start`, `end`: Its place: text[start:end].
+    start: int
+    end: int
+    pieces: tuple[str, ...]  # Its word pieces, as they are written in the vocabulary
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A text as the encoder gets it."""
+
+    pieces: tuple[str, ...]  # All that the encoder sees: [CLS] and [SEP] included
+    words: tuple[Word, ...]  # Of which it sees a piece at least
+    seen_to: int  # Letters of the text that it sees: what stands after them is cut off
+    is_cut: bool
+
+
+def split_words(word_pieces: WordPieces, text: str) -> Split:
+    """The words of `text`, in order; what the tokenizer drops (control characters, say) is in none."""
+    found = word_pieces.tokenizer.encode(text[:MAX_CHARACTERS], add_special_tokens=False)
+    room = word_pieces.max_length - len(word_pieces.before) - len(word_pieces.after)
+    is_cut = len(found.ids) > room or len(text) > MAX_CHARACTERS
+    pieces, places, numbers = found.tokens[:room], found.offsets[:room], found.word_ids[:room]
+    words = []
+    # A mark such as [SEP] typed into a text is a word by itself and may have no number: its place tells it apart.
+    for _, group in groupby(range(len(pieces)), key=lambda n: (numbers[n], -1 if numbers[n] is not None else n)):
+        held = list(group)
+        start, end = min(places[n][0] for n in held), max(places[n][1] for n in held)
+        own = text[start:end]
+        start, end = start + len(own) - len(own.lstrip()), end - len(own) + len(own.rstrip())
+        if start < end:
+            words.append(Word(text=text[start:end], start=start, end=end, pieces=tuple(pieces[n] for n in held)))
+    around = [
+        [str(word_pieces.tokenizer.id_to_token(int(piece))) for piece in ids]
+        for ids in (word_pieces.before, word_pieces.after)
+    ]
+    return Split(
+        pieces=(*around[0], *pieces, *around[1]),
+        words=tuple(words),
+        seen_to=max((end for _, end in places), default=0) if is_cut else len(text),
+        is_cut=is_cut,
+    )
+
+
+def without(text: str, words: list[Word]) -> str:
+    """`text` with these words left out, in order; what stood around a word stays apart, and no space is doubled."""
+    kept, start = "", 0
+    for word in words:
+        kept = _joined(kept, text[start : word.start])
+        start = word.end
+    return _joined(kept, text[start:])
+
+
+def _joined(before: str, after: str) -> str:
+    before, after = before.rstrip(), after.strip()
+    return f"{before} {after}" if before and after else before + after
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a word adds to a label: with it less without it.
+    """What a word adds to a label: with it less without it."""
 
-    Parameters
-    ----------
-    log_odds, probability : float
-        Above 0 where the word speaks for the label.
-    """
-
+    # `log_odds`, `probability`: Above 0 where the word speaks for the label.
     log_odds: float
     probability: float
 
@@ -42,44 +99,24 @@ class Change:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Together:
-    """A word that stands in the text more than once: what all its places add together.
+    """A word that stands in the text more than once: what all its places add together."""
 
-    Parameters
-    ----------
-    text : str
-        In lower case.
-    places : tuple of int
-        Which of the words it is.
-    change : Change
-    """
-
-    text: str
-    places: tuple[int, ...]
+    text: str  # In lower case
+    places: tuple[int, ...]  # Which of the words it is
     change: Change
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelExplained:
-    """What the words add to one label.
-
-    Parameters
-    ----------
-    label : str, int or bool
-    probability, log_odds : float
-        Of the text as far as the encoder sees it.
-    of_nothing : Change
-        What the whole text adds to an empty one.
-    words : tuple of Change
-        Of each word that was left out in turn, in order: the first of the text's.
-    repeated : tuple of Together
-    """
+    """What the words add to one label."""
 
     label: Label
+    # `probability`, `log_odds`: Of the text as far as the encoder sees it.
     probability: float
     log_odds: float
-    of_nothing: Change
-    words: tuple[Change, ...]
+    of_nothing: Change  # What the whole text adds to an empty one
+    words: tuple[Change, ...]  # Of each word that was left out in turn, in order: the first of the text's
     repeated: tuple[Together, ...]
 
     @property
@@ -91,22 +128,13 @@ class LabelExplained:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LeftOut:
-    """The text and its variants, read.
+    """The text and its variants, read."""
 
-    Parameters
-    ----------
-    decisions : ndarray of shape (n_variants, n_coef_rows)
-        Of the whole text, of what is seen of it, of nothing, without each word, without all of each repeated word.
-    row : ndarray of shape (n_features,), dtype=float32
-        The text's features, without words: what nearness is of.
-    repeated : tuple of tuple of int
-        The places of each word that is repeated.
-    n_words : int
-    """
-
+    # (n_variants, n_coef_rows): Of the whole text, of what is seen of it, of nothing, without each word, without all of
+    # each repeated word.
     decisions: Float64Array
-    row: Float64Array
-    repeated: tuple[tuple[int, ...], ...]
+    row: Float64Array  # (n_features,): The text's features, without words: what nearness is of
+    repeated: tuple[tuple[int, ...], ...]  # The places of each word that is repeated
     n_words: int
 
 
@@ -136,7 +164,7 @@ def read_without(  # noqa: PLR0913 - who reads, who decides, and the text with i
 
 def explained(found: LeftOut, head: LinearHead, words: Sequence[Word], column: int) -> LabelExplained:
     """What `found` says of the label in `column`."""
-    odds = log_odds(found.decisions, column, is_exclusive=head.link == "softmax")
+    odds = log_odds(found.decisions, column, link=head.link)
     shares: Probabilities = head.probabilities(found.decisions)[:, column]
     changes = [
         Change(log_odds=float(odds[1] - odds[row]), probability=float(shares[1] - shares[row]))
@@ -154,18 +182,6 @@ def explained(found: LeftOut, head: LinearHead, words: Sequence[Word], column: i
             for places, change in zip(found.repeated, all_of, strict=True)
         ),
     )
-
-
-def log_odds(decisions: Float64Array, column: int, *, is_exclusive: bool) -> Float64Array:
-    """Log-odds (n,) of the label in `column` against all others, of decisions (n, n_coef_rows), without overflow."""
-    if not is_exclusive:
-        return decisions[:, column]
-    if decisions.shape[1] == 1:
-        return decisions[:, 0] if column == 1 else -decisions[:, 0]
-    others = np.delete(decisions, column, axis=1)
-    highest = others.max(axis=1)
-    rest: Float64Array = highest + np.log(np.exp(others - highest[:, None]).sum(axis=1))
-    return decisions[:, column] - rest
 
 
 def _repeated(words: Sequence[Word]) -> tuple[tuple[int, ...], ...]:

@@ -1,8 +1,7 @@
 """The logistic and the softmax loss of many problems at once: value, residual and curvature per row.
 
-In:   decisions of shape (n_texts, n_problems, n_coef_rows), each row's label, each row's weight in each problem.
-Out:  the same shapes, elementwise. One exponential serves probability and loss.
-Not:  products with the features (products.py).
+One exponential serves probability and loss. A row's weight in a problem is one number, (n_rows, n_problems), or, where
+labels do not exclude each other and are weighed, one for each label: (n_rows, n_problems, n_coef_rows).
 """
 
 from abc import ABC, abstractmethod
@@ -11,6 +10,7 @@ from typing import TypeVar, final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float32Array, Float64Array, IntArray
+from frostline.targets import Targets
 
 Decisions = TypeVar("Decisions", Float32Array, Float64Array)
 
@@ -28,11 +28,11 @@ class Loss(ABC):
 
     @abstractmethod
     def evaluate(self, decisions: Float64Array, rows: slice) -> tuple[Float64Array, Float64Array]:
-        """Log loss (n_rows, n_problems) and probabilities, shaped as `decisions`, of these rows."""
+        """Log loss and probabilities of these rows; the loss is shaped as the weights are."""
 
     @abstractmethod
     def residual(self, probabilities: Float64Array, weights: Float64Array, rows: slice) -> Float64Array:
-        """The loss's slope in the decisions; weights is (n_rows, n_problems)."""
+        """The loss's slope in the decisions."""
 
     @abstractmethod
     def bend(self, change: Decisions, probabilities: Decisions, curvature: Decisions) -> None:
@@ -41,6 +41,25 @@ class Loss(ABC):
     @abstractmethod
     def curvature(self, probabilities: Decisions, weights: Decisions) -> Decisions:
         """The diagonal of the loss's second derivative in the decisions."""
+
+
+def per_decision(weights: Decisions) -> Decisions:
+    """Weights that broadcast over the decisions (n_rows, n_problems, n_coef_rows)."""
+    return weights if weights.ndim == 3 else weights[:, :, None]
+
+
+def weighed(losses: Float64Array, weights: Float64Array) -> Float64Array:
+    """The weighted sum (n_problems,) of losses that are shaped as their weights."""
+    total: Float64Array = np.einsum("ijk,ijk->j" if weights.ndim == 3 else "ij,ij->j", losses, weights)
+    return total
+
+
+def loss_of(targets: Targets, columns: IntArray, *, are_weighed: bool) -> "Loss":
+    """What regressions on some labels lose: one regression where labels exclude each other, else one for each."""
+    if not targets.exclusive:
+        return LogisticEach(targets.members[:, columns], are_weighed=are_weighed)
+    n_labels = len(targets.labels)
+    return Logistic(targets.codes) if n_labels == 2 else Softmax(targets.codes, n_labels)
 
 
 @final
@@ -67,7 +86,7 @@ class Logistic(Loss):
     def residual(self, probabilities: Float64Array, weights: Float64Array, rows: slice) -> Float64Array:
         """See `Loss`."""
         slope: Float64Array = probabilities - self._second[rows]
-        slope *= weights[:, :, None]
+        slope *= per_decision(weights)
         return slope
 
     def bend(self, change: Decisions, probabilities: Decisions, curvature: Decisions) -> None:
@@ -77,7 +96,7 @@ class Logistic(Loss):
 
     def curvature(self, probabilities: Decisions, weights: Decisions) -> Decisions:
         """See `Loss`."""
-        return probabilities * (1 - probabilities) * weights[:, :, None]
+        return probabilities * (1 - probabilities) * per_decision(weights)
 
 
 @final
@@ -109,7 +128,7 @@ class Softmax(Loss):
         slope = probabilities.copy()
         codes = self._codes[rows]
         slope[np.arange(len(codes)), :, codes] -= 1
-        slope *= weights[:, :, None]
+        slope *= per_decision(weights)
         return slope
 
     def bend(self, change: Decisions, probabilities: Decisions, curvature: Decisions) -> None:
@@ -119,15 +138,19 @@ class Softmax(Loss):
 
     def curvature(self, probabilities: Decisions, weights: Decisions) -> Decisions:
         """See `Loss`."""
-        return probabilities * weights[:, :, None]
+        return probabilities * per_decision(weights)
 
 
 @final
 class LogisticEach(Loss):
-    """Labels of which a row may have any number, a decision for each: the sum of their logistic losses."""
+    """Labels of which a row may have any number, a decision for each: the sum of their logistic losses.
 
-    def __init__(self, members: BoolArray) -> None:
+    Where labels are weighed the losses stay apart: (n_rows, n_problems, n_coef_rows).
+    """
+
+    def __init__(self, members: BoolArray, *, are_weighed: bool = False) -> None:
         self._members = members
+        self._are_weighed = are_weighed
 
     @property
     def n_coef_rows(self) -> int:
@@ -142,13 +165,13 @@ class LogisticEach(Loss):
         probabilities = np.where(decisions >= 0, 1.0, small)
         small += 1
         probabilities /= small
-        value: Float64Array = loss.sum(axis=2)
+        value: Float64Array = loss if self._are_weighed else loss.sum(axis=2)
         return value, probabilities
 
     def residual(self, probabilities: Float64Array, weights: Float64Array, rows: slice) -> Float64Array:
         """See `Loss`."""
         slope: Float64Array = probabilities - self._members[rows][:, None, :]
-        slope *= weights[:, :, None]
+        slope *= per_decision(weights)
         return slope
 
     def bend(self, change: Decisions, probabilities: Decisions, curvature: Decisions) -> None:
@@ -158,4 +181,4 @@ class LogisticEach(Loss):
 
     def curvature(self, probabilities: Decisions, weights: Decisions) -> Decisions:
         """See `Loss`."""
-        return probabilities * (1 - probabilities) * weights[:, :, None]
+        return probabilities * (1 - probabilities) * per_decision(weights)

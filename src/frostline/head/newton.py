@@ -1,9 +1,5 @@
 """Many logistic regressions solved together, each to its minimum, by inexact Newton steps.
 
-In:   a `Problem`, the (C, fold) tasks, coefficients to start from.
-Out:  each task's coefficients in the shared coordinates, and how exactly they were reached.
-Not:  which tasks go together and where they start (path.py); the quasi-Newton steps that come first (quasi.py).
-
 Quasi-Newton steps bring the tasks near; where a score is all that is wanted, near enough. Then three rounds, each
 starting where the one before ended: all in float32; then gradients and decisions in float64, steps
 still in float32, which as a rule only confirms; and, for tasks that float32 steps cannot finish, everything in
@@ -17,11 +13,129 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Float64Array
-from frostline.head.conjugate import Quadratic, Step, newton_step
-from frostline.head.front import Front, Tasks, decisions_of, front_of, gradient_of, value_of
-from frostline.head.preconditioner import Preconditioner, gram_of, preconditioner_of
-from frostline.head.problem import Problem
-from frostline.head.quasi import Memory, approach
+from frostline.head.curvature import Preconditioner, gram_of, preconditioner_of
+from frostline.head.problem import (
+    Front,
+    Problem,
+    Tasks,
+    decisions_of,
+    flat,
+    front_of,
+    gradient_of,
+    total,
+    transposed_product,
+    value_of,
+)
+from frostline.head.quasi_newton import Memory, approach
+from frostline.head.sparse import Block, Product
+
+_MAX_ITERATIONS = 80
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Quadratic:
+    """The second-order model of each task at its current coefficients."""
+
+    # `probabilities`, `curvature`: (n_texts, n_tasks, n_coef_rows)
+    probabilities: np.ndarray
+    curvature: np.ndarray
+    penalty: np.ndarray  # (n_features, n_tasks)
+    # (n_features, n_tasks): Brings a gradient to the fold's own coordinates, in which the accuracy is judged.
+    scale: np.ndarray
+    groups: np.ndarray  # (n_tasks,): Which of the preconditioner's groups each task belongs to
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A step of each task."""
+
+    coef: np.ndarray  # (n_features + 1, n_tasks, n_coef_rows)
+    decisions: np.ndarray  # (n_texts, n_tasks, n_coef_rows): The change of the decisions
+    # (n_tasks,): By how much the preconditioner was seen to shorten a direction at worst; 1 if it is exact.
+    stretch: Float64Array
+    iterations: int
+
+
+def newton_step(  # noqa: PLR0913 - what defines the equations, and how exactly to solve them
+    problem: Problem,
+    model: Quadratic,
+    gradient: np.ndarray,
+    *,
+    forcing: Float64Array,
+    error: float,
+    pre: Preconditioner,
+) -> Step:
+    """Solve until each task's residual and error are small, both measured in the fold's coordinates.
+
+    The residual must be `forcing` (n_tasks,) times the gradient, the estimated error of the step `error` times the
+    step: where the data leave a direction almost free, a small residual does not say that the step is right.
+    """
+    residual = -gradient
+    target = forcing * _norm(residual, model.scale)
+    coef = np.zeros_like(residual)
+    decisions = np.zeros((len(problem.standard), *residual.shape[1:]), dtype=residual.dtype)
+    solved = pre.apply(residual, model.groups)
+    direction = solved.copy()
+    inner = _dots(residual, solved)
+    stretch = np.ones(len(inner))
+    going = inner > 0
+    iterations = 0
+    while going.any() and iterations < _MAX_ITERATIONS:
+        iterations += 1
+        moved, bent = _product(problem, model, direction)
+        bend = _dots(direction, bent)
+        length = np.divide(inner, bend, out=np.zeros_like(inner), where=bend > 0)
+        np.maximum(stretch, length, out=stretch, where=going)
+        length = length[None, :, None]
+        coef += length * direction
+        decisions += length * moved
+        bent *= length
+        residual -= bent
+        size = _norm(residual, model.scale)
+        if error >= 1 and (size <= target).all():
+            break
+        solved = pre.apply(residual, model.groups)
+        near = stretch * _norm(solved, 1 / model.scale) <= error * _norm(coef, 1 / model.scale)
+        before, inner = inner, _dots(residual, solved)
+        going &= (size > 0.1 * target) | ~near  # one that is far past its target only collects rounding
+        going &= inner > 0
+        if ((size <= target) & near | ~going).all():
+            break
+        direction *= np.divide(inner, before, out=np.zeros_like(inner), where=going)[None, :, None]
+        direction += solved
+    return Step(coef, decisions, stretch, iterations)
+
+
+def _product(problem: Problem, model: Quadratic, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a direction does to the decisions, and the second derivative times it; rows go block by block."""
+    moved = np.empty((len(problem.standard), *direction.shape[1:]), dtype=direction.dtype)
+
+    @np.errstate(over="ignore", invalid="ignore")  # for the thread that does this part
+    def part(block: slice, rows: Block) -> Product:
+        change = (rows @ flat(direction)).reshape(-1, *direction.shape[1:])
+        moved[block] = change
+        problem.loss.bend(change, model.probabilities[block], model.curvature[block])
+        return transposed_product(rows, change)
+
+    bent = total(problem.over_rows(part))
+    bent[:-1] += model.penalty[:, :, None] * direction[:-1]
+    return moved, bent
+
+
+def _dots(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Each task's inner product of two arrays (n_features + 1, n_tasks, n_coef_rows)."""
+    dots: np.ndarray = np.einsum("ijk,ijk->j", left, right)
+    return dots
+
+
+def _norm(gradient: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Each task's norm of an array (n_features + 1, n_tasks, n_coef_rows), the columns scaled; intercept as it is."""
+    scaled = gradient[:-1] * scale[:, :, None]
+    norm: np.ndarray = np.sqrt(_dots(scaled, scaled) + (gradient[-1] ** 2).sum(axis=1))
+    return norm
+
 
 TOLERANCE = 1e-6  # of the gradient's norm, relative to that at zero
 _MOVE = 2e-7  # of the coefficients' norm, by which one more step may still change them; an estimate, so well below 1e-4
@@ -38,26 +152,13 @@ _PATIENCE = 6  # steps without progress after which a round gives up
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Minimum:
-    """Where the tasks ended.
+    """Where the tasks ended."""
 
-    Parameters
-    ----------
-    coef : ndarray of shape (n_features + 1, n_tasks, n_coef_rows), dtype=float64
-        Shared coordinates, intercept last.
-    relative_gradient : ndarray of shape (n_tasks,), dtype=float64
-        Norm of the gradient, in the fold's own coordinates, by that at zero.
-    converged : ndarray of shape (n_tasks,), dtype=bool
-    iterations : int
-        Newton steps, of the task that took most.
-    gram : ndarray or None
-        As from `gram_of`: the last one that was formed, for tasks that are near these.
-    """
-
-    coef: Float64Array
-    relative_gradient: Float64Array
-    converged: np.ndarray
-    iterations: int
-    gram: np.ndarray | None = None
+    coef: Float64Array  # (n_features + 1, n_tasks, n_coef_rows): Shared coordinates, intercept last
+    relative_gradient: Float64Array  # (n_tasks,): Norm of the gradient, in the fold's own coordinates, by that at zero
+    converged: np.ndarray  # (n_tasks,)
+    iterations: int  # Newton steps, of the task that took most
+    gram: np.ndarray | None = None  # As from `gram_of`: the last one that was formed, for tasks that are near these
 
 
 @final
@@ -65,7 +166,7 @@ class Minimum:
 class Limits:
     """Passes of the approach, steps of each round; and whether the coefficients must stand still at the end.
 
-    Those of the final head must. For a score a small gradient is enough, which is all that scikit-learn asks for.
+    The coefficients of the final head must. For a score a small gradient is enough, all that scikit-learn asks for.
     `tolerance` is that of the gradient, relative to that at zero coefficients.
     """
 

@@ -1,33 +1,78 @@
-"""What a set of decisions is worth: three scores computed here, any other by scikit-learn's scorer of that name.
+"""What C is chosen by: what held-out decisions are worth, greater being better.
 
-In:   true codes and decisions of held-out rows.
-Out:  one number; greater is better.
-Not:  intervals and tables for a report (evaluate/).
+Labels that exclude each other are scored together, by a score computed here or by scikit-learn's scorer of that name.
+Otherwise each label is scored as a problem of two classes, with it and without it.
 """
 
 import difflib
 import warnings
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import Float64Array, IntArray
+from frostline.arrays import BoolArray, Float64Array, IntArray
 from frostline.errors import UsageError, shown
 from frostline.head.linear import probabilities, winners
+from frostline.targets import Targets
 
 Score: TypeAlias = Callable[[IntArray, Float64Array], float]
 """True codes (n_texts,) and decisions (n_texts, n_coef_rows) in, the score out."""
 
 
-def score_named(name: str, n_labels: int) -> Score:
-    """The score that scikit-learn's scorer `name` computes.
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """What C is chosen by."""
 
-    Raises
-    ------
-    UsageError
-        There is no such scorer (near names are given), or it does not fit the labels.
-    """
+    name: str  # Of the score
+    rule: str  # The choice in words
+    score: Score  # Of one group of labels
+    is_shared: bool  # Whether all labels have one C
+    # Whether it is chosen by the micro F1 of all labels' decisions together, whatever `score` says of each.
+    is_pooled: bool = False
+
+
+def criterion_of(scoring: str, targets: Targets, *, one_standard_error: bool) -> Criterion:
+    """What `SearchOptions.scoring` means for these targets."""
+    if targets.exclusive:
+        rule = "one standard error" if one_standard_error else "best mean score"
+        return Criterion(name=scoring, rule=rule, score=score_named(scoring, len(targets.labels)), is_shared=True)
+    if scoring not in _EACH:
+        raise UsageError(
+            "Where a text may have several labels, C is chosen by neg_log_loss, average_precision or f1_macro of each "
+            f"label, or by f1_micro of all together (got {shown(scoring)}).",
+            hint="Leave the scoring out for neg_log_loss.",
+        )
+    name, words, score = _EACH[scoring]
+    is_pooled = name == "f1_micro"
+    whose = "all labels" if is_pooled else "each label"
+    return Criterion(
+        name=name,
+        rule=f"one standard error, {whose}" if one_standard_error else f"best {words} of {whose}",
+        score=score,
+        is_shared=is_pooled,
+        is_pooled=is_pooled,
+    )
+
+
+def micro_f1(members: BoolArray, decisions: Float64Array) -> float:
+    """The F1 of all decisions (n_texts, n_labels) together, a label being given from a decision of 0 on."""
+    given = decisions >= 0
+    return 2 * float((given & members).sum()) / max(1, int(given.sum() + members.sum()))
+
+
+def favoured_by(decisions: Float64Array, targets: Targets) -> BoolArray:
+    """The labels (n_texts, n_labels) that decisions favour: the most probable one, or each from a decision of 0 on."""
+    if len(targets.groups()) > 1:
+        return decisions >= 0
+    favoured: BoolArray = winners(decisions)[:, None] == np.arange(len(targets.labels))
+    return favoured
+
+
+def score_named(name: str, n_labels: int) -> Score:
+    """The score that scikit-learn's scorer `name` computes."""
     own: dict[str, Score] = {"accuracy": _accuracy, "f1_macro": _macro_f1, "neg_log_loss": _negative_log_loss}
     return own[name] if name in own else _foreign(name, n_labels)
 
@@ -48,6 +93,28 @@ def _macro_f1(codes: IntArray, decisions: Float64Array) -> float:
 def _negative_log_loss(codes: IntArray, decisions: Float64Array) -> float:
     own = probabilities(decisions)[np.arange(len(codes)), codes]
     return float(np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
+
+
+def _label_f1(codes: IntArray, decisions: Float64Array) -> float:
+    return micro_f1(codes[:, None] == 1, decisions)
+
+
+def _average_precision(codes: IntArray, decisions: Float64Array) -> float:
+    """As scikit-learn's; 0 where no row has the label."""
+    order = np.argsort(-decisions[:, 0], kind="stable")
+    falling, hits = decisions[order, 0], np.cumsum(codes[order])
+    ends = np.append(np.flatnonzero(falling[1:] < falling[:-1]), len(falling) - 1)  # equals go together
+    gains = np.diff(hits[ends], prepend=0)
+    return float((gains * hits[ends] / (ends + 1)).sum()) / max(1, int(hits[-1]))
+
+
+_EACH: dict[str, tuple[str, str, Score]] = {
+    "accuracy": ("neg_log_loss", "log loss", _negative_log_loss),  # the default of the options
+    "neg_log_loss": ("neg_log_loss", "log loss", _negative_log_loss),
+    "average_precision": ("average_precision", "average precision", _average_precision),
+    "f1_macro": ("f1_macro", "F1", _label_f1),
+    "f1_micro": ("f1_micro", "micro F1", _label_f1),
+}
 
 
 def _foreign(name: str, n_labels: int) -> Score:

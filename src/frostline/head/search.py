@@ -1,239 +1,486 @@
-"""Search C by cross-validation, and fit the head with the C it chose.
+"""Search C by cross-validation, and fit the head with the C it chose, for any targets.
 
-In:   features, codes of the labels, folds, options.
-Out:  a `SearchResult`: the head fitted on all rows, every fold's score for every C, held-out decisions.
-Not:  what the head is worth (evaluate/): the score that chose C is too good.
+Labels that exclude each other share a C. Otherwise labels do not see each other, so each has a C of its own: rare ones
+want another than common ones (docs/decisions/0012-several-labels.md). They are solved a block of labels at a time,
+whose columns together keep a product busy.
+
+What the head is worth is measured elsewhere (evaluate/): the score that chose C is too good.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
-from frostline.arrays import Float64Array, IntArray, Progress
-from frostline.blas import one_blas_thread
-from frostline.data.split import stratified_folds
-from frostline.head.checking import check_grid, check_rows, label_weights, training_of
-from frostline.head.crew import Crew
-from frostline.head.front import Tasks
-from frostline.head.linear import Label, LinearHead
-from frostline.head.newton import TOLERANCE, Limits
-from frostline.head.path import Climb, SolverFacts, solve_tasks
-from frostline.head.preconditioner import gram_of
-from frostline.head.problem import Problem, problem_of
-from frostline.head.scoring import score_named
-from frostline.head.standardise import scaling_of
-from frostline.head.trials import Judge, chosen, climbed, sharpened
-from frostline.rows import Rows
+from frostline.arrays import BoolArray, Float64Array, IntArray, Progress, Rows
+from frostline.data import split
+from frostline.errors import shown
+from frostline.head.curvature import gram_of
+from frostline.head.linear import LinearHead, link_of
+from frostline.head.loss import loss_of
+from frostline.head.newton import TOLERANCE, Limits, Minimum
+from frostline.head.options import (
+    ClassWeight,
+    SearchOptions,
+    check_class_weight,
+    check_grid,
+    check_rows,
+    default_grid,
+    learnable,
+    row_weights,
+    share_c,
+    training_of,
+)
+from frostline.head.path import (
+    Climb,
+    Regressions,
+    SolverFacts,
+    Trial,
+    block_width,
+    chosen,
+    climbed,
+    groups_of,
+    sharpened,
+    solve_tasks,
+)
+from frostline.head.problem import Tasks, problem_with, scaling_of
+from frostline.head.quasi_newton import Memory
+from frostline.head.scoring import Criterion, criterion_of, micro_f1
+from frostline.machine import one_blas_thread
+from frostline.targets import Targets
+from frostline.threads import Crew
 
 _CLIMBING = 1e-5  # relative gradient: chose the same C as 1e-6 and moved no score by two rows (decision 7)
 
 
-def default_grid() -> tuple[float, ...]:
-    """Thirteen values of C, two to a decade, for standardised features: 1e-5 to 10."""
-    return tuple(float(C) for C in np.logspace(-5, 1, 13))
-
-
-def tutorial_grid() -> tuple[float, ...]:
-    """The tutorial's twenty values: np.linspace(0.0001, 100, 20)."""
-    return tuple(float(C) for C in np.linspace(0.0001, 100, 20))
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchOptions:
-    """How C is searched.
-
-    Parameters
-    ----------
-    Cs : tuple of float or None
-        The grid, in any order; every C in it is searched. None is `default_grid()`, climbed from the smallest C until
-        the scores have fallen for good, or the folds only overfit (trials.py): the rest would cost most.
-    n_folds : int
-        Used where no folds are given.
-    scoring : str
-        The name of a scorer of scikit-learn: accuracy, f1_macro, neg_log_loss, roc_auc, ...
-    class_weight : mapping of label to float, 'balanced' or None
-        As in scikit-learn; 'balanced' counts each fold's training rows.
-    one_standard_error : bool
-        Choose the smallest C whose mean score is within one standard error of the best.
-    standardise : bool
-        As a Pipeline of StandardScaler and LogisticRegression would: on each fold's training rows.
-    seed : int
-        Of the folds, where none are given.
-    threads : int or None
-        None is two, or one where the machine has no more.
-    tolerance : float or None
-        Of the folds' gradients, relative to those at zero coefficients. None is 1e-6, or 1e-5 for the default grid,
-        where all that counts is which C is best: there those that tie for it are solved to 1e-6. The head itself is
-        always solved to that, and until its coefficients stand still.
-    """
-
-    Cs: tuple[float, ...] | None = None
-    n_folds: int = 5
-    scoring: str = "accuracy"
-    class_weight: Mapping[Label, float] | str | None = None
-    one_standard_error: bool = False
-    standardise: bool = True
-    seed: int = 0
-    threads: int | None = None
-    tolerance: float | None = None
-
-
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SearchResult:
-    """What a search found.
+class Search:
+    """What a search found."""
 
-    Parameters
-    ----------
-    head : LinearHead
-        Fitted on all rows at `chosen_C`.
-    Cs : tuple of float, length n_Cs
-        Those searched, in the order given.
-    not_searched : tuple of float
-        Values of the default grid that were left out, all larger than those searched.
-    fold_scores : ndarray of shape (n_Cs, n_folds), dtype=float64
-    chosen_C : float
-        The smallest among equals.
-    rule : str
-        `best mean score` or `one standard error`.
-    scoring : str
-    held_out_decisions : ndarray of shape (n_texts, n_coef_rows), dtype=float64
-        Of each row at `chosen_C`, by the fold that held it out: for calibration.
-    solver : SolverFacts
-    warnings : tuple of str
-        Such as a chosen C at the edge of the grid.
-    """
-
-    head: LinearHead
-    Cs: tuple[float, ...]
-    fold_scores: Float64Array
-    not_searched: tuple[float, ...]
-    chosen_C: float  # noqa: N815 - C is its name everywhere
-    rule: str
+    head: LinearHead  # Fitted on all rows at `chosen_C`; neither calibrated nor with a rule
+    Cs: tuple[float, ...]  # length n_Cs: Those searched for any group of labels, in the order given
+    not_searched: tuple[float, ...]  # Values of the default grid that were left out, all larger than those searched
+    # (n_Cs, n_groups, n_folds): A group is all labels where they exclude each other, else one label. NaN where a group
+    # was not searched so far.
+    scores: Float64Array
+    # (n_groups,): The smallest among equals; NaN for a label that could not be learned.
+    chosen_C: Float64Array  # noqa: N815 - C is its name everywhere
+    rule: str  # `best mean score`, `one standard error`, `best log loss of each label` and the like
     scoring: str
+    # (n_labels,): The other labels have too few rows with or without them; their probability is their share.
+    learned: BoolArray
+    # (n_texts, n_coef_rows): Of each row at `chosen_C`, by the fold that held it out: for calibration.
     held_out_decisions: Float64Array
+    folds: IntArray  # (n_texts,)
     solver: SolverFacts
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # Such as a chosen C at the edge of the grid, or labels that were not learned
+
+    @property
+    def mean_scores(self) -> Float64Array:
+        """The mean over folds (n_Cs, n_groups)."""
+        means: Float64Array = self.scores.mean(axis=2)
+        return means
+
+    @property
+    def middle_C(self) -> float:  # noqa: N802 - C is its name everywhere
+        """The C of all labels; the geometric mean of the labels learned where each has its own."""
+        return float(self.chosen_C[0]) if len(self.chosen_C) == 1 else float(np.exp(np.nanmean(np.log(self.chosen_C))))
+
+    @property
+    def fold_scores(self) -> Float64Array:
+        """The score of the chosen C in each fold (n_folds,); the mean of the labels learned where each has its own."""
+        learned = np.flatnonzero(~np.isnan(self.chosen_C))
+        chosen = [
+            self.scores[self.Cs.index(C), group] for group, C in zip(learned, self.chosen_C[learned], strict=True)
+        ]
+        means: Float64Array = np.mean(chosen, axis=0)
+        return means
 
 
-def search_C(  # noqa: N802, PLR0913 - C is its name everywhere; two arrays, and what any search may be told
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Climbed:
+    """All trials of one group of labels, and what its last fit starts with."""
+
+    columns: IntArray
+    trials: list[Trial]
+    gram: np.ndarray | None
+    memory: Memory | None
+
+    def at(self, position: int) -> Trial:
+        """The trial of one C."""
+        return next(trial for trial in self.trials if trial.position == position)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Start:
+    """A group of labels to be fitted on all rows: its C, and where it starts (n_features + 1, 1, n_coef_rows)."""
+
+    columns: IntArray
+    C: float
+    coef: Float64Array
+    gram: np.ndarray | None
+    memory: Memory | None = None
+
+
+def search(
     rows: Rows,
-    codes: IntArray,
+    targets: Targets,
     *,
-    labels: Sequence[Label],
     options: SearchOptions,
     folds: IntArray | None = None,
     progress: Progress | None = None,
-) -> SearchResult:
+) -> Search:
     """Fit every C on every fold, score it on the rows held out, and fit all rows with the best C.
 
     Parameters
     ----------
     rows : ndarray of shape (n_texts, n_features)
-    codes : ndarray of shape (n_texts,), dtype=int64
-        Column of each row's label.
-    labels : sequence of n_labels str, int or bool
-    options : SearchOptions
     folds : ndarray of shape (n_texts,), dtype=int64, optional
         The fold that holds each row out; made by the options where not given.
     progress : callable, optional
-        Counts values of C; the default grid may end before its last.
+        Counts values of C, of which the default grid may end before its last; labels where each has its own.
 
     Raises
     ------
     InputError
-        One label only, a label without rows, a row with NaN, rows that are all equal.
+        One label only, a label without rows, none that can be learned, a row with NaN, rows that are all equal.
     UsageError
         An option that cannot be, a scorer that does not exist, a fold without training rows of some label.
     ConvergenceError
         A regression did not converge.
     """
     begun = time.perf_counter()
-    grid = default_grid() if options.Cs is None else options.Cs
-    check_grid(grid)
-    score = score_named(options.scoring, len(labels))
-    check_rows(rows, codes, labels)
-    if folds is None:
-        folds = stratified_folds(codes, n_folds=options.n_folds, seed=options.seed)
-    training = training_of(codes, folds, labels)
-    n_folds = training.shape[1]
-    training = np.hstack([training, np.ones((len(rows), 1), dtype=bool)])  # the last trains on all: the head itself
-    weights = label_weights(options.class_weight, codes, labels, training)
+    plan, given = _checked(rows, targets, options, folds)
     with one_blas_thread(), Crew(options.threads) as crew:
-        scaling = scaling_of(rows, training, standardise=options.standardise, crew=crew)
-        problem = problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling, crew=crew)
-        may_stop = options.Cs is None
-        tolerance = options.tolerance or (_CLIMBING if may_stop else TOLERANCE)
-        climb = Climb(problem, n_folds, gram_of(problem), Limits(settle=False, tolerance=tolerance))
-        judge = Judge(codes, folds, weights[:, n_folds], score)
-        trials = climbed(climb, grid, judge, may_stop=may_stop, progress=progress)
-        if options.tolerance is None and may_stop:
-            trials = sharpened(climb, trials, grid, judge)
-        trials.sort(key=lambda trial: trial.position)
-        best = chosen(trials, grid, one_standard_error=options.one_standard_error)
-        task = Tasks(np.array([grid[best.position]]), np.array([n_folds]))
-        last = solve_tasks(
-            problem, task, best.coef.mean(axis=1, keepdims=True), gram=climb.gram, limits=Limits(), memory=climb.memory
-        )
-    Cs = tuple(grid[trial.position] for trial in trials)
-    return SearchResult(
-        head=head_of(problem, last.coef[:, 0], labels),
-        Cs=Cs,
-        fold_scores=np.stack([trial.scores for trial in trials]),
-        not_searched=tuple(sorted(set(grid) - set(Cs))),
-        chosen_C=grid[best.position],
-        rule="one standard error" if options.one_standard_error else "best mean score",
-        scoring=options.scoring,
-        held_out_decisions=best.decisions,
-        solver=SolverFacts(
-            tasks=len(trials) * n_folds + 1,
-            iterations=max(last.iterations, *(trial.iterations for trial in trials)),
-            relative_gradient=max(float(last.relative_gradient[0]), *(trial.relative_gradient for trial in trials)),
-            seconds=time.perf_counter() - begun,
-        ),
-        warnings=_notes(grid, grid[best.position]),
+        blocks, regressions = _prepared(given, plan.n_folds, crew)
+        regressions = replace(regressions, gram=gram_of(regressions.problem))
+        climbs = _climbed(regressions, blocks, plan, progress)
+        best, scores = _choices(climbs, plan, targets)
+        starts = [
+            _Start(one.columns, plan.grid[trial.position], trial.coef.mean(axis=1, keepdims=True), one.gram, one.memory)
+            for one, trial in zip(climbs, best, strict=True)
+        ]
+        coef, last = _fitted(regressions, starts)
+    chosen_C = np.full(len(targets.groups()), np.nan)
+    for start in starts:
+        chosen_C[start.columns[0]] = start.C
+    searched = [position for position in range(len(plan.grid)) if not np.isnan(scores[position]).all()]
+    edge_notes = _edge_notes(plan.grid, starts[0].C) if plan.criterion.is_shared else ()
+    return Search(
+        head=_head(regressions, coef),
+        Cs=tuple(plan.grid[position] for position in searched),
+        not_searched=tuple(sorted({C for position, C in enumerate(plan.grid) if position not in searched})),
+        scores=scores[searched],
+        chosen_C=chosen_C,
+        rule=plan.criterion.rule,
+        scoring=plan.criterion.name,
+        learned=given.learned,
+        held_out_decisions=_held_out(climbs, best, targets),
+        folds=plan.folds,
+        solver=_facts(climbs, last, n_folds=plan.n_folds, seconds=time.perf_counter() - begun),
+        warnings=(*edge_notes, *_share_notes(targets, given.learned)),
     )
 
 
-def fit_head(  # noqa: PLR0913 - the estimator's own parameters
-    rows: Rows,
-    codes: IntArray,
-    *,
-    labels: Sequence[Label],
-    C: float,
-    class_weight: Mapping[Label, float] | str | None = None,
-    standardise: bool = True,
-) -> LinearHead:
-    """Fit one head on all rows (n_texts, n_features) with the given C; errors as in `search_C`."""
-    check_grid([C])
-    check_rows(rows, codes, labels)
-    training = np.ones((len(rows), 1), dtype=bool)
-    weights = label_weights(class_weight, codes, labels, training)
-    with one_blas_thread(), Crew(None) as crew:
-        scaling = scaling_of(rows, training, standardise=standardise, crew=crew)
-        problem = problem_of(rows, codes, n_labels=len(labels), weights=weights, scaling=scaling, crew=crew)
-        start = np.zeros((problem.n_features + 1, 1, problem.loss.n_coef_rows))
-        fitted = solve_tasks(problem, Tasks(np.array([float(C)]), np.array([0])), start, gram=None, limits=Limits())
-    return head_of(problem, fitted.coef[:, 0], labels)
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """What regressions are fitted on: (n_texts, n_folds) rows that train, and the labels that can be learned."""
+
+    rows: Rows
+    targets: Targets
+    training: BoolArray
+    learned: BoolArray
+    options: SearchOptions
 
 
-def head_of(problem: Problem, coef: Float64Array, labels: Sequence[Label]) -> LinearHead:
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """Which values of C are tried on which folds, and what they are chosen by."""
+
+    grid: tuple[float, ...]
+    folds: IntArray
+    criterion: Criterion
+    options: SearchOptions
+
+    @property
+    def n_folds(self) -> int:
+        return int(self.folds.max()) + 1
+
+    @property
+    def may_stop(self) -> bool:
+        """All labels' decisions together are known only where none of them has stopped."""
+        return self.options.Cs is None and not self.criterion.is_pooled
+
+    def chosen(self, trials: Sequence[Trial]) -> Trial:
+        return chosen(trials, self.grid, one_standard_error=self.options.one_standard_error)
+
+
+def _checked(rows: Rows, targets: Targets, options: SearchOptions, folds: IntArray | None) -> tuple[_Plan, _Given]:
+    """What was asked for, once it is known that it can be done."""
+    grid = default_grid() if options.Cs is None else tuple(options.Cs)
+    check_grid(grid)
+    criterion = criterion_of(options.scoring, targets, one_standard_error=options.one_standard_error)
+    check_class_weight(options.class_weight, targets.labels)
+    check_rows(rows, targets)
+    if folds is None:
+        folds = split.folds(targets, n_folds=options.n_folds, seed=options.seed)
+    training = training_of(folds, len(rows))
+    plan = _Plan(grid, folds, criterion, options)
+    return plan, _Given(rows, targets, training, learnable(targets, training), options)
+
+
+def _prepared(given: _Given, n_tasks: int, crew: Crew) -> tuple[list[IntArray], Regressions]:
+    """Blocks of labels to be solved together, each with `n_tasks`; and the regressions, the first block ready."""
+    training, targets, options = given.training, given.targets, given.options
+    scaling = scaling_of(given.rows, training, standardise=options.standardise, crew=crew)
+    blocks = _blocks(targets, given.learned, n_tasks)
+    weights = row_weights(options.class_weight, targets, blocks[0], training)
+    loss = loss_of(targets, blocks[0], are_weighed=weights.ndim == 3)
+    problem = problem_with(loss, given.rows, weights=weights, scaling=scaling, crew=crew)
+    return blocks, Regressions(
+        problem=problem,
+        targets=targets,
+        learned=given.learned,
+        training=training,
+        class_weight=options.class_weight,
+        gram=None,
+    )
+
+
+def _blocks(targets: Targets, learned: BoolArray, n_columns: int) -> list[IntArray]:
+    """Labels that share a C together; others in blocks of like frequency, which share their first approximations."""
+    if share_c(targets):
+        return list(targets.groups())
+    order = np.argsort(targets.members.sum(axis=0), kind="stable")
+    order = order[learned[order]]
+    width = block_width(len(targets), n_columns)
+    return [order[start : start + width] for start in range(0, len(order), width)]
+
+
+def _climbed(
+    regressions: Regressions, blocks: Sequence[IntArray], plan: _Plan, progress: Progress | None
+) -> list[_Climbed]:
+    """Every group's trials; of one group `progress` counts values of C, else groups."""
+    is_one, tolerance = share_c(regressions.targets), plan.options.tolerance
+    rough = _CLIMBING if plan.options.Cs is None or not is_one else TOLERANCE
+    limits = Limits(settle=False, tolerance=tolerance or rough)
+    climbs: list[_Climbed] = []
+    for block in blocks:
+        problem = regressions.of(block)
+        groups = groups_of(problem, regressions.targets, block, plan.criterion.score)
+        climb = Climb(problem, groups, plan.folds, regressions.gram, limits, Memory() if is_one else None)
+        counted = progress if is_one else None
+        trials = climbed(climb, plan.grid, may_stop=plan.may_stop, regressions=regressions, progress=counted)
+        if is_one and plan.may_stop and tolerance is None:
+            trials = [sharpened(climb, trials[0], plan.grid)]
+        climbs += [
+            _Climbed(group.columns, own, climb.gram, climb.memory) for group, own in zip(groups, trials, strict=True)
+        ]
+        if progress is not None and not is_one:
+            progress(len(climbs), int(regressions.learned.sum()))
+    return climbs
+
+
+def _choices(climbs: Sequence[_Climbed], plan: _Plan, targets: Targets) -> tuple[list[Trial], Float64Array]:
+    """The trial chosen for each group, and the scores (n_grid, n_groups, n_folds) they were chosen by."""
+    scores = np.full((len(plan.grid), len(targets.groups()), plan.n_folds), np.nan)
+    pooled = []
+    if plan.criterion.is_pooled:
+        pooled = [_pooled(climbs, place, targets, plan) for place in range(len(plan.grid))]
+    for one in climbs:
+        for trial in pooled or one.trials:
+            scores[trial.position, one.columns[0]] = trial.scores
+    if pooled:
+        position = plan.chosen(pooled).position
+        return [one.at(position) for one in climbs], scores
+    return [plan.chosen(one.trials) for one in climbs], scores
+
+
+def _pooled(climbs: Sequence[_Climbed], position: int, targets: Targets, plan: _Plan) -> Trial:
+    """One C of all labels as a trial whose scores are the micro F1 of each fold."""
+    own = [one.at(position) for one in climbs]
+    decisions = _held_out(climbs, own, targets)
+    held = [plan.folds == fold for fold in range(plan.n_folds)]
+    scores = np.array([micro_f1(targets.members[rows], decisions[rows]) for rows in held])
+    return replace(own[0], scores=scores)
+
+
+def _held_out(climbs: Sequence[_Climbed], best: Sequence[Trial], targets: Targets) -> Float64Array:
+    """Decisions (n_texts, n_coef_rows) of each row by the fold that held it out; a label not learned has its share."""
+    if share_c(targets):
+        return best[0].decisions
+    decisions = np.tile(_log_odds(_shares(targets)), (len(targets), 1))
+    for one, trial in zip(climbs, best, strict=True):
+        decisions[:, one.columns] = trial.decisions
+    return decisions
+
+
+def _fitted(regressions: Regressions, starts: Sequence[_Start]) -> tuple[Float64Array, list[Minimum]]:
+    """Coefficients (n_features + 1, n_coef_rows) of the last fold, which trains on all rows, in shared coordinates."""
+    is_one = share_c(regressions.targets)
+    n_labels = len(regressions.targets.labels)
+    n_coef_rows = regressions.problem.loss.n_coef_rows if is_one else n_labels
+    coef = np.zeros((regressions.problem.n_features + 1, n_coef_rows))
+    last = np.array([regressions.training.shape[1] - 1])
+    width = block_width(len(regressions.targets), 1)
+    found: list[Minimum] = []
+    for C in sorted({start.C for start in starts}):
+        alike = [start for start in starts if start.C == C]
+        for first in range(0, len(alike), width):
+            block = alike[first : first + width]
+            columns = np.concatenate([start.columns for start in block])
+            solved = solve_tasks(
+                regressions.of(columns),
+                Tasks(np.array([C]), last),
+                np.concatenate([start.coef for start in block], axis=2),
+                gram=block[0].gram,
+                limits=Limits(),
+                memory=block[0].memory,
+            )
+            coef[:, slice(None) if is_one else columns] = solved.coef[:, 0]
+            found.append(solved)
+    return coef, found
+
+
+def _facts(climbs: Sequence[_Climbed], last: Sequence[Minimum], *, n_folds: int, seconds: float) -> SolverFacts:
+    trials = [trial for one in climbs for trial in one.trials]
+    gradients = [trial.relative_gradient for trial in trials]
+    return SolverFacts(
+        tasks=len(trials) * n_folds + len(climbs),
+        iterations=max(*(solved.iterations for solved in last), *(trial.iterations for trial in trials)),
+        relative_gradient=max(*(float(solved.relative_gradient.max()) for solved in last), *gradients),
+        seconds=seconds,
+    )
+
+
+def _head(regressions: Regressions, coef: Float64Array) -> LinearHead:
     """Coefficients in shared coordinates (n_features + 1, n_coef_rows) as a head over the features as they are."""
+    problem, targets, learned = regressions.problem, regressions.targets, regressions.learned
     plain = (coef[:-1] / problem.scaling.std[:, None]).T
     intercept = coef[-1] - plain @ problem.scaling.mean
-    if len(intercept) > 1:
+    if problem.loss.is_coupled:
         intercept -= intercept.mean()  # the softmax leaves it open; scikit-learn's is centred
-    return LinearHead(labels=tuple(labels), coef=np.asarray(problem.as_given(plain), order="C"), intercept=intercept)
+    if not learned.all():
+        intercept[~learned] = _log_odds(_shares(targets))[~learned]
+    return LinearHead(
+        labels=targets.labels,
+        coef=np.asarray(problem.as_given(plain), order="C"),
+        intercept=intercept,
+        link=link_of(targets),
+    )
 
 
-def _notes(grid: Sequence[float], chosen: float) -> tuple[str, ...]:
+def _shares(targets: Targets) -> Float64Array:
+    """Each label's share of the texts (n_labels,), kept off 0 and 1 by half a text."""
+    shares: Float64Array = (targets.members.sum(axis=0) + 0.5) / (len(targets) + 1)
+    return shares
+
+
+def _log_odds(shares: Float64Array) -> Float64Array:
+    odds: Float64Array = np.log(shares / (1 - shares))
+    return odds
+
+
+def _edge_notes(grid: Sequence[float], best: float) -> tuple[str, ...]:
     """What a reader should know: the best C lies where the grid ends, so a better one may lie beyond it."""
     smallest, largest = min(grid), max(grid)
-    if smallest == largest or chosen not in {smallest, largest}:
+    if smallest == largest or best not in {smallest, largest}:
         return ()
-    edge, side = ("smallest", "smaller") if chosen == smallest else ("largest", "larger")
-    return (f"The chosen C = {chosen:g} is the {edge} of the grid; a {side} one may score higher.",)
+    edge, side = ("smallest", "smaller") if best == smallest else ("largest", "larger")
+    return (f"The chosen C = {best:g} is the {edge} of the grid; a {side} one may score higher.",)
+
+
+def _share_notes(targets: Targets, learned: BoolArray) -> tuple[str, ...]:
+    """What a reader should know: labels that could not be learned."""
+    left = [targets.labels[column] for column in np.flatnonzero(~learned).tolist()]
+    if not left:
+        return ()
+    named = ", ".join(shown(label) for label in left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
+    what = f"{named}: too few rows with it, or without it, to learn from"
+    return (f"{what}; every text gets its share of the {len(targets):,} rows as its probability.",)
+
+
+def fit_at(
+    rows: Rows, targets: Targets, *, C: float, class_weight: ClassWeight = None, standardise: bool = True
+) -> LinearHead:
+    """Fit one head on all rows (n_texts, n_features) with the given C; errors as in `search`."""
+    check_grid([C])
+    check_class_weight(class_weight, targets.labels)
+    check_rows(rows, targets)
+    options = SearchOptions(class_weight=class_weight, standardise=standardise)
+    given = _all_of(rows, targets, options)
+    with one_blas_thread(), Crew(None) as crew:
+        blocks, regressions = _prepared(given, 1, crew)
+        gram = gram_of(regressions.problem) if len(blocks) > 1 else None  # a single block forms its own
+        size = regressions.problem.n_features + 1
+        is_one = share_c(targets)
+        nothing = np.zeros((size, 1, regressions.problem.loss.n_coef_rows if is_one else 1))
+        groups = blocks if is_one else [columns for block in blocks for columns in block[:, None]]
+        starts = [_Start(columns, float(C), nothing, gram) for columns in groups]
+        coef, _ = _fitted(regressions, starts)
+    return _head(regressions, coef)
+
+
+def _all_of(rows: Rows, targets: Targets, options: SearchOptions) -> _Given:
+    """Rows that all train."""
+    training = np.ones((len(rows), 1), dtype=bool)
+    return _Given(rows, targets, training, learnable(targets, training), options)
+
+
+_SHARED = 0.4  # share of the rows from which on parts are solved together
+
+
+def fit_subsets(
+    rows: Rows, targets: Targets, *, training: BoolArray, Cs: Float64Array, options: SearchOptions
+) -> tuple[tuple[LinearHead, ...], ...]:
+    """Fit a head on each part of the rows with each of its values of C.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_texts, n_features)
+    training : ndarray of shape (n_texts, n_parts), dtype=bool
+        The rows of each part. Of labels that exclude each other each holds every one; of others what it lacks is
+        answered by its share.
+    Cs : ndarray of shape (n_parts, n_Cs), dtype=float64
+        Ascending in each row.
+    options : SearchOptions
+        Its class weights, standardisation and threads; nothing is searched.
+
+    Returns
+    -------
+    tuple of n_parts tuples of n_Cs LinearHead
+    """
+    with one_blas_thread(), Crew(options.threads) as crew:
+        if share_c(targets) and training.mean() >= _SHARED:
+            return _solved(_Given(rows, targets, training, learnable(targets, training), options), Cs, crew)
+
+        def alone(part: int) -> tuple[LinearHead, ...]:
+            members = np.flatnonzero(training[:, part])
+            with Crew(1) as one:
+                return _solved(_all_of(rows[members], targets.take(members), options), Cs[part : part + 1], one)[0]
+
+        return tuple(crew.map(alone, range(training.shape[1])))
+
+
+def _solved(given: _Given, Cs: Float64Array, crew: Crew) -> tuple[tuple[LinearHead, ...], ...]:
+    n_parts, n_Cs = Cs.shape
+    tasks = Tasks(Cs.ravel(), np.repeat(np.arange(n_parts), n_Cs))
+    blocks, regressions = _prepared(given, n_Cs, crew)
+    size, gram = regressions.problem.n_features + 1, gram_of(regressions.problem)
+    is_one = share_c(given.targets)
+    n_coef_rows = regressions.problem.loss.n_coef_rows if is_one else len(given.targets.labels)
+    coef = np.zeros((size, len(tasks), n_coef_rows))
+    for block in blocks:
+        problem = regressions.of(block)
+        start = np.zeros((size, len(tasks), problem.loss.n_coef_rows))
+        solved = solve_tasks(problem, tasks, start, gram=gram, limits=Limits(settle=False))
+        coef[:, :, slice(None) if is_one else block] = solved.coef
+    heads = [_head(regressions, coef[:, task]) for task in range(len(tasks))]
+    return tuple(tuple(heads[first : first + n_Cs]) for first in range(0, len(tasks), n_Cs))

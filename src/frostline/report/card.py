@@ -1,21 +1,18 @@
 """A record as a model card: the README.md of a saved classifier, with the front matter that the hub reads.
 
-In:   a `TrainingRecord`.
-Out:  Markdown as a str.
-Not:  the artifact's other files (artifact.py).
-
 Front matter: https://huggingface.co/docs/hub/model-cards. Its values are written as JSON strings, which YAML takes for
 quoted strings, so that no label or file name can end a value or begin a key.
 """
 
 import json
 import re
+from collections.abc import Sequence
 
 from frostline.encoder.reading import EncoderIdentity
-from frostline.evaluate.metrics import Estimate, Evaluation, LabelScore
-from frostline.record import TrainingRecord
+from frostline.evaluate.scores import Evaluation, LabelScore
+from frostline.record import SearchRecord, TrainingRecord
 from frostline.report import phrases
-from frostline.report.plain_words import plain_words
+from frostline.report.phrases import WORDING, Scored, plain_words
 
 # Hub ids of the encoders that have a name of their own here; any other id holds a slash, and a folder is none.
 _BASE_MODELS = {
@@ -30,9 +27,9 @@ def model_card(record: TrainingRecord) -> str:
     """The card of a training: the same text for the same record."""
     parts = [
         _front_matter(record),
-        f"# A text classifier with {len(record.labels)} labels",
+        f"# A text classifier with {WORDING[record.data.kind].title.format(n=len(record.labels))}",
         _opening(record),
-        _use(),
+        _use(record),
         _scores(record),
         _training(record),
         _limits(record),
@@ -42,7 +39,7 @@ def model_card(record: TrainingRecord) -> str:
 
 def _front_matter(record: TrainingRecord) -> str:
     """The YAML between the two lines of dashes."""
-    base = base_model(record.encoder)
+    base, wording = base_model(record.encoder), WORDING[record.data.kind]
     lines = [
         "---",
         "library_name: frostline",
@@ -50,12 +47,13 @@ def _front_matter(record: TrainingRecord) -> str:
         "tags:",
         "- frostline",
         "- text-classification",
+        *(f"- {tag}" for tag in wording.tags),
         "- logistic-regression",
         "- frozen-encoder",
     ]
     if base is not None:
         lines += [f"base_model: {json.dumps(base)}"]
-    lines += ["metrics:", "- accuracy", "- f1"]
+    lines += ["metrics:", *(f"- {metric}" for metric in wording.metrics)]
     if record.test is not None:
         lines += _model_index(record, record.test)
     return "\n".join([*lines, "---"])
@@ -75,23 +73,26 @@ def _model_index(record: TrainingRecord, test: Evaluation) -> list[str]:
     if record.test_source is not None and record.test_source.data is not None:
         named = record.test_source.data.name
     dataset = json.dumps(phrases.printable(named), ensure_ascii=False)
-    metrics = (("accuracy", "Accuracy", test.accuracy), ("f1", "Macro F1", test.macro_f1))
+    shown = [name for name in ("accuracy", "macro_f1", "micro_f1") if name in test.scores]
     lines = [
         "model-index:",
         "- name: frostline",
         "  results:",
         "  - task:",
         "      type: text-classification",
-        "      name: Text classification",
+        f"      name: {WORDING[record.data.kind].task}",
         "    dataset:",
         f"      name: {dataset}",
         f"      type: {dataset}",
         "    metrics:",
     ]
-    for kind, name, score in metrics:
+    for metric in shown:
+        score = test.scores[metric]
         low, high = score.interval
+        name = phrases.SCORES[metric]
+        name = name[0].upper() + name[1:]
         lines += [
-            f"    - type: {kind}",
+            f"    - type: {'accuracy' if metric == 'accuracy' else 'f1'}",
             f"      value: {score.value:.6f}",
             f"      name: {json.dumps(f'{name} (95 % interval {low:.4f} to {high:.4f}, n = {score.n})')}",
         ]
@@ -102,19 +103,22 @@ def _opening(record: TrainingRecord) -> str:
     labels = ", ".join(code(label) for label in record.labels[:50])
     more = f" and {len(record.labels) - 50} more" if len(record.labels) > 50 else ""
     said = [escaped(sentence) for sentence in plain_words(record) if not sentence.startswith("Next:")]
-    made = f"A frozen encoder ({code(record.encoder.name)}) and a logistic regression on top of it."
+    made = f"A frozen encoder ({code(record.encoder.name)}) and {WORDING[record.data.kind].made} on top of it."
     cautions = [escaped(caution) for caution in (*phrases.leaks_text(record), *phrases.cautions(record))]
     return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join([*said, *cautions])}"
 
 
-def _use() -> str:
-    return """## How to use it
+def _use(record: TrainingRecord) -> str:
+    return _USE.replace("{predicted}", WORDING[record.data.kind].predicted)
+
+
+_USE = """## How to use it
 
 ```python
 from frostline import SentenceClassifier
 
 classifier = SentenceClassifier.load("path/to/this/folder")
-classifier.predict(["a sentence"])
+classifier.predict(["a sentence"]){predicted}
 classifier.predict_proba(["a sentence"])
 ```
 
@@ -129,22 +133,32 @@ def _scores(record: TrainingRecord) -> str:
     test = record.test
     if test is None:
         return "## How good it is\n\nNot tested."
-    rows = ["| | accuracy % | macro F1 % | log loss |", "|---|---|---|---|"]
-    rows.append(
-        f"| **this classifier** | {phrases.estimate_text(test.accuracy)} | {phrases.estimate_text(test.macro_f1)} "
-        f"| {phrases.loss_text(test.log_loss)} |"
-    )
-    rows += [
-        f"| {escaped(baseline.name)} | {phrases.estimate_text(baseline.accuracy)} "
-        f"| {phrases.estimate_text(baseline.macro_f1)} | {phrases.loss_text(baseline.log_loss)} |"
-        for baseline in record.baselines
-    ]
-    labels = ["| label | texts | precision % | recall % | F1 % |", "|---|---|---|---|---|"]
-    labels += [_label_row(score) for score in test.per_label]
+    names = phrases.columns_of(test.scores)
+    half: list[tuple[str, Scored]] = []
+    if record.at_half is not None:
+        half.append(("the same, each label from 0.5 on", record.at_half))
+    each: list[tuple[str, Scored]] = [("**this classifier**", test), *half]
+    each += [(escaped(baseline.name), baseline) for baseline in record.baselines]
+    rows = [_row("", *(phrases.column_name(name) for name in names)), "|---" * (1 + len(names)) + "|"]
+    rows += [_row(called, *(_score(name, one) for name in names)) for called, one in each]
+    from_on = [f"{threshold:.2f}" for threshold in record.search.thresholds]
+    heads = ("label", "texts", *(["from"] if from_on else []), "precision %", "recall %", "F1 %")
+    labels = [_row(*heads), "|---" * len(heads) + "|"]
+    labels += [_label_row(score, from_on[place : place + 1]) for place, score in enumerate(test.per_label)]
+    source = escaped(phrases.source_text(record.test_source, record.data.kind))
     return (
-        f"## How good it is\n\nTested on {test.n:,} texts: {escaped(phrases.source_text(record.test_source))}. "
+        f"## How good it is\n\nTested on {test.n:,} texts: {source}. "
         "In brackets: 95 % intervals.\n\n" + "\n".join(rows) + "\n\n" + "\n".join(labels) + _trust(record)
     )
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |" if cells[0] else f"| | {' | '.join(cells[1:])} |"
+
+
+def _score(name: str, one: Scored) -> str:
+    estimate = one.scores.get(name)
+    return phrases.loss_text(estimate) if name in phrases.LOSSES else phrases.estimate_text(estimate)
 
 
 def _trust(record: TrainingRecord) -> str:
@@ -160,10 +174,9 @@ def _trust(record: TrainingRecord) -> str:
     return f"\n\n{line}; Brier score {phrases.loss_text(found.scores.brier)}. Pictures: `report.html`."
 
 
-def _label_row(score: LabelScore) -> str:
-    figures: tuple[Estimate | None, ...] = (score.precision, score.recall, score.f1)
-    shown = " | ".join(phrases.estimate_text(figure) for figure in figures)
-    return f"| {code(score.label)} | {score.support:,} | {shown} |"
+def _label_row(score: LabelScore, from_on: Sequence[str]) -> str:
+    figures = (phrases.estimate_text(figure) for figure in (score.precision, score.recall, score.f1))
+    return _row(code(score.label), f"{score.support:,}", *from_on, *figures)
 
 
 def _training(record: TrainingRecord) -> str:
@@ -178,24 +191,29 @@ def _training(record: TrainingRecord) -> str:
         f"- Data: {data}. The saved head learned from {record.n_trained:,} rows.",
         f"- Encoder: {code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}.",
         f"- Features: `{features.spec}`, {phrases.numbers_text(features)}{chosen}, {scaled}; {cut}.",
-        f"- Head: L2-regularised logistic regression; {escaped(phrases.search_text(search))}.",
+        f"- Head: {escaped(_head(search))}.",
     ]
     if features.n_words:
         lines.append(phrases.vocabulary_text(features))
-    if len(search.Cs) > 1:
+    if search.best_score is not None and len(search.Cs) > 1:
         lines.append(f"- {escaped(phrases.search_score_text(search))}.")
     if record.nested is not None:
         pooled = record.nested.evaluation
         lines.append(
-            f"- Nested cross-validation ({record.nested.n_outer} folds, {pooled.n:,} rows): accuracy "
-            f"{phrases.estimate_text(pooled.accuracy)} %, macro F1 {phrases.estimate_text(pooled.macro_f1)} %."
+            f"- Nested cross-validation ({record.nested.n_outer} folds, {pooled.n:,} rows): "
+            f"{phrases.scores_text(pooled.scores, ' %')}."
         )
     return f"## How it was trained\n\n{chr(10).join(lines)}\n\nFrostline {record.version}, seed {record.seed}."
 
 
+def _head(search: SearchRecord) -> str:
+    said = phrases.search_text(search)
+    return said if len(search.chosen_Cs) > 1 else f"L2-regularised logistic regression; {said}"
+
+
 def _limits(record: TrainingRecord) -> str:
     lines = [
-        "- It always answers with one of its labels, whatever the text is about.",
+        f"- {WORDING[record.data.kind].limit}",
         "- The scores hold for texts like the test texts; of other topics, times or languages they say nothing.",
         f"- A text is read up to {record.features.max_length} word pieces; the rest is not seen.",
         "- The encoder's training texts hold the biases of their sources, and the labels those of whoever set them.",

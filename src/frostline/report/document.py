@@ -1,80 +1,108 @@
-"""A record as one JSON object, for programs.
+"""A record as one JSON object, for programs: keys always in the same order, what has no value is null.
 
-In:   a `TrainingRecord` or an `EvaluationRecord`.
-Out:  nested dicts and lists, keys always in the same order, every number finite (what has no value is null).
-Not:  writing it out. Each key: docs/formats/report.md.
+Each key: docs/formats/report.md. A dataclass becomes an object of its fields; where the format's keys came before the
+fields did, the names are listed here, and stay.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import TypeAlias, Union
+
+import numpy as np
 
 from frostline.advice import advise
-from frostline.evaluate.baselines import Baseline
-from frostline.evaluate.metrics import Estimate, Evaluation, LabelScore
-from frostline.evaluate.validation import NestedResult
-from frostline.head.linear import Label
-from frostline.head_record import SearchRecord
-from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, Seconds, TrainingRecord
-from frostline.report.document_types import JSON
-from frostline.report.plain_json import as_json
-from frostline.report.plain_words import evaluation_words, plain_words
+from frostline.encoder.precision import PrecisionRecord
+from frostline.encoder.reading import EncoderIdentity
+from frostline.evaluate.baselines import Baseline, Lead
+from frostline.evaluate.nested import NestedResult
+from frostline.evaluate.paired import Difference, PairedDifference, Score
+from frostline.evaluate.scores import Evaluation
+from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, SearchRecord, TestRecord, TrainingRecord
+from frostline.report.phrases import evaluation_words, plain_words
+from frostline.sweep.compare import Comparison, Standing
+from frostline.sweep.run import Sweep, SweepTest, Trial
+from frostline.targets import Kind
+
+JSON: TypeAlias = Union[dict[str, "JSON"], list["JSON"], str, int, float, bool, None]  # noqa: UP007 - recursive
 
 FORMAT = 1
 
 _NOTHING: frozenset[str] = frozenset()
 _POINTS = frozenset({"roc", "precision_recall", "by_label"})
 
+_KIND: Mapping[Kind, dict[str, JSON]] = {"one label": {}, "several labels": {"kind": "several labels"}}
+"""Documents of one label per text were there first, and name no kind."""
+
+_COUNTS: Mapping[Kind, str] = {"one label": "class_counts", "several labels": "label_counts"}
+_GIVEN: Mapping[Kind, tuple[str, ...]] = {"one label": (), "several labels": ("n_given", "n_unlabelled")}
+_FILE = ("name", "sha256", "size_bytes", "n_rows", "n_rejected")
+_FEATURES = ("spec", "n_features", "n_words", "max_length", "n_texts", "n_cut", "n_read", "n_candidates")
+_READ_BY = ("name", "revision", "family", "precision", "weights_sha256")
+_SEARCH = ("rule", "scoring", "n_folds", "standardise", "class_weight", "not_searched")
+_OF_ONE_C = ("mean_scores", "std_errors", "chosen_C", "best_score")
+_OF_ROWS = frozenset({"n_only_model", "n_only_baseline", "p_value"})
+_OF_SETS = (
+    "micro_f1",
+    "macro_f1",
+    "samples_f1",
+    "subset_accuracy",
+    "hamming_loss",
+    "mean_average_precision",
+    "log_loss",
+)
+_AT_HALF = ("micro_f1", "macro_f1", "subset_accuracy")
+
+
+def as_json(value: object, *, without: frozenset[str] = _NOTHING) -> JSON:
+    """`value` as JSON, leaving out the fields named in `without`, wherever they stand."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (tuple, list)):
+        return [as_json(item, without=without) for item in value]
+    if isinstance(value, np.ndarray):
+        return as_json(value.tolist())
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: as_json(getattr(value, field.name), without=without)
+            for field in fields(value)
+            if field.name not in without
+        }
+    raise TypeError(f"{type(value).__name__} cannot stand in a document.")
+
+
+def _picked(value: object, names: Sequence[str]) -> dict[str, JSON]:
+    return {name: as_json(getattr(value, name)) for name in names}
+
 
 def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSON]:
     """What `frostline train --json` prints; without `points`, no label has curves of its own."""
-    source = record.test_source
-    test = None if record.test is None else evaluation_document(record.test)
-    if test is not None and source is not None:
-        test = {
-            "source": {
-                "kind": source.kind,
-                "n_fitted": source.n_fitted,
-                "n_leaks": source.n_leaks,
-                "data": None if source.data is None else _data(source.data),
-            },
-            **test,
-        }
     return {
         "format": FORMAT,
+        **_KIND[record.data.kind],
         "frostline": record.version,
         "labels": list(record.labels),
         "data": {**_data(record.data), "n_trained": record.n_trained},
-        "encoder": {
-            "name": record.encoder.name,
-            "revision": record.encoder.revision,
-            "family": record.encoder.family,
-            "precision": record.encoder.precision,
-            "weights_sha256": record.encoder.weights_sha256,
-            "fingerprint": record.encoder.fingerprint(),
-        },
-        "precision": None if record.precision is None else asdict(record.precision),
+        "encoder": {**_picked(record.encoder, _READ_BY), "fingerprint": record.encoder.fingerprint()},
+        "precision": as_json(record.precision),
         "features": _features(record.features),
-        "chosen": {"C": record.search.chosen_C, "features": record.features.spec},
+        "chosen": _chosen(record),
         "search": _search(record.search),
         "choice": as_json(record.choice),
         "in_plain_words": list(plain_words(record)),
-        "test": test,
+        "test": None if record.test is None else {**_source(record.test_source), **evaluation_document(record.test)},
+        **_of_thresholds(record),
         "probabilities": as_json(record.probabilities, without=_NOTHING if points else _POINTS),
         "calibration": as_json(record.calibration),
         "decision": as_json(record.decision),
         "learning": as_json(record.learning),
         "advice": as_json(advise(record)),
         "nested": None if record.nested is None else _nested(record.nested),
-        "baselines": [_baseline(baseline) for baseline in record.baselines],
-        "seconds": _seconds(record.seconds),
-        "machine": {
-            "system": record.machine.system,
-            "processor": record.machine.processor,
-            "cores": record.machine.cores,
-            "instructions": list(record.machine.instructions),
-            "python": record.machine.python,
-        },
+        "baselines": [_baseline(baseline, record.test) for baseline in record.baselines if record.test is not None],
+        "seconds": as_json(record.seconds),
+        "machine": as_json(record.machine),
         "seed": record.seed,
         "warnings": list(record.warnings),
     }
@@ -84,144 +112,267 @@ def as_evaluation_document(record: EvaluationRecord) -> dict[str, JSON]:
     """What `frostline evaluate --json` prints: the same keys as for a training where they mean the same."""
     return {
         "format": FORMAT,
+        **_KIND[record.data.kind],
         "frostline": record.version,
         "model": record.model,
         "labels": list(record.test.labels),
         "data": _data(record.data),
         "features": _features(record.features),
-        "chosen": {"C": record.C, "features": record.features.spec},
+        "chosen": {"C": as_json(record.C), "features": record.features.spec},
         "in_plain_words": list(evaluation_words(record)),
         "test": evaluation_document(record.test),
         "probabilities": as_json(record.probabilities),
         "answers": as_json(record.answers),
-        "seconds": _seconds(record.seconds),
+        "seconds": as_json(record.seconds),
         "warnings": list(record.warnings),
     }
 
 
-def evaluation_document(evaluation: Evaluation) -> dict[str, JSON]:
+def evaluation_document(test: Evaluation) -> dict[str, JSON]:
     """The scores alone, as they stand under `test`."""
+    scores = {name: as_json(test.scores.get(name)) for name in _score_names(test)}
+    per_label: list[dict[str, JSON]] = [
+        {"label": score.label, "support": score.support, **_picked(score, ("precision", "recall", "f1"))}
+        for score in test.per_label
+    ]
+    if test.confusion is not None:
+        return {"n": test.n, **scores, "confusion": as_json(test.confusion), "per_label": [*per_label]}
+    ranked = [None] * len(per_label) if test.average_precisions is None else test.average_precisions.tolist()
     return {
-        "n": evaluation.n,
-        "accuracy": _estimate(evaluation.accuracy),
-        "macro_f1": _estimate(evaluation.macro_f1),
-        "log_loss": _estimate(evaluation.log_loss),
-        "confusion": [[int(count) for count in row] for row in evaluation.confusion],
-        "per_label": [_label(score) for score in evaluation.per_label],
+        "n": test.n,
+        "n_given": test.n_given,
+        "n_true": test.n_true,
+        **scores,
+        "reliability": as_json(test.reliability),
+        "per_label": [
+            {**own, "average_precision": as_json(precision)} for own, precision in zip(per_label, ranked, strict=True)
+        ],
     }
 
 
-def _estimate(estimate: Estimate | None) -> JSON:
-    if estimate is None:
-        return None
+def _score_names(test: Evaluation) -> Sequence[str]:
+    # a score that cannot be had is missing there, and null here
+    return tuple(test.scores) if test.confusion is not None else _OF_SETS
+
+
+def _source(source: TestRecord | None) -> dict[str, JSON]:
+    if source is None:
+        return {}
+    data = None if source.data is None else _data(source.data)
+    return {"source": {"kind": source.kind, "n_fitted": source.n_fitted, "n_leaks": source.n_leaks, "data": data}}
+
+
+def _chosen(record: TrainingRecord) -> dict[str, JSON]:
+    """The one C, or that of each label with its threshold."""
+    search = record.search
+    if len(search.chosen_Cs) == 1:
+        return {"C": as_json(search.chosen_C), "features": record.features.spec}
+    each = zip(record.labels, search.chosen_Cs, search.thresholds, strict=True)
     return {
-        "value": _finite(estimate.value),
-        "interval": _finites(estimate.interval),
-        "n": estimate.n,
-        "method": estimate.method,
+        "features": record.features.spec,
+        "per_label": [{"label": label, "C": C, "threshold": threshold} for label, C, threshold in each],
     }
 
 
-def _label(score: LabelScore) -> JSON:
-    return {
-        "label": score.label,
-        "support": score.support,
-        "precision": _estimate(score.precision),
-        "recall": _estimate(score.recall),
-        "f1": _estimate(score.f1),
-    }
+def _search(search: SearchRecord) -> dict[str, JSON]:
+    of_one = _picked(search, _OF_ONE_C) if len(search.chosen_Cs) == 1 else {}
+    return {"Cs": as_json(search.Cs), **of_one, **_picked(search, _SEARCH)}
 
 
-def _baseline(baseline: Baseline) -> JSON:
-    lead = baseline.lead
+def _of_thresholds(record: TrainingRecord) -> dict[str, JSON]:
+    """What the thresholds of labels that do not exclude each other are worth."""
+    if record.at_half is None:
+        return {}
+    at_half: dict[str, JSON] = {name: as_json(record.at_half.scores[name]) for name in _AT_HALF}
+    return {"at_half": at_half, "uncalibrated": as_json(record.uncalibrated)}
+
+
+def _baseline(baseline: Baseline, test: Evaluation) -> JSON:
     return {
         "name": baseline.name,
         "made_of": baseline.made_of,
-        "accuracy": _estimate(baseline.accuracy),
-        "macro_f1": _estimate(baseline.macro_f1),
-        "log_loss": _estimate(baseline.log_loss),
-        "lead": {
-            "value": _finite(lead.value),
-            "interval": _finites(lead.interval),
-            "n": lead.n,
-            "n_only_model": lead.n_only_first,
-            "n_only_baseline": lead.n_only_second,
-            "p_value": _finite(lead.p_value),
-        },
-        "seconds": _finite(baseline.seconds),
+        **{name: as_json(baseline.scores.get(name)) for name in _score_names(test)},
+        **{"lead" if name == "accuracy" else f"lead_{name}": _lead(lead) for name, lead in baseline.leads.items()},
+        "seconds": as_json(baseline.seconds),
     }
+
+
+def _lead(lead: Lead) -> JSON:
+    return as_json(lead, without=_OF_ROWS if lead.n_only_model is None else _NOTHING)
 
 
 def _nested(nested: NestedResult) -> JSON:
     return {
         "n_outer": nested.n_outer,
-        "chosen_C": _finites(nested.chosen_Cs),
+        "chosen_C": as_json(nested.chosen_Cs),
         "chosen_features": list(nested.chosen_features),
-        "fold_accuracy": _finites(nested.fold_accuracies),
+        "fold_accuracy": as_json(nested.fold_accuracies),
         "pooled": evaluation_document(nested.evaluation),
     }
 
 
-def _search(search: SearchRecord) -> JSON:
+def _data(data: DataRecord) -> dict[str, JSON]:
+    # counts are a list, not an object: labels may be numbers, and JSON's keys are strings
+    counts: list[JSON] = [{"label": label, "n": count} for label, count in data.label_counts.items()]
     return {
-        "Cs": _finites(search.Cs),
-        "mean_scores": _finites(search.mean_scores),
-        "std_errors": _finites(search.std_errors),
-        "chosen_C": _finite(search.chosen_C),
-        "best_score": _finite(search.best_score),
-        "rule": search.rule,
-        "scoring": search.scoring,
-        "n_folds": search.n_folds,
-        "standardise": search.standardise,
-        "class_weight": search.class_weight,
-        "not_searched": _finites(search.not_searched),
+        **_picked(data, (*_FILE, *_GIVEN[data.kind])),
+        _COUNTS[data.kind]: counts,
+        **_picked(data, ("n_duplicates", "n_conflicts", "fixes")),
     }
 
 
-def _data(data: DataRecord) -> dict[str, JSON]:
+def _features(features: FeaturesRecord) -> dict[str, JSON]:
+    return _picked(features, _FEATURES)
+
+
+def as_sweep_document(sweep: Sweep, data: DataRecord, precision: PrecisionRecord | None = None) -> dict[str, JSON]:
+    """What `frostline sweep --json` prints."""
+    return {
+        "format": FORMAT,
+        "frostline": sweep.version,
+        "data": {**_swept_data(data), "n_swept": sweep.n},
+        "labels": list(sweep.labels),
+        "encoder": {**_encoder(sweep.encoder), "n_layers": sweep.n_layers},
+        "precision": as_json(precision),
+        "features": {"n_texts": sweep.n_texts, "n_read": sweep.n_read, "n_cut": sweep.n_cut},
+        "n_folds": sweep.n_folds,
+        "scoring": sweep.scoring,
+        "rule": sweep.rule,
+        "seed": sweep.seed,
+        "candidates": [_trial(trial) for trial in sweep.trials],
+        "best": _named(sweep.best),
+        "winner": _named(sweep.winner),
+        "tutorial": _named(sweep.tutorial),
+        "lead": _difference(sweep.lead),
+        "test": None if sweep.test is None else _test(sweep.test),
+        "seconds": {"read": sweep.seconds_read, "search": sweep.seconds_search},
+        "machine": as_json(sweep.machine),
+        "warnings": list(sweep.warnings),
+    }
+
+
+def as_comparison_document(
+    comparison: Comparison, data: DataRecord, precision: PrecisionRecord | None = None
+) -> dict[str, JSON]:
+    """What `frostline compare --json` prints."""
+    return {
+        "format": FORMAT,
+        "frostline": comparison.version,
+        "data": _swept_data(data),
+        "labels": list(comparison.labels),
+        "precision": as_json(precision),
+        "n_folds": comparison.n_folds,
+        "scoring": comparison.scoring,
+        "seed": comparison.seed,
+        "compared": [_standing(standing) for standing in comparison.standings],
+        "machine": as_json(comparison.machine),
+        "warnings": list(comparison.warnings),
+    }
+
+
+def _trial(trial: Trial) -> JSON:
+    return {
+        "features": trial.candidate.features,
+        "blocks": [{"layer": block.layer, "pooling": block.pooling} for block in trial.candidate.blocks],
+        "n_features": trial.n_features,
+        "C": trial.chosen_C,
+        "cross_validated": _score(trial.score),
+        "fold_scores": list(trial.fold_scores),
+        "behind_best": _difference(trial.behind),
+        "within_one_standard_error": trial.is_within_one_error,
+        "same_for_every_text": trial.chosen_C is None,
+        "seconds": trial.seconds,
+    }
+
+
+def _named(trial: Trial) -> JSON:
+    return {
+        "features": trial.candidate.features,
+        "n_features": trial.n_features,
+        "C": trial.chosen_C,
+        "cross_validated": _score(trial.score),
+    }
+
+
+def _standing(standing: Standing) -> JSON:
+    return {
+        "encoder": _encoder(standing.identity),
+        "features": standing.features,
+        "n_features": standing.n_features,
+        "C": standing.chosen_C,
+        "cross_validated": _score(standing.score),
+        "behind_best": {**_difference(standing.behind), "p_adjusted": standing.p_adjusted},
+        "seconds_per_1000": standing.seconds_per_1000,
+        "n_timed": standing.n_timed,
+        "size_bytes": standing.size_bytes,
+        "peak_bytes": standing.peak_bytes,
+        "n_read": standing.n_read,
+        "n_cut": standing.n_cut,
+        "seconds_search": standing.seconds_search,
+    }
+
+
+def _score(score: Score) -> JSON:
+    return {
+        "value": score.value,
+        "std_error": score.std_error,
+        "interval": list(score.interval),
+        "n": score.n,
+        "over": score.over,
+    }
+
+
+def _difference(difference: Difference) -> dict[str, JSON]:
+    return {
+        "value": difference.value,
+        "std_error": difference.std_error,
+        "interval": list(difference.interval),
+        "n": difference.n,
+        "over": difference.over,
+        "n_only_first": difference.n_only_first,
+        "n_only_second": difference.n_only_second,
+        "p_value": difference.p_value if math.isfinite(difference.p_value) else None,
+    }
+
+
+_HEADLINES = ("accuracy", "micro_f1", "macro_f1", "subset_accuracy", "mean_average_precision")
+"""Scores by which a sweep's winner stands beside the tutorial's features, as far as the targets have them."""
+
+
+def _test(test: SweepTest) -> JSON:
+    tutorial = test.tutorial.scores
+    return {
+        "source": {"kind": test.kind, "n_leaks": test.n_leaks},
+        **evaluation_document(test.evaluation),
+        "tutorial": {name: as_json(tutorial[name]) for name in _HEADLINES if name in tutorial},
+        "lead": _paired(test.lead),
+    }
+
+
+def _paired(lead: PairedDifference) -> JSON:
+    return {
+        "value": lead.value,
+        "interval": list(lead.interval),
+        "n": lead.n,
+        "n_only_winner": lead.n_only_first,
+        "n_only_tutorial": lead.n_only_second,
+        "p_value": lead.p_value,
+    }
+
+
+def _encoder(identity: EncoderIdentity) -> dict[str, JSON]:
+    return {
+        **_picked(identity, ("name", "revision", "family", "weights_sha256", "max_length")),
+        "fingerprint": identity.fingerprint(),
+    }
+
+
+def _swept_data(data: DataRecord) -> dict[str, JSON]:
+    counts: list[JSON] = [{"label": label, "n": count} for label, count in data.label_counts.items()]
     return {
         "name": data.name,
         "sha256": data.sha256,
-        "size_bytes": data.size_bytes,
         "n_rows": data.n_rows,
         "n_rejected": data.n_rejected,
-        "class_counts": [_count(label, count) for label, count in data.class_counts.items()],
-        "n_duplicates": data.n_duplicates,
-        "n_conflicts": data.n_conflicts,
-        "fixes": as_json(data.fixes),
+        "class_counts": counts,
     }
-
-
-def _count(label: Label, count: int) -> JSON:
-    # a list, not an object: labels may be numbers, and JSON's keys are strings
-    return {"label": label, "n": count}
-
-
-def _features(features: FeaturesRecord) -> JSON:
-    return {
-        "spec": features.spec,
-        "n_features": features.n_features,
-        "n_words": features.n_words,
-        "max_length": features.max_length,
-        "n_texts": features.n_texts,
-        "n_cut": features.n_cut,
-        "n_read": features.n_read,
-        "n_candidates": features.n_candidates,
-    }
-
-
-def _seconds(seconds: Seconds) -> JSON:
-    return {
-        "read": _finite(seconds.read),
-        "search": _finite(seconds.search),
-        "evaluate": _finite(seconds.evaluate),
-        "total": _finite(seconds.total),
-    }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _finites(values: Sequence[float]) -> list[JSON]:
-    return [_finite(value) for value in values]

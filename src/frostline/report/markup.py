@@ -1,9 +1,5 @@
 """The few elements that the page is made of, each with its text made safe.
 
-In:   plain words, numbers, cells.
-Out:  HTML as a str.
-Not:  what is said (page_*.py), how it looks (page.html).
-
 Everything that may be a user's goes through `safe`, which shows control and direction characters and escapes what HTML
 would take for markup. Only what was made here may be put together without it.
 """
@@ -12,7 +8,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from frostline.evaluate.metrics import Estimate
+from frostline.evaluate.intervals import Estimate
 from frostline.report import phrases
 
 LONGEST_TEXT = 2000

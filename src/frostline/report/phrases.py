@@ -1,19 +1,157 @@
-"""The few sentences and number forms that every report shares, so that they say the same thing everywhere.
+"""The sentences and number forms that every report shares, so that they say the same thing everywhere.
 
-In:   a record, or a figure of it.
-Out:  plain text; what came from the user is made printable.
-Not:  markup of any kind (terminal.py, card.py, html.py escape for theirs).
+Plain text, in which what came from the user is made printable; whoever has markup escapes it for theirs.
 """
 
-from frostline.evaluate.baselines import Baseline
-from frostline.evaluate.intervals import Interval
-from frostline.evaluate.metrics import Estimate
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, final
+
+import numpy as np
+
+from frostline.advice import FEW, MATTERS, advise
+from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
+from frostline.evaluate.intervals import Estimate, Interval
 from frostline.evaluate.paired import PairedDifference
-from frostline.head_record import CalibrationRecord, SearchRecord
-from frostline.record import DataRecord, FeaturesRecord, TestRecord, TrainingRecord
+from frostline.evaluate.probabilities import Reliability
+from frostline.evaluate.scores import Evaluation, commonest_mistakes
+from frostline.record import (
+    CalibrationRecord,
+    DataRecord,
+    EvaluationRecord,
+    FeaturesRecord,
+    ProbabilityRecord,
+    SearchRecord,
+    TestRecord,
+    TrainingRecord,
+)
+from frostline.targets import Kind, Label
 
 LONGEST = 60
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What is said differently of texts with one label each, and of texts with several."""
+
+    gives: str
+    per_row: str
+    are_ranked: bool
+    conflict: str
+    drawn: str
+    searching: str
+    made: str
+    wrong_labels: str
+    title: str
+    saved: str
+    task: str
+    tags: tuple[str, ...]
+    metrics: tuple[str, ...]
+    predicted: str
+    limit: str
+
+
+WORDING: Mapping[Kind, Wording] = {
+    "one label": Wording(
+        gives="one of {labels}",
+        per_row="",
+        are_ranked=False,
+        conflict="with two labels",
+        drawn="drawn label by label",
+        searching="searching C",
+        made="a logistic regression",
+        wrong_labels="some will be wrong labels (frostline review finds them)",
+        title="{n} labels",
+        saved=",",
+        task="Text classification",
+        tags=(),
+        metrics=("accuracy", "f1"),
+        predicted="",
+        limit="It always answers with one of its labels, whatever the text is about.",
+    ),
+    "several labels": Wording(
+        gives="any number of {labels}, or none",
+        per_row="{share:.2f} labels per row",
+        are_ranked=True,
+        conflict="with two sets",
+        drawn="drawn so that every label keeps its share",
+        searching="fitting {n} labels",
+        made="a logistic regression per label",
+        wrong_labels="some will be labels that are wrong or missing in the file",
+        title="{n} labels, any number of them per text",
+        saved=" of {n} labels, any number of them per text;",
+        task="Multi-label text classification",
+        tags=("multi-label-classification",),
+        metrics=("f1",),
+        predicted="  # a tuple of labels for each text",
+        limit="It knows its own labels only; a text of which none is true should get none, and may get one.",
+    ),
+}
+
+Scored: TypeAlias = Evaluation | Baseline
+"""What has scores by name."""
+
+SCORES: Mapping[str, str] = {
+    "accuracy": "accuracy",
+    "micro_f1": "micro F1",
+    "macro_f1": "macro F1",
+    "subset_accuracy": "all right",
+    "mean_average_precision": "average precision",
+    "log_loss": "log loss",
+}
+"""Scores by name, and what a column of them is called, in the order of columns."""
+
+LOSSES = frozenset({"log_loss"})
+"""Scores that are no shares, and stand in nats."""
+
+_MOST_COLUMNS = 4  # what 80 letters hold beside a name
+
+
+def columns_of(scores: Mapping[str, Estimate]) -> tuple[str, ...]:
+    """The scores that a table shows; the rest is said beneath it (`rest_text`)."""
+    return tuple(name for name in SCORES if name in scores)[:_MOST_COLUMNS]
+
+
+def column_name(name: str) -> str:
+    """`accuracy %`, `log loss`."""
+    return SCORES[name] if name in LOSSES else f"{SCORES[name]} %"
+
+
+def headline_of(scores: Mapping[str, Estimate]) -> str:
+    """The score that is drawn, and by which baselines are told apart."""
+    return "accuracy" if "accuracy" in scores else "macro_f1"
+
+
+def right_of(test: Evaluation) -> Estimate:
+    """The share of texts that are right in everything."""
+    return test.scores["accuracy"] if "accuracy" in test.scores else test.scores["subset_accuracy"]
+
+
+def right_name(test: Evaluation | None) -> str:
+    """What the share of texts that are right in everything is called."""
+    return "accuracy" if test is None or "accuracy" in test.scores else "share of texts with all labels right"
+
+
+def scores_text(scores: Mapping[str, Estimate], unit: str = "") -> str:
+    """`accuracy 84.5 (82.7-86.1), macro F1 ...`: the shares in a row."""
+    shares = [name for name in columns_of(scores) if name not in LOSSES]
+    return ", ".join(f"{SCORES[name]} {estimate_text(scores[name])}{unit}" for name in shares)
+
+
+def rest_text(scores: Mapping[str, Estimate]) -> str:
+    """The scores that the table has no column for; empty where there are none."""
+    shown = columns_of(scores)
+    said = []
+    if "samples_f1" in scores:
+        said.append(f"F1 averaged over texts {estimate_text(scores['samples_f1'])}")
+    if "hamming_loss" in scores:
+        said.append(f"wrong decisions {estimate_text(scores['hamming_loss'])} %")
+    if "log_loss" in scores and "log_loss" not in shown:
+        said.append(f"log loss {loss_text(scores['log_loss'])}")
+    return f" {'; '.join(said)}." if said else ""
 
 
 def printable(value: object, limit: int = LONGEST) -> str:
@@ -42,9 +180,16 @@ def percent_range(interval: Interval) -> str:
     return f"{100 * interval[0]:.1f}{DASH}{100 * interval[1]:.1f}"
 
 
-def estimate_text(estimate: Estimate | None) -> str:
+def estimate_text(estimate: Estimate | None, joint: str = " ") -> str:
     """`84.5 (82.7-86.1)`, or a dash where there is no value."""
-    return DASH if estimate is None else f"{percent(estimate.value)} ({percent_range(estimate.interval)})"
+    return DASH if estimate is None else f"{percent(estimate.value)}{joint}({percent_range(estimate.interval)})"
+
+
+def score_text(name: str, estimate: Estimate | None, joint: str = " ") -> str:
+    """A cell of a table: a share with its interval, a loss with three decimals."""
+    if estimate is None or name not in LOSSES:
+        return estimate_text(estimate, joint)
+    return f"{estimate.value:.3f}"
 
 
 def loss_text(estimate: Estimate | None) -> str:
@@ -64,10 +209,15 @@ def points(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", MINUS)
 
 
-def lead_text(baseline: Baseline) -> str:
+def lead_text(lead: Lead | PairedDifference) -> str:
     """`+3.2 (+1.5 to +4.8)`."""
-    low, high = baseline.lead.interval
-    return f"{points(baseline.lead.value)} ({points(low)} to {points(high)})"
+    low, high = lead.interval
+    return f"{points(lead.value)} ({points(low)} to {points(high)})"
+
+
+def lead_of(baseline: Baseline) -> Lead:
+    """The lead in the headline score."""
+    return baseline.leads[headline_of(baseline.scores)]
 
 
 def count_text(n: int, one: str, many: str = "") -> str:
@@ -77,29 +227,44 @@ def count_text(n: int, one: str, many: str = "") -> str:
 
 def data_text(data: DataRecord) -> str:
     """The file, its rows and what was found amiss in them."""
+    said = WORDING[data.kind]
     parts = [printable(data.name), count_text(data.n_rows, "row")]
+    parts += [said.per_row.format(share=data.n_given / max(1, data.n_rows))] if said.per_row else []
+    parts += [f"{data.n_unlabelled:,} without a label"] if data.n_unlabelled else []
     parts += [f"{data.n_rejected:,} rejected"] if data.n_rejected else []
     parts += [count_text(data.n_duplicates, "duplicate")] if data.n_duplicates else []
-    parts += [count_text(data.n_conflicts, "text") + " with two labels"] if data.n_conflicts else []
+    parts += [f"{count_text(data.n_conflicts, 'text')} {said.conflict}"] if data.n_conflicts else []
     if data.fixes is not None:
         parts.append(f"{data.fixes.n_relabelled:,} relabelled and {data.fixes.n_dropped:,} dropped by fixes")
     return " · ".join(parts)
 
 
-def source_text(source: TestRecord | None) -> str:
+def counts_text(data: DataRecord, most: int, *, longest: int = LONGEST) -> str:
+    """The first `most` labels with their rows: in their order, or the commonest first."""
+    counts = list(data.label_counts.items())
+    if WORDING[data.kind].are_ranked:
+        counts.sort(key=lambda item: -item[1])
+    said = ", ".join(f"{printable(label, longest)} {count:,}" for label, count in counts[:most])
+    more = len(counts) - most
+    return f"{said} and {more} more labels" if more > 0 else said
+
+
+def source_text(source: TestRecord | None, kind: Kind = "one label") -> str:
     """Where the test rows came from."""
     if source is None:
         return "rows that took no part in the training"
     if source.kind == "file":
         return f"the file {printable(source.data.name)}" if source.data is not None else "a file of their own"
-    if source.kind == "nested cross-validation":
-        return "nested cross-validation: each row is tested by a classifier that never saw it"
-    drawn = "drawn label by label" if source.kind == "stratified hold-out" else "drawn at random"
+    if source.kind.endswith("cross-validation"):
+        return f"{source.kind}: each row is tested by a classifier that never saw it"
+    drawn = WORDING[kind].drawn if source.kind == "stratified hold-out" else "drawn at random"
     return f"rows held out of the same file, {drawn}"
 
 
 def search_text(search: SearchRecord) -> str:
-    """How C was chosen."""
+    """How C was chosen, and the thresholds where there are such."""
+    if len(search.chosen_Cs) > 1:
+        return _each_search_text(search)
     if len(search.Cs) == 1:
         return f"C = {search.chosen_C:g}, given"
     judged = (
@@ -107,6 +272,17 @@ def search_text(search: SearchRecord) -> str:
     )
     left_out = f" ({len(search.not_searched)} larger ones left out: scores had fallen)" if search.not_searched else ""
     return f"C = {search.chosen_C:.4g}, chosen among {judged}{left_out}"
+
+
+def _each_search_text(search: SearchRecord) -> str:
+    learned = sorted(C for C in search.chosen_Cs if C is not None) or [math.nan]
+    spread = f"C = {learned[0]:.4g}" if learned[0] == learned[-1] else f"C from {learned[0]:.4g} to {learned[-1]:.4g}"
+    chosen = f"chosen among {len(search.Cs)} over {search.n_folds} folds, {printable(search.rule)}"
+    said = ["one logistic regression per label", f"{spread}, {'given' if len(search.Cs) == 1 else chosen}"]
+    if search.thresholds:
+        low, high = min(search.thresholds), max(search.thresholds)
+        said.append(f"thresholds from {low:.2f} to {high:.2f}, chosen out of fold for the highest F1")
+    return "; ".join(said)
 
 
 def features_text(features: FeaturesRecord) -> str:
@@ -137,7 +313,7 @@ def choice_text(features: FeaturesRecord) -> str:
 
 def search_score_text(search: SearchRecord) -> str:
     """The score that chose C, with the reason why it is not a result."""
-    value = f"{search.best_score:.4f}".rstrip("0").rstrip(".")
+    value = f"{search.best_score or 0.0:.4f}".rstrip("0").rstrip(".")
     return f"search.best_score {value}: it chose C, so it flatters; it is no test score"
 
 
@@ -156,22 +332,11 @@ def seconds_text(record: TrainingRecord) -> str:
     n_read = record.features.n_read
     source = f"{count_text(n_read, 'sentence')} read now" if n_read else "all rows were kept, no sentence was read"
     read = f"{seconds.read:.1f} getting the rows ({source})"
-    return f"{seconds.total:.1f} s: {read}, {seconds.search:.1f} searching C, {seconds.evaluate:.1f} evaluating"
+    searching = WORDING[record.data.kind].searching.format(n=len(record.labels))
+    return f"{seconds.total:.1f} s: {read}, {seconds.search:.1f} {searching}, {seconds.evaluate:.1f} evaluating"
 
 
-def summary(record: TrainingRecord) -> list[str]:
-    """A few sentences: how good, beside what, how sure, and what to be careful about."""
-    test = record.test
-    if test is None:
-        return ["Nothing was tested: there is no telling how good this classifier is."]
-    right = round(test.accuracy.value * test.n)
-    low, high = (percent(limit) for limit in test.accuracy.interval)
-    got = f"Of {count_text(test.n, 'test text')} the classifier labelled {right:,} correctly"
-    said = [
-        f"{got}: {percent(test.accuracy.value)} %.",
-        f"On other texts of the same kind, expect between {low} % and {high} % (95 % interval).",
-    ]
-    return said + [_beside(baseline) for baseline in record.baselines] + cautions(record)
+NOT_TESTED = "Nothing was tested: there is no telling how good this classifier is."
 
 
 def cautions(record: TrainingRecord) -> list[str]:
@@ -192,12 +357,7 @@ def leaks_text(record: TrainingRecord) -> list[str]:
     return [f"{n_leaks:,} {found} too: the scores flatter by up to that share."]
 
 
-def _beside(baseline: Baseline) -> str:
-    scored = f"{baseline.name[0].upper()}{baseline.name[1:]} reaches {percent(baseline.accuracy.value)} %"
-    return f"{scored}, a difference of {lead_text(baseline)} points: {verdict(baseline.lead)}."
-
-
-def verdict(lead: PairedDifference) -> str:
+def verdict(lead: Lead | PairedDifference) -> str:
     """What a lead means, in a few words."""
     low, high = lead.interval
     if low > 0:
@@ -218,3 +378,162 @@ def calibration_text(found: CalibrationRecord) -> str:
     tried = ", ".join(f"{candidate.way} {candidate.log_loss:.4f}" for candidate in found.candidates)
     losses = f" (held-out log loss: {tried})" if len(found.candidates) > 1 else ""
     return f"{said}: {found.why}{losses}."
+
+
+_NAMED = 6  # labels that a sentence can hold
+
+
+def plain_words(record: TrainingRecord) -> list[str]:
+    """The paragraph that a manager reads, without terms of the trade, in the order in which it is asked for."""
+    said = [
+        (
+            f"This classifier gives a text {_gives(record.data.kind, record.labels)}. It learned from "
+            f"{count_text(record.n_trained, 'labelled text')} of {printable(record.data.name)}."
+        )
+    ]
+    if record.test is None:
+        return [*said, NOT_TESTED]
+    said += how_often(record.test, "that it had not learned from")
+    said += [
+        _beside_words(baseline)
+        for name in (MAJORITY, WORDS, WORDS_EACH)
+        for baseline in record.baselines
+        if baseline.name == name
+    ]
+    said += confuses(record.test) + how_sure(record.probabilities, record.test)
+    return [*said, next_step(record)]
+
+
+def evaluation_words(record: EvaluationRecord) -> list[str]:
+    """The same of a saved classifier on a file."""
+    said = (
+        f"The classifier {printable(record.model)} gives a text {_gives(record.data.kind, record.test.labels)}. "
+        f"It was tested on {printable(record.data.name)}."
+    )
+    sure = how_sure(record.probabilities, record.test)
+    return [said, *how_often(record.test, "of that file"), *confuses(record.test), *sure]
+
+
+def _gives(kind: Kind, labels: Sequence[Label]) -> str:
+    names = named([printable(label, 24) for label in labels])
+    return WORDING[kind].gives.format(labels=f"{len(labels)} labels ({names})")
+
+
+def how_often(test: Evaluation, which: str) -> list[str]:
+    """How often it is right, of a hundred."""
+    few = " With so few texts this is little more than a hint." if test.n < 100 else ""
+    right = right_of(test)
+    expected = f"on more texts of the same kind it should be between {between(right.interval)}."
+    on_texts = f"On {count_text(test.n, 'text')} {which}"
+    if test.confusion is not None:
+        return [f"{on_texts} it was right {of_hundred(right.value)} times; {expected}{few}"]
+    said = [
+        f"{on_texts}, {_labels_found(test)}.{few}",
+        f"All labels of a text were met for {of_hundred(right.value)} texts; {expected}",
+    ]
+    known = [(score.f1.value, score.label) for score in test.per_label if score.f1 is not None and score.support >= FEW]
+    if len(known) > 2:
+        ordered = [printable(label, 30) for _, label in sorted(known, key=lambda pair: pair[0])]
+        said.append(f"Of the labels on {FEW} texts or more it tells {ordered[-1]} best and {ordered[0]} worst.")
+    return said
+
+
+def _labels_found(test: Evaluation) -> str:
+    """How many of the labels given are right, and how many of those that are there it found."""
+    # micro F1 = 2 hits / (given + true), so the hits need not be kept
+    hits = round(test.scores["micro_f1"].value * (test.n_given + test.n_true) / 2)
+    right = f"{of_hundred(hits / test.n_given)} labels that it gave were right" if test.n_given else "it gave no label"
+    return right + (f", and it found {of_hundred(hits / test.n_true)} of those that were there" if test.n_true else "")
+
+
+def confuses(test: Evaluation) -> list[str]:
+    """The commonest mistake, and what share of all mistakes it is."""
+    if test.confusion is None:
+        return []
+    found = commonest_mistakes(test, most=1)
+    if not found:
+        return ["It made no mistake there, which says that the test was easy or small, not that it makes none."]
+    true, taken, count = found[0]
+    n_wrong = int(test.confusion.sum() - np.trace(test.confusion))
+    whose = f"{count:,} of its {n_wrong:,} mistakes" if n_wrong > 1 else "its only mistake"
+    return [
+        (f"What it gets wrong most: it says {printable(taken, 30)} where {printable(true, 30)} is right ({whose}).")
+    ]
+
+
+def how_sure(found: ProbabilityRecord | None, test: Evaluation | None = None) -> list[str]:
+    """Whether its probabilities can be taken at their word."""
+    reliability = found.scores.reliability if found is not None else None if test is None else test.reliability
+    return [] if reliability is None else [misses(reliability)]
+
+
+def misses(found: Reliability) -> str:
+    """By how much probabilities are off."""
+    error = found.error
+    miss, worst = 100 * error.value, 100 * error.interval[1]
+    if worst <= 4:
+        said = "Its probabilities can be taken at their word"
+    elif miss < 4:
+        said = "Its probabilities seem right, as far as so few texts tell"
+    else:
+        said = "Its probabilities should be read with care"
+    off = "less than 1" if miss < 0.95 else f"about {miss:.0f}"
+    return f"{said}: on average they are {off} in 100 off, and it could be {math.ceil(worst)}."
+
+
+def next_step(record: TrainingRecord) -> str:
+    """What the figures at hand advise, the most useful first; that it be tested, where it was not.
+
+    Test texts that are training texts too come first where they could move the score.
+    """
+    if record.test is None:
+        return "Next: test it on texts with labels."
+    n_leaks = 0 if record.test_source is None else record.test_source.n_leaks
+    if n_leaks and n_leaks >= MATTERS * record.test.n:
+        return "Next: take the test texts that are also training texts out, since they flatter it."
+    advice = advise(record)
+    if advice:
+        return f"Next: {advice[0].sentence}"
+    return f"Next: read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."
+
+
+def of_hundred(share: float) -> str:
+    """0.8446 as `about 84 of 100`; never all or none unless it is."""
+    if share in {0.0, 1.0}:
+        return f"{round(100 * share)} of 100"
+    if share > 0.99:
+        return "more than 99 of 100"
+    return "fewer than 1 of 100" if share < 0.01 else f"about {_rounded(share)} of 100"
+
+
+def between(interval: Interval) -> str:
+    """The limits of a share, of a hundred; with a decimal where they would be one number."""
+    low, high = (_rounded(limit) for limit in interval)
+    return f"{low} and {high}" if low != high else f"{100 * interval[0]:.1f} and {100 * interval[1]:.1f}"
+
+
+def _rounded(share: float) -> int:
+    return int(np.floor(100 * share + 0.5))
+
+
+def _beside_words(baseline: Baseline) -> str:
+    way = "Always giving the commonest label" if baseline.name == MAJORITY else "Counting words"
+    lead = lead_of(baseline)
+    low, high = lead.interval
+    is_same = low <= 0 <= high
+    if "accuracy" not in baseline.scores:  # a lead in F1 is no number of texts
+        if is_same:
+            return f"{way} does as well, within the limits of chance."
+        return f"{way} does {'worse' if low > 0 else 'better'}, beyond chance."
+    scored = f"{way} is right {of_hundred(baseline.scores['accuracy'].value)} times"
+    if is_same:
+        return f"{scored}, which is the same within the limits of chance."
+    size, than = abs(lead.value), "fewer" if lead.value > 0 else "more"
+    return f"{scored}, {100 * size:.0f} in 100 {than}." if size >= 0.01 else f"{scored}, a little {than}."
+
+
+def named(labels: list[str]) -> str:
+    """Labels in a row; of many the first, and how many more there are."""
+    if len(labels) <= _NAMED:
+        return ", ".join(labels)
+    return f"{', '.join(labels[:_NAMED])} and {len(labels) - _NAMED} more"

@@ -1,8 +1,6 @@
 """The plots that every report has: scores beside baselines, the confusion matrix, the scores over C.
 
-In:   an `Evaluation`, a `SearchRecord`, or scores beside baselines.
-Out:  `<svg …>` elements, the same bytes for the same record.
-Not:  how plots are drawn (drawing.py), the page around them (page_*.py).
+Each is an `<svg …>` element, the same bytes for the same record.
 """
 
 import math
@@ -13,12 +11,40 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from frostline.evaluate.metrics import Estimate, Evaluation
-from frostline.head_record import SearchRecord
+from frostline.arrays import BoolArray, IntArray
+from frostline.evaluate.examples import Examples
+from frostline.evaluate.intervals import Estimate
+from frostline.evaluate.learning_curve import LearningCurve
+from frostline.evaluate.probabilities import CoverageCurve, Curve, LabelCurves, Reliability
+from frostline.evaluate.scores import Evaluation
+from frostline.evaluate.sentence_map import SentenceMap
+from frostline.record import ChoiceRecord, SearchRecord, TrialRecord
 from frostline.report import phrases
-from frostline.report.drawing import GRID, INK, MUTED, RIGHT, SIZE, WIDTH, WRONG, Margins, drawn, inline, room_for
+from frostline.report.drawing import (
+    DASHES,
+    GRID,
+    INK,
+    MOST_COLOURS,
+    MUTED,
+    OTHERS,
+    RIGHT,
+    SIZE,
+    WIDTH,
+    WRONG,
+    Margins,
+    Sign,
+    colour,
+    drawn,
+    inline,
+    legend,
+    points_path,
+    rings_path,
+    room_for,
+)
+from frostline.report.sweep import layer_name
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.patches import Rectangle
 
 MOST_CELLS = 40
@@ -40,9 +66,12 @@ class Bar:
 
 def confusion_plot(evaluation: Evaluation) -> str:
     """The matrix: how many rows of each true label (rows) were given which label (columns); shade: share of the row."""
+    confusion = evaluation.confusion
+    if confusion is None:
+        return ""
     n_labels = len(evaluation.labels)
     names = [phrases.printable(label, 16) for label in evaluation.labels]
-    shares = evaluation.confusion / np.maximum(evaluation.confusion.sum(axis=1, keepdims=True), 1)
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     large = n_labels > 8
     size = min(SIZE, max(4.0, 110 / n_labels)) if large else SIZE
     width = _LARGE_WIDTH if large else WIDTH
@@ -52,7 +81,7 @@ def confusion_plot(evaluation: Evaluation) -> str:
     with drawn(width, width * (0.62 if n_labels == 2 else 0.92), margins) as drawing:
         axes = drawing.axes
         for row, column in np.ndindex(n_labels, n_labels):
-            count = int(evaluation.confusion[row, column])
+            count = int(confusion[row, column])
             if not count and n_labels > 12:
                 continue
             colour = RIGHT if row == column else WRONG
@@ -136,3 +165,313 @@ def _cell(column: int, row: int, colour: str, alpha: float) -> "Rectangle":
     from matplotlib.patches import Rectangle  # noqa: PLC0415 - 0.3 s, and only the HTML report needs it
 
     return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=colour, edgecolor="none", alpha=alpha)
+
+
+_NARROW = 3.4
+
+
+def reliability_plot(now: Reliability, before: Reliability | None) -> str:
+    """A point per bin: claimed probability across, the share that came true upward; the diagonal is ideal."""
+    lowest = min(found.mean_probability for found in (*now.bins, *(before.bins if before else ())))
+    start = 0.05 * int(20 * min(lowest, 0.5))
+    with drawn(WIDTH, 3.6, Margins(left=46)) as drawing:
+        axes = drawing.axes
+        axes.plot([100 * start, 100], [100 * start, 100], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        if before is not None:
+            axes.plot(
+                [100 * found.mean_probability for found in before.bins],
+                [100 * found.share_right for found in before.bins],
+                color=WRONG,
+                marker="s",
+                markersize=4,
+                linewidth=1,
+                linestyle=DASHES[1],
+            )
+        for found in now.bins:
+            across = 100 * found.mean_probability
+            axes.plot(
+                [across, across], [100 * limit for limit in found.interval], color=RIGHT, linewidth=2.4, alpha=0.4
+            )
+        axes.plot(
+            [100 * found.mean_probability for found in now.bins],
+            [100 * found.share_right for found in now.bins],
+            color=RIGHT,
+            marker="o",
+            markersize=5,
+            linewidth=1.2,
+        )
+        axes.set_xlim(100 * start - 2, 102)
+        lows = [found.interval[0] for found in now.bins] + [found.share_right for found in (before or now).bins]
+        axes.set_ylim(100 * min(start, *lows) - 2, 103)
+        axes.set_xlabel("probability claimed, %")
+        axes.set_ylabel("came true, %")
+        axes.grid(visible=True, color=GRID, linewidth=0.6)
+    told = f"Claimed probability against the share that came true, in {len(now.bins)} bins."
+    signs = [Sign("as given now", 0), Sign("before calibration", 1)] if before is not None else []
+    return inline(drawing, "reliability", told) + (legend(signs, lines=True) if signs else "")
+
+
+def coverage_plot(found: CoverageCurve) -> str:
+    """Right answers against the share of texts that get one; where the head stands is marked."""
+    across = [100 * share for share in found.coverage]
+    with drawn(WIDTH, 2.9, Margins(left=46, right=14)) as drawing:
+        axes = drawing.axes
+        bands = [[100 * limit for limit in limits] for limits in (found.low, found.high)]
+        axes.fill_between(across, bands[0], bands[1], color=RIGHT, alpha=0.18, linewidth=0)
+        axes.plot(across, [100 * share for share in found.precision], color=RIGHT, linewidth=1.6)
+        if found.right is not None:
+            axes.plot(100 * found.covered.value, 100 * found.right.value, color=WRONG, marker="D", markersize=7)
+        axes.set_xlim(0, 102)
+        axes.set_ylim(max(0.0, 100 * min(found.precision) - 6), 101)
+        axes.set_xlabel("texts that get an answer, %")
+        axes.set_ylabel("answers that are right, %")
+        axes.grid(visible=True, color=GRID, linewidth=0.6)
+    return inline(drawing, "coverage", "Share of right answers against the share of texts that are answered.")
+
+
+def curve_plots(curves: Sequence[LabelCurves]) -> str:
+    """ROC and precision-recall, one beside the other where there is room; at most `MOST_COLOURS` labels."""
+    shown = curves[:MOST_COLOURS]
+    roc = _square(
+        [found.roc for found in shown],
+        "roc",
+        ("taken among the other texts, %", "recall, %"),
+        "ROC curves",
+        chance=True,
+    )
+    recall = _square(
+        [found.precision_recall for found in shown], "pr", ("recall, %", "precision, %"), "Precision-recall curves"
+    )
+    signs = [Sign(phrases.printable(found.label, 30), place) for place, found in enumerate(shown)]
+    return f'<div class="pair">{roc}{recall}</div>' + (legend(signs, lines=True) if len(signs) > 1 else "")
+
+
+def _square(curves: Sequence[Curve], name: str, axis: tuple[str, str], told: str, *, chance: bool = False) -> str:
+    with drawn(_NARROW, _NARROW, Margins(left=44)) as drawing:
+        axes = drawing.axes
+        if chance:
+            axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        for place, curve in enumerate(curves):
+            _line(axes, curve, place)
+        axes.set_xlim(-2, 102)
+        axes.set_ylim(-2, 103)
+        axes.set_xlabel(axis[0])
+        axes.set_ylabel(axis[1])
+        axes.tick_params(color=INK)
+        axes.grid(visible=True, color=GRID, linewidth=0.6)
+    return inline(drawing, name, f"{told} of {phrases.count_text(len(curves), 'label')}.")
+
+
+def _line(axes: "Axes", curve: Curve, place: int) -> None:
+    axes.plot(
+        [100 * value for value in curve.x],
+        [100 * value for value in curve.y],
+        color=colour(place),
+        linewidth=1.6,
+        linestyle=DASHES[place],
+    )
+
+
+_CROWD = 500  # points that still have room
+
+
+def map_plot(examples: Examples, found: SentenceMap) -> str:
+    """The map and its legend: commoner labels first, beyond `MOST_COLOURS` labels the rest together."""
+    codes, has_label = _codes_shown(examples)
+    codes, has_label = codes[found.rows], has_label[found.rows]
+    places_of = _places_of(codes[has_label], len(examples.labels))
+    decided = found.kind == "decision"
+    size = 1.0 if len(codes) <= _CROWD else 0.7
+    with drawn(WIDTH, 3.9, Margins(left=20, right=6, top=6, bottom=24)) as drawing:
+        axes = drawing.axes
+        axes.set_xlim(*_limits(found, 0))
+        axes.set_ylim(*_limits(found, 1))
+        axes.set_xticks([])
+        axes.set_yticks([])
+        if decided:
+            axes.axvline(0.0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+            first, second = (phrases.printable(label, 14) for label in examples.labels)
+            axes.set_xlabel(f"← {first} · what it decides by · {second} →", color=MUTED, parse_math=False)
+            axes.set_ylabel("what else differs", color=MUTED)
+        else:
+            axes.set_xlabel("what tells labels apart the most", color=MUTED)
+            axes.set_ylabel("the next most", color=MUTED)
+        for spine in axes.spines.values():
+            spine.set_color(GRID)
+        at = drawing.places(found.places.copy())
+        wrong = _is_wrong(examples)[found.rows]
+        for place in range(OTHERS, -1, -1):
+            mine = np.where(has_label, places_of[codes], OTHERS) == place
+            if mine.any():
+                drawing.over.append(points_path(at[mine], place, size=size))
+        if wrong.any():
+            drawing.over.append(rings_path(at[wrong], size=size))
+    told = f"Map of {len(codes):,} test texts by label, with {phrases.count_text(int(wrong.sum()), 'mistake')} ringed."
+    signs = _signs(examples, places_of, int(wrong.sum()), n_without=int((~has_label).sum()))
+    return inline(drawing, "map", told) + legend(signs)
+
+
+def _codes_shown(examples: Examples) -> tuple[IntArray, BoolArray]:
+    """The label that colours each text (n_texts,): of its own, the most probable one; and whether it has any."""
+    codes: IntArray = np.where(examples.members, examples.probabilities, -1.0).argmax(axis=1)
+    has_label = np.asarray(examples.members.any(axis=1))
+    return codes, has_label
+
+
+def _is_wrong(examples: Examples) -> BoolArray:
+    """Whether a text was answered (n_texts,), and not with just the labels that it has."""
+    wrong: BoolArray = (examples.favoured != examples.members).any(axis=1) & examples.answered
+    return wrong
+
+
+def map_words(examples: Examples, found: SentenceMap) -> list[str]:
+    """What one sees, for somebody who has never seen such a map."""
+    n = len(found.rows)
+    shown = f"{n:,} of {found.n_texts:,} test texts, drawn at random" if n < found.n_texts else f"all {n:,} test texts"
+    if found.kind == "decision":
+        first, second = (phrases.printable(label) for label in examples.labels)
+        return [
+            (
+                f"A point for each of {shown}. Left to right is how the classifier decides, from {first} to {second} "
+                "(log-odds); at the dashed line it changes its mind, and far from it it is sure."
+            ),
+            (
+                "Bottom to top is the direction in which the texts' features differ most besides "
+                f"({phrases.percent(found.shares[1])} % of what the decision leaves); it has no name."
+            ),
+        ]
+    shares = " and ".join(phrases.percent(share) for share in found.shares)
+    return [
+        (
+            f"A point for each of {shown}. The axes are the two directions along which the classifier tells labels "
+            f"apart the most: {shares} % of the differences in its decisions. Labels that lie on each other here may "
+            "still be apart in the directions that a sheet of paper cannot show."
+        ),
+    ]
+
+
+def _places_of(codes: IntArray, n_labels: int) -> IntArray:
+    """For each label its place among the colours: in column order if there are few, else the commonest first."""
+    places = np.full(n_labels, OTHERS, dtype=np.int64)
+    if n_labels <= MOST_COLOURS:
+        return np.arange(n_labels, dtype=np.int64)
+    commonest = np.argsort(-np.bincount(codes, minlength=n_labels), kind="stable")[:MOST_COLOURS]
+    places[np.sort(commonest)] = np.arange(MOST_COLOURS)
+    return places
+
+
+def _signs(examples: Examples, places_of: IntArray, n_wrong: int, *, n_without: int) -> list[Sign]:
+    signs = [
+        Sign(str(label), int(place)) for label, place in zip(examples.labels, places_of, strict=True) if place < OTHERS
+    ]
+    rest = int((places_of == OTHERS).sum())
+    others = ([f"{rest} other labels"] if rest else []) + (["no label"] if n_without else [])
+    signs += [Sign(" or ".join(others), OTHERS)] if others else []
+    return signs + ([Sign("a mistake", -1)] if n_wrong else [])
+
+
+def _limits(found: SentenceMap, axis: int) -> tuple[float, float]:
+    """All points, the line at 0 where there is one, and some air."""
+    values = found.places[:, axis]
+    low, high = float(values.min()), float(values.max())
+    if found.kind == "decision" and axis == 0:
+        low, high = min(low, 0.0), max(high, 0.0)
+    air = 0.04 * (high - low) or 1.0
+    return low - air, high + air
+
+
+def heat_plot(choice: ChoiceRecord) -> str:
+    """Single blocks of the sweep: rows are layers, the last on top; columns poolings; the best is framed."""
+    from matplotlib.patches import Rectangle  # noqa: PLC0415 - 0.3 s, and only the HTML report needs it
+
+    singles = [trial for trial in choice.trials if trial.layer is not None]
+    poolings = list(dict.fromkeys(trial.pooling for trial in singles))
+    layers = sorted({trial.layer for trial in singles if trial.layer is not None})
+    told = [trial.score for trial in singles if trial.chosen_C is not None]
+    low, high = min(told), max(told)
+    best = max(singles, key=lambda trial: trial.score)
+    names = [layer_name(layer) for layer in layers]
+    with drawn(WIDTH, 0.6 + 0.26 * len(layers), Margins(left=room_for(names) + 28, bottom=34)) as drawing:
+        axes = drawing.axes
+        for trial in singles:
+            column, row = poolings.index(trial.pooling), layers.index(trial.layer or 0)
+            share = _share(trial, low, high)
+            axes.add_patch(
+                Rectangle(
+                    (column - 0.48, row - 0.46),
+                    0.96,
+                    0.92,
+                    facecolor=RIGHT,
+                    alpha=0.04 + 0.5 * share,
+                    edgecolor="none",
+                )
+            )
+            if trial is best:
+                frame = Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, fill=False, edgecolor=WRONG, linewidth=1.8)
+                axes.add_patch(frame)
+            axes.text(
+                column,
+                row,
+                f"{100 * trial.score:.1f}",
+                ha="center",
+                va="center",
+                color=INK,
+                fontweight="bold" if trial is best else "normal",
+            )
+        axes.set_xlim(-0.5, len(poolings) - 0.5)
+        axes.set_ylim(-0.5, len(layers) - 0.5)
+        axes.set_xticks(range(len(poolings)), [str(pooling) for pooling in poolings], parse_math=False)
+        axes.set_yticks(range(len(layers)), names)
+        axes.set_xlabel("pooling")
+        axes.set_ylabel("layer")
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+    said = f"Scores of each layer and pooling alone; the best block is {best.features} with {100 * best.score:.1f}."
+    return inline(drawing, "heat", said)
+
+
+def _share(trial: TrialRecord, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (trial.score - low) / (high - low))) if high > low else 1.0
+
+
+def learning_plot(curve: LearningCurve) -> str:
+    """Points with whiskers; dashed, with a band, the power law through them to four times the rows."""
+    sizes = [math.log2(point.n_rows) for point in curve.points]
+    with drawn(WIDTH, 3.0, Margins(left=46, bottom=40)) as drawing:
+        axes = drawing.axes
+        ahead = curve.outlook
+        if ahead is not None:
+            places = [math.log2(n) for n in ahead.n_rows]
+            axes.fill_between(
+                places,
+                [100 * value for value in ahead.low],
+                [100 * value for value in ahead.high],
+                color=WRONG,
+                alpha=0.16,
+                linewidth=0,
+            )
+            axes.plot(
+                places, [100 * value for value in ahead.accuracy], color=WRONG, linewidth=1.4, linestyle=(0, (5, 2))
+            )
+        for size, point in zip(sizes, curve.points, strict=True):
+            limits = [100 * limit for limit in point.accuracy.interval]
+            axes.plot([size, size], limits, color=RIGHT, linewidth=2.4, alpha=0.4)
+        values = [100 * point.accuracy.value for point in curve.points]
+        axes.plot(sizes, values, color=RIGHT, marker="o", markersize=5, linewidth=1.4)
+        ticks = _ticks(curve)
+        axes.set_xticks([math.log2(n) for n in ticks], [f"{n:,}" for n in ticks])
+        axes.set_xlabel("labelled rows learned from")
+        axes.set_ylabel("accuracy, %")
+        axes.grid(visible=True, color=GRID, linewidth=0.6)
+        axes.margins(x=0.04, y=0.08)
+    told = ", ".join(f"{point.n_rows:,} rows {100 * point.accuracy.value:.1f} %" for point in curve.points)
+    return inline(drawing, "learning", f"Accuracy against labelled rows: {told}.")
+
+
+def _ticks(curve: LearningCurve) -> list[int]:
+    """Sizes that were measured and those looked ahead to, at most six, so that their numbers do not touch."""
+    found = [point.n_rows for point in curve.points]
+    found += [gain.n_rows for gain in curve.outlook.gains] if curve.outlook is not None else []
+    step = math.ceil(len(found) / 6)
+    return found[::-1][::step][::-1]

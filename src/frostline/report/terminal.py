@@ -1,34 +1,49 @@
 """A record on the terminal: one screen, 80 columns.
 
-In:   a `TrainingRecord` or an `EvaluationRecord`, and a rich console.
-Out:  lines on that console.
-Not:  numbers' meaning (phrases.py). Everything is written as `Text`, never as markup: a label may hold [brackets].
+Each section stands where the record holds what it shows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from frostline.evaluate.metrics import Evaluation
-from frostline.head_record import SearchRecord
-from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, TrainingRecord
+from frostline.evaluate.learning_curve import LearningCurve
+from frostline.evaluate.nested import NestedResult
+from frostline.evaluate.scores import AnswerScores, Evaluation, LabelScore, commonest_mistakes
+from frostline.record import (
+    CalibrationRecord,
+    ChoiceRecord,
+    DataRecord,
+    DecisionRecord,
+    EvaluationRecord,
+    FeaturesRecord,
+    ProbabilityRecord,
+    SearchRecord,
+    TrainingRecord,
+)
 from frostline.report import phrases
-from frostline.report.mistakes import commonest_mistakes
-from frostline.report.terminal_answers import print_answer_scores, print_calibration, print_decision
-from frostline.report.terminal_trust import BARS, print_choice, print_learning, print_next, print_trust
+from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, show, table
+from frostline.report.page import outlook_words
+from frostline.report.phrases import Scored, next_step
+from frostline.report.sweep import layer_name, shade
+from frostline.targets import Label
+
+_WANTED = (0.9, 0.95, 0.99)
 
 MOST_LABELS = 12
 """Beyond this many labels the terminal shows the weakest and the commonest mistakes; the HTML report shows all."""
+
+_FOLDED = 24  # letters by which a baseline's name may fold before intervals move beneath their values
+_MOST_WITHOUT_MATRIX = 30  # a screen holds more of them where no confusion matrix follows
 
 
 def print_report(record: TrainingRecord, console: Console) -> None:
     """The whole of a training."""
     encoder = record.encoder
-    _facts(
+    facts(
         console,
         [
             ("Data", _counted(record.data)),
@@ -40,39 +55,20 @@ def print_report(record: TrainingRecord, console: Console) -> None:
     )
     _curve(console, record.search)
     if record.test is not None:
-        _heading(
-            console, f"Test: {phrases.count_text(record.test.n, 'text')}, {phrases.source_text(record.test_source)}"
-        )
-        _scores(console, record)
-        _labels(console, record.test)
-        _confusion(console, record.test)
-        print_trust(record.probabilities, console)
-        print_calibration(record.calibration, console)
-        print_decision(record.decision, record.labels, console)
-    print_learning(record.learning, console)
+        _tested(record, record.test, console)
+    print_learning(record.learning, console, phrases.right_name(record.test))
     print_choice(record.choice, console)
-    if record.nested is not None and record.nested.evaluation is not record.test:
-        nested = record.nested
-        _heading(console, f"Nested cross-validation: {nested.n_outer} folds, all {nested.evaluation.n:,} rows")
-        _say(
-            console,
-            f"accuracy {phrases.estimate_text(nested.evaluation.accuracy)}, "
-            f"macro F1 {phrases.estimate_text(nested.evaluation.macro_f1)}",
-        )
-    if record.nested is not None:
-        chosen = ", ".join(f"{C:.3g}" for C in record.nested.chosen_Cs)
-        _say(console, f"C chosen in each outer fold: {chosen}", style="dim")
-        if record.nested.chosen_features:
-            _say(console, f"features, by its own rows: {', '.join(record.nested.chosen_features)}", style="dim")
-    cautions = phrases.summary(record) if record.test is None else phrases.cautions(record)
-    _closing(console, cautions + list(record.warnings))
+    _nested(record.nested, record.test, console)
+    untested = [] if record.test is not None else [phrases.NOT_TESTED]
+    closing(console, [*untested, *phrases.cautions(record), *record.warnings])
     print_next(record, console)
-    _say(console, phrases.seconds_text(record), style="dim")
+    say(console, phrases.seconds_text(record), style="dim")
 
 
 def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     """A saved classifier on a test file."""
-    _facts(
+    test = record.test
+    facts(
         console,
         [
             ("Model", phrases.printable(record.model)),
@@ -80,31 +76,205 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
             ("Features", _features(record.features)),
         ],
     )
-    _heading(console, f"Test: {phrases.count_text(record.test.n, 'text')}")
-    table = _table("", "accuracy %", "macro F1 %", "log loss")
-    table.add_row(*_score_cells("this classifier", record.test))
-    _show(console, table)
-    _labels(console, record.test)
-    _confusion(console, record.test)
+    heading(console, f"Test: {phrases.count_text(test.n, 'text')}")
+    _score_table(console, [("this classifier", test)], own="" if test.confusion is not None else "bold")
+    rest = phrases.rest_text(test.scores)
+    if rest:
+        say(console, f"In brackets: 95 % intervals.{rest}", style="dim")
+    _labels(console, test)
+    _confusion(console, test)
     print_trust(record.probabilities, console)
-    print_answer_scores(record.answers, record.test.labels, console)
-    _closing(console, record.warnings)
+    print_answer_scores(record.answers, test.labels, console)
+    closing(console, record.warnings)
 
 
-def _facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold cyan", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, fact in facts:
-        table.add_row(Text(name), Text(fact))
-    _show(console, table)
+def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
+    """The scores beside those of simpler ways, label by label, and what the probabilities are worth."""
+    source = phrases.source_text(record.test_source, record.data.kind)
+    heading(console, f"Test: {phrases.count_text(test.n, 'text')}, {source}")
+    half: list[tuple[str, Scored]] = [] if record.at_half is None else [("… each label from 0.5 on", record.at_half)]
+    others: list[tuple[str, Scored]] = [(baseline.name, baseline) for baseline in record.baselines]
+    _score_table(console, [("this classifier", test), *half, *others], own="bold")
+    _leads(console, record)
+    say(console, f"In brackets: 95 % intervals.{phrases.rest_text(test.scores)}", style="dim")
+    _labels(console, test, record.search.thresholds)
+    _confusion(console, test)
+    print_trust(record.probabilities, console)
+    print_calibration(record.calibration, console)
+    print_decision(record.decision, record.labels, console)
+
+
+def _nested(found: NestedResult | None, test: Evaluation | None, console: Console) -> None:
+    """The scores, unless they are those of the test itself, and what each outer fold chose."""
+    if found is None:
+        return
+    if found.evaluation is not test:
+        heading(console, f"Nested cross-validation: {found.n_outer} folds, all {found.evaluation.n:,} rows")
+        say(console, phrases.scores_text(found.evaluation.scores))
+    chosen = ", ".join(f"{C:.3g}" for C in found.chosen_Cs)
+    say(console, f"C chosen in each outer fold: {chosen}", style="dim")
+    if found.chosen_features:
+        say(console, f"features, by its own rows: {', '.join(found.chosen_features)}", style="dim")
+
+
+def print_trust(found: ProbabilityRecord | None, console: Console) -> None:
+    """How far the probabilities can be believed, and what answering only the surest texts would bring."""
+    if found is None:
+        return
+    error = found.scores.reliability.error
+    now = f"calibration error {phrases.percent(error.value)} points ({phrases.percent_range(error.interval)})"
+    if found.before is not None:
+        was = found.before.reliability.error
+        now += f", {phrases.percent(was.value)} before ({found.way})"
+    heading(console, "Probabilities")
+    show(console, Text(f"{now}; Brier score {found.scores.brier.value:.3f}"))
+    bins = found.scores.reliability.bins
+    if len(bins) > 1 and not console.options.ascii_only:
+        ends = f"{100 * bins[0].mean_probability:.0f} to {100 * bins[-1].mean_probability:.0f}"
+        line = Text(bars([one.mean_probability for one in bins], low=0.0, high=1.0), style="dim")
+        line.append(f"  claimed, {ends} %\n", style="dim")
+        line.append(bars([one.share_right for one in bins], low=0.0, high=1.0), style="cyan")
+        line.append("  came true", style="dim")
+        show(console, line)
+    said = surest_words(found)
+    if said:
+        show(console, Text(said))
+
+
+def surest_words(found: ProbabilityRecord) -> str:
+    """Which share of the texts could be answered with so many answers right; empty where there is none to tell."""
+    curve = found.coverage
+    parts = []
+    for wanted in _WANTED:
+        places = [place for place, share in enumerate(curve.precision) if share >= wanted]
+        if places and places[-1] < len(curve.coverage) - 1:
+            parts.append(f"{phrases.percent(curve.coverage[places[-1]])} % for {100 * wanted:.0f} % right")
+    return f"answering the surest alone: {', '.join(parts)} (on these texts)" if parts else ""
+
+
+def print_learning(curve: LearningCurve | None, console: Console, right: str = "accuracy") -> None:
+    """The learning curve as bars, and where it leads."""
+    if curve is None:
+        return
+    first, last = curve.points[0], curve.points[-1]
+    heading(console, "Learning curve")
+    line = Text()
+    if not console.options.ascii_only:
+        line.append(bars([point.accuracy.value for point in curve.points]) + "  ", style="cyan")
+    line.append(
+        f"{first.n_rows:,} to {last.n_rows:,} rows: {right} {phrases.percent(first.accuracy.value)} to "
+        f"{phrases.percent(last.accuracy.value)}"
+    )
+    show(console, line)
+    for words in outlook_words(curve, right):
+        show(console, Text(words))
+
+
+def print_choice(choice: ChoiceRecord | None, console: Console) -> None:
+    """The single blocks by layer and pooling, shaded by their scores; nothing where features were named."""
+    if choice is None:
+        return
+    single = [(trial.layer, trial.pooling, trial) for trial in choice.trials if trial.layer is not None]
+    singles = {(layer, pooling): trial for layer, pooling, trial in single}
+    told = [trial.score for trial in singles.values() if trial.chosen_C is not None]
+    if not told:
+        return
+    low, high = min(told), max(told)
+    poolings = list(dict.fromkeys(pooling for _, pooling in singles))
+    heading(console, "Features tried (scores that chose, in %)")
+    blocks = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="cyan")
+    blocks.add_column(Text("layer"))
+    for pooling in poolings:
+        blocks.add_column(Text(str(pooling)), justify="right", width=7)
+    for layer in sorted({layer for layer, _, _ in single}):
+        row = [singles[layer, pooling] for pooling in poolings if (layer, pooling) in singles]
+        blocks.add_row(
+            layer_name(layer),
+            *(
+                Text(
+                    f" {100 * trial.score:.1f}{'*' if trial.features == choice.winner else ' '}",
+                    style=shade((trial.score - low) / (high - low) if high > low else 1.0),
+                )
+                for trial in row
+            ),
+        )
+    show(console, blocks)
+    rule = phrases.printable(choice.rule, 200)
+    show(console, Text(f"taken: {choice.winner}, {rule}; {len(choice.trials)} were tried", style="dim"))
+
+
+def print_next(record: TrainingRecord, console: Console) -> None:
+    """What to do now."""
+    if record.test is None:
+        return
+    console.print()
+    show(console, Text(next_step(record), style="bold green"))
+
+
+def print_calibration(found: CalibrationRecord | None, console: Console) -> None:
+    """What the probabilities were made by, and why."""
+    if found is not None:
+        say(console, phrases.calibration_text(found), style="dim")
+
+
+def print_decision(found: DecisionRecord | None, labels: Sequence[Label], console: Console) -> None:
+    """What was wished for, and what came of it out of fold and on the test rows."""
+    if found is None:
+        return
+    heading(console, "Answers")
+    say(console, decision_text(found, labels))
+    rows = [("out of fold", found.out_of_fold)]
+    if found.test is not None:
+        rows.append(("test", found.test))
+    _answer_table(rows, found.label, labels, console)
+
+
+def print_answer_scores(found: AnswerScores | None, labels: Sequence[Label], console: Console) -> None:
+    """The same of a saved classifier on a test file."""
+    if found is not None:
+        heading(console, "Answers")
+        _answer_table([("test", found)], None, labels, console)
+
+
+def decision_text(found: DecisionRecord, labels: Sequence[Label]) -> str:
+    """The rule in words."""
+    of = "" if found.label is None else f" for {phrases.printable(found.label, 30)}"
+    said = [f"Wished for: {found.asked}{of}."]
+    if found.thresholds and found.label is not None:
+        said.append(f"Taken from {found.thresholds[list(labels).index(found.label)]:.3f} on.")
+    elif found.thresholds:
+        each = [
+            f"{phrases.printable(label, 20)} {threshold:.3f}"
+            for label, threshold in zip(labels[:12], found.thresholds[:12], strict=True)
+        ]
+        said.append(f"Thresholds: {', '.join(each)}{', …' if len(labels) > 12 else ''}.")
+    elif not found.answer_from:
+        said.append("No thresholds do better than the most probable label, which is taken.")
+    if found.answer_from:
+        said.append(f"Answered from a probability of {found.answer_from:.3f} on.")
+    return " ".join(said)
+
+
+def _answer_table(
+    rows: Sequence[tuple[str, AnswerScores]], label: Label | None, labels: Sequence[Label], console: Console
+) -> None:
+    names = ["", "answered %", "right of these %", "macro F1 of these %"]
+    if label is not None:
+        names[3:] = ["precision %", "recall %"]
+    answers = Table(box=None, pad_edge=False, header_style="dim")
+    for name in names:
+        answers.add_column(Text(name), justify="left" if not name else "right")
+    for name, scores in rows:
+        figures = [scores.coverage, scores.precision, scores.macro_f1]
+        if label is not None:
+            own = scores.per_label[list(labels).index(label)]
+            figures[2:] = [own.precision, own.recall]
+        answers.add_row(Text(name), *(Text(phrases.estimate_text(figure)) for figure in figures))
+    show(console, answers)
 
 
 def _counted(data: DataRecord) -> str:
-    shown = list(data.class_counts.items())[:MOST_LABELS]
-    counts = ", ".join(f"{phrases.printable(label, 30)} {count:,}" for label, count in shown)
-    more = len(data.class_counts) - len(shown)
-    return f"{phrases.data_text(data)}\n{counts}{f' and {more} more labels' if more else ''}"
+    return f"{phrases.data_text(data)}\n{phrases.counts_text(data, MOST_LABELS, longest=30)}"
 
 
 def _features(features: FeaturesRecord) -> str:
@@ -125,112 +295,89 @@ def _curve(console: Console, search: SearchRecord) -> None:
     line.append(
         f"  C from {min(search.Cs):.3g} to {max(search.Cs):.3g}, score from {scores.min():.3f} to {scores.max():.3f}"
     )
-    _show(console, line)
-    _say(console, phrases.search_score_text(search), style="dim")
+    show(console, line)
+    say(console, phrases.search_score_text(search), style="dim")
 
 
-def _scores(console: Console, record: TrainingRecord) -> None:
-    test = record.test
-    if test is None:
+def _score_table(console: Console, rows: Sequence[tuple[str, Scored]], *, own: str) -> None:
+    """The scores of the first, in the style `own`, and of those beside it; intervals beneath where room is short."""
+    names = phrases.columns_of(rows[0][1].scores)
+
+    def made(joint: str) -> Table:
+        # "avg.", since the word would take the room of a column
+        scores = table("", *(phrases.column_name(name).replace("average", "avg.") for name in names))
+        for place, (called, one) in enumerate(rows):
+            cells = [Text(phrases.score_text(name, one.scores.get(name), joint)) for name in names]
+            scores.add_row(Text(called), *cells, style=own if place == 0 else "")
+        return scores
+
+    wide = made(" ")
+    show(console, wide if fits(console, wide, folded=_FOLDED) else made("\n"))
+
+
+def _leads(console: Console, record: TrainingRecord) -> None:
+    if not record.baselines:
         return
-    table = _table("", "accuracy %", "macro F1 %", "log loss")
-    table.add_row(*_score_cells("this classifier", test), style="bold")
+    console.print()
+    name = phrases.headline_of(record.baselines[0].scores)
+    leads = table("lead over", f"points of {phrases.SCORES[name]}", "")
     for baseline in record.baselines:
-        table.add_row(
-            Text(baseline.name),
-            Text(phrases.estimate_text(baseline.accuracy)),
-            Text(phrases.estimate_text(baseline.macro_f1)),
-            Text(phrases.DASH if baseline.log_loss is None else f"{baseline.log_loss.value:.3f}"),
-        )
-    _show(console, table)
-    if record.baselines:
-        console.print()
-        leads = _table("lead over", "points of accuracy", "")
-        for baseline in record.baselines:
-            leads.add_row(Text(baseline.name), Text(phrases.lead_text(baseline)), Text(phrases.verdict(baseline.lead)))
-        _show(console, leads)
-    _say(console, "In brackets: 95 % intervals.", style="dim")
+        lead = phrases.lead_of(baseline)
+        leads.add_row(Text(baseline.name), Text(phrases.lead_text(lead)), Text(phrases.verdict(lead)))
+    show(console, leads)
 
 
-def _score_cells(name: str, test: Evaluation) -> list[Text]:
-    return [
-        Text(name),
-        Text(phrases.estimate_text(test.accuracy)),
-        Text(phrases.estimate_text(test.macro_f1)),
-        Text(f"{test.log_loss.value:.3f}"),
-    ]
-
-
-def _labels(console: Console, test: Evaluation) -> None:
-    """A row per label; of many labels, those with the lowest F1."""
+def _labels(console: Console, test: Evaluation, thresholds: Sequence[float] = ()) -> None:
+    """A row per label, in the order of the matrix, else the commonest first; of many, those with the lowest F1."""
+    most = MOST_LABELS if test.confusion is not None else _MOST_WITHOUT_MATRIX
+    from_on = dict(zip(test.labels, thresholds, strict=False))
     scores = list(test.per_label)
-    if len(scores) > MOST_LABELS:
-        scores = sorted(scores, key=lambda score: 2.0 if score.f1 is None else score.f1.value)[:MOST_LABELS]
-        _heading(console, f"The {MOST_LABELS} weakest of {len(test.labels)} labels")
+    if len(scores) > most:
+        scores = sorted(scores, key=_f1_or_last)[:most]
+        heading(console, f"The {most} weakest of {len(test.labels)} labels")
     else:
+        scores = scores if test.confusion is not None else sorted(scores, key=lambda score: -score.support)
         console.print()
-    table = _table("label", "texts", "precision %", "recall %", "F1 %")
+    listed = table("label", "texts", *(["from"] if from_on else []), "precision %", "recall %", "F1 %")
     for score in scores:
-        table.add_row(
+        listed.add_row(
             Text(phrases.printable(score.label, 24)),
             Text(f"{score.support:,}"),
+            *([Text(f"{from_on[score.label]:.2f}")] if from_on else []),
             *(Text(phrases.estimate_text(figure)) for figure in (score.precision, score.recall, score.f1)),
         )
-    _show(console, table)
+    show(console, listed)
+
+
+def _f1_or_last(score: LabelScore) -> float:
+    return 2.0 if score.f1 is None else score.f1.value
 
 
 def _confusion(console: Console, test: Evaluation) -> None:
-    """The matrix where it fits into the width, else the commonest mistakes."""
+    """The matrix where it fits into the width, else the commonest mistakes; nothing where labels go together."""
+    if test.confusion is None:
+        return
     names = [phrases.printable(label, 10) for label in test.labels]
-    width = 14 + sum(
-        max(len(name), len(f"{test.confusion[:, column].max():,}")) + 2 for column, name in enumerate(names)
-    )
+    widest = test.confusion.max(axis=0).tolist()
+    width = 14 + sum(max(len(name), len(f"{count:,}")) + 2 for name, count in zip(names, widest, strict=True))
     if len(names) > MOST_LABELS or width > console.width:
         _mistakes(console, test)
         return
     console.print()
-    table = _table("true ╲ predicted" if not console.options.ascii_only else "true \\ predicted", *names)
+    matrix = table("true ╲ predicted" if not console.options.ascii_only else "true \\ predicted", *names)
     for row, label in enumerate(test.labels):
         cells = [
             Text(f"{count:,}", style="bold" if row == column else "")
             for column, count in enumerate(test.confusion[row])
         ]
-        table.add_row(Text(phrases.printable(label, 16)), *cells)
-    _show(console, table)
+        matrix.add_row(Text(phrases.printable(label, 16)), *cells)
+    show(console, matrix)
 
 
 def _mistakes(console: Console, test: Evaluation) -> None:
-    table = _table("true label", "taken for", "texts")
+    listed = table("true label", "taken for", "texts")
     for true, taken, count in commonest_mistakes(test, most=8):
-        table.add_row(Text(phrases.printable(true, 24)), Text(phrases.printable(taken, 24)), Text(f"{count:,}"))
-    if table.row_count:
+        listed.add_row(Text(phrases.printable(true, 24)), Text(phrases.printable(taken, 24)), Text(f"{count:,}"))
+    if listed.row_count:
         console.print()
-        _show(console, table)
-
-
-def _closing(console: Console, cautions: Iterable[str]) -> None:
-    for number, caution in enumerate(cautions):
-        if number == 0:
-            console.print()
-        _show(console, Text(f"! {phrases.printable(caution, 400)}", style="yellow"))
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="cyan")
-    table.add_column(Text(first), overflow="fold")
-    for name in others:
-        table.add_column(Text(name), justify="right", no_wrap=True)
-    return table
-
-
-def _heading(console: Console, words: str) -> None:
-    console.print()
-    console.print(Text(words, style="bold"))
-
-
-def _say(console: Console, words: str, *, style: str = "") -> None:
-    _show(console, Text(words, style=style))
-
-
-def _show(console: Console, what: Table | Text) -> None:
-    console.print(Padding(what, (0, 0, 0, 2), expand=False), highlight=False)
+        show(console, listed)

@@ -1,6 +1,6 @@
 """What is wrong with a labelled file, and what to label next: all from the vectors that are kept."""
 
-from frostline.review.asking import Pool
+from frostline.review.pool import Pool
 from frostline.review.results import Review
 from frostline.review.run import ReviewOptions, review
 

@@ -1,23 +1,24 @@
-"""What a review found, for every report and for the file of fixes.
+"""What a review found, for every report and for the file of fixes."""
 
-In:   nothing.
-Out:  a `Review`, its rows named by their lines.
-Not:  finding it (run.py), showing it (report/review_*.py).
-"""
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, final
 
-from dataclasses import dataclass
-from typing import final
+from frostline.data.dataset import Dataset
+from frostline.data.fixes import FixRow
+from frostline.errors import shown
+from frostline.targets import Names
 
-from frostline.review.duplicates import Kind
+Kind: TypeAlias = Literal["exact", "near"]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearText:
-    """A text near another one: where it stands, its label, and the cosine between the two."""
+    """A text near another one: where it stands, its label or labels, and the cosine between the two."""
 
     line: int
-    label: str
+    label: Names
     text: str
     cosine: float
 
@@ -25,58 +26,60 @@ class NearText:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrongLabel:
-    """A text whose label is probably wrong.
+    """A text whose label is probably wrong."""
 
-    Parameters
-    ----------
-    rows, lines : tuple of int
-        Where it stands with that label; several if it is repeated.
-    text, label, suggested : str
-    probability, probability_suggested : float
-        Of the given and the suggested label, by heads that did not see the text.
-    votes, votes_suggested : float
-        Of the nearest texts, weighted by nearness: the share that has the given and the suggested label.
-    score : float
-        1 less the given label's share of what heads and nearest texts say together; the list is ordered by it.
-    near : tuple of NearText
-        The nearest texts with the suggested label.
-    """
-
+    # `rows`, `lines`: Where it stands with that label; several if it is repeated.
     rows: tuple[int, ...]
     lines: tuple[int, ...]
     text: str
     label: str
     suggested: str
+    # `probability`, `probability_suggested`: Of the given and the suggested label, by heads that did not see the text.
     probability: float
     probability_suggested: float
+    # `votes`, `votes_suggested`: Of the nearest texts, weighted by nearness: the share that has the given and the
+    # suggested label.
     votes: float
     votes_suggested: float
+    # 1 less the given label's share of what heads and nearest texts say together; the list is ordered by it.
     score: float
+    near: tuple[NearText, ...]  # The nearest texts with the suggested label
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtfulLabel:
+    """Where texts have several labels: one that a text probably lacks, or has though it should not."""
+
+    # `rows`, `lines`: Where the text stands with these labels; several if it is repeated.
+    rows: tuple[int, ...]
+    lines: tuple[int, ...]
+    text: str
+    label: str
+    is_given: bool  # Whether the text has the label, which then is probably wrong; else it is probably missing
+    labels: tuple[str, ...]  # All that the text has
+    probability: float  # Of the label, by heads that did not see the text
+    votes: float  # Of the nearest texts, weighted by nearness: the share that has the label
+    # How probably the label is missing or wrong, by the heads and by the text's other labels; the list is ordered by
+    # it.
+    score: float
+    # The nearest texts that have the label where it is missing, that lack it where it is given.
     near: tuple[NearText, ...]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeated:
-    """Rows with the same text, or nearly the same.
-
-    Parameters
-    ----------
-    kind : {"exact", "near"}
-    rows, lines : tuple of int
-    labels, texts : tuple of str
-        One per row; of an exact group, one text.
-    suggested : str
-        For rows that contradict each other: the label that the head and the neighbours give; empty if they cannot say.
-    cosine : float
-    """
+    """Rows with the same text, or nearly the same."""
 
     kind: Kind
     rows: tuple[int, ...]
     lines: tuple[int, ...]
-    labels: tuple[str, ...]
-    texts: tuple[str, ...]
-    suggested: str = ""
+    labels: tuple[Names, ...]  # tuple of str, or of tuples of str: One per row, or one set per row
+    texts: tuple[str, ...]  # One per row; of an exact group, one text
+    # str or tuple of str: For rows that contradict each other: the label that the head and the neighbours give, or the
+    # likeliest of the sets; an empty string if they cannot say.
+    suggested: Names = ""
     cosine: float = 1.0
 
     @property
@@ -92,11 +95,11 @@ class Leaked:
 
     kind: Kind
     test_line: int
-    test_label: str
+    test_label: Names
     test_text: str
     rows: tuple[int, ...]
     lines: tuple[int, ...]
-    label: str
+    label: Names
     text: str
     cosine: float
 
@@ -108,7 +111,7 @@ class Outlier:
 
     rows: tuple[int, ...]
     lines: tuple[int, ...]
-    label: str
+    label: Names
     text: str
     score: float
     deviations: float
@@ -117,7 +120,10 @@ class Outlier:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A text of the pool to label next: what the head takes it for, how probable that is, and how unsure it is."""
+    """A text of the pool to label next: what the head takes it for, how probable that is, and how unsure it is.
+
+    Of several labels per text: the label that the head is least sure of.
+    """
 
     line: int
     text: str
@@ -129,27 +135,37 @@ class Wanted:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSummary:
-    """How the labels were checked.
+    """How the labels were checked."""
 
-    Parameters
-    ----------
-    n_checked : int
-        Distinct texts (a text with two labels counts twice) whose labels could be checked.
-    n_flagged : int
-        By the confident joint.
-    chosen_C : float
-    n_folds, n_foldings, n_neighbours : int
-    pairs : tuple of (given, suggested, count)
-        The commonest confusions among the flagged, most frequent first.
-    """
-
-    n_checked: int
-    n_flagged: int
+    n_checked: int  # Distinct texts (a text with two labels counts twice) whose labels could be checked
+    n_flagged: int  # By the confident joint
     chosen_C: float  # noqa: N815 - C is its name everywhere
     n_folds: int
     n_foldings: int
     n_neighbours: int
-    pairs: tuple[tuple[str, str, int], ...]
+    pairs: tuple[tuple[str, str, int], ...]  # The commonest confusions among the flagged, most frequent first
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSummary:
+    """How labels were checked that don't exclude each other."""
+
+    # `n_checked`, `n_labels`: Distinct texts (a text with two sets of labels counts twice), and labels that could be
+    # checked.
+    n_checked: int
+    n_labels: int
+    n_flagged: int  # Labels missing or wrong, a fifth more than are expected
+    # `added`, `removed`: Estimated shares: of labels given among those that should not be, of labels lacking among
+    # those that should be.
+    added: float
+    removed: float
+    # n_labels
+    chosen_C: tuple[float, ...]  # noqa: N815 - C is its name everywhere
+    n_folds: int
+    n_foldings: int
+    n_neighbours: int
+    by_label: tuple[tuple[str, int, int], ...]  # Among the flagged, the label most often concerned first
 
 
 @final
@@ -166,49 +182,30 @@ class PoolSummary:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """What was found.
+    """What was found."""
 
-    Parameters
-    ----------
-    n_rows, n_distinct : int
-        Rows reviewed, and different texts among them.
-    labels : LabelSummary or None
-        None: they could not be checked (`notes` say why).
-    wrong : tuple of WrongLabel
-    repeated : tuple of Repeated
-        Exact ones first.
-    n_test : int or None
-        Test rows; None without a test file.
-    leaked : tuple of Leaked
-    outliers : tuple of Outlier
-    pool : PoolSummary or None
-    wanted : tuple of Wanted
-    n_read : int
-        Distinct texts that the encoder read for this; the rest were kept from before.
-    seconds_read, seconds : float
-        The time to get the rows of features, and that of everything.
-    notes : tuple of str
-        What could not be done, and why.
-    """
-
+    # `n_rows`, `n_distinct`: Rows reviewed, and different texts among them.
     n_rows: int
     n_distinct: int
-    labels: LabelSummary | None
+    labels: LabelSummary | CellSummary | None  # None: they could not be checked (`notes` say why)
     wrong: tuple[WrongLabel, ...]
-    repeated: tuple[Repeated, ...]
-    n_test: int | None
+    # Where texts have several labels: what is found of them, in place of `wrong`. None: they have one.
+    doubtful: tuple[DoubtfulLabel, ...] | None = None
+    repeated: tuple[Repeated, ...]  # Exact ones first
+    n_test: int | None  # Test rows; None without a test file
     leaked: tuple[Leaked, ...]
     outliers: tuple[Outlier, ...]
     pool: PoolSummary | None
     wanted: tuple[Wanted, ...]
-    n_read: int
+    n_read: int  # Distinct texts that the encoder read for this; the rest were kept from before
+    # `seconds_read`, `seconds`: The time to get the rows of features, and that of everything.
     seconds_read: float
     seconds: float
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # What could not be done, and why
 
     @property
     def conflicts(self) -> tuple[Repeated, ...]:
-        """Texts that stand there with two labels."""
+        """Texts that stand there with two labels, or two sets of labels."""
         return tuple(group for group in self.repeated if group.kind == "exact" and group.is_conflict)
 
     @property
@@ -220,3 +217,206 @@ class Review:
     def near(self) -> tuple[Repeated, ...]:
         """Texts that stand there nearly the same more than once."""
         return tuple(group for group in self.repeated if group.kind == "near")
+
+
+Advice = Literal["drop", "relabel", "add", "remove", "look"]
+SURE = 0.9
+_WEIGHT: dict[str, int] = {"drop": 2, "relabel": 1, "add": 1, "remove": 1, "look": 0}
+
+
+def fix_rows(review: Review, dataset: Dataset, *, take_advice: bool = False) -> Iterator[FixRow]:
+    """The rows to look at; where texts have several labels, a row of its own for each label in doubt.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The file that was reviewed.
+    take_advice : bool
+        The action is the advice, unless that is to look; otherwise it is to keep, whatever the advice.
+    """
+    found: dict[tuple[int, str], _Row] = {}
+    names = dataset.names
+    for reason in _reasons(review):
+        known = found.setdefault((reason.row, reason.label), _Row(reason.row, reason.label))
+        known.reasons.append(reason.words)
+        known.suggested = known.suggested or reason.suggested
+        known.advice = max(known.advice, reason.advice, key=_WEIGHT.__getitem__)
+        known.score = max(known.score, reason.score)
+    for known in sorted(found.values(), key=lambda item: (-item.score, item.row, item.label)):
+        advice, own = known.advice, names[known.row]
+        yield FixRow(
+            action=advice if take_advice and advice != "look" else "keep",
+            advice=advice,
+            line=dataset.lines[known.row],
+            label=own if isinstance(own, str) else known.label,
+            suggested=known.suggested,
+            score=known.score,
+            reason="; ".join(known.reasons),
+            text=dataset.texts[known.row],
+        )
+
+
+def why_wrong(wrong: WrongLabel) -> str:
+    """Why a label is probably wrong, in a sentence."""
+    given, other = shown(wrong.label, 40), shown(wrong.suggested, 40)
+    words = (
+        f"the label {other} looks likelier: heads that did not see the text give {given} {_share(wrong.probability)} "
+        f"and {other} {_share(wrong.probability_suggested)}; "
+        f"of the nearest texts {_share(wrong.votes_suggested)} are {other}"
+    )
+    if wrong.near:
+        nearest = wrong.near[0]
+        words += f", such as line {nearest.line}: {shown(nearest.text, 80)}"
+    return words
+
+
+def why_doubtful(doubtful: DoubtfulLabel) -> str:
+    """Why a label is probably missing or wrong, in a sentence."""
+    label = shown(doubtful.label, 40)
+    words = (
+        f"{verdict_on(doubtful, label)}; heads that did not see the text give it {_share(doubtful.probability)}, "
+        f"{_share(doubtful.votes)} of the nearest texts have it"
+    )
+    if not doubtful.is_given:
+        words += f"; the text has {named(doubtful.labels)}"
+    elif len(doubtful.labels) > 1:
+        words += f"; the text also has {named([other for other in doubtful.labels if other != doubtful.label])}"
+    if doubtful.near:
+        nearest = doubtful.near[0]
+        has = "without it" if doubtful.is_given else "with it"
+        words += f"; near and {has} is line {nearest.line}: {shown(nearest.text, 80)}"
+    return words
+
+
+def verdict_on(doubtful: DoubtfulLabel, label: str) -> str:
+    """What is said of the label, as `label` names it, and how probably the text has it."""
+    is_likely = doubtful.score >= 0.5
+    if doubtful.is_given:
+        return f"{label} is {'probably' if is_likely else 'perhaps'} wrong ({_share(1 - doubtful.score)})"
+    return f"has no {label}; {'likely' if is_likely else 'perhaps'} missing ({_share(doubtful.score)})"
+
+
+def named(names: Names | Sequence[str]) -> str:
+    """A label, or a set of labels, in quotes."""
+    if isinstance(names, str):
+        return shown(names, 40)
+    return ", ".join(shown(label, 40) for label in names) or "no label"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """Why to look at a row, what to do, how sure that is, and the label to give it if there is a better one.
+
+    `label` is the one in doubt where there are several; empty: it is about the whole row.
+    """
+
+    row: int
+    advice: Advice
+    score: float
+    words: str
+    suggested: str = ""
+    label: str = ""
+
+
+@final
+@dataclass(slots=True)
+class _Row:
+    """What was found of one row, or one of its labels, so far."""
+
+    row: int
+    label: str
+    advice: Advice = "look"
+    suggested: str = ""
+    score: float = 0.0
+    reasons: list[str] = field(default_factory=list)
+
+
+def _reasons(review: Review) -> Iterator[_Reason]:
+    """The weightiest suggestion of a label first."""
+    for group in review.conflicts:
+        yield from _conflict(group)
+    yield from _label_reasons(review)
+    for group in review.exact:
+        for row in group.rows[1:]:
+            yield _Reason(row, "drop", 1.0, f"the same text, with the same label, as line {group.lines[0]}")
+    for leak in review.leaked:
+        yield from _leak(leak)
+    for group in review.near:
+        yield from _near(group)
+    for outlier in review.outliers:
+        words = f"unlike all other texts ({outlier.deviations:.1f} robust deviations farther from its nearest)"
+        for row in outlier.rows:
+            yield _Reason(row, "look", min(1.0, outlier.score), words)
+
+
+def _label_reasons(review: Review) -> Iterator[_Reason]:
+    """Labels that are probably wrong or missing."""
+    for wrong in review.wrong:
+        for row in wrong.rows:
+            advice: Advice = "relabel" if wrong.score >= SURE else "look"
+            yield _Reason(row, advice, wrong.score, why_wrong(wrong), suggested=wrong.suggested)
+    for doubtful in review.doubtful or ():
+        change: Advice = "remove" if doubtful.is_given else "add"
+        for row in doubtful.rows:
+            advice = change if doubtful.score >= SURE else "look"
+            yield _Reason(row, advice, doubtful.score, why_doubtful(doubtful), label=doubtful.label)
+
+
+def _leak(leak: Leaked) -> Iterator[_Reason]:
+    """What is in the test file, to the letter, must not be learned."""
+    is_same = leak.kind == "exact"
+    words = "the same text as" if is_same else f"nearly the text (cosine {leak.cosine:.2f}) of"
+    for row in leak.rows:
+        yield _Reason(
+            row, "drop" if is_same else "look", leak.cosine, f"{words} line {leak.test_line} of the test file"
+        )
+
+
+def _near(group: Repeated) -> Iterator[_Reason]:
+    """All but the first of a group; more pressing where their labels differ."""
+    words = f"nearly the text of line {group.lines[0]} (cosine {group.cosine:.2f} or more)"
+    if group.is_conflict:
+        words += f", with labels {_differing(group)}"
+    for row in group.rows[1:]:
+        yield _Reason(row, "look", 0.9 if group.is_conflict else 0.5, words)
+
+
+def _conflict(group: Repeated) -> Iterator[_Reason]:
+    """Every row of a text with two labels; those that have the likelier one are only to be looked at."""
+    for row, label in zip(group.rows, group.labels, strict=True):
+        others = [
+            f"line {line} ({named(other)})"
+            for line, other in zip(group.lines, group.labels, strict=True)
+            if other != label
+        ]
+        listed = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
+        if isinstance(label, str):
+            is_other = bool(group.suggested) and group.suggested != label
+            suggested = str(group.suggested) if is_other else ""
+            words = f"the same text with another label in {listed}"
+            yield _Reason(row, "relabel" if is_other else "look", 1.0, words, suggested=suggested)
+        else:
+            yield from _set_conflict(row, label, group.suggested, f"the same text with other labels in {listed}")
+
+
+def _set_conflict(row: int, own: tuple[str, ...], suggested: Names, words: str) -> Iterator[_Reason]:
+    """The labels to add and to remove until the row has the likeliest of the sets."""
+    if isinstance(suggested, str) or suggested == own:
+        yield _Reason(row, "look", 1.0, words)
+        return
+    for label in sorted({*own, *suggested}):
+        if label not in own:
+            yield _Reason(row, "add", 1.0, words, label=label)
+        elif label not in suggested:
+            yield _Reason(row, "remove", 1.0, words, label=label)
+
+
+def _differing(group: Repeated) -> str:
+    """The labels of a group, each once; sets of several labels are parted from each other by bars."""
+    sets = sorted(set(group.labels))
+    return (", " if isinstance(sets[0], str) else " | ").join(map(named, sets))
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %"

@@ -1,9 +1,5 @@
 """One review, whole: labelled sentences in; wrong labels, repeats, leaks, outliers and what to label next, out.
 
-In:   a `Dataset`; a test file's and a pool of unlabelled texts, if there are; an encoder.
-Out:  a `Review`.
-Not:  reading files (data/), the file of fixes (fix_rows.py), showing (report/review_*.py).
-
 Every text is read once, whichever file it stands in. Repeats are compared as texts before anything is computed: copies
 of a text in another fold would vouch for its label, so texts are held out with all their rows.
 """
@@ -16,15 +12,13 @@ from frostline.arrays import Progress
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError
-from frostline.head.checking import check_finite
-from frostline.head.search import SearchOptions
-from frostline.review.asking import Pool, ask
-from frostline.review.duplicates import distinct_texts
-from frostline.review.held_out import N_FOLDINGS
-from frostline.review.judging import judge, suggested_labels, summary_of, wrong_labels
-from frostline.review.neighbours import columns_to_compare, directions, nearest
+from frostline.head.options import SearchOptions, check_finite
+from frostline.review.cells import judge_sets
+from frostline.review.labels import N_FOLDINGS, judge_labels
+from frostline.review.near import columns_to_compare, directions, nearest
+from frostline.review.pool import Pool, ask
+from frostline.review.repeats import distinct_texts, leaks_of, outliers_of, repeats_of, reviewed
 from frostline.review.results import Leaked, PoolSummary, Review, Wanted
-from frostline.review.reviewed import leaks_of, outliers_of, repeats_of, reviewed
 
 N_NEIGHBOURS = 20
 _TEST_NEIGHBOURS = 3  # of a test row, that are looked at for a near repeat
@@ -33,21 +27,12 @@ _TEST_NEIGHBOURS = 3  # of a test row, that are looked at for a near repeat
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewOptions:
-    """How to review.
+    """How to review."""
 
-    Parameters
-    ----------
-    search : SearchOptions
-        How the heads are found that judge the labels; scored by log loss whatever it says.
-    n_foldings : int
-        Ways to cut the rows into folds, over which probabilities are averaged.
-    pool_size : int
-        How many texts of the pool to ask for.
-    """
-
+    # How the heads are found that judge the labels; scored by log loss whatever it says.
     search: SearchOptions = field(default_factory=SearchOptions)
-    n_foldings: int = N_FOLDINGS
-    pool_size: int = 20
+    n_foldings: int = N_FOLDINGS  # Ways to cut the rows into folds, over which probabilities are averaged
+    pool_size: int = 20  # How many texts of the pool to ask for
 
     def __post_init__(self) -> None:
         if self.n_foldings < 1 or self.pool_size < 1:
@@ -71,13 +56,10 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
 
     Parameters
     ----------
-    dataset : Dataset
-    encoder : SentenceEncoder
     test : Dataset, optional
         Rows that must not be among those of `dataset`.
     pool : Pool, optional
         Texts without labels.
-    options : ReviewOptions, optional
     reading, comparing, judging : callable, optional
         Count distinct texts, distinct texts, and foldings.
 
@@ -114,6 +96,7 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
     compared = rows[:, columns][distinct.first]
     points, centre = directions(compared)
     file = reviewed(dataset, distinct, nearest(points, k=N_NEIGHBOURS, threads=threads, progress=comparing))
+    judge = {"one label": judge_labels, "several labels": judge_sets}[dataset.targets.kind]
     judged, notes = judge(file, rows, search=chosen.search, n_foldings=chosen.n_foldings, progress=judging)
     leaked: tuple[Leaked, ...] = ()
     if test is not None:
@@ -126,9 +109,10 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
     return Review(
         n_rows=n,
         n_distinct=len(distinct.first),
-        labels=None if judged is None else summary_of(judged),
-        wrong=() if judged is None else wrong_labels(judged),
-        repeated=repeats_of(file, {} if judged is None else suggested_labels(judged)),
+        labels=None if judged is None else judged.summary,
+        wrong=() if judged is None else judged.wrong,
+        doubtful={"one label": None, "several labels": () if judged is None else judged.doubtful}[dataset.targets.kind],
+        repeated=repeats_of(file, {} if judged is None else judged.suggested),
         n_test=None if test is None else n_test,
         leaked=leaked,
         outliers=outliers_of(file, compared),

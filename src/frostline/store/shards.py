@@ -1,34 +1,129 @@
 """One shard: an immutable file that holds the rows of some texts, each under the digest of its text.
 
-In:   rows to keep, or the open file of a shard.
-Out:  the shard's name and bytes; or its layout, keys and rows, every one of them checked.
-Not:  where shards lie and which is asked (features.py); merging and mending them (rewrite.py).
-
 File format: docs/formats/store.md. Whatever the checks find wrong ends in `ShardDamageError`, which never leaves the
 store: a damaged shard is a shard that is not there.
 """
 
 import hashlib
+import json
+import math
 import os
+import re
 import stat
+import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import BoolArray, Features, IntArray
-from frostline.store.layout import (
-    CHECKS,
-    HEADER_LIMIT_BYTES,
-    KEY_BYTES,
-    Layout,
-    Places,
-    ShardDamageError,
-    read_layout,
-)
+
+KEY_BYTES = 32
+VERSION = "1"
+HEADER_LIMIT_BYTES = 256 * 1024  # 75 blocks (every pooling of 24 layers) take 9 kB
+SHARD_NAME = re.compile(r"[0-9a-f]{40}-(?P<n_rows>[1-9][0-9]{0,5})\.safetensors")
+CHECKS = struct.Struct("<3I")
+
+_FORMAT = "frostline-features"
+
+
+class ShardDamageError(Exception):
+    """A shard is not what its writer wrote; the message says what was found."""
+
+
+class ShardForeignError(Exception):
+    """A shard of another version of the format: left alone."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What a shard's header says."""
+
+    fingerprint: str
+    n_rows: int
+    hidden_size: int
+    blocks: tuple[str, ...]
+
+    def header(self) -> bytes:
+        """The file's first bytes, up to its first tensor. There is one way only to write a layout."""
+        described: dict[str, Any] = {
+            "__metadata__": {"format": _FORMAT, "version": VERSION, "fingerprint": self.fingerprint}
+        }
+        at = 0
+        for name, dtype, shape in self._tensors():
+            end = at + math.prod(shape) * (1 if dtype == "U8" else 4)
+            described[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, end]}
+            at = end
+        text = json.dumps(described, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        return len(text).to_bytes(8, "little") + text
+
+    def _tensors(self) -> list[tuple[str, str, list[int]]]:
+        return [
+            ("checks", "U32", [3]),
+            ("keys", "U8", [self.n_rows, KEY_BYTES]),
+            ("sums", "U32", [self.n_rows, len(self.blocks)]),
+            ("seen", "I32", [self.n_rows, 2]),
+            *((name, "F32", [self.n_rows, self.hidden_size]) for name in self.blocks),
+        ]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a shard's parts begin, in bytes from the file's beginning."""
+
+    checks: int
+    keys: int
+    sums: int
+    seen: int
+    blocks: int
+    end: int
+    block_bytes: int
+
+    @classmethod
+    def of(cls, layout: Layout, header_bytes: int) -> "Places":
+        """The places of a file with this layout and a header of `header_bytes`."""
+        n_rows, n_blocks = layout.n_rows, len(layout.blocks)
+        keys = header_bytes + CHECKS.size
+        sums = keys + n_rows * KEY_BYTES
+        seen = sums + n_rows * n_blocks * 4
+        blocks = seen + n_rows * 2 * 4
+        block_bytes = n_rows * layout.hidden_size * 4
+        end = blocks + n_blocks * block_bytes
+        return cls(
+            checks=header_bytes, keys=keys, sums=sums, seen=seen, blocks=blocks, end=end, block_bytes=block_bytes
+        )
+
+
+def read_layout(header: bytes) -> Layout:
+    """What `header` (with its eight bytes of length) says.
+
+    Raises
+    ------
+    ShardDamageError
+        It is not, byte for byte, a header that `pack` writes.
+    ShardForeignError
+        It is one of another format or version.
+    """
+    try:
+        described = json.loads(header[8:])
+        metadata = described.pop("__metadata__")
+        if (metadata["format"], metadata["version"]) != (_FORMAT, VERSION):
+            raise ShardForeignError
+        blocks = tuple(list(described)[4:])
+        n_rows, hidden_size = (int(size) for size in described[blocks[0]]["shape"])
+        layout = Layout(fingerprint=str(metadata["fingerprint"]), n_rows=n_rows, hidden_size=hidden_size, blocks=blocks)
+        if min(n_rows, hidden_size) < 1 or layout.header() != header:
+            raise ShardDamageError("its header is not one of ours")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise ShardDamageError("its header cannot be understood") from error
+    return layout
+
 
 _FIRST_READ_BYTES = 4096  # the header of most shards, and the keys of a small one, in one go
 _GAP_ROWS = 8  # rows this near to each other are read together
@@ -41,22 +136,12 @@ _FLOAT, _SUM, _SEEN = np.dtype("<f4"), np.dtype("<u4"), np.dtype("<i4")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """Rows to keep, or taken from a shard.
+    """Rows to keep, or taken from a shard."""
 
-    Parameters
-    ----------
-    keys : ndarray of shape (n, 32), dtype=uint8
-        SHA-256 of each text's UTF-8 bytes; no two alike.
-    blocks : tuple of str
-        Names of the column blocks, in column order: `mean@3`.
-    values : ndarray of shape (n, n_blocks * hidden_size), dtype=float32
-    seen : ndarray of shape (n, 2), dtype=int32
-        Word pieces that the encoder saw, and 1 where the text was longer than it could see.
-    """
-
-    keys: NDArray[np.uint8]
-    blocks: tuple[str, ...]
-    values: Features
+    keys: NDArray[np.uint8]  # (n, 32): SHA-256 of each text's UTF-8 bytes; no two alike
+    blocks: tuple[str, ...]  # Names of the column blocks, in column order: `mean@3`
+    values: Features  # (n, n_blocks * hidden_size)
+    # (n, 2): Word pieces that the encoder saw, and 1 where the text was longer than it could see.
     seen: NDArray[np.int32]
 
 
@@ -78,23 +163,12 @@ class Front:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Vouchers:
-    """What vouches for some rows of a shard.
+    """What vouches for some rows of a shard."""
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n,), dtype=int64
-        Their numbers in the shard, ascending.
-    seen : ndarray of shape (n, 2), dtype=int32
-    starts : ndarray of shape (n,), dtype=int64
-        CRC-32 of each row's key and of what the encoder saw of it: what its checksums start from.
-    sums : ndarray of shape (n, n_blocks), dtype=uint32
-        The checksum of each row's part of each block.
-    """
-
-    rows: IntArray
-    seen: NDArray[np.int32]
-    starts: IntArray
-    sums: NDArray[np.uint32]
+    rows: IntArray  # (n,): Their numbers in the shard, ascending
+    seen: NDArray[np.int32]  # (n, 2)
+    starts: IntArray  # (n,): CRC-32 of each row's key and of what the encoder saw of it: what its checksums start from
+    sums: NDArray[np.uint32]  # (n, n_blocks), dtype=uint32: The checksum of each row's part of each block
 
     def take(self, chosen: IntArray) -> "Vouchers":
         """Those of some of the rows."""
@@ -162,10 +236,6 @@ def read_front(handle: int, layouts: dict[bytes, tuple[Layout, Places]]) -> Fron
     ----------
     layouts : dict
         Headers met before, to which this one is added: the many shards of a crowded folder share a few.
-
-    Raises
-    ------
-    ShardDamageError, ShardForeignError
     """
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
@@ -207,12 +277,7 @@ def _read_at(handle: int, at: int, n_bytes: int) -> bytes:
 
 
 def read_vouchers(handle: int, front: Front, rows: IntArray) -> Vouchers:
-    """What vouches for some rows of an open shard: `rows` are their numbers, ascending.
-
-    Raises
-    ------
-    ShardDamageError
-    """
+    """What vouches for some rows of an open shard: `rows` are their numbers, ascending."""
     places, n_rows = front.places, front.layout.n_rows
     content = _read_at(handle, places.sums, places.blocks - places.sums)
     if zlib.crc32(content) != front.rest_check:
@@ -233,11 +298,6 @@ def read_block(handle: int, front: Front, block: str, vouchers: Vouchers) -> tup
         One row for each of `vouchers`.
     is_whole : (n,), bool
         A row for which it is False must not be used.
-
-    Raises
-    ------
-    ShardDamageError
-        The file ends early.
     """
     layout, column, rows = front.layout, front.layout.blocks.index(block), vouchers.rows
     width = layout.hidden_size * _FLOAT.itemsize

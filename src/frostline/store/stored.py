@@ -1,9 +1,4 @@
-"""An encoder that remembers.
-
-In:   texts.
-Out:  the encoder's own answer; what was kept is not read again, and what is read is kept.
-Not:  the files (features.py); reading (encoder/).
-"""
+"""An encoder that remembers."""
 
 import contextlib
 import warnings
@@ -16,12 +11,12 @@ from numpy.typing import NDArray
 
 from frostline.arrays import IntArray, Progress
 from frostline.encoder.features import Block, FeatureSpec
-from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
-from frostline.encoder.texts import check_texts
+from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder, check_texts
+from frostline.encoder.words import WordedEncoder
 from frostline.errors import AccessError, StorageError
-from frostline.store.features import FeatureStore, Found, StoreWarning, shard_names
-from frostline.store.rewrite import crowd, rewrite, rows_per_shard
 from frostline.store.shards import text_keys
+from frostline.store.store import FeatureStore, Found, StoreWarning, shard_names
+from frostline.store.upkeep import crowd, rewrite, rows_per_shard
 
 _PIECES_PER_CHUNK = 100_000  # of long texts fewer go into a shard: what a kill costs is bounded in seconds
 _BYTES_PER_PIECE = 4
@@ -175,3 +170,10 @@ def _shifted(progress: Progress | None, n_done: int, n_total: int) -> Progress |
         progress(n_done + done, n_total)
 
     return of_the_whole
+
+
+def remembered(encoder: SentenceEncoder, store: FeatureStore) -> SentenceEncoder:
+    """The same encoder, which reads no sentence twice; of words nothing is kept."""
+    if isinstance(encoder, WordedEncoder):
+        return WordedEncoder(StoredEncoder(encoder.encoder, store), encoder.vocabulary)
+    return StoredEncoder(encoder, store)

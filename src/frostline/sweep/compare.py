@@ -1,9 +1,4 @@
-"""Encoders and features against each other on the same folds, with what each costs.
-
-In:   a `Dataset`; encoders that are open, one per contestant.
-Out:  a `Comparison`: a `Standing` each, tested in pairs against the best.
-Not:  opening encoders (cli/compare.py), every block of one encoder (run.py).
-"""
+"""Encoders and features against each other on the same folds, with what each costs."""
 
 import time
 from collections.abc import Sequence
@@ -13,22 +8,20 @@ from typing import final
 
 import numpy as np
 
-from frostline import __version__
-from frostline.arrays import IntArray, Progress
-from frostline.data.checks import require_classes
+from frostline.arrays import JoinedRows, Progress, Rows
+from frostline.data import split
+from frostline.data.checks import require_learnable
 from frostline.data.dataset import Dataset
-from frostline.data.split import stratified_folds
 from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
+from frostline.encoder.words import vocabulary_of, with_words
 from frostline.errors import InputError, UsageError
-from frostline.evaluate.metrics import label_codes
-from frostline.head.search import SearchOptions
+from frostline.evaluate.paired import Difference, Score
+from frostline.head.options import SearchOptions
 from frostline.machine import Machine, this_machine, usable_cores
-from frostline.rows import JoinedRows, Rows
-from frostline.sweep.columns import Columns
-from frostline.sweep.cross import OutOfFold, cross_validate, one_thread, side_by_side
-from frostline.sweep.scores import Difference, Score
-from frostline.words.encoder import vocabulary_of
-from frostline.words.training import with_words
+from frostline.sweep.candidates import Columns
+from frostline.sweep.cross import OutOfFold, cross_validate, one_thread
+from frostline.threads import side_by_side
+from frostline.version import __version__
 
 TIMED_TEXTS = 1000
 """Sentences that an encoder is timed on, spread over the file: enough for a rate, and a few seconds' work."""
@@ -37,101 +30,52 @@ TIMED_TEXTS = 1000
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contestant:
-    """One encoder with one set of features.
+    """One encoder with one set of features."""
 
-    Parameters
-    ----------
-    name : str
-        Of the encoder, as the user wrote it.
-    features : str
-    kept : SentenceEncoder
-        Gives the rows; may remember them. It may give more blocks than these: contestants that share one encoder
-        share one reading.
-    fresh : SentenceEncoder
-        Gives just these blocks, without a memory: it is timed.
-    size_bytes : int
-        Of the encoder's weights on disk.
-    peak_bytes : int or None
-        Memory of a process that reads with it; None where it was not measured.
-    """
-
-    name: str
+    name: str  # Of the encoder, as the user wrote it
     features: str
+    # Gives the rows; may remember them. It may give more blocks than these: contestants that share one encoder share
+    # one reading.
     kept: SentenceEncoder
-    fresh: SentenceEncoder
-    size_bytes: int
-    peak_bytes: int | None = None
+    fresh: SentenceEncoder  # Gives just these blocks, without a memory: it is timed
+    size_bytes: int  # Of the encoder's weights on disk
+    peak_bytes: int | None = None  # Memory of a process that reads with it; None where it was not measured
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Standing:
-    """How one contestant did.
-
-    Parameters
-    ----------
-    encoder, features : str
-    identity : EncoderIdentity
-    score : Score
-        Cross-validated, C searched on the same folds.
-    behind : Difference
-        This minus the best (0 for the best itself).
-    p_adjusted : float
-        `behind.p_value` after Holm's correction for the number of contestants.
-    chosen_C : float or None
-        None where the features are the same for every text.
-    n_features, n_read, n_cut : int
-        Numbers per text; distinct sentences read now; texts longer than the encoder can see.
-    seconds_per_1000 : float
-        Reading 1,000 sentences of this file on this machine, tokenizing included.
-    n_timed : int
-        Sentences that this was measured on.
-    size_bytes : int
-        Of the encoder's weights on disk.
-    peak_bytes : int or None
-        Memory of a process that reads with it, the interpreter included.
-    seconds_search : float
-    """
+    """How one contestant did."""
 
     encoder: str
     features: str
     identity: EncoderIdentity
-    score: Score
-    behind: Difference
-    p_adjusted: float
+    score: Score  # Cross-validated, C searched on the same folds
+    behind: Difference  # This minus the best (0 for the best itself)
+    p_adjusted: float  # `behind.p_value` after Holm's correction for the number of contestants
+    # None where the features are the same for every text; the geometric mean where each label has its own.
     chosen_C: float | None  # noqa: N815 - C is its name everywhere
+    # `n_features`, `n_read`, `n_cut`: Numbers per text; distinct sentences read now; texts longer than the encoder can
+    # see.
     n_features: int
     n_read: int
     n_cut: int
-    seconds_per_1000: float
-    n_timed: int
-    size_bytes: int
-    peak_bytes: int | None
+    seconds_per_1000: float  # Reading 1,000 sentences of this file on this machine, tokenizing included
+    n_timed: int  # Sentences that this was measured on
+    size_bytes: int  # Of the encoder's weights on disk
+    peak_bytes: int | None  # Memory of a process that reads with it, the interpreter included
     seconds_search: float
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
-    """What a comparison found.
-
-    Parameters
-    ----------
-    labels : tuple of str
-    n, n_folds : int
-    standings : tuple of Standing
-        The best first.
-    scoring : str
-    seed : int
-    machine : Machine
-    warnings : tuple of str
-    version : str
-    """
+    """What a comparison found."""
 
     labels: tuple[str, ...]
     n: int
     n_folds: int
-    standings: tuple[Standing, ...]
+    standings: tuple[Standing, ...]  # The best first
     scoring: str
     seed: int
     machine: Machine
@@ -153,7 +97,7 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
     Parameters
     ----------
     dataset : Dataset
-        At least two classes.
+        At least two labels.
     contestants : sequence of Contestant
         At least two.
     search : SearchOptions, optional
@@ -174,12 +118,11 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
     """
     how = search or SearchOptions()
     _check(contestants)
-    plan = require_classes(dataset, how.n_folds, strict=strict)
+    plan = require_learnable(dataset, how.n_folds, strict=strict)
     if len(set(dataset.texts)) == 1:
         raise InputError(f"The texts must differ (all {len(dataset):,} are equal).", hint="Look at --text.")
-    labels = tuple(dataset.counts())
-    codes = label_codes(dataset.labels, labels)
-    folds = stratified_folds(codes, n_folds=plan.n_folds, seed=how.seed)
+    targets = dataset.targets_over(tuple(dataset.counts()))
+    folds = split.folds(targets, n_folds=plan.n_folds, seed=how.seed)
     readers = [with_words(contestant.fresh, dataset.texts) for contestant in contestants]
     rates = [_seconds_per_1000(reader, dataset.texts) for reader in readers]
     readings = _readings(contestants, dataset.texts, reading)
@@ -188,17 +131,17 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
         for read, each, reader in zip(readings, contestants, readers, strict=True)
     ]
     found = side_by_side(
-        [partial(_searched, rows, codes, labels, how, folds) for rows in cut],
+        [partial(cross_validate, rows, targets, options=one_thread(how), folds=folds) for rows in cut],
         threads=how.threads or usable_cores(),
         progress=searching,
     )
     standings = _standings(contestants, readings, found, rates, n_timed=len(_timed(dataset.texts)))
     return Comparison(
-        labels=labels,
+        labels=tuple(map(str, targets.labels)),
         n=len(dataset),
         n_folds=plan.n_folds,
         standings=standings,
-        scoring=how.scoring,
+        scoring=found[0].scoring,
         seed=how.seed,
         machine=this_machine(),
         warnings=plan.warnings,
@@ -248,10 +191,6 @@ def _rows(read: Reading, contestant: Contestant, reader: SentenceEncoder, texts:
     kept, vocabulary = contestant.kept, vocabulary_of(reader)
     dense = Columns(read, kept.blocks, kept.hidden_size, len(texts), texts).swept(contestant.fresh.blocks)
     return dense if vocabulary is None else JoinedRows(dense, vocabulary.rows(texts))
-
-
-def _searched(rows: Rows, codes: IntArray, labels: tuple[str, ...], how: SearchOptions, folds: IntArray) -> OutOfFold:
-    return cross_validate(rows, codes, labels=labels, options=one_thread(how), folds=folds)
 
 
 def _timed(texts: Sequence[str]) -> list[str]:

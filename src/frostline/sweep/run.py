@@ -1,37 +1,98 @@
 """A sweep: one reading; every block and the joins, each cross-validated on the same folds; one is chosen.
 
-In:   a `Dataset`, an encoder that gives every block, rows to test on if there are any.
-Out:  a `Sweep`: a `Trial` per candidate, the winner, its lead over the tutorial's features, its test.
-Not:  reading files (data/), showing (report/sweep_*.py).
-
 The winner's cross-validated score chose the winner, so it flatters, and its lead over the tutorial's features with it.
 Neither is a test. Where there are test rows, the winner alone is tested on them, once, beside the tutorial's features.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import final
 
 import numpy as np
 
-from frostline import __version__
-from frostline.arrays import IntArray, Probabilities, Progress
-from frostline.data.checks import leaked, require_classes
+from frostline.arrays import BoolArray, IntArray, Progress, Rows
+from frostline.data import split
+from frostline.data.checks import FoldPlan, leaked, require_learnable
 from frostline.data.dataset import Dataset
-from frostline.data.split import stratified_folds
-from frostline.encoder.reading import SentenceEncoder
+from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
 from frostline.errors import UsageError
-from frostline.evaluate.metrics import evaluate, label_codes
-from frostline.evaluate.paired import paired_difference
-from frostline.head.search import SearchOptions
-from frostline.machine import this_machine, usable_cores
-from frostline.rows import Rows
-from frostline.sweep.candidates import SWEEP_FEATURES, Candidate, candidates, named, tutorial_among
-from frostline.sweep.columns import Columns
-from frostline.sweep.cross import OutOfFold, cross_validate, one_thread, side_by_side
-from frostline.sweep.results import Sweep, SweepTest, Trial
+from frostline.evaluate.paired import Difference, PairedDifference, Score, paired_difference
+from frostline.evaluate.scores import Evaluation, evaluate
+from frostline.head.linear import LinearHead
+from frostline.head.options import SearchOptions
+from frostline.machine import Machine, this_machine, usable_cores
+from frostline.sweep.candidates import SWEEP_FEATURES, Candidate, Columns, candidates, named, tutorial_among
+from frostline.sweep.cross import OutOfFold, cross_validate, one_thread
+from frostline.targets import Targets
+from frostline.threads import side_by_side
+from frostline.version import __version__
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trial:
+    """One candidate's result."""
+
+    candidate: Candidate
+    score: Score  # Cross-validated, C searched on the same folds
+    behind: Difference  # This minus the best (0 for the best itself)
+    # None where the features are the same for every text; the geometric mean where each label has its own.
+    chosen_C: float | None  # noqa: N815 - C is its name everywhere
+    fold_scores: tuple[float, ...]
+    n_features: int
+    seconds: float  # Of computing, on one thread
+
+    @property
+    def is_within_one_error(self) -> bool:
+        """Whether it is no further behind the best than one standard error of that difference."""
+        return self.behind.value >= -self.behind.std_error
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SweepTest:
+    """The winner on rows that took part in nothing."""
+
+    kind: str  # `file` or `stratified hold-out`
+    evaluation: Evaluation  # Of the winner, fitted on all rows of the sweep
+    tutorial: Evaluation  # Of the tutorial's features, fitted likewise
+    lead: PairedDifference  # The winner's share of rows with exactly the right labels, minus the tutorial's
+    n_leaks: int  # Test rows whose text was swept too
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """What a sweep found."""
+
+    labels: tuple[str, ...]
+    # `n`, `n_folds`, `n_layers`: Rows swept; folds; transformer layers.
+    n: int
+    n_folds: int
+    n_layers: int
+    encoder: EncoderIdentity
+    trials: tuple[Trial, ...]  # The single blocks by pooling and layer, then the joins
+    # `best`, `winner`, `tutorial`: The highest score; the one chosen; `cls@-1`.
+    best: Trial
+    winner: Trial
+    tutorial: Trial
+    lead: Difference  # The winner's score minus the tutorial's; the winner was chosen on the same rows
+    test: SweepTest | None
+    scoring: str
+    rule: str
+    seed: int
+    # `n_texts`, `n_read`, `n_cut`: Texts; distinct ones that the encoder read now; those longer than it can see.
+    n_texts: int
+    n_read: int
+    n_cut: int
+    seconds_read: float
+    seconds_search: float
+    machine: Machine
+    warnings: tuple[str, ...]
+    version: str
+
 
 RULE = "the fewest numbers per text within one standard error of the best (of the difference, on the same rows)"
 
@@ -39,24 +100,13 @@ RULE = "the fewest numbers per text within one standard error of the best (of th
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepOptions:
-    """How to sweep.
+    """How to sweep."""
 
-    Parameters
-    ----------
-    search : SearchOptions
-        Of every candidate alike; its `threads` is how many candidates are searched at once (None: one per core).
-    joins : tuple of str or None
-        Instead of the usual joins; an empty tuple leaves single blocks alone.
-    among : tuple of str or None
-        The only features to try, `cls@-1` among them; `joins` then says nothing.
-    strict : bool
-        Refuse where otherwise folds would be lowered with a warning.
-    """
-
+    # Of every candidate alike; its `threads` is how many candidates are searched at once (None: one per core).
     search: SearchOptions = field(default_factory=SearchOptions)
-    joins: tuple[str, ...] | None = None
-    among: tuple[str, ...] | None = None
-    strict: bool = False
+    joins: tuple[str, ...] | None = None  # Instead of the usual joins; an empty tuple leaves single blocks alone
+    among: tuple[str, ...] | None = None  # The only features to try, `cls@-1` among them; `joins` then says nothing
+    strict: bool = False  # Refuse where otherwise folds would be lowered with a warning
 
 
 def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of progress
@@ -74,14 +124,13 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
     Parameters
     ----------
     dataset : Dataset
-        At least two classes.
+        At least two labels.
     encoder : SentenceEncoder
         Opened with `SWEEP_FEATURES`.
     test : Dataset, optional
         Rows that take part in nothing but the winner's test.
     test_kind : str
         Where they are from.
-    options : SweepOptions, optional
     reading, searching : callable, optional
         Count distinct sentences, and candidates.
 
@@ -95,13 +144,11 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
         The encoder, a solver or the store failed.
     """
     chosen = options or SweepOptions()
-    plan = require_classes(dataset, chosen.search.n_folds, strict=chosen.strict)
+    plan = require_learnable(dataset, chosen.search.n_folds, strict=chosen.strict)
     n_layers = depth(encoder)
     tried = candidates(n_layers, joins=chosen.joins) if chosen.among is None else named(chosen.among, n_layers)
-    labels = tuple(dataset.counts())
-    codes = label_codes(dataset.labels, labels)
-    test_codes = label_codes(test.labels, labels) if test is not None else codes[:0]
-    folds = stratified_folds(codes, n_folds=plan.n_folds, seed=chosen.search.seed)
+    targets = dataset.targets_over(tuple(dataset.counts()))
+    test_targets = None if test is None else test.targets_over(targets.labels)
     begun = time.perf_counter()
     texts = [*dataset.texts, *(test.texts if test is not None else ())]
     read = encoder.encode(texts, progress=reading)
@@ -111,58 +158,67 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
     tried, found = cross_validate_all(
         columns.possible(tried),
         columns.rows,
-        codes,
-        labels=labels,
+        targets,
         search=chosen.search,
-        folds=folds,
+        folds=split.folds(targets, n_folds=plan.n_folds, seed=chosen.search.seed),
         also_single_with_words=chosen.joins is None and chosen.among is None and columns.words is not None,
         told=searching,
     )
-    trials = trials_of(tried, found)
-    best, winner, tutorial = _best(found), winner_of(trials), tutorial_among(tried, n_layers)
-    n_leaks = leaked(dataset, test).n_test_rows if test is not None else 0
+    tested = None
+    if test is not None and test_targets is not None:
+        places = winner_of(trials_of(tried, found)), tutorial_among(tried, n_layers)
+        rows = [columns.test_rows(tried[place]) for place in places]
+        heads = [found[place].head for place in places]
+        tested = _tested(heads, rows, test_targets, kind=test_kind, n_leaks=leaked(dataset, test).n_test_rows)
+    made = _Made(tried, found, tested, n_layers, read, chosen.search, plan)
+    return _swept(made, encoder.identity, targets, seconds=(read_at - begun, time.perf_counter() - read_at))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """All that a sweep came by."""
+
+    tried: Sequence[Candidate]
+    found: Sequence[OutOfFold]
+    test: SweepTest | None
+    n_layers: int
+    reading: Reading
+    search: SearchOptions
+    plan: FoldPlan
+
+
+def _swept(made: _Made, encoder: EncoderIdentity, targets: Targets, *, seconds: tuple[float, float]) -> Sweep:
+    trials = trials_of(made.tried, made.found)
+    winner, tutorial = winner_of(trials), tutorial_among(made.tried, made.n_layers)
     return Sweep(
-        labels=labels,
-        n=len(dataset),
-        n_folds=plan.n_folds,
-        n_layers=n_layers,
-        encoder=encoder.identity,
+        labels=tuple(map(str, targets.labels)),
+        n=len(targets),
+        n_folds=made.plan.n_folds,
+        n_layers=made.n_layers,
+        encoder=encoder,
         trials=trials,
-        best=trials[best],
+        best=trials[_best(made.found)],
         winner=trials[winner],
         tutorial=trials[tutorial],
-        lead=found[winner].minus(found[tutorial]),
-        test=None
-        if test is None
-        else _tested(
-            tuple(found[place].head.predict_proba(columns.test_rows(tried[place])) for place in (winner, tutorial)),
-            test_codes,
-            labels=labels,
-            kind=test_kind,
-            n_leaks=n_leaks,
-        ),
-        scoring=chosen.search.scoring,
+        lead=made.found[winner].minus(made.found[tutorial]),
+        test=made.test,
+        scoring=made.found[winner].scoring,
         rule=RULE,
-        seed=chosen.search.seed,
-        n_texts=len(texts),
-        n_read=read.n_read,
-        n_cut=int(read.cut.sum()),
-        seconds_read=read_at - begun,
-        seconds_search=time.perf_counter() - read_at,
+        seed=made.search.seed,
+        n_texts=len(made.reading.rows),
+        n_read=made.reading.n_read,
+        n_cut=int(made.reading.cut.sum()),
+        seconds_read=seconds[0],
+        seconds_search=seconds[1],
         machine=this_machine(),
-        warnings=(*plan.warnings, *_leaks_told(n_leaks), *found[winner].warnings),
+        warnings=(*made.plan.warnings, *_leaks_told(made.test), *made.found[winner].warnings),
         version=__version__,
     )
 
 
 def depth(encoder: SentenceEncoder) -> int:
-    """The transformer layers of an encoder that gives every block.
-
-    Raises
-    ------
-    UsageError
-        It does not.
-    """
+    """The transformer layers of an encoder that gives every block."""
     n_layers = max(block.layer for block in encoder.blocks)
     if len(encoder.blocks) != len(set(encoder.blocks)) or len(encoder.blocks) != 3 * (n_layers + 1):
         raise UsageError(f"A sweep needs an encoder opened with features={SWEEP_FEATURES!r} (got {encoder.spec}).")
@@ -172,9 +228,8 @@ def depth(encoder: SentenceEncoder) -> int:
 def cross_validate_all(  # noqa: PLR0913 - what every candidate shares
     tried: Sequence[Candidate],
     rows_of: Callable[[Candidate], Rows],
-    codes: IntArray,
+    targets: Targets,
     *,
-    labels: tuple[str, ...],
     search: SearchOptions,
     folds: IntArray,
     also_single_with_words: bool,
@@ -188,7 +243,7 @@ def cross_validate_all(  # noqa: PLR0913 - what every candidate shares
     order = sorted(range(len(tried)), key=lambda place: (-tried[place].words, -len(tried[place].blocks)))
 
     def work(candidate: Candidate) -> OutOfFold:
-        return cross_validate(rows_of(candidate), codes, labels=labels, options=one_thread(search), folds=folds)
+        return cross_validate(rows_of(candidate), targets, options=one_thread(search), folds=folds)
 
     pieces: list[Callable[[], OutOfFold]] = [partial(work, tried[place]) for place in order]
     found = side_by_side(pieces, threads=search.threads or usable_cores(), progress=told)
@@ -242,17 +297,60 @@ def winner_of(trials: Sequence[Trial]) -> int:
 
 
 def _tested(
-    probabilities: tuple[Probabilities, ...], codes: IntArray, *, labels: tuple[str, ...], kind: str, n_leaks: int
+    heads: Sequence[LinearHead], rows: Sequence[Rows], targets: Targets, *, kind: str, n_leaks: int
 ) -> SweepTest:
-    winner, tutorial = probabilities
+    """The winner's head, and the tutorial's, on the test rows of their features."""
+    answers = [head.answer(head.predict_proba(own)) for head, own in zip(heads, rows, strict=True)]
+    winner, tutorial = (evaluate(answer.probabilities, answer.favoured, targets) for answer in answers)
+    first, second = ((answer.favoured == targets.members).all(axis=1).astype(np.int64) for answer in answers)
     return SweepTest(
         kind=kind,
-        evaluation=evaluate(winner, codes, labels=labels),
-        tutorial=evaluate(tutorial, codes, labels=labels),
-        lead=paired_difference(winner.argmax(axis=1), tutorial.argmax(axis=1), codes),
+        evaluation=winner,
+        tutorial=tutorial,
+        lead=paired_difference(first, second, np.ones_like(first)),
         n_leaks=n_leaks,
     )
 
 
-def _leaks_told(n_leaks: int) -> tuple[str, ...]:
-    return (f"{n_leaks:,} test rows were swept too, which flatters the test.",) if n_leaks else ()
+def _leaks_told(test: SweepTest | None) -> tuple[str, ...]:
+    if test is None or not test.n_leaks:
+        return ()
+    return (f"{test.n_leaks:,} test rows were swept too, which flatters the test.",)
+
+
+def _possible(n_folds: int, targets: Targets) -> int:
+    """As many folds as can be: labels that exclude each other must each have a row in every fold."""
+    return min(n_folds, min(targets.counts().values()) if len(targets.groups()) == 1 else len(targets))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoldChoice:
+    """The sweep's rule, to be applied to any part of the rows."""
+
+    columns: Columns  # Of all rows that an outer fold may hold or leave out
+    tried: Sequence[Candidate]
+    targets: Targets
+    search: SearchOptions
+    also_single_with_words: bool = False  # As for `cross_validate_all`
+
+    @property
+    def n_candidates(self) -> int:
+        """Among how many the choice is made."""
+        return len(self.tried) + self.also_single_with_words
+
+    def __call__(self, training: BoolArray) -> tuple[str, Rows]:
+        """The features that the rows in `training` (n_texts,) choose: their name, and all rows of them."""
+        targets = self.targets.take(training)
+        n_folds = _possible(self.search.n_folds, targets)
+        columns = self.columns.fitted_on(training)
+        tried, found = cross_validate_all(
+            columns.possible(self.tried),
+            lambda candidate: columns.rows(candidate)[training],
+            targets,
+            search=replace(self.search, n_folds=n_folds),
+            folds=split.folds(targets, n_folds=n_folds, seed=self.search.seed),
+            also_single_with_words=self.also_single_with_words and columns.words is not None,
+        )
+        chosen = tried[winner_of(trials_of(tried, found))]
+        return chosen.features, columns.rows(chosen)

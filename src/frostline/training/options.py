@@ -1,20 +1,35 @@
-"""How to train: the search, and what to test on.
-
-In:   nothing.
-Out:  `TrainingOptions`.
-Not:  training (run.py).
-"""
+"""How to train: the search, what to test on, and who is told how far it is."""
 
 from dataclasses import dataclass, field
 from typing import Literal, final
 
+import numpy as np
+
+from frostline.arrays import Advance, IntArray
+from frostline.data.dataset import Dataset
+from frostline.data.split import holdout, in_turn, random_holdout
 from frostline.errors import UsageError
-from frostline.head.finishing import PLAIN_ANSWERS, AnswerOptions
-from frostline.head.search import SearchOptions, tutorial_grid
+from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
+from frostline.head.options import SearchOptions, tutorial_grid
+from frostline.record import TestKind
+from frostline.targets import Targets
 
 TUTORIAL_ROWS = 2000
 
 Holdout = Literal["stratified", "random"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Who is told how far a training is, in each of its stages; nobody where it is None."""
+
+    # `reading`, `searching`, `testing`, `learning`: Count distinct sentences; values of C, or labels where each has its
+    # own; outer folds; sizes of the learning curve.
+    reading: Advance | None = None
+    searching: Advance | None = None
+    testing: Advance | None = None
+    learning: Advance | None = None
 
 
 @final
@@ -64,3 +79,50 @@ class TrainingOptions:
         """
         search = SearchOptions(Cs=tutorial_grid(), standardise=False, seed=seed)
         return cls(search=search, holdout="random", answers=PLAIN_ANSWERS)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Split:
+    """Rows to learn from and rows to test on; `rows` are numbers into all texts given, those of a test file last."""
+
+    train: Dataset
+    test: Dataset | None
+    train_rows: IntArray
+    test_rows: IntArray
+    kind: TestKind
+
+
+def split_rows(dataset: Dataset, test: Dataset | None, options: TrainingOptions) -> Split:
+    """Which rows train and which test: a file's own, all of them in turn, or some held out."""
+    rows = np.arange(len(dataset), dtype=np.int64)
+    if test is not None:
+        test_rows = len(rows) + np.arange(len(test), dtype=np.int64)
+        return Split(train=dataset, test=test, train_rows=rows, test_rows=test_rows, kind="file")
+    if options.nested:
+        return Split(train=dataset, test=None, train_rows=rows, test_rows=rows[:0], kind=in_turn(dataset.targets))
+    seed, fraction = options.search.seed, options.test_fraction
+    if options.holdout == "random":
+        kept, held = random_holdout(len(rows), test_fraction=fraction, seed=seed)
+    else:
+        kept, held = holdout(dataset.targets, test_fraction=fraction, seed=seed)
+    kept, held = _with_known_labels(dataset.targets, kept, held)
+    return Split(
+        train=dataset.take(kept),
+        test=dataset.take(held),
+        train_rows=kept,
+        test_rows=held,
+        kind="random hold-out" if options.holdout == "random" else "stratified hold-out",
+    )
+
+
+def _with_known_labels(targets: Targets, kept: IntArray, held: IntArray) -> tuple[IntArray, IntArray]:
+    """Rows with a label that no row to learn from has go over to those: a label of one row can only be learned."""
+    known = targets.members[kept].any(axis=0)
+    moved = targets.members[held][:, ~known].any(axis=1)
+    if moved.all():
+        raise UsageError(
+            "No row is left to test on: every one that was held out has a label of its own.",
+            hint="Name a test file with --test, or hold out more.",
+        )
+    return np.sort(np.concatenate([kept, held[moved]])) if moved.any() else kept, held[~moved]

@@ -1,9 +1,4 @@
-"""What a training met and did, in numbers, for its record.
-
-In:   the dataset, the reading, the search, the sweep.
-Out:  the parts of a `TrainingRecord`.
-Not:  the record itself (record.py), putting it together (run.py).
-"""
+"""What a training met and did, in numbers, for its record."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +8,26 @@ import numpy as np
 from frostline.data.checks import duplicates
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
-from frostline.head.search import SearchOptions, SearchResult
-from frostline.head_record import ChoiceRecord, SearchRecord, TrialRecord
-from frostline.record import DataRecord, FeaturesRecord, FixesRecord, Seconds
+from frostline.evaluate.scores import answer_scores
+from frostline.head.calibrating import CalibrationFit
+from frostline.head.deciding import RuleFit, RuleOptions
+from frostline.head.fitted import Fitted
+from frostline.head.linear import Rule
+from frostline.head.options import SearchOptions
+from frostline.record import (
+    CalibrationRecord,
+    ChoiceRecord,
+    DataRecord,
+    DecisionRecord,
+    FeaturesRecord,
+    FixesRecord,
+    SearchRecord,
+    Seconds,
+    TrialRecord,
+)
 from frostline.sweep import Sweep
+from frostline.targets import Targets
+from frostline.training.tested import Tested, answered_well
 
 
 def data_record(dataset: Dataset) -> DataRecord:
@@ -28,7 +39,10 @@ def data_record(dataset: Dataset) -> DataRecord:
         size_bytes=dataset.source.size_bytes,
         n_rows=len(dataset),
         n_rejected=len(dataset.rejects),
-        class_counts=dict(dataset.counts().items()),
+        label_counts=dict(dataset.counts().items()),
+        kind=dataset.targets.kind,
+        n_given=int(dataset.targets.members.sum()),
+        n_unlabelled=int((~dataset.targets.members.any(axis=1)).sum()),
         n_duplicates=repeats.n_extra,
         n_conflicts=len(repeats.conflicts),
         fixes=_fixes_record(dataset),
@@ -109,20 +123,72 @@ def seconds_of(started: float, read_at: float, searched_at: float, ended: float,
     )
 
 
-def search_record(search: SearchResult, how: SearchOptions) -> SearchRecord:
+def search_record(fitted: Fitted, how: SearchOptions) -> SearchRecord:
     """How C was chosen, in numbers."""
-    means = search.fold_scores.mean(axis=1)
-    errors = search.fold_scores.std(axis=1, ddof=1) / np.sqrt(search.fold_scores.shape[1])
-    return SearchRecord(
+    search = fitted.search
+    record = SearchRecord(
         Cs=search.Cs,
-        mean_scores=tuple(means.tolist()),
-        std_errors=tuple(errors.tolist()),
-        chosen_C=search.chosen_C,
-        best_score=float(means.max()),
+        chosen_Cs=tuple(None if np.isnan(C) else C for C in search.chosen_C.tolist()),
         rule=search.rule,
         scoring=search.scoring,
-        n_folds=search.fold_scores.shape[1],
+        n_folds=int(search.folds.max()) + 1,
         standardise=how.standardise,
         class_weight=None if how.class_weight is None else str(how.class_weight),
         not_searched=search.not_searched,
     )
+    if search.scores.shape[1] > 1:
+        return replace(record, Cs=tuple(sorted(search.Cs)), thresholds=(fitted.head.rule or Rule()).thresholds)
+    scores = search.scores[:, 0]
+    means, errors = scores.mean(axis=1), scores.std(axis=1, ddof=1) / np.sqrt(scores.shape[1])
+    return replace(
+        record,
+        mean_scores=tuple(means.tolist()),
+        std_errors=tuple(errors.tolist()),
+        best_score=float(means.max()),
+    )
+
+
+def calibration_record(fit: CalibrationFit) -> CalibrationRecord:
+    """What was tried, and why this was taken."""
+    return CalibrationRecord(
+        asked=fit.asked,
+        way=fit.way,
+        why=fit.why,
+        temperature=None if fit.way != "temperature" or fit.calibration is None else fit.calibration.temperature,
+        n=fit.n,
+        candidates=fit.candidates,
+    )
+
+
+def decision_record(
+    fitted: Fitted, targets: Targets, tested: Tested, *, asked: RuleOptions, seed: int
+) -> DecisionRecord | None:
+    """What was wished for and what came of it, out of fold and on the test rows; None where nothing was.
+
+    Where each label has a C of its own it has a threshold of its own too: `SearchRecord` tells it.
+    """
+    rule, fit = fitted.head.rule, fitted.rule
+    if fit is None and (rule is None or len(fitted.search.chosen_C) > 1):
+        return None
+    out_of_fold = fitted.head.answer(fitted.calibration.held_out) if fit is None else fit
+    return DecisionRecord(
+        asked=_in_words(asked, fit),
+        label=None if fit is None else fit.label,
+        thresholds=() if rule is None else rule.thresholds,
+        answer_from=0.0 if rule is None else rule.answer_from,
+        out_of_fold=answer_scores(out_of_fold.favoured, out_of_fold.answered, targets, seed=seed),
+        test=answered_well(tested, seed=seed),
+    )
+
+
+def _in_words(asked: RuleOptions, fit: RuleFit | None) -> str:
+    if fit is None:
+        return "the answers that the class weights give"
+    wishes = []
+    if asked.threshold_for is not None:
+        wishes.append(f"{asked.threshold_for[0]} {asked.threshold_for[1]:g}")
+    if asked.thresholds is not None:
+        wishes.append("the highest macro F1")
+    if asked.abstain_precision is not None:
+        wishes.append(f"answers only where {100 * asked.abstain_precision:g} % are right")
+    return ", ".join(wishes)

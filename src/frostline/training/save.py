@@ -1,26 +1,21 @@
-"""A training → an artifact with its model card and its report.
-
-In:   a `Training`, and the encoder that read for it.
-Out:  an artifact folder.
-Not:  the order of writing (artifact/), the words (report/).
-"""
+"""A training → an artifact with its model card and its report."""
 
 from pathlib import Path
 
 import numpy as np
 
+from frostline.arrays import dense_part
 from frostline.artifact import Artifact, ArtifactRecord, Neighbours, TrainingData, refuse_size, save_artifact
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
+from frostline.encoder.words import WordedEncoder
 from frostline.errors import UsageError
 from frostline.evaluate.examples import Examples, mapped
 from frostline.report.card import model_card
 from frostline.report.document import as_document
-from frostline.report.html import report_html
-from frostline.rows import dense_part
+from frostline.report.page import report_html
 from frostline.training.options import TrainingOptions
 from frostline.training.run import Training
-from frostline.words.encoder import WordedEncoder
 
 
 def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
@@ -37,7 +32,6 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
 
     Parameters
     ----------
-    training : Training
     path : Path
         The folder to make.
     encoder : SentenceEncoder
@@ -48,15 +42,9 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
         Whether the report may quote test texts: the mistakes that the classifier was surest of.
     keep_neighbours : bool
         Keep the training sentences with their rows, so that `explain` can show the nearest.
-
-    Raises
-    ------
-    OutputError, StorageError, AccessError, InputError
-        As `save_artifact`.
     """
     record = training.record
     document = as_document(record, points=False)
-    left_out = ("search", "encoder", "labels")  # they stand in the manifest under names of its own
     return save_artifact(
         path,
         head=training.head,
@@ -69,7 +57,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
                 rows=record.n_trained,
             ),
             choice={**_object(document["search"]), **_object(document["chosen"])},
-            metrics={key: value for key, value in document.items() if key not in left_out},
+            metrics={key: value for key, value in document.items() if key not in _ELSEWHERE[record.data.kind]},
             card=model_card(record),
             report=report_html(record, _with_map(training), quote=quote),
             neighbours=_neighbours(training) if keep_neighbours else None,
@@ -79,16 +67,14 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
     )
 
 
+_ELSEWHERE = {"one label": ("search", "encoder", "labels"), "several labels": ("search", "chosen", "encoder", "labels")}
+"""Keys of the document that stand in the manifest under names of its own."""
+
+
 def refuse_neighbours(
     dataset: Dataset, encoder: SentenceEncoder, *, test: Dataset | None, options: TrainingOptions
 ) -> None:
-    """Raise, before a sentence is read, if those that the head will learn from are too many to be kept.
-
-    Raises
-    ------
-    InputError
-        They are.
-    """
+    """Raise, before a sentence is read, if those that the head will learn from are too many to be kept."""
     learned = 1.0 if test is not None or options.nested else 1 - options.test_fraction
     refuse_size(int(len(dataset) * learned), len(encoder.blocks) * encoder.hidden_size)
 
@@ -96,13 +82,16 @@ def refuse_neighbours(
 def _neighbours(training: Training) -> Neighbours:
     if training.learned is None:
         raise UsageError("The rows that the head learned from must be there to be kept as neighbours (they are not).")
+    targets = training.learned.targets
     return Neighbours.of_rows(
-        training.learned.texts, training.learned.codes, np.asarray(dense_part(training.learned.rows), np.float32)
+        training.learned.texts,
+        {"one label": targets.codes, "several labels": targets.members.astype(np.int64)}[targets.kind],
+        np.asarray(dense_part(training.learned.rows), np.float32),
     )
 
 
-def _with_map(training: Training) -> Examples | None:
-    return None if training.examples is None else mapped(training.examples, seed=training.record.seed)
+def _with_map(training: Training) -> Examples:
+    return mapped(training.examples, seed=training.record.seed)
 
 
 def _object(value: object) -> dict[str, object]:

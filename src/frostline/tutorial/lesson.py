@@ -1,31 +1,31 @@
 """The practical, computed: each step with the facts and the exhibit that the notebook shows there.
 
-In:   labelled sentences, an encoder whose features are `cls@-1`.
-Out:  `Step`s, one after the other as they are computed.
-Not:  the words around them (words.py), printing (cli/tutorial.py).
-
 Source: the two practicals "DistilBERT: Pre-trained Deep Learning Model"; their grid is linspace(0.0001, 100, 20).
 """
 
 import time
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import final
+from importlib import resources
+from typing import Literal, TypeAlias, final
 
 import numpy as np
 
 from frostline.arrays import Features, Float64Array, IntArray, Progress
 from frostline.data.dataset import Dataset
 from frostline.data.split import random_holdout, stratified_folds
-from frostline.encoder.backend import TokenBatch
+from frostline.encoder.architecture import load_architecture
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.onnx import OnnxBackend
-from frostline.encoder.reading import Reading, SentenceEncoder
+from frostline.encoder.reading import Reading, SentenceEncoder, TokenBatch
 from frostline.errors import InputError
-from frostline.evaluate.metrics import evaluate
-from frostline.head.search import SearchOptions, SearchResult, search_C, tutorial_grid
+from frostline.evaluate.scores import evaluate, most_probable
+from frostline.head.options import SearchOptions, tutorial_grid
+from frostline.head.search import Search, search
+from frostline.targets import Targets
 
 TEST_FRACTION = 0.25
 N_FOLDS = 5
@@ -35,20 +35,11 @@ UNMASKED_ROWS = 8
 @final
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the lesson.
+    """One step of the lesson."""
 
-    Parameters
-    ----------
-    name : str
-        Its key in words.WORDS.
-    facts : dict of str to int, float or str
-        What its paragraph names.
-    exhibit : tuple of str
-        Lines to show as they are: numbers, not words, so the same in every language.
-    """
-
-    name: str
-    facts: dict[str, object]
+    name: str  # Its key in words.WORDS
+    facts: dict[str, object]  # What its paragraph names
+    # Lines to show as they are: numbers, not words, so the same in every language.
     exhibit: tuple[str, ...] = field(default=())
 
 
@@ -57,7 +48,7 @@ class Step:
 class Trial:
     """Train and test on one way of making rows: what the last steps compare."""
 
-    search: SearchResult
+    search: Search
     accuracy: float
     interval: tuple[float, float]
 
@@ -88,7 +79,6 @@ def give_lesson(
 
     Parameters
     ----------
-    dataset : Dataset
     encoder : Encoder
         Opened with the features `cls@-1`.
     reader : SentenceEncoder
@@ -180,9 +170,10 @@ def _try(rows: Features, codes: IntArray, train: IntArray, test: IntArray, *, se
     labels = tuple(range(int(codes.max()) + 1))
     folds = stratified_folds(codes[train], n_folds=N_FOLDS, seed=seed)
     options = SearchOptions(Cs=tutorial_grid(), standardise=False)
-    search = search_C(rows[train], codes[train], labels=labels, options=options, folds=folds)
-    found = evaluate(search.head.predict_proba(rows[test]), codes[test], labels=labels)
-    return Trial(search=search, accuracy=found.accuracy.value, interval=found.accuracy.interval)
+    searched = search(rows[train], Targets.of_codes(codes[train], labels), options=options, folds=folds)
+    probabilities = searched.head.predict_proba(rows[test])
+    found = evaluate(probabilities, most_probable(probabilities), Targets.of_codes(codes[test], labels))
+    return Trial(search=searched, accuracy=found.accuracy.value, interval=found.accuracy.interval)
 
 
 def _data_step(dataset: Dataset, sizes: IntArray) -> Step:
@@ -257,8 +248,8 @@ def _encoder_step(
 def _last_states(encoder: Encoder, ids: IntArray) -> Features:
     """The last layer's state of every word piece of one sentence: (n_pieces, hidden)."""
     folder = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision).folder
-    last = encoder.n_layers
-    backend = OnnxBackend.open(folder, blocks=(), identity_digest="", kept=None, token_layers=(last,))
+    last, architecture = encoder.n_layers, load_architecture(folder)
+    backend = OnnxBackend.open(architecture, blocks=(), identity_digest="", kept=None, token_layers=(last,))
     states: Features = backend.states(TokenBatch(np.zeros(1, np.int64), ids[None]), (last,))[last][0]
     return states
 
@@ -273,21 +264,22 @@ def _numbers(values: Features) -> str:
     return " ".join(f"{value:+.3f}" for value in values[:8]) + " ..."
 
 
-def _search_step(search: SearchResult, seconds: float) -> Step:
-    means: Float64Array = search.fold_scores.mean(axis=1)
+def _search_step(searched: Search, seconds: float) -> Step:
+    scores = searched.scores[:, 0]
+    means, chosen_C = scores.mean(axis=1), float(searched.chosen_C[0])
     facts: dict[str, object] = {
-        "n_Cs": len(search.Cs),
-        "n_folds": search.fold_scores.shape[1],
-        "problems": search.fold_scores.size,
+        "n_Cs": len(searched.Cs),
+        "n_folds": scores.shape[1],
+        "problems": scores.size,
         "seconds": seconds,
-        "C": search.chosen_C,
+        "C": chosen_C,
         "best_score": float(means.max()),
     }
-    shown = [f"C = {C:>9.4f}  {mean:.4f}" for C, mean in zip(search.Cs, means, strict=True)]
+    shown = [f"C = {C:>9.4f}  {mean:.4f}" for C, mean in zip(searched.Cs, means, strict=True)]
     half = (len(shown) + 1) // 2
     pairs = zip(shown[:half], [*shown[half:], ""], strict=False)
     lines = [f"{left}    {right}".rstrip() for left, right in pairs]
-    chosen = f"best parameters: {{'C': {search.chosen_C:.6g}}}   best score: {means.max():.4f}"
+    chosen = f"best parameters: {{'C': {chosen_C:.6g}}}   best score: {means.max():.4f}"
     return Step("search", facts, (*lines, "", chosen))
 
 
@@ -317,3 +309,18 @@ def _by_length(lengths: IntArray, relative: Float64Array) -> list[tuple[int, flo
     """Mean movement at five lengths, from the shortest to the longest."""
     chosen = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1], method="nearest").astype(np.int64))
     return [(int(length), float(relative[lengths == length].mean())) for length in chosen]
+
+
+Language: TypeAlias = Literal["en", "zh"]
+Words: TypeAlias = Mapping[str, Mapping[str, str]]
+
+
+def words(language: Language) -> Words:
+    """Heading and paragraph of every step, by the step's name."""
+    found: Words = tomllib.loads((resources.files(__package__) / f"{language}.toml").read_text("utf-8"))
+    return found
+
+
+def told(words: Words, step: str, facts: Mapping[str, object]) -> tuple[str, str]:
+    """The heading and the paragraph of a step, with its facts in place."""
+    return words[step]["heading"], words[step]["paragraph"].format(**facts)

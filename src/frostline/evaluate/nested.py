@@ -1,0 +1,156 @@
+"""Nested cross-validation: what a classifier of this kind scores, everything chosen anew for every fold.
+
+A C chosen on all rows and then scored on some of them has seen them. Here the outer fold takes no part in the search
+either, so the score is that of the whole procedure, search included.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias, final
+
+import numpy as np
+
+from frostline.arrays import Advance, BoolArray, Float64Array, IntArray, Probabilities, Rows
+from frostline.data import split
+from frostline.errors import InputError, shown
+from frostline.evaluate.scores import Evaluation, evaluate
+from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions, fit
+from frostline.head.options import SearchOptions
+from frostline.targets import Targets
+
+Choice: TypeAlias = Callable[[BoolArray], tuple[str, Rows]]
+"""Which rows may choose (n_texts,) in; the features that they choose, by name, and all rows of them, out.
+
+No name where nothing is chosen, and only the words of the features are the rows' own.
+"""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NestedResult:
+    """The scores of the procedure."""
+
+    # Every row, answered by the head of the outer fold that left it out; one fold after the other, as the baselines
+    # are, so that both are drawn the same rows. Its intervals treat the rows as independent; the folds' heads share
+    # training rows, so the true ones are a little wider.
+    evaluation: Evaluation
+    n_outer: int
+    # length n_outer: What each inner search chose: if they are far apart, C matters little or the rows are few. Where
+    # each label has a C of its own, their geometric mean.
+    chosen_Cs: tuple[float, ...]  # noqa: N815 - C is its name everywhere
+    fold_accuracies: tuple[float, ...]  # length n_outer: The share of its rows that get just the labels that they have
+    n_fitted: int  # Rows that the smallest outer training part had
+    fold_of: IntArray  # (n_texts,): The outer fold that left each row out
+    probabilities: Probabilities  # (n_texts, n_labels): Of each row, by that fold's head, calibrated within the fold
+    uncalibrated: Probabilities  # (n_texts, n_labels): The same without the calibration
+    favoured: BoolArray  # (n_texts, n_labels): What that fold's own rule gives the row, sure or not
+    answered: BoolArray  # (n_texts,): Whether that rule is sure enough
+    # length n_outer, or empty: What each outer fold's rows chose; empty where the features were named.
+    chosen_features: tuple[str, ...] = ()
+
+    @property
+    def order(self) -> IntArray:
+        """The rows of the first fold, then those of the second, and so on (n_texts,)."""
+        return np.argsort(self.fold_of, kind="stable").astype(np.int64)
+
+
+def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of any cross-validation may set
+    rows: Rows,
+    targets: Targets,
+    *,
+    options: SearchOptions,
+    answers: AnswerOptions = PLAIN_ANSWERS,
+    choose: Choice | None = None,
+    n_outer: int = 5,
+    seed: int = 0,
+    progress: Advance | None = None,
+) -> NestedResult:
+    """Search C within every outer fold, and evaluate all out-of-fold answers together.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_texts, n_features), or JoinedRows
+    targets : Targets
+        Where labels exclude each other, every label has at least three rows.
+    options : SearchOptions
+        For every inner search. Its number of folds is lowered to the rows that a label has left in an outer fold.
+    answers : AnswerOptions
+        Each outer fold calibrates and chooses its rule anew, by its own inner folds.
+    choose : callable, optional
+        Chooses the features of each outer fold by its own rows; `rows` then only say how many texts there are.
+    n_outer : int, default 5
+        At least 2. Lowered to the rows of the rarest label.
+    seed : int
+        Of the outer folds; `options.seed` is that of the inner ones.
+    progress : callable, optional
+        Counts outer folds.
+
+    Raises
+    ------
+    InputError
+        A label has fewer than three rows: one to test on, two to choose between values of C by.
+    UsageError
+        `n_outer` is less than 2.
+
+    References
+    ----------
+    Varma, Simon (2006), Bias in error estimation when using cross-validation for model selection, BMC Bioinf. 7:91.
+    Bates, Hastie, Tibshirani (2024), Cross-validation: what does it estimate, JASA 119: on the width of intervals.
+    """
+    _require_three(targets)
+    fold_of = split.folds(targets, n_folds=_possible(n_outer, targets), seed=seed)
+    n_folds = int(fold_of.max()) + 1
+    shape = targets.members.shape
+    given, plain = np.zeros(shape), np.zeros(shape)
+    favoured, answered = np.zeros(shape, dtype=bool), np.zeros(len(targets), dtype=bool)
+    chosen, features, accuracies = [], [], []
+    for fold in range(n_folds):
+        held = fold_of == fold
+        learned = targets.take(~held)
+        name, fold_rows = ("", rows) if choose is None else choose(~held)
+        inner = replace(options, n_folds=_possible(options.n_folds, learned))
+        fitted = fit(fold_rows[~held], learned, search=inner, answers=answers, must_reach=False)
+        asked = fold_rows[held]
+        plain[held] = fitted.search.head.predict_proba(asked)
+        given[held] = fitted.head.predict_proba(asked)
+        answer = fitted.head.answer(given[held])
+        favoured[held], answered[held] = answer.favoured, answer.answered
+        chosen.append(middle_C(fitted.search.chosen_C))
+        features.append(name)
+        accuracies.append(float((favoured[held] == targets.members[held]).all(axis=1).mean()))
+        if progress is not None:
+            progress(fold + 1, n_folds)
+    order = np.argsort(fold_of, kind="stable")
+    return NestedResult(
+        evaluation=evaluate(given[order], favoured[order], targets.take(order), seed=seed),
+        n_outer=n_folds,
+        chosen_Cs=tuple(chosen),
+        fold_accuracies=tuple(accuracies),
+        n_fitted=len(targets) - int(np.bincount(fold_of).max()),
+        fold_of=fold_of,
+        probabilities=given,
+        uncalibrated=plain,
+        favoured=favoured,
+        answered=answered,
+        chosen_features=tuple(features) if any(features) else (),
+    )
+
+
+def middle_C(chosen: Float64Array) -> float:  # noqa: N802 - C is its name everywhere
+    """The C of all labels; the geometric mean where each has its own (n_groups,), NaN where it was not learned."""
+    return float(chosen[0]) if len(chosen) == 1 else float(np.exp(np.nanmean(np.log(chosen))))
+
+
+def _possible(n_folds: int, targets: Targets) -> int:
+    """As many folds as can be: where labels exclude each other, each must have a row in every fold."""
+    one_group = len(targets.groups()) == 1
+    return min(n_folds, min(targets.counts().values()) if one_group else len(targets))
+
+
+def _require_three(targets: Targets) -> None:
+    label, fewest = min(targets.counts().items(), key=lambda counted: counted[1])
+    if len(targets.groups()) == 1 and fewest < 3:
+        raise InputError(
+            f"Nested cross-validation needs three rows of every label (got {fewest} of {shown(label)}).",
+            hint="Leave the label out, or add rows that have it.",
+        )

@@ -1,0 +1,449 @@
+"""Texts with several labels each: which label is probably missing, and which should not be there.
+
+Each label of each text is judged by itself: a cell of the indicator of texts and labels. Heads that did not see a text
+say how probable its label is; a small regression over all cells adds what the text's other labels make of that (a text
+without any label probably lacks one; labels that go together vouch for each other). From how often a label is given
+that nothing speaks for, and lacking where all speaks for it, follows how probably a cell is wrong, and how many are:
+docs/decisions/0014-review.md.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities, Progress, are_equal
+from frostline.data import split
+from frostline.errors import shown
+from frostline.head.linear import LinearHead, logistic
+from frostline.head.options import SearchOptions, learnable
+from frostline.head.search import fit_at, search
+from frostline.review.labels import SHOWN_NEIGHBOURS, Knowledge, Verdict, know_nothing, knowledge, on_one_text
+from frostline.review.repeats import Reviewed, first_rows_by_label
+from frostline.review.results import CellSummary, DoubtfulLabel, NearText
+from frostline.targets import Names, Targets
+
+PSEUDO_TEXTS = 2.0  # texts that two labels share, added to both counts: a pair seen once tells little
+SMALLEST = 1e-6  # of a probability as log odds
+NO_SUPPORT = 0.003  # the probability of the surest other label where the text has no other one
+LOWEST_SHARE = 0.3  # of all cells, those whose label is least expected: what is given there was added
+SUREST_SHARE = 0.05  # as many cells as this share of the labels given, the most expected: what lacks there is missing
+SUREST = 20  # cells at least
+LARGEST_RATE = 0.4
+MARGIN = 1.2  # cells to look at for each one expected to be wrong
+FEW, SMALL_DOUBT = 20, 0.05  # cells to look at all the same, where each is wrong this probably
+MOST_CELLS = 200_000  # that the regression over cells learns from
+_BLOCK = 4096  # texts worked on at a time
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellCheck:
+    """Which labels are probably missing or wrong."""
+
+    flagged: IntArray  # (n_flagged, 2): Text and label, the most suspicious first
+    doubts: Float64Array  # (n_texts, n_labels): How probably each cell is wrong as it stands
+    expected: Probabilities  # (n_texts, n_labels): How probably the label would be given, by all but the cell itself
+    # `added`, `removed`: Estimated: the share of texts with a label that should not have it, of those that should have
+    # none, and of those that lack it though they should.
+    added: float
+    removed: float
+
+
+def check_cells(probabilities: Probabilities, members: BoolArray) -> CellCheck:
+    """Rank all cells by how probably they are wrong, and say how many to look at.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_texts, n_labels)
+        Of each label by a head that did not see the text.
+    members : ndarray of shape (n_texts, n_labels), dtype=bool
+        Which labels each text has; each label is on some texts and missing from some.
+    """
+    expected = expectations(probabilities, members)
+    added, removed = noise_rates(expected, members)
+    doubts = doubts_of(expected, members, added=added, removed=removed)
+    few = min(FEW, int((doubts >= SMALL_DOUBT).sum()))
+    order = np.argsort(-doubts.ravel(), kind="stable")[: max(few, round(MARGIN * float(doubts.sum())))]
+    flagged = np.stack(np.unravel_index(order, doubts.shape), axis=1).astype(np.int64)
+    return CellCheck(flagged=flagged, doubts=doubts, expected=expected, added=added, removed=removed)
+
+
+def expectations(probabilities: Probabilities, members: BoolArray) -> Probabilities:
+    """How probably each label would be given (n_texts, n_labels), by the head and by the text's other labels."""
+    known = attractions(members)
+    every = max(1, math.ceil(members.size / MOST_CELLS))
+    learned = cell_features(probabilities[::every], members[::every], known)
+    codes = members[::every].ravel().astype(np.int64)
+    head = fit_at(learned, Targets.of_codes(codes, (0, 1)), C=1.0)
+    found = np.empty(members.shape)
+    for start in range(0, len(members), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        rows = cell_features(probabilities[part], members[part], known)
+        found[part] = head.predict_proba(rows)[:, 1].reshape(-1, members.shape[1])
+    return found
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Attractions:
+    """How much oftener two labels stand together than by chance: logarithms (n_labels, n_labels), 0 on the diagonal."""
+
+    # `with_all`, `with_others`: By all texts; and by all but one that has both: for a text must not vouch for
+    # itself.
+    with_all: Float64Array
+    with_others: Float64Array
+
+
+def attractions(members: BoolArray) -> Attractions:
+    """How labels go together on these texts (n_texts, n_labels)."""
+    indicator = members.astype(np.float64)
+    together = indicator.T @ indicator
+    counts = members.sum(axis=0)
+    by_chance = np.outer(counts, counts) / len(members) + PSEUDO_TEXTS
+
+    def logarithms(counted: Float64Array) -> Float64Array:
+        found: Float64Array = np.log((counted + PSEUDO_TEXTS) / by_chance)
+        np.fill_diagonal(found, 0)
+        return found
+
+    return Attractions(logarithms(together), logarithms(np.maximum(together - 1, 0)))
+
+
+def cell_features(probabilities: Probabilities, members: BoolArray, known: Attractions) -> Features:
+    """What is known of each cell but the cell itself (n_texts * n_labels, 7).
+
+    The log odds of its label, those of the likeliest other label and of the likeliest other one given; whether there
+    are one, two, three others given or more; how much the others given attract it.
+    """
+    others = members.sum(axis=1, keepdims=True) - members
+    indicator = members.astype(np.float64)
+    columns = [
+        _log_odds(probabilities),
+        _log_odds(_largest_other(probabilities)),
+        _log_odds(_largest_other(np.where(members, probabilities, 0))),
+        *((others >= count).astype(np.float64) for count in (1, 2, 3)),
+        np.where(members, indicator @ known.with_others, indicator @ known.with_all),
+    ]
+    return np.stack([column.ravel() for column in columns], axis=1).astype(np.float32)
+
+
+def _largest_other(values: Float64Array) -> Float64Array:
+    """The largest value of each row without the cell itself (n_texts, n_labels), `NO_SUPPORT` at least."""
+    if values.shape[1] == 1:
+        return np.full(values.shape, NO_SUPPORT)
+    top = np.partition(values, -2, axis=1)
+    first, second = top[:, -1:], top[:, -2:-1]
+    largest: Float64Array = np.maximum(np.where(values == first, second, first), NO_SUPPORT)
+    return largest
+
+
+def _log_odds(probabilities: Float64Array) -> Float64Array:
+    kept = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
+    odds: Float64Array = np.log(kept / (1 - kept))
+    return odds
+
+
+def noise_rates(expected: Probabilities, members: BoolArray) -> tuple[float, float]:
+    """The shares of labels added and removed by mistake, from the cells about which there is least doubt."""
+    flat, given = expected.ravel(), members.ravel()
+    order = np.argsort(flat, kind="stable")
+    lowest = order[: max(1, int(LOWEST_SHARE * len(flat)))]
+    n_given = int(given.sum())
+    surest = order[-max(1, min(max(SUREST, int(SUREST_SHARE * n_given)), n_given // 2)) :]
+    added = (int(given[lowest].sum()) + 0.5) / (len(lowest) + 1)
+    removed = (int((~given[surest]).sum()) + 0.5) / (len(surest) + 1)
+    return min(added, LARGEST_RATE), min(removed, LARGEST_RATE)
+
+
+def doubts_of(expected: Probabilities, members: BoolArray, *, added: float, removed: float) -> Float64Array:
+    """How probably each cell is wrong as it stands (n_texts, n_labels), by Bayes' rule."""
+    belongs = np.clip((expected - added) / (1 - added - removed), 1e-5, 1 - 1e-5)
+    given_rightly, given_wrongly = (1 - removed) * belongs, added * (1 - belongs)
+    lacking_wrongly, lacking_rightly = removed * belongs, (1 - added) * (1 - belongs)
+    found: Float64Array = np.where(
+        members,
+        given_wrongly / (given_wrongly + given_rightly),
+        lacking_wrongly / (lacking_wrongly + lacking_rightly),
+    )
+    return found
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HeldOutCells:
+    """Out-of-fold probabilities of each label."""
+
+    probabilities: Probabilities  # (n_texts, n_labels): The mean over the foldings
+    head: LinearHead  # Fitted on all rows
+    # Of each label, (n_labels,).
+    chosen_C: Float64Array  # noqa: N815 - C is its name everywhere
+    # (n_labels,): The others are on too few texts, or missing from too few, to be learned in every fold.
+    learned: BoolArray
+    n_foldings: int
+    n_folds: int
+
+
+def held_out_cells(  # noqa: PLR0913 - rows, labels and texts; how, how often, and progress
+    rows: Features,
+    targets: Targets,
+    *,
+    groups: IntArray,
+    options: SearchOptions,
+    n_foldings: int,
+    progress: Progress | None = None,
+) -> HeldOutCells:
+    """Out-of-fold probabilities of every label of every row; parameters and errors as `held_out_probabilities`."""
+    how = replace(
+        options, scoring="neg_log_loss", class_weight=None, n_folds=min(options.n_folds, len(np.unique(groups)))
+    )
+    if progress is not None:
+        progress(0, n_foldings)
+    found = search(rows, targets, options=how, folds=_folds(targets, groups, how))
+    once = logistic(found.held_out_decisions)
+    total = once
+    for number in range(1, n_foldings):
+        if progress is not None:
+            progress(number, n_foldings)
+        folds = _folds(targets, groups, replace(how, seed=(how.seed + number) % 2**32))
+        total = total + _again(rows, targets, folds, found.chosen_C, how, instead=once)
+    if progress is not None:
+        progress(n_foldings, n_foldings)
+    return HeldOutCells(
+        probabilities=np.asarray(total / n_foldings),
+        head=found.head,
+        chosen_C=found.chosen_C,
+        learned=found.learned,
+        n_foldings=n_foldings,
+        n_folds=int(how.n_folds),
+    )
+
+
+def _again(  # noqa: PLR0913 - what is fitted, on which folds, with which C, and what stands where it cannot be
+    rows: Features, targets: Targets, folds: IntArray, Cs: Float64Array, how: SearchOptions, *, instead: Probabilities
+) -> Probabilities:
+    """Out-of-fold probabilities with each label's C already chosen."""
+    found = instead.copy()
+    can_be = learnable(targets, _training(folds))
+    for C in sorted(set(Cs[~np.isnan(Cs)].tolist())):
+        columns = np.flatnonzero((Cs == C) & can_be)
+        if len(columns):
+            some = replace(targets, labels=tuple(columns.tolist()), members=targets.members[:, columns])
+            again = search(rows, some, options=replace(how, Cs=(C,)), folds=folds)
+            found[:, columns] = logistic(again.held_out_decisions)
+    return found
+
+
+def _training(folds: IntArray) -> BoolArray:
+    """Which rows train in each fold (n_texts, n_folds)."""
+    training: BoolArray = folds[:, None] != np.arange(int(folds.max()) + 1)
+    return training
+
+
+def _folds(targets: Targets, groups: IntArray, how: SearchOptions) -> IntArray:
+    """Folds in which rows of one text stay together, unless a label would then be held out whole."""
+    folds = split.folds(targets, n_folds=how.n_folds, seed=how.seed)
+    _, first, of_row = np.unique(groups, return_index=True, return_inverse=True)
+    together = folds[first][of_row]
+    sizes = np.bincount(together, minlength=how.n_folds)
+    is_fit = sizes.min() > 0 and bool(
+        (learnable(targets, _training(together)) >= learnable(targets, _training(folds))).all()
+    )
+    return together if is_fit else folds
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Judged:
+    """What is known of the labels: rows of the file, one for each pair of text and set, and labels as columns."""
+
+    file: Reviewed
+    labels: tuple[str, ...]
+    rows: IntArray
+    members: BoolArray
+    held_out: HeldOutCells
+    check: CellCheck
+    text_members: BoolArray
+    has_vote: BoolArray
+
+    @property
+    def texts(self) -> IntArray:
+        """The number of each row's text."""
+        return self.file.distinct.of_row[self.rows]
+
+
+def judge_sets(
+    file: Reviewed, rows: Features, *, search: SearchOptions, n_foldings: int, progress: Progress | None = None
+) -> tuple[Verdict | None, tuple[str, ...]]:
+    """Judge every label that some texts have and some lack; and, in words, what could not be judged.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_texts, n_features)
+        Of the file's rows.
+    """
+    kept = first_rows_by_label(file)
+    targets = file.dataset.targets.take(kept)
+    texts = file.distinct.of_row[kept]
+    n_texts = len(file.distinct.first)
+    text_members = np.zeros((n_texts, len(targets.labels)), dtype=bool)
+    np.logical_or.at(text_members, texts, targets.members)
+    counts = text_members.sum(axis=0)
+    notes = _left_out(targets, counts, n_texts)
+    columns = np.flatnonzero((counts > 1) & (counts < n_texts - 1))
+    if not len(columns):
+        return None, (*notes, _too_few())
+    used = rows if len(kept) == len(rows) else rows[kept]
+    if are_equal(used):
+        return None, (*notes, "Labels could not be checked: the encoder gives all these texts the same vector.")
+    judged_targets = _with_columns(targets, columns)
+    folds = _folds(judged_targets, texts, replace(search, n_folds=min(search.n_folds, len(np.unique(texts)))))
+    can_be = learnable(judged_targets, _training(folds))
+    if not can_be.any():
+        return None, (*notes, _too_few())
+    columns, judged_targets = columns[can_be], _with_columns(judged_targets, np.flatnonzero(can_be))
+    held_out = held_out_cells(
+        used, judged_targets, groups=texts, options=search, n_foldings=n_foldings, progress=progress
+    )
+    known = _knowledge(held_out.probabilities, judged_targets.members)
+    if not known.is_sure:
+        return None, (*notes, know_nothing(known))
+    judged = _Judged(
+        file=file,
+        labels=tuple(str(label) for label in judged_targets.labels),
+        rows=kept,
+        members=judged_targets.members,
+        held_out=held_out,
+        check=check_cells(held_out.probabilities, judged_targets.members),
+        text_members=text_members[:, columns],
+        has_vote=np.bincount(texts, minlength=n_texts) == 1,
+    )
+    doubtful = tuple(_doubtful(judged, place, column) for place, column in judged.check.flagged.tolist())
+    return Verdict(
+        labels=judged.labels,
+        summary=_summary(judged),
+        doubtful=doubtful,
+        suggested=_suggested(judged),
+        head=held_out.head,
+        asked=least_sure,
+    ), notes
+
+
+def least_sure(probabilities: Probabilities) -> tuple[IntArray, Float64Array, Probabilities]:
+    """Of each text the label to ask about, its probability, and (n_texts, 2) that it lacks and that it has it."""
+    columns = np.abs(probabilities - 0.5).argmin(axis=1)
+    has = probabilities[np.arange(len(columns)), columns]
+    return columns, has, np.stack([1 - has, has], axis=1)
+
+
+def _with_columns(targets: Targets, columns: IntArray) -> Targets:
+    labels = tuple(targets.labels[column] for column in columns.tolist())
+    return replace(targets, labels=labels, members=targets.members[:, columns])
+
+
+def _knowledge(probabilities: Probabilities, members: BoolArray) -> Knowledge:
+    """What the heads know of whole sets, beside the labels' shares."""
+    shares = members.mean(axis=0)
+    kept = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
+    return knowledge(
+        np.log(np.where(members, kept, 1 - kept)).sum(axis=1),
+        np.log(np.where(members, shares, 1 - shares)).sum(axis=1),
+    )
+
+
+def _doubtful(judged: _Judged, place: int, column: int) -> DoubtfulLabel:
+    file, row = judged.file, int(judged.rows[place])
+    number = int(file.distinct.of_row[row])
+    is_given = bool(judged.members[place, column])
+    rows = tuple(other for other in file.rows_of[number] if file.names[other] == file.names[row])
+    votes, near = _neighbours(judged, number, column, have_it=not is_given)
+    return DoubtfulLabel(
+        rows=rows,
+        lines=file.lines(rows),
+        text=file.dataset.texts[row],
+        label=judged.labels[column],
+        is_given=is_given,
+        labels=tuple(file.names[row]),
+        probability=float(judged.held_out.probabilities[place, column]),
+        votes=votes,
+        score=float(judged.check.doubts[place, column]),
+        near=near,
+    )
+
+
+def _neighbours(judged: _Judged, number: int, column: int, *, have_it: bool) -> tuple[float, tuple[NearText, ...]]:
+    """Of the nearest texts, weighted by nearness, the share that has a label; and the first that have or lack it."""
+    file = judged.file
+    others, cosines = file.near.rows[number], np.maximum(file.near.cosines[number], 0)
+    counts = (others >= 0) & judged.has_vote[others]
+    others, weights = others[counts], cosines[counts].astype(np.float64)
+    have = judged.text_members[others, column]
+    share = float(weights[have].sum() / weights.sum()) if weights.sum() > 0 else 0.0
+    shown_places = np.flatnonzero(have == have_it)[:SHOWN_NEIGHBOURS]
+    near = []
+    for place in shown_places.tolist():
+        row = int(file.distinct.first[others[place]])
+        near.append(
+            NearText(
+                line=file.dataset.lines[row],
+                label=file.names[row],
+                text=file.dataset.texts[row],
+                cosine=float(weights[place]),
+            )
+        )
+    return share, tuple(near)
+
+
+def _suggested(judged: _Judged) -> dict[int, Names]:
+    """Of each text that stands there with several sets of labels, the likeliest of them, by its number."""
+    expected = np.clip(judged.check.expected, SMALLEST, 1 - SMALLEST)
+    copies: dict[int, list[int]] = {}
+    for place, number in enumerate(judged.texts.tolist()):
+        copies.setdefault(number, []).append(place)
+    found: dict[int, Names] = {}
+    for number, places in copies.items():
+        if len(places) > 1:
+            mean = expected[places].mean(axis=0)
+            worth = [float(np.log(np.where(judged.members[place], mean, 1 - mean)).sum()) for place in places]
+            found[number] = judged.file.names[int(judged.rows[places[int(np.argmax(worth))]])]
+    return found
+
+
+def _summary(judged: _Judged) -> CellSummary:
+    missing: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    for place, column in judged.check.flagged.tolist():
+        (wrong if judged.members[place, column] else missing)[judged.labels[column]] += 1
+    totals = missing + wrong
+    return CellSummary(
+        n_checked=len(judged.rows),
+        n_labels=len(judged.labels),
+        n_flagged=len(judged.check.flagged),
+        added=judged.check.added,
+        removed=judged.check.removed,
+        chosen_C=tuple(judged.held_out.chosen_C.tolist()),
+        n_folds=judged.held_out.n_folds,
+        n_foldings=judged.held_out.n_foldings,
+        n_neighbours=judged.file.near.rows.shape[1],
+        by_label=tuple((label, missing[label], wrong[label]) for label, _ in totals.most_common()),
+    )
+
+
+def _left_out(targets: Targets, counts: IntArray, n_texts: int) -> tuple[str, ...]:
+    single = [str(label) for label, count in zip(targets.labels, counts.tolist(), strict=True) if count == 1]
+    common = [str(label) for label, count in zip(targets.labels, counts.tolist(), strict=True) if count >= n_texts - 1]
+    notes = [on_one_text(single)] if single else []
+    if common and n_texts > 1:
+        notes.append(f"{_listed(common)}: on all texts, or all but one, so nothing is said of it.")
+    return tuple(notes)
+
+
+def _listed(labels: Sequence[str], most: int = 5) -> str:
+    return ", ".join(map(shown, labels[:most])) + (f" and {len(labels) - most} more" if len(labels) > most else "")
+
+
+def _too_few() -> str:
+    return "Labels could not be checked: that needs a label that two texts or more have, and two or more have not."

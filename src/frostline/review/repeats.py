@@ -1,0 +1,264 @@
+"""A file under review: its different texts, the rows each stands in, and the nearest texts of each."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import Features, IntArray
+from frostline.data.dataset import Dataset
+from frostline.review.near import Neighbours, check_outliers
+from frostline.review.results import Kind, Leaked, Outlier, Repeated
+from frostline.targets import Names
+
+NEAR_COSINE = 0.85
+NEAR_WORDS = 0.6
+
+
+_WORD = re.compile(r"\w+")
+_CHARACTERS = 4096  # of a text that are compared word by word
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows whose texts are the same, or nearly."""
+
+    rows: tuple[int, ...]  # tuple of int, ascending: At least two
+    kind: Kind  # `exact`: all are the same to the letter
+    cosine: float  # Of the least alike pair that joined the group; 1 for exact ones
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row of one file whose text stands, to the letter or nearly, in another one: the row there."""
+
+    row: int
+    other: int
+    kind: Kind
+    cosine: float
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Distinct:
+    """The different texts of a file."""
+
+    first: IntArray  # (n_distinct,): The first row of each, ascending
+    of_row: IntArray  # (n_texts,): The number, among the different ones, of each row's text
+
+
+def distinct_texts(texts: Sequence[str]) -> Distinct:
+    """The different texts, in the order in which they first occur; two are the same if every character is."""
+    number: dict[str, int] = {}
+    first: list[int] = []
+    of_row = np.empty(len(texts), np.int64)
+    for row, text in enumerate(texts):
+        known = number.setdefault(text, len(first))
+        if known == len(first):
+            first.append(row)
+        of_row[row] = known
+    return Distinct(np.array(first, np.int64), of_row)
+
+
+def exact_groups(distinct: Distinct) -> tuple[Group, ...]:
+    """The texts that stand in several rows, in the order of their first rows."""
+    order = np.argsort(distinct.of_row, kind="stable")
+    counts = np.bincount(distinct.of_row)
+    ends = np.cumsum(counts)
+    return tuple(
+        Group(tuple(order[ends[place] - counts[place] : ends[place]].tolist()), "exact", 1.0)
+        for place in np.flatnonzero(counts > 1).tolist()
+    )
+
+
+def near_groups(texts: Sequence[str], near: Neighbours) -> tuple[Group, ...]:
+    """Groups of different `texts` (n_distinct,) that are nearly the same, by chains of near pairs."""
+    pairs = _near_pairs(texts, texts, near)
+    parent = list(range(len(texts)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for row, other, _ in pairs:
+        first, second = sorted((root(row), root(other)))
+        parent[second] = first
+    members: dict[int, set[int]] = {}
+    lowest: dict[int, float] = {}
+    for row, other, cosine in pairs:
+        top = root(row)
+        members.setdefault(top, set()).update((row, other))
+        lowest[top] = min(lowest.get(top, 1.0), cosine)
+    return tuple(Group(tuple(sorted(members[top])), "near", lowest[top]) for top in sorted(members))
+
+
+def matches(texts: Sequence[str], others: Sequence[str], near: Neighbours) -> tuple[Match, ...]:
+    """For each of `texts` that stands in `others`: the first row there; else one where it nearly stands.
+
+    Parameters
+    ----------
+    near : Neighbours
+        Of each of `texts` among `others`.
+    """
+    known: dict[str, int] = {}
+    for row, text in enumerate(others):
+        known.setdefault(text, row)
+    found = {row: Match(row, known[text], "exact", 1.0) for row, text in enumerate(texts) if text in known}
+    for row, other, cosine in _near_pairs(texts, others, near):
+        best = found.get(row)
+        if best is None or (best.kind == "near" and cosine > best.cosine):
+            found[row] = Match(row, other, "near", cosine)
+    return tuple(found[row] for row in sorted(found))
+
+
+def word_overlap(text: str, other: str) -> float:
+    """The share of their words (case aside) that two texts have in common, 0 to 1; of texts without words, 0."""
+    first, second = _words(text), _words(other)
+    either = len(first | second)
+    return len(first & second) / either if either else 0.0
+
+
+def _near_pairs(texts: Sequence[str], others: Sequence[str], near: Neighbours) -> list[tuple[int, int, float]]:
+    rows, places = np.nonzero((near.cosines >= NEAR_COSINE) & (near.rows >= 0))
+    numbers, cosines = near.rows[rows, places], near.cosines[rows, places]
+    return [
+        (row, other, min(1.0, cosine))
+        for row, other, cosine in zip(rows.tolist(), numbers.tolist(), cosines.tolist(), strict=True)
+        if word_overlap(texts[row], others[other]) >= NEAR_WORDS
+    ]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text[:_CHARACTERS].casefold()))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Reviewed:
+    """A file under review."""
+
+    dataset: Dataset
+    distinct: Distinct  # Its different texts
+    near: Neighbours  # Of each different text among them
+    rows_of: tuple[tuple[int, ...], ...]  # The rows in which each different text stands, ascending
+    names: Sequence[Names]  # n_texts or tuple of str: The label of each row, or its labels
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The different texts."""
+        return [self.dataset.texts[row] for row in self.distinct.first.tolist()]
+
+    def lines(self, rows: Sequence[int]) -> tuple[int, ...]:
+        """The lines of rows."""
+        return tuple(self.dataset.lines[row] for row in rows)
+
+    def labels(self, rows: Sequence[int]) -> tuple[Names, ...]:
+        """The labels of rows."""
+        return tuple(self.names[row] for row in rows)
+
+
+def reviewed(dataset: Dataset, distinct: Distinct, near: Neighbours) -> Reviewed:
+    """The file with the rows of each text at hand."""
+    order = np.argsort(distinct.of_row, kind="stable")
+    ends = np.cumsum(np.bincount(distinct.of_row, minlength=len(distinct.first)))
+    rows_of = tuple(tuple(rows.tolist()) for rows in np.split(order, ends[:-1]))
+    return Reviewed(dataset, distinct, near, rows_of, dataset.names)
+
+
+def repeats_of(file: Reviewed, suggested: Mapping[int, Names]) -> tuple[Repeated, ...]:
+    """Texts that stand there more than once, then those that nearly do.
+
+    Parameters
+    ----------
+    suggested : mapping of int to str or tuple of str
+        The label of a text, or its labels, by its number, where they could be found.
+    """
+    found = [
+        Repeated(
+            kind="exact",
+            rows=group.rows,
+            lines=file.lines(group.rows),
+            labels=file.labels(group.rows),
+            texts=(file.dataset.texts[group.rows[0]],),
+            suggested=suggested.get(int(file.distinct.of_row[group.rows[0]]), ""),
+        )
+        for group in exact_groups(file.distinct)
+    ]
+    texts = file.texts
+    for group in near_groups(texts, file.near):
+        rows = tuple(int(file.distinct.first[number]) for number in group.rows)
+        found.append(
+            Repeated(
+                kind="near",
+                rows=rows,
+                lines=file.lines(rows),
+                labels=file.labels(rows),
+                texts=tuple(texts[number] for number in group.rows),
+                cosine=group.cosine,
+            )
+        )
+    return tuple(found)
+
+
+def leaks_of(file: Reviewed, test: Dataset, near: Neighbours) -> tuple[Leaked, ...]:
+    """Test rows that are among the file's rows, to the letter or nearly.
+
+    Parameters
+    ----------
+    near : Neighbours
+        Of each test row among the file's different texts.
+    """
+    texts, test_names = file.texts, test.names
+    found = []
+    for match in matches(test.texts, texts, near):
+        rows = file.rows_of[match.other]
+        found.append(
+            Leaked(
+                kind=match.kind,
+                test_line=test.lines[match.row],
+                test_label=test_names[match.row],
+                test_text=test.texts[match.row],
+                rows=rows,
+                lines=file.lines(rows),
+                label=file.names[rows[0]],
+                text=texts[match.other],
+                cosine=match.cosine,
+            )
+        )
+    return tuple(sorted(found, key=lambda leak: (leak.kind, -leak.cosine)))
+
+
+def outliers_of(file: Reviewed, compared: Features) -> tuple[Outlier, ...]:
+    """Texts unlike all others, the farthest first; `compared` (n_distinct, n_features) as the encoder gives them."""
+    check = check_outliers(compared, file.near)
+    found = []
+    for number in check.flagged.tolist():
+        rows = file.rows_of[number]
+        found.append(
+            Outlier(
+                rows=rows,
+                lines=file.lines(rows),
+                label=file.names[rows[0]],
+                text=file.dataset.texts[rows[0]],
+                score=float(check.scores[number]),
+                deviations=float(check.deviations[number]),
+            )
+        )
+    return tuple(found)
+
+
+def first_rows_by_label(file: Reviewed) -> IntArray:
+    """One row for each different pair of text and label, or set of labels (n_pairs,): the first, ascending."""
+    seen: set[tuple[int, Names]] = set()
+    rows = []
+    for row, (number, label) in enumerate(zip(file.distinct.of_row.tolist(), file.names, strict=True)):
+        if (number, label) not in seen:
+            seen.add((number, label))
+            rows.append(row)
+    return np.array(rows, np.int64)

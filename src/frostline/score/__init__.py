@@ -1,0 +1,1 @@
+"""Texts in, answers or rows out: a window at a time."""

@@ -1,0 +1,239 @@
+"""What is learned: labels, which text has which, and whether labels exclude each other.
+
+Everything that is learned is an (n_texts, n_labels) indicator, and labels exclude each other or they don't: a
+classifier of one label per text and one of several differ in this and in nothing else. What depends on it is asked in
+six places (docs/structure.md); everything else works on columns.
+
+A caller's `y` becomes `Targets` here too: a list of labels; a list of sets of labels; or a 0/1 matrix, whose columns
+are the labels (what scikit-learn calls a label indicator matrix).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.arrays import BoolArray, IntArray, Probabilities
+from frostline.errors import InputError, TextTypeError, shown
+
+Label: TypeAlias = str | int | bool
+Names: TypeAlias = str | tuple[str, ...]  # of a row of a file: its label, or its set of labels
+
+Kind: TypeAlias = Literal["one label", "several labels"]
+"""What a text has: by it tables are keyed that say things of each."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Targets:
+    """Which labels each text has."""
+
+    labels: tuple[Label, ...]  # n_labels: In column order
+    # (n_texts, n_labels): Whether the text has the label. Where labels exclude each other, exactly one in a row is
+    # True.
+    members: BoolArray
+    exclusive: bool  # Whether labels exclude each other
+
+    @classmethod
+    def of_codes(cls, codes: IntArray, labels: Sequence[Label]) -> "Targets":
+        """Of labels that exclude each other, given as the column of each text's label (n_texts,)."""
+        members = np.zeros((len(codes), len(labels)), dtype=bool)
+        members[np.arange(len(codes)), codes] = True
+        return cls(tuple(labels), members, exclusive=True)
+
+    @classmethod
+    def of_labels(cls, given: Sequence[Label]) -> "Targets":
+        """Of one label for each text; columns in sorted order."""
+        labels = sorted(set(given))
+        column = {label: place for place, label in enumerate(labels)}
+        return cls.of_codes(np.fromiter((column[label] for label in given), np.int64, len(given)), labels)
+
+    @classmethod
+    def of_sets(cls, given: Sequence[Sequence[Label]]) -> "Targets":
+        """Of any number of labels for each text; columns in sorted order."""
+        labels = sorted({label for labels in given for label in labels})
+        column = {label: place for place, label in enumerate(labels)}
+        members = np.zeros((len(given), len(labels)), dtype=bool)
+        for row, text_labels in enumerate(given):
+            members[row, [column[label] for label in text_labels]] = True
+        return cls(tuple(labels), members, exclusive=False)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def codes(self) -> IntArray:
+        """The column of each text's label (n_texts,), where labels exclude each other."""
+        columns: IntArray = self.members.argmax(axis=1)
+        return columns
+
+    @property
+    def kind(self) -> Kind:
+        """What tables are keyed by that say one thing where labels exclude each other, and another where they don't."""
+        return "one label" if self.exclusive else "several labels"
+
+    def counts(self) -> dict[Label, int]:
+        """How many texts have each label, in column order."""
+        return dict(zip(self.labels, self.members.sum(axis=0).tolist(), strict=True))
+
+    def groups(self) -> tuple[IntArray, ...]:
+        """The columns that share a value of C: all of them where labels exclude each other, else each by itself."""
+        columns = np.arange(len(self.labels), dtype=np.int64)
+        return (columns,) if self.exclusive else tuple(columns[:, None])
+
+    def take(self, rows: IntArray | BoolArray) -> "Targets":
+        """The texts numbered in `rows`, in that order; the columns stay."""
+        return replace(self, members=self.members[rows])
+
+    def names(self, row: int) -> tuple[Label, ...]:
+        """The labels of one text, in column order."""
+        return tuple(self.labels[column] for column in np.flatnonzero(self.members[row]).tolist())
+
+    def keys(self) -> list[bytes]:
+        """A key for each text, equal where their labels are."""
+        return [row.tobytes() for row in np.packbits(self.members, axis=1)]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What a classifier says of some texts: the one thing that predicting, scoring, serving and exporting share."""
+
+    labels: tuple[Label, ...]  # n_labels: In column order
+    # (n_texts, n_labels): The labels that each text gets, or would get if the classifier were sure enough. Where labels
+    # exclude each other, exactly one in a row is True.
+    favoured: BoolArray
+    # (n_texts,): Whether it is sure enough. Of several labels per text the answer may be: none of them.
+    answered: BoolArray
+    probabilities: Probabilities  # (n_texts, n_labels)
+    cut: BoolArray  # (n_texts,): Whether the text is longer than the encoder can see, and was judged by its beginning
+    exclusive: bool  # As in `Targets`
+
+    def __len__(self) -> int:
+        return len(self.favoured)
+
+    @property
+    def kind(self) -> Kind:
+        """As `Targets.kind`."""
+        return "one label" if self.exclusive else "several labels"
+
+    @property
+    def given(self) -> BoolArray:
+        """The labels given (n_texts, n_labels); none where there is no answer."""
+        return self.favoured & self.answered[:, None]
+
+
+def several_labels(y: Any, *, n_texts: int, known: Sequence[Label] | None = None) -> Targets | None:
+    """The targets, or None where `y` is no matrix and holds no sets.
+
+    Parameters
+    ----------
+    y : sequence of collections, array of shape (n_texts, n_labels), or anything else
+    known : sequence of labels, optional
+        Of a fitted classifier: the columns, in their order; sets may hold no others.
+
+    Raises
+    ------
+    InputError
+        Not as many as texts; a matrix of other values than 0 and 1; a set with a label that is not known.
+    TextTypeError
+        A label is neither str, int nor bool, or labels are of several types; a text has no set where others have.
+    """
+    if y is None or isinstance(y, str):
+        return None
+    if not isinstance(y, Iterable):  # something that only numpy knows how to read
+        y = np.asarray(y)
+    shape = getattr(y, "shape", None)
+    if shape is not None and len(shape) == 2:
+        return _of_matrix(y, n_texts=n_texts, known=known) if shape[1] > 1 else None
+    items = list(y)
+    if not any(_is_set(item) for item in items):
+        return None
+    if len(items) != n_texts:
+        raise InputError(f"There must be one set of labels per text (got {n_texts} texts and {len(items)} sets).")
+    return _of_sets(items, known)
+
+
+def is_matrix(y: Any) -> bool:
+    """Whether `y` came as a 0/1 matrix, so that answers shall be one too."""
+    return len(getattr(y, "shape", ())) == 2
+
+
+def _of_matrix(y: Any, *, n_texts: int, known: Sequence[Label] | None) -> Targets:
+    found = np.asarray(y.toarray() if callable(getattr(y, "toarray", None)) else y)
+    if len(found) != n_texts:
+        raise InputError(f"There must be one row of y per text (got {n_texts} texts and {len(found)} rows).")
+    if found.dtype.kind not in "biuf" or not np.isin(found, (0, 1)).all():
+        raise InputError("A matrix y must hold 0 and 1 only: whether the text has the label of that column.")
+    labels = tuple(range(found.shape[1])) if known is None else tuple(known)
+    if len(labels) != found.shape[1]:
+        raise InputError(f"A matrix y must have a column for each of the {len(labels)} labels (got {found.shape[1]}).")
+    return Targets(labels, found.astype(bool), exclusive=False)
+
+
+def _of_sets(items: Sequence[Any], known: Sequence[Label] | None) -> Targets:
+    sets = []
+    for place, item in enumerate(items):
+        if not _is_set(item):
+            raise TextTypeError(f"Item {place} of y must be a list, tuple or set of labels (got {shown(item)}).")
+        sets.append([_plain(label, place) for label in item])
+    distinct = {label for own in sets for label in own}
+    kinds = {type(label).__name__ for label in distinct}
+    if len(kinds) > 1:
+        raise TextTypeError(f"Labels must all be of one type (got {', '.join(sorted(kinds))}).")
+    labels = tuple(sorted(distinct)) if known is None else tuple(known)
+    column = {label: place for place, label in enumerate(labels)}
+    members = np.zeros((len(sets), len(labels)), dtype=bool)
+    for row, own in enumerate(sets):
+        for label in own:
+            if label not in column:
+                raise InputError(f"Every label must be one that the classifier knows (got {shown(label)}).")
+            members[row, column[label]] = True
+    return Targets(labels, members, exclusive=False)
+
+
+def _is_set(item: object) -> bool:
+    return isinstance(item, Collection) and not isinstance(item, str | bytes | dict) and getattr(item, "ndim", 1) == 1
+
+
+def _plain(label: Any, place: int) -> Any:
+    """A label of numpy's as Python's own."""
+    plain = label.item() if isinstance(label, np.generic) else label
+    if not isinstance(plain, str | int):
+        raise TextTypeError(f"Item {place} of y must hold labels that are str, int or bool (got {shown(plain)}).")
+    return str(plain) if isinstance(plain, str) else plain
+
+
+def one_label(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> tuple[tuple[Any, ...], IntArray]:
+    """The distinct labels in sorted order, and the number (n_texts,) of each text's label among them.
+
+    Raises
+    ------
+    InputError, TextTypeError
+        No y, another length than the texts', one class only, labels of several types, missing ones.
+    """
+    from sklearn.utils.multiclass import check_classification_targets  # noqa: PLC0415 - 0.9 s, and the estimator has it
+    from sklearn.utils.validation import column_or_1d  # noqa: PLC0415 - as above
+
+    if y is None:
+        raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")
+    found = np.asarray(y)
+    if found.dtype.kind == "U":  # numpy has made one of 1 and "1", and a word of NaN: look at them as they came
+        found = np.asarray(y, dtype=object)
+    found = column_or_1d(found, warn=True)
+    if len(found) != n_texts:
+        raise InputError(f"There must be one label per text (got {n_texts} texts and {len(found)} labels).")
+    if n_texts == 0:
+        raise InputError("At least two labelled texts are needed (got none).")
+    if found.dtype == object:
+        kinds = {"str" if isinstance(label, str) else type(label).__name__ for label in found}
+        if len(kinds) > 1:
+            raise TextTypeError(f"Labels must all be of one type (got {', '.join(sorted(kinds))}).")
+        found = np.array(found.tolist())  # scikit-learn knows no labels of type object
+    check_classification_targets(found)
+    labels, codes = np.unique(found, return_inverse=True)
+    if len(labels) < 2:
+        raise InputError(f"Two classes or more are needed (got one class, {shown(labels.tolist()[0])}).")
+    return tuple(labels.tolist()), codes.astype(np.int64)

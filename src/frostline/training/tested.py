@@ -1,0 +1,201 @@
+"""How good the head is, on rows that took part in nothing, beside simple classifiers on the same rows."""
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import Advance, BoolArray, IntArray, Probabilities, dense_part
+from frostline.data.dataset import Dataset
+from frostline.evaluate.baselines import Baseline, Part, baselines
+from frostline.evaluate.curve_points import Trial, Whole, given_by, learning_curve, share_right
+from frostline.evaluate.examples import Examples
+from frostline.evaluate.learning_curve import LearningCurve
+from frostline.evaluate.nested import Choice, NestedResult, middle_C, nested_cross_validation
+from frostline.evaluate.probabilities import (
+    Reliability,
+    calibration_scores,
+    coverage_curve,
+    label_curves,
+    reliability_of,
+)
+from frostline.evaluate.scores import AnswerScores, Evaluation, answer_scores, evaluate
+from frostline.evaluate.sentence_map import log_odds
+from frostline.head.fitted import AnswerOptions, Fitted
+from frostline.head.linear import PLAIN_THRESHOLD, LinearHead
+from frostline.head.options import SearchOptions
+from frostline.record import ProbabilityRecord
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tested:
+    """How the head, or the procedure that made it, did on rows that took part in nothing."""
+
+    part: Part  # The rows, in the order of their file
+    evaluation: Evaluation
+    # `probabilities`, `uncalibrated`: (n_texts, n_labels): As given, and without the calibration.
+    probabilities: Probabilities
+    uncalibrated: Probabilities
+    favoured: BoolArray  # (n_texts, n_labels): What each row gets, sure or not
+    answered: BoolArray  # (n_texts,): Whether the rule is sure enough
+    against: tuple[Baseline, ...]
+    n_fitted: int  # Rows that the tested head learned from; of several heads, the fewest
+    nested: NestedResult | None = None  # Where every row was tested in turn
+
+    @property
+    def order(self) -> IntArray:
+        """In which the rows are evaluated: as they come, or one fold after the other."""
+        return np.arange(len(self.part), dtype=np.int64) if self.nested is None else self.nested.order
+
+
+def tested_on_rows(fitted: Fitted, train: Part, test: Part, *, seed: int) -> Tested:
+    """The head on rows held back, beside the baselines on the same rows."""
+    answer = fitted.head.answer(fitted.head.predict_proba(test.rows))
+    return Tested(
+        part=test,
+        evaluation=evaluate(answer.probabilities, answer.favoured, test.targets, seed=seed),
+        probabilities=answer.probabilities,
+        uncalibrated=fitted.search.head.predict_proba(test.rows),
+        favoured=answer.favoured,
+        answered=answer.answered,
+        against=baselines([(train, test)], favoured=answer.favoured, seed=seed),
+        n_fitted=len(train),
+    )
+
+
+def tested_in_turn(
+    train: Part, how: SearchOptions, answers: AnswerOptions, *, choose: Choice | None, progress: Advance | None
+) -> Tested:
+    """The whole procedure, choice of features, search, calibration and rule included, on every row in turn."""
+    nested = nested_cross_validation(
+        train.rows,
+        train.targets,
+        options=how,
+        answers=answers,
+        choose=choose,
+        n_outer=how.n_folds,
+        seed=how.seed,
+        progress=progress,
+    )
+    held = [nested.fold_of == fold for fold in range(nested.n_outer)]
+    splits = [(train.take(np.flatnonzero(~own)), train.take(np.flatnonzero(own))) for own in held]
+    return Tested(
+        part=train,
+        evaluation=nested.evaluation,
+        probabilities=nested.probabilities,
+        uncalibrated=nested.uncalibrated,
+        favoured=nested.favoured,
+        answered=nested.answered,
+        against=baselines(splits, favoured=nested.favoured[nested.order], seed=how.seed),
+        n_fitted=nested.n_fitted,
+        nested=nested,
+    )
+
+
+def at_half(tested: Tested, *, seed: int) -> Evaluation | None:
+    """The same probabilities with every label given from 0.5 on; None where labels exclude each other."""
+    if tested.evaluation.confusion is not None:
+        return None
+    rows = tested.order
+    probabilities = tested.probabilities[rows]
+    return evaluate(probabilities, probabilities >= PLAIN_THRESHOLD, tested.part.targets.take(rows), seed=seed)
+
+
+def uncalibrated(head: LinearHead, tested: Tested) -> Reliability | None:
+    """As in `TrainingRecord`."""
+    if head.calibration is None or tested.evaluation.confusion is not None:
+        return None
+    return reliability_of(tested.uncalibrated, tested.part.targets.members)
+
+
+def examples_of(head: LinearHead, source: Dataset, tested: Tested) -> Examples:
+    """The rows of `source`, which were tested, as the head, or those of the folds, answered them."""
+    targets = tested.part.targets
+    return Examples(
+        labels=targets.labels,
+        name=source.source.file_name,
+        texts=source.texts,
+        lines=source.lines,
+        members=targets.members,
+        favoured=tested.favoured,
+        answered=tested.answered,
+        probabilities=tested.probabilities,
+        # each fold has a head of its own: what is left of them is probabilities
+        decisions=(
+            head.decision_function(tested.part.rows)
+            if tested.nested is None
+            else log_odds(tested.probabilities, targets.kind)
+        ),
+        features=np.asarray(dense_part(tested.part.rows), dtype=np.float32),
+    )
+
+
+def measured_head(head: LinearHead, part: Part) -> Tested:
+    """A saved head on rows of a file, beside nothing."""
+    answer = head.answer(head.predict_proba(part.rows))
+    return Tested(
+        part=part,
+        evaluation=evaluate(answer.probabilities, answer.favoured, part.targets),
+        probabilities=answer.probabilities,
+        uncalibrated=replace(head, calibration=None).predict_proba(part.rows),
+        favoured=answer.favoured,
+        answered=answer.answered,
+        against=(),
+        n_fitted=0,
+    )
+
+
+def answered_well(tested: Tested, *, seed: int = 0) -> AnswerScores:
+    """What the rule's answers are worth."""
+    return answer_scores(tested.favoured, tested.answered, tested.part.targets, seed=seed)
+
+
+def probability_record(head: LinearHead, tested: Tested) -> ProbabilityRecord:
+    """The measures of its probabilities; those before calibration where there was one."""
+    targets, given = tested.part.targets, tested.probabilities
+    return ProbabilityRecord(
+        way="none" if head.calibration is None else head.calibration.method,
+        scores=calibration_scores(given, targets),
+        before=None if _is_plain(head, tested) else calibration_scores(tested.uncalibrated, targets),
+        curves=label_curves(given, targets),
+        coverage=coverage_curve(
+            given,
+            head.answer(given).favoured,  # also of rows tested in turn: the curve is where this head stands
+            targets,
+            answer_from=0.0 if head.rule is None else head.rule.answer_from,
+        ),
+    )
+
+
+def _is_plain(head: LinearHead, tested: Tested) -> bool:
+    return head.calibration is None and tested.nested is None
+
+
+def measured_curve(
+    fitted: Fitted, train: Part, tested: Tested, *, how: SearchOptions, progress: Advance | None = None
+) -> LearningCurve | None:
+    """Measure on the test rows; with nested cross-validation out of its folds. None where rows are too few to halve.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The head that learned from all rows.
+    progress : callable, optional
+        Counts sizes.
+    """
+    plain, nested = fitted.search.head, tested.nested
+    fitted_accuracy = share_right(given_by(plain, train.rows), train.targets)
+    if nested is None:
+        trials = [Trial(np.arange(len(train)), tested.part.rows, tested.part.targets)]
+        favoured, C = given_by(plain, tested.part.rows), middle_C(fitted.search.chosen_C)
+    else:
+        held = [np.flatnonzero(nested.fold_of == fold) for fold in range(nested.n_outer)]
+        trials = [
+            Trial(np.flatnonzero(nested.fold_of != fold), train.rows[rows], train.targets.take(rows))
+            for fold, rows in enumerate(held)
+        ]
+        favoured = plain.answer(nested.uncalibrated).favoured[nested.order]
+        C = float(np.exp(np.mean(np.log(nested.chosen_Cs))))
+    whole = Whole(favoured=favoured, C=C, fitted_accuracy=fitted_accuracy)
+    return learning_curve(train.rows, train.targets, trials=trials, whole=whole, options=how, progress=progress)
