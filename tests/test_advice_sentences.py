@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.advice import Advice, advise, rows_for
+from frostline.advice import Advice, advise, curve_measure, rows_for
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.record import TrainingRecord
@@ -32,6 +32,7 @@ def record(found: LearningCurve | None, *, n_trained: int = 1400, half: float = 
         full,
         learning=found,
         choice=None,
+        decision=None,
         n_trained=n_trained,
         data=replace(full.data, label_counts={"bad": 499, "good": 100}),
         test=replace(full.test, scores={**full.test.scores, "accuracy": accuracy}),
@@ -179,3 +180,23 @@ def test_a_gap_counts_from_ten_points_on_and_beyond_the_interval(fitted: float, 
     last = replace(last, accuracy=replace(last.accuracy, interval=(0.7, high)))
     kinds = [one.kind for one in advise(record(replace(found, points=(*found.points[:-1], last))))]
     assert ("train-test gap" in kinds) is is_told
+
+
+@pytest.mark.parametrize("found", [RISING, LEVEL, OVER, curve((0.01, -0.01, 0.03), (0.0, 0.0, 0.0))])
+def test_of_several_labels_rows_bring_texts_with_all_labels_right(found: LearningCurve) -> None:
+    """No accuracy is named where none was measured."""
+    one = record(found)
+    of_sets = replace(one, data=replace(one.data, kind="several labels"))
+    said = " ".join(f"{item.sentence} {item.reason}" for item in advise(of_sets) if item.kind != "more test rows")
+    assert "in the share of texts with all labels right (each label from 0.5 on)" in said
+    assert "accuracy" not in said
+
+
+def test_the_curve_of_a_head_with_thresholds_is_that_of_the_most_probable_label() -> None:
+    """A head that only abstains takes the most probable label all the same."""
+    full = full_record()
+    assert full.decision is not None
+    assert full.decision.thresholds
+    assert curve_measure(full) == "accuracy of the most probable label"
+    assert curve_measure(replace(full, decision=replace(full.decision, thresholds=()))) == "accuracy"
+    assert curve_measure(replace(full, decision=None)) == "accuracy"

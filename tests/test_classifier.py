@@ -280,3 +280,27 @@ def test_the_public_names_are_these() -> None:
         assert getattr(frostline, name) is not None
     with pytest.raises(AttributeError):
         frostline.nothing  # noqa: B018 - the look-up is the test
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+def test_a_data_frame_is_no_list_of_texts(kind: type[Any]) -> None:
+    """Gone through item by item it would give the names of its columns: one answer for all its rows."""
+    frame = kind({"text": TEXTS})
+    classifier = SentenceClassifier(encoder=FakeEncoder(), C=1.0).fit(frame["text"], LABELS)
+    assert len(classifier.predict(frame["text"])) == len(TEXTS)
+    with pytest.raises(TextTypeError, match=r"got a DataFrame with the columns 'text'") as caught:
+        classifier.predict(frame)
+    assert caught.value.hint == "Pass the column that holds the texts, such as frame['text']."
+    with pytest.raises(TextTypeError, match="DataFrame with the columns"):
+        SentenceClassifier(encoder=FakeEncoder(), C=1.0).fit(frame, LABELS)
+    with pytest.raises(TextTypeError, match="got a set"):
+        classifier.predict(set(TEXTS))  # type: ignore[arg-type] # what a caller may do
+
+
+@pytest.mark.parametrize(("learned", "asked"), [(str, int), (int, str)])
+def test_labels_of_another_type_are_refused_not_counted_as_wrong(learned: type[Any], asked: type[Any]) -> None:
+    """Trained from a file of 0 and 1, scored with numbers: 0.0 would say that nothing was right."""
+    classifier = SentenceClassifier(encoder=FakeEncoder(), C=1.0).fit(TEXTS, [learned(label) for label in LABELS])
+    assert classifier.score(TEXTS, np.array([learned(label) for label in LABELS])) == 1.0
+    with pytest.raises(InputError, match=rf"are {learned.__name__} \(got .*{asked.__name__}\)"):
+        classifier.score(TEXTS, [asked(label) for label in LABELS])

@@ -1,5 +1,6 @@
 """Several labels per text, from the file to the answer."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from conftest import Command
 from fakes import FakeEncoder
@@ -19,16 +21,19 @@ from frostline.data.tables import read_labelled
 from frostline.errors import InputError, UsageError
 from frostline.evaluate.examples import furthest_missed, mapped, surest_mistakes
 from frostline.evaluate.probabilities import reliability_of
+from frostline.head.deciding import RuleOptions
 from frostline.head.fitted import AnswerOptions
 from frostline.head.options import SearchOptions
 from frostline.report.card import model_card
 from frostline.report.document import as_document
 from frostline.report.page import report_html
 from frostline.report.phrases import next_step, of_hundred, plain_words
+from frostline.report.terminal import print_report
 from frostline.score.answers import Layout, layout_of, predictions, write_predictions
 from frostline.targets import Targets
 from frostline.training import Training, save_training, train
 from frostline.training.options import TrainingOptions
+from small_records import full_record
 
 WORDS = ("red", "blue", "green", "dog")
 
@@ -394,3 +399,39 @@ def test_too_few_rows_to_test_in_turn_are_said_to_be_so() -> None:
     dataset = Dataset(texts=texts, targets=Targets.of_sets(sets), lines=[1, 2, 3, 4], source=source)
     with pytest.raises(InputError, match="must be on two texts or more"):
         train(dataset, FakeEncoder(), options=TrainingOptions(nested=True))
+
+
+def test_the_reports_name_the_middle_of_cs_class_weights_and_a_threshold_wished_for(tmp_path: Path) -> None:
+    """Nobody chose the middle; not every threshold is that of the highest F1; weights and scaling are told."""
+    dataset = read_labelled(table(tmp_path), TableOptions(labels_separator=",", header=False, text=1, label=2))
+    search = SearchOptions(Cs=(0.1, 1.0), n_folds=3, class_weight="balanced")
+    rule = RuleOptions(threshold_for=("precision", 0.6), threshold_label="dog")
+    options = TrainingOptions(search=search, nested=True, answers=AnswerOptions(rule=rule))
+    record = train(dataset, FakeEncoder(), options=options).record
+    screen = io.StringIO()
+    print_report(record, Console(file=screen, width=200))
+    said, page, card = " ".join(screen.getvalue().split()), report_html(record), model_card(record)
+    exception = "chosen out of fold for the highest F1 (that of dog: precision 0.6)"
+    for shown in (said, page, card):
+        assert exception in shown
+        assert "labels weighted (balanced)" in shown
+    assert "chosen on held-out training rows for the highest F1 (that of dog: precision 0.6)" in page
+    assert "features standardised, labels weighted (balanced)</dd>" in page
+    assert "Middle of the labels' C in each outer fold: " in said
+    assert "middle of the labels&#x27; C</th>" in page
+    assert "C chosen in each" not in said
+    assert "answered %" not in said
+
+
+def test_the_learning_curve_says_which_way_it_is_measured() -> None:
+    """The test's thresholds are not those of the curve."""
+    record = full_record()
+    record = replace(record, data=replace(record.data, kind="several labels"))
+    words = "share of texts with all labels right (each label from 0.5 on)"
+    screen = io.StringIO()
+    print_report(record, Console(file=screen, width=200))
+    assert f"100 to 400 rows: {words} 70.0 to 81.0" in screen.getvalue()
+    page = report_html(record)
+    assert f"Measured is the {words}. Tested on" in page
+    assert f"With 800 labelled rows the {words} should change" in page
+    assert "Share of texts with all labels right (each label from 0.5 on) against labelled rows" in page

@@ -60,6 +60,18 @@ def advise(record: TrainingRecord) -> tuple[Advice, ...]:
     return (*_about_rows(record), *_about_labels(record), *_about_gap(record), *_about_test(record))
 
 
+def curve_measure(record: TrainingRecord) -> str:
+    """What the learning curve measures: plain heads, whatever rule of answering the saved head has.
+
+    A threshold chosen anew for every subset would take rows that small subsets do not have.
+    """
+    if record.data.kind == "several labels":
+        return "share of texts with all labels right (each label from 0.5 on)"
+    if record.decision is not None and record.decision.thresholds:
+        return "accuracy of the most probable label"
+    return "accuracy"
+
+
 def rows_for(half_width: float, share: float) -> int:
     """Test rows from which a share's 95 % interval (Wilson's) is no wider than `half_width` to either side.
 
@@ -85,12 +97,12 @@ def _about_rows(record: TrainingRecord) -> list[Advice]:
                 reason=curve.no_outlook,
             )
         ]
-    twice, furthest = curve.outlook.gains[0], curve.outlook.gains[-1]
+    twice, furthest, of = curve.outlook.gains[0], curve.outlook.gains[-1], _of(record)
     if twice.interval[0] > 0 and twice.value >= MATTERS:
         return [
             Advice(
                 kind="label more",
-                sentence=f"Label more: {twice.n_rows:,} rows in all should bring {_points(twice)} of accuracy.",
+                sentence=f"Label more: {twice.n_rows:,} rows in all should bring {_points(twice)} {of}.",
                 reason=f"The learning curve still rises; {furthest.n_rows:,} rows should bring {_points(furthest)}.",
             )
         ]
@@ -100,7 +112,7 @@ def _about_rows(record: TrainingRecord) -> list[Advice]:
         Advice(
             kind="unsure",
             sentence="Whether more labels would help is not sure: label some, and measure again.",
-            reason=f"{twice.n_rows:,} rows should bring {_points(twice)} of accuracy.",
+            reason=f"{twice.n_rows:,} rows should bring {_points(twice)} {of}.",
         )
     ]
 
@@ -109,7 +121,8 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
     """The curve is flat: another reading of the texts may help, more rows will not."""
     advice = []
     missed = 1 - curve.points[-1].accuracy.interval[0]
-    reason = f"The learning curve is flat: {twice.n_rows:,} rows in all should bring {_points(twice)} of accuracy"
+    of = _of(record)
+    reason = f"The learning curve is flat: {twice.n_rows:,} rows in all should bring {_points(twice)} {of}"
     if missed >= MATTERS and record.choice is None:
         advice.append(
             Advice(
@@ -139,7 +152,7 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
             Advice(
                 kind="stop",
                 sentence="Stop labelling for these features.",
-                reason=f"Even {furthest.n_rows:,} rows should bring {_points(furthest)} of accuracy: "
+                reason=f"Even {furthest.n_rows:,} rows should bring {_points(furthest)} {of}: "
                 f"surely less than {100 * MATTERS:g}.",
             )
         )
@@ -216,6 +229,11 @@ def _about_test(record: TrainingRecord) -> list[Advice]:
             reason=f"{score.n:,} rows tell it to {100 * half:.1f} points.",
         )
     ]
+
+
+def _of(record: TrainingRecord) -> str:
+    measure = curve_measure(record)
+    return "of accuracy" if measure == "accuracy" else f"in the {measure}"
 
 
 def _points(gain: Gain) -> str:

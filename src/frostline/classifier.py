@@ -29,7 +29,7 @@ from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at
 from frostline.precision import settle
 from frostline.store import FeatureStore, StoredEncoder
-from frostline.targets import Targets, is_matrix, one_label, several_labels
+from frostline.targets import Label, Targets, is_matrix, one_label, several_labels
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import PrecisionRecord
@@ -230,6 +230,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """The share of the texts that are given the right label, or exactly the right labels.
 
         A text without an answer is not given the right one.
+
+        Raises
+        ------
+        InputError
+            Labels of `y` are numbers where the classifier knows strings, or the other way round: none could be right.
         """
         head = self._head()
         if head.answers_sets:
@@ -239,6 +244,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             answer = head.answer(self.predict_proba(X))
             exact = (answer.favoured == wanted.members).all(axis=1) & answer.answered
             return float(np.average(exact, weights=sample_weight))
+        _refuse_other_type(y, head.labels)
         right = [answer == label for answer, label in zip(self.predict(X).tolist(), y, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
@@ -414,3 +420,15 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _read(self, X: Sequence[str]) -> Reading:
         return self.encoder_.encode(check_texts(X))
+
+
+def _refuse_other_type(y: Sequence[Any] | NDArray[Any], labels: Sequence[Label]) -> None:
+    """Raise for a label of `y` that is a string where the known ones are none, or none where they are strings."""
+    for label in y:
+        if isinstance(label, str) != isinstance(labels[0], str):
+            known = ", ".join(map(shown, labels[:10])) + (", …" if len(labels) > 10 else "")
+            raise InputError(
+                f"Labels of y must be of the type that the classifier learned: {known} are "
+                f"{type(labels[0]).__name__} (got {label!r}, {type(label).__name__}).",
+                hint="Convert y before scoring, such as [str(label) for label in y].",
+            )

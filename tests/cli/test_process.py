@@ -60,6 +60,24 @@ def test_predicting_a_sentence_needs_neither_scikit_learn_nor_onnx(model: Path, 
     assert python(code, str(model), FROSTLINE_HOME=str(home)).stdout.endswith("0 []\n")
 
 
+def test_reading_leaves_nothing_in_the_home(model: Path, home: Path, tmp_path: Path) -> None:
+    """ONNX Runtime counts its use, in the home's cache and by asking its collector, unless it is told not to."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code = "import sys; from frostline.cli.main import run; sys.exit(run(['predict', sys.argv[1], 'a joy']))"
+    kept = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(model)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**kept, "HOME": str(empty), "XDG_CACHE_HOME": str(empty / ".cache"), "FROSTLINE_HOME": str(home)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(empty.rglob("*")) == []
+
+
 def test_the_list_of_verbs_is_that_of_the_commands() -> None:
     """The table that saves the imports says what the commands themselves say."""
     context = cli.make_context("frostline", ["--help"], resilient_parsing=True)
@@ -105,10 +123,11 @@ def test_a_closed_pipe_ends_quietly(model: Path, home: Path) -> None:
         process.stdin.close()
 
 
-def test_a_closed_pipe_ends_a_report_quietly_too(model: Path, home: Path) -> None:
-    """`frostline explain ... | head -1`: a table's reader may go as well as a list's."""
+def test_a_closed_pipe_ends_a_report_quietly_too(model: Path, home: Path, tmp_path: Path) -> None:
+    """`frostline explain ... | head -1`: a table's reader may go as well as a list's, and the page is whole."""
+    page = tmp_path / "why.html"
     process = subprocess.Popen(
-        [sys.executable, "-m", "frostline", "explain", str(model), "a joy to watch"],
+        [sys.executable, "-m", "frostline", "explain", str(model), "a joy to watch", "--html", str(page)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "FROSTLINE_HOME": str(home)},
@@ -119,6 +138,7 @@ def test_a_closed_pipe_ends_a_report_quietly_too(model: Path, home: Path) -> Non
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=120) == 0
+    assert page.read_text("utf-8").rstrip().endswith("</html>")
 
 
 @pytest.mark.parametrize("closed", ["", "2>&-", ">&-", ">&- 2>&-"])

@@ -152,6 +152,22 @@ def test_the_scoring_asked_for_chooses_each_c(
     check_answers(answers, manifest["rule"])
 
 
+@pytest.mark.parametrize("verb", ["train", "sweep", "compare"])
+def test_accuracy_is_refused_where_it_is_asked_for(frostline: Command, table: Path, verb: str) -> None:
+    """As the option's default it stands for log loss."""
+    found = frostline(verb, table, *READING, "--scoring", "accuracy")
+    assert (found.code, found.out) == (2, "")
+    said = " ".join(found.err.split())
+    assert "neg_log_loss, average_precision or f1_macro of each label, or by f1_micro of all together" in said
+    assert "(got 'accuracy')" in said
+    shown = " ".join(frostline(verb, "--help").out.split())
+    assert "neg_log_loss (log loss, the default there), average_precision, f1_macro or f1_micro." in shown
+
+
+def test_log_loss_is_the_scoring_if_none_is_asked_for(plain: dict[str, Any]) -> None:
+    assert plain["search"]["scoring"] == "neg_log_loss"
+
+
 def test_a_learning_curve_is_measured_and_changes_nothing_else(
     frostline: Command, table: Path, tmp_path: Path, plain: dict[str, Any]
 ) -> None:
@@ -202,3 +218,18 @@ def test_the_preset_of_one_label_alone_is_refused(frostline: Command, table: Pat
     assert found.err == (
         "error: --preset is for texts with one label each; here each may have several.\n       Leave --preset out.\n"
     )
+
+
+@pytest.mark.parametrize("option", ["FILE", "--test", "--fixes"])
+def test_rows_left_out_are_never_written_over_what_is_read(
+    frostline: Command, table: Path, tmp_path: Path, option: str
+) -> None:
+    """Not even where overwriting is allowed."""
+    other = tmp_path / "other.tsv"
+    other.write_bytes(table.read_bytes())
+    read = table if option == "FILE" else other
+    more = () if option == "FILE" else (option, other)
+    ended = frostline("train", table, "--labels-separator", ",", *more, "--rejects", read, "--overwrite")
+    assert ended.code != 0
+    assert "is read" in ended.err or "input" in ended.err, ended.err
+    assert read.read_bytes() == other.read_bytes()

@@ -178,6 +178,25 @@ COLUMNS: tuple[Case, ...] = (
 
 ROWS: tuple[Case, ...] = (
     Case(
+        "rows without a label",
+        "t.tsv",
+        "good\t1\nbad\t\nboth\t \n",
+        {"text": 1, "label": 2, "header": False},
+        "t.tsv: 2 of 3 rows cannot be used (0 may be): line 2: the label is empty; line 3: the label is blank.",
+        (
+            "If a text may have several labels or none, pass --labels-separator; else correct them, or pass "
+            "--max-bad-rows 2 to leave them out."
+        ),
+    ),
+    Case(
+        "empty labels among several",
+        "t.jsonl",
+        '{"text": "a", "label": ["x"]}\n{"text": "b", "label": [""]}\n',
+        {},
+        "t.jsonl: 1 of 2 rows cannot be used (0 may be): line 2: the label is empty.",
+        "Correct them, or pass --max-bad-rows 1 to leave them out.",
+    ),
+    Case(
         "six kinds",
         "t.tsv",
         "good\t1\nbad\t0\n\t1\n \t1\nx\t\ny\t  \nlonger text\t1\nz\t" + "l" * 11 + "\n",

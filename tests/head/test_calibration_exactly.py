@@ -142,7 +142,7 @@ def test_why_a_way_was_taken_is_one_clause() -> None:
         decisions / 2, one_label(codes), folds=folds
     )  # as they are drawn: a map gains less than its error
     assert 0 < fit.candidates[2].gain < fit.candidates[2].gain_error
-    assert (fit.way, fit.why) == ("none", "no way of calibrating lost less on rows it was not fitted on")
+    assert (fit.way, fit.why) == ("none", "no way of calibrating surely lost less on rows it was not fitted on")
     two = fit_calibration(decisions, one_label(codes), folds=np.arange(400) % 2)
     assert [candidate.way for candidate in two.candidates] == ["none", "temperature", "isotonic"]
     one = fit_calibration(decisions, one_label(codes), folds=np.zeros(400, dtype=np.int64))

@@ -11,6 +11,7 @@ from frostline.errors import InputError, UsageError
 from frostline.head.deciding import (
     RuleFit,
     RuleOptions,
+    best_threshold,
     best_thresholds,
     fit_rule,
     macro_f1_of,
@@ -299,3 +300,18 @@ def test_other_words_are_no_wish(words: str) -> None:
     assert parsed_wish("recall=0.75") == ("recall", 0.75)
     with pytest.raises(UsageError, match=r"precision=0\.9"):
         parsed_wish(words)
+
+
+@pytest.mark.parametrize(("n_with", "own"), [(9, False), (10, True)])
+def test_a_label_has_a_threshold_of_its_own_from_ten_texts_on(n_with: int, *, own: bool) -> None:
+    """On fewer it takes the one that is best for all labels together."""
+    random = np.random.RandomState(0)
+    members = np.zeros((200, 2), dtype=bool)
+    members[:n_with, 0] = True
+    members[50:150, 1] = True
+    held_out = np.where(members, random.uniform(0.5, 0.9, (200, 2)), random.uniform(0.0, 0.6, (200, 2)))
+    held_out[:, 0] /= 4
+    together = best_threshold(held_out.ravel(), members.ravel())
+    alone = best_threshold(held_out[:, 0], members[:, 0])
+    assert together != alone
+    assert best_thresholds(held_out, members)[0] == (alone if own else together)

@@ -11,6 +11,7 @@ from frostline.errors import InputError, UsageError
 from frostline.head.options import (
     SearchOptions,
     check_class_weight,
+    check_features,
     check_finite,
     check_grid,
     check_rows,
@@ -63,6 +64,13 @@ def test_rows_and_targets_agree() -> None:
         "Rows of features must differ (all 6 are equal: no text can be told from another). "
         "Look whether the texts differ, and whether the encoder's weights are right."
     )
+
+
+def test_one_row_is_too_few_and_two_that_differ_are_not() -> None:
+    with pytest.raises(InputError) as caught:
+        check_features(ROWS[:1])
+    assert str(caught.value) == "There must be two rows or more to learn from (got 1). Add rows, or hold out fewer."
+    check_features(np.array([[0.0], [1.0]], dtype=np.float32))
 
 
 @pytest.mark.parametrize("row", [0, 4095, 4096, 4999])

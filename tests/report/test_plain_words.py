@@ -9,6 +9,7 @@ from frostline.evaluate.baselines import Baseline
 from frostline.report.phrases import evaluation_words, how_sure, next_step, of_hundred, plain_words
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
+from small_records import evaluation_record, two_label_record
 
 
 def test_the_paragraph_answers_what_is_asked_first() -> None:
@@ -129,3 +130,17 @@ def test_leaks_come_first_where_they_could_move_the_score(n_leaks: int, *, is_fi
     assert record.test_source is not None
     source = replace(record.test_source, n_leaks=n_leaks)
     assert ("training texts out" in next_step(replace(record, test_source=source))) is is_first
+
+
+def test_how_many_texts_get_an_answer_is_said_where_not_all_do() -> None:
+    record = two_label_record()
+    assert record.probabilities is not None
+    words = "It answers only where it is sure enough: about 70 of 100 of these texts got an answer"
+    right = f"{words}, and about 91 of 100 of those answers were right."
+    assert right in plain_words(record)
+    assert right in evaluation_words(evaluation_record(record))
+    silent = replace(record.probabilities.coverage, right=None)
+    assert f"{words}." in plain_words(replace(record, probabilities=replace(record.probabilities, coverage=silent)))
+    always = replace(record.probabilities.coverage, answer_from=0.0)
+    said = " ".join(plain_words(replace(record, probabilities=replace(record.probabilities, coverage=always))))
+    assert "got an answer" not in said

@@ -281,6 +281,30 @@ def test_the_best_twelve_of_a_sweep_are_listed(n_joins: int) -> None:
     assert table.count("(") == 2 * min(12, n_joins + 6) - 1, "each has two intervals, but the best one"
 
 
+@pytest.mark.parametrize(
+    ("winner", "added"),
+    [
+        ("join 0", ", and the tutorial's\n"),
+        ("mean@0", ", and the one chosen and the tutorial's\n"),
+        ("cls@-1", ", and the one chosen\n"),
+    ],
+)
+def test_rows_beneath_the_best_are_announced(winner: str, added: str) -> None:
+    found = sweep(n_joins=12)
+    (chosen,) = [one for one in found.trials if one.candidate.features == winner]
+    text = printed(lambda console: print_sweep(replace(found, winner=chosen), DATA, console))
+    assert f"The best 12 of 18 candidates{added}" in text
+
+
+def test_a_loss_is_named_as_one_and_keeps_its_minus() -> None:
+    found = replace(sweep(), scoring="neg_log_loss")
+    text = printed(lambda console: print_sweep(found, DATA, console))
+    assert "Score by layer and pooling: minus log loss in hundredths, cross-validated" in text
+    assert "score in hundredths" in text
+    compared = printed(lambda console: print_comparison(replace(comparison(), scoring="neg_log_loss"), DATA, console))
+    assert "Compared: minus log loss in hundredths" in compared
+
+
 @pytest.mark.parametrize("kind", ["file", "stratified hold-out"])
 def test_a_tested_sweep_on_the_terminal(kind: str) -> None:
     """The winner is the tutorial's own: no lead to tell of."""

@@ -10,11 +10,14 @@ from rich.console import Console
 
 from frostline.evaluate.nested import NestedResult
 from frostline.record import TrainingRecord
+from frostline.report.card import model_card
+from frostline.report.page import report_html
 from frostline.report.phrases import DASH
 from frostline.report.terminal import print_evaluation, print_report
 from frostline.targets import Label
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
+from small_records import full_record
 
 
 def printed(record: TrainingRecord, *, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
@@ -149,3 +152,41 @@ def test_the_rest_of_what_was_measured_is_shown_in_small() -> None:
     ):
         assert words in said
     assert "▁" not in printed(example_report()[0], encoding="ascii")
+
+
+def test_a_head_that_is_not_calibrated_has_no_figure_before() -> None:
+    """Nested cross-validation tests other heads, which may have been calibrated."""
+    record = example_report()[0]
+    assert record.probabilities is not None
+    plain = replace(record, probabilities=replace(record.probabilities, way="none"))
+    for before, shown in (("before (", printed), ("before calibration", report_html), (" before;", model_card)):
+        assert before in shown(record)
+        assert before not in shown(plain)
+
+
+def test_features_chosen_by_a_loss_are_no_percentages() -> None:
+    record = example_report()[0]
+    assert record.choice is not None
+    by_loss = replace(record, choice=replace(record.choice, scoring="neg_log_loss"))
+    assert "Features tried (scores that chose: minus log loss in hundredths)" in printed(by_loss)
+    page = report_html(by_loss)
+    assert "Scores: minus log loss in hundredths. They made the choice" in page
+    assert '<th scope="col">score in hundredths</th>' in page
+    assert "Features tried (scores that chose: accuracy in %)" in printed(record)
+
+
+def test_class_weights_stand_beside_c() -> None:
+    record = example_record(n=60)
+    weighted = replace(record, search=replace(record.search, class_weight="balanced"))
+    for shown in (printed, report_html, model_card):
+        assert "labels weighted (balanced)" in " ".join(shown(weighted).split())
+        assert "labels weighted" not in shown(record)
+
+
+@pytest.mark.parametrize(("answer_from", "is_told"), [(0.0, False), (0.7, True)])
+def test_the_share_answered_is_shown_where_that_need_not_be_all(answer_from: float, *, is_told: bool) -> None:
+    record = full_record()
+    assert record.decision is not None
+    said = printed(replace(record, decision=replace(record.decision, answer_from=answer_from)))
+    assert ("answered %" in said) is is_told
+    assert ("right of these %" in said) is is_told

@@ -250,6 +250,14 @@ def test_what_cannot_be_checked_is_said(rows: list[tuple[str, list[str]]], said:
     assert said in " ".join(found.notes)
 
 
+def test_a_label_on_one_of_two_texts_is_named_once() -> None:
+    """It is on one text only, and on all but one; of three texts, a label on two is on all but one."""
+    two = found_in([("a", ["x"]), ("b", ["y"])])
+    assert [note.count("'x'") for note in two.notes] == [1, 0]
+    three = found_in([("a", ["x"]), ("b", ["x"]), ("c", ["y"])])
+    assert [(note.count("'x'"), note.count("'y'")) for note in three.notes] == [(0, 1), (1, 0), (0, 0)]
+
+
 def test_labels_that_have_nothing_to_do_with_the_texts_are_not_judged() -> None:
     """By lot: heads know no more than the labels' shares."""
     random = np.random.default_rng(0)

@@ -6,7 +6,18 @@ import pytest
 
 from frostline.data.dataset import Dataset, Source
 from frostline.data.fixes import FixRow
-from frostline.review.results import Leaked, NearText, Outlier, Repeated, Review, WrongLabel, fix_rows, why_wrong
+from frostline.review.results import (
+    DoubtfulLabel,
+    Leaked,
+    NearText,
+    Outlier,
+    Repeated,
+    Review,
+    WrongLabel,
+    fix_rows,
+    why_doubtful,
+    why_wrong,
+)
 from frostline.targets import Targets
 
 N_ROWS = 30
@@ -208,3 +219,48 @@ def test_a_row_has_all_reasons_in_order_the_weightiest_advice_and_the_highest_sc
     assert (found[14].advice, found[14].score, found[14].suggested) == ("drop", 1.0, "b")
     assert (found[16].advice, found[16].suggested) == ("relabel", "b"), "the contradiction's label comes first"
     assert [row.line for row in fix_rows(review, dataset())] == [14, 16, 19]
+
+
+DOUBTFUL = DoubtfulLabel(
+    rows=(4,),
+    lines=(14,),
+    text="text 4",
+    label="16",
+    is_given=True,
+    labels=("16",),
+    probability=0.12,
+    votes=0.3,
+    score=0.52,
+    near=(),
+)
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "words"),
+    [
+        (
+            DOUBTFUL,
+            (
+                "the label '16' is probably wrong (52 %); heads that did not see the text are 88 % against it, 70 % of "
+                "the nearest texts lack it"
+            ),
+        ),
+        (
+            replace(DOUBTFUL, score=0.18, labels=("16", "b")),
+            (
+                "the label '16' is perhaps wrong (18 %); heads that did not see the text are 88 % against it, 70 % of "
+                "the nearest texts lack it; the text also has 'b'"
+            ),
+        ),
+        (
+            replace(DOUBTFUL, is_given=False, score=0.5, probability=0.9, labels=("b",)),
+            (
+                "has no '16'; likely missing (50 %); heads that did not see the text are 90 % for it, 30 % of the "
+                "nearest texts have it; the text has 'b'"
+            ),
+        ),
+    ],
+)
+def test_every_share_says_how_probably_the_label_is_wrong_or_missing(doubtful: DoubtfulLabel, words: str) -> None:
+    """The higher the more probably, the verdict's as those of the evidence; the first character is a letter."""
+    assert why_doubtful(doubtful) == words

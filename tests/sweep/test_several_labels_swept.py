@@ -323,7 +323,7 @@ def test_sweep_prints_and_draws_what_it_tried_on_sets_of_labels(frostline: Comma
     outcome = frostline("sweep", file, *SETS, "--no-joins", "--holdout", "0.3", "--plot", picture)
     assert outcome.code == 0, outcome.err
     for word in (
-        "neg_log_loss in hundredths",
+        "log loss in hundredths",
         "score in hundredths",
         "Chosen:",
         "micro F1 %",

@@ -16,6 +16,8 @@ from frostline.cli.options import (
     json_option,
     limit_option,
     reading_options,
+    refuse_scoring,
+    scoring_option,
     settled_choice,
     store_option,
 )
@@ -61,7 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds, the same for all.")
-@click.option("--scoring", default="accuracy", show_default=True, help="Any scikit-learn scorer's name.")
+@scoring_option
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
 @click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the folds.")
@@ -99,6 +101,7 @@ def command(
 ) -> None:
     """Read, compare, print."""
     dataset = read_labelled(file, replace(reading, limit=limit))
+    refuse_scoring(dataset.targets.kind)
     chosen, settled = settled_choice(EncoderChoice(max_length=max_length, threads=threads, precision=precision), "", ())
 
     def opened(name: str, spec: str) -> "Encoder":

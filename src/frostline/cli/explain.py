@@ -8,7 +8,7 @@ import click
 from frostline.artifact import load_artifact, load_neighbours, open_model
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import json_option, overwrite_option
-from frostline.disk import publish_stream, refuse_file
+from frostline.disk import publish_bytes, refuse_file
 from frostline.errors import InputError, printable
 from frostline.explanation import explain
 from frostline.explanation.explaining import MAX_WORDS, N_NEAREST, named_label
@@ -66,13 +66,13 @@ def command(
             max_words=max_words,
             progress=told,
         )
+    if page is not None:  # before anything is printed: who reads that may stop early (head), which ends this program
+        publish_bytes(page, explanation_html(found).encode("utf-8"))
     if as_json:
         print_json(explanation_document(found))
     else:
         print_explanation(found, output())
     if page is not None:
-        with publish_stream(page) as opened_file:
-            opened_file.write(explanation_html(found).encode("utf-8"))
         words().print(f"Written: {printable(str(page))}", style="dim", markup=False)
 
 

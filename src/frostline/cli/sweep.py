@@ -16,6 +16,8 @@ from frostline.cli.options import (
     opened_encoder,
     overwrite_option,
     reading_options,
+    refuse_scoring,
+    scoring_option,
     settled_choice,
 )
 from frostline.data.dataset import Dataset
@@ -48,7 +50,7 @@ from frostline.training.records import data_record
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the sweep into this .svg or .png file.")
 @click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds, the same for all.")
-@click.option("--scoring", default="accuracy", show_default=True, help="Any scikit-learn scorer's name.")
+@scoring_option
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
 @click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the folds and the hold-out.")
@@ -84,6 +86,7 @@ def command(
         refuse_plot(plot)
         refuse_file(plot, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
     whole = read_labelled(file, replace(reading, limit=limit))
+    refuse_scoring(whole.targets.kind)
     dataset, test = _parts(whole, test_fraction, seed=seed)
     if test_file is not None:
         known = frozenset(dataset.counts())  # tells a test file's columns apart

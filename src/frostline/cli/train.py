@@ -24,7 +24,9 @@ from frostline.cli.options import (
     opened_encoder,
     overwrite_option,
     reading_options,
+    refuse_scoring,
     rejects_option,
+    scoring_option,
     settled_choice,
 )
 from frostline.data.cells import write_rejects
@@ -213,7 +215,7 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--grid", type=click.Choice(["log", "tutorial"]), help="The values of C to search.  [default: log]")
     @click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
     @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds of the search.")
-    @click.option("--scoring", default="accuracy", show_default=True, help="Any scikit-learn scorer's name.")
+    @scoring_option
     @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
     @click.option(
         "--one-standard-error", is_flag=True, help="Take the smallest C within one standard error of the best."
@@ -289,6 +291,7 @@ def command(
     found, found_test = _read(file, test_file, replace(reading, limit=limit), reading, is_own_test=is_own_test)
     if rejects is not None:
         write_rejects(rejects, found.rejects)
+    refuse_scoring(found.targets.kind)
     if found.targets.kind == "several labels" and wishes.preset is not None:
         raise UsageError(
             "--preset is for texts with one label each; here each may have several.", hint="Leave --preset out."

@@ -14,6 +14,7 @@ from frostline.data.options import TableOptions
 from frostline.disk import publish_bytes
 from frostline.errors import InputError, shown
 
+_NO_LABEL = ("the label is empty", "the label is blank")
 NAMED = 5  # how many rejected rows a message names
 
 
@@ -69,14 +70,30 @@ class Ledger:
         if not self.is_exceeded:
             self._keep(Reject(fault.line, fault.reason))
 
-    def error(self, rows: int, *, hint: str = "") -> InputError:
-        """The error that says how many of `rows` cannot be used, and names the first few."""
+    def error(self, rows: int, *, hint: str = "", has_one_label: bool = False) -> InputError:
+        """The error that says how many of `rows` cannot be used, and names the first few.
+
+        Parameters
+        ----------
+        hint : str
+            What to do, if not the usual.
+        has_one_label : bool
+            Each text was read with exactly one label: what has none may be meant to have several, or none.
+        """
         named = "; ".join(f"line {fault.line}: {fault.reason}" for fault in self._first)
         more = f"; and {self.faults - len(self._first):,} more" if self.faults > len(self._first) else ""
         return InputError(
             f"{self.name}: {self.faults:,} of {rows:,} rows cannot be used ({self.allowed:,} may be): {named}{more}.",
-            hint=hint or f"Correct them, or pass --max-bad-rows {self.faults} to leave them out.",
+            hint=hint or self._hint(has_one_label=has_one_label),
         )
+
+    def _hint(self, *, has_one_label: bool) -> str:
+        if has_one_label and all(fault.reason in _NO_LABEL for fault in self._first):
+            return (
+                "If a text may have several labels or none, pass --labels-separator; else correct them, or pass "
+                f"--max-bad-rows {self.faults} to leave them out."
+            )
+        return f"Correct them, or pass --max-bad-rows {self.faults} to leave them out."
 
 
 def write_rejects(path: Path | str, rejects: Sequence[Reject]) -> None:
@@ -145,7 +162,7 @@ class CellRules:
         if len(value) > self.options.limits.field_characters:
             raise RowError(f"the label is longer than {self.options.limits.field_characters:,} characters")
         if not value or value.isspace():
-            raise RowError("the label is empty" if not value else "the label is blank")
+            raise RowError(_NO_LABEL[0] if not value else _NO_LABEL[1])
         return self._labels.setdefault(value, value)
 
     def label_set(self, value: str) -> tuple[str, ...]:

@@ -145,8 +145,8 @@ def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -
     Raises
     ------
     InputError
-        As `folds_for`; of several labels per text: no label at all, or one only; if `strict`, a label with fewer rows
-        than there are folds.
+        As `folds_for`; of several labels per text: one row only, no label at all, or one only; if `strict`, a label
+        with fewer rows than there are folds.
     """
     plan = {"one label": _folds_for_labels, "several labels": _folds_for_sets}[dataset.targets.kind]
     return plan(dataset, n_folds, strict=strict)
@@ -158,6 +158,11 @@ def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPl
 
 def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:
     counts, n_rows, name = dataset.counts(), len(dataset), dataset.source.name
+    if n_rows < 2:
+        raise InputError(
+            f"{name}: there are too few rows to learn from ({n_rows}, without those held out).",
+            hint="Add rows: a label is learned from two that have it and two that lack it, or more.",
+        )
     if not counts:
         raise InputError(f"{name}: no row has a label ({n_rows:,} rows).", hint="Check --label.")
     if len(counts) == 1:
@@ -175,11 +180,6 @@ def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan
                 f"{name}: {told}; the rarest has {counts[few[0]]}.", hint="Add rows, or ask for fewer folds."
             )
         warnings.append(f"{told}: what is said of {'them' if len(few) > 1 else 'it'} rests on next to nothing.")
-    everywhere = [label for label in counts if counts[label] == n_rows]
-    if everywhere:
-        warnings.append(
-            f"Every row has {_listed(everywhere)}: nothing can be learned of it, and every text will get it."
-        )
     if (dataset.targets.members.sum(axis=1) == 1).all():
         warnings.append(
             "Every row has exactly one label: without several labels per text they would be told apart better."

@@ -313,7 +313,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
                     texts.append(row[1])
                     labels.append(row[2])
         if ledger.is_exceeded:
-            raise ledger.error(len(texts) + ledger.left_out)
+            raise ledger.error(len(texts) + ledger.left_out, has_one_label=not picking.has_label_sets)
         if not texts:
             raise _no_rows(source.name, rows_in=ledger.left_out, has_columns=bool(picking.text_column))
         sha256, size_bytes = source.fingerprint()

@@ -32,7 +32,7 @@ from frostline.encoder.graph import (
 )
 from frostline.encoder.products import Form
 from frostline.encoder.reading import Backend, TokenBatch
-from frostline.encoder.session import kept_graph, open_session, runtime_errors
+from frostline.encoder.session import kept_graph, open_session, runtime, runtime_errors
 from frostline.errors import BackendError, shown
 from frostline.tensors import check_finite
 
@@ -50,11 +50,9 @@ class OnnxBackend(Backend):
     """
 
     def __init__(self, architecture: Architecture, session: Any) -> None:
-        from onnxruntime import OrtValue  # noqa: PLC0415 - only where used: start-up time
-
         self._shape = architecture.shape
         self._session = session
-        self._value = OrtValue.ortvalue_from_numpy
+        self._value = runtime().OrtValue.ortvalue_from_numpy
         self._words = self._value(architecture.tensors["words"])
 
     @classmethod

@@ -4,6 +4,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, final
 
@@ -112,7 +113,7 @@ def check_texts(texts: Iterable[Any]) -> list[str]:
     Raises
     ------
     TextTypeError
-        `texts` is a lone str, bytes or a mapping, is of two dimensions, or holds something that is not a str (the
+        `texts` is a lone str, bytes, a mapping, a set or a data frame, or holds something that is not a str (the
         index of the first such item is named).
     InputError
         A text holds a lone surrogate, which has no UTF-8 form (its index and position are named).
@@ -122,8 +123,15 @@ def check_texts(texts: Iterable[Any]) -> list[str]:
             f"Texts must be a list of str (got one {type(texts).__name__}: {shown(texts)}).",
             hint="Wrap it in a list: [text].",
         )
-    if isinstance(texts, Mapping):
+    if isinstance(texts, Mapping | AbstractSet):  # neither has the order that answers would come in
         raise TextTypeError(f"Texts must be a list of str (got a {type(texts).__name__}).")
+    columns = getattr(texts, "columns", None)
+    if columns is not None:  # gone through item by item, a data frame gives the names of its columns
+        named = ", ".join(shown(str(column)) for column in list(columns)[:5])
+        raise TextTypeError(
+            f"Texts must be a list of str (got a {type(texts).__name__} with the columns {named}).",
+            hint="Pass the column that holds the texts, such as frame['text'].",
+        )
     try:
         items = list(texts)
     except TypeError as error:

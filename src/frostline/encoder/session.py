@@ -26,10 +26,21 @@ _SUFFIXES = (".graph", ".int8", ".digest")
 _DIGEST_LENGTH = 64
 
 
-def open_session(graph: bytes, weights: Mapping[str, NDArray[Any]]) -> Any:
-    """`graph` opened on one thread, with the weights that it declares."""
+def runtime() -> Any:
+    """ONNX Runtime, told beforehand not to count its use.
+
+    Version 1.31 does so on Linux: it keeps a device's number and a queue of events in the home's cache, and looks up
+    its collector. It reads the variable once, when it is loaded, so this is the one place that loads it.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # noqa: PLC0415 - only where used: start-up time
 
+    return onnxruntime
+
+
+def open_session(graph: bytes, weights: Mapping[str, NDArray[Any]]) -> Any:
+    """`graph` opened on one thread, with the weights that it declares."""
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -47,9 +58,10 @@ def open_session(graph: bytes, weights: Mapping[str, NDArray[Any]]) -> Any:
 
 def runtime_errors() -> tuple[type[Exception], ...]:
     """What ONNX Runtime raises: a dozen classes without a common root but Exception."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as runtime  # noqa: PLC0415 - as above
+    runtime()
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415 - as above
 
-    found = (value for value in vars(runtime).values() if isinstance(value, type) and issubclass(value, Exception))
+    found = (value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
     return (*found, RuntimeError, MemoryError)
 
 

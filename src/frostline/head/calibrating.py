@@ -333,5 +333,5 @@ def choice_of(losses: dict[Way, Float64Array]) -> tuple[Way, str]:
         if gain > (error if way == "isotonic" else 0.0):
             chosen = way
     if chosen == "none":
-        return chosen, "no way of calibrating lost less on rows it was not fitted on"
+        return chosen, "no way of calibrating surely lost less on rows it was not fitted on"
     return chosen, "it lost less on rows it was not fitted on"

@@ -42,6 +42,10 @@ def _check_labels(targets: Targets) -> None:
 def check_features(rows: Rows) -> None:
     """Raise unless rows (n_texts, n_features) are finite and not all equal."""
     check_finite(dense_part(rows))
+    if len(rows) < 2:
+        raise InputError(
+            f"There must be two rows or more to learn from (got {len(rows)}).", hint="Add rows, or hold out fewer."
+        )
     if are_equal(rows):
         raise InputError(
             f"Rows of features must differ (all {len(rows)} are equal: no text can be told from another).",

@@ -40,11 +40,7 @@ def criterion_of(scoring: str, targets: Targets, *, one_standard_error: bool) ->
         rule = "one standard error" if one_standard_error else "best mean score"
         return Criterion(name=scoring, rule=rule, score=score_named(scoring, len(targets.labels)), is_shared=True)
     if scoring not in _EACH:
-        raise UsageError(
-            "Where a text may have several labels, C is chosen by neg_log_loss, average_precision or f1_macro of each "
-            f"label, or by f1_micro of all together (got {shown(scoring)}).",
-            hint="Leave the scoring out for neg_log_loss.",
-        )
+        raise not_of_each_label(scoring)
     name, words, score = _EACH[scoring]
     is_pooled = name == "f1_micro"
     whose = "all labels" if is_pooled else "each label"
@@ -54,6 +50,15 @@ def criterion_of(scoring: str, targets: Targets, *, one_standard_error: bool) ->
         score=score,
         is_shared=is_pooled,
         is_pooled=is_pooled,
+    )
+
+
+def not_of_each_label(scoring: str) -> UsageError:
+    """The refusal of a scoring for texts that may have several labels."""
+    return UsageError(
+        "Where a text may have several labels, C is chosen by neg_log_loss, average_precision or f1_macro of each "
+        f"label, or by f1_micro of all together (got {shown(scoring)}).",
+        hint="Leave the scoring out for neg_log_loss.",
     )
 
 

@@ -399,12 +399,21 @@ def _edge_notes(grid: Sequence[float], best: float) -> tuple[str, ...]:
 
 def _share_notes(targets: Targets, learned: BoolArray) -> tuple[str, ...]:
     """What a reader should know: labels that could not be learned."""
-    left = [targets.labels[column] for column in np.flatnonzero(~learned).tolist()]
-    if not left:
-        return ()
-    named = ", ".join(shown(label) for label in left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
-    what = f"{named}: too few rows with it, or without it, to learn from"
-    return (f"{what}; every text gets its share of the {len(targets):,} rows as its probability.",)
+    is_everywhere = targets.members.all(axis=0)
+    notes = []
+    if (~learned & is_everywhere).any():
+        named = _listed(targets, ~learned & is_everywhere)
+        notes.append(f"Every row has {named}: nothing can be learned of it, and every text will get it.")
+    if (~learned & ~is_everywhere).any():
+        what = f"{_listed(targets, ~learned & ~is_everywhere)}: too few rows with it, or without it, to learn from"
+        notes.append(f"{what}; every text gets its share of the {len(targets):,} rows as its probability.")
+    return tuple(notes)
+
+
+def _listed(targets: Targets, which: BoolArray) -> str:
+    labels = [targets.labels[column] for column in np.flatnonzero(which).tolist()]
+    more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+    return ", ".join(shown(label) for label in labels[:5]) + more
 
 
 def fit_at(

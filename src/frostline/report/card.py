@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.scores import Evaluation, LabelScore
-from frostline.record import SearchRecord, TrainingRecord
+from frostline.record import TrainingRecord
 from frostline.report import phrases
 from frostline.report.phrases import WORDING, Scored, plain_words
 
@@ -169,8 +169,9 @@ def _trust(record: TrainingRecord) -> str:
     how = "as the regression gives them" if found.way == "none" else f"calibrated ({found.way})"
     error = found.scores.reliability.error
     line = f"Probabilities are {how}: calibration error {phrases.estimate_text(error)} points"
-    if found.before is not None:
-        line += f", {phrases.percent(found.before.reliability.error.value)} before"
+    before = phrases.before_calibration(found)
+    if before is not None:
+        line += f", {phrases.percent(before.reliability.error.value)} before"
     return f"\n\n{line}; Brier score {phrases.loss_text(found.scores.brier)}. Pictures: `report.html`."
 
 
@@ -191,7 +192,7 @@ def _training(record: TrainingRecord) -> str:
         f"- Data: {data}. The saved head learned from {record.n_trained:,} rows.",
         f"- Encoder: {code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}.",
         f"- Features: `{features.spec}`, {phrases.numbers_text(features)}{chosen}, {scaled}; {cut}.",
-        f"- Head: {escaped(_head(search))}.",
+        f"- Head: {escaped(_head(record))}.",
     ]
     if features.n_words:
         lines.append(phrases.vocabulary_text(features))
@@ -206,14 +207,14 @@ def _training(record: TrainingRecord) -> str:
     return f"## How it was trained\n\n{chr(10).join(lines)}\n\nFrostline {record.version}, seed {record.seed}."
 
 
-def _head(search: SearchRecord) -> str:
-    said = phrases.search_text(search)
-    return said if len(search.chosen_Cs) > 1 else f"L2-regularised logistic regression; {said}"
+def _head(record: TrainingRecord) -> str:
+    said = phrases.head_text(record.search, record.decision)
+    return said if len(record.search.chosen_Cs) > 1 else f"L2-regularised logistic regression; {said}"
 
 
 def _limits(record: TrainingRecord) -> str:
     lines = [
-        f"- {WORDING[record.data.kind].limit}",
+        f"- {phrases.SILENT_LIMIT if phrases.is_silent_at_times(record) else WORDING[record.data.kind].limit}",
         "- The scores hold for texts like the test texts; of other topics, times or languages they say nothing.",
         f"- A text is read up to {record.features.max_length} word pieces; the rest is not seen.",
         "- The encoder's training texts hold the biases of their sources, and the labels those of whoever set them.",

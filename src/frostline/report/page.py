@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from string import Template
 
-from frostline.advice import advise
+from frostline.advice import advise, curve_measure
 from frostline.evaluate.baselines import Baseline, Lead
 from frostline.evaluate.examples import Examples, Mistake, furthest_missed, surest_mistakes
 from frostline.evaluate.learning_curve import LearningCurve
@@ -24,6 +24,7 @@ from frostline.evaluate.scores import Evaluation, commonest_mistakes
 from frostline.record import (
     ChoiceRecord,
     DataRecord,
+    DecisionRecord,
     EvaluationRecord,
     FeaturesRecord,
     ProbabilityRecord,
@@ -84,14 +85,14 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
     if test is not None:
         parts += [
             beside(test, record.baselines, record.at_half),
-            per_label(test, record.search),
+            per_label(test, record.search, record.decision),
             confusion(test),
             mistakes(examples, of_sets=test.confusion is None, quote=quote),
             sentence_map(examples),
         ]
     parts += [
         probabilities(record.probabilities, of_sets=test is not None and test.confusion is None),
-        learning(record.learning, phrases.right_name(test)),
+        learning(record.learning, curve_measure(record)),
         advised(record),
         features(record.choice),
         search(record.search),
@@ -211,7 +212,7 @@ def _line(name: str, one: Scored, names: Sequence[str], *, lead: str) -> Sequenc
     return (safe(name), *cells, lead)
 
 
-def per_label(test: Evaluation, search: SearchRecord | None = None) -> str:
+def per_label(test: Evaluation, search: SearchRecord | None = None, decision: DecisionRecord | None = None) -> str:
     """A row for each label, in the order of the matrix, else the commonest first, with its own C and threshold."""
     columns = list(range(len(test.labels)))
     if test.confusion is None:
@@ -219,7 +220,8 @@ def per_label(test: Evaluation, search: SearchRecord | None = None) -> str:
     thresholds = () if search is None else search.thresholds
     rows = [_label_row(test, column, search if thresholds else None) for column in columns]
     start = (
-        "From: the probability from which on the label is given, chosen on held-out training rows for the highest F1. "
+        "From: the probability from which on the label is given, chosen on held-out training rows for the highest "
+        f"F1{phrases.exception_text(decision)}. "
     )
     last = (
         "F1: their harmonic mean."
@@ -353,7 +355,7 @@ _OF_SETS = (
 
 
 def _reliability(found: ProbabilityRecord, counted: str) -> str:
-    now = found.scores
+    now, before = found.scores, phrases.before_calibration(found)
     how = {
         "none": "They are as the regression gives them.",
         "temperature": "They are calibrated by a temperature, found on rows held out of each fold.",
@@ -366,13 +368,13 @@ def _reliability(found: ProbabilityRecord, counted: str) -> str:
         f"{phrases.percent(error.value)} points on average ({phrases.percent(low)} to {phrases.percent(high)}, chance "
         f"taken out).{counted}"
     )
-    rows = [_scores("as given" if found.before is None else "calibrated", now)]
-    rows += [_scores("before calibration", found.before)] if found.before is not None else []
+    rows = [_scores("as given" if before is None else "calibrated", now)]
+    rows += [_scores("before calibration", before)] if before is not None else []
     names = ("", "calibration error, points", "in bins, points", "Brier score", "log loss")
     return section(
         "Whether its probabilities can be trusted",
         paragraphs([said])
-        + figure(reliability_plot(now.reliability, found.before.reliability if found.before is not None else None))
+        + figure(reliability_plot(now.reliability, None if before is None else before.reliability))
         + table(names, rows, called="Calibration", own=0)
         + quiet(
             "Calibration error: the expected one, chance taken out; in bins: as other tools print it, with what exact "
@@ -460,16 +462,20 @@ def learning(curve: LearningCurve | None, right: str = "accuracy") -> str:
     ]
     names = (
         "rows",
-        "accuracy %" if right == "accuracy" else "all right %",
+        "accuracy %" if right.startswith("accuracy") else "all right %",
         "macro F1 %",
         "on its own rows %",
         "subsets",
     )
     tested = "out of fold" if curve.is_out_of_fold else "held back"
-    note = f"Tested on {curve.n_test:,} rows {tested}; C: {phrases.printable(curve.choice_of_C, 200)}."
+    note = "" if right == "accuracy" else f"Measured is the {right}. "
+    note += f"Tested on {curve.n_test:,} rows {tested}; C: {phrases.printable(curve.choice_of_C, 200)}."
     return section(
         "Whether more labels would help",
-        paragraphs(said) + figure(learning_plot(curve)) + table(names, rows, called="The learning curve") + quiet(note),
+        paragraphs(said)
+        + figure(learning_plot(curve, right))
+        + table(names, rows, called="The learning curve")
+        + quiet(note),
     )
 
 
@@ -499,15 +505,13 @@ def features(choice: ChoiceRecord | None) -> str:
     """The heat map of layers and poolings, and the best of all that were tried; nothing where features were named."""
     if choice is None:
         return ""
+    scored = phrases.scored_in(choice.scoring)
     said = [
         (
             f"{len(choice.trials)} features were tried on the {choice.n_rows:,} training rows, {choice.n_folds} folds; "
             f"{choice.winner} was taken, {phrases.printable(choice.rule, 200)}."
         ),
-        (
-            f"{phrases.printable(choice.scoring)} in %. These scores made the choice, so they flatter; the test above "
-            "had no part in it."
-        ),
+        (f"Scores: {scored}. They made the choice, so they flatter; the test above had no part in it."),
     ]
     singles = [trial for trial in choice.trials if trial.layer is not None and trial.chosen_C is not None]
     plot = figure(heat_plot(choice)) + quiet("One layer and pooling alone; the best of them is framed.")
@@ -520,7 +524,7 @@ def features(choice: ChoiceRecord | None) -> str:
         for trial in listed(choice, _LISTED)
     ]
     own = [trial.features for trial in listed(choice, _LISTED)].index(choice.winner)
-    names = ("features", "numbers", "score %")
+    names = ("features", "numbers", phrases.score_header(choice.scoring))
     return section(
         "How the features were chosen",
         paragraphs(said) + (plot if singles else "") + table(names, rows, called="The best features", own=own),
@@ -567,7 +571,8 @@ def nested(found: NestedResult | None) -> str:
         f"Each of {found.n_outer} folds was left out in turn, {searched} the others, and the fold predicted. "
         f"All {pooled.n:,} rows together: {phrases.scores_text(pooled.scores, ' %')}."
     )
-    names = ("fold left out", *(["features"] if found.chosen_features else []), "chosen C")
+    which = "chosen C" if pooled.confusion is not None else "middle of the labels' C"
+    names = ("fold left out", *(["features"] if found.chosen_features else []), which)
     right = "accuracy %" if "accuracy" in pooled.scores else "all right %"
     return section(
         "Nested cross-validation", paragraphs([said]) + table([*names, right], rows, called="The outer folds")
@@ -634,10 +639,10 @@ def _features(features: FeaturesRecord) -> Sequence[tuple[str, str]]:
 
 def _head(record: TrainingRecord) -> str:
     search = record.search
-    if len(search.chosen_Cs) > 1:
-        return phrases.search_text(search)
     scaled = "features standardised" if search.standardise else "features as they are"
-    weighted = f", labels weighted ({search.class_weight})" if search.class_weight else ""
+    weighted = phrases.weights_text(search)
+    if len(search.chosen_Cs) > 1:
+        return f"{phrases.search_text(search, record.decision)}; {scaled}{weighted}"
     return f"logistic regression, {scaled}{weighted}"
 
 

@@ -14,11 +14,12 @@ from frostline.advice import FEW, MATTERS, advise
 from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
 from frostline.evaluate.intervals import Estimate, Interval
 from frostline.evaluate.paired import PairedDifference
-from frostline.evaluate.probabilities import Reliability
+from frostline.evaluate.probabilities import CalibrationScores, Reliability
 from frostline.evaluate.scores import Evaluation, commonest_mistakes
 from frostline.record import (
     CalibrationRecord,
     DataRecord,
+    DecisionRecord,
     EvaluationRecord,
     FeaturesRecord,
     ProbabilityRecord,
@@ -104,6 +105,9 @@ SCORES: Mapping[str, str] = {
 }
 """Scores by name, and what a column of them is called, in the order of columns."""
 
+SCORINGS: Mapping[str, str] = {"neg_log_loss": "minus log loss"}
+"""Scorers whose own name says little to a reader; the minus stays, since the scores shown are below nought."""
+
 LOSSES = frozenset({"log_loss"})
 """Scores that are no shares, and stand in nats."""
 
@@ -120,6 +124,27 @@ def column_name(name: str) -> str:
     return SCORES[name] if name in LOSSES else f"{SCORES[name]} %"
 
 
+def scoring_name(scoring: str, limit: int = LONGEST) -> str:
+    """`accuracy`, `minus log loss`: what scores that chose something are called."""
+    return printable(SCORINGS.get(scoring, scoring), limit)
+
+
+def scoring_scale(scoring: str) -> str:
+    """What such scores are shown in: losses are no shares, and are shown in hundredths all the same."""
+    return "in hundredths" if scoring.startswith("neg_") else "in %"
+
+
+def scored_in(scoring: str, limit: int = LONGEST) -> str:
+    """`accuracy in %`, `minus log loss in hundredths`."""
+    return f"{scoring_name(scoring, limit)} {scoring_scale(scoring)}"
+
+
+def score_header(scoring: str) -> str:
+    """The head of a column of them."""
+    scale = scoring_scale(scoring)
+    return "score %" if scale == "in %" else f"score {scale}"
+
+
 def headline_of(scores: Mapping[str, Estimate]) -> str:
     """The score that is drawn, and by which baselines are told apart."""
     return "accuracy" if "accuracy" in scores else "macro_f1"
@@ -128,11 +153,6 @@ def headline_of(scores: Mapping[str, Estimate]) -> str:
 def right_of(test: Evaluation) -> Estimate:
     """The share of texts that are right in everything."""
     return test.scores["accuracy"] if "accuracy" in test.scores else test.scores["subset_accuracy"]
-
-
-def right_name(test: Evaluation | None) -> str:
-    """What the share of texts that are right in everything is called."""
-    return "accuracy" if test is None or "accuracy" in test.scores else "share of texts with all labels right"
 
 
 def scores_text(scores: Mapping[str, Estimate], unit: str = "") -> str:
@@ -261,10 +281,20 @@ def source_text(source: TestRecord | None, kind: Kind = "one label") -> str:
     return f"rows held out of the same file, {drawn}"
 
 
-def search_text(search: SearchRecord) -> str:
+def head_text(search: SearchRecord, decision: DecisionRecord | None = None) -> str:
+    """How C was chosen, and the weights of labels where there are such."""
+    return f"{search_text(search, decision)}{weights_text(search)}"
+
+
+def weights_text(search: SearchRecord) -> str:
+    """`, labels weighted (balanced)`, or nothing."""
+    return f", labels weighted ({printable(search.class_weight)})" if search.class_weight else ""
+
+
+def search_text(search: SearchRecord, decision: DecisionRecord | None = None) -> str:
     """How C was chosen, and the thresholds where there are such."""
     if len(search.chosen_Cs) > 1:
-        return _each_search_text(search)
+        return _each_search_text(search, decision)
     if len(search.Cs) == 1:
         return f"C = {search.chosen_C:g}, given"
     judged = (
@@ -274,14 +304,23 @@ def search_text(search: SearchRecord) -> str:
     return f"C = {search.chosen_C:.4g}, chosen among {judged}{left_out}"
 
 
-def _each_search_text(search: SearchRecord) -> str:
+def exception_text(decision: DecisionRecord | None) -> str:
+    """The label whose threshold was wished for otherwise, where each label has one of its own; empty where none."""
+    if decision is None or decision.label is None:
+        return ""
+    return f" (that of {printable(decision.label, 30)}: {printable(decision.asked, 100)})"
+
+
+def _each_search_text(search: SearchRecord, decision: DecisionRecord | None) -> str:
     learned = sorted(C for C in search.chosen_Cs if C is not None) or [math.nan]
     spread = f"C = {learned[0]:.4g}" if learned[0] == learned[-1] else f"C from {learned[0]:.4g} to {learned[-1]:.4g}"
     chosen = f"chosen among {len(search.Cs)} over {search.n_folds} folds, {printable(search.rule)}"
     said = ["one logistic regression per label", f"{spread}, {'given' if len(search.Cs) == 1 else chosen}"]
     if search.thresholds:
         low, high = min(search.thresholds), max(search.thresholds)
-        said.append(f"thresholds from {low:.2f} to {high:.2f}, chosen out of fold for the highest F1")
+        said.append(
+            f"thresholds from {low:.2f} to {high:.2f}, chosen out of fold for the highest F1{exception_text(decision)}"
+        )
     return "; ".join(said)
 
 
@@ -380,7 +419,35 @@ def calibration_text(found: CalibrationRecord) -> str:
     return f"{said}: {found.why}{losses}."
 
 
+def before_calibration(found: ProbabilityRecord) -> CalibrationScores | None:
+    """The scores without the calibration, to set beside those with it.
+
+    None too where the saved head is not calibrated: nested cross-validation tests other heads, which may have been.
+    """
+    return None if found.way == "none" else found.before
+
+
 _NAMED = 6  # labels that a sentence can hold
+
+
+SILENT_LIMIT = (
+    "Where it is not sure enough it gives no answer; where it is, the text may still be about something else."
+)
+"""A card's first limit, where a head may abstain."""
+
+
+def is_silent_at_times(record: TrainingRecord) -> bool:
+    """Whether some texts may get no answer."""
+    return record.decision is not None and record.decision.answer_from > 0
+
+
+def how_often_answered(found: ProbabilityRecord | None) -> list[str]:
+    """How many texts get an answer at all, where not all do, and how many of those answers are right."""
+    if found is None or not found.coverage.answer_from:
+        return []
+    covered, right = found.coverage.covered.value, found.coverage.right
+    said = f"It answers only where it is sure enough: {of_hundred(covered)} of these texts got an answer"
+    return [f"{said}." if right is None else f"{said}, and {of_hundred(right.value)} of those answers were right."]
 
 
 def plain_words(record: TrainingRecord) -> list[str]:
@@ -394,6 +461,7 @@ def plain_words(record: TrainingRecord) -> list[str]:
     if record.test is None:
         return [*said, NOT_TESTED]
     said += how_often(record.test, "that it had not learned from")
+    said += how_often_answered(record.probabilities)
     said += [
         _beside_words(baseline)
         for name in (MAJORITY, WORDS, WORDS_EACH)
@@ -411,7 +479,8 @@ def evaluation_words(record: EvaluationRecord) -> list[str]:
         f"It was tested on {printable(record.data.name)}."
     )
     sure = how_sure(record.probabilities, record.test)
-    return [said, *how_often(record.test, "of that file"), *confuses(record.test), *sure]
+    often = [*how_often(record.test, "of that file"), *how_often_answered(record.probabilities)]
+    return [said, *often, *confuses(record.test), *sure]
 
 
 def _gives(kind: Kind, labels: Sequence[Label]) -> str:

@@ -435,7 +435,7 @@ def _share(trial: TrialRecord, low: float, high: float) -> float:
     return min(1.0, max(0.0, (trial.score - low) / (high - low))) if high > low else 1.0
 
 
-def learning_plot(curve: LearningCurve) -> str:
+def learning_plot(curve: LearningCurve, right: str = "accuracy") -> str:
     """Points with whiskers; dashed, with a band, the power law through them to four times the rows."""
     sizes = [math.log2(point.n_rows) for point in curve.points]
     with drawn(WIDTH, 3.0, Margins(left=46, bottom=40)) as drawing:
@@ -462,11 +462,11 @@ def learning_plot(curve: LearningCurve) -> str:
         ticks = _ticks(curve)
         axes.set_xticks([math.log2(n) for n in ticks], [f"{n:,}" for n in ticks])
         axes.set_xlabel("labelled rows learned from")
-        axes.set_ylabel("accuracy, %")
+        axes.set_ylabel("accuracy, %" if right.startswith("accuracy") else "all labels right, %")
         axes.grid(visible=True, color=GRID, linewidth=0.6)
         axes.margins(x=0.04, y=0.08)
     told = ", ".join(f"{point.n_rows:,} rows {100 * point.accuracy.value:.1f} %" for point in curve.points)
-    return inline(drawing, "learning", f"Accuracy against labelled rows: {told}.")
+    return inline(drawing, "learning", f"{right[0].upper()}{right[1:]} against labelled rows: {told}.")
 
 
 def _ticks(curve: LearningCurve) -> list[int]:

@@ -37,10 +37,10 @@ def print_review(review: Review, name: str, console: Console) -> None:
         heading(console, f"{section.n:,} {section.one if section.n == 1 else section.many}")
         for line, style in section.lines:
             say(console, line, style=style)
-    clear = [section.many for section in _sections(review) if not section.n]
+    clear = [section.none for section in _sections(review) if not section.n]
     console.print()
     if clear:
-        say(console, f"None: {'; '.join(clear)}.", style="green")
+        say(console, f"Nothing found: {'; '.join(clear)}.", style="green")
     for note in review.notes:
         warn(console, note)
     say(console, f"{review.n_read:,} texts read, {review.seconds:.1f} s", style="dim")
@@ -49,11 +49,12 @@ def print_review(review: Review, name: str, console: Console) -> None:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Section:
-    """One kind of finding: how many, what one and several are called, and examples with their styles."""
+    """One kind of finding: how many, what one, several and none are called, and examples with their styles."""
 
     n: int
     one: str
     many: str
+    none: str
     lines: Sequence[tuple[str, str]]
 
 
@@ -63,42 +64,62 @@ def _sections(review: Review) -> Iterator[_Section]:
         rest = f"to look at, of {summary.n_labels:,} labels checked on {count_text(summary.n_checked, 'text')}"
         doubtful = review.doubtful or ()
         lines = _doubtful_labels(doubtful, summary)
-        yield _Section(n=len(doubtful), one=f"place {rest}", many=f"places {rest}", lines=lines)
+        yield _Section(
+            n=len(doubtful), one=f"place {rest}", many=f"places {rest}", none=f"no place {rest}", lines=lines
+        )
     elif summary is not None:
         rest = f"to look at, of {summary.n_checked:,} checked"
-        yield _Section(n=len(review.wrong), one=f"label {rest}", many=f"labels {rest}", lines=_labels(review, summary))
+        found = _labels(review, summary)
+        yield _Section(
+            n=len(review.wrong), one=f"label {rest}", many=f"labels {rest}", none=f"no label {rest}", lines=found
+        )
     two, same = ("labels", "label") if review.doubtful is None else ("sets of labels", "labels")
     yield _Section(
         n=len(review.conflicts),
         one=f"text stands there with two {two}",
         many=f"texts stand there with two {two}",
+        none=f"no text stands there with two {two}",
         lines=_repeats(review.conflicts[:EXAMPLES]),
     )
     yield _Section(
         n=len(review.exact),
         one=f"text is repeated with the same {same}",
         many=f"texts are repeated with the same {same}",
+        none=f"no text is repeated with the same {same}",
         lines=_repeats(review.exact[:EXAMPLES]),
     )
     yield _Section(
         n=len(review.near),
         one="group of texts is nearly the same",
         many="groups of texts are nearly the same",
+        none="no texts are nearly the same",
         lines=_repeats(_telling(review.near)),
     )
     if review.n_test is not None:
         rest = f"of {review.n_test:,} also in this file, or nearly"
         lines = [(_leak(leak), "") for leak in review.leaked[:EXAMPLES]]
-        yield _Section(n=len(review.leaked), one=f"test row {rest}", many=f"test rows {rest}", lines=lines)
+        yield _Section(
+            n=len(review.leaked),
+            one=f"test row {rest}",
+            many=f"test rows {rest}",
+            none=f"no test row {rest}",
+            lines=lines,
+        )
     outliers = [(_outlier(found), "") for found in review.outliers[:EXAMPLES]]
     yield _Section(
-        n=len(review.outliers), one="text is unlike all others", many="texts are unlike all others", lines=outliers
+        n=len(review.outliers),
+        one="text is unlike all others",
+        many="texts are unlike all others",
+        none="no text is unlike all others",
+        lines=outliers,
     )
     if review.pool is not None:
         left = review.pool.n_texts - review.pool.n_known - review.pool.n_repeats
         rest = f"to label next, of {left:,} new ones in {printable(review.pool.name)}"
         asked = [(_asked(wanted), "") for wanted in review.wanted]
-        yield _Section(n=len(review.wanted), one=f"text {rest}", many=f"texts {rest}", lines=asked)
+        yield _Section(
+            n=len(review.wanted), one=f"text {rest}", many=f"texts {rest}", none=f"no text {rest}", lines=asked
+        )
 
 
 def _labels(review: Review, summary: LabelSummary) -> list[tuple[str, str]]:

@@ -69,7 +69,7 @@ def print_sweep(sweep: Sweep, data: DataRecord, console: Console) -> None:
     facts(console, [("Data", phrases.data_text(data)), ("Encoder", encoder)])
     heading(console, f"Score by layer and pooling: {_how(sweep.scoring, sweep.n, sweep.n_folds)}")
     _heat_map(sweep, console)
-    heading(console, f"The best {min(SHOWN, len(sweep.trials))} of {len(sweep.trials)} candidates")
+    heading(console, f"The best {min(SHOWN, len(sweep.trials))} of {len(sweep.trials)} candidates{_added(sweep)}")
     wide = _trials(sweep, " ")
     show(console, wide if fits(console, wide) else _trials(sweep, "\n"))
     _choice(sweep, console)
@@ -128,7 +128,7 @@ def _compared(comparison: Comparison, joint: str) -> Table:
     """With a line break as `joint`, the features stand beneath their encoder, and intervals beneath their value."""
     is_narrow = joint == "\n"
     names = ("encoder,\nfeatures",) if is_narrow else ("encoder", "features")
-    figures = (_header(comparison.scoring), "to the best", "p", f"s /{joint}1,000", "MB", f"MB{joint}used")
+    figures = (phrases.score_header(comparison.scoring), "to the best", "p", f"s /{joint}1,000", "MB", f"MB{joint}used")
     compared = table(*names, *figures, left=("features",))
     for place, standing in enumerate(comparison.standings):
         named = [phrases.printable(standing.encoder), phrases.printable(standing.features, 30)]
@@ -162,10 +162,24 @@ def _heat_map(sweep: Sweep, console: Console) -> None:
     show(console, blocks)
 
 
+def _ranked(sweep: Sweep) -> list[Trial]:
+    return sorted(sweep.trials, key=lambda trial: (-trial.score.value, trial.n_features))
+
+
+def _added(sweep: Sweep) -> str:
+    """Which rows stand beneath the best, though they are none of them."""
+    best = _ranked(sweep)[:SHOWN]
+    named = {"the one chosen": sweep.winner, "the tutorial's": sweep.tutorial}
+    beneath = [name for name, trial in named.items() if trial not in best]
+    if len(beneath) == 2 and sweep.winner is sweep.tutorial:
+        beneath = ["the one chosen"]
+    return f", and {' and '.join(beneath)}" if beneath else ""
+
+
 def _trials(sweep: Sweep, joint: str) -> Table:
     """With a line break as `joint`, intervals stand beneath their value, so that the names need not fold."""
-    trials = table("features", "numbers", _header(sweep.scoring), "to the best", "C", "", left=("",))
-    ranked = sorted(sweep.trials, key=lambda trial: (-trial.score.value, trial.n_features))
+    trials = table("features", "numbers", phrases.score_header(sweep.scoring), "to the best", "C", "", left=("",))
+    ranked = _ranked(sweep)
     listed = ranked[:SHOWN] + [trial for trial in (sweep.winner, sweep.tutorial) if trial not in ranked[:SHOWN]]
     for trial in dict.fromkeys(listed):
         trials.add_row(
@@ -201,16 +215,7 @@ def _choice(sweep: Sweep, console: Console) -> None:
 
 
 def _how(scoring: str, n: int, n_folds: int) -> str:
-    return f"{phrases.printable(scoring)} {_scale(scoring)}, cross-validated ({n:,} rows, {n_folds} folds, C searched)"
-
-
-def _scale(scoring: str) -> str:
-    """What scores are shown in: losses are no shares, and are shown in hundredths all the same."""
-    return "in hundredths" if scoring.startswith("neg_") else "in %"
-
-
-def _header(scoring: str) -> str:
-    return "score %" if _scale(scoring) == "in %" else f"score {_scale(scoring)}"
+    return f"{phrases.scored_in(scoring)}, cross-validated ({n:,} rows, {n_folds} folds, C searched)"
 
 
 def _source(kind: str) -> str:
@@ -312,7 +317,8 @@ def _heat(sweep: Sweep, figure: "Figure", axes: "Axes") -> None:
     axes.set_title("one block alone", fontsize=10)
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label(
-        f"{phrases.printable(sweep.scoring, 24)}, {_scale(sweep.scoring).removeprefix('in ')}", parse_math=False
+        f"{phrases.scoring_name(sweep.scoring, 24)}, {phrases.scoring_scale(sweep.scoring).removeprefix('in ')}",
+        parse_math=False,
     )
 
 
@@ -333,8 +339,7 @@ def _intervals(sweep: Sweep, axes: "Axes") -> None:
     axes.set_yticks(range(len(listed)), names)
     axes.set_ylim(len(listed) - 0.4, -0.6)
     axes.set_xlabel(
-        f"{phrases.printable(sweep.scoring, 24)} {_scale(sweep.scoring)}, 95 % interval; {sweep.n:,} rows, "
-        f"{sweep.n_folds} folds",
+        f"{phrases.scored_in(sweep.scoring, 24)}, 95 % interval; {sweep.n:,} rows, {sweep.n_folds} folds",
         parse_math=False,
     )
     axes.grid(visible=True, axis="x", color="#dddddd", linewidth=0.6)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from frostline.advice import curve_measure
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.scores import AnswerScores, Evaluation, LabelScore, commonest_mistakes
@@ -50,13 +51,13 @@ def print_report(record: TrainingRecord, console: Console) -> None:
             ("Encoder", f"{phrases.printable(encoder.name)} ({encoder.family}, {encoder.precision}), frozen"),
             *phrases.precision_facts(record),
             ("Features", _features(record.features)),
-            ("Head", phrases.search_text(record.search)),
+            ("Head", phrases.head_text(record.search, record.decision)),
         ],
     )
     _curve(console, record.search)
     if record.test is not None:
         _tested(record, record.test, console)
-    print_learning(record.learning, console, phrases.right_name(record.test))
+    print_learning(record.learning, console, curve_measure(record))
     print_choice(record.choice, console)
     _nested(record.nested, record.test, console)
     untested = [] if record.test is not None else [phrases.NOT_TESTED]
@@ -112,7 +113,8 @@ def _nested(found: NestedResult | None, test: Evaluation | None, console: Consol
         heading(console, f"Nested cross-validation: {found.n_outer} folds, all {found.evaluation.n:,} rows")
         say(console, phrases.scores_text(found.evaluation.scores))
     chosen = ", ".join(f"{C:.3g}" for C in found.chosen_Cs)
-    say(console, f"C chosen in each outer fold: {chosen}", style="dim")
+    which = "C chosen" if found.evaluation.confusion is not None else "Middle of the labels' C"
+    say(console, f"{which} in each outer fold: {chosen}", style="dim")
     if found.chosen_features:
         say(console, f"features, by its own rows: {', '.join(found.chosen_features)}", style="dim")
 
@@ -123,8 +125,9 @@ def print_trust(found: ProbabilityRecord | None, console: Console) -> None:
         return
     error = found.scores.reliability.error
     now = f"calibration error {phrases.percent(error.value)} points ({phrases.percent_range(error.interval)})"
-    if found.before is not None:
-        was = found.before.reliability.error
+    before = phrases.before_calibration(found)
+    if before is not None:
+        was = before.reliability.error
         now += f", {phrases.percent(was.value)} before ({found.way})"
     heading(console, "Probabilities")
     show(console, Text(f"{now}; Brier score {found.scores.brier.value:.3f}"))
@@ -181,7 +184,8 @@ def print_choice(choice: ChoiceRecord | None, console: Console) -> None:
         return
     low, high = min(told), max(told)
     poolings = list(dict.fromkeys(pooling for _, pooling in singles))
-    heading(console, "Features tried (scores that chose, in %)")
+    scored = phrases.scored_in(choice.scoring)
+    heading(console, f"Features tried (scores that chose: {scored})")
     blocks = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="cyan")
     blocks.add_column(Text("layer"))
     for pooling in poolings:
@@ -226,7 +230,7 @@ def print_decision(found: DecisionRecord | None, labels: Sequence[Label], consol
     rows = [("out of fold", found.out_of_fold)]
     if found.test is not None:
         rows.append(("test", found.test))
-    _answer_table(rows, found.label, labels, console)
+    _answer_table(rows, found.label, labels, console, may_be_silent=found.answer_from > 0)
 
 
 def print_answer_scores(found: AnswerScores | None, labels: Sequence[Label], console: Console) -> None:
@@ -256,19 +260,26 @@ def decision_text(found: DecisionRecord, labels: Sequence[Label]) -> str:
 
 
 def _answer_table(
-    rows: Sequence[tuple[str, AnswerScores]], label: Label | None, labels: Sequence[Label], console: Console
+    rows: Sequence[tuple[str, AnswerScores]],
+    label: Label | None,
+    labels: Sequence[Label],
+    console: Console,
+    *,
+    may_be_silent: bool = True,
 ) -> None:
-    names = ["", "answered %", "right of these %", "macro F1 of these %"]
+    """A row for each set of texts; which share was answered stands there only where that need not be all."""
+    names = ["answered %", "right of these %", "macro F1 of these %"] if may_be_silent else ["right %", "macro F1 %"]
     if label is not None:
-        names[3:] = ["precision %", "recall %"]
+        names[-1:] = ["precision %", "recall %"]
     answers = Table(box=None, pad_edge=False, header_style="dim")
+    answers.add_column(Text(""), justify="left")
     for name in names:
-        answers.add_column(Text(name), justify="left" if not name else "right")
+        answers.add_column(Text(name), justify="right")
     for name, scores in rows:
-        figures = [scores.coverage, scores.precision, scores.macro_f1]
+        figures = [*([scores.coverage] if may_be_silent else []), scores.precision, scores.macro_f1]
         if label is not None:
             own = scores.per_label[list(labels).index(label)]
-            figures[2:] = [own.precision, own.recall]
+            figures[-1:] = [own.precision, own.recall]
         answers.add_row(Text(name), *(Text(phrases.estimate_text(figure)) for figure in figures))
     show(console, answers)
 

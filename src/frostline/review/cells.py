@@ -434,7 +434,9 @@ def _summary(judged: _Judged) -> CellSummary:
 
 def _left_out(targets: Targets, counts: IntArray, n_texts: int) -> tuple[str, ...]:
     single = [str(label) for label, count in zip(targets.labels, counts.tolist(), strict=True) if count == 1]
-    common = [str(label) for label, count in zip(targets.labels, counts.tolist(), strict=True) if count >= n_texts - 1]
+    common = [  # of two texts, one is "all but one", too: that note is made already
+        str(label) for label, count in zip(targets.labels, counts.tolist(), strict=True) if count >= max(2, n_texts - 1)
+    ]
     notes = [on_one_text(single)] if single else []
     if common and n_texts > 1:
         notes.append(f"{_listed(common)}: on all texts, or all but one, so nothing is said of it.")

@@ -273,9 +273,13 @@ def why_wrong(wrong: WrongLabel) -> str:
 def why_doubtful(doubtful: DoubtfulLabel) -> str:
     """Why a label is probably missing or wrong, in a sentence."""
     label = shown(doubtful.label, 40)
+    against, lack = ("against it", "lack it") if doubtful.is_given else ("for it", "have it")
+    heads, votes = doubtful.probability, doubtful.votes
+    if doubtful.is_given:  # as the verdict's own share: the more, the more probably wrong
+        heads, votes = 1 - heads, 1 - votes
     words = (
-        f"{verdict_on(doubtful, label)}; heads that did not see the text give it {_share(doubtful.probability)}, "
-        f"{_share(doubtful.votes)} of the nearest texts have it"
+        f"{verdict_on(doubtful, label)}; heads that did not see the text are {_share(heads)} {against}, "
+        f"{_share(votes)} of the nearest texts {lack}"
     )
     if not doubtful.is_given:
         words += f"; the text has {named(doubtful.labels)}"
@@ -289,10 +293,13 @@ def why_doubtful(doubtful: DoubtfulLabel) -> str:
 
 
 def verdict_on(doubtful: DoubtfulLabel, label: str) -> str:
-    """What is said of the label, as `label` names it, and how probably the text has it."""
+    """What is said of the label, as `label` names it, and how probably it is wrong or missing.
+
+    It begins with a word, not with the label's quotation mark, which spreadsheets take for a sign of theirs.
+    """
     is_likely = doubtful.score >= 0.5
     if doubtful.is_given:
-        return f"{label} is {'probably' if is_likely else 'perhaps'} wrong ({_share(1 - doubtful.score)})"
+        return f"the label {label} is {'probably' if is_likely else 'perhaps'} wrong ({_share(doubtful.score)})"
     return f"has no {label}; {'likely' if is_likely else 'perhaps'} missing ({_share(doubtful.score)})"
 
 
