@@ -59,20 +59,7 @@ class _Section:
 
 
 def _sections(review: Review) -> Iterator[_Section]:
-    summary = review.labels
-    if isinstance(summary, CellSummary):
-        rest = f"to look at, of {summary.n_labels:,} labels checked on {count_text(summary.n_checked, 'text')}"
-        doubtful = review.doubtful or ()
-        lines = _doubtful_labels(doubtful, summary)
-        yield _Section(
-            n=len(doubtful), one=f"place {rest}", many=f"places {rest}", none=f"no place {rest}", lines=lines
-        )
-    elif summary is not None:
-        rest = f"to look at, of {summary.n_checked:,} checked"
-        found = _labels(review, summary)
-        yield _Section(
-            n=len(review.wrong), one=f"label {rest}", many=f"labels {rest}", none=f"no label {rest}", lines=found
-        )
+    yield from _judged(review)
     two, same = ("labels", "label") if review.doubtful is None else ("sets of labels", "labels")
     yield _Section(
         n=len(review.conflicts),
@@ -119,6 +106,24 @@ def _sections(review: Review) -> Iterator[_Section]:
         asked = [(_asked(wanted), "") for wanted in review.wanted]
         yield _Section(
             n=len(review.wanted), one=f"text {rest}", many=f"texts {rest}", none=f"no text {rest}", lines=asked
+        )
+
+
+def _judged(review: Review) -> Iterator[_Section]:
+    """The labels that look wrong, or are missing; nothing where none could be checked."""
+    summary = review.labels
+    if isinstance(summary, CellSummary):
+        rest = f"to look at, of {summary.n_labels:,} labels checked on {count_text(summary.n_checked, 'text')}"
+        doubtful = review.doubtful or ()
+        lines = _doubtful_labels(doubtful, summary)
+        yield _Section(
+            n=len(doubtful), one=f"place {rest}", many=f"places {rest}", none=f"no place {rest}", lines=lines
+        )
+    elif summary is not None:
+        rest = f"to look at, of {summary.n_checked:,} checked"
+        found = _labels(review, summary)
+        yield _Section(
+            n=len(review.wrong), one=f"label {rest}", many=f"labels {rest}", none=f"no label {rest}", lines=found
         )
 
 
