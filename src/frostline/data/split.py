@@ -35,6 +35,12 @@ def folds(targets: Targets, *, n_folds: int, seed: int) -> IntArray:
     return iterative_folds(targets.members, n_folds=n_folds, seed=seed)
 
 
+def possible_folds(n_folds: int, targets: Targets) -> int:
+    """`n_folds`, or as many as there can be: labels that share a group must each have a row in every fold."""
+    is_one_group = len(targets.groups()) == 1
+    return min(n_folds, min(targets.counts().values()) if is_one_group else len(targets))
+
+
 def in_turn(targets: Targets) -> Literal["nested cross-validation", "cross-validation"]:
     """What testing every row in turn is called."""
     return "nested cross-validation" if targets.exclusive else "cross-validation"

@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import Advance, BoolArray, Float64Array, IntArray, Probabilities, Rows
+from frostline.arrays import Advance, BoolArray, IntArray, Probabilities, Rows
 from frostline.data import split
 from frostline.errors import InputError, shown
 from frostline.evaluate.scores import Evaluation, evaluate
@@ -98,7 +98,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
     Bates, Hastie, Tibshirani (2024), Cross-validation: what does it estimate, JASA 119: on the width of intervals.
     """
     _require_three(targets)
-    fold_of = split.folds(targets, n_folds=_possible(n_outer, targets), seed=seed)
+    fold_of = split.folds(targets, n_folds=split.possible_folds(n_outer, targets), seed=seed)
     n_folds = int(fold_of.max()) + 1
     shape = targets.members.shape
     given, plain = np.zeros(shape), np.zeros(shape)
@@ -108,14 +108,14 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         held = fold_of == fold
         learned = targets.take(~held)
         name, fold_rows = ("", rows) if choose is None else choose(~held)
-        inner = replace(options, n_folds=_possible(options.n_folds, learned))
+        inner = replace(options, n_folds=split.possible_folds(options.n_folds, learned))
         fitted = fit(fold_rows[~held], learned, search=inner, answers=answers, must_reach=False)
         asked = fold_rows[held]
         plain[held] = fitted.search.head.predict_proba(asked)
         given[held] = fitted.head.predict_proba(asked)
         answer = fitted.head.answer(given[held])
         favoured[held], answered[held] = answer.favoured, answer.answered
-        chosen.append(middle_C(fitted.search.chosen_C))
+        chosen.append(fitted.search.middle_C)
         features.append(name)
         accuracies.append(float((favoured[held] == targets.members[held]).all(axis=1).mean()))
         if progress is not None:
@@ -134,17 +134,6 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         answered=answered,
         chosen_features=tuple(features) if any(features) else (),
     )
-
-
-def middle_C(chosen: Float64Array) -> float:  # noqa: N802 - C is its name everywhere
-    """The C of all labels; the geometric mean where each has its own (n_groups,), NaN where it was not learned."""
-    return float(chosen[0]) if len(chosen) == 1 else float(np.exp(np.nanmean(np.log(chosen))))
-
-
-def _possible(n_folds: int, targets: Targets) -> int:
-    """As many folds as can be: where labels exclude each other, each must have a row in every fold."""
-    one_group = len(targets.groups()) == 1
-    return min(n_folds, min(targets.counts().values()) if one_group else len(targets))
 
 
 def _require_three(targets: Targets) -> None:

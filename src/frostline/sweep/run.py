@@ -318,11 +318,6 @@ def _leaks_told(test: SweepTest | None) -> tuple[str, ...]:
     return (f"{test.n_leaks:,} test rows were swept too, which flatters the test.",)
 
 
-def _possible(n_folds: int, targets: Targets) -> int:
-    """As many folds as can be: labels that exclude each other must each have a row in every fold."""
-    return min(n_folds, min(targets.counts().values()) if len(targets.groups()) == 1 else len(targets))
-
-
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoldChoice:
@@ -342,7 +337,7 @@ class FoldChoice:
     def __call__(self, training: BoolArray) -> tuple[str, Rows]:
         """The features that the rows in `training` (n_texts,) choose: their name, and all rows of them."""
         targets = self.targets.take(training)
-        n_folds = _possible(self.search.n_folds, targets)
+        n_folds = split.possible_folds(self.search.n_folds, targets)
         columns = self.columns.fitted_on(training)
         tried, found = cross_validate_all(
             columns.possible(self.tried),

@@ -11,7 +11,7 @@ from frostline.evaluate.baselines import Baseline, Part, baselines
 from frostline.evaluate.curve_points import Trial, Whole, given_by, learning_curve, share_right
 from frostline.evaluate.examples import Examples
 from frostline.evaluate.learning_curve import LearningCurve
-from frostline.evaluate.nested import Choice, NestedResult, middle_C, nested_cross_validation
+from frostline.evaluate.nested import Choice, NestedResult, nested_cross_validation
 from frostline.evaluate.probabilities import (
     Reliability,
     calibration_scores,
@@ -188,7 +188,7 @@ def measured_curve(
     fitted_accuracy = share_right(given_by(plain, train.rows), train.targets)
     if nested is None:
         trials = [Trial(np.arange(len(train)), tested.part.rows, tested.part.targets)]
-        favoured, C = given_by(plain, tested.part.rows), middle_C(fitted.search.chosen_C)
+        favoured, C = given_by(plain, tested.part.rows), fitted.search.middle_C
     else:
         held = [np.flatnonzero(nested.fold_of == fold) for fold in range(nested.n_outer)]
         trials = [
