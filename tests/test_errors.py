@@ -1,9 +1,11 @@
 """What an error is worth to a program, and how a stranger's words are shown in one."""
 
+from pathlib import Path
+
 import pytest
 
 from frostline import errors
-from frostline.errors import FrostlineError, printable, shown
+from frostline.errors import FrostlineError, InputError, pasteable, printable, shown
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,17 @@ def test_a_value_is_shown_quoted_escaped_and_cut(value: object, limit: int, seen
 )
 def test_words_for_a_terminal_escape_only_what_steers_it(words: str, seen: str) -> None:
     assert printable(words) == seen
+
+
+def test_an_error_as_a_string_steers_no_terminal_either() -> None:
+    """As a notebook shows it; the parts stay as they are for whoever handles them."""
+    error = InputError("a\x1b[2J\n", hint="b\u200e")
+    assert (str(error), error.message) == (r"a\x1b[2J\n b\u200e", "a\x1b[2J\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [("a.tsv", "a.tsv"), ("my file", "'my file'"), ("a'b$", """'a'"'"'b$'"""), ("a\x1b b", r"'a\x1b b'"), ("", "''")],
+)
+def test_a_path_in_advice_can_be_pasted(path: str, seen: str) -> None:
+    assert pasteable(Path(path) if path else path) == seen

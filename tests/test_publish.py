@@ -174,10 +174,10 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_any_work(
         (refuse_existing, path, False, f"{path} exists already.", "Choose another name, or pass --overwrite."),
         (
             refuse_existing,
-            tmp_path / "no" / "m",
+            tmp_path / "my own" / "m",
             True,
-            f"{tmp_path}/no/m: the folder {tmp_path}/no must exist.",
-            f"Run: mkdir -p {tmp_path}/no",
+            f"{tmp_path}/my own/m: the folder {tmp_path}/my own must exist.",
+            f"Run: mkdir -p '{tmp_path}/my own'",
         ),
         (refuse_file, path, True, f"{path} must be a file to be replaced.", "Choose another name."),
     ):

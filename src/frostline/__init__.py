@@ -8,9 +8,9 @@
 The names in `__all__` are public; each is imported when it is first used, so that `import frostline` stays fast.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from frostline.version import __version__
+
+TYPE_CHECKING = False  # as typing's, which would be loaded before the command can answer a signal
 
 if TYPE_CHECKING:
     from frostline.artifact import load_artifact, load_neighbours, open_model
@@ -54,7 +54,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'frostline' has no attribute {name!r}")

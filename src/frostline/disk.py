@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from frostline.errors import AccessError, OutputError, StorageError, UsageError
+from frostline.errors import AccessError, OutputError, StorageError, UsageError, pasteable
 
 ELSEWHERE = "Set FROSTLINE_HOME to a folder of your own."
 
@@ -354,7 +354,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """
     parent = path.absolute().parent
     if not parent.is_dir():
-        raise OutputError(f"{path}: the folder {parent} must exist.", hint=f"Run: mkdir -p {parent}")
+        raise OutputError(f"{path}: the folder {parent} must exist.", hint=f"Run: mkdir -p {pasteable(parent)}")
     if not os.access(parent, os.W_OK):
         raise AccessError(f"{path}: the folder {parent} cannot be written to.", hint="Choose another place.")
     if os.path.lexists(path) and not overwrite:

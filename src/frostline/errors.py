@@ -19,6 +19,7 @@ are those of sysexits.h); a server answers with `http_status`.
     └── AccessError          77    not permitted, or a folder that others could write to
 """
 
+import shlex
 from typing import ClassVar
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "TextTypeError",
     "UnavailableError",
     "UsageError",
+    "pasteable",
     "printable",
     "shown",
 ]
@@ -60,7 +62,7 @@ class FrostlineError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".rstrip()
+        return printable(f"{self.message} {self.hint}".rstrip())
 
 
 class UsageError(FrostlineError, ValueError):
@@ -146,6 +148,11 @@ def shown(value: object, limit: int = 60) -> str:
     text = value if isinstance(value, str) else repr(value)
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return ascii(cut).replace("\\u2026", "…") if not cut.isprintable() else repr(cut)
+
+
+def pasteable(path: object) -> str:
+    """`path` as it may be pasted into a shell: quoted where it must be, and nothing in it steers a terminal."""
+    return printable(shlex.quote(str(path)))
 
 
 def printable(words: str) -> str:

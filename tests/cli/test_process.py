@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,86 @@ def test_outputs_closed_from_the_start_are_no_bug(model: Path, home: Path, close
     )
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
+
+
+def in_shell(command: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """A shell's command with `frostline` in it."""
+    return subprocess.run(
+        ["/bin/sh", "-c", command.replace("frostline", f'"{sys.executable}" -m frostline')],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "FROSTLINE_HOME": str(home)},
+    )
+
+
+FULL = (
+    "error: Standard output could not be written: No space left on device.\n       Make room, or send it elsewhere.\n"
+)
+
+
+@pytest.mark.parametrize("verb", ["--help", "train --help", "encoders", "encoders --json", "predict {} joy"])
+def test_a_full_disk_behind_the_output_is_told(model: Path, home: Path, verb: str) -> None:
+    """Also of what is only shown: 74, as for a file."""
+    ended = in_shell(f"frostline {verb.format(model)} >/dev/full", home)
+    assert (ended.returncode, ended.stderr) == (74, FULL)
+
+
+def test_words_that_nobody_can_read_change_nothing(model: Path, home: Path) -> None:
+    """A full disk behind standard error: the answer and the exit code are the same."""
+    assert in_shell("frostline predict missing joy 2>/dev/full", home).returncode == 66
+    assert in_shell(f"frostline predict {model} joy >/dev/full 2>/dev/full", home).returncode == 74
+    ended = in_shell(f"frostline predict {model} 'a joy' 2>/dev/full", home)
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("positive")
+
+
+@pytest.mark.parametrize("verb", ["predict {}", "predict {} -", "explain {} -", "train -"])
+def test_a_closed_input_is_told(model: Path, home: Path, verb: str) -> None:
+    """As cron and services start programs; with nothing to read from it, work goes on."""
+    ended = in_shell(f"frostline {verb.format(model)} <&-", home)
+    assert (ended.returncode, ended.stderr) == (
+        66,
+        (
+            "error: Standard input is closed: there is nothing to read.\n"
+            "       Give texts or a file, or send lines to it.\n"
+        ),
+    )
+    assert in_shell(f"frostline predict {model} 'a joy' <&-", home).returncode == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("module", ["frostline.cli.main", "click", "numpy"])
+def test_a_signal_while_modules_load(model: Path, home: Path, module: str, number: signal.Signals, code: int) -> None:
+    """Before `main` is there, and within a verb, where the module that loads may make an ImportError of it."""
+    script = f"""
+import os, sys, importlib.abc
+class Struck(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            try:
+                os.kill(os.getpid(), {int(number)})
+                for _ in range(1000): pass
+            except KeyboardInterrupt as error:
+                raise ImportError("as numpy says it") from error
+sys.meta_path.insert(0, Struck())
+sys.argv = ["frostline", "predict", {str(model)!r}, "a joy"]
+from frostline.__main__ import main
+main()
+"""
+    ended = python(script, FROSTLINE_HOME=str(home))
+    assert ended.returncode == code, ended.stderr
+    assert ended.stderr == ("stopped; what was finished is kept: the same command continues.\n" * (module == "numpy"))
+    assert not ended.stdout
+
+
+def test_the_installed_command_answers_signals_from_its_first_instruction_on() -> None:
+    """It begins where `python -m frostline` does, and nothing is loaded before."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["scripts"] == {"frostline": "frostline.__main__:main"}
+    loaded = python("import sys; before = set(sys.modules); import frostline; print(sorted(set(sys.modules) - before))")
+    assert loaded.stdout == "['frostline', 'frostline.version']\n"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

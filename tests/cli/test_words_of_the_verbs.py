@@ -270,10 +270,11 @@ def test_rows_left_out_are_named_up_to_five_and_counted(
 
 def test_json_holds_nothing_that_steers_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """The very edges of what is escaped, and their harmless neighbours; still the same JSON. NaN is no JSON."""
-    odd = "~\x7f\x80\x9f\xa0\u2027\u2028\u202e\u202f\u2065\u2066\u2069\u206a"
+    odd = "~\x7f\x80\x9f\xa0\u061b\u061c\u200d\u200e\u200f\u2010\u2027\u2028\u202e\u202f\u2065\u2066\u2069\u206a"
     print_json({"text": odd})
     printed = capsys.readouterr().out
-    assert printed == ('{"text": "~\\u007f\\u0080\\u009f\xa0\u2027\\u2028\\u202e\u202f\u2065\\u2066\\u2069\u206a"}\n')
+    escaped = "~\\u007f\\u0080\\u009f\xa0\u061b\\u061c\u200d\\u200e\\u200f\u2010\u2027\\u2028\\u202e\u202f\u2065"
+    assert printed == '{"text": "' + escaped + '\\u2066\\u2069\u206a"}\n'
     assert json.loads(printed) == {"text": odd}
     with pytest.raises(ValueError, match="not JSON compliant"):
         print_json({"share": float("nan")})
@@ -297,6 +298,14 @@ def test_output_that_no_terminal_shows_has_a_hundred_columns(capsys: pytest.Capt
     [
         (click.exceptions.Exit(3), 3, ""),
         (click.UsageError("No such thing."), 2, "Error: No such thing.\n"),
+        (
+            OSError(28, "full", "a.tsv"),
+            70,
+            (
+                "error: an unforeseen OSError: \"[Errno 28] full: 'a.tsv'\". A bug in Frostline.\n"
+                "       Run it again as `frostline --debug ...` and report what that prints.\n"
+            ),
+        ),
         (click.Abort(), 130, f"{STOPPED}\n"),
         (KeyboardInterrupt(), 130, f"{STOPPED}\n"),
         (InputError("It must be so."), 65, "error: It must be so.\n"),
@@ -315,6 +324,16 @@ def test_each_ending_has_its_code_and_its_words(
 ) -> None:
     assert told(outcome) == code
     assert capsys.readouterr().err == said
+
+
+def test_a_text_that_begins_with_a_dash_is_told_where_to_stand(frostline: Command) -> None:
+    """Of verbs that take texts; of others there is no such way."""
+    hint = "       A text that begins with a dash stands behind --: frostline predict MODEL -- '-5 stars'\n"
+    for verb in ("predict", "explain"):
+        ended = frostline(verb, "model", "-5 stars")
+        assert ended.code == 2
+        assert ended.err.endswith("Error: No such option '-5'.\n" + hint)
+    assert frostline("train", "-5").err.endswith("Error: No such option '-5'.\n")
 
 
 def test_help_lists_every_verb_in_the_order_of_use(frostline: Command) -> None:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from frostline import arrays
 
-_STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # C1 controls, line breaks, changes of direction
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # C1 controls, breaks, directions
 
 
 @final

@@ -3,6 +3,7 @@
 Heavy imports wait until a verb needs them: `frostline --help` takes no longer than click does.
 """
 
+import errno
 import importlib
 import io
 import os
@@ -15,7 +16,7 @@ from typing import Any, NoReturn, TextIO, final
 
 import click
 
-from frostline.errors import FrostlineError, printable, shown
+from frostline.errors import FrostlineError, MissingInputError, StorageError, printable, shown
 from frostline.machine import BLAS_THREAD_SETTINGS
 from frostline.version import __version__
 
@@ -38,8 +39,41 @@ VERBS = {
 STOPPED = "stopped; what was finished is kept: the same command continues."
 
 
+_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_signals: list[int] = []  # that were sent to this process
+
+
 class _ReaderGoneError(Exception):
     """Standard output was closed by its reader. Not an OSError, of which click would make an exit code of its own."""
+
+
+@final
+class _Words(io.FileIO):
+    """Standard error: what cannot be written to it is lost, and the work goes on."""
+
+    def write(self, data: Any, /) -> int:
+        """All of `data` is taken for written."""
+        try:
+            return super().write(data) or len(data)
+        except OSError:
+            return len(data)
+
+
+@final
+class _ClosedInput(io.TextIOWrapper):
+    """Standard input where the caller has closed it (`<&-`, cron, a service): an error once it is read from."""
+
+    def __init__(self) -> None:
+        """Over nothing."""
+        super().__init__(io.BytesIO())
+
+    def __getattribute__(self, name: str) -> Any:
+        """Refuse what a verb does with its input."""
+        if name in {"buffer", "isatty", "read", "readline"}:
+            raise MissingInputError(
+                "Standard input is closed: there is nothing to read.", hint="Give texts or a file, or send lines to it."
+            )
+        return super().__getattribute__(name)
 
 
 @final
@@ -84,14 +118,29 @@ def cli(*, debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave the process with its exit code."""
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stopped)
+        _prepare()
+        code = run(sys.argv[1:])
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # all is done and told
+    except KeyboardInterrupt as stopped:
+        code = told(stopped)
+    sys.exit(code)
+
+
+def _prepare() -> None:
+    """Make of this process one in which verbs can run."""
     for setting in BLAS_THREAD_SETTINGS:  # before numpy is imported: two spinning BLAS threads can be 100 x slower
         os.environ.setdefault(setting, "1")
-    signal.signal(signal.SIGTERM, _terminated)
     _open_what_is_closed()
+    words = io.BufferedWriter(_Words(2, "w", closefd=False))
+    sys.stderr = io.TextIOWrapper(words, sys.stderr.encoding, errors="backslashreplace", line_buffering=True)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 shows a label all the same
     warnings.showwarning = _show_warning
-    sys.exit(run(sys.argv[1:]))
+    sys.unraisablehook = _stop_here
 
 
 def run(arguments: list[str]) -> int:
@@ -106,30 +155,46 @@ def run(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _forget_output() -> None:
+    """Python would try once more at exit to write what could not be written, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def told(outcome: BaseException) -> int:
     """Say on standard error how a command ended that did not return; return the exit code it means."""
+    if isinstance(outcome, click.ClickException):
+        outcome.show()
+        if isinstance(outcome, click.NoSuchOption) and _takes_texts(outcome.ctx):
+            say("       A text that begins with a dash stands behind --: frostline predict MODEL -- '-5 stars'")
+    code, *words = _ending(outcome)
+    for line in words:
+        say(line)
+    return code
+
+
+def _ending(outcome: BaseException) -> tuple[int, *tuple[str, ...]]:
+    """The exit code, and what is to be said, line by line."""
     match outcome:
-        case click.exceptions.Exit():
-            return outcome.exit_code
-        case click.ClickException():
-            outcome.show()
-            return outcome.exit_code
-        case click.Abort() | KeyboardInterrupt():
-            say(STOPPED)
-            return 128 + signal.SIGINT
+        case click.exceptions.Exit() | click.ClickException():
+            return (outcome.exit_code,)
+        # a module that was loading takes a signal for a failure of its own
+        case _ if _signals or isinstance(outcome, click.Abort | KeyboardInterrupt):
+            return 128 + (_signals or [signal.SIGINT])[0], STOPPED
         case BrokenPipeError() | _ReaderGoneError():
-            # The reader of our output has gone (`| head`): not an error. Python would complain once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            _forget_output()  # its reader has gone (`| head`): not an error
+            return (0,)
         case FrostlineError():
-            say(f"error: {outcome.message}")
-            if outcome.hint:
-                say(f"       {outcome.hint}")
-            return outcome.exit_code
+            return outcome.exit_code, f"error: {outcome.message}", *([f"       {outcome.hint}"] if outcome.hint else ())
+        case OSError() if outcome.errno in _NOT_WRITTEN and outcome.filename is None:
+            _forget_output()
+            words = f"error: Standard output could not be written: {os.strerror(outcome.errno)}."
+            return StorageError.exit_code, words, "       Make room, or send it elsewhere."
         case _:
-            say(f"error: an unforeseen {type(outcome).__name__}: {shown(str(outcome), 300)}. A bug in Frostline.")
-            say("       Run it again as `frostline --debug ...` and report what that prints.")
-            return FrostlineError.exit_code
+            return (
+                FrostlineError.exit_code,
+                f"error: an unforeseen {type(outcome).__name__}: {shown(str(outcome), 300)}. A bug in Frostline.",
+                "       Run it again as `frostline --debug ...` and report what that prints.",
+            )
 
 
 def say(words: str) -> None:
@@ -149,13 +214,32 @@ def _open_what_is_closed() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+    if sys.stdin is None:
+        sys.stdin = _ClosedInput()
 
 
-def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+def _stopped(number: int, frame: FrameType | None) -> NoReturn:
     """Leave on SIGTERM as on ctrl-C, with the exit code that tells them apart."""
     del frame
+    _signals.append(number)
+    raise KeyboardInterrupt
+
+
+def _stop_here(unraisable: "sys.UnraisableHookArgs") -> None:
+    """A signal where Python cannot raise (a weak reference's callback) would be lost: what is kept survives a kill."""
+    if not (_signals and unraisable.exc_type is KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
     say(STOPPED)
-    raise SystemExit(128 + number)
+    os._exit(128 + _signals[0])
+
+
+def _takes_texts(context: click.Context | None) -> bool:
+    """Whether the verb takes texts of the user's own."""
+    return context is not None and any(
+        isinstance(parameter, click.Argument) and parameter.name in {"text", "texts"}
+        for parameter in context.command.params
+    )
 
 
 def _show_warning(  # noqa: PLR0917 - the signature of warnings.showwarning

@@ -23,7 +23,7 @@ from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled, stream_texts
 from frostline.disk import refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.errors import UsageError, printable
+from frostline.errors import UsageError, pasteable, printable
 from frostline.head.options import SearchOptions
 from frostline.report.review import as_review_document, print_review
 from frostline.review import Pool, Review, ReviewOptions, review
@@ -123,8 +123,7 @@ def _closing(found: Review, file: Path, out: Path | None, n_fixes: int) -> None:
         if found.wrong or found.doubtful or found.repeated or found.leaked or found.outliers:
             console.print(Text("Add --out fixes.tsv for all of them, in a file to go through.", style="dim"))
         return
-    where = printable(str(out))
     actions = "relabel or drop" if found.doubtful is None else "add, remove or drop"
-    console.print(Text(f"{n_fixes:,} rows in {where}. Set their action to {actions}, then:", style="dim"))
-    command_line = f"  frostline train {printable(str(file))} --fixes {where} --out model"
+    console.print(Text(f"{n_fixes:,} rows in {printable(str(out))}. Set their action to {actions}, then:", style="dim"))
+    command_line = f"  frostline train {pasteable(file)} --fixes {pasteable(out)} --out model"
     console.print(Text(command_line, style="dim"), soft_wrap=True)

@@ -40,7 +40,7 @@ from frostline.disk import refuse_existing, refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import SentenceEncoder
-from frostline.errors import UsageError, printable
+from frostline.errors import UsageError, pasteable, printable
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.report.document import as_document
@@ -372,7 +372,7 @@ def show(training: Training, out: Path | None, *, as_json: bool) -> None:
     else:
         where = printable(str(out))
         console.print(Text(f"Saved in {where} (report: {printable(str(out / 'report.html'))}). Try it:", style="dim"))
-        console.print(Text(f'  frostline predict {where} "a sentence of your own"', style="dim"))
+        console.print(Text(f'  frostline predict {pasteable(out)} "a sentence of your own"', style="dim"))
 
 
 def _read(
