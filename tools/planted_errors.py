@@ -101,10 +101,10 @@ def one_run(rows: Rows, cleanlab: ModuleType | None, *, kind: str, seed: int, he
     true = rows.codes[rows.train]
     codes = flipped(true, kind=kind, seed=seed)
     is_wrong = codes != true
-    groups = np.arange(len(codes))
-    held_out = held_out_probabilities(rows.features[rows.train], codes, groups=groups, options=SearchOptions())
+    groups, targets = np.arange(len(codes)), Targets.of_codes(codes, range(int(true.max()) + 1))
+    held_out = held_out_probabilities(rows.features[rows.train], targets, groups=groups, options=SearchOptions())
     check = check_labels(
-        held_out.probabilities, codes, neighbour_shares(rows.near, codes, n_labels=held_out.probabilities.shape[1])
+        held_out.probabilities, codes, neighbour_shares(rows.near, targets.members, np.ones(len(codes), dtype=bool))
     )
     figures = {"planted": float(is_wrong.sum())}
     figures |= of_flagged("ours", check.flagged, is_wrong)

@@ -24,7 +24,8 @@ from frostline.data.tables import read_labelled
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.head.options import SearchOptions
-from frostline.review.cells import CellCheck, check_cells, held_out_cells
+from frostline.review.cells import CellCheck, check_cells
+from frostline.review.labels import held_out_probabilities
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Targets
 
@@ -76,7 +77,7 @@ def one_run(  # noqa: PLR0913 - rows, what is planted among which labels, and wh
     """Every figure of one planting."""
     members = flipped(targets.members, kind=kind, share=share, random=np.random.default_rng(seed))
     is_wrong: BoolArray = members != targets.members
-    held_out = held_out_cells(
+    held_out = held_out_probabilities(
         rows,
         replace(targets, members=members),
         groups=np.arange(len(rows)),

@@ -9,6 +9,7 @@ from frostline.review.labels import Knowledge, check_labels, held_out_probabilit
 from frostline.review.near import Neighbours, check_outliers, directions, nearest
 from frostline.review.pool import next_to_label, uncertainties
 from frostline.review.repeats import Match, matches, near_groups, word_overlap
+from frostline.targets import Targets
 
 
 def near_of(*rows: list[tuple[int, float]]) -> Neighbours:
@@ -196,7 +197,7 @@ def test_as_many_are_flagged_as_the_joint_says() -> None:
 def test_knowledge_is_a_gain_with_its_standard_error() -> None:
     shares = np.array([[0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [1.0, 0.0]])
     codes = np.array([0, 1, 0, 1])
-    found = knowledge_of(shares, codes)
+    found = knowledge_of(shares, codes[:, None] == np.arange(2))
     own = np.array([0.8, 0.7, 0.6, SMALLEST_PROBABILITY])
     gains = np.log(own) - np.log(0.5)
     assert found.heads == pytest.approx(-np.log(own).mean())
@@ -213,15 +214,19 @@ def test_a_gain_above_two_standard_errors_is_sure(gain: float, *, is_sure: bool)
 def test_each_folding_counts_alike_and_is_another_cut() -> None:
     """The mean of two foldings is the mean of the first and a second one; a count of folds is at most that of rows."""
     rows = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
-    codes, groups = np.arange(40) % 2, np.arange(40)
+    targets, groups = Targets.of_codes(np.arange(40) % 2, (0, 1)), np.arange(40)
     options = SearchOptions(Cs=(1.0,), n_folds=3, threads=1)
-    once, twice = (held_out_probabilities(rows, codes, groups=groups, options=options, n_foldings=n) for n in (1, 2))
+    once, twice = (held_out_probabilities(rows, targets, groups=groups, options=options, n_foldings=n) for n in (1, 2))
     other = 2 * twice.probabilities - once.probabilities
     np.testing.assert_allclose(other.sum(axis=1), 1)
     assert (other >= 0).all()
     assert (np.abs(other - once.probabilities).max(axis=1) > 0).any()
-    assert (once.n_foldings, twice.n_foldings, twice.n_folds, twice.chosen_C) == (1, 2, 3, 1.0)
+    assert (once.n_foldings, twice.n_foldings, twice.n_folds, twice.chosen_C) == (1, 2, 3, np.array([1.0]))
     few = held_out_probabilities(
-        rows[:4], codes[:4], groups=groups[:4], options=SearchOptions(Cs=(1.0,), n_folds=9, threads=1), n_foldings=1
+        rows[:4],
+        targets.take(groups[:4]),
+        groups=groups[:4],
+        options=SearchOptions(Cs=(1.0,), n_folds=9, threads=1),
+        n_foldings=1,
     )
     assert few.n_folds == 4

@@ -39,15 +39,16 @@ def test_labels_drawn_by_lot_are_not_called_wrong(n_labels: int) -> None:
 def test_a_gain_must_outdo_its_own_error() -> None:
     """The losses are those of the formulas; a gain of one row in a hundred is none yet."""
     codes = np.arange(100) % 2
+    members = codes[:, None] == np.arange(2)
     even = np.full((100, 2), 0.5)
-    assert knowledge_of(even, codes).shares == pytest.approx(np.log(2))
-    assert not knowledge_of(even, codes).is_sure
+    assert knowledge_of(even, members).shares == pytest.approx(np.log(2))
+    assert not knowledge_of(even, members).is_sure
     one = even.copy()
     one[0] = 0.9, 0.1
-    assert knowledge_of(one, codes).heads < knowledge_of(one, codes).shares
-    assert not knowledge_of(one, codes).is_sure
+    assert knowledge_of(one, members).heads < knowledge_of(one, members).shares
+    assert not knowledge_of(one, members).is_sure
     good = np.where(np.arange(2) == codes[:, None], 0.6, 0.4)
-    assert knowledge_of(good, codes).heads == pytest.approx(-np.log(0.6))
-    assert knowledge_of(good, codes).is_sure
-    assert not knowledge_of(1 - good, codes).is_sure
-    assert np.isfinite(knowledge_of(np.where(np.arange(2) == codes[:, None], 0.0, 1.0), codes).heads)
+    assert knowledge_of(good, members).heads == pytest.approx(-np.log(0.6))
+    assert knowledge_of(good, members).is_sure
+    assert not knowledge_of(1 - good, members).is_sure
+    assert np.isfinite(knowledge_of(np.where(np.arange(2) == codes[:, None], 0.0, 1.0), members).heads)

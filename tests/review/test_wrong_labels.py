@@ -5,15 +5,16 @@ import pytest
 
 from frostline.head.options import SearchOptions
 from frostline.review.labels import (
-    _folds,
     check_labels,
     class_thresholds,
     confident_joint,
     held_out_probabilities,
     neighbour_shares,
     noise_count,
+    text_folds,
 )
 from frostline.review.near import Neighbours, directions, nearest
+from frostline.targets import Targets
 
 
 def test_the_confident_joint_by_hand() -> None:
@@ -47,10 +48,14 @@ def test_a_row_in_two_cells_of_the_joint_is_counted_once() -> None:
 
 def test_neighbours_vote_by_nearness() -> None:
     """Those on the other side, those missing, and those without a label have no vote."""
-    near = Neighbours(np.array([[1, 2, 3], [2, -1, -1]]), np.array([[0.6, 0.3, -0.5], [-1, -1, -1]], np.float32))
-    votes = neighbour_shares(near, np.array([0, 0, 1, 1]), n_labels=2)
-    np.testing.assert_allclose(votes, np.array([[2 / 3, 1 / 3], [0, 0]]), atol=1e-6)
-    unlabelled = neighbour_shares(near, np.array([0, -1, 1, 1]), n_labels=2)
+    near = Neighbours(
+        np.array([[1, 2, 3], [2, -1, -1], [-1] * 3, [-1] * 3]),
+        np.array([[0.6, 0.3, -0.5], [-1] * 3, [-1] * 3, [-1] * 3], np.float32),
+    )
+    members = np.array([0, 0, 1, 1])[:, None] == np.arange(2)
+    votes = neighbour_shares(near, members, np.ones(4, dtype=bool))
+    np.testing.assert_allclose(votes, np.array([[2 / 3, 1 / 3], [0, 0], [0, 0], [0, 0]]), atol=1e-6)
+    unlabelled = neighbour_shares(near, members, np.array([True, False, True, True]))
     np.testing.assert_allclose(unlabelled[0], [0, 1])
 
 
@@ -72,9 +77,11 @@ def test_planted_errors_are_found() -> None:
     wrong = random.choice(600, 30, replace=False)
     codes = true.copy()
     codes[wrong] = 1 - codes[wrong]
-    held_out = held_out_probabilities(rows, codes, groups=np.arange(600), options=SearchOptions(), n_foldings=2)
+    targets = Targets.of_codes(codes, (0, 1))
+    held_out = held_out_probabilities(rows, targets, groups=np.arange(600), options=SearchOptions(), n_foldings=2)
     points, _ = directions(rows)
-    check = check_labels(held_out.probabilities, codes, neighbour_shares(nearest(points, k=20), codes, n_labels=2))
+    votes = neighbour_shares(nearest(points, k=20), targets.members, np.ones(600, dtype=bool))
+    check = check_labels(held_out.probabilities, codes, votes)
     hits = len(set(wrong.tolist()) & set(check.flagged.tolist()))
     assert hits >= 25
     assert len(check.flagged) <= 50
@@ -83,7 +90,7 @@ def test_planted_errors_are_found() -> None:
 def test_rows_of_one_text_are_held_out_together() -> None:
     """A copy in another fold would vouch for the label."""
     codes, groups = np.arange(60) % 3, np.arange(60) // 2
-    folds = _folds(codes, groups, SearchOptions())
+    folds = text_folds(Targets.of_codes(codes, range(3)), groups, SearchOptions())
     assert (folds[0::2] == folds[1::2]).all()
     assert len(np.unique(folds)) == 5
 
@@ -91,7 +98,7 @@ def test_rows_of_one_text_are_held_out_together() -> None:
 def test_a_label_is_never_held_out_whole() -> None:
     """Rather part the rows of a text: a head that never saw a label cannot be asked about it."""
     codes, groups = np.array([0, 1, 1, 0, 0, 0, 1, 1, 2, 2]), np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 8])
-    folds = _folds(codes, groups, SearchOptions(n_folds=2))
+    folds = text_folds(Targets.of_codes(codes, range(3)), groups, SearchOptions(n_folds=2))
     assert len(set(folds[codes == 2].tolist())) == 2
 
 
@@ -103,7 +110,7 @@ def test_averaging_foldings_changes_no_shape(n_labels: int) -> None:
     told: list[tuple[int, int]] = []
     found = held_out_probabilities(
         rows,
-        codes,
+        Targets.of_codes(codes, range(n_labels)),
         groups=np.arange(80),
         options=SearchOptions(Cs=(0.1,), n_folds=3),
         n_foldings=3,

@@ -9,21 +9,28 @@ docs/decisions/0014-review.md.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities, Progress, are_equal
-from frostline.data import split
-from frostline.errors import shown
-from frostline.head.linear import LinearHead, logistic
-from frostline.head.options import SearchOptions, learnable
-from frostline.head.search import fit_at, search
-from frostline.review.labels import SHOWN_NEIGHBOURS, Knowledge, Verdict, know_nothing, knowledge, on_one_text
+from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities, Progress
+from frostline.head.options import SearchOptions
+from frostline.head.search import fit_at
+from frostline.review.labels import (
+    Judged,
+    Knowledge,
+    Verdict,
+    judge,
+    knowledge,
+    listed,
+    on_one_text,
+    text_folds,
+    trained_labels,
+    with_columns,
+)
 from frostline.review.repeats import Reviewed, first_rows_by_label
-from frostline.review.results import CellSummary, DoubtfulLabel, NearText
+from frostline.review.results import CellSummary, DoubtfulLabel
 from frostline.targets import Names, Targets
 
 PSEUDO_TEXTS = 2.0  # texts that two labels share, added to both counts: a pair seen once tells little
@@ -172,162 +179,46 @@ def doubts_of(expected: Probabilities, members: BoolArray, *, added: float, remo
     return found
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class HeldOutCells:
-    """Out-of-fold probabilities of each label."""
-
-    probabilities: Probabilities  # (n_texts, n_labels): The mean over the foldings
-    head: LinearHead  # Fitted on all rows
-    # Of each label, (n_labels,).
-    chosen_C: Float64Array  # noqa: N815 - C is its name everywhere
-    # (n_labels,): The others are on too few texts, or missing from too few, to be learned in every fold.
-    learned: BoolArray
-    n_foldings: int
-    n_folds: int
-
-
-def held_out_cells(  # noqa: PLR0913 - rows, labels and texts; how, how often, and progress
-    rows: Features,
-    targets: Targets,
-    *,
-    groups: IntArray,
-    options: SearchOptions,
-    n_foldings: int,
-    progress: Progress | None = None,
-) -> HeldOutCells:
-    """Out-of-fold probabilities of every label of every row; parameters and errors as `held_out_probabilities`."""
-    how = replace(
-        options, scoring="neg_log_loss", class_weight=None, n_folds=min(options.n_folds, len(np.unique(groups)))
-    )
-    if progress is not None:
-        progress(0, n_foldings)
-    found = search(rows, targets, options=how, folds=_folds(targets, groups, how))
-    once = logistic(found.held_out_decisions)
-    total = once
-    for number in range(1, n_foldings):
-        if progress is not None:
-            progress(number, n_foldings)
-        folds = _folds(targets, groups, replace(how, seed=(how.seed + number) % 2**32))
-        total = total + _again(rows, targets, folds, found.chosen_C, how, instead=once)
-    if progress is not None:
-        progress(n_foldings, n_foldings)
-    return HeldOutCells(
-        probabilities=np.asarray(total / n_foldings),
-        head=found.head,
-        chosen_C=found.chosen_C,
-        learned=found.learned,
-        n_foldings=n_foldings,
-        n_folds=int(how.n_folds),
-    )
-
-
-def _again(  # noqa: PLR0913 - what is fitted, on which folds, with which C, and what stands where it cannot be
-    rows: Features, targets: Targets, folds: IntArray, Cs: Float64Array, how: SearchOptions, *, instead: Probabilities
-) -> Probabilities:
-    """Out-of-fold probabilities with each label's C already chosen."""
-    found = instead.copy()
-    can_be = learnable(targets, _training(folds))
-    for C in sorted(set(Cs[~np.isnan(Cs)].tolist())):
-        columns = np.flatnonzero((Cs == C) & can_be)
-        if len(columns):
-            some = replace(targets, labels=tuple(columns.tolist()), members=targets.members[:, columns])
-            again = search(rows, some, options=replace(how, Cs=(C,)), folds=folds)
-            found[:, columns] = logistic(again.held_out_decisions)
-    return found
-
-
-def _training(folds: IntArray) -> BoolArray:
-    """Which rows train in each fold (n_texts, n_folds)."""
-    training: BoolArray = folds[:, None] != np.arange(int(folds.max()) + 1)
-    return training
-
-
-def _folds(targets: Targets, groups: IntArray, how: SearchOptions) -> IntArray:
-    """Folds in which rows of one text stay together, unless a label would then be held out whole."""
-    folds = split.folds(targets, n_folds=how.n_folds, seed=how.seed)
-    _, first, of_row = np.unique(groups, return_index=True, return_inverse=True)
-    together = folds[first][of_row]
-    sizes = np.bincount(together, minlength=how.n_folds)
-    is_fit = sizes.min() > 0 and bool(
-        (learnable(targets, _training(together)) >= learnable(targets, _training(folds))).all()
-    )
-    return together if is_fit else folds
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Judged:
-    """What is known of the labels: rows of the file, one for each pair of text and set, and labels as columns."""
-
-    file: Reviewed
-    labels: tuple[str, ...]
-    rows: IntArray
-    members: BoolArray
-    held_out: HeldOutCells
-    check: CellCheck
-    text_members: BoolArray
-    has_vote: BoolArray
-
-    @property
-    def texts(self) -> IntArray:
-        """The number of each row's text."""
-        return self.file.distinct.of_row[self.rows]
-
-
 def judge_sets(
-    file: Reviewed, rows: Features, *, search: SearchOptions, n_foldings: int, progress: Progress | None = None
+    file: Reviewed, features: Features, *, search: SearchOptions, n_foldings: int, progress: Progress | None = None
 ) -> tuple[Verdict | None, tuple[str, ...]]:
     """Judge every label that some texts have and some lack; and, in words, what could not be judged.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n_texts, n_features)
-        Of the file's rows.
+    `features` (n_texts, n_features) are of the file's rows.
     """
-    kept = first_rows_by_label(file)
-    targets = file.dataset.targets.take(kept)
-    texts = file.distinct.of_row[kept]
+    rows = first_rows_by_label(file)
+    targets = file.dataset.targets.take(rows)
+    texts = file.distinct.of_row[rows]
     n_texts = len(file.distinct.first)
     text_members = np.zeros((n_texts, len(targets.labels)), dtype=bool)
     np.logical_or.at(text_members, texts, targets.members)
     counts = text_members.sum(axis=0)
     notes = _left_out(targets, counts, n_texts)
-    columns = np.flatnonzero((counts > 1) & (counts < n_texts - 1))
-    if not len(columns):
-        return None, (*notes, _too_few())
-    used = rows if len(kept) == len(rows) else rows[kept]
-    if are_equal(used):
-        return None, (*notes, "Labels could not be checked: the encoder gives all these texts the same vector.")
-    judged_targets = _with_columns(targets, columns)
-    folds = _folds(judged_targets, texts, replace(search, n_folds=min(search.n_folds, len(np.unique(texts)))))
-    can_be = learnable(judged_targets, _training(folds))
-    if not can_be.any():
-        return None, (*notes, _too_few())
-    columns, judged_targets = columns[can_be], _with_columns(judged_targets, np.flatnonzero(can_be))
-    held_out = held_out_cells(
-        used, judged_targets, groups=texts, options=search, n_foldings=n_foldings, progress=progress
+    targets = with_columns(targets, np.flatnonzero((counts > 1) & (counts < n_texts - 1)))
+    if targets.labels:
+        folds = text_folds(targets, texts, replace(search, n_folds=min(search.n_folds, n_texts)))
+        targets = with_columns(targets, np.flatnonzero(trained_labels(targets, folds)))
+    if not targets.labels:
+        return None, (*notes, _TOO_FEW)
+    judged = judge(
+        file,
+        features,
+        rows=rows,
+        targets=targets,
+        knows=_knowledge,
+        search=search,
+        n_foldings=n_foldings,
+        progress=progress,
     )
-    known = _knowledge(held_out.probabilities, judged_targets.members)
-    if not known.is_sure:
-        return None, (*notes, know_nothing(known))
-    judged = _Judged(
-        file=file,
-        labels=tuple(str(label) for label in judged_targets.labels),
-        rows=kept,
-        members=judged_targets.members,
-        held_out=held_out,
-        check=check_cells(held_out.probabilities, judged_targets.members),
-        text_members=text_members[:, columns],
-        has_vote=np.bincount(texts, minlength=n_texts) == 1,
-    )
-    doubtful = tuple(_doubtful(judged, place, column) for place, column in judged.check.flagged.tolist())
+    if isinstance(judged, str):
+        return None, (*notes, judged)
+    check = check_cells(judged.held_out.probabilities, targets.members)
     return Verdict(
         labels=judged.labels,
-        summary=_summary(judged),
-        doubtful=doubtful,
-        suggested=_suggested(judged),
-        head=held_out.head,
+        summary=_summary(judged, check),
+        doubtful=tuple(_doubtful(judged, check, place, column) for place, column in check.flagged.tolist()),
+        suggested=_suggested(judged, check),
+        head=judged.held_out.head,
         asked=least_sure,
     ), notes
 
@@ -337,11 +228,6 @@ def least_sure(probabilities: Probabilities) -> tuple[IntArray, Float64Array, Pr
     columns = np.abs(probabilities - 0.5).argmin(axis=1)
     has = probabilities[np.arange(len(columns)), columns]
     return columns, has, np.stack([1 - has, has], axis=1)
-
-
-def _with_columns(targets: Targets, columns: IntArray) -> Targets:
-    labels = tuple(targets.labels[column] for column in columns.tolist())
-    return replace(targets, labels=labels, members=targets.members[:, columns])
 
 
 def _knowledge(probabilities: Probabilities, members: BoolArray) -> Knowledge:
@@ -354,12 +240,10 @@ def _knowledge(probabilities: Probabilities, members: BoolArray) -> Knowledge:
     )
 
 
-def _doubtful(judged: _Judged, place: int, column: int) -> DoubtfulLabel:
+def _doubtful(judged: Judged, check: CellCheck, place: int, column: int) -> DoubtfulLabel:
     file, row = judged.file, int(judged.rows[place])
-    number = int(file.distinct.of_row[row])
-    is_given = bool(judged.members[place, column])
-    rows = tuple(other for other in file.rows_of[number] if file.names[other] == file.names[row])
-    votes, near = _neighbours(judged, number, column, have_it=not is_given)
+    is_given = bool(judged.targets.members[place, column])
+    rows = file.copies(row)
     return DoubtfulLabel(
         rows=rows,
         lines=file.lines(rows),
@@ -368,62 +252,39 @@ def _doubtful(judged: _Judged, place: int, column: int) -> DoubtfulLabel:
         is_given=is_given,
         labels=tuple(file.names[row]),
         probability=float(judged.held_out.probabilities[place, column]),
-        votes=votes,
-        score=float(judged.check.doubts[place, column]),
-        near=near,
+        votes=float(judged.votes[place, column]),
+        score=float(check.doubts[place, column]),
+        near=judged.near(int(judged.texts[place]), column, have_it=not is_given),
     )
 
 
-def _neighbours(judged: _Judged, number: int, column: int, *, have_it: bool) -> tuple[float, tuple[NearText, ...]]:
-    """Of the nearest texts, weighted by nearness, the share that has a label; and the first that have or lack it."""
-    file = judged.file
-    others, cosines = file.near.rows[number], np.maximum(file.near.cosines[number], 0)
-    counts = (others >= 0) & judged.has_vote[others]
-    others, weights = others[counts], cosines[counts].astype(np.float64)
-    have = judged.text_members[others, column]
-    share = float(weights[have].sum() / weights.sum()) if weights.sum() > 0 else 0.0
-    shown_places = np.flatnonzero(have == have_it)[:SHOWN_NEIGHBOURS]
-    near = []
-    for place in shown_places.tolist():
-        row = int(file.distinct.first[others[place]])
-        near.append(
-            NearText(
-                line=file.dataset.lines[row],
-                label=file.names[row],
-                text=file.dataset.texts[row],
-                cosine=float(weights[place]),
-            )
-        )
-    return share, tuple(near)
-
-
-def _suggested(judged: _Judged) -> dict[int, Names]:
+def _suggested(judged: Judged, check: CellCheck) -> dict[int, Names]:
     """Of each text that stands there with several sets of labels, the likeliest of them, by its number."""
-    expected = np.clip(judged.check.expected, SMALLEST, 1 - SMALLEST)
+    expected = np.clip(check.expected, SMALLEST, 1 - SMALLEST)
     copies: dict[int, list[int]] = {}
     for place, number in enumerate(judged.texts.tolist()):
         copies.setdefault(number, []).append(place)
-    found: dict[int, Names] = {}
+    likeliest: dict[int, Names] = {}
     for number, places in copies.items():
         if len(places) > 1:
-            mean = expected[places].mean(axis=0)
-            worth = [float(np.log(np.where(judged.members[place], mean, 1 - mean)).sum()) for place in places]
-            found[number] = judged.file.names[int(judged.rows[places[int(np.argmax(worth))]])]
-    return found
+            mean, members = expected[places].mean(axis=0), judged.targets.members[places]
+            worth = np.log(np.where(members, mean, 1 - mean)).sum(axis=1)
+            likeliest[number] = judged.file.names[int(judged.rows[places[int(worth.argmax())]])]
+    return likeliest
 
 
-def _summary(judged: _Judged) -> CellSummary:
+def _summary(judged: Judged, check: CellCheck) -> CellSummary:
     missing: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    for place, column in judged.check.flagged.tolist():
-        (wrong if judged.members[place, column] else missing)[judged.labels[column]] += 1
+    for place, column in check.flagged.tolist():
+        (wrong if judged.targets.members[place, column] else missing)[judged.labels[column]] += 1
     totals = missing + wrong
     return CellSummary(
         n_checked=len(judged.rows),
         n_labels=len(judged.labels),
-        n_flagged=len(judged.check.flagged),
-        added=judged.check.added,
-        removed=judged.check.removed,
+        n_flagged=len(check.flagged),
+        added=check.added,
+        removed=check.removed,
         chosen_C=tuple(judged.held_out.chosen_C.tolist()),
         n_folds=judged.held_out.n_folds,
         n_foldings=judged.held_out.n_foldings,
@@ -433,19 +294,15 @@ def _summary(judged: _Judged) -> CellSummary:
 
 
 def _left_out(targets: Targets, counts: IntArray, n_texts: int) -> tuple[str, ...]:
-    single = [str(label) for label, count in zip(targets.labels, counts.tolist(), strict=True) if count == 1]
+    labels = list(map(str, targets.labels))
+    single = [label for label, count in zip(labels, counts.tolist(), strict=True) if count == 1]
     common = [  # of two texts, one is "all but one", too: that note is made already
-        str(label) for label, count in zip(targets.labels, counts.tolist(), strict=True) if count >= max(2, n_texts - 1)
+        label for label, count in zip(labels, counts.tolist(), strict=True) if count >= max(2, n_texts - 1)
     ]
     notes = [on_one_text(single)] if single else []
     if common and n_texts > 1:
-        notes.append(f"{_listed(common)}: on all texts, or all but one, so nothing is said of it.")
+        notes.append(f"{listed(common)}: on all texts, or all but one, so nothing is said of it.")
     return tuple(notes)
 
 
-def _listed(labels: Sequence[str], most: int = 5) -> str:
-    return ", ".join(map(shown, labels[:most])) + (f" and {len(labels) - most} more" if len(labels) > most else "")
-
-
-def _too_few() -> str:
-    return "Labels could not be checked: that needs a label that two texts or more have, and two or more have not."
+_TOO_FEW = "Labels could not be checked: that needs a label that two texts or more have, and two or more have not."

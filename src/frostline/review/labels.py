@@ -7,11 +7,11 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import Features, Float64Array, IntArray, Probabilities, Progress, are_equal
-from frostline.data.split import stratified_folds
+from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities, Progress, are_equal
+from frostline.data import split
 from frostline.errors import shown
 from frostline.evaluate.intervals import SMALLEST_PROBABILITY
-from frostline.head.linear import LinearHead, probabilities
+from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
 from frostline.head.search import search
 from frostline.review.near import Neighbours
@@ -68,31 +68,27 @@ def check_labels(probabilities: Probabilities, codes: IntArray, votes: Probabili
     )
 
 
-def neighbour_shares(near: Neighbours, codes: IntArray, *, n_labels: int) -> Probabilities:
-    """The labels of each text's nearest texts (n_texts, n_labels), weighted by cosine; 0 where none is on its side.
+def neighbour_shares(near: Neighbours, members: BoolArray, has_vote: BoolArray) -> Probabilities:
+    """The share of each text's nearest texts that has each label (n_texts, n_labels); 0 where none is on its side.
 
-    Parameters
-    ----------
-    near : Neighbours
-        Of each text among the same texts.
-    codes : ndarray of shape (n_texts,), dtype=int64
-        -1: the text has no vote.
+    Weighted by cosine, among those that have a vote (n_texts,); `members` (n_texts, n_labels) says which have a label.
     """
-    given = codes[near.rows]
-    counts = (near.rows >= 0) & (given >= 0)
+    counts = (near.rows >= 0) & has_vote[near.rows]
     weights = np.where(counts, np.maximum(near.cosines, 0), 0).astype(np.float64)
-    cells = np.arange(len(weights))[:, None] * n_labels + np.maximum(given, 0)
-    votes = np.bincount(cells.ravel(), weights.ravel(), minlength=len(weights) * n_labels).reshape(-1, n_labels)
-    totals = votes.sum(axis=1, keepdims=True)
+    votes = np.zeros(members.shape)
+    for place, rows in enumerate(near.rows.T):
+        votes += weights[:, place, None] * members[rows]
+    totals = weights.sum(axis=1, keepdims=True)
     shares: Probabilities = np.divide(votes, totals, out=np.zeros_like(votes), where=totals > 0)
     return shares
 
 
 def class_thresholds(probabilities: Probabilities, codes: IntArray) -> Float64Array:
     """The mean probability of each label (n_labels,) over the rows that carry it."""
-    own = probabilities[np.arange(len(codes)), codes]
+    of_given = probabilities[np.arange(len(codes)), codes]
     n_labels = probabilities.shape[1]
-    means: Float64Array = np.bincount(codes, weights=own, minlength=n_labels) / np.bincount(codes, minlength=n_labels)
+    sums = np.bincount(codes, weights=of_given, minlength=n_labels)
+    means: Float64Array = sums / np.bincount(codes, minlength=n_labels)
     return means
 
 
@@ -144,70 +140,97 @@ class HeldOut:
     """Out-of-fold probabilities."""
 
     probabilities: Probabilities  # (n_texts, n_labels): The mean over the foldings
-    head: LinearHead  # Fitted on all rows; its labels are the codes
-    chosen_C: float  # noqa: N815 - C is its name everywhere
+    head: LinearHead  # Fitted on all rows
+    # (n_groups,): Of each group of labels that share one (`Targets.groups`); NaN where none could be learned.
+    chosen_C: Float64Array  # noqa: N815 - C is its name everywhere
     n_foldings: int
     n_folds: int
 
 
 def held_out_probabilities(  # noqa: PLR0913 - rows, labels and texts; how, how often, and progress
     rows: Features,
-    codes: IntArray,
+    targets: Targets,
     *,
     groups: IntArray,
     options: SearchOptions,
     n_foldings: int = N_FOLDINGS,
     progress: Progress | None = None,
 ) -> HeldOut:
-    """Out-of-fold probabilities of every row.
+    """Out-of-fold probabilities of every label of every row (n_texts, n_features).
 
     Parameters
     ----------
-    rows : ndarray of shape (n_texts, n_features)
-    codes : ndarray of shape (n_texts,), dtype=int64
-        From 0, without gaps; each on two rows or more.
     groups : ndarray of shape (n_texts,), dtype=int64
         The text of each row, numbered from 0: rows of one text are held out together.
     options : SearchOptions
-        How C is searched; scored by log loss whatever it says.
+        How C is searched; scored by log loss, each row weighing the same, whatever it says.
     n_foldings : int
         At least 1.
     progress : callable, optional
         Counts foldings.
     """
-    how = replace(options, scoring="neg_log_loss", n_folds=min(options.n_folds, len(codes)))
-    targets = Targets.of_codes(codes, range(int(codes.max()) + 1))
-    if progress is not None:
-        progress(0, n_foldings)
-    found = search(rows, targets, options=how, folds=_folds(codes, groups, how))
-    chosen_C = float(found.chosen_C[0])
-    total = probabilities(found.held_out_decisions)
+    n_folds = min(options.n_folds, len(np.unique(groups)))
+    how = replace(options, scoring="neg_log_loss", class_weight=None, n_folds=n_folds)
+    told = progress or _untold
+    told(0, n_foldings)
+    searched = search(rows, targets, options=how, folds=text_folds(targets, groups, how))
+    first = searched.head.probabilities(searched.held_out_decisions)
+    total = first
     for number in range(1, n_foldings):
-        if progress is not None:
-            progress(number, n_foldings)
-        folds = _folds(codes, groups, replace(how, seed=(how.seed + number) % 2**32))
-        again = search(rows, targets, options=replace(how, Cs=(chosen_C,)), folds=folds)
-        total += probabilities(again.held_out_decisions)
-    if progress is not None:
-        progress(n_foldings, n_foldings)
+        told(number, n_foldings)
+        folds = text_folds(targets, groups, replace(how, seed=(how.seed + number) % 2**32))
+        total = total + _again(rows, targets, folds, searched.chosen_C, how, instead=first)
+    told(n_foldings, n_foldings)
     return HeldOut(
         probabilities=np.asarray(total / n_foldings),
-        head=found.head,
-        chosen_C=chosen_C,
+        head=searched.head,
+        chosen_C=searched.chosen_C,
         n_foldings=n_foldings,
-        n_folds=int(how.n_folds),
+        n_folds=n_folds,
     )
 
 
-def _folds(codes: IntArray, groups: IntArray, how: SearchOptions) -> IntArray:
-    """Stratified folds in which rows of one text stay together, unless a label would then be held out whole."""
-    folds = stratified_folds(codes, n_folds=how.n_folds, seed=how.seed)
+def _untold(done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def _again(  # noqa: PLR0913 - what is fitted, on which folds, with which C, and what stands where it cannot be
+    rows: Features, targets: Targets, folds: IntArray, Cs: Float64Array, how: SearchOptions, *, instead: Probabilities
+) -> Probabilities:
+    """Out-of-fold probabilities with each group's C already chosen."""
+    again = instead.copy()
+    can_be = trained_labels(targets, folds)
+    for C in sorted(set(Cs[~np.isnan(Cs)].tolist())):
+        columns = np.concatenate([group for group, its in zip(targets.groups(), Cs.tolist(), strict=True) if its == C])
+        columns = columns[can_be[columns]]
+        if len(columns):
+            fitted = search(rows, with_columns(targets, columns), options=replace(how, Cs=(C,)), folds=folds)
+            again[:, columns] = fitted.head.probabilities(fitted.held_out_decisions)
+    return again
+
+
+def with_columns(targets: Targets, columns: IntArray) -> Targets:
+    """Only these labels of each text."""
+    labels = tuple(targets.labels[column] for column in columns.tolist())
+    return replace(targets, labels=labels, members=targets.members[:, columns])
+
+
+def trained_labels(targets: Targets, folds: IntArray) -> BoolArray:
+    """Labels (n_labels,) with two texts that have it and two that don't, of which each fold learns from one or more."""
+    training = np.ascontiguousarray(folds[:, None] != np.arange(int(folds.max()) + 1)).astype(np.float64)
+    fewest = np.minimum(targets.members.T @ training, (~targets.members).T @ training).min(axis=1)
+    n_with = targets.members.sum(axis=0)
+    trained: BoolArray = (fewest > 0) & (np.minimum(n_with, len(targets) - n_with) > 1)
+    return trained
+
+
+def text_folds(targets: Targets, groups: IntArray, how: SearchOptions) -> IntArray:
+    """Folds in which rows of one text stay together, unless a label would then be held out whole."""
+    folds = split.folds(targets, n_folds=how.n_folds, seed=how.seed)
     _, first, of_row = np.unique(groups, return_index=True, return_inverse=True)
     together = folds[first][of_row]
     sizes = np.bincount(together, minlength=how.n_folds)
-    counts = np.zeros((int(codes.max()) + 1, how.n_folds), np.int64)
-    np.add.at(counts, (codes, together), 1)
-    is_fit = sizes.min() > 0 and int((counts.max(axis=1) == counts.sum(axis=1)).sum()) == 0
+    is_fit = sizes.min() > 0 and bool((trained_labels(targets, together) >= trained_labels(targets, folds)).all())
     return together if is_fit else folds
 
 
@@ -230,19 +253,10 @@ class Knowledge:
         return self.shares - self.heads > _ERRORS * self.standard_error
 
 
-def knowledge_of(probabilities: Probabilities, codes: IntArray) -> Knowledge:
-    """What the heads know.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n_texts, n_labels)
-        Of each row by a head that did not see it; rows sum to 1.
-    codes : ndarray of shape (n_texts,), dtype=int64
-        Column of each row's given label; at least two rows.
-    """
-    own = np.maximum(probabilities[np.arange(len(codes)), codes], SMALLEST_PROBABILITY)
-    shares = (np.bincount(codes, minlength=probabilities.shape[1]) / len(codes))[codes]
-    return knowledge(np.log(own), np.log(shares))
+def knowledge_of(probabilities: Probabilities, members: BoolArray) -> Knowledge:
+    """What the heads know of labels that exclude each other (n_texts, n_labels); at least two rows."""
+    shares = np.broadcast_to(members.mean(axis=0), members.shape)[members]
+    return knowledge(np.log(np.maximum(probabilities[members], SMALLEST_PROBABILITY)), np.log(shares))
 
 
 def knowledge(heads: Float64Array, shares: Float64Array) -> Knowledge:
@@ -256,25 +270,41 @@ def knowledge(heads: Float64Array, shares: Float64Array) -> Knowledge:
 
 
 SHOWN_NEIGHBOURS = 2
-NAMED_PAIRS = 5
 _NAMED_LABELS = 5
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judged:
-    """What is known of the labels."""
+    """What is known of the labels that could be judged; a row for each pair of a text and its label, or set of them."""
 
     file: Reviewed
-    labels: tuple[str, ...]  # n_labels: Those that could be judged, in column order
-    # (n_checked,): The row of the file that each row of the arrays is about: one per pair of text and label.
-    rows: IntArray
-    codes: IntArray  # (n_checked,)
+    rows: IntArray  # (n_checked,): The row of the file that each is about
+    targets: Targets  # n_checked
     held_out: HeldOut
-    votes: Probabilities  # (n_checked, n_labels): The labels of the nearest texts
-    check: LabelCheck
-    # (n_distinct,): The label of each different text; -1: it has two, or one that could not be judged.
-    text_codes: IntArray
+    votes: Probabilities  # (n_checked, n_labels): The share of the nearest texts that has each label
+    text_members: BoolArray  # (n_distinct, n_labels): Which labels each different text has
+    has_vote: BoolArray  # (n_distinct,): Whether it stands there with one label, or set of them, alone
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the columns."""
+        return tuple(map(str, self.targets.labels))
+
+    @property
+    def texts(self) -> IntArray:
+        """The number of each row's text."""
+        return self.file.distinct.of_row[self.rows]
+
+    def near(self, number: int, column: int, *, have_it: bool) -> tuple[NearText, ...]:
+        """Of the texts nearest to text `number`, the first few that have a label, or lack it."""
+        file, told = self.file, []
+        for other, cosine in zip(file.near.rows[number].tolist(), file.near.cosines[number].tolist(), strict=True):
+            if other >= 0 and self.has_vote[other] and self.text_members[other, column] == have_it:
+                row = int(file.distinct.first[other])
+                line, text = file.dataset.lines[row], file.dataset.texts[row]
+                told.append(NearText(line=line, label=file.names[row], text=text, cosine=cosine))
+        return tuple(told[:SHOWN_NEIGHBOURS])
 
 
 @final
@@ -294,18 +324,90 @@ class Verdict:
     asked: Callable[[Probabilities], tuple[IntArray, Float64Array, Probabilities]]
 
 
+def judge(  # noqa: PLR0913 - the file and its rows; which of them and of the labels; what is known; how, and progress
+    file: Reviewed,
+    features: Features,
+    *,
+    rows: IntArray,
+    targets: Targets,
+    knows: Callable[[Probabilities, BoolArray], Knowledge],
+    search: SearchOptions,
+    n_foldings: int,
+    progress: Progress | None,
+) -> Judged | str:
+    """What is known of the labels `targets` of some rows of a file; or, in a sentence, why nothing is.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_texts, n_features)
+        Of all rows of the file.
+    rows : ndarray of shape (n_checked,), dtype=int64
+    knows : callable
+        What heads know, by their probabilities and the indicator (n_checked, n_labels) of the labels given.
+    """
+    used = features if len(rows) == len(features) else features[rows]
+    if are_equal(used):
+        return "Labels could not be checked: the encoder gives all these texts the same vector."
+    texts = file.distinct.of_row[rows]
+    held_out = held_out_probabilities(
+        used, targets, groups=texts, options=search, n_foldings=n_foldings, progress=progress
+    )
+    known = knows(held_out.probabilities, targets.members)
+    if not known.is_sure:
+        return _know_nothing(known)
+    n_distinct = len(file.distinct.first)
+    text_members = np.zeros((n_distinct, len(targets.labels)), dtype=bool)
+    np.logical_or.at(text_members, texts, targets.members)
+    all_pairs = file.distinct.of_row[first_rows_by_label(file)]
+    has_vote = (np.bincount(texts, minlength=n_distinct) == 1) & (np.bincount(all_pairs, minlength=n_distinct) == 1)
+    return Judged(
+        file=file,
+        rows=rows,
+        targets=targets,
+        held_out=held_out,
+        votes=neighbour_shares(file.near, text_members, has_vote)[texts],
+        text_members=text_members,
+        has_vote=has_vote,
+    )
+
+
 def judge_labels(
-    file: Reviewed, rows: Features, *, search: SearchOptions, n_foldings: int, progress: Progress | None = None
+    file: Reviewed, features: Features, *, search: SearchOptions, n_foldings: int, progress: Progress | None = None
 ) -> tuple[Verdict | None, tuple[str, ...]]:
-    """What a review says of labels that exclude each other; parameters as `judge`."""
-    judged, notes = judge(file, rows, search=search, n_foldings=n_foldings, progress=progress)
-    if judged is None:
-        return None, notes
+    """Judge every label, of those that exclude each other, that stands on two different texts or more.
+
+    What could not be judged is said in words. `features` (n_texts, n_features) are of the file's rows.
+    """
+    every = first_rows_by_label(file)
+    targets = file.dataset.targets.take(every)
+    counts = targets.members.sum(axis=0)
+    columns, single = np.flatnonzero(counts > 1), np.flatnonzero(counts == 1)
+    if len(columns) < 2:
+        is_one = len(columns) + len(single) == 1
+        name = shown(file.names[0])
+        what = f"all are labelled {name}" if is_one else f"{len(columns)} of {len(columns) + len(single)} are"
+        needed = "Labels could not be checked: that needs two labels, each on two different texts or more"
+        return None, (f"{needed} ({what}).",)
+    notes = (on_one_text([str(targets.labels[column]) for column in single.tolist()]),) if len(single) else ()
+    kept: BoolArray = np.asarray(targets.members[:, columns].any(axis=1))
+    judged = judge(
+        file,
+        features,
+        rows=every[kept],
+        targets=with_columns(targets.take(kept), columns),
+        knows=knowledge_of,
+        search=search,
+        n_foldings=n_foldings,
+        progress=progress,
+    )
+    if isinstance(judged, str):
+        return None, (*notes, judged)
+    check = check_labels(judged.held_out.probabilities, judged.targets.codes, judged.votes)
     return Verdict(
         labels=judged.labels,
-        summary=summary_of(judged),
-        wrong=wrong_labels(judged),
-        suggested=suggested_labels(judged),
+        summary=_summary(judged, check),
+        wrong=tuple(_wrong(judged, check, place) for place in check.flagged.tolist()),
+        suggested=_suggested(judged, check),
         head=judged.held_out.head,
         asked=likeliest,
     ), notes
@@ -316,74 +418,23 @@ def likeliest(probabilities: Probabilities) -> tuple[IntArray, Float64Array, Pro
     return probabilities.argmax(axis=1), probabilities.max(axis=1), probabilities
 
 
-def judge(
-    file: Reviewed, rows: Features, *, search: SearchOptions, n_foldings: int, progress: Progress | None = None
-) -> tuple[Judged | None, tuple[str, ...]]:
-    """Judge every label that stands on two different texts or more; and, in words, what could not be judged.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_texts, n_features)
-        Of the file's rows.
-    """
-    every = first_rows_by_label(file)
-    given = file.dataset.labels
-    counts = Counter(given[row] for row in every.tolist())
-    labels = tuple(sorted(label for label, count in counts.items() if count > 1))
-    notes = _left_out(counts, labels)
-    if len(labels) < 2:
-        return None, (*notes, _too_few(counts, labels))
-    number = {label: code for code, label in enumerate(labels)}
-    kept = np.array([row for row in every.tolist() if given[row] in number], np.int64)
-    codes = np.array([number[given[row]] for row in kept.tolist()], np.int64)
-    used = rows if len(kept) == len(rows) else rows[kept]
-    if are_equal(used):
-        return None, (*notes, "Labels could not be checked: the encoder gives all these texts the same vector.")
-    groups = file.distinct.of_row[kept]
-    held_out = held_out_probabilities(
-        used, codes, groups=groups, options=search, n_foldings=n_foldings, progress=progress
-    )
-    known = knowledge_of(held_out.probabilities, codes)
-    if not known.is_sure:
-        return None, (*notes, know_nothing(known))
-    text_codes = _text_codes(file, kept, codes)
-    votes = neighbour_shares(file.near, text_codes, n_labels=len(labels))[groups]
-    check = check_labels(held_out.probabilities, codes, votes)
-    return Judged(
-        file=file,
-        labels=labels,
-        rows=kept,
-        codes=codes,
-        held_out=held_out,
-        votes=votes,
-        check=check,
-        text_codes=text_codes,
-    ), notes
-
-
-def wrong_labels(judged: Judged) -> tuple[WrongLabel, ...]:
-    """The labels that are probably wrong, the most suspicious first."""
-    return tuple(_wrong(judged, place) for place in judged.check.flagged.tolist())
-
-
-def suggested_labels(judged: Judged) -> dict[int, Names]:
+def _suggested(judged: Judged, check: LabelCheck) -> dict[int, Names]:
     """The most probable label of each text that stands there with two, by its number."""
-    groups = judged.file.distinct.of_row[judged.rows]
     sums: dict[int, Probabilities] = {}
-    for number, blend in zip(groups.tolist(), judged.check.blend, strict=True):
+    for number, blend in zip(judged.texts.tolist(), check.blend, strict=True):
         if len(judged.file.rows_of[number]) > 1:
             sums[number] = sums.get(number, 0) + blend
     return {number: judged.labels[int(total.argmax())] for number, total in sums.items()}
 
 
-def summary_of(judged: Judged) -> LabelSummary:
+def _summary(judged: Judged, check: LabelCheck) -> LabelSummary:
     """How the labels were checked, and the commonest confusions."""
-    flagged = judged.check.flagged
-    pairs = Counter(zip(judged.codes[flagged].tolist(), judged.check.suggested[flagged].tolist(), strict=True))
+    flagged, codes = check.flagged, judged.targets.codes
+    pairs = Counter(zip(codes[flagged].tolist(), check.suggested[flagged].tolist(), strict=True))
     return LabelSummary(
         n_checked=len(judged.rows),
         n_flagged=len(flagged),
-        chosen_C=judged.held_out.chosen_C,
+        chosen_C=float(judged.held_out.chosen_C[0]),
         n_folds=judged.held_out.n_folds,
         n_foldings=judged.held_out.n_foldings,
         n_neighbours=judged.file.near.rows.shape[1],
@@ -391,11 +442,10 @@ def summary_of(judged: Judged) -> LabelSummary:
     )
 
 
-def _wrong(judged: Judged, place: int) -> WrongLabel:
+def _wrong(judged: Judged, check: LabelCheck, place: int) -> WrongLabel:
     file, row = judged.file, int(judged.rows[place])
-    given, suggested = int(judged.codes[place]), int(judged.check.suggested[place])
-    number = int(file.distinct.of_row[row])
-    rows = tuple(other for other in file.rows_of[number] if file.names[other] == judged.labels[given])
+    given, suggested = int(judged.targets.codes[place]), int(check.suggested[place])
+    rows = file.copies(row)
     return WrongLabel(
         rows=rows,
         lines=file.lines(rows),
@@ -406,64 +456,24 @@ def _wrong(judged: Judged, place: int) -> WrongLabel:
         probability_suggested=float(judged.held_out.probabilities[place, suggested]),
         votes=float(judged.votes[place, given]),
         votes_suggested=float(judged.votes[place, suggested]),
-        score=float(1 - judged.check.confidence[place]),
-        near=_nearest_with(judged, number, suggested),
+        score=float(1 - check.confidence[place]),
+        near=judged.near(int(judged.texts[place]), suggested, have_it=True),
     )
-
-
-def _nearest_with(judged: Judged, number: int, code: int) -> tuple[NearText, ...]:
-    """Of the nearest texts, the first few that have the label `code`."""
-    file, found = judged.file, []
-    for other, cosine in zip(file.near.rows[number].tolist(), file.near.cosines[number].tolist(), strict=True):
-        if other >= 0 and judged.text_codes[other] == code:
-            row = int(file.distinct.first[other])
-            found.append(
-                NearText(
-                    line=file.dataset.lines[row],
-                    label=judged.labels[code],
-                    text=file.dataset.texts[row],
-                    cosine=float(cosine),
-                )
-            )
-    return tuple(found[:SHOWN_NEIGHBOURS])
-
-
-def _text_codes(file: Reviewed, rows: IntArray, codes: IntArray) -> IntArray:
-    """The label of each different text, -1 where it has two or none that could be judged."""
-    found = np.full(len(file.distinct.first), -1, np.int64)
-    numbers = file.distinct.of_row[rows]
-    found[numbers] = codes
-    rows_per_text = np.bincount(numbers, minlength=len(found))
-    found[rows_per_text != 1] = -1
-    return found
-
-
-def _left_out(counts: Counter[str], labels: tuple[str, ...]) -> tuple[str, ...]:
-    single = sorted(set(counts) - set(labels))
-    if not single or len(labels) < 2:
-        return ()
-    return (on_one_text(single),)
 
 
 def on_one_text(single: Sequence[str]) -> str:
     """That these labels could not be checked."""
-    named = ", ".join(map(shown, single[:_NAMED_LABELS]))
-    more = f" and {len(single) - _NAMED_LABELS} more" if len(single) > _NAMED_LABELS else ""
-    return (
-        f"{named}{more}: on one text only, so {'it' if len(single) == 1 else 'they'} could not be "
-        "checked, nor suggested."
-    )
+    they = "it" if len(single) == 1 else "they"
+    return f"{listed(single)}: on one text only, so {they} could not be checked, nor suggested."
 
 
-def _too_few(counts: Counter[str], labels: tuple[str, ...]) -> str:
-    what = (
-        f"all are labelled {shown(next(iter(counts)))}" if len(counts) == 1 else f"{len(labels)} of {len(counts)} are"
-    )
-    return f"Labels could not be checked: that needs two labels, each on two different texts or more ({what})."
+def listed(labels: Sequence[str]) -> str:
+    """The first few labels, and how many more there are."""
+    more = f" and {len(labels) - _NAMED_LABELS} more" if len(labels) > _NAMED_LABELS else ""
+    return ", ".join(map(shown, labels[:_NAMED_LABELS])) + more
 
 
-def know_nothing(known: Knowledge) -> str:
-    """That labels could not be checked, since the heads know nothing of them."""
+def _know_nothing(known: Knowledge) -> str:
     return (
         "Labels could not be checked: heads that did not see a text know its label not surely better than the labels' "
         f"shares do (log loss {known.heads:.3f} against {known.shares:.3f} of {known.n:,}). The labels may have little "

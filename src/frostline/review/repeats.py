@@ -162,6 +162,11 @@ class Reviewed:
         """The labels of rows."""
         return tuple(self.names[row] for row in rows)
 
+    def copies(self, row: int) -> tuple[int, ...]:
+        """The rows with the text and the label, or labels, of a row."""
+        same = self.rows_of[int(self.distinct.of_row[row])]
+        return tuple(other for other in same if self.names[other] == self.names[row])
+
 
 def reviewed(dataset: Dataset, distinct: Distinct, near: Neighbours) -> Reviewed:
     """The file with the rows of each text at hand."""
