@@ -37,12 +37,8 @@ def home() -> Path:
 def private_folder(path: Path) -> Path:
     """`path`, made 0700 where it is missing, and checked where it is not; so is every folder from `home` down to it.
 
-    Raises
-    ------
-    AccessError
-        One of them belongs to another user, others can write to it, or we cannot write to `path`.
-    OutputError
-        Something that is not a folder is in the way.
+    Raises `AccessError`: one of them belongs to another user, others can write to it, or we cannot write to `path`;
+    `OutputError`: something that is not a folder is in the way.
     """
     for folder in _from_home(path):
         try:
@@ -121,13 +117,9 @@ def sync_folder(folder: Path) -> None:
 def publish_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o644) -> None:
     """Write `content` to `path`, replacing what was there, whole or not at all.
 
-    Raises
-    ------
-    StorageError
-        Disk full, quota, file-size limit or I/O error; the path and the bytes needed are named. A failed fsync is
-        never retried: the kernel may have dropped the pages and would then answer that all is well.
-    AccessError
-        Not permitted, or a read-only file system.
+    Raises `StorageError`: disk full, quota, file-size limit or I/O error; the path and the bytes needed are named.
+    A failed fsync is never retried: the kernel may have dropped the pages and would then answer that all is well;
+    `AccessError`: not permitted, or a read-only file system.
     """
     with _published(path, mode=mode, size_bytes=len(content)) as opened:
         opened.write(content)
@@ -214,10 +206,7 @@ def publish_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     between leaves the old folder under its second name, from which `bring_back` or the next call restores it.
     What killed calls left behind is swept by the next one; what a living process fills is locked, and stays.
 
-    Raises
-    ------
-    OutputError
-        `path` exists and `overwrite` is false, or its parent is not there.
+    Raises `OutputError`: `path` exists and `overwrite` is false, or its parent is not there.
     """
     refuse_existing(path, overwrite=overwrite)
     with contextlib.ExitStack() as held:
@@ -251,12 +240,7 @@ def _claimed_folder(path: Path, held: contextlib.ExitStack) -> Path:
 def _locked(folder: Path) -> int:
     """A handle that holds the lock on `folder`. The kernel lets go of it when its process dies, however it dies.
 
-    Raises
-    ------
-    BlockingIOError
-        Another process holds it.
-    OSError
-        This system or file system has no such locks.
+    Raises `BlockingIOError`: another process holds it; `OSError`: this system or file system has no such locks.
     """
     if os.name != "posix":
         raise OSError(errno.ENOTSUP, "no locks on folders")
@@ -345,12 +329,8 @@ def _turn(folder: Path) -> Iterator[None]:
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Raise, before any work starts, if writing to `path` would fail or lose something.
 
-    Raises
-    ------
-    OutputError
-        `path` exists and `overwrite` is false, or its parent folder is missing.
-    AccessError
-        The parent folder cannot be written to.
+    Raises `OutputError`: `path` exists and `overwrite` is false, or its parent folder is missing; `AccessError`:
+    the parent folder cannot be written to.
     """
     parent = path.absolute().parent
     if not parent.is_dir():
@@ -364,12 +344,8 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 def refuse_file(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """As `refuse_existing`, for a file: only a plain file is replaced, and never one of `inputs`.
 
-    Raises
-    ------
-    UsageError
-        `path` is one of `inputs`, by whatever name, or lies in one that is a folder.
-    OutputError, AccessError
-        As `refuse_existing`; or something that is no file stands there.
+    Raises `UsageError`: `path` is one of `inputs`, by whatever name, or lies in one that is a folder; `OutputError`
+    or `AccessError`: as `refuse_existing`; or something that is no file stands there.
     """
     for read in inputs:
         if path.exists() and read.exists() and path.samefile(read):

@@ -18,10 +18,8 @@ _MAX_DIGITS = 20  # 2**64 has as many
 def read_object(content: bytes, where: str, *, depth: int = JSON_DEPTH) -> dict[str, Any]:
     """The JSON object that `content` spells.
 
-    Raises
-    ------
-    ArtifactCorrupt
-        It is not UTF-8 or not JSON, not an object, nested deeper than `depth`, or uses one of the loopholes.
+    Raises `ArtifactCorrupt`: it is not UTF-8 or not JSON, not an object, nested deeper than `depth`, or uses one of
+    the loopholes.
     """
     try:
         found = json.loads(

@@ -6,7 +6,6 @@ tensors are then views of a map of the file: a float32 tensor costs no memory, a
 that no sentence names are never even read from the disk.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +20,11 @@ from frostline.arrays import Float32Array
 from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, shown
 from frostline.strict import members, read_object
 
-WEIGHTS_FILE = "model.safetensors"
 HEADER_LIMIT_BYTES = 4_000_000  # XLM-RoBERTa's largest has 60,000; the library itself would take 100 MB
 
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+_WEIGHTS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_TYPES = {**_WEIGHTS, "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "u1"}
+"""What numpy calls them: weights, and what `read_tensors` reads besides."""
 _SIZES = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2"), 1),
     **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
@@ -52,10 +52,7 @@ class Entry(NamedTuple):
 def header_length(first: bytes, size_bytes: int, *, limit_bytes: int) -> int:
     """The length of the header of a file of `size_bytes` that begins with `first`; the header starts at byte 8.
 
-    Raises
-    ------
-    TensorsError
-        The file ends before its header does, or the header is over the limit.
+    Raises `TensorsError`: the file ends before its header does, or the header is over the limit.
     """
     if len(first) < 8:
         raise TensorsError(f"the length of the header must come first, in 8 bytes (got {len(first)})")
@@ -71,11 +68,8 @@ def header_length(first: bytes, size_bytes: int, *, limit_bytes: int) -> int:
 def read_entries(table: Mapping[str, Any], n_bytes: int) -> dict[str, Entry]:
     """The tensors that a header's JSON object lists, which fill the `n_bytes` after it without gap or overlap.
 
-    Raises
-    ------
-    TensorsError
-        An entry is not of the format, of a type that we don't know, or takes other bytes than it has numbers; or
-        there is a gap or an overlap.
+    Raises `TensorsError`: an entry is not of the format, of a type that we don't know, or takes other bytes than it
+    has numbers; or there is a gap or an overlap.
     """
     entries = {name: _entry(name, value) for name, value in table.items() if name != "__metadata__"}
     spans = sorted((entry.start, entry.end) for entry in entries.values())
@@ -122,35 +116,28 @@ class Weights:
     def read(self, name: str, shape: tuple[int, ...]) -> Float32Array:
         """The tensor `name` as float32, which must have `shape`; a view of the file where it is stored so.
 
-        Raises
-        ------
-        InputError
-            There is no such tensor, or it has another shape or a type that holds no weights.
+        Raises `InputError`: there is no such tensor, or it has another shape or a type that holds no weights.
         """
         if name not in self.entries:
             raise InputError(
                 f"{self.path}: tensor {name} must be there (found {len(self.entries)} others).", hint=_HINT
             )
-        dtype, found, start, end = self.entries[name]
-        if dtype not in _DTYPES:
+        dtype, its_shape, start, end = self.entries[name]
+        if dtype not in _WEIGHTS:
             raise InputError(f"{self.path}: tensor {name} must be F32, F16 or BF16 (got {shown(dtype)}).", hint=_HINT)
-        if found != shape:
+        if its_shape != shape:
             raise InputError(
-                f"{self.path}: tensor {name} must have shape {shape} (got {found}).",
+                f"{self.path}: tensor {name} must have shape {shape} (got {its_shape}).",
                 hint="config.json and the weights do not belong together: fetch both again.",
             )
-        return _as_float32(self.content[start:end].view(_DTYPES[dtype]), bfloat16=dtype == "BF16").reshape(shape)
+        return _as_float32(self.content[start:end].view(_TYPES[dtype]), bfloat16=dtype == "BF16").reshape(shape)
 
 
 def open_weights(path: Path) -> Weights:
     """The tensors of the safetensors file at `path`, none of them read yet.
 
-    Raises
-    ------
-    MissingInputError
-        There is no such file.
-    InputError
-        It is no safetensors file, it is cut short, or its header is over 4 MB.
+    Raises `MissingInputError`: there is no such file; `InputError`: it is no safetensors file, it is cut short, or
+    its header is over 4 MB.
     """
     if not path.is_file():
         raise MissingInputError(f"{path} must be there.", hint=_HINT)
@@ -170,8 +157,7 @@ _NOTHING: NDArray[np.uint8] = np.empty(0, np.uint8)
 
 def check_finite(name: str, tensor: Float32Array) -> None:
     """Refuse a tensor with NaN or infinite weights, by its name."""
-    # The minimum and the maximum pass NaN on, and need no array of flags beside a gigabyte of weights.
-    if tensor.size and not (np.isfinite(tensor.min()) and np.isfinite(tensor.max())):
+    if not _is_finite(tensor):
         where = np.unravel_index(int(np.argmin(np.isfinite(tensor))), tensor.shape)
         raise InputError(
             f"Weights must be finite (got {tensor[where]} in {name}, at {tuple(int(i) for i in where)}).",
@@ -179,21 +165,16 @@ def check_finite(name: str, tensor: Float32Array) -> None:
         )
 
 
+def _is_finite(numbers: NDArray[Any]) -> bool:
+    # The minimum and the maximum pass NaN on, and need no array of flags beside a gigabyte of weights.
+    return not numbers.size or bool(np.isfinite(numbers.min()) and np.isfinite(numbers.max()))
+
+
 def _table(header: bytes) -> dict[str, Any]:
     try:
-        table = json.loads(header, object_pairs_hook=_named_once)
-    except (ValueError, RecursionError) as error:
-        raise TensorsError("the header must be JSON") from error
-    if not isinstance(table, dict):
-        raise TensorsError("the header must be a JSON object")
-    return table
-
-
-def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        raise TensorsError("the header must name each tensor once")
-    return table
+        return read_object(header, "the header")
+    except ArtifactCorrupt as error:
+        raise TensorsError(error.message.removesuffix(".")) from error
 
 
 def _as_float32(stored: NDArray[Any], *, bfloat16: bool) -> Float32Array:
@@ -201,9 +182,6 @@ def _as_float32(stored: NDArray[Any], *, bfloat16: bool) -> Float32Array:
         return (stored.astype(np.uint32) << 16).view(np.float32)
     # A header whose length is not a multiple of 4 leaves the tensors unaligned, which the runtime could not read.
     return np.require(stored, np.float32, ["ALIGNED"])
-
-
-_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1"}
 
 
 @final
@@ -220,18 +198,15 @@ def read_tensors(
 ) -> dict[str, NDArray[Any]]:
     """The tensors in `content`: those expected and no others, filling the file without gap or overlap.
 
-    Raises
-    ------
-    ArtifactCorrupt
-        Not safetensors; a header over the limit; other tensors, or of another type or shape; gaps or overlaps; a
-        number that is not finite.
+    Raises `ArtifactCorrupt`: not safetensors; a header over the limit; other tensors, or of another type or shape;
+    gaps or overlaps; a number that is not finite.
     """
     data, entries = _entries(content, where, expected, header_bytes)
-    found = {name: _tensor(entries[name], f"{where}: {name}", data, wanted) for name, wanted in expected.items()}
-    for values in found.values():
-        if values.dtype.kind == "f" and not all(np.isfinite(part).all() for part in _parts(values)):
+    tensors = {name: _tensor(entries[name], f"{where}: {name}", data, wanted) for name, wanted in expected.items()}
+    for values in tensors.values():
+        if values.dtype.kind == "f" and not _is_finite(values):
             raise ArtifactCorrupt(f"{where} must hold finite numbers (got NaN or infinity).")
-    return found
+    return tensors
 
 
 def tensors_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -249,9 +224,8 @@ def _entries(
     """The data after the header, and what the header says of it."""
     try:
         end = 8 + header_length(content[:8], len(content), limit_bytes=header_bytes)
-        header = read_object(content[8:end], f"{where}: the header")
-        members(header, f"{where}: the header", names=tuple(expected))
-        return memoryview(content)[end:], read_entries(header, len(content) - end)
+        table = members(_table(content[8:end]), f"{where}: the header", names=tuple(expected))
+        return memoryview(content)[end:], read_entries(table, len(content) - end)
     except TensorsError as error:
         raise ArtifactCorrupt(f"{where}: {error}.") from error
 
@@ -270,9 +244,3 @@ def _tensor(entry: Entry, where: str, data: memoryview, expected: Expected) -> N
             f"(got {entry.dtype} of shape {got_shape})."
         )
     return np.frombuffer(data[entry.start : entry.end], np.dtype(_TYPES[expected.dtype])).reshape(entry.shape)
-
-
-def _parts(values: NDArray[Any]) -> list[NDArray[Any]]:
-    """Views of a million numbers or so each: a test of all at once would take as many bytes again."""
-    flat = values.reshape(-1)
-    return [flat[start : start + (1 << 20)] for start in range(0, len(flat), 1 << 20)]

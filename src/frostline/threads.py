@@ -8,12 +8,13 @@ of a product. `side_by_side` cannot: a search of wide features takes minutes, an
 when it ends, so Ctrl-C would be obeyed only when the search is done. Its threads are daemons.
 """
 
+import contextlib
 import itertools
 import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Self, TypeVar, final
 
@@ -25,79 +26,6 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _LOOK_S = 0.2  # how often a waiting main thread looks for Ctrl-C where the platform does not wake it
-
-
-def work_through(
-    windows: Iterable[Sequence[_Item]], work: Callable[[_Item], int], *, threads: int, done: Callable[[int], None]
-) -> None:
-    """Call `work` on every item of every window; at most two windows are in memory.
-
-    Parameters
-    ----------
-    windows : iterable of sequences
-        Advanced in the caller's thread while the items of the window before are worked on.
-    work : callable
-        Called in any thread; returns how many units it got through.
-    threads : int
-        With 1, or when there is one item only, everything happens in the caller's thread.
-    done : callable
-        Called in the caller's thread with what `work` returned.
-
-    Raises
-    ------
-    BaseException
-        The first that `work`, `done` or `windows` raised. Items not begun by then are left; those under way finish.
-    """
-    coming = iter(windows)
-    first = next(coming, ())
-    whole = itertools.chain([first], coming)
-    if threads > 1 and len(first) > 1:
-        _work_in_threads(whole, work, threads=threads, done=done)
-        return
-    for window in whole:
-        for item in window:
-            done(work(item))
-
-
-def _work_in_threads(
-    windows: Iterable[Sequence[_Item]], work: Callable[[_Item], int], *, threads: int, done: Callable[[int], None]
-) -> None:
-    finished: queue.SimpleQueue[int | BaseException] = queue.SimpleQueue()
-
-    def work_on(item: _Item) -> None:
-        try:
-            finished.put(work(item))
-        except BaseException as error:  # noqa: BLE001 - carried to the caller's thread and raised there
-            finished.put(error)
-
-    def wait_until(n_open: int, n_most: int) -> int:
-        while n_open > n_most:
-            outcome = _awaited(finished)
-            if isinstance(outcome, BaseException):
-                raise outcome
-            done(outcome)
-            n_open -= 1
-        return n_open
-
-    executor = ThreadPoolExecutor(threads, thread_name_prefix="frostline-read")
-    n_open = 0
-    try:
-        for window in windows:
-            for item in window:
-                executor.submit(work_on, item)
-            n_open = wait_until(n_open + len(window), len(window))
-        wait_until(n_open, 0)
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _awaited(waiting: "queue.SimpleQueue[_Item]") -> _Item:
-    """What comes next, however long it takes."""
-    while True:
-        try:
-            return waiting.get(timeout=_LOOK_S)
-        except queue.Empty:
-            continue
 
 
 @final
@@ -112,7 +40,7 @@ class Crew:
 
     def __init__(self, threads: int | None = 1) -> None:
         self.threads = max(1, threads or min(2, os.cpu_count() or 1))
-        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        self.pool = ThreadPoolExecutor(self.threads, "frostline-crew") if self.threads > 1 else None
 
     def __enter__(self) -> Self:
         return self
@@ -120,15 +48,75 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
 
     def map(self, do: Callable[[_Item], _Result], parts: Iterable[_Item]) -> list[_Result]:
         """`do` of every part, in order; not from within such a function."""
         parts = list(parts)
-        if self._pool is None or len(parts) == 1:
+        if self.pool is None or len(parts) == 1:
             return [do(part) for part in parts]
-        return list(self._pool.map(do, parts))
+        return list(self.pool.map(do, parts))
+
+
+def work_through(
+    windows: Iterable[Sequence[_Item]],
+    work: Callable[[_Item], int],
+    *,
+    threads: int | None,
+    total: int,
+    progress: Progress | None,
+) -> None:
+    """Call `work` on every item of every window; at most two windows are in memory.
+
+    The first error of `work`, `progress` or `windows` is raised: items not begun by then are left, and those
+    under way finish.
+
+    Parameters
+    ----------
+    windows : iterable of sequences
+        Advanced in the caller's thread while the items of the window before are worked on.
+    work : callable
+        Called in any thread; returns how many units of `total` it got through.
+    threads : int or None
+        As `Crew`; when there is one item only, everything happens in the caller's thread.
+    progress : callable, optional
+        Called in the caller's thread.
+    """
+    coming = iter(windows)
+    first = next(coming, ())
+    n_done = 0
+
+    def finish(under_way: set[Future[int]]) -> None:
+        while under_way:
+            ended, under_way = wait(under_way, _LOOK_S, FIRST_COMPLETED)
+            for one in ended:
+                tell(one.result())
+
+    def tell(n: int) -> None:
+        nonlocal n_done
+        n_done += n
+        if progress is not None:
+            progress(n_done, total)
+
+    with Crew(threads if len(first) > 1 else 1) as crew:
+        before: set[Future[int]] = set()
+        for window in itertools.chain([first], coming):
+            if crew.pool is None:
+                for item in window:
+                    tell(work(item))
+            else:
+                begun = {crew.pool.submit(work, item) for item in window}
+                finish(before)
+                before = begun
+        finish(before)
+
+
+def _next(ended: "queue.SimpleQueue[_Item]") -> _Item:
+    """What comes next, however long it takes."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return ended.get(timeout=_LOOK_S)
 
 
 def side_by_side(
@@ -161,7 +149,7 @@ def side_by_side(
             threading.Thread(target=take, daemon=True).start()
         try:
             for n_done in range(1, len(work) + 1):
-                position, result, error = _awaited(ended)
+                position, result, error = _next(ended)
                 if error is not None:
                     raise error
                 results[position] = result  # type: ignore[assignment]  # no error, so there is a result

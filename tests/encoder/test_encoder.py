@@ -144,7 +144,7 @@ def test_an_error_stops_the_other_threads(word_pieces: WordPieces) -> None:
     with pytest.raises(BackendError):
         fake_encoder(word_pieces, backend).encode(texts)
     assert len(backend.batches) < 8
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frostline-read")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frostline-crew")]
 
 
 def test_an_error_in_the_callers_progress_surfaces(word_pieces: WordPieces) -> None:

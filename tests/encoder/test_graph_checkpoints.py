@@ -13,7 +13,8 @@ from graph_tools import batch_of, opened
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from frostline.encoder.architecture import FAMILIES, describe, load_architecture, read_config
+from frostline.encoder.architecture import FAMILIES, describe, load_architecture
+from frostline.encoder.files import CONFIG, read_json
 from frostline.errors import InputError, MissingInputError
 from frostline.tensors import HEADER_LIMIT_BYTES, TensorsError, header_length, open_weights, read_entries
 
@@ -230,7 +231,7 @@ def test_a_tensor_named_twice_is_refused(tmp_path: Path) -> None:
     """JSON would let the second one win."""
     entry = json.dumps(_described())
     header = f'{{"x": {entry}, "x": {entry}}}'.encode()
-    with pytest.raises(InputError, match="must name each tensor once"):
+    with pytest.raises(InputError, match=r"the header must name each key once \(got 'x' twice\)"):
         open_weights(_forge(tmp_path / "twice", len(header).to_bytes(8, "little") + header + bytes(8)))
 
 
@@ -266,7 +267,7 @@ def test_offsets_that_lie_are_refused(offsets: list[int], tmp_path: Path) -> Non
 def test_a_config_that_is_no_json_object_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(InputError, match=r"config\.json"):
-        read_config(tmp_path)
+        read_json(tmp_path / CONFIG)
 
 
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 from checkpoints import CONFIGS, random_ids, write_checkpoint
 from graph_tools import batch_of, bundled_minilm, opened
 
-from frostline.encoder.architecture import describe, read_config
+from frostline.encoder.architecture import describe
 from frostline.encoder.features import FeatureSpec
+from frostline.encoder.files import CONFIG, read_json
 from frostline.encoder.graph import build_graph
 
 
@@ -82,7 +83,7 @@ def test_a_layer_in_int8_brings_its_rows_to_8_bits_four_times(
 
 def test_what_stays_in_float32_of_minilm_is_one_multiplication_in_a_hundred() -> None:
     """Four channels of 384, two of 1,536: counted from the declared weights."""
-    shape = describe(read_config(bundled_minilm()))
+    shape = describe(read_json(bundled_minilm() / CONFIG))
     graph = build_graph(shape, FeatureSpec.parse("mean@-1").blocks(6), form="signed").graph
     sizes = {
         tensor.name: int(np.prod(tensor.dims)) for tensor in graph.initializer if tensor.name.startswith("layers.")
@@ -110,7 +111,7 @@ def test_there_is_no_attention_mask() -> None:
 
 def test_the_graph_holds_no_weights() -> None:
     """They stay in the checkpoint's file: a graph of MiniLM takes some 20 kB, whatever the encoder's size."""
-    shape = describe(read_config(bundled_minilm()))
+    shape = describe(read_json(bundled_minilm() / CONFIG))
     model = build_graph(shape, FeatureSpec.parse("mean@all").blocks(6))
     assert len(model.SerializeToString()) < 40_000
 

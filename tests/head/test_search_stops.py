@@ -36,4 +36,4 @@ def test_ctrl_c_stops_a_search_within_five_seconds() -> None:
         timer.cancel()
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - sent[0] < 5
-    assert not any("ThreadPool" in thread.name for thread in threading.enumerate())
+    assert not any("frostline-crew" in thread.name for thread in threading.enumerate())

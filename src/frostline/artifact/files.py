@@ -68,12 +68,8 @@ class OpenFolder:
     def file(self, name: str, *, limit: int) -> Iterator[tuple[FileIO, int]]:
         """The file `name`, opened, and its size, which is at most `limit` bytes.
 
-        Raises
-        ------
-        ArtifactCorrupt
-            It is not there, is a link or anything but a plain file, or is larger than `limit`.
-        AccessError, StorageError
-            The system refused, or reading failed.
+        Raises `ArtifactCorrupt`: it is not there, is a link or anything but a plain file, or is larger than
+        `limit`; `AccessError` or `StorageError`: the system refused, or reading failed.
         """
         try:
             handle = _open(self, name, _NO_WAITING | _BINARY)
@@ -105,12 +101,7 @@ class OpenFolder:
 def opened_folder(path: Path) -> Iterator[OpenFolder]:
     """The artifact folder at `path`, which may be a link of the user's own.
 
-    Raises
-    ------
-    MissingInputError
-        Nothing is there.
-    ArtifactCorrupt
-        It is not a folder.
+    Raises `MissingInputError`: nothing is there; `ArtifactCorrupt`: it is not a folder.
     """
     try:
         try:
@@ -182,13 +173,9 @@ def check_encoder_listing(folder: OpenFolder, expected: set[str]) -> None:
 def refuse_place(path: Path, *, overwrite: bool = False) -> None:
     """Raise if saving an artifact to `path` would fail, or lose something that is no artifact.
 
-    Raises
-    ------
-    OutputError
-        `path` exists and `overwrite` is false; it is a link, a file, a folder that is no artifact, or one that holds
-        other files as well; its parent folder is missing.
-    AccessError
-        The parent folder cannot be written to.
+    Raises `OutputError`: `path` exists and `overwrite` is false; it is a link, a file, a folder that is no
+    artifact, or one that holds other files as well; its parent folder is missing; `AccessError`: the parent folder
+    cannot be written to.
     """
     if not path.resolve().name or path.name.startswith(TEMPORARY_PREFIX):
         raise OutputError(f"{path}: an artifact needs a name of its own.", hint="Choose another name.")
@@ -276,10 +263,7 @@ def refuse_size(n_texts: int, n_features: int, *, limits: Limits = DEFAULT_LIMIT
 def neighbours_bytes(neighbours: Neighbours, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """`neighbours` in the safetensors format.
 
-    Raises
-    ------
-    InputError
-        A text holds half a character; it would be over the limit.
+    Raises `InputError`: a text holds half a character; it would be over the limit.
     """
     try:
         encoded = [text.encode("utf-8") for text in neighbours.texts]
@@ -305,10 +289,8 @@ def read_neighbours(
 ) -> Neighbours:
     """The neighbours in `content`, which must be those of a head of `n_labels`, `n_features` and `link`.
 
-    Raises
-    ------
-    ArtifactCorrupt
-        As `read_tensors`; a code that is no label's; rows that are not of length 1 or 0; texts that are not UTF-8.
+    Raises `ArtifactCorrupt`: as `read_tensors`; a code that is no label's; rows that are not of length 1 or 0;
+    texts that are not UTF-8.
     """
     code_shape, n_codes = _CODES[link](n_labels)
     expected = {
@@ -337,10 +319,7 @@ def read_neighbours(
 def words_bytes(vocabulary: Vocabulary, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """words.json: one member a line.
 
-    Raises
-    ------
-    InputError
-        It could not be read back.
+    Raises `InputError`: it could not be read back.
     """
     document = {name: getattr(vocabulary, name) for name in _NAMES} | {"counts": vocabulary.counts.tolist()}
     try:
@@ -362,10 +341,7 @@ def words_bytes(vocabulary: Vocabulary, *, limits: Limits = DEFAULT_LIMITS) -> b
 def read_words(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Vocabulary:
     """The vocabulary that `content` spells.
 
-    Raises
-    ------
-    ArtifactCorrupt
-        Not JSON, or a member not as docs/formats/artifact.md has it.
+    Raises `ArtifactCorrupt`: not JSON, or a member not as docs/formats/artifact.md has it.
     """
     found = members(read_object(content, WORDS, depth=limits.json_depth), WORDS, names=_NAMES)
     terms = tuple(

@@ -115,10 +115,7 @@ def load_neighbours(artifact: Artifact, *, limits: Limits = DEFAULT_LIMITS) -> N
 def check_encoder_files(artifact: Artifact) -> None:
     """Read the encoder's files in `artifact` once, and compare their digests; nothing where it has none.
 
-    Raises
-    ------
-    ArtifactCorrupt
-        A file differs from the manifest, is missing, or is not in it.
+    Raises `ArtifactCorrupt`: a file differs from the manifest, is missing, or is not in it.
     """
     with opened_folder(artifact.path) as folder:
         for name, entry in artifact.manifest.files.items():

@@ -35,11 +35,8 @@ class Dialect:
 def rows_of(runs: Iterator[Lines], dialect: Dialect, *, limits: TableLimits, name: str) -> Iterator[Row | Fault]:
     """Yield the rows, and empty lines as rows without a cell.
 
-    Raises
-    ------
-    InputError
-        A quote opened in some line is never closed, or not within `limits.line_bytes` characters: everything that
-        follows would be one cell.
+    Raises `InputError`: a quote opened in some line is never closed, or not within `limits.line_bytes` characters:
+    everything that follows would be one cell.
     """
     if dialect.is_quoted:
         return _quoted_rows(runs, dialect.delimiter, limits=limits, name=name)
@@ -205,16 +202,13 @@ STRANGERS: tuple[tuple[bytes, str, str], ...] = (
 def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
     """The kind of table whose uncompressed content begins with `head`.
 
+    Raises `InputError`: it is something else that is well known (an Excel workbook, say), or a JSON list, or not
+    the Parquet it is said to be.
+
     Parameters
     ----------
     head : bytes
         Up to and with the first line that is not blank.
-
-    Raises
-    ------
-    InputError
-        It is something else that is well known (an Excel workbook, say), or a JSON list, or not the Parquet it
-        is said to be.
     """
     if head.startswith(PARQUET_MAGIC):
         return "parquet"

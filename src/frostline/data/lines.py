@@ -31,10 +31,8 @@ GZIP_WINDOW = 31  # zlib: expect a gzip header and trailer
 def gunzipped(chunks: Iterator[bytes], *, name: str, limits: TableLimits) -> Iterator[bytes]:
     """Yield the uncompressed content of every member.
 
-    Raises
-    ------
-    InputError
-        Damaged, cut short, followed by something else, or expanding more than `limits.expansion` times.
+    Raises `InputError`: damaged, cut short, followed by something else, or expanding more than `limits.expansion`
+    times.
     """
     member = zlib.decompressobj(GZIP_WINDOW)
     taken = given = 0
@@ -84,7 +82,6 @@ class Opened:
     ----------
     name : str
         As it may stand in a message.
-    handle : binary file
     path : Path, optional
         Where it can be opened again; None for a pipe.
     size_bytes : int
@@ -337,11 +334,8 @@ def _is_wide(encoding: str) -> bool:
 def lines_of(chunks: Iterator[bytes], *, options: TableOptions, name: str) -> Iterator[Lines]:
     """Cut what `line_chunks` yields into lines and decode them.
 
-    Raises
-    ------
-    InputError
-        A line is longer than `options.limits.line_bytes`; or, unless `options.on_bad_text` says otherwise, a byte
-        is not of the encoding: its line and its offset in the uncompressed content are named.
+    Raises `InputError`: a line is longer than `options.limits.line_bytes`; or, unless `options.on_bad_text` says
+    otherwise, a byte is not of the encoding: its line and its offset in the uncompressed content are named.
     """
     decoder = _Decoder(options, name)
     limit = options.limits.line_bytes

@@ -34,16 +34,12 @@ BATCHES_PER_GROUP = 16  # in dictionaries: every batch carries a copy of its row
 class ParquetFile:
     """Batches of a Parquet file.
 
+    Raises `InputError`: more columns. (pyarrow's own errors come through: see `translated`.)
+
     Parameters
     ----------
-    file : binary file, seekable
     columns : int
         At most so many.
-
-    Raises
-    ------
-    InputError
-        More columns. (pyarrow's own errors come through: see `translated`.)
     """
 
     def __init__(self, file: BinaryIO, name: str, *, columns: int) -> None:
@@ -114,12 +110,8 @@ def seekable(source: Opened) -> Iterator[BinaryIO]:
     A plain file is opened a second time. What comes compressed or through a pipe is laid into a nameless file in a
     private folder, which is gone with the process: texts are nobody else's business.
 
-    Raises
-    ------
-    InputError
-        The file was replaced in between.
-    StorageError, AccessError
-        The private folder cannot be used, or is full.
+    Raises `InputError`: the file was replaced in between; `StorageError` or `AccessError`: the private folder
+    cannot be used, or is full.
     """
     if source.path is not None and not source.is_compressed:
         with source.path.open("rb") as again:
@@ -186,16 +178,12 @@ EXAMPLE_COLUMNS = 20
 class ParquetTable:
     """A Parquet file whose columns have been chosen; iterate over `rows()` once.
 
+    Raises `InputError`: damaged, encrypted, columns of other types, larger than `options.limits` allow.
+
     Parameters
     ----------
-    file : binary file, seekable
     source : Opened
         For its name.
-
-    Raises
-    ------
-    InputError
-        Damaged, encrypted, columns of other types, larger than `options.limits` allow.
     """
 
     def __init__(self, file: BinaryIO, source: Opened, *, options: TableOptions, needs_label: bool) -> None:

@@ -223,10 +223,7 @@ class Patience:
 def public_set(name: str) -> PublicSet:
     """The set of that name.
 
-    Raises
-    ------
-    UsageError
-        There is none; the ones there are, and the nearest, are named.
+    Raises `UsageError`: there is none; the ones there are, and the nearest, are named.
     """
     found = PUBLIC_SETS.get(name)
     if found is not None:
@@ -248,9 +245,11 @@ def fetch_public_set(
 ) -> dict[Part, Path]:
     """Have the files of a set on this machine, and return where. What lies there already is verified, not fetched.
 
+    Raises `UsageError`: no set of that name; `UnavailableError` or `InputError` or `StorageError` or `OutputError`
+    or `AccessError`: as for `download`. The hint of the first says where a file can be put by hand.
+
     Parameters
     ----------
-    wanted : str or PublicSet
     parts : collection of {"train", "dev", "test"}, optional
         All that the set has, unless told otherwise; ones that it does not have are passed over.
     folder : Path, optional
@@ -262,13 +261,6 @@ def fetch_public_set(
     -------
     dict of part to Path
         The files as published, in the order train, dev, test. Not all of them are tables: see `load_public_set`.
-
-    Raises
-    ------
-    UsageError
-        No set of that name.
-    UnavailableError, InputError, StorageError, OutputError, AccessError
-        As for `download`. The hint of the first says where a file can be put by hand.
     """
     entry = public_set(wanted) if isinstance(wanted, str) else wanted
     chosen = {part: entry.files[part] for part in PARTS if part in entry.files and (parts is None or part in parts)}

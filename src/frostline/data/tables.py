@@ -45,10 +45,8 @@ class Picking:
 def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Iterator[Picking]:
     """Find the format, the header and the columns of `source`, and give its rows.
 
-    Raises
-    ------
-    InputError
-        The format or a column cannot be found, or is not clear. More of them come while the rows are read.
+    Raises `InputError`: the format or a column cannot be found, or is not clear. More of them come while the rows
+    are read.
     """
     head = source.look()
     rules = CellRules(options, source.name)
@@ -251,12 +249,7 @@ class TextRow:
 def read_dataset(path: Path | str, options: TableOptions = DEFAULTS, *, progress: Progress | None = None) -> Dataset:
     """Read a file of texts with one label each; parameters and errors as for `read_labelled`.
 
-    Raises
-    ------
-    UsageError
-        A separator of labels is given.
-    InputError
-        The labels are lists.
+    Raises `UsageError`: a separator of labels is given; `InputError`: the labels are lists.
     """
     if options.labels_separator is not None:
         raise UsageError("Here a text has one label: a separator of labels means nothing.", hint=_ONE_LABEL)
@@ -339,6 +332,9 @@ def stream_texts(
 
     Memory does not grow with the file (Parquet: with its largest row group). A file without rows yields nothing.
 
+    Raises `MissingInputError` or `AccessError` or `InputError` or `StorageError`: as for `read_dataset`, but as
+    soon as one row too many is rejected; rows before it have been yielded then.
+
     Parameters
     ----------
     path : Path or str
@@ -347,11 +343,6 @@ def stream_texts(
         As for `read_dataset`.
     on_reject : callable, optional
         Given each row that is left out.
-
-    Raises
-    ------
-    MissingInputError, AccessError, InputError, StorageError
-        As for `read_dataset`, but as soon as one row too many is rejected; rows before it have been yielded then.
     """
     with opened(path, limits=options.limits, progress=progress) as source:
         ledger = Ledger(source.name, allowed=options.max_bad_rows, keep=on_reject or _forget)

@@ -4,7 +4,6 @@ The names: `words`, `positions`, `embedded.scale|shift`, `projection.weight|bias
 `layers.I.` query, key, value, attended, widen, narrow (`.weight|bias`), attended_norm, norm (`.scale|shift`).
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 
 from frostline.arrays import Float32Array, IntArray
-from frostline.errors import InputError, MissingInputError, shown
-from frostline.tensors import WEIGHTS_FILE, Weights, open_weights
+from frostline.encoder.files import CONFIG, WEIGHTS, read_json
+from frostline.errors import InputError, shown
+from frostline.tensors import Weights, open_weights
 
 Activation: TypeAlias = Literal["gelu", "gelu_tanh", "relu", "silu"]
 
@@ -210,11 +210,8 @@ def family_of(config: Mapping[str, Any]) -> Family:
 def describe(config: Mapping[str, Any]) -> Shape:
     """What `config` (config.json, parsed) says about the encoder, without its weights.
 
-    Raises
-    ------
-    InputError
-        The model_type is unknown, a setting is missing or out of range, or one asks for something that our graphs do
-        not compute. The setting is named, and the families that work.
+    Raises `InputError`: the model_type is unknown, a setting is missing or out of range, or one asks for something
+    that our graphs do not compute. The setting is named, and the families that work.
     """
     family = family_of(config)
     for key, allowed in _MUST_BE.items():
@@ -284,9 +281,6 @@ def _epsilon(config: Mapping[str, Any]) -> float:
     return float(found)
 
 
-CONFIG_FILE = "config.json"
-CONFIG_LIMIT_BYTES = 4_000_000  # configs of classifiers list their labels; the largest seen has 700,000
-
 PRODUCTS = ("query", "key", "value", "attended", "widen", "narrow")
 NORMS = ("attended_norm", "norm")
 
@@ -306,43 +300,15 @@ class Architecture:
     tensors: Mapping[str, Float32Array]
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of `folder`, parsed.
-
-    Raises
-    ------
-    MissingInputError
-        It is not there.
-    InputError
-        It is not one JSON object, or over 4 MB.
-    """
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        raise MissingInputError(f"{path} must be there.", hint="An encoder's folder holds config.json and its weights.")
-    if path.stat().st_size > CONFIG_LIMIT_BYTES:
-        raise InputError(f"{path} must have at most {CONFIG_LIMIT_BYTES:,} bytes (got {path.stat().st_size:,}).")
-    try:
-        config = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:  # ValueError: also broken UTF-8 and numbers of 5,000 digits
-        raise InputError(f"{path} must be JSON ({shown(str(error))}).") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{path} must hold one JSON object (got {shown(config)}).")
-    return config
-
-
 def load_architecture(folder: Path) -> Architecture:
     """The encoder in `folder`. Float32 tensors are views of the file; they are not searched for NaN here.
 
-    Raises
-    ------
-    MissingInputError
-        config.json or model.safetensors is not there.
-    InputError
-        The config asks for something that our graphs do not compute, or a tensor is missing or has another shape.
+    Raises `MissingInputError` or `StorageError`: a file is not there, or cannot be read; `InputError`: the config
+    asks for something that our graphs do not compute, or a tensor is missing or has another shape.
     """
-    config = read_config(folder)
+    config = read_json(folder / CONFIG)
     shape, family = describe(config), family_of(config)
-    weights = open_weights(folder / WEIGHTS_FILE)
+    weights = open_weights(folder / WEIGHTS)
     prefix = "" if _WORDS in weights else family.prefix
     tensors = {"words": weights.read(prefix + _WORDS, (shape.vocab_size, shape.embedding_size))}
     tensors["positions"] = _positions(weights, prefix, family, shape)

@@ -59,6 +59,8 @@ def read_texts(  # noqa: PLR0913 - what reads, what is read, and by how many
 ) -> RowsRead:
     """Read distinct texts.
 
+    Raises `BackendError`: the backend failed on a text, whose position is named.
+
     Parameters
     ----------
     texts : sequence of str
@@ -71,16 +73,10 @@ def read_texts(  # noqa: PLR0913 - what reads, what is read, and by how many
         How many batches are read at once.
     progress : callable, optional
         Called as progress(done, total) from the calling thread.
-
-    Raises
-    ------
-    BackendError
-        The backend failed on a text, whose position is named.
     """
     rows = np.empty((len(texts), n_features), np.float32)
     n_pieces = np.empty(len(texts), np.int32)
     cut = np.empty(len(texts), np.bool_)
-    n_done = 0
 
     def windows() -> Iterator[list[_Share]]:
         for start in range(0, len(texts), WINDOW_TEXTS):
@@ -95,13 +91,7 @@ def read_texts(  # noqa: PLR0913 - what reads, what is read, and by how many
         rows[where] = _forward(backend, TokenBatch(rows=positions[where], ids=ids))
         return len(where)
 
-    def done(n_rows: int) -> None:
-        nonlocal n_done
-        n_done += n_rows
-        if progress is not None:
-            progress(n_done, len(texts))
-
-    work_through(windows(), read, threads=threads, done=done)
+    work_through(windows(), read, threads=threads, total=len(texts), progress=progress)
     return RowsRead(rows, n_pieces, cut)
 
 

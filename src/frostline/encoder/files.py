@@ -18,7 +18,7 @@ SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
 CHECKPOINT_FILES = (CONFIG, *SETTINGS, *WORD_PIECES, WEIGHTS)
 """All that is ever read of a checkpoint, the large file last."""
 
-_MAX_JSON = 1024**2  # config.json and tokenizer_config.json have a few kB
+_MAX_JSON = 1024**2  # configs of classifiers list their labels; the largest seen has 700,000
 
 
 def is_whole(folder: Path) -> bool:
@@ -30,12 +30,8 @@ def is_whole(folder: Path) -> bool:
 def refuse_listing(names: set[str], where: str) -> None:
     """Raise unless the files called `names` make a checkpoint that can be read here.
 
-    Raises
-    ------
-    InputError
-        The weights are there only as pickle (whose loading could run code) or in several shards.
-    MissingInputError
-        A file that is needed is not there; what was found is listed.
+    Raises `InputError`: the weights are there only as pickle (whose loading could run code) or in several shards;
+    `MissingInputError`: a file that is needed is not there; what was found is listed.
     """
     found = ", ".join(shown(name) for name in sorted(names)[:12]) or "nothing"
     if WEIGHTS not in names:
@@ -61,10 +57,7 @@ def refuse_listing(names: set[str], where: str) -> None:
 def refuse_code(folder: Path) -> None:
     """Raise if the configuration in `folder` names code that should be run (`auto_map`).
 
-    Raises
-    ------
-    InputError
-        It does, or the configuration is not JSON.
+    Raises `InputError`: it does, or the configuration is not JSON.
     """
     for filename in (CONFIG, "tokenizer_config.json"):
         if (folder / filename).is_file() and "auto_map" in read_json(folder / filename):
@@ -77,25 +70,21 @@ def refuse_code(folder: Path) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a small file.
 
-    Raises
-    ------
-    InputError
-        Larger than 1 MB, not UTF-8, not JSON, or not an object.
+    Raises `MissingInputError` or `StorageError` or `AccessError`: it is not there, or cannot be read; `InputError`:
+    larger than 1 MB, not UTF-8, not JSON, or not an object.
     """
     try:
         with path.open("rb") as opened:
             content = opened.read(_MAX_JSON + 1)
+    except FileNotFoundError as error:
+        raise MissingInputError(f"{path} must be there.") from error
     except OSError as error:
         raise storage_error(error, path) from error
-    return _parsed(content, path)
-
-
-def _parsed(content: bytes, path: Path) -> dict[str, Any]:
     if len(content) > _MAX_JSON:
         raise InputError(f"{path}: must be smaller than 1 MB.")
     try:
         value = json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+    except (ValueError, RecursionError) as error:  # ValueError: also broken UTF-8 and numbers of 5,000 digits
         raise InputError(f"{path}: must hold one JSON object ({type(error).__name__}: {error}).") from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: must hold one JSON object (got a {type(value).__name__}).")
@@ -105,10 +94,7 @@ def _parsed(content: bytes, path: Path) -> dict[str, Any]:
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal; about 60 ms for 90 MB.
 
-    Raises
-    ------
-    StorageError, AccessError
-        It cannot be read.
+    Raises `StorageError` or `AccessError`: it cannot be read.
     """
     try:
         with path.open("rb") as opened:
@@ -124,15 +110,12 @@ SETTLED_NS = 3_000_000_000
 def remembered_sha256(path: Path, kept: Path | None) -> str:
     """The SHA-256 of a file, in hexadecimal; 60 ms for 90 MB the first time, 0.2 ms afterwards.
 
+    Raises `StorageError` or `AccessError`: it cannot be read.
+
     Parameters
     ----------
     kept : Path or None
         A private folder for what is kept; None to read the file whatever was said of it before.
-
-    Raises
-    ------
-    StorageError, AccessError
-        It cannot be read.
     """
     try:
         status = path.stat()

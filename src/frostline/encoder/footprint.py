@@ -29,6 +29,8 @@ def reading_peak(  # noqa: PLR0913 - what an encoder is opened with
 ) -> int | None:
     """Bytes of memory at most, the interpreter included; None where the system does not tell (Windows).
 
+    Raises `BackendError`: the process failed: its own words are passed on.
+
     Parameters
     ----------
     name : str
@@ -37,11 +39,6 @@ def reading_peak(  # noqa: PLR0913 - what an encoder is opened with
         The first 256 are read.
     features, revision, max_length, threads, precision
         As for `Encoder.open`.
-
-    Raises
-    ------
-    BackendError
-        The process failed: its own words are passed on.
     """
     if os.name != "posix":
         return None

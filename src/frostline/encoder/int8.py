@@ -72,10 +72,7 @@ def _bent(sketch: Sketch, number: int, middle: str) -> str:
 def largest_sizes(parts: Iterable[Mapping[str, Float32Array]]) -> dict[str, Float32Array]:
     """Each channel's largest size over several batches' answers of that graph.
 
-    Raises
-    ------
-    InputError
-        One is not finite: the encoder overflows float32.
+    Raises `InputError`: one is not finite: the encoder overflows float32.
     """
     found: dict[str, Float32Array] = {}
     for part in parts:
@@ -200,18 +197,14 @@ def int8_weights(
 ) -> dict[str, NDArray[Any]]:
     """All that the int8 graph takes: the products' weights in `form`, and what stays float32.
 
+    Raises `InputError`: a weight is not finite, or the encoder overflows float32.
+
     Parameters
     ----------
     identity_digest : str
         Over everything that can change a row: weights kept under it were made from these very tensors.
     kept : Path or None
         A private folder; None to make them at every start.
-    form : {"signed", "unsigned"}
-
-    Raises
-    ------
-    InputError
-        A weight is not finite, or the encoder overflows float32.
     """
     from safetensors.numpy import load  # noqa: PLC0415 - only where used: start-up time
 
@@ -256,15 +249,12 @@ _N_ROWS, _N_SUMMED, _N_COLUMNS = (1, 5), 67, 37  # multiples of nothing: kernels
 def exact_form(kept: Path | None) -> Form:
     """The faster form of int8 products whose sums are exact on this machine.
 
+    Raises `BackendError`: neither is exact: the runtime computes wrongly here.
+
     Parameters
     ----------
     kept : Path or None
         The folder of built graphs.
-
-    Raises
-    ------
-    BackendError
-        Neither is exact: the runtime computes wrongly here.
     """
     for form in WEIGHT_TYPES:
         if is_exact(form, kept):

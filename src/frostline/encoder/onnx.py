@@ -69,6 +69,9 @@ class OnnxBackend(Backend):
     ) -> "OnnxBackend":
         """The encoder `architecture`, computing `blocks` in that order.
 
+        Raises `InputError`: a weight is not finite; its name is in the message; `BackendError`: the runtime
+        refused the graph.
+
         Parameters
         ----------
         identity_digest : str
@@ -81,13 +84,6 @@ class OnnxBackend(Backend):
             How the layers' products are computed; the last two are int8, and give the same rows (products.py).
         weights : mapping of str to ndarray, optional
             Those that the graph of `form` declares; the architecture's own unless given.
-
-        Raises
-        ------
-        InputError
-            A weight is not finite; its name is in the message.
-        BackendError
-            The runtime refused the graph.
         """
 
         def build() -> bytes:
@@ -107,10 +103,8 @@ class OnnxBackend(Backend):
     def forward(self, batch: TokenBatch) -> Features:
         """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
 
-        Raises
-        ------
-        BackendError
-            The runtime failed, or a row is not finite; the sentences' positions are in the message.
+        Raises `BackendError`: the runtime failed, or a row is not finite; the sentences' positions are in the
+        message.
         """
         rows = self._run(batch, [ROWS])[0]
         bad = ~np.isfinite(rows).all(axis=1)
@@ -124,10 +118,7 @@ class OnnxBackend(Backend):
     def states(self, batch: TokenBatch, layers: Sequence[int]) -> Mapping[int, Float32Array]:
         """Every word piece's state (B, S, hidden_size) after each of `layers`, which `open` was asked for.
 
-        Raises
-        ------
-        BackendError
-            The runtime failed.
+        Raises `BackendError`: the runtime failed.
         """
         found = self._run(batch, [tokens_output(layer) for layer in layers])
         return dict(zip(layers, found, strict=True))

@@ -44,10 +44,7 @@ def why_not_int8(machine: Machine | None = None) -> str | None:
 def check_precision(precision: str, *, allowed: tuple[str, ...] = ASKED_PRECISIONS) -> None:
     """Raise unless `precision` is one of `allowed`.
 
-    Raises
-    ------
-    UsageError
-        It isn't.
+    Raises `UsageError`: it isn't.
     """
     if precision not in allowed:
         decides = "auto is decided on texts: SentenceClassifier(precision='auto') and the command line do so."

@@ -95,28 +95,22 @@ class Backend(ABC):
     def forward(self, batch: TokenBatch) -> Features:
         """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
 
-        Raises
-        ------
-        BackendError
-            The runtime failed, or a row is not finite; the sentences' positions are in the message.
+        Raises `BackendError`: the runtime failed, or a row is not finite; the sentences' positions are in the
+        message.
         """
 
 
 def check_texts(texts: Iterable[Any]) -> list[str]:
     """The texts as a list of `str`, every one of which has a UTF-8 form.
 
+    Raises `TextTypeError`: `texts` is a lone str, bytes, a mapping, a set or a data frame, or holds something that
+    is not a str (the index of the first such item is named); `InputError`: a text holds a lone surrogate, which has
+    no UTF-8 form (its index and position are named).
+
     Parameters
     ----------
     texts : iterable of str, length n_texts >= 0
         `numpy.str_` is a str; NUL, empty texts and U+2028 are kept as they are.
-
-    Raises
-    ------
-    TextTypeError
-        `texts` is a lone str, bytes, a mapping, a set or a data frame, or holds something that is not a str (the
-        index of the first such item is named).
-    InputError
-        A text holds a lone surrogate, which has no UTF-8 form (its index and position are named).
     """
     if isinstance(texts, str | bytes | bytearray):
         raise TextTypeError(

@@ -77,7 +77,6 @@ def kept_graph(kept: Path | None, key: str, build: Callable[[], bytes]) -> bytes
         Made if it is not there. None: nothing is kept.
     key : str
         Hexadecimal digits.
-    build : function without arguments
     """
     return _kept(None if kept is None else kept / f"{key}.graph", build, "graph is", "graph cannot be kept, and is")
 

@@ -61,17 +61,14 @@ class WordPieces:
     def open(cls, checkpoint: Checkpoint, *, max_length: int | None = None) -> "WordPieces":
         """The tokenizer of `checkpoint`.
 
+        Raises `UsageError`: max_length is larger than what the encoder can see, or leaves no room for a word
+        piece; `InputError`: the tokenizer's files cannot be read, or have more pieces than the encoder has
+        embeddings.
+
         Parameters
         ----------
         max_length : int, optional
             Word pieces, [CLS] and [SEP] included. As many as the encoder can see unless given.
-
-        Raises
-        ------
-        UsageError
-            max_length is larger than what the encoder can see, or leaves no room for a word piece.
-        InputError
-            The tokenizer's files cannot be read, or have more pieces than the encoder has embeddings.
         """
         folder, shape = checkpoint.folder, describe(checkpoint.config)
         settings = _settings(folder)

@@ -4,10 +4,10 @@ Each is an `<svg …>` element, the same bytes for the same record.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import fill
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -45,7 +45,6 @@ from frostline.report.sweep import layer_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.patches import Rectangle
 
 MOST_CELLS = 40
 """Labels beyond which a matrix could not be read; the page then lists the commonest mistakes alone."""
@@ -85,7 +84,8 @@ def confusion_plot(evaluation: Evaluation) -> str:
             if not count and n_labels > 12:
                 continue
             colour = RIGHT if row == column else WRONG
-            axes.add_patch(_cell(column, row, colour, 0.06 + 0.49 * float(shares[row, column])))
+            alpha = 0.06 + 0.49 * float(shares[row, column])
+            _cell(axes, column, row, facecolor=colour, edgecolor="none", alpha=alpha)
             axes.text(column, row, f"{count:,}", ha="center", va="center", color=INK, fontsize=size)
         axes.set_xlim(-0.5, n_labels - 0.5)
         axes.set_ylim(n_labels - 0.5, -0.5)
@@ -96,9 +96,7 @@ def confusion_plot(evaluation: Evaluation) -> str:
         axes.set_yticks(range(n_labels), names, fontsize=size, parse_math=False)
         axes.set_xlabel("predicted label")
         axes.set_ylabel("true label")
-        axes.tick_params(length=0)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        _without_lines(axes)
     return inline(
         drawing, "confusion", "Confusion matrix: true labels in rows, predicted labels in columns.", large=large
     )
@@ -140,8 +138,14 @@ def scores_plot(bars: Sequence[Bar], title: str) -> str:
         axes = drawing.axes
         for place, bar in enumerate(bars):
             colour = RIGHT if bar.is_own else MUTED
-            low, high = (100 * limit for limit in bar.score.interval)
-            axes.plot([low, high], [place, place], color=colour, linewidth=4, alpha=0.45, solid_capstyle="round")
+            axes.plot(
+                _per_cent(bar.score.interval),
+                [place, place],
+                color=colour,
+                linewidth=4,
+                alpha=0.45,
+                solid_capstyle="round",
+            )
             axes.plot(100 * bar.score.value, place, color=colour, marker="o" if bar.is_own else "s", markersize=7)
             axes.annotate(
                 phrases.percent(bar.score.value),
@@ -161,51 +165,54 @@ def scores_plot(bars: Sequence[Bar], title: str) -> str:
     return inline(drawing, "scores", f"{title}: {said}.")
 
 
-def _cell(column: int, row: int, colour: str, alpha: float) -> "Rectangle":
+def _cell(axes: "Axes", column: int, row: int, *, height: float = 0.96, **look: Any) -> None:
     from matplotlib.patches import Rectangle  # noqa: PLC0415 - 0.3 s, and only the HTML report needs it
 
-    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=colour, edgecolor="none", alpha=alpha)
+    axes.add_patch(Rectangle((column - 0.48, row - height / 2), 0.96, height, **look))
+
+
+def _without_lines(axes: "Axes") -> None:
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
 
 
 _NARROW = 3.4
 
 
+def _per_cent(shares: Iterable[float]) -> list[float]:
+    return [100 * share for share in shares]
+
+
+def _of_bins(found: Reliability) -> tuple[list[float], list[float]]:
+    """Of each bin what was claimed and what came true, in per cent."""
+    return _per_cent(one.mean_probability for one in found.bins), _per_cent(one.share_right for one in found.bins)
+
+
+def _labelled(axes: "Axes", across: str, upward: str) -> None:
+    """What the axes are, and a grid."""
+    axes.set_xlabel(across)
+    axes.set_ylabel(upward)
+    axes.grid(visible=True, color=GRID, linewidth=0.6)
+
+
 def reliability_plot(now: Reliability, before: Reliability | None) -> str:
     """A point per bin: claimed probability across, the share that came true upward; the diagonal is ideal."""
-    lowest = min(found.mean_probability for found in (*now.bins, *(before.bins if before else ())))
+    lowest = min(one.mean_probability for one in (*now.bins, *(before.bins if before else ())))
     start = 0.05 * int(20 * min(lowest, 0.5))
     with drawn(WIDTH, 3.6, Margins(left=46)) as drawing:
         axes = drawing.axes
         axes.plot([100 * start, 100], [100 * start, 100], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
         if before is not None:
-            axes.plot(
-                [100 * found.mean_probability for found in before.bins],
-                [100 * found.share_right for found in before.bins],
-                color=WRONG,
-                marker="s",
-                markersize=4,
-                linewidth=1,
-                linestyle=DASHES[1],
-            )
-        for found in now.bins:
-            across = 100 * found.mean_probability
-            axes.plot(
-                [across, across], [100 * limit for limit in found.interval], color=RIGHT, linewidth=2.4, alpha=0.4
-            )
-        axes.plot(
-            [100 * found.mean_probability for found in now.bins],
-            [100 * found.share_right for found in now.bins],
-            color=RIGHT,
-            marker="o",
-            markersize=5,
-            linewidth=1.2,
-        )
+            axes.plot(*_of_bins(before), color=WRONG, marker="s", markersize=4, linewidth=1, linestyle=DASHES[1])
+        for one in now.bins:
+            across = 100 * one.mean_probability
+            axes.plot([across, across], _per_cent(one.interval), color=RIGHT, linewidth=2.4, alpha=0.4)
+        axes.plot(*_of_bins(now), color=RIGHT, marker="o", markersize=5, linewidth=1.2)
         axes.set_xlim(100 * start - 2, 102)
-        lows = [found.interval[0] for found in now.bins] + [found.share_right for found in (before or now).bins]
+        lows = [one.interval[0] for one in now.bins] + [one.share_right for one in (before or now).bins]
         axes.set_ylim(100 * min(start, *lows) - 2, 103)
-        axes.set_xlabel("probability claimed, %")
-        axes.set_ylabel("came true, %")
-        axes.grid(visible=True, color=GRID, linewidth=0.6)
+        _labelled(axes, "probability claimed, %", "came true, %")
     told = f"Claimed probability against the share that came true, in {len(now.bins)} bins."
     signs = [Sign("as given now", 0), Sign("before calibration", 1)] if before is not None else []
     return inline(drawing, "reliability", told) + (legend(signs, lines=True) if signs else "")
@@ -213,19 +220,17 @@ def reliability_plot(now: Reliability, before: Reliability | None) -> str:
 
 def coverage_plot(found: CoverageCurve) -> str:
     """Right answers against the share of texts that get one; where the head stands is marked."""
-    across = [100 * share for share in found.coverage]
+    across = _per_cent(found.coverage)
     with drawn(WIDTH, 2.9, Margins(left=46, right=14)) as drawing:
         axes = drawing.axes
-        bands = [[100 * limit for limit in limits] for limits in (found.low, found.high)]
-        axes.fill_between(across, bands[0], bands[1], color=RIGHT, alpha=0.18, linewidth=0)
-        axes.plot(across, [100 * share for share in found.precision], color=RIGHT, linewidth=1.6)
+        low, high = _per_cent(found.low), _per_cent(found.high)
+        axes.fill_between(across, low, high, color=RIGHT, alpha=0.18, linewidth=0)
+        axes.plot(across, _per_cent(found.precision), color=RIGHT, linewidth=1.6)
         if found.right is not None:
             axes.plot(100 * found.covered.value, 100 * found.right.value, color=WRONG, marker="D", markersize=7)
         axes.set_xlim(0, 102)
         axes.set_ylim(max(0.0, 100 * min(found.precision) - 6), 101)
-        axes.set_xlabel("texts that get an answer, %")
-        axes.set_ylabel("answers that are right, %")
-        axes.grid(visible=True, color=GRID, linewidth=0.6)
+        _labelled(axes, "texts that get an answer, %", "answers that are right, %")
     return inline(drawing, "coverage", "Share of right answers against the share of texts that are answered.")
 
 
@@ -252,24 +257,13 @@ def _square(curves: Sequence[Curve], name: str, axis: tuple[str, str], told: str
         if chance:
             axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
         for place, curve in enumerate(curves):
-            _line(axes, curve, place)
+            style = DASHES[place]
+            axes.plot(_per_cent(curve.x), _per_cent(curve.y), color=colour(place), linewidth=1.6, linestyle=style)
         axes.set_xlim(-2, 102)
         axes.set_ylim(-2, 103)
-        axes.set_xlabel(axis[0])
-        axes.set_ylabel(axis[1])
         axes.tick_params(color=INK)
-        axes.grid(visible=True, color=GRID, linewidth=0.6)
+        _labelled(axes, *axis)
     return inline(drawing, name, f"{told} of {phrases.count_text(len(curves), 'label')}.")
-
-
-def _line(axes: "Axes", curve: Curve, place: int) -> None:
-    axes.plot(
-        [100 * value for value in curve.x],
-        [100 * value for value in curve.y],
-        color=colour(place),
-        linewidth=1.6,
-        linestyle=DASHES[place],
-    )
 
 
 _CROWD = 500  # points that still have room
@@ -382,8 +376,6 @@ def _limits(found: SentenceMap, axis: int) -> tuple[float, float]:
 
 def heat_plot(choice: ChoiceRecord) -> str:
     """Single blocks of the sweep: rows are layers, the last on top; columns poolings; the best is framed."""
-    from matplotlib.patches import Rectangle  # noqa: PLC0415 - 0.3 s, and only the HTML report needs it
-
     singles = [trial for trial in choice.trials if trial.layer is not None]
     poolings = list(dict.fromkeys(trial.pooling for trial in singles))
     layers = sorted({trial.layer for trial in singles if trial.layer is not None})
@@ -395,38 +387,20 @@ def heat_plot(choice: ChoiceRecord) -> str:
         axes = drawing.axes
         for trial in singles:
             column, row = poolings.index(trial.pooling), layers.index(trial.layer or 0)
-            share = _share(trial, low, high)
-            axes.add_patch(
-                Rectangle(
-                    (column - 0.48, row - 0.46),
-                    0.96,
-                    0.92,
-                    facecolor=RIGHT,
-                    alpha=0.04 + 0.5 * share,
-                    edgecolor="none",
-                )
-            )
+            alpha = 0.04 + 0.5 * _share(trial, low, high)
+            _cell(axes, column, row, height=0.92, facecolor=RIGHT, alpha=alpha, edgecolor="none")
             if trial is best:
-                frame = Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, fill=False, edgecolor=WRONG, linewidth=1.8)
-                axes.add_patch(frame)
-            axes.text(
-                column,
-                row,
-                f"{100 * trial.score:.1f}",
-                ha="center",
-                va="center",
-                color=INK,
-                fontweight="bold" if trial is best else "normal",
-            )
+                _cell(axes, column, row, height=0.92, fill=False, edgecolor=WRONG, linewidth=1.8)
+            weight = "bold" if trial is best else "normal"
+            score = f"{100 * trial.score:.1f}"
+            axes.text(column, row, score, ha="center", va="center", color=INK, fontweight=weight)
         axes.set_xlim(-0.5, len(poolings) - 0.5)
         axes.set_ylim(-0.5, len(layers) - 0.5)
         axes.set_xticks(range(len(poolings)), [str(pooling) for pooling in poolings], parse_math=False)
         axes.set_yticks(range(len(layers)), names)
         axes.set_xlabel("pooling")
         axes.set_ylabel("layer")
-        axes.tick_params(length=0)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        _without_lines(axes)
     said = f"Scores of each layer and pooling alone; the best block is {best.features} with {100 * best.score:.1f}."
     return inline(drawing, "heat", said)
 
@@ -443,27 +417,17 @@ def learning_plot(curve: LearningCurve, right: str = "accuracy") -> str:
         ahead = curve.outlook
         if ahead is not None:
             places = [math.log2(n) for n in ahead.n_rows]
-            axes.fill_between(
-                places,
-                [100 * value for value in ahead.low],
-                [100 * value for value in ahead.high],
-                color=WRONG,
-                alpha=0.16,
-                linewidth=0,
-            )
-            axes.plot(
-                places, [100 * value for value in ahead.accuracy], color=WRONG, linewidth=1.4, linestyle=(0, (5, 2))
-            )
+            low, high = _per_cent(ahead.low), _per_cent(ahead.high)
+            axes.fill_between(places, low, high, color=WRONG, alpha=0.16, linewidth=0)
+            axes.plot(places, _per_cent(ahead.accuracy), color=WRONG, linewidth=1.4, linestyle=(0, (5, 2)))
         for size, point in zip(sizes, curve.points, strict=True):
-            limits = [100 * limit for limit in point.accuracy.interval]
-            axes.plot([size, size], limits, color=RIGHT, linewidth=2.4, alpha=0.4)
-        values = [100 * point.accuracy.value for point in curve.points]
+            axes.plot([size, size], _per_cent(point.accuracy.interval), color=RIGHT, linewidth=2.4, alpha=0.4)
+        values = _per_cent(point.accuracy.value for point in curve.points)
         axes.plot(sizes, values, color=RIGHT, marker="o", markersize=5, linewidth=1.4)
         ticks = _ticks(curve)
         axes.set_xticks([math.log2(n) for n in ticks], [f"{n:,}" for n in ticks])
-        axes.set_xlabel("labelled rows learned from")
-        axes.set_ylabel("accuracy, %" if right.startswith("accuracy") else "all labels right, %")
-        axes.grid(visible=True, color=GRID, linewidth=0.6)
+        upward = "accuracy, %" if right.startswith("accuracy") else "all labels right, %"
+        _labelled(axes, "labelled rows learned from", upward)
         axes.margins(x=0.04, y=0.08)
     told = ", ".join(f"{point.n_rows:,} rows {100 * point.accuracy.value:.1f} %" for point in curve.points)
     return inline(drawing, "learning", f"{right[0].upper()}{right[1:]} against labelled rows: {told}.")

@@ -5,14 +5,13 @@ The products are made tile by tile, and of each tile only what beats a row's k-t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import final
 
 import numpy as np
 
 from frostline.arrays import Features, Float32Array, Float64Array, IntArray, Progress
 from frostline.encoder.features import Block
-from frostline.threads import Crew
+from frostline.threads import work_through
 
 TILE_ROWS, TILE_COLUMNS = 1024, 4096  # 16 MB of cosines per thread
 _NONE = -1.5  # below every cosine
@@ -82,30 +81,27 @@ def nearest(
     """
     others = rows if among is None else among
     found = np.full((len(rows), k), -1, np.int64), np.full((len(rows), k), -1, np.float32)
-    starts = range(0, len(rows), TILE_ROWS)
-    told, done = Lock(), [0]
 
-    def tile_row(start: int) -> None:
+    def tile_row(start: int) -> int:
         part = slice(start, min(start + TILE_ROWS, len(rows)))
-        found[0][part], found[1][part] = _nearest_of(rows[part], others, k, own=start if among is None else None)
-        if progress is not None:
-            with told:
-                done[0] += part.stop - part.start
-                progress(done[0], len(rows))
+        found[0][part], found[1][part] = _nearest_of(rows[part], others, k, first=start if among is None else None)
+        return part.stop - part.start
 
-    with Crew(threads) as crew:
-        crew.map(tile_row, starts)
+    tiles = range(0, len(rows), TILE_ROWS)
+    work_through([tiles], tile_row, threads=threads, total=len(rows), progress=progress)
     return Neighbours(*found)
 
 
-def _nearest_of(part: Float32Array, others: Float32Array, k: int, *, own: int | None) -> tuple[IntArray, Float32Array]:
-    """The k nearest of a few rows; `own` is the number of their first among `others`, which no row may choose."""
+def _nearest_of(
+    part: Float32Array, others: Float32Array, k: int, *, first: int | None
+) -> tuple[IntArray, Float32Array]:
+    """The k nearest of a few rows; `first` is the first's number among `others`: none may choose itself."""
     rows = np.full((len(part), k), -1, np.int64)
     cosines = np.full((len(part), k), _NONE, np.float32)
     for start in range(0, len(others), TILE_COLUMNS):
         tile = part @ others[start : start + TILE_COLUMNS].T
-        if own is not None:
-            at = np.arange(own, own + len(part)) - start
+        if first is not None:
+            at = np.arange(first, first + len(part)) - start
             inside = (at >= 0) & (at < tile.shape[1])
             tile[np.flatnonzero(inside), at[inside]] = 2 * _NONE
         places = _better(tile, cosines[:, -1], k)

@@ -54,6 +54,9 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
 ) -> Review:
     """Read every text once, compare all of them, judge the labels.
 
+    Raises `InputError`: the encoder gave NaN; `UsageError`: words are among the features; `BackendError` or
+    `ConvergenceError` or `StorageError`: the encoder, the solver or the store failed.
+
     Parameters
     ----------
     test : Dataset, optional
@@ -67,15 +70,6 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
     -------
     Review
         Where something cannot be checked (one label only, texts that are all alike to the encoder) its notes say so.
-
-    Raises
-    ------
-    InputError
-        The encoder gave NaN.
-    UsageError
-        Words are among the features.
-    BackendError, ConvergenceError, StorageError
-        The encoder, the solver or the store failed.
     """
     if encoder.spec.words:
         raise UsageError(

@@ -103,12 +103,8 @@ class Places:
 def read_layout(header: bytes) -> Layout:
     """What `header` (with its eight bytes of length) says.
 
-    Raises
-    ------
-    ShardDamageError
-        It is not, byte for byte, a header that `pack` writes.
-    ShardForeignError
-        It is one of another format or version.
+    Raises `ShardDamageError`: it is not, byte for byte, a header that `pack` writes; `ShardForeignError`: it is one
+    of another format or version.
     """
     try:
         described = json.loads(header[8:])

@@ -97,10 +97,7 @@ def rewrite(folder: Path, names: Sequence[str]) -> int:
 
     A shard whose rows would stand alone in the new one is left as it is, unless it is damaged.
 
-    Raises
-    ------
-    StorageError, AccessError
-        Every row is still where it was, or already in a new shard too.
+    Raises `StorageError` or `AccessError`: every row is still where it was, or already in a new shard too.
     """
     groups: defaultdict[tuple[tuple[str, ...], int], list[tuple[str, Whole]]] = defaultdict(list)
     for name in names:
@@ -329,6 +326,9 @@ def cache_prune(
     Whole rows of damaged shards are written anew first. A run that is going on is not disturbed: what it finds gone
     it reads again.
 
+    Raises `UsageError`: an unknown kind, or `keep_bytes` is negative; `MissingInputError`: nothing of that encoder
+    is kept; `AccessError` or `StorageError`: a file could not be removed.
+
     Parameters
     ----------
     home : Path, optional
@@ -339,15 +339,6 @@ def cache_prune(
         All features of the encoder of this name, or whose fingerprint begins with it (8 digits or more), go.
     keep_bytes : int, optional
         Shards go, whichever, until the features take no more than this.
-
-    Raises
-    ------
-    UsageError
-        An unknown kind, or `keep_bytes` is negative.
-    MissingInputError
-        Nothing of that encoder is kept.
-    AccessError, StorageError
-        A file could not be removed.
     """
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise UsageError(f"What to remove must be among {', '.join(KINDS)} (got {shown(unknown[0])}).")

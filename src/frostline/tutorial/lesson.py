@@ -6,7 +6,6 @@ Source: the two practicals "DistilBERT: Pre-trained Deep Learning Model"; their 
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Literal, TypeAlias, final
@@ -26,6 +25,7 @@ from frostline.evaluate.scores import evaluate, most_probable
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.head.search import Search, search
 from frostline.targets import Targets
+from frostline.threads import work_through
 
 TEST_FRACTION = 0.25
 N_FOLDS = 5
@@ -77,6 +77,8 @@ def give_lesson(
 ) -> Iterator[Step]:
     """The steps of the practical over `dataset`, each yielded as soon as it is computed.
 
+    Raises `InputError`: fewer than two classes, or too few rows to split and fold.
+
     Parameters
     ----------
     encoder : Encoder
@@ -87,11 +89,6 @@ def give_lesson(
         Of the split and the folds.
     progress : callable, optional
         Counts sentences read.
-
-    Raises
-    ------
-    InputError
-        Fewer than two classes, or too few rows to split and fold.
     """
     labels, codes = np.unique(np.asarray(dataset.labels), return_inverse=True)
     sizes = np.bincount(codes)
@@ -133,15 +130,14 @@ def unmasked_rows(encoder: Encoder, padded: IntArray, *, progress: Progress | No
     Our graphs have no mask at all: given padding, they take it for words.
     """
     starts = range(0, len(padded), UNMASKED_ROWS)
-    batches = [np.arange(start, min(start + UNMASKED_ROWS, len(padded))) for start in starts]
     rows = np.empty((len(padded), encoder.hidden_size), np.float32)
-    with ThreadPoolExecutor(encoder.threads) as threads:
-        for batch, found in zip(
-            batches, threads.map(lambda b: encoder.backend.forward(TokenBatch(b, padded[b])), batches), strict=True
-        ):
-            rows[batch] = found
-            if progress is not None:
-                progress(int(batch[-1]) + 1, len(padded))
+
+    def read(start: int) -> int:
+        batch = np.arange(start, min(start + UNMASKED_ROWS, len(padded)))
+        rows[batch] = encoder.backend.forward(TokenBatch(batch, padded[batch]))
+        return len(batch)
+
+    work_through([starts], read, threads=encoder.threads, total=len(padded), progress=progress)
     return rows
 
 
