@@ -28,6 +28,11 @@ Advance: TypeAlias = Callable[[int, int], None]
 Progress: TypeAlias = Advance
 
 
+def part_of(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """`progress` of a whole of `total`, for a part of it that begins after `before`."""
+    return None if progress is None else lambda done, _: progress(before + done, total)
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WordRows:

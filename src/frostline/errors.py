@@ -20,6 +20,7 @@ are those of sysexits.h); a server answers with `http_status`.
 """
 
 import shlex
+from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "TextTypeError",
     "UnavailableError",
     "UsageError",
+    "listed",
     "pasteable",
     "printable",
     "shown",
@@ -153,6 +155,12 @@ def shown(value: object, limit: int = 60) -> str:
 def pasteable(path: object) -> str:
     """`path` as it may be pasted into a shell: quoted where it must be, and nothing in it steers a terminal."""
     return printable(shlex.quote(str(path)))
+
+
+def listed(values: Sequence[object], most: int = 5) -> str:
+    """The first `most` of them as `shown` has them, and how many more there are."""
+    more = f" and {len(values) - most} more" if len(values) > most else ""
+    return ", ".join(map(shown, values[:most])) + more
 
 
 def printable(words: str) -> str:

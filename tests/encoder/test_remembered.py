@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from frostline.disk import sha256_of
 from frostline.encoder import files as remembered
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.files import remembered_sha256, sha256_of
+from frostline.encoder.files import remembered_sha256
 from frostline.errors import StorageError
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from frostline.encoder.reading import distinct_texts
 from frostline.review.near import Neighbours, check_outliers, directions, nearest
 from frostline.review.pool import next_to_label, uncertainties
-from frostline.review.repeats import Group, distinct_texts, exact_groups, matches, near_groups, word_overlap
+from frostline.review.repeats import Group, exact_groups, matches, near_groups, word_overlap
 
 
 def near_of(*rows: list[tuple[int, float]]) -> Neighbours:

@@ -37,7 +37,7 @@ from frostline.artifact.manifest import (
     read_rule,
 )
 from frostline.artifact.self_test import run_self_test
-from frostline.disk import publish_folder
+from frostline.disk import publish_folder, sha256_of
 from frostline.encoder.checkpoint import find_checkpoint, known_encoder
 from frostline.encoder.files import CONFIG, WEIGHTS
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
@@ -256,9 +256,7 @@ def _encoder_entries(source: Path, identity: EncoderIdentity) -> dict[str, FileE
     found = {}
     for name in ENCODER_FILES:
         if (source / name).is_file() and not (name == "vocab.txt" and "tokenizer.json" in found):
-            with (source / name).open("rb") as opened:
-                digest = hashlib.file_digest(opened, "sha256").hexdigest()
-                found[name] = FileEntry(sha256=digest, size_bytes=opened.tell())
+            found[name] = FileEntry(sha256=sha256_of(source / name), size_bytes=(source / name).stat().st_size)
     for name, sha256 in ((WEIGHTS, identity.weights_sha256), (CONFIG, identity.config_sha256)):
         if name not in found or found[name].sha256 != sha256:
             raise UsageError(

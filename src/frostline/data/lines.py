@@ -442,24 +442,21 @@ def _ends_with_returns(head: bytes, *, delimiter: str | None) -> bool:
 def _transcoded(chunks: Iterator[bytes], *, options: TableOptions, name: str) -> Iterator[bytes]:
     """Recode to UTF-8. What is not of the encoding is an error, or U+FFFD where `on_bad_text` is "replace"."""
     errors = "replace" if options.on_bad_text == "replace" else "strict"
-    decoder = codecs.getincrementaldecoder(options.encoding)(errors)
     offset = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal offset
+        for chunk in chunks:
+            yield chunk
+            offset += len(chunk)
+
     is_first = True
-    for chunk, is_last in _with_last(chunks):
-        try:
-            text = decoder.decode(chunk, is_last)
-        except UnicodeError as error:
-            raise InputError(
-                f"{name}: the bytes near offset {offset:,} are not {options.encoding} ({error}).",
-                hint="Pass the file's real encoding with --encoding, or --on-bad-text replace.",
-            ) from error
-        offset += len(chunk)
-        if text:
+    try:
+        for text in codecs.iterdecode(counted(), options.encoding, errors):
             yield (text.removeprefix("\ufeff") if is_first else text).encode("utf-8")
             is_first = False
-
-
-def _with_last(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    for chunk in chunks:
-        yield chunk, False
-    yield b"", True
+    except UnicodeError as error:
+        raise InputError(
+            f"{name}: the bytes near offset {offset:,} are not {options.encoding} ({error}).",
+            hint="Pass the file's real encoding with --encoding, or --on-bad-text replace.",
+        ) from error

@@ -16,11 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, final, get_args
 from urllib.parse import urljoin, urlsplit
 
-from frostline.arrays import Progress
+from frostline.arrays import Progress, part_of
 from frostline.data.dataset import Dataset, Reject, Source
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
-from frostline.disk import home, private_folder, publish_bytes, refuse_existing, storage_error, sweep_temporaries
+from frostline.disk import (
+    home,
+    private_folder,
+    publish_bytes,
+    refuse_existing,
+    sha256_of,
+    storage_error,
+    sweep_temporaries,
+)
 from frostline.errors import InputError, UnavailableError, UsageError, shown
 from frostline.targets import Targets
 
@@ -271,7 +279,7 @@ def fetch_public_set(
     for part, remote in chosen.items():
         if not is_whole(paths[part], remote):
             _make_folder(paths[part].parent, is_ours=folder is None)
-            download(remote, paths[part], progress=_shifted(progress, done, total), patience=patience)
+            download(remote, paths[part], progress=part_of(progress, done, total), patience=patience)
         done += remote.size_bytes
         if progress is not None:
             progress(done, total)
@@ -306,17 +314,11 @@ def load_public_set(
 def is_whole(path: Path, remote: RemoteFile) -> bool:
     """Whether `path` is that file, by size and digest."""
     try:
-        return path.stat().st_size == remote.size_bytes and digest(path) == remote.sha256
+        return path.stat().st_size == remote.size_bytes and sha256_of(path) == remote.sha256
     except FileNotFoundError:
         return False
     except OSError as error:
         raise storage_error(error, path) from error
-
-
-def digest(path: Path) -> str:
-    """The sha256 of the file at `path`."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def download(
@@ -544,13 +546,6 @@ def _make_folder(folder: Path, *, is_ours: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(error, folder) from error
-
-
-def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """Progress of one file as progress of all: `before` bytes belong to the files before it."""
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)
 
 
 def _read(entry: PublicSet, part: Part, path: Path) -> Dataset:

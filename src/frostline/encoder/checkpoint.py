@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from frostline.disk import storage_error
+from frostline.disk import sha256_of, storage_error
 from frostline.encoder.files import (
     CONFIG,
     SETTINGS,
@@ -22,7 +22,6 @@ from frostline.encoder.files import (
     refuse_code,
     refuse_listing,
     remembered_sha256,
-    sha256_of,
 )
 from frostline.encoder.hub import WHAT_WORKS, cached_snapshot, download_snapshot, is_hub_id, is_offline
 from frostline.errors import InputError, MissingInputError, UnavailableError, UsageError, shown

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast, final, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from frostline.arrays import BoolArray, Features, IntArray, Progress
+from frostline.arrays import Features, IntArray, Progress
 from frostline.disk import home
 from frostline.encoder.architecture import describe, load_architecture
 from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
@@ -21,7 +20,14 @@ from frostline.encoder.int8 import exact_form, int8_weights
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, why_not_int8
 from frostline.encoder.products import Form
-from frostline.encoder.reading import Backend, EncoderIdentity, Reading, TokenBatch, check_texts
+from frostline.encoder.reading import (
+    Backend,
+    EncoderIdentity,
+    Reading,
+    TokenBatch,
+    check_texts,
+    distinct_texts,
+)
 from frostline.encoder.tokens import Pieces, WordPieces, plan_batches
 from frostline.errors import BackendError, InputError, UsageError, shown
 from frostline.machine import usable_cores
@@ -31,68 +37,12 @@ WINDOW_TEXTS = 16_384
 """Distinct texts that are tokenized, sorted and read together; bounds memory, whatever the number of texts."""
 
 
-class RowsRead(NamedTuple):
-    """Rows (n_texts, n_features), and of each text how many word pieces were read and whether it was cut."""
-
-    rows: Features
-    pieces: NDArray[np.int32]
-    cut: BoolArray
-
-
 class _Share(NamedTuple):
     """What one thread takes: some rows of a window, all of one length."""
 
     start: int  # the window's first text
     pieces: Pieces  # the window's
     rows: IntArray  # within the window
-
-
-def read_texts(  # noqa: PLR0913 - what reads, what is read, and by how many
-    texts: Sequence[str],
-    positions: IntArray,
-    *,
-    word_pieces: WordPieces,
-    backend: Backend,
-    n_features: int,
-    threads: int,
-    progress: Progress | None = None,
-) -> RowsRead:
-    """Read distinct texts.
-
-    Raises `BackendError`: the backend failed on a text, whose position is named.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        Checked.
-    positions : ndarray of shape (n_texts,), dtype=int64
-        Where each stands in the user's input: what an error names.
-    n_features : int
-        Columns of the backend's rows.
-    threads : int
-        How many batches are read at once.
-    progress : callable, optional
-        Called as progress(done, total) from the calling thread.
-    """
-    rows = np.empty((len(texts), n_features), np.float32)
-    n_pieces = np.empty(len(texts), np.int32)
-    cut = np.empty(len(texts), np.bool_)
-
-    def windows() -> Iterator[list[_Share]]:
-        for start in range(0, len(texts), WINDOW_TEXTS):
-            pieces = word_pieces.tokenize(texts[start : start + WINDOW_TEXTS])
-            end = start + len(pieces.ids)
-            n_pieces[start:end], cut[start:end] = pieces.lengths, pieces.cut
-            yield [_Share(start, pieces, chosen) for chosen in plan_batches(pieces.lengths)]
-
-    def read(share: _Share) -> int:
-        ids = np.stack([share.pieces.ids[row] for row in share.rows]).astype(np.int64)
-        where = share.start + share.rows
-        rows[where] = _forward(backend, TokenBatch(rows=positions[where], ids=ids))
-        return len(where)
-
-    work_through(windows(), read, threads=threads, total=len(texts), progress=progress)
-    return RowsRead(rows, n_pieces, cut)
 
 
 def _forward(backend: Backend, batch: TokenBatch) -> Features:
@@ -247,25 +197,32 @@ class Encoder:
             The runtime failed on a text, whose position is named.
         """
         given = check_texts(texts)
-        place: dict[str, int] = {}
-        for text in given:
-            place.setdefault(text, len(place))
-        row_of = np.fromiter((place[text] for text in given), np.int64, len(given))
-        distinct = list(place)
-        first_position = np.zeros(len(distinct), np.int64)
-        first_position[row_of[::-1]] = np.arange(len(given), dtype=np.int64)[::-1]
-        rows, n_pieces, cut = read_texts(
-            distinct,
-            first_position,
-            word_pieces=self.word_pieces,
-            backend=self.backend,
-            n_features=self.n_features,
-            threads=self.threads,
-            progress=progress,
-        )
-        if len(distinct) < len(given):
-            rows, n_pieces, cut = rows[row_of], n_pieces[row_of], cut[row_of]
-        return Reading(rows=rows, pieces=n_pieces, cut=cut, n_read=len(distinct))
+        distinct = distinct_texts(given)
+        different = [given[row] for row in distinct.first.tolist()]
+        reading = self._read(different, distinct.first, progress)
+        return reading if len(different) == len(given) else reading.take(distinct.of_row)
+
+    def _read(self, texts: list[str], positions: IntArray, progress: Progress | None) -> Reading:
+        """Read distinct texts; `positions` (n_texts,) are those in the user's input, which an error names."""
+        rows = np.empty((len(texts), self.n_features), np.float32)
+        n_pieces = np.empty(len(texts), np.int32)
+        cut = np.empty(len(texts), np.bool_)
+
+        def windows() -> Iterator[list[_Share]]:
+            for start in range(0, len(texts), WINDOW_TEXTS):
+                pieces = self.word_pieces.tokenize(texts[start : start + WINDOW_TEXTS])
+                end = start + len(pieces.ids)
+                n_pieces[start:end], cut[start:end] = pieces.lengths, pieces.cut
+                yield [_Share(start, pieces, chosen) for chosen in plan_batches(pieces.lengths)]
+
+        def read(share: _Share) -> int:
+            ids = np.stack([share.pieces.ids[row] for row in share.rows]).astype(np.int64)
+            where = share.start + share.rows
+            rows[where] = _forward(self.backend, TokenBatch(rows=positions[where], ids=ids))
+            return len(where)
+
+        work_through(windows(), read, threads=self.threads, total=len(texts), progress=progress)
+        return Reading(rows=rows, pieces=n_pieces, cut=cut, n_read=len(texts))
 
     def __copy__(self) -> "Encoder":
         return self

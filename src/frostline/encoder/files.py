@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from frostline.disk import storage_error
+from frostline.disk import sha256_of, storage_error
 from frostline.encoder.session import kept_digest
 from frostline.errors import InputError, MissingInputError, shown
 
@@ -89,18 +89,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{path}: must hold one JSON object (got a {type(value).__name__}).")
     return value
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal; about 60 ms for 90 MB.
-
-    Raises `StorageError` or `AccessError`: it cannot be read.
-    """
-    try:
-        with path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise storage_error(error, path) from error
 
 
 SETTLED_NS = 3_000_000_000

@@ -5,7 +5,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, final
 
 import numpy as np
@@ -49,6 +49,10 @@ class Reading:
     cut: BoolArray  # (n_texts,): True where the text was longer than the encoder could see
     n_read: int  # Distinct sentences that went through the encoder for this answer; the others were remembered
     words: WordRows | None = None  # The same texts' words, where there is a vocabulary (words.py)
+
+    def take(self, texts: IntArray) -> "Reading":
+        """What came back of the texts numbered in `texts`, in that order; words aside."""
+        return replace(self, rows=self.rows[texts], pieces=self.pieces[texts], cut=self.cut[texts])
 
     @property
     def for_head(self) -> Rows:
@@ -154,3 +158,31 @@ def _refuse_surrogate(text: str, index: int) -> None:
             f"which is not a character: {shown(text[max(0, error.start - 20) :])}.",
             hint="It usually comes from a broken \\u escape in JSON. Replace it, for example with U+FFFD.",
         ) from error
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Distinct:
+    """The different ones among some texts."""
+
+    first: IntArray  # (n_distinct,): The first row of each, ascending
+    of_row: IntArray  # (n_texts,): The number, among the different ones, of each row's text
+
+    def rows(self) -> tuple[tuple[int, ...], ...]:
+        """The rows in which each stands, ascending."""
+        order = np.argsort(self.of_row, kind="stable")
+        ends = np.cumsum(np.bincount(self.of_row, minlength=len(self.first)))
+        return tuple(tuple(rows.tolist()) for rows in np.split(order, ends[:-1]))
+
+
+def distinct_texts(texts: Sequence[str]) -> Distinct:
+    """The different texts, in the order in which they first occur; two are the same if every character is."""
+    number: dict[str, int] = {}
+    first: list[int] = []
+    of_row = np.empty(len(texts), np.int64)
+    for row, text in enumerate(texts):
+        known = number.setdefault(text, len(first))
+        if known == len(first):
+            first.append(row)
+        of_row[row] = known
+    return Distinct(np.array(first, np.int64), of_row)

@@ -16,7 +16,7 @@ from frostline.encoder.encoder import Encoder
 from frostline.encoder.reading import SentenceEncoder, check_texts
 from frostline.encoder.tokens import WordPieces
 from frostline.encoder.words import WordedEncoder
-from frostline.errors import UsageError, shown
+from frostline.errors import UsageError, listed, shown
 from frostline.explanation.leave_out import LabelExplained, Word, explained, read_without, split_words
 from frostline.store import StoredEncoder
 from frostline.targets import Kind, Label
@@ -61,7 +61,6 @@ MAX_WORDS = 100
 """Words that are left out in turn unless told otherwise: each is one more reading of the text (0.1 s at 512 pieces)."""
 
 N_NEAREST = 5
-_MAX_LABELS_NAMED = 12
 _PLAIN: Mapping[Kind, Callable[[tuple[Label, ...]], Label | list[Label]]] = {
     "one label": lambda labels: labels[0],
     "several labels": list,
@@ -175,9 +174,8 @@ def _column(label: Label, labels: tuple[Label, ...]) -> int:
     for column, own in enumerate(labels):
         if type(own) is type(label) and own == label:
             return column
-    named = ", ".join(shown(str(own)) for own in labels[:_MAX_LABELS_NAMED])
-    more = f" and {len(labels) - _MAX_LABELS_NAMED} more" if len(labels) > _MAX_LABELS_NAMED else ""
-    raise UsageError(f"The label to explain must be one of {named}{more} (got {shown(str(label))}).")
+    named = listed(list(map(str, labels)), 12)
+    raise UsageError(f"The label to explain must be one of {named} (got {shown(str(label))}).")
 
 
 def _word_pieces(encoder: SentenceEncoder) -> WordPieces:

@@ -37,7 +37,7 @@ def print_review(review: Review, name: str, console: Console) -> None:
         heading(console, f"{section.n:,} {section.one if section.n == 1 else section.many}")
         for line, style in section.lines:
             say(console, line, style=style)
-    clear = [section.none for section in _sections(review) if not section.n]
+    clear = [section.is_none for section in _sections(review) if not section.n]
     console.print()
     if clear:
         say(console, f"Nothing found: {'; '.join(clear)}.", style="green")
@@ -47,66 +47,43 @@ def print_review(review: Review, name: str, console: Console) -> None:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Section:
-    """One kind of finding: how many, what one, several and none are called, and examples with their styles."""
+    """One kind of finding: how many, what one and several are called, and examples with their styles."""
 
     n: int
     one: str
     many: str
-    none: str
     lines: Sequence[tuple[str, str]]
+    none: str = ""
+
+    @property
+    def is_none(self) -> str:
+        """What is said where there is none."""
+        return self.none or f"no {self.one}"
 
 
 def _sections(review: Review) -> Iterator[_Section]:
     yield from _judged(review)
     two, same = ("labels", "label") if review.doubtful is None else ("sets of labels", "labels")
-    yield _Section(
-        n=len(review.conflicts),
-        one=f"text stands there with two {two}",
-        many=f"texts stand there with two {two}",
-        none=f"no text stands there with two {two}",
-        lines=_repeats(review.conflicts[:EXAMPLES]),
-    )
-    yield _Section(
-        n=len(review.exact),
-        one=f"text is repeated with the same {same}",
-        many=f"texts are repeated with the same {same}",
-        none=f"no text is repeated with the same {same}",
-        lines=_repeats(review.exact[:EXAMPLES]),
-    )
-    yield _Section(
-        n=len(review.near),
-        one="group of texts is nearly the same",
-        many="groups of texts are nearly the same",
-        none="no texts are nearly the same",
-        lines=_repeats(_telling(review.near)),
-    )
+    rest, lines = f"there with two {two}", _repeats(review.conflicts[:EXAMPLES])
+    yield _Section(len(review.conflicts), f"text stands {rest}", f"texts stand {rest}", lines)
+    rest, lines = f"repeated with the same {same}", _repeats(review.exact[:EXAMPLES])
+    yield _Section(len(review.exact), f"text is {rest}", f"texts are {rest}", lines)
+    rest, lines = "nearly the same", _repeats(_telling(review.near))
+    near = f"group of texts is {rest}", f"groups of texts are {rest}"
+    yield _Section(len(review.near), *near, lines, f"no texts are {rest}")
     if review.n_test is not None:
         rest = f"of {review.n_test:,} also in this file, or nearly"
         lines = [(_leak(leak), "") for leak in review.leaked[:EXAMPLES]]
-        yield _Section(
-            n=len(review.leaked),
-            one=f"test row {rest}",
-            many=f"test rows {rest}",
-            none=f"no test row {rest}",
-            lines=lines,
-        )
-    outliers = [(_outlier(found), "") for found in review.outliers[:EXAMPLES]]
-    yield _Section(
-        n=len(review.outliers),
-        one="text is unlike all others",
-        many="texts are unlike all others",
-        none="no text is unlike all others",
-        lines=outliers,
-    )
+        yield _Section(len(review.leaked), f"test row {rest}", f"test rows {rest}", lines)
+    lines = [(_outlier(outlier), "") for outlier in review.outliers[:EXAMPLES]]
+    yield _Section(len(review.outliers), "text is unlike all others", "texts are unlike all others", lines)
     if review.pool is not None:
         left = review.pool.n_texts - review.pool.n_known - review.pool.n_repeats
         rest = f"to label next, of {left:,} new ones in {printable(review.pool.name)}"
-        asked = [(_asked(wanted), "") for wanted in review.wanted]
-        yield _Section(
-            n=len(review.wanted), one=f"text {rest}", many=f"texts {rest}", none=f"no text {rest}", lines=asked
-        )
+        lines = [(_asked(wanted), "") for wanted in review.wanted]
+        yield _Section(len(review.wanted), f"text {rest}", f"texts {rest}", lines)
 
 
 def _judged(review: Review) -> Iterator[_Section]:
@@ -115,16 +92,10 @@ def _judged(review: Review) -> Iterator[_Section]:
     if isinstance(summary, CellSummary):
         rest = f"to look at, of {summary.n_labels:,} labels checked on {count_text(summary.n_checked, 'text')}"
         doubtful = review.doubtful or ()
-        lines = _doubtful_labels(doubtful, summary)
-        yield _Section(
-            n=len(doubtful), one=f"place {rest}", many=f"places {rest}", none=f"no place {rest}", lines=lines
-        )
+        yield _Section(len(doubtful), f"place {rest}", f"places {rest}", _doubtful_labels(doubtful, summary))
     elif summary is not None:
         rest = f"to look at, of {summary.n_checked:,} checked"
-        found = _labels(review, summary)
-        yield _Section(
-            n=len(review.wrong), one=f"label {rest}", many=f"labels {rest}", none=f"no label {rest}", lines=found
-        )
+        yield _Section(len(review.wrong), f"label {rest}", f"labels {rest}", _labels(review, summary))
 
 
 def _labels(review: Review, summary: LabelSummary) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities, Progress
+from frostline.errors import listed
 from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at
 from frostline.review.labels import (
@@ -23,7 +24,6 @@ from frostline.review.labels import (
     Verdict,
     judge,
     knowledge,
-    listed,
     on_one_text,
     text_folds,
     trained_labels,

@@ -9,7 +9,7 @@ import numpy as np
 
 from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities, Progress, are_equal
 from frostline.data import split
-from frostline.errors import shown
+from frostline.errors import listed, shown
 from frostline.evaluate.intervals import SMALLEST_PROBABILITY
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
@@ -270,7 +270,6 @@ def knowledge(heads: Float64Array, shares: Float64Array) -> Knowledge:
 
 
 SHOWN_NEIGHBOURS = 2
-_NAMED_LABELS = 5
 
 
 @final
@@ -465,12 +464,6 @@ def on_one_text(single: Sequence[str]) -> str:
     """That these labels could not be checked."""
     they = "it" if len(single) == 1 else "they"
     return f"{listed(single)}: on one text only, so {they} could not be checked, nor suggested."
-
-
-def listed(labels: Sequence[str]) -> str:
-    """The first few labels, and how many more there are."""
-    more = f" and {len(labels) - _NAMED_LABELS} more" if len(labels) > _NAMED_LABELS else ""
-    return ", ".join(map(shown, labels[:_NAMED_LABELS])) + more
 
 
 def _know_nothing(known: Knowledge) -> str:

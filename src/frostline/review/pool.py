@@ -18,9 +18,9 @@ import numpy as np
 
 from frostline.arrays import Features, Float32Array, Float64Array, IntArray, Probabilities
 from frostline.data.tables import TextRow
+from frostline.encoder.reading import distinct_texts
 from frostline.review.labels import Verdict
 from frostline.review.near import directions
-from frostline.review.repeats import distinct_texts
 from frostline.review.results import PoolSummary, Wanted
 
 SHORTLIST = 10

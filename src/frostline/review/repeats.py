@@ -9,6 +9,7 @@ import numpy as np
 
 from frostline.arrays import Features, IntArray
 from frostline.data.dataset import Dataset
+from frostline.encoder.reading import Distinct
 from frostline.review.near import Neighbours, check_outliers
 from frostline.review.results import Kind, Leaked, Outlier, Repeated
 from frostline.targets import Names
@@ -42,37 +43,9 @@ class Match:
     cosine: float
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Distinct:
-    """The different texts of a file."""
-
-    first: IntArray  # (n_distinct,): The first row of each, ascending
-    of_row: IntArray  # (n_texts,): The number, among the different ones, of each row's text
-
-
-def distinct_texts(texts: Sequence[str]) -> Distinct:
-    """The different texts, in the order in which they first occur; two are the same if every character is."""
-    number: dict[str, int] = {}
-    first: list[int] = []
-    of_row = np.empty(len(texts), np.int64)
-    for row, text in enumerate(texts):
-        known = number.setdefault(text, len(first))
-        if known == len(first):
-            first.append(row)
-        of_row[row] = known
-    return Distinct(np.array(first, np.int64), of_row)
-
-
 def exact_groups(distinct: Distinct) -> tuple[Group, ...]:
     """The texts that stand in several rows, in the order of their first rows."""
-    order = np.argsort(distinct.of_row, kind="stable")
-    counts = np.bincount(distinct.of_row)
-    ends = np.cumsum(counts)
-    return tuple(
-        Group(tuple(order[ends[place] - counts[place] : ends[place]].tolist()), "exact", 1.0)
-        for place in np.flatnonzero(counts > 1).tolist()
-    )
+    return tuple(Group(rows, "exact", 1.0) for rows in distinct.rows() if len(rows) > 1)
 
 
 def near_groups(texts: Sequence[str], near: Neighbours) -> tuple[Group, ...]:
@@ -170,10 +143,7 @@ class Reviewed:
 
 def reviewed(dataset: Dataset, distinct: Distinct, near: Neighbours) -> Reviewed:
     """The file with the rows of each text at hand."""
-    order = np.argsort(distinct.of_row, kind="stable")
-    ends = np.cumsum(np.bincount(distinct.of_row, minlength=len(distinct.first)))
-    rows_of = tuple(tuple(rows.tolist()) for rows in np.split(order, ends[:-1]))
-    return Reviewed(dataset, distinct, near, rows_of, dataset.names)
+    return Reviewed(dataset, distinct, near, distinct.rows(), dataset.names)
 
 
 def repeats_of(file: Reviewed, suggested: Mapping[int, Names]) -> tuple[Repeated, ...]:

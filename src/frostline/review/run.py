@@ -10,14 +10,14 @@ from typing import final
 
 from frostline.arrays import Progress
 from frostline.data.dataset import Dataset
-from frostline.encoder.reading import SentenceEncoder
+from frostline.encoder.reading import SentenceEncoder, distinct_texts
 from frostline.errors import UsageError
 from frostline.head.options import SearchOptions, check_finite
 from frostline.review.cells import judge_sets
 from frostline.review.labels import N_FOLDINGS, judge_labels
 from frostline.review.near import columns_to_compare, directions, nearest
 from frostline.review.pool import Pool, ask
-from frostline.review.repeats import distinct_texts, leaks_of, outliers_of, repeats_of, reviewed
+from frostline.review.repeats import leaks_of, outliers_of, repeats_of, reviewed
 from frostline.review.results import Leaked, PoolSummary, Review, Wanted
 
 N_NEIGHBOURS = 20

@@ -9,9 +9,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import IntArray, Progress
+from frostline.arrays import IntArray, Progress, part_of
 from frostline.encoder.features import Block, FeatureSpec
-from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder, check_texts
+from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder, check_texts, distinct_texts
 from frostline.encoder.words import WordedEncoder
 from frostline.errors import AccessError, StorageError
 from frostline.store.shards import text_keys
@@ -89,20 +89,18 @@ class StoredEncoder:
             Shards were damaged; their rows were read again. They are set aside, so that it is said once.
         """
         given = check_texts(texts)
-        row_of = {text: row for row, text in enumerate(dict.fromkeys(given))}
-        distinct = list(row_of)
-        keys = text_keys(distinct)
+        distinct = distinct_texts(given)
+        different = [given[row] for row in distinct.first.tolist()]
+        keys = text_keys(different)
         found = self.store.lookup(self.encoder, keys)
         missing = np.flatnonzero(~found.is_there)
         if found.damaged:
             self._mend(found, len(missing))
-        if progress is not None and distinct:
-            progress(len(distinct) - len(missing), len(distinct))
-        n_read = self._read(distinct, keys, found=found, missing=missing, progress=progress)
-        if len(distinct) == len(given):
-            return Reading(rows=found.rows, pieces=found.pieces, cut=found.cut, n_read=n_read)
-        order = np.fromiter((row_of[text] for text in given), np.int64, count=len(given))
-        return Reading(rows=found.rows[order], pieces=found.pieces[order], cut=found.cut[order], n_read=n_read)
+        if progress is not None and different:
+            progress(len(different) - len(missing), len(different))
+        n_read = self._read(different, keys, found=found, missing=missing, progress=progress)
+        reading = Reading(rows=found.rows, pieces=found.pieces, cut=found.cut, n_read=n_read)
+        return reading if len(different) == len(given) else reading.take(distinct.of_row)
 
     def _read(
         self,
@@ -119,7 +117,7 @@ class StoredEncoder:
         folder = self.store.prepare(self.identity)
         n_read, n_remembered = 0, len(texts) - len(missing)
         for chunk in self._chunks(texts, keys, missing=missing):
-            begun = _shifted(progress, n_remembered + n_read, len(texts))
+            begun = part_of(progress, n_remembered + n_read, len(texts))
             reading = self.encoder.encode([texts[row] for row in chunk.tolist()], progress=begun)
             self.store.publish(self.encoder, keys[chunk], reading)
             found.rows[chunk], found.pieces[chunk], found.cut[chunk] = reading.rows, reading.pieces, reading.cut
@@ -159,17 +157,6 @@ class StoredEncoder:
         )
         with contextlib.suppress(StorageError, AccessError):  # then they are met, and left out, again next time
             rewrite(folder, list(found.damaged))
-
-
-def _shifted(progress: Progress | None, n_done: int, n_total: int) -> Progress | None:
-    """`progress` of the whole, for a part that begins after `n_done` of `n_total`."""
-    if progress is None:
-        return None
-
-    def of_the_whole(done: int, _total: int) -> None:
-        progress(n_done + done, n_total)
-
-    return of_the_whole
 
 
 def remembered(encoder: SentenceEncoder, store: FeatureStore) -> SentenceEncoder:
