@@ -22,7 +22,7 @@ def read_object(content: bytes, where: str, *, depth: int = JSON_DEPTH) -> dict[
     the loopholes.
     """
     try:
-        found = json.loads(
+        value = json.loads(
             content.decode("utf-8"),
             object_pairs_hook=_pairs,
             parse_constant=_constant,
@@ -37,10 +37,10 @@ def read_object(content: bytes, where: str, *, depth: int = JSON_DEPTH) -> dict[
         raise ArtifactCorrupt(f"{where} must be JSON ({error.msg}, line {error.lineno}).") from error
     except _LoopholeError as error:
         raise ArtifactCorrupt(f"{where} {error}.") from error
-    if not isinstance(found, dict):
-        raise ArtifactCorrupt(f"{where} must be a JSON object (got {type(found).__name__}).")
-    _check_tree(found, where, depth)
-    return found
+    if not isinstance(value, dict):
+        raise ArtifactCorrupt(f"{where} must be a JSON object (got {type(value).__name__}).")
+    _check_tree(value, where, depth)
+    return value
 
 
 class _LoopholeError(Exception):
@@ -48,12 +48,12 @@ class _LoopholeError(Exception):
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in members:
             raise _LoopholeError(f"must name each key once (got {shown(key)} twice)")
-        found[key] = value
-    return found
+        members[key] = value
+    return members
 
 
 def _constant(word: str) -> NoReturn:
@@ -104,13 +104,13 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def members(value: Any, where: str, *, names: tuple[str, ...]) -> dict[str, Any]:
     """An object with exactly these members."""
-    found = json_object(value, where)
-    if set(found) != set(names):
-        missing = [name for name in names if name not in found]
-        strange = [shown(name) for name in found if name not in names]
+    value_of = json_object(value, where)
+    if set(value_of) != set(names):
+        missing = [name for name in names if name not in value_of]
+        strange = [shown(name) for name in value_of if name not in names]
         parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(strange[:3])}"] * bool(strange)
         raise ArtifactCorrupt(f"{where} must have the members {', '.join(names)} ({' and '.join(parts)}).")
-    return found
+    return value_of
 
 
 def json_object(value: Any, where: str) -> dict[str, Any]:

@@ -155,18 +155,18 @@ def check_encoder_listing(folder: OpenFolder, expected: set[str]) -> None:
     where = folder.path / ENCODER_FOLDER
     try:
         if folder.handle is None:
-            found = set() if where.is_symlink() else {inner.name for inner in where.iterdir()}
+            names = set() if where.is_symlink() else {inner.name for inner in where.iterdir()}
         else:
             handle = _open(folder, ENCODER_FOLDER, _FOLDER)
             try:
                 with os.scandir(handle) as inside:
-                    found = {inner.name for inner in inside}
+                    names = {inner.name for inner in inside}
             finally:
                 os.close(handle)
     except OSError as error:
         raise _reading_error(error, where) from error
-    if found != expected:
-        odd = ", ".join(ascii(name) for name in sorted(found ^ expected)[:3])
+    if names != expected:
+        odd = ", ".join(ascii(name) for name in sorted(names ^ expected)[:3])
         raise ArtifactCorrupt(f"{where} must hold exactly the files that the manifest lists (differing in {odd}).")
 
 
@@ -186,10 +186,10 @@ def refuse_place(path: Path, *, overwrite: bool = False) -> None:
         raise OutputError(f"{path} is a symbolic link and is not replaced.", hint="Name the folder itself.")
     if not path.is_dir():
         raise OutputError(f"{path} must be an artifact to be overwritten (it is a file).", hint=_ELSEWHERE)
-    found = {inner.name for inner in path.iterdir()}
-    if found and MANIFEST not in found:
+    names = {inner.name for inner in path.iterdir()}
+    if names and MANIFEST not in names:
         raise OutputError(f"{path} must be an artifact to be overwritten (it holds no {MANIFEST}).", hint=_ELSEWHERE)
-    strange = sorted(found - _OURS)
+    strange = sorted(names - _OURS)
     if strange:
         raise OutputError(
             f"{path} must be nothing but an artifact to be overwritten "
@@ -214,8 +214,8 @@ def read_head(
     """The head in `content`, of `labels`, `n_features` and `link`; not calibrated, without a rule."""
     shape = coef_shape(len(labels), n_features, link)
     expected = {"coef": Expected("F64", shape), "intercept": Expected("F64", shape[:1])}
-    found = read_tensors(content, HEAD, expected, header_bytes=limits.header_bytes)
-    coef, intercept = (found[name].astype(np.float64) for name in ("coef", "intercept"))
+    tensors = read_tensors(content, HEAD, expected, header_bytes=limits.header_bytes)
+    coef, intercept = (tensors[name].astype(np.float64) for name in ("coef", "intercept"))
     return LinearHead(labels=labels, coef=coef, intercept=intercept, link=link)
 
 
@@ -300,19 +300,19 @@ def read_neighbours(
         "rows": Expected("F16", (None, n_features)),
         "texts": Expected("U8", (None,)),
     }
-    found = read_tensors(content, NEIGHBOURS, expected, header_bytes=limits.header_bytes)
-    sizes = {len(found[name]) for name in ("codes", "ends", "rows")}
+    tensors = read_tensors(content, NEIGHBOURS, expected, header_bytes=limits.header_bytes)
+    sizes = {len(tensors[name]) for name in ("codes", "ends", "rows")}
     if len(sizes) > 1 or 0 in sizes:
         raise ArtifactCorrupt(f"{NEIGHBOURS} must hold as many codes and ends as rows, and one or more.")
-    codes = found["codes"].astype(np.int64)
+    codes = tensors["codes"].astype(np.int64)
     if codes.min() < 0 or codes.max() >= n_codes:
         raise ArtifactCorrupt(f"{NEIGHBOURS}: codes must be those of the {n_labels:,} labels.")
-    _check_lengths(found["rows"])
+    _check_lengths(tensors["rows"])
     return Neighbours(
-        texts=_texts(found["texts"].tobytes(), found["ends"].tolist()),
+        texts=_texts(tensors["texts"].tobytes(), tensors["ends"].tolist()),
         codes=codes,
-        rows=found["rows"],
-        centre=found["centre"],
+        rows=tensors["rows"],
+        centre=tensors["centre"],
     )
 
 
@@ -343,25 +343,25 @@ def read_words(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Vocabulary
 
     Raises `ArtifactCorrupt`: not JSON, or a member not as docs/formats/artifact.md has it.
     """
-    found = members(read_object(content, WORDS, depth=limits.json_depth), WORDS, names=_NAMES)
+    document = members(read_object(content, WORDS, depth=limits.json_depth), WORDS, names=_NAMES)
     terms = tuple(
         text(item, f"{WORDS}: terms[{place}]", limit=MAX_TERM_LENGTH)
-        for place, item in enumerate(array(found["terms"], f"{WORDS}: terms", low=1, high=MAX_TERMS))
+        for place, item in enumerate(array(document["terms"], f"{WORDS}: terms", low=1, high=MAX_TERMS))
     )
     if any(not one < other for one, other in pairwise(terms)):
         raise ArtifactCorrupt(f"{WORDS}: terms must ascend, each once.")
-    n_texts = integer(found["n_texts"], f"{WORDS}: n_texts", low=1, high=2**53)
+    n_texts = integer(document["n_texts"], f"{WORDS}: n_texts", low=1, high=2**53)
     counts = [
         integer(item, f"{WORDS}: counts[{place}]", low=1, high=n_texts)
-        for place, item in enumerate(array(found["counts"], f"{WORDS}: counts", low=len(terms), high=len(terms)))
+        for place, item in enumerate(array(document["counts"], f"{WORDS}: counts", low=len(terms), high=len(terms)))
     ]
     return Vocabulary(
         terms=terms,
         n_texts=n_texts,
         counts=np.array(counts, dtype=np.int64),
-        max_words=integer(found["max_words"], f"{WORDS}: max_words", low=1, high=8),
-        sublinear=truth(found["sublinear"], f"{WORDS}: sublinear"),
-        scale=number(found["scale"], f"{WORDS}: scale", low=1e-6, high=1e6),
+        max_words=integer(document["max_words"], f"{WORDS}: max_words", low=1, high=8),
+        sublinear=truth(document["sublinear"], f"{WORDS}: sublinear"),
+        scale=number(document["scale"], f"{WORDS}: scale", low=1e-6, high=1e6),
     )
 
 
@@ -435,12 +435,12 @@ def _texts(content: bytes, ends: list[int]) -> tuple[str, ...]:
     if ends[-1] != len(content) or any(start > end or start < 0 for start, end in zip(starts, ends, strict=True)):
         raise ArtifactCorrupt(f"{NEIGHBOURS}: ends must ascend to the {len(content):,} bytes of the texts.")
     try:
-        found = tuple(content[start:end].decode("utf-8") for start, end in zip(starts, ends, strict=True))
+        texts = tuple(content[start:end].decode("utf-8") for start, end in zip(starts, ends, strict=True))
     except UnicodeDecodeError as error:
         raise ArtifactCorrupt(f"{NEIGHBOURS}: texts must be UTF-8.") from error
-    if max(map(len, found)) > MAX_CHARACTERS:
+    if max(map(len, texts)) > MAX_CHARACTERS:
         raise ArtifactCorrupt(f"{NEIGHBOURS}: a text must have at most {MAX_CHARACTERS:,} characters.")
-    return found
+    return texts
 
 
 def _check_lengths(rows: NDArray[np.float16]) -> None:

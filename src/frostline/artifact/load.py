@@ -126,9 +126,9 @@ def check_encoder_files(artifact: Artifact) -> None:
 def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
     content = read_manifest_file(folder, limit=limits.manifest_bytes)
     manifest = read_manifest(content, str(folder.path / "manifest.json"), limits=limits)
-    found = digest_line(content)
-    if pin is not None and not hmac.compare_digest(pin.lower().encode(), found.encode()):
-        raise ArtifactCorrupt(f"{folder.path} must have the sha256 {pin} (got {found}): it is another artifact.")
+    digest = digest_line(content)
+    if pin is not None and not hmac.compare_digest(pin.lower().encode(), digest.encode()):
+        raise ArtifactCorrupt(f"{folder.path} must have the sha256 {pin} (got {digest}): it is another artifact.")
     words = manifest.files.get(WORDS)
     if (words is None) == FeatureSpec.parse(manifest.features).words:
         raise ArtifactCorrupt(
@@ -154,4 +154,4 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
     if manifest.has_encoder:
         listed = {name.removeprefix(inside) for name in manifest.files if name.startswith(inside)}
         check_encoder_listing(folder, listed)
-    return Artifact(path=folder.path, manifest=manifest, head=head, vocabulary=vocabulary, sha256=found)
+    return Artifact(path=folder.path, manifest=manifest, head=head, vocabulary=vocabulary, sha256=digest)

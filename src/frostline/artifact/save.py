@@ -253,17 +253,17 @@ def _encoder_source(identity: EncoderIdentity, with_encoder: bool | Path) -> Pat
 
 def _encoder_entries(source: Path, identity: EncoderIdentity) -> dict[str, FileEntry]:
     """Digests of the files to copy, which must be the encoder that read."""
-    found = {}
+    entries = {}
     for name in ENCODER_FILES:
-        if (source / name).is_file() and not (name == "vocab.txt" and "tokenizer.json" in found):
-            found[name] = FileEntry(sha256=sha256_of(source / name), size_bytes=(source / name).stat().st_size)
+        if (source / name).is_file() and not (name == "vocab.txt" and "tokenizer.json" in entries):
+            entries[name] = FileEntry(sha256=sha256_of(source / name), size_bytes=(source / name).stat().st_size)
     for name, sha256 in ((WEIGHTS, identity.weights_sha256), (CONFIG, identity.config_sha256)):
-        if name not in found or found[name].sha256 != sha256:
+        if name not in entries or entries[name].sha256 != sha256:
             raise UsageError(
                 f"{source / name} must be that of the encoder that read (sha256 {sha256}).",
                 hint="Name the folder of the very encoder that the model was trained with.",
             )
-    return {f"{ENCODER_FOLDER}/{name}": entry for name, entry in found.items()}
+    return {f"{ENCODER_FOLDER}/{name}": entry for name, entry in entries.items()}
 
 
 def _copy_encoder(source: Path, temporary: Path, manifest: Manifest) -> None:

@@ -215,29 +215,29 @@ def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
     for magic, what, hint in STRANGERS:
         if head.startswith(magic):
             raise InputError(f"{name} must be a TSV, CSV, JSONL or Parquet file (it is {what}).", hint=hint)
-    found = options.format or _by_suffix(name) or _by_text(head, options=options)
-    if found == "parquet":
+    kind = options.format or _by_suffix(name) or _by_text(head, options=options)
+    if kind == "parquet":
         raise InputError(
             f"{name} must begin with {PARQUET_MAGIC.decode()}, as every Parquet file does.",
             hint="Fetch or make the file again; or name its real format with --format.",
         )
-    if found == "jsonl" and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+    if kind == "jsonl" and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
         raise InputError(
             f"{name} must hold one JSON object a line (it begins with a list).",
             hint="Write one object a line, e.g. with: jq -c '.[]'",
         )
-    return found
+    return kind
 
 
-def dialect_of(head: bytes, *, found: Format, options: TableOptions) -> Dialect:
+def dialect_of(head: bytes, *, kind: Format, options: TableOptions) -> Dialect:
     """How the cells of a TSV or CSV are parted.
 
     A CSV whose first line has no comma but semicolons, or else tabs, is parted by those.
     """
-    is_quoted = found == "csv" if options.quoted is None else options.quoted
+    is_quoted = kind == "csv" if options.quoted is None else options.quoted
     if options.delimiter is not None:
         return Dialect(options.delimiter, is_quoted)
-    if found == "tsv":
+    if kind == "tsv":
         return Dialect("\t", is_quoted)
     line = re.sub(r'"[^"]*"', "", _first_line(head, options.encoding))
     return Dialect(next((mark for mark in ",;\t" if mark in line), ","), is_quoted)
@@ -313,12 +313,12 @@ class _StrictError(Exception):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise _StrictError(f"the key {shown(twice)} occurs twice")
-    return found
+    return members
 
 
 def _constant(name: str) -> Any:

@@ -288,15 +288,15 @@ def check_encoding(head: bytes, *, encoding: str, name: str) -> None:
     """Raise if the content's beginning shows UTF-16 or UTF-32 and something else was said."""
     if _is_wide(encoding):
         return
-    found = next((wide for mark, wide in BYTE_ORDER_MARKS if head.startswith(mark)), None)
-    if found is None and len(head) >= 8:
+    seen = next((wide for mark, wide in BYTE_ORDER_MARKS if head.startswith(mark)), None)
+    if seen is None and len(head) >= 8:
         # ASCII letters in UTF-16 have a zero in every second byte; a NUL within a sentence is rare
         for begin, wide in ((1, "utf-16-le"), (0, "utf-16-be")):
             half, other = head[begin:4096:2], head[1 - begin : 4096 : 2]
             if half.count(0) > 0.7 * len(half) and other.count(0) < 0.3 * len(other):
-                found = wide
-    if found is not None:
-        raise InputError(f"{name} is encoded in {found.upper()}, not in {encoding}.", hint=f"Pass --encoding {found}.")
+                seen = wide
+    if seen is not None:
+        raise InputError(f"{name} is encoded in {seen.upper()}, not in {encoding}.", hint=f"Pass --encoding {seen}.")
 
 
 def line_chunks(chunks: Iterator[bytes], *, head: bytes, options: TableOptions, name: str) -> Iterator[bytes]:

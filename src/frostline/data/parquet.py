@@ -93,7 +93,7 @@ class ParquetFile:
         if batch is None:
             return 0
         dictionaries = [getattr(column, "values", column).dictionary for column in batch.columns]
-        return max((pc.max(pc.binary_length(found)).as_py() or 0 for found in dictionaries), default=0)
+        return max((pc.max(pc.binary_length(entries)).as_py() or 0 for entries in dictionaries), default=0)
 
     def _leaves(self) -> dict[str, str]:
         """Where the strings of each column of lists stand, as Parquet names it."""

@@ -233,9 +233,9 @@ def public_set(name: str) -> PublicSet:
 
     Raises `UsageError`: there is none; the ones there are, and the nearest, are named.
     """
-    found = PUBLIC_SETS.get(name)
-    if found is not None:
-        return found
+    known = PUBLIC_SETS.get(name)
+    if known is not None:
+        return known
     near = difflib.get_close_matches(name.lower(), PUBLIC_SETS, n=1)
     raise UsageError(
         f"The public sets are {', '.join(PUBLIC_SETS)} (got {shown(name)}).",

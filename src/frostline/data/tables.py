@@ -50,21 +50,21 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
     """
     head = source.look()
     rules = CellRules(options, source.name)
-    found = format_of(head, options=options, name=source.name)
-    if found == "parquet":
+    kind = format_of(head, options=options, name=source.name)
+    if kind == "parquet":
         with seekable(source) as file:
             table = ParquetTable(file, source, options=options, needs_label=needs_label)
             yield Picking(table.text_column, table.label_column, table.rows(rules), table.has_label_sets)
         return
     check_encoding(head, encoding=options.encoding, name=source.name)
     runs = _lines(source, head, options)
-    if found == "jsonl":
+    if kind == "jsonl":
         objects = objects_of(runs, limits=options.limits)
         yield _from_objects(objects, source.name, rules=rules, needs_label=needs_label)
         return
-    dialect = dialect_of(head, found=found, options=options)
+    dialect = dialect_of(head, kind=kind, options=options)
     rows = rows_of(runs, dialect, limits=options.limits, name=source.name)
-    is_in_doubt = found == "tsv" and options.quoted is None
+    is_in_doubt = kind == "tsv" and options.quoted is None
 
     def on_ragged() -> None:
         if is_in_doubt:
@@ -310,7 +310,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         if not texts:
             raise _no_rows(source.name, rows_in=ledger.left_out, has_columns=bool(picking.text_column))
         sha256, size_bytes = source.fingerprint()
-    found = Source(
+    origin = Source(
         name=str(path),
         sha256=sha256,
         size_bytes=size_bytes,
@@ -318,7 +318,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         label_column=picking.label_column,
     )
     targets = Targets.of_sets(labels) if picking.has_label_sets else Targets.of_labels(labels)
-    return Dataset(texts=texts, targets=targets, lines=lines, source=found, rejects=tuple(rejects))
+    return Dataset(texts=texts, targets=targets, lines=lines, source=origin, rejects=tuple(rejects))
 
 
 def stream_texts(

@@ -198,11 +198,11 @@ _HINT = f"Encoders that work are those of model_type {', '.join(FAMILIES)}."
 
 def family_of(config: Mapping[str, Any]) -> Family:
     """The family that `config` belongs to."""
-    found = config.get("model_type")
-    family = FAMILIES.get(found) if isinstance(found, str) else None
+    model_type = config.get("model_type")
+    family = FAMILIES.get(model_type) if isinstance(model_type, str) else None
     if family is None:
         raise InputError(
-            f"config.json: model_type must be one of {', '.join(FAMILIES)} (got {shown(found)}).", hint=_HINT
+            f"config.json: model_type must be one of {', '.join(FAMILIES)} (got {shown(model_type)}).", hint=_HINT
         )
     return family
 
@@ -254,31 +254,29 @@ def describe(config: Mapping[str, Any]) -> Shape:
 
 def _whole(config: Mapping[str, Any], key: str, *, default: int | None, least: int) -> int:
     value = config.get(key)
-    found = default if value is None else value
-    if not isinstance(found, int) or isinstance(found, bool) or found < least:
+    number = default if value is None else value
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
         raise InputError(
             f"config.json: {key} must be a whole number of at least {least} (got {shown(value)}).", hint=_HINT
         )
-    return found
+    return number
 
 
 def _activation(config: Mapping[str, Any], key: str) -> Activation:
-    found = config.get(key, "gelu")
-    known = ACTIVATIONS.get(found) if isinstance(found, str) else None
+    name = config.get(key, "gelu")
+    known = ACTIVATIONS.get(name) if isinstance(name, str) else None
     if known is None:
-        raise InputError(
-            f"config.json: {key} must be one of {', '.join(ACTIVATIONS)} (got {shown(found)}).", hint=_HINT
-        )
+        raise InputError(f"config.json: {key} must be one of {', '.join(ACTIVATIONS)} (got {shown(name)}).", hint=_HINT)
     return known
 
 
 def _epsilon(config: Mapping[str, Any]) -> float:
-    found = config.get("layer_norm_eps", 1e-12)
-    if not isinstance(found, int | float) or isinstance(found, bool) or not 0 < found < 1:
+    epsilon = config.get("layer_norm_eps", 1e-12)
+    if not isinstance(epsilon, int | float) or isinstance(epsilon, bool) or not 0 < epsilon < 1:
         raise InputError(
-            f"config.json: layer_norm_eps must be a number between 0 and 1 (got {shown(found)}).", hint=_HINT
+            f"config.json: layer_norm_eps must be a number between 0 and 1 (got {shown(epsilon)}).", hint=_HINT
         )
-    return float(found)
+    return float(epsilon)
 
 
 PRODUCTS = ("query", "key", "value", "attended", "widen", "narrow")

@@ -85,7 +85,7 @@ class FeatureSpec:
         UsageError
             A layer is outside -(n_layers + 1) .. n_layers, or one block is named twice.
         """
-        found: list[Block] = []
+        blocks: list[Block] = []
         for pooling, layers in self.terms:
             for layer in range(n_layers + 1) if layers is None else layers:
                 if not -n_layers - 1 <= layer <= n_layers:
@@ -93,11 +93,11 @@ class FeatureSpec:
                         f"Layer {layer} of {self} must be between {-n_layers - 1} and {n_layers}: "
                         f"this encoder has {n_layers} layers, and layer 0 is the embedding output."
                     )
-                found.append(Block(layer % (n_layers + 1), pooling))
-        twice = {block for block in found if found.count(block) > 1}
+                blocks.append(Block(layer % (n_layers + 1), pooling))
+        twice = {block for block in blocks if blocks.count(block) > 1}
         if twice:
             raise UsageError(f"Features {self} name {', '.join(map(str, sorted(twice)))} more than once.")
-        return tuple(found)
+        return tuple(blocks)
 
     def __str__(self) -> str:
         terms = [

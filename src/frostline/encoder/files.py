@@ -33,7 +33,7 @@ def refuse_listing(names: set[str], where: str) -> None:
     Raises `InputError`: the weights are there only as pickle (whose loading could run code) or in several shards;
     `MissingInputError`: a file that is needed is not there; what was found is listed.
     """
-    found = ", ".join(shown(name) for name in sorted(names)[:12]) or "nothing"
+    there = ", ".join(shown(name) for name in sorted(names)[:12]) or "nothing"
     if WEIGHTS not in names:
         if f"{WEIGHTS}.index.json" in names:
             raise InputError(
@@ -51,7 +51,7 @@ def refuse_listing(names: set[str], where: str) -> None:
     if not names.intersection(WORD_PIECES):
         missing.append(" or ".join(WORD_PIECES))
     if missing:
-        raise MissingInputError(f"{where}: {' and '.join(missing)} must be there (found: {found}).")
+        raise MissingInputError(f"{where}: {' and '.join(missing)} must be there (found: {there}).")
 
 
 def refuse_code(folder: Path) -> None:

@@ -49,16 +49,16 @@ def build_channels_graph(shape: Shape) -> "onnx.ModelProto":
     """The graph in float32 whose outputs `layers.I.asked`, `.widen` and `.narrow` are each channel's largest size."""
     sketch = Sketch.begin(shape)
     op, whole = sketch.draft.op, sketch.draft.whole
-    found: dict[str, str] = {}
+    sizes_of: dict[str, str] = {}
     states = sketch.embed()
     for number in range(shape.n_layers):
         middle = sketch.attended(number, states)
-        found[f"layers.{number}.asked"] = op("ReduceMax", [op("Abs", [states]), whole(0)], {"keepdims": 0})
-        found[f"layers.{number}.widen"] = op("ReduceMax", [op("Abs", [middle]), whole(0)], {"keepdims": 0})
+        sizes_of[f"layers.{number}.asked"] = op("ReduceMax", [op("Abs", [states]), whole(0)], {"keepdims": 0})
+        sizes_of[f"layers.{number}.widen"] = op("ReduceMax", [op("Abs", [middle]), whole(0)], {"keepdims": 0})
         states, bent = sketch.widened(number, middle), _bent(sketch, number, middle)
-        found[f"layers.{number}.narrow"] = op("ReduceMax", [op("Abs", [bent]), whole(0)], {"keepdims": 0})
+        sizes_of[f"layers.{number}.narrow"] = op("ReduceMax", [op("Abs", [bent]), whole(0)], {"keepdims": 0})
     sizes = {"asked": shape.hidden_size, "widen": shape.hidden_size, "narrow": shape.inner_size}
-    outputs = {name: (value, (sizes[name.rpartition(".")[2]],)) for name, value in found.items()}
+    outputs = {name: (value, (sizes[name.rpartition(".")[2]],)) for name, value in sizes_of.items()}
     return sketch.draft.model({IDS: (INT64, ("B", "S")), WORDS: (FLOAT, ("vocabulary", shape.embedding_size))}, outputs)
 
 
@@ -74,17 +74,17 @@ def largest_sizes(parts: Iterable[Mapping[str, Float32Array]]) -> dict[str, Floa
 
     Raises `InputError`: one is not finite: the encoder overflows float32.
     """
-    found: dict[str, Float32Array] = {}
+    largest: dict[str, Float32Array] = {}
     for part in parts:
         for name, sizes in part.items():
-            found[name] = np.maximum(found.get(name, sizes), sizes)
-    for name, sizes in found.items():
+            largest[name] = np.maximum(largest.get(name, sizes), sizes)
+    for name, sizes in largest.items():
         if not np.isfinite(sizes).all():
             raise InputError(
                 f"Every channel must be finite for int8 (got NaN or infinity in {name}).",
                 hint="The encoder's weights overflow in float32, or its file is damaged.",
             )
-    return found
+    return largest
 
 
 _EXPONENT = 0.6
@@ -112,7 +112,7 @@ def quantise(architecture: Architecture, channels: Mapping[str, Float32Array]) -
         those are. Of `widen` `.kept.weight` (n_aside, columns in) and `.kept.bias` (n_aside,): what computes them.
     """
     shape = architecture.shape
-    found: dict[str, NDArray[Any]] = {}
+    quantised: dict[str, NDArray[Any]] = {}
     for number in range(shape.n_layers):
         layer = f"layers.{number}."
         tensors = {part: architecture.tensors[f"{layer}{part}.weight"] for part in PRODUCTS}
@@ -123,34 +123,34 @@ def quantise(architecture: Architecture, channels: Mapping[str, Float32Array]) -
             sizes, its_weights = channels[layer + group], [tensors[part] for part in parts]
             kept = kept_aside(sizes, its_weights, n_aside(group, shape))
             even = even_out(sizes, its_weights)
-            found[f"{layer}{group}.shrink"] = _without(1 / even, kept).astype(np.float32)
-            found[f"{layer}{group}.kept"] = kept
+            quantised[f"{layer}{group}.shrink"] = _without(1 / even, kept).astype(np.float32)
+            quantised[f"{layer}{group}.kept"] = kept
             for part in parts:
-                found[f"{layer}{part}.aside"] = np.ascontiguousarray(tensors[part][:, kept])
+                quantised[f"{layer}{part}.aside"] = np.ascontiguousarray(tensors[part][:, kept])
                 weights[part] = _without(weights[part] * even, kept)
         kept = kept_aside(channels[f"{layer}narrow"], [tensors["narrow"]], n_aside("narrow", shape))
-        found[f"{layer}narrow.aside"] = np.ascontiguousarray(tensors["narrow"][:, kept])
-        found[f"{layer}widen.kept.weight"] = np.ascontiguousarray(tensors["widen"][kept])
-        found[f"{layer}widen.kept.bias"] = biases["widen"][kept].astype(np.float32)
+        quantised[f"{layer}narrow.aside"] = np.ascontiguousarray(tensors["narrow"][:, kept])
+        quantised[f"{layer}widen.kept.weight"] = np.ascontiguousarray(tensors["widen"][kept])
+        quantised[f"{layer}widen.kept.bias"] = biases["widen"][kept].astype(np.float32)
         weights["widen"][kept], biases["widen"][kept] = 0, 0  # the activation of 0 lies within all others
-        found[f"{layer}widen.aside"][kept] = 0
+        quantised[f"{layer}widen.aside"][kept] = 0
         weights["narrow"] = _without(weights["narrow"], kept)
         for part, weight in weights.items():
             levels, scales = rounded(weight)
             if part == "narrow":  # its input was moved up by -least: takes that product off again
                 least = np.float64(np.float32(LEAST[shape.activation]))
                 biases[part] += least * (levels.sum(axis=1, dtype=np.int64) * scales)
-            found[f"{layer}{part}.levels"] = np.ascontiguousarray(levels.T)
-            found[f"{layer}{part}.scales"] = scales.astype(np.float32)
-            found[f"{layer}{part}.bias"] = biases[part].astype(np.float32)
-    return found
+            quantised[f"{layer}{part}.levels"] = np.ascontiguousarray(levels.T)
+            quantised[f"{layer}{part}.scales"] = scales.astype(np.float32)
+            quantised[f"{layer}{part}.bias"] = biases[part].astype(np.float32)
+    return quantised
 
 
 def _without(numbers: Float64Array, columns: IntArray) -> Float64Array:
     """`numbers` (..., columns in) with 0 in some columns."""
-    found = numbers.copy()
-    found[..., columns] = 0
-    return found
+    left = numbers.copy()
+    left[..., columns] = 0
+    return left
 
 
 def even_out(channels: Float32Array, weights: list[Float32Array]) -> Float64Array:
@@ -275,8 +275,8 @@ def is_exact(form: Form, kept: Path | None) -> bool:
         rows = np.full((n_rows, _N_SUMMED), 255, np.uint8)
         rows[:, ::7] = 0
         expected = (rows.astype(np.int64) - 128) @ weights.astype(np.int64)
-        found = session.run(None, {"rows": rows})[0]
-        if not (found == expected).all():  # sums below 2 ** 24: float32 holds them exactly
+        sums = session.run(None, {"rows": rows})[0]
+        if not (sums == expected).all():  # sums below 2 ** 24: float32 holds them exactly
             return False
     return True
 

@@ -120,8 +120,8 @@ class OnnxBackend(Backend):
 
         Raises `BackendError`: the runtime failed.
         """
-        found = self._run(batch, [tokens_output(layer) for layer in layers])
-        return dict(zip(layers, found, strict=True))
+        states = self._run(batch, [tokens_output(layer) for layer in layers])
+        return dict(zip(layers, states, strict=True))
 
     def _run(self, batch: TokenBatch, outputs: list[str]) -> list[Float32Array]:
         self._check(batch)

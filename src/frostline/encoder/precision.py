@@ -29,8 +29,8 @@ class PrecisionWarning(UserWarning):
 
 def int8_instruction(machine: Machine | None = None) -> str | None:
     """The instruction that makes int8 fast on `machine` (this one unless given); None where none is known."""
-    found = (machine or this_machine()).instructions
-    return next((name for name in INSTRUCTIONS if name in found), None)
+    instructions = (machine or this_machine()).instructions
+    return next((name for name in INSTRUCTIONS if name in instructions), None)
 
 
 def why_not_int8(machine: Machine | None = None) -> str | None:
@@ -107,5 +107,5 @@ def cosines(first: Features, second: Features) -> Features:
     sizes = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     products = (one * other).sum(axis=1)
     both_zero = (sizes == 0) & (first == second).all(axis=1)
-    found: Features = np.where(both_zero, 1, products / np.where(sizes == 0, 1, sizes)).astype(np.float64)
-    return found
+    cosines: Features = np.where(both_zero, 1, products / np.where(sizes == 0, 1, sizes)).astype(np.float64)
+    return cosines

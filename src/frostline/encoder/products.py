@@ -39,8 +39,8 @@ def kept_aside(channels: Float32Array, weights: list[Float32Array], n_kept: int)
     """
     columns = np.max([np.abs(weight).max(axis=0) for weight in weights], axis=0)
     size = channels.astype(np.float64) * columns.astype(np.float64)
-    found: IntArray = np.sort(np.argsort(-size, kind="stable")[:n_kept]).astype(np.int64)
-    return found
+    kept: IntArray = np.sort(np.argsort(-size, kind="stable")[:n_kept]).astype(np.int64)
+    return kept
 
 
 Form: TypeAlias = Literal["float32", "signed", "unsigned"]

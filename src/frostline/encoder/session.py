@@ -61,8 +61,8 @@ def runtime_errors() -> tuple[type[Exception], ...]:
     runtime()
     from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415 - as above
 
-    found = (value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
-    return (*found, RuntimeError, MemoryError)
+    raised = (value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
+    return (*raised, RuntimeError, MemoryError)
 
 
 def kept_graph(kept: Path | None, key: str, build: Callable[[], bytes]) -> bytes:

@@ -148,11 +148,11 @@ def _template(tokenizer: Any, settings: dict[str, Any], folder: Path) -> tuple[I
 
 def _settings(folder: Path) -> dict[str, Any]:
     """tokenizer_config.json over special_tokens_map.json, as far as they are there."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         if (folder / name).is_file():
-            found |= read_json(folder / name)
-    return found
+            settings |= read_json(folder / name)
+    return settings
 
 
 def _model_max_length(settings: dict[str, Any], folder: Path) -> int:

@@ -37,18 +37,18 @@ class Nearest:
 
 def nearest(row: Float64Array, kept: Neighbours, labels: tuple[Label, ...], *, n: int) -> tuple[Nearest, ...]:
     """The `n` nearest to `row` (n_features,), the nearest first; the same sentence with the same labels counts once."""
-    own = unit_rows(row[None].astype(np.float32), kept.centre)[0]
+    direction = unit_rows(row[None].astype(np.float32), kept.centre)[0]
     cosines = np.empty(len(kept.texts), np.float32)
     for start in range(0, len(cosines), _BLOCK):
-        cosines[start : start + _BLOCK] = kept.rows[start : start + _BLOCK].astype(np.float32) @ own
-    found: dict[tuple[str, tuple[Label, ...]], Nearest] = {}
+        cosines[start : start + _BLOCK] = kept.rows[start : start + _BLOCK].astype(np.float32) @ direction
+    distinct: dict[tuple[str, tuple[Label, ...]], Nearest] = {}
     for place in np.argsort(-cosines, kind="stable").tolist():
-        if len(found) == n:
+        if len(distinct) == n:
             break
         named = _labels(kept, place, labels)
         cosine = float(np.clip(cosines[place], -1.0, 1.0))
-        found.setdefault((kept.texts[place], named), Nearest(text=kept.texts[place], labels=named, cosine=cosine))
-    return tuple(found.values())
+        distinct.setdefault((kept.texts[place], named), Nearest(text=kept.texts[place], labels=named, cosine=cosine))
+    return tuple(distinct.values())
 
 
 def _labels(kept: Neighbours, place: int, labels: tuple[Label, ...]) -> tuple[Label, ...]:
@@ -139,13 +139,13 @@ def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
     if max_words < 1 or n_nearest < 1:
         raise UsageError(f"max_words and n_nearest must be at least 1 (got {max_words} and {n_nearest}).")
     head = model.head
-    asked = [_column(label, head.labels) for label in dict.fromkeys(labels)]
+    wanted = [_column(label, head.labels) for label in dict.fromkeys(labels)]
     pieces = _word_pieces(model.encoder)
     split = split_words(pieces, text)
-    found = read_without(model.encoder, head, text=text, split=split, max_words=max_words, progress=progress)
-    answers = head.answer(head.probabilities(found.decisions[:1]))
+    readings = read_without(model.encoder, head, text=text, split=split, max_words=max_words, progress=progress)
+    answers = head.answer(head.probabilities(readings.decisions[:1]))
     shares, given = answers.probabilities[0], np.flatnonzero(answers.given[0]).tolist()
-    columns = asked or given or [int(shares.argmax())]
+    columns = wanted or given or [int(shares.argmax())]
     return Explanation(
         text=text,
         kind=answers.kind,
@@ -155,8 +155,8 @@ def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
         words=split.words,
         seen_to=split.seen_to,
         is_cut=split.is_cut,
-        labels=tuple(explained(found, head, split.words, column) for column in columns),
-        nearest=None if neighbours is None else nearest(found.row, neighbours, head.labels, n=n_nearest),
+        labels=tuple(explained(readings, head, split.words, column) for column in columns),
+        nearest=None if neighbours is None else nearest(readings.row, neighbours, head.labels, n=n_nearest),
         answer_from=0.0 if head.rule is None else head.rule.answer_from,
         max_length=pieces.max_length,
     )
@@ -171,8 +171,8 @@ def named_label(name: str, labels: tuple[Label, ...]) -> Label:
 
 
 def _column(label: Label, labels: tuple[Label, ...]) -> int:
-    for column, own in enumerate(labels):
-        if type(own) is type(label) and own == label:
+    for column, known in enumerate(labels):
+        if type(known) is type(label) and known == label:
             return column
     named = listed(list(map(str, labels)), 12)
     raise UsageError(f"The label to explain must be one of {named} (got {shown(str(label))}).")

@@ -47,17 +47,17 @@ class Split:
 
 def split_words(word_pieces: WordPieces, text: str) -> Split:
     """The words of `text`, in order; what the tokenizer drops (control characters, say) is in none."""
-    found = word_pieces.tokenizer.encode(text[:MAX_CHARACTERS], add_special_tokens=False)
+    encoding = word_pieces.tokenizer.encode(text[:MAX_CHARACTERS], add_special_tokens=False)
     room = word_pieces.max_length - len(word_pieces.before) - len(word_pieces.after)
-    is_cut = len(found.ids) > room or len(text) > MAX_CHARACTERS
-    pieces, places, numbers = found.tokens[:room], found.offsets[:room], found.word_ids[:room]
+    is_cut = len(encoding.ids) > room or len(text) > MAX_CHARACTERS
+    pieces, places, numbers = encoding.tokens[:room], encoding.offsets[:room], encoding.word_ids[:room]
     words = []
     # A mark such as [SEP] typed into a text is a word by itself and may have no number: its place tells it apart.
     for _, group in groupby(range(len(pieces)), key=lambda n: (numbers[n], -1 if numbers[n] is not None else n)):
         held = list(group)
         start, end = min(places[n][0] for n in held), max(places[n][1] for n in held)
-        own = text[start:end]
-        start, end = start + len(own) - len(own.lstrip()), end - len(own) + len(own.rstrip())
+        stretch = text[start:end]
+        start, end = start + len(stretch) - len(stretch.lstrip()), end - len(stretch) + len(stretch.rstrip())
         if start < end:
             words.append(Word(text=text[start:end], start=start, end=end, pieces=tuple(pieces[n] for n in held)))
     around = [
@@ -162,15 +162,15 @@ def read_without(  # noqa: PLR0913 - who reads, who decides, and the text with i
     )
 
 
-def explained(found: LeftOut, head: LinearHead, words: Sequence[Word], column: int) -> LabelExplained:
-    """What `found` says of the label in `column`."""
-    odds = log_odds(found.decisions, column, link=head.link)
-    shares: Probabilities = head.probabilities(found.decisions)[:, column]
+def explained(readings: LeftOut, head: LinearHead, words: Sequence[Word], column: int) -> LabelExplained:
+    """What `readings` says of the label in `column`."""
+    odds = log_odds(readings.decisions, column, link=head.link)
+    shares: Probabilities = head.probabilities(readings.decisions)[:, column]
     changes = [
         Change(log_odds=float(odds[1] - odds[row]), probability=float(shares[1] - shares[row]))
         for row in range(2, len(odds))
     ]
-    nothing, each, all_of = changes[0], changes[1 : 1 + found.n_words], changes[1 + found.n_words :]
+    nothing, each, all_of = changes[0], changes[1 : 1 + readings.n_words], changes[1 + readings.n_words :]
     return LabelExplained(
         label=head.labels[column],
         probability=float(shares[0]),
@@ -179,7 +179,7 @@ def explained(found: LeftOut, head: LinearHead, words: Sequence[Word], column: i
         words=tuple(each),
         repeated=tuple(
             Together(text=words[places[0]].text.lower(), places=places, change=change)
-            for places, change in zip(found.repeated, all_of, strict=True)
+            for places, change in zip(readings.repeated, all_of, strict=True)
         ),
     )
 
@@ -190,4 +190,4 @@ def _repeated(words: Sequence[Word]) -> tuple[tuple[int, ...], ...]:
     for place, word in enumerate(words):
         if any(letter.isalnum() for letter in word.text):
             places.setdefault(word.text.casefold(), []).append(place)
-    return tuple(tuple(found) for found in places.values() if len(found) > 1)
+    return tuple(tuple(of_word) for of_word in places.values() if len(of_word) > 1)

@@ -70,9 +70,9 @@ class Drawing:
 
     def places(self, points: Float64Array) -> Float64Array:
         """Points (n, 2) of the axes in the coordinates of the SVG."""
-        found: Float64Array = self.axes.transData.transform(points)
-        found[:, 1] = self.axes.figure.bbox.height - found[:, 1]
-        return found
+        places: Float64Array = self.axes.transData.transform(points)
+        places[:, 1] = self.axes.figure.bbox.height - places[:, 1]
+        return places
 
 
 def room_for(words: Sequence[str], size: float = SIZE) -> float:
@@ -135,15 +135,15 @@ def inline(drawing: Drawing, name: str, description: str, *, large: bool = False
 
 
 def _tag(tag: str, name: str) -> str:
-    tag = re.sub(r' d="([^"]*)"', lambda found: f' d="{_rounded(found[1])}"', tag)
-    tag = re.sub(r"#0102\d\d", lambda found: f"var({_VARIABLES[found[0]]})", tag)
+    tag = re.sub(r' d="([^"]*)"', lambda match: f' d="{_rounded(match[1])}"', tag)
+    tag = re.sub(r"#0102\d\d", lambda match: f"var({_VARIABLES[match[0]]})", tag)
     tag = re.sub(r'( id="|url\(#|href="#)', rf"\1{name}-", tag)
     return tag.replace("font-family: 'DejaVu Sans'; ", "").replace("'DejaVu Sans'", "")
 
 
 def _rounded(path: str) -> str:
     """Path data with one decimal: a tenth of a point is less than a pixel."""
-    return " ".join(_NUMBER.sub(lambda found: f"{float(found[0]):.1f}", path).split())
+    return " ".join(_NUMBER.sub(lambda match: f"{float(match[0]):.1f}", path).split())
 
 
 def _settings() -> dict[Any, Any]:
@@ -226,7 +226,7 @@ def _scaled(shape: str, size: float) -> str:
     """The same path, smaller; what follows an `a` besides lengths is 0 or 1, which stays whole."""
     if size == 1.0:
         return shape
-    return re.sub(r"\d*\.\d+|[2-9]", lambda found: f"{float(found[0]) * size:.1f}", shape)
+    return re.sub(r"\d*\.\d+|[2-9]", lambda match: f"{float(match[0]) * size:.1f}", shape)
 
 
 def _point_icon(place: int) -> str:

@@ -31,59 +31,59 @@ HOW_TO_KEEP = (
 _OF_WHAT: Mapping[Kind, str] = {"one label": "", "several labels": " of all its labels together"}
 
 
-def answer_text(found: Explanation) -> str:
+def answer_text(explanation: Explanation) -> str:
     """What the classifier says of the text."""
-    shares = dict(found.probabilities)
-    if found.answer is None:
+    shares = dict(explanation.probabilities)
+    if explanation.answer is None:
         return "no answer"
-    named = ", ".join(f"{printable(str(label))} ({shares[label]:.3f})" for label in found.answer)
+    named = ", ".join(f"{printable(str(label))} ({shares[label]:.3f})" for label in explanation.answer)
     return named or "none of the labels"
 
 
-def remarks(found: Explanation) -> list[str]:
+def remarks(explanation: Explanation) -> list[str]:
     """What a reader must know of this text before believing the rest."""
     said = []
-    best, share = max(found.probabilities, key=lambda pair: pair[1])
-    if found.answer is None:
+    best, share = max(explanation.probabilities, key=lambda pair: pair[1])
+    if explanation.answer is None:
         said.append(
-            f"The classifier gives no answer below a probability of {found.answer_from:.3g}{_OF_WHAT[found.kind]}; the "
-            f"most probable label is {printable(str(best))} ({share:.3f})."
+            f"The classifier gives no answer below a probability of {explanation.answer_from:.3g}"
+            f"{_OF_WHAT[explanation.kind]}; the most probable label is {printable(str(best))} ({share:.3f})."
         )
-    elif not found.answer:
+    elif not explanation.answer:
         said.append(f"No label reaches its threshold; the most probable is {printable(str(best))} ({share:.3f}).")
-    elif best not in found.answer:
+    elif best not in explanation.answer:
         said.append(
             f"{printable(str(best))} is more probable ({share:.3f}); the thresholds of the labels decide otherwise."
         )
-    if found.is_cut:
-        rest = len(found.text) - found.seen_to
+    if explanation.is_cut:
+        rest = len(explanation.text) - explanation.seen_to
         said.append(
-            f"The encoder sees {found.max_length} word pieces of a text: the last {count_text(rest, 'letter')} "
+            f"The encoder sees {explanation.max_length} word pieces of a text: the last {count_text(rest, 'letter')} "
             "of this one took no part."
         )
-    if not found.words:
+    if not explanation.words:
         said.append("The text has no word pieces: the probabilities are those of an empty text.")
-    if found.n_tried < len(found.words):
+    if explanation.n_tried < len(explanation.words):
         said.append(
-            f"Of {len(found.words)} words the first {found.n_tried} were left out in turn; the others were not tried "
-            "(--max-words)."
+            f"Of {len(explanation.words)} words the first {explanation.n_tried} were left out in turn; the others were "
+            "not tried (--max-words)."
         )
-    if len(found.words) == 1:
+    if len(explanation.words) == 1:
         said.append("It is the only word: left out, an empty text remains.")
     return said
 
 
-def additivity(own: LabelExplained) -> str:
+def additivity(label: LabelExplained) -> str:
     """Why the changes are no sum."""
     return (
-        f"One word is left out at a time, so the changes do not add up: they sum to {own.sum_of_words:+.2f}; "
-        f"the whole text against an empty one makes {own.of_nothing.log_odds:+.2f}."
+        f"One word is left out at a time, so the changes do not add up: they sum to {label.sum_of_words:+.2f}; "
+        f"the whole text against an empty one makes {label.of_nothing.log_odds:+.2f}."
     )
 
 
 def strongest(repeated: tuple[Together, ...]) -> list[Together]:
     """Those that change most first."""
-    return sorted(repeated, key=lambda found: -abs(found.change.log_odds))
+    return sorted(repeated, key=lambda one: -abs(one.change.log_odds))
 
 
 def together_text(repeated: Together) -> str:
@@ -105,71 +105,71 @@ _BAR = 12
 _MOST_UNTRIED = 200  # letters of what was not tried, or not seen
 
 
-def print_explanation(found: Explanation, console: Console) -> None:
+def print_explanation(explanation: Explanation, console: Console) -> None:
     """The answer; the pieces; what each word adds, label by label; the nearest training sentences."""
-    console.print(Text.assemble(("Answer  ", "bold"), answer_text(found)))
-    for remark in remarks(found):
+    console.print(Text.assemble(("Answer  ", "bold"), answer_text(explanation)))
+    for remark in remarks(explanation):
         console.print(Text(remark, style="italic"))
-    console.print(_probabilities(found))
-    heading(console, f"Word pieces ({len(found.pieces)})")
-    more = len(found.pieces) - MOST_PIECES
-    pieces = Text(" ".join(map(printable, found.pieces[:MOST_PIECES])), style="dim")
+    console.print(_probabilities(explanation))
+    heading(console, f"Word pieces ({len(explanation.pieces)})")
+    more = len(explanation.pieces) - MOST_PIECES
+    pieces = Text(" ".join(map(printable, explanation.pieces[:MOST_PIECES])), style="dim")
     pieces.append(f" … and {more} more (--json has all)" if more > 0 else "")
     show(console, pieces)
-    for own in found.labels:
-        _label(console, found, own)
+    for label in explanation.labels:
+        _label(console, explanation, label)
     heading(console, "Nearest training sentences")
-    if found.nearest is None:
+    if explanation.nearest is None:
         say(console, HOW_TO_KEEP)
     else:
-        console.print(_nearest(found.nearest))
+        console.print(_nearest(explanation.nearest))
 
 
-def _probabilities(found: Explanation) -> Text:
-    ordered = sorted(found.probabilities, key=lambda pair: -pair[1])
+def _probabilities(explanation: Explanation) -> Text:
+    ordered = sorted(explanation.probabilities, key=lambda pair: -pair[1])
     named = "   ".join(f"{printable(str(label))}: {share:.3f}" for label, share in ordered[:MOST_LABELS])
     more = len(ordered) - MOST_LABELS
     return Text(named + (f"   and {more} more" if more > 0 else ""), style="dim")
 
 
-def _label(console: Console, found: Explanation, own: LabelExplained) -> None:
-    if not own.words:
+def _label(console: Console, explanation: Explanation, label: LabelExplained) -> None:
+    if not label.words:
         return
-    heading(console, f"What each word adds to {printable(str(own.label))} ({own.probability:.3f})")
-    console.print(Padding(_coloured(found, own), (0, 0, 1, 2), expand=False))
-    console.print(_words(found, own))
-    for repeated in strongest(own.repeated)[:MOST_REPEATED]:
+    heading(console, f"What each word adds to {printable(str(label.label))} ({label.probability:.3f})")
+    console.print(Padding(_coloured(explanation, label), (0, 0, 1, 2), expand=False))
+    console.print(_words(explanation, label))
+    for repeated in strongest(label.repeated)[:MOST_REPEATED]:
         say(console, together_text(repeated))
-    say(console, additivity(own), style="dim")
+    say(console, additivity(label), style="dim")
 
 
-def _coloured(found: Explanation, own: LabelExplained) -> Text:
+def _coloured(explanation: Explanation, label: LabelExplained) -> Text:
     """The text itself: blue speaks for the label, orange against it, the more the bolder; unseen is struck out."""
-    most = max((abs(change.log_odds) for change in own.words), default=0.0)
+    most = max((abs(change.log_odds) for change in label.words), default=0.0)
     text, at = Text(), 0
-    for word, change in zip(found.words, own.words, strict=False):
-        text.append(escaped(found.text[at : word.start]))
+    for word, change in zip(explanation.words, label.words, strict=False):
+        text.append(escaped(explanation.text[at : word.start]))
         strength = abs(change.log_odds) / most if most > 0 else 0.0
         colour = _FOR if change.log_odds > 0 else _AGAINST
         style = "" if strength < 0.1 else colour if strength < 0.5 else f"bold {colour} reverse"
         text.append(printable(word.text), style=style)
         at = word.end
-    text.append(printable(found.text[at : found.seen_to], _MOST_UNTRIED), style="dim")
-    text.append(printable(found.text[found.seen_to :], _MOST_UNTRIED), style="dim strike")
+    text.append(printable(explanation.text[at : explanation.seen_to], _MOST_UNTRIED), style="dim")
+    text.append(printable(explanation.text[explanation.seen_to :], _MOST_UNTRIED), style="dim strike")
     return text
 
 
-def _words(found: Explanation, own: LabelExplained) -> Table:
+def _words(explanation: Explanation, label: LabelExplained) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=True, header_style="dim")
     table.add_column("   word")
     table.add_column("pieces", style="dim", overflow="fold")
     table.add_column("log-odds", justify="right")
     table.add_column("probability", justify="right")
     table.add_column("against ◂ ▸ for", no_wrap=True)
-    most = max(abs(change.log_odds) for change in own.words)
-    ranked = sorted(range(len(own.words)), key=lambda place: -abs(own.words[place].log_odds))
+    most = max(abs(change.log_odds) for change in label.words)
+    ranked = sorted(range(len(label.words)), key=lambda place: -abs(label.words[place].log_odds))
     for place in sorted(ranked[:MOST_WORDS]):
-        word, change = found.words[place], own.words[place]
+        word, change = explanation.words[place], label.words[place]
         table.add_row(
             Text("   " + printable(word.text)),
             Text(" ".join(printable(piece) for piece in word.pieces)),
@@ -190,12 +190,12 @@ def _bar(value: float, most: float) -> Text:
     return Text(" " * (_BAR - filled)).append("█" * filled, style=_AGAINST).append("│", style="default")
 
 
-def _nearest(found: tuple[Nearest, ...]) -> Table:
+def _nearest(sentences: tuple[Nearest, ...]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
     table.add_column("  cosine", justify="right")
     table.add_column("label", overflow="fold")
     table.add_column("sentence", overflow="fold")
-    for sentence in found:
+    for sentence in sentences:
         named = ", ".join(printable(str(label)) for label in sentence.labels) or "none"
         table.add_row(f"{sentence.cosine:.2f}", Text(named), Text(printable(sentence.text, 300)))
     return table
@@ -205,30 +205,30 @@ _STRONGEST = 55  # per cent of the colour; ink on it stays readable (contrast ab
 _MINUS = "\N{MINUS SIGN}"
 
 
-def explanation_html(found: Explanation) -> str:
+def explanation_html(explanation: Explanation) -> str:
     """The page: the same bytes for the same explanation."""
     parts = [
-        section("Answer", paragraphs([answer_text(found)], kind="lead") + paragraphs(remarks(found))),
-        *(_label_section(found, own) for own in found.labels),
-        section("Nearest training sentences", _nearest_section(found.nearest)),
-        section("Word pieces", quiet(" ".join(found.pieces))),
-        section("Probabilities", _probability_table(found)),
+        section("Answer", paragraphs([answer_text(explanation)], kind="lead") + paragraphs(remarks(explanation))),
+        *(_label_section(explanation, label) for label in explanation.labels),
+        section("Nearest training sentences", _nearest_section(explanation.nearest)),
+        section("Word pieces", quiet(" ".join(explanation.pieces))),
+        section("Probabilities", _probability_table(explanation)),
     ]
     return page(
         "Why this answer",
-        printable(found.text, 300) or "An empty text.",
+        printable(explanation.text, 300) or "An empty text.",
         parts,
         version=__version__,
         note="A word's change is that of the answer when the text is read again without it.",
     )
 
 
-def _label_section(found: Explanation, own: LabelExplained) -> str:
-    said = [together_text(repeated) for repeated in strongest(own.repeated)]
-    if not own.words:
+def _label_section(explanation: Explanation, label: LabelExplained) -> str:
+    said = [together_text(repeated) for repeated in strongest(label.repeated)]
+    if not label.words:
         return ""
     inner = (
-        f'<p class="lead" dir="auto">{_marked(found, own)}</p>'
+        f'<p class="lead" dir="auto">{_marked(explanation, label)}</p>'
         + _legend()
         + paragraphs(said)
         + table(
@@ -240,35 +240,35 @@ def _label_section(found: Explanation, own: LabelExplained) -> str:
                     _signed(change.log_odds, 2),
                     _signed(change.probability, 3),
                 ]
-                for word, change in zip(found.words, own.words, strict=False)
+                for word, change in zip(explanation.words, label.words, strict=False)
             ],
-            called=f"What each word adds to {own.label}",
+            called=f"What each word adds to {label.label}",
             n_words=2,
         )
-        + quiet(additivity(own))
+        + quiet(additivity(label))
     )
-    return section(f"What each word adds to {printable(str(own.label))} ({own.probability:.3f})", inner)
+    return section(f"What each word adds to {printable(str(label.label))} ({label.probability:.3f})", inner)
 
 
-def _marked(found: Explanation, own: LabelExplained) -> str:
+def _marked(explanation: Explanation, label: LabelExplained) -> str:
     """The text with each word marked by what it adds."""
-    most = max(abs(change.log_odds) for change in own.words)
+    most = max(abs(change.log_odds) for change in label.words)
     parts, at = [], 0
-    for word, change in zip(found.words, own.words, strict=False):
-        parts += [safe(found.text[at : word.start], len(found.text)), _word(word.text, change, most)]
+    for word, change in zip(explanation.words, label.words, strict=False):
+        parts += [safe(explanation.text[at : word.start], len(explanation.text)), _word(word.text, change, most)]
         at = word.end
-    parts.append(safe(found.text[at : found.seen_to], len(found.text)))
-    if found.is_cut:
-        parts.append(f'<s class="quiet">{safe(found.text[found.seen_to :], 400)}</s>')
+    parts.append(safe(explanation.text[at : explanation.seen_to], len(explanation.text)))
+    if explanation.is_cut:
+        parts.append(f'<s class="quiet">{safe(explanation.text[explanation.seen_to :], 400)}</s>')
     return "".join(parts)
 
 
 def _word(text: str, change: Change, most: float) -> str:
     strength = abs(change.log_odds) / most if most > 0 else 0.0
-    told = f'title="{_signed(change.log_odds, 2)}"'
+    title = f'title="{_signed(change.log_odds, 2)}"'
     if strength < 0.05:
-        return f"<span {told}>{safe(text)}</span>"
-    return f'<span {told} style="{_style(strength, is_for=change.log_odds > 0)}">{safe(text)}</span>'
+        return f"<span {title}>{safe(text)}</span>"
+    return f'<span {title} style="{_style(strength, is_for=change.log_odds > 0)}">{safe(text)}</span>'
 
 
 def _style(strength: float, *, is_for: bool) -> str:
@@ -285,12 +285,12 @@ def _legend() -> str:
     return f'<ul class="legend">{items}</ul>'
 
 
-def _nearest_section(found: tuple[Nearest, ...] | None) -> str:
-    if found is None:
+def _nearest_section(sentences: tuple[Nearest, ...] | None) -> str:
+    if sentences is None:
         return quiet(HOW_TO_KEEP)
     rows = [
         [safe(", ".join(map(str, near.labels)) or "none"), quoted(near.text), _signed(near.cosine, 2, plus="")]
-        for near in found
+        for near in sentences
     ]
     return table(["Label", "Sentence", "Cosine"], rows, called="The nearest training sentences", n_words=2) + quiet(
         "Cosine of the two sentences' features, each less the training sentences' mean: 1 is the same, 0 nothing in "
@@ -298,8 +298,8 @@ def _nearest_section(found: tuple[Nearest, ...] | None) -> str:
     )
 
 
-def _probability_table(found: Explanation) -> str:
-    ordered = sorted(found.probabilities, key=lambda pair: -pair[1])
+def _probability_table(explanation: Explanation) -> str:
+    ordered = sorted(explanation.probabilities, key=lambda pair: -pair[1])
     rows = [[safe(str(label)), f"{share:.3f}"] for label, share in ordered]
     return table(["Label", "Probability"], rows, called="The probability of each label")
 
@@ -309,29 +309,29 @@ def _signed(value: float, digits: int, *, plus: str = "+") -> str:
     return (_MINUS if value < 0 else plus) + text
 
 
-def explanation_document(found: Explanation) -> dict[str, Any]:
+def explanation_document(explanation: Explanation) -> dict[str, Any]:
     """Everything; word i of a label's `words` is word i of `words`, and those beyond were not tried."""
     return {
-        "text": found.text,
-        "answer": found.plain_answer,
-        "probabilities": {str(label): share for label, share in found.probabilities},
-        "pieces": list(found.pieces),
-        "words": [asdict(word) for word in found.words],
-        "seen_to": found.seen_to,
-        "is_cut": found.is_cut,
-        "explained": [_label_explained(own) for own in found.labels],
-        "nearest": None if found.nearest is None else [asdict(sentence) for sentence in found.nearest],
-        "remarks": remarks(found),
+        "text": explanation.text,
+        "answer": explanation.plain_answer,
+        "probabilities": {str(label): share for label, share in explanation.probabilities},
+        "pieces": list(explanation.pieces),
+        "words": [asdict(word) for word in explanation.words],
+        "seen_to": explanation.seen_to,
+        "is_cut": explanation.is_cut,
+        "explained": [_label_explained(label) for label in explanation.labels],
+        "nearest": None if explanation.nearest is None else [asdict(sentence) for sentence in explanation.nearest],
+        "remarks": remarks(explanation),
     }
 
 
-def _label_explained(own: LabelExplained) -> dict[str, Any]:
+def _label_explained(label: LabelExplained) -> dict[str, Any]:
     return {
-        "label": own.label,
-        "probability": own.probability,
-        "log_odds": own.log_odds,
-        "words": [asdict(change) for change in own.words],
-        "repeated": [asdict(repeated) for repeated in own.repeated],
-        "sum_of_words": own.sum_of_words,
-        "whole_text_against_empty": asdict(own.of_nothing),
+        "label": label.label,
+        "probability": label.probability,
+        "log_odds": label.log_odds,
+        "words": [asdict(change) for change in label.words],
+        "repeated": [asdict(repeated) for repeated in label.repeated],
+        "sum_of_words": label.sum_of_words,
+        "whole_text_against_empty": asdict(label.of_nothing),
     }

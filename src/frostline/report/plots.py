@@ -184,9 +184,10 @@ def _per_cent(shares: Iterable[float]) -> list[float]:
     return [100 * share for share in shares]
 
 
-def _of_bins(found: Reliability) -> tuple[list[float], list[float]]:
+def _of_bins(reliability: Reliability) -> tuple[list[float], list[float]]:
     """Of each bin what was claimed and what came true, in per cent."""
-    return _per_cent(one.mean_probability for one in found.bins), _per_cent(one.share_right for one in found.bins)
+    bins = reliability.bins
+    return _per_cent(one.mean_probability for one in bins), _per_cent(one.share_right for one in bins)
 
 
 def _labelled(axes: "Axes", across: str, upward: str) -> None:
@@ -213,23 +214,23 @@ def reliability_plot(now: Reliability, before: Reliability | None) -> str:
         lows = [one.interval[0] for one in now.bins] + [one.share_right for one in (before or now).bins]
         axes.set_ylim(100 * min(start, *lows) - 2, 103)
         _labelled(axes, "probability claimed, %", "came true, %")
-    told = f"Claimed probability against the share that came true, in {len(now.bins)} bins."
+    said = f"Claimed probability against the share that came true, in {len(now.bins)} bins."
     signs = [Sign("as given now", 0), Sign("before calibration", 1)] if before is not None else []
-    return inline(drawing, "reliability", told) + (legend(signs, lines=True) if signs else "")
+    return inline(drawing, "reliability", said) + (legend(signs, lines=True) if signs else "")
 
 
-def coverage_plot(found: CoverageCurve) -> str:
+def coverage_plot(curve: CoverageCurve) -> str:
     """Right answers against the share of texts that get one; where the head stands is marked."""
-    across = _per_cent(found.coverage)
+    across = _per_cent(curve.coverage)
     with drawn(WIDTH, 2.9, Margins(left=46, right=14)) as drawing:
         axes = drawing.axes
-        low, high = _per_cent(found.low), _per_cent(found.high)
+        low, high = _per_cent(curve.low), _per_cent(curve.high)
         axes.fill_between(across, low, high, color=RIGHT, alpha=0.18, linewidth=0)
-        axes.plot(across, _per_cent(found.precision), color=RIGHT, linewidth=1.6)
-        if found.right is not None:
-            axes.plot(100 * found.covered.value, 100 * found.right.value, color=WRONG, marker="D", markersize=7)
+        axes.plot(across, _per_cent(curve.precision), color=RIGHT, linewidth=1.6)
+        if curve.right is not None:
+            axes.plot(100 * curve.covered.value, 100 * curve.right.value, color=WRONG, marker="D", markersize=7)
         axes.set_xlim(0, 102)
-        axes.set_ylim(max(0.0, 100 * min(found.precision) - 6), 101)
+        axes.set_ylim(max(0.0, 100 * min(curve.precision) - 6), 101)
         _labelled(axes, "texts that get an answer, %", "answers that are right, %")
     return inline(drawing, "coverage", "Share of right answers against the share of texts that are answered.")
 
@@ -238,20 +239,20 @@ def curve_plots(curves: Sequence[LabelCurves]) -> str:
     """ROC and precision-recall, one beside the other where there is room; at most `MOST_COLOURS` labels."""
     shown = curves[:MOST_COLOURS]
     roc = _square(
-        [found.roc for found in shown],
+        [each.roc for each in shown],
         "roc",
         ("taken among the other texts, %", "recall, %"),
         "ROC curves",
         chance=True,
     )
     recall = _square(
-        [found.precision_recall for found in shown], "pr", ("recall, %", "precision, %"), "Precision-recall curves"
+        [each.precision_recall for each in shown], "pr", ("recall, %", "precision, %"), "Precision-recall curves"
     )
-    signs = [Sign(phrases.printable(found.label, 30), place) for place, found in enumerate(shown)]
+    signs = [Sign(phrases.printable(each.label, 30), place) for place, each in enumerate(shown)]
     return f'<div class="pair">{roc}{recall}</div>' + (legend(signs, lines=True) if len(signs) > 1 else "")
 
 
-def _square(curves: Sequence[Curve], name: str, axis: tuple[str, str], told: str, *, chance: bool = False) -> str:
+def _square(curves: Sequence[Curve], name: str, axis: tuple[str, str], title: str, *, chance: bool = False) -> str:
     with drawn(_NARROW, _NARROW, Margins(left=44)) as drawing:
         axes = drawing.axes
         if chance:
@@ -263,23 +264,23 @@ def _square(curves: Sequence[Curve], name: str, axis: tuple[str, str], told: str
         axes.set_ylim(-2, 103)
         axes.tick_params(color=INK)
         _labelled(axes, *axis)
-    return inline(drawing, name, f"{told} of {phrases.count_text(len(curves), 'label')}.")
+    return inline(drawing, name, f"{title} of {phrases.count_text(len(curves), 'label')}.")
 
 
 _CROWD = 500  # points that still have room
 
 
-def map_plot(examples: Examples, found: SentenceMap) -> str:
+def map_plot(examples: Examples, layout: SentenceMap) -> str:
     """The map and its legend: commoner labels first, beyond `MOST_COLOURS` labels the rest together."""
     codes, has_label = _codes_shown(examples)
-    codes, has_label = codes[found.rows], has_label[found.rows]
+    codes, has_label = codes[layout.rows], has_label[layout.rows]
     places_of = _places_of(codes[has_label], len(examples.labels))
-    decided = found.kind == "decision"
+    decided = layout.kind == "decision"
     size = 1.0 if len(codes) <= _CROWD else 0.7
     with drawn(WIDTH, 3.9, Margins(left=20, right=6, top=6, bottom=24)) as drawing:
         axes = drawing.axes
-        axes.set_xlim(*_limits(found, 0))
-        axes.set_ylim(*_limits(found, 1))
+        axes.set_xlim(*_limits(layout, 0))
+        axes.set_ylim(*_limits(layout, 1))
         axes.set_xticks([])
         axes.set_yticks([])
         if decided:
@@ -292,17 +293,17 @@ def map_plot(examples: Examples, found: SentenceMap) -> str:
             axes.set_ylabel("the next most", color=MUTED)
         for spine in axes.spines.values():
             spine.set_color(GRID)
-        at = drawing.places(found.places.copy())
-        wrong = _is_wrong(examples)[found.rows]
+        at = drawing.places(layout.places.copy())
+        wrong = _is_wrong(examples)[layout.rows]
         for place in range(OTHERS, -1, -1):
             mine = np.where(has_label, places_of[codes], OTHERS) == place
             if mine.any():
                 drawing.over.append(points_path(at[mine], place, size=size))
         if wrong.any():
             drawing.over.append(rings_path(at[wrong], size=size))
-    told = f"Map of {len(codes):,} test texts by label, with {phrases.count_text(int(wrong.sum()), 'mistake')} ringed."
+    said = f"Map of {len(codes):,} test texts by label, with {phrases.count_text(int(wrong.sum()), 'mistake')} ringed."
     signs = _signs(examples, places_of, int(wrong.sum()), n_without=int((~has_label).sum()))
-    return inline(drawing, "map", told) + legend(signs)
+    return inline(drawing, "map", said) + legend(signs)
 
 
 def _codes_shown(examples: Examples) -> tuple[IntArray, BoolArray]:
@@ -318,11 +319,13 @@ def _is_wrong(examples: Examples) -> BoolArray:
     return wrong
 
 
-def map_words(examples: Examples, found: SentenceMap) -> list[str]:
+def map_words(examples: Examples, layout: SentenceMap) -> list[str]:
     """What one sees, for somebody who has never seen such a map."""
-    n = len(found.rows)
-    shown = f"{n:,} of {found.n_texts:,} test texts, drawn at random" if n < found.n_texts else f"all {n:,} test texts"
-    if found.kind == "decision":
+    n = len(layout.rows)
+    shown = (
+        f"{n:,} of {layout.n_texts:,} test texts, drawn at random" if n < layout.n_texts else f"all {n:,} test texts"
+    )
+    if layout.kind == "decision":
         first, second = (phrases.printable(label) for label in examples.labels)
         return [
             (
@@ -331,10 +334,10 @@ def map_words(examples: Examples, found: SentenceMap) -> list[str]:
             ),
             (
                 "Bottom to top is the direction in which the texts' features differ most besides "
-                f"({phrases.percent(found.shares[1])} % of what the decision leaves); it has no name."
+                f"({phrases.percent(layout.shares[1])} % of what the decision leaves); it has no name."
             ),
         ]
-    shares = " and ".join(phrases.percent(share) for share in found.shares)
+    shares = " and ".join(phrases.percent(share) for share in layout.shares)
     return [
         (
             f"A point for each of {shown}. The axes are the two directions along which the classifier tells labels "
@@ -364,11 +367,11 @@ def _signs(examples: Examples, places_of: IntArray, n_wrong: int, *, n_without: 
     return signs + ([Sign("a mistake", -1)] if n_wrong else [])
 
 
-def _limits(found: SentenceMap, axis: int) -> tuple[float, float]:
+def _limits(layout: SentenceMap, axis: int) -> tuple[float, float]:
     """All points, the line at 0 where there is one, and some air."""
-    values = found.places[:, axis]
+    values = layout.places[:, axis]
     low, high = float(values.min()), float(values.max())
-    if found.kind == "decision" and axis == 0:
+    if layout.kind == "decision" and axis == 0:
         low, high = min(low, 0.0), max(high, 0.0)
     air = 0.04 * (high - low) or 1.0
     return low - air, high + air
@@ -379,8 +382,8 @@ def heat_plot(choice: ChoiceRecord) -> str:
     singles = [trial for trial in choice.trials if trial.layer is not None]
     poolings = list(dict.fromkeys(trial.pooling for trial in singles))
     layers = sorted({trial.layer for trial in singles if trial.layer is not None})
-    told = [trial.score for trial in singles if trial.chosen_C is not None]
-    low, high = min(told), max(told)
+    scores = [trial.score for trial in singles if trial.chosen_C is not None]
+    low, high = min(scores), max(scores)
     best = max(singles, key=lambda trial: trial.score)
     names = [layer_name(layer) for layer in layers]
     with drawn(WIDTH, 0.6 + 0.26 * len(layers), Margins(left=room_for(names) + 28, bottom=34)) as drawing:
@@ -429,13 +432,13 @@ def learning_plot(curve: LearningCurve, right: str = "accuracy") -> str:
         upward = "accuracy, %" if right.startswith("accuracy") else "all labels right, %"
         _labelled(axes, "labelled rows learned from", upward)
         axes.margins(x=0.04, y=0.08)
-    told = ", ".join(f"{point.n_rows:,} rows {100 * point.accuracy.value:.1f} %" for point in curve.points)
-    return inline(drawing, "learning", f"{right[0].upper()}{right[1:]} against labelled rows: {told}.")
+    said = ", ".join(f"{point.n_rows:,} rows {100 * point.accuracy.value:.1f} %" for point in curve.points)
+    return inline(drawing, "learning", f"{right[0].upper()}{right[1:]} against labelled rows: {said}.")
 
 
 def _ticks(curve: LearningCurve) -> list[int]:
     """Sizes that were measured and those looked ahead to, at most six, so that their numbers do not touch."""
-    found = [point.n_rows for point in curve.points]
-    found += [gain.n_rows for gain in curve.outlook.gains] if curve.outlook is not None else []
-    step = math.ceil(len(found) / 6)
-    return found[::-1][::step][::-1]
+    sizes = [point.n_rows for point in curve.points]
+    sizes += [gain.n_rows for gain in curve.outlook.gains] if curve.outlook is not None else []
+    step = math.ceil(len(sizes) / 6)
+    return sizes[::-1][::step][::-1]

@@ -170,8 +170,8 @@ def _leak(leak: Leaked) -> str:
     return f"test line {leak.test_line} {how} line {leak.lines[0]}: {_quoted(leak.test_text)}"
 
 
-def _outlier(found: Outlier) -> str:
-    return f"line {found.lines[0]} ({_named(found.label)}): {_quoted(found.text)}"
+def _outlier(outlier: Outlier) -> str:
+    return f"line {outlier.lines[0]} ({_named(outlier.label)}): {_quoted(outlier.text)}"
 
 
 def _asked(wanted: Wanted) -> str:

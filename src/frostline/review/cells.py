@@ -86,12 +86,12 @@ def expectations(probabilities: Probabilities, members: BoolArray) -> Probabilit
     learned = cell_features(probabilities[::every], members[::every], known)
     codes = members[::every].ravel().astype(np.int64)
     head = fit_at(learned, Targets.of_codes(codes, (0, 1)), C=1.0)
-    found = np.empty(members.shape)
+    expected = np.empty(members.shape)
     for start in range(0, len(members), _BLOCK):
         part = slice(start, start + _BLOCK)
         rows = cell_features(probabilities[part], members[part], known)
-        found[part] = head.predict_proba(rows)[:, 1].reshape(-1, members.shape[1])
-    return found
+        expected[part] = head.predict_proba(rows)[:, 1].reshape(-1, members.shape[1])
+    return expected
 
 
 @final
@@ -113,9 +113,9 @@ def attractions(members: BoolArray) -> Attractions:
     by_chance = np.outer(counts, counts) / len(members) + PSEUDO_TEXTS
 
     def logarithms(counted: Float64Array) -> Float64Array:
-        found: Float64Array = np.log((counted + PSEUDO_TEXTS) / by_chance)
-        np.fill_diagonal(found, 0)
-        return found
+        logs: Float64Array = np.log((counted + PSEUDO_TEXTS) / by_chance)
+        np.fill_diagonal(logs, 0)
+        return logs
 
     return Attractions(logarithms(together), logarithms(np.maximum(together - 1, 0)))
 
@@ -171,12 +171,12 @@ def doubts_of(expected: Probabilities, members: BoolArray, *, added: float, remo
     belongs = np.clip((expected - added) / (1 - added - removed), 1e-5, 1 - 1e-5)
     given_rightly, given_wrongly = (1 - removed) * belongs, added * (1 - belongs)
     lacking_wrongly, lacking_rightly = removed * belongs, (1 - added) * (1 - belongs)
-    found: Float64Array = np.where(
+    doubts: Float64Array = np.where(
         members,
         given_wrongly / (given_wrongly + given_rightly),
         lacking_wrongly / (lacking_wrongly + lacking_rightly),
     )
-    return found
+    return doubts
 
 
 def judge_sets(

@@ -171,16 +171,16 @@ def held_out_probabilities(  # noqa: PLR0913 - rows, labels and texts; how, how 
     """
     n_folds = min(options.n_folds, len(np.unique(groups)))
     how = replace(options, scoring="neg_log_loss", class_weight=None, n_folds=n_folds)
-    told = progress or _untold
-    told(0, n_foldings)
+    count = progress or _untold
+    count(0, n_foldings)
     searched = search(rows, targets, options=how, folds=text_folds(targets, groups, how))
     first = searched.head.probabilities(searched.held_out_decisions)
     total = first
     for number in range(1, n_foldings):
-        told(number, n_foldings)
+        count(number, n_foldings)
         folds = text_folds(targets, groups, replace(how, seed=(how.seed + number) % 2**32))
         total = total + _again(rows, targets, folds, searched.chosen_C, how, instead=first)
-    told(n_foldings, n_foldings)
+    count(n_foldings, n_foldings)
     return HeldOut(
         probabilities=np.asarray(total / n_foldings),
         head=searched.head,
@@ -297,13 +297,13 @@ class Judged:
 
     def near(self, number: int, column: int, *, have_it: bool) -> tuple[NearText, ...]:
         """Of the texts nearest to text `number`, the first few that have a label, or lack it."""
-        file, told = self.file, []
+        file, texts = self.file, []
         for other, cosine in zip(file.near.rows[number].tolist(), file.near.cosines[number].tolist(), strict=True):
             if other >= 0 and self.has_vote[other] and self.text_members[other, column] == have_it:
                 row = int(file.distinct.first[other])
                 line, text = file.dataset.lines[row], file.dataset.texts[row]
-                told.append(NearText(line=line, label=file.names[row], text=text, cosine=cosine))
-        return tuple(told[:SHOWN_NEIGHBOURS])
+                texts.append(NearText(line=line, label=file.names[row], text=text, cosine=cosine))
+        return tuple(texts[:SHOWN_NEIGHBOURS])
 
 
 @final

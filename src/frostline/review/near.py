@@ -50,11 +50,11 @@ def directions(rows: Features, *, centre: Float32Array | None = None) -> tuple[F
     """
     if centre is None:
         centre = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    found = rows - centre
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    moved = rows - centre
+    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
     scale = max(1.0, float(np.linalg.norm(centre)))
-    found = np.where(lengths > _SMALLEST * scale, found / np.maximum(lengths, _SMALLEST * scale), np.float32(0))
-    return found.astype(np.float32), centre
+    moved = np.where(lengths > _SMALLEST * scale, moved / np.maximum(lengths, _SMALLEST * scale), np.float32(0))
+    return moved.astype(np.float32), centre
 
 
 def nearest(
@@ -80,16 +80,16 @@ def nearest(
         Counts rows.
     """
     others = rows if among is None else among
-    found = np.full((len(rows), k), -1, np.int64), np.full((len(rows), k), -1, np.float32)
+    best = np.full((len(rows), k), -1, np.int64), np.full((len(rows), k), -1, np.float32)
 
     def tile_row(start: int) -> int:
         part = slice(start, min(start + TILE_ROWS, len(rows)))
-        found[0][part], found[1][part] = _nearest_of(rows[part], others, k, first=start if among is None else None)
+        best[0][part], best[1][part] = _nearest_of(rows[part], others, k, first=start if among is None else None)
         return part.stop - part.start
 
     tiles = range(0, len(rows), TILE_ROWS)
     work_through([tiles], tile_row, threads=threads, total=len(rows), progress=progress)
-    return Neighbours(*found)
+    return Neighbours(*best)
 
 
 def _nearest_of(
@@ -120,8 +120,8 @@ def _better(tile: Float32Array, worst: Float32Array, k: int) -> tuple[IntArray, 
         columns = np.argpartition(-tile, k - 1, axis=1)[:, :k].ravel()
         is_better = better[rows, columns]
         return rows[is_better], columns[is_better]
-    found = np.nonzero(better)
-    return found[0], found[1]
+    places = np.nonzero(better)
+    return places[0], places[1]
 
 
 def _merged(  # the k best of those known, (m, k) each, and of new ones, given by row, number and cosine
@@ -182,10 +182,10 @@ def _distances(rows: Features, nearest: IntArray) -> Float64Array:
     """The mean cosine distance of each row to those numbered in `nearest` (n_texts, k); 0 where there are none."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     units = rows / np.where(lengths > 0, lengths, 1)
-    found = np.zeros(len(rows))
+    means = np.zeros(len(rows))
     for start in range(0, len(rows), _BLOCK):
         part, numbers = units[start : start + _BLOCK], nearest[start : start + _BLOCK]
         present = numbers >= 0
         distances = np.where(present, 1 - np.einsum("ij,ikj->ik", part, units[numbers]), 0).sum(axis=1)
-        found[start : start + _BLOCK] = distances / np.maximum(present.sum(axis=1), 1)
-    return np.where(np.abs(found) < _ROUNDING, 0.0, found)
+        means[start : start + _BLOCK] = distances / np.maximum(present.sum(axis=1), 1)
+    return np.where(np.abs(means) < _ROUNDING, 0.0, means)

@@ -95,9 +95,9 @@ def ask(  # noqa: PLR0913 - the pool, and all that is known of the labelled text
         return summary, (), (f"Every text of {pool.name} is labelled already: there is nothing to choose from.",)
     if judged is None:
         return summary, (), (f"Nothing of {pool.name} was chosen: that needs labels that can be checked.",)
-    found = rows[new]
-    columns_asked, probability, shares = judged.asked(judged.head.predict_proba(found))
-    points, _ = directions(found[:, columns])
+    new_rows = rows[new]
+    columns_asked, probability, shares = judged.asked(judged.head.predict_proba(new_rows))
+    points, _ = directions(new_rows[:, columns])
     unsure = uncertainties(shares)
     wanted = tuple(
         Wanted(

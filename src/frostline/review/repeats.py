@@ -82,12 +82,12 @@ def matches(texts: Sequence[str], others: Sequence[str], near: Neighbours) -> tu
     known: dict[str, int] = {}
     for row, text in enumerate(others):
         known.setdefault(text, row)
-    found = {row: Match(row, known[text], "exact", 1.0) for row, text in enumerate(texts) if text in known}
+    match_of = {row: Match(row, known[text], "exact", 1.0) for row, text in enumerate(texts) if text in known}
     for row, other, cosine in _near_pairs(texts, others, near):
-        best = found.get(row)
+        best = match_of.get(row)
         if best is None or (best.kind == "near" and cosine > best.cosine):
-            found[row] = Match(row, other, "near", cosine)
-    return tuple(found[row] for row in sorted(found))
+            match_of[row] = Match(row, other, "near", cosine)
+    return tuple(match_of[row] for row in sorted(match_of))
 
 
 def word_overlap(text: str, other: str) -> float:
@@ -154,7 +154,7 @@ def repeats_of(file: Reviewed, suggested: Mapping[int, Names]) -> tuple[Repeated
     suggested : mapping of int to str or tuple of str
         The label of a text, or its labels, by its number, where they could be found.
     """
-    found = [
+    repeats = [
         Repeated(
             kind="exact",
             rows=group.rows,
@@ -168,7 +168,7 @@ def repeats_of(file: Reviewed, suggested: Mapping[int, Names]) -> tuple[Repeated
     texts = file.texts
     for group in near_groups(texts, file.near):
         rows = tuple(int(file.distinct.first[number]) for number in group.rows)
-        found.append(
+        repeats.append(
             Repeated(
                 kind="near",
                 rows=rows,
@@ -178,7 +178,7 @@ def repeats_of(file: Reviewed, suggested: Mapping[int, Names]) -> tuple[Repeated
                 cosine=group.cosine,
             )
         )
-    return tuple(found)
+    return tuple(repeats)
 
 
 def leaks_of(file: Reviewed, test: Dataset, near: Neighbours) -> tuple[Leaked, ...]:
@@ -190,10 +190,10 @@ def leaks_of(file: Reviewed, test: Dataset, near: Neighbours) -> tuple[Leaked, .
         Of each test row among the file's different texts.
     """
     texts, test_names = file.texts, test.names
-    found = []
+    leaks = []
     for match in matches(test.texts, texts, near):
         rows = file.rows_of[match.other]
-        found.append(
+        leaks.append(
             Leaked(
                 kind=match.kind,
                 test_line=test.lines[match.row],
@@ -206,16 +206,16 @@ def leaks_of(file: Reviewed, test: Dataset, near: Neighbours) -> tuple[Leaked, .
                 cosine=match.cosine,
             )
         )
-    return tuple(sorted(found, key=lambda leak: (leak.kind, -leak.cosine)))
+    return tuple(sorted(leaks, key=lambda leak: (leak.kind, -leak.cosine)))
 
 
 def outliers_of(file: Reviewed, compared: Features) -> tuple[Outlier, ...]:
     """Texts unlike all others, the farthest first; `compared` (n_distinct, n_features) as the encoder gives them."""
     check = check_outliers(compared, file.near)
-    found = []
+    outliers = []
     for number in check.flagged.tolist():
         rows = file.rows_of[number]
-        found.append(
+        outliers.append(
             Outlier(
                 rows=rows,
                 lines=file.lines(rows),
@@ -225,7 +225,7 @@ def outliers_of(file: Reviewed, compared: Features) -> tuple[Outlier, ...]:
                 deviations=float(check.deviations[number]),
             )
         )
-    return tuple(found)
+    return tuple(outliers)
 
 
 def first_rows_by_label(file: Reviewed) -> IntArray:

@@ -234,21 +234,21 @@ def fix_rows(review: Review, dataset: Dataset, *, take_advice: bool = False) -> 
     take_advice : bool
         The action is the advice, unless that is to look; otherwise it is to keep, whatever the advice.
     """
-    found: dict[tuple[int, str], _Row] = {}
+    by_label: dict[tuple[int, str], _Row] = {}
     names = dataset.names
     for reason in _reasons(review):
-        known = found.setdefault((reason.row, reason.label), _Row(reason.row, reason.label))
+        known = by_label.setdefault((reason.row, reason.label), _Row(reason.row, reason.label))
         known.reasons.append(reason.words)
         known.suggested = known.suggested or reason.suggested
         known.advice = max(known.advice, reason.advice, key=_WEIGHT.__getitem__)
         known.score = max(known.score, reason.score)
-    for known in sorted(found.values(), key=lambda item: (-item.score, item.row, item.label)):
-        advice, own = known.advice, names[known.row]
+    for known in sorted(by_label.values(), key=lambda item: (-item.score, item.row, item.label)):
+        advice, names_there = known.advice, names[known.row]
         yield FixRow(
             action=advice if take_advice and advice != "look" else "keep",
             advice=advice,
             line=dataset.lines[known.row],
-            label=own if isinstance(own, str) else known.label,
+            label=names_there if isinstance(names_there, str) else known.label,
             suggested=known.suggested,
             score=known.score,
             reason="; ".join(known.reasons),
@@ -407,13 +407,13 @@ def _conflict(group: Repeated) -> Iterator[_Reason]:
             yield from _set_conflict(row, label, group.suggested, f"the same text with other labels in {listed}")
 
 
-def _set_conflict(row: int, own: tuple[str, ...], suggested: Names, words: str) -> Iterator[_Reason]:
+def _set_conflict(row: int, given: tuple[str, ...], suggested: Names, words: str) -> Iterator[_Reason]:
     """The labels to add and to remove until the row has the likeliest of the sets."""
-    if isinstance(suggested, str) or suggested == own:
+    if isinstance(suggested, str) or suggested == given:
         yield _Reason(row, "look", 1.0, words)
         return
-    for label in sorted({*own, *suggested}):
-        if label not in own:
+    for label in sorted({*given, *suggested}):
+        if label not in given:
             yield _Reason(row, "add", 1.0, words, label=label)
         elif label not in suggested:
             yield _Reason(row, "remove", 1.0, words, label=label)

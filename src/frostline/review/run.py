@@ -96,10 +96,10 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
     if test is not None:
         tested, _ = directions(theirs[:, columns], centre=centre)
         leaked = leaks_of(file, test, nearest(tested, among=points, k=_TEST_NEIGHBOURS, threads=threads))
-    asked: tuple[PoolSummary | None, tuple[Wanted, ...], tuple[str, ...]] = (None, (), ())
+    of_pool: tuple[PoolSummary | None, tuple[Wanted, ...], tuple[str, ...]] = (None, (), ())
     if pool is not None:
         known = frozenset(dataset.texts)
-        asked = ask(pool, pools, judged, known=known, columns=columns, n=chosen.pool_size)
+        of_pool = ask(pool, pools, judged, known=known, columns=columns, n=chosen.pool_size)
     return Review(
         n_rows=n,
         n_distinct=len(distinct.first),
@@ -110,10 +110,10 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
         n_test=None if test is None else n_test,
         leaked=leaked,
         outliers=outliers_of(file, compared),
-        pool=asked[0],
-        wanted=asked[1],
+        pool=of_pool[0],
+        wanted=of_pool[1],
         n_read=read.n_read,
         seconds_read=read_at - begun,
         seconds=time.perf_counter() - begun,
-        notes=(*notes, *asked[2]),
+        notes=(*notes, *of_pool[2]),
     )

@@ -305,5 +305,5 @@ def read_block(handle: int, front: Front, block: str, vouchers: Vouchers) -> tup
         values = np.frombuffer(content, _FLOAT).reshape(n_rows, layout.hidden_size)
         pieces.append(values if len(span) == n_rows else values[span - first])
     joined = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-    found = _row_sums(joined, vouchers.starts.tolist(), _tag(layout.fingerprint, block))
-    return joined.astype(np.float32, copy=False), found == vouchers.sums[:, column]
+    sums = _row_sums(joined, vouchers.starts.tolist(), _tag(layout.fingerprint, block))
+    return joined.astype(np.float32, copy=False), sums == vouchers.sums[:, column]

@@ -92,14 +92,14 @@ class StoredEncoder:
         distinct = distinct_texts(given)
         different = [given[row] for row in distinct.first.tolist()]
         keys = text_keys(different)
-        found = self.store.lookup(self.encoder, keys)
-        missing = np.flatnonzero(~found.is_there)
-        if found.damaged:
-            self._mend(found, len(missing))
+        kept = self.store.lookup(self.encoder, keys)
+        missing = np.flatnonzero(~kept.is_there)
+        if kept.damaged:
+            self._mend(kept, len(missing))
         if progress is not None and different:
             progress(len(different) - len(missing), len(different))
-        n_read = self._read(different, keys, found=found, missing=missing, progress=progress)
-        reading = Reading(rows=found.rows, pieces=found.pieces, cut=found.cut, n_read=n_read)
+        n_read = self._read(different, keys, kept=kept, missing=missing, progress=progress)
+        reading = Reading(rows=kept.rows, pieces=kept.pieces, cut=kept.cut, n_read=n_read)
         return reading if len(different) == len(given) else reading.take(distinct.of_row)
 
     def _read(
@@ -107,11 +107,11 @@ class StoredEncoder:
         texts: Sequence[str],
         keys: NDArray[np.uint8],
         *,
-        found: Found,
+        kept: Found,
         missing: IntArray,
         progress: Progress | None,
     ) -> int:
-        """Read and keep what is missing, and fill it into `found`; the number of texts read."""
+        """Read and keep what is missing, and fill it into `kept`; the number of texts read."""
         if not len(missing):
             return 0
         folder = self.store.prepare(self.identity)
@@ -120,7 +120,7 @@ class StoredEncoder:
             begun = part_of(progress, n_remembered + n_read, len(texts))
             reading = self.encoder.encode([texts[row] for row in chunk.tolist()], progress=begun)
             self.store.publish(self.encoder, keys[chunk], reading)
-            found.rows[chunk], found.pieces[chunk], found.cut[chunk] = reading.rows, reading.pieces, reading.cut
+            kept.rows[chunk], kept.pieces[chunk], kept.cut[chunk] = reading.rows, reading.pieces, reading.cut
             n_read += len(chunk)
         with contextlib.suppress(StorageError, AccessError):  # every row is kept; merging can wait for more space
             rewrite(folder, crowd(shard_names(folder)))
@@ -145,18 +145,18 @@ class StoredEncoder:
             total += size
         yield missing[order[begin:]]
 
-    def _mend(self, found: Found, n_missing: int) -> None:
+    def _mend(self, kept: Found, n_missing: int) -> None:
         """Say once that shards are damaged; keep what is whole of them, and set them aside."""
-        name, reason = next(iter(found.damaged.items()))
+        name, reason = next(iter(kept.damaged.items()))
         folder = self.store.folder(self.identity)
         warnings.warn(
-            f"{len(found.damaged)} of the shards kept in {folder} cannot be used ({name}: {reason}). "
+            f"{len(kept.damaged)} of the shards kept in {folder} cannot be used ({name}: {reason}). "
             f"They are set aside, and what is missing is read again ({n_missing:,} sentences).",
             StoreWarning,
             stacklevel=3,
         )
         with contextlib.suppress(StorageError, AccessError):  # then they are met, and left out, again next time
-            rewrite(folder, list(found.damaged))
+            rewrite(folder, list(kept.damaged))
 
 
 def remembered(encoder: SentenceEncoder, store: FeatureStore) -> SentenceEncoder:

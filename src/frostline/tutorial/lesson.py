@@ -168,8 +168,8 @@ def _try(rows: Features, codes: IntArray, train: IntArray, test: IntArray, *, se
     options = SearchOptions(Cs=tutorial_grid(), standardise=False)
     searched = search(rows[train], Targets.of_codes(codes[train], labels), options=options, folds=folds)
     probabilities = searched.head.predict_proba(rows[test])
-    found = evaluate(probabilities, most_probable(probabilities), Targets.of_codes(codes[test], labels))
-    return Trial(search=searched, accuracy=found.accuracy.value, interval=found.accuracy.interval)
+    evaluation = evaluate(probabilities, most_probable(probabilities), Targets.of_codes(codes[test], labels))
+    return Trial(search=searched, accuracy=evaluation.accuracy.value, interval=evaluation.accuracy.interval)
 
 
 def _data_step(dataset: Dataset, sizes: IntArray) -> Step:
@@ -313,8 +313,8 @@ Words: TypeAlias = Mapping[str, Mapping[str, str]]
 
 def words(language: Language) -> Words:
     """Heading and paragraph of every step, by the step's name."""
-    found: Words = tomllib.loads((resources.files(__package__) / f"{language}.toml").read_text("utf-8"))
-    return found
+    sentences: Words = tomllib.loads((resources.files(__package__) / f"{language}.toml").read_text("utf-8"))
+    return sentences
 
 
 def told(words: Words, step: str, facts: Mapping[str, object]) -> tuple[str, str]:
