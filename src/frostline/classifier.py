@@ -293,17 +293,24 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, *, fetch: bool = False) -> Self:
         """A fitted classifier from an artifact folder, every digest and the self-test checked.
+
+        Parameters
+        ----------
+        fetch : bool, default=False
+            Ask the hub for an encoder that the artifact names and that is not on this machine.
 
         Raises
         ------
+        ConsentError
+            The encoder would have to be fetched, and `fetch` is false.
         MissingInputError
             There is no artifact at `path`.
         ArtifactCorrupt
             It is damaged, forged, or of a newer format.
         """
-        model = open_model(Path(path))
+        model = open_model(Path(path), fetch=fetch)
         identity = model.encoder.identity
         loaded = cls(
             encoder=identity.name,

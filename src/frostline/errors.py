@@ -11,6 +11,7 @@ are those of sysexits.h); a server answers with `http_status`.
     │   └── ArtifactCorrupt  65    a saved classifier that is damaged, forged or too new
     ├── MissingInputError    66    a file or folder that is not there
     ├── UnavailableError     69    a hub, a download or an optional package out of reach
+    │   └── ConsentError     69    something would have to be fetched from elsewhere: allow it
     ├── BackendError         70    the encoder or the solver failed
     │   └── ConvergenceError 70    a logistic regression that did not reach its tolerance
     ├── OutputError          73    an output that cannot be created
@@ -27,6 +28,7 @@ __all__ = [
     "AccessError",
     "ArtifactCorrupt",
     "BackendError",
+    "ConsentError",
     "ConvergenceError",
     "FrostlineError",
     "InputError",
@@ -101,6 +103,10 @@ class UnavailableError(FrostlineError):
 
     exit_code = 69
     http_status = 503
+
+
+class ConsentError(UnavailableError):
+    """Something would have to be fetched from elsewhere, and nobody has allowed it yet."""
 
 
 class BackendError(FrostlineError):

@@ -10,21 +10,28 @@ import numpy as np
 import pytest
 from made_artifacts import forge, forge_file, open_fake, saved, some_head
 
+from encoder_fakes import make_checkpoint
 from fakes import FakeEncoder
 from frostline.arrays import Progress
-from frostline.artifact import load_artifact, open_model, save_artifact
+from frostline.artifact import ArtifactRecord, load_artifact, open_model, save_artifact
 from frostline.artifact.files import head_bytes
 from frostline.artifact.self_test import SENTENCES
+from frostline.classifier import SentenceClassifier
+from frostline.cli.options import ModelChoice
+from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.files import CHECKPOINT_FILES
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.errors import (
     ArtifactCorrupt,
     BackendError,
+    ConsentError,
     InputError,
+    MissingInputError,
     UnavailableError,
     UsageError,
 )
 from frostline.head.linear import LinearHead
+from hub_server import hub_serving
 
 
 def test_another_encoder_under_the_same_name_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -247,3 +254,83 @@ def test_a_damaged_encoder_inside_is_never_opened(tmp_path: Path, name: str) -> 
 
     with pytest.raises(ArtifactCorrupt, match=name):
         open_model(path, open_encoder=never)
+
+
+@pytest.mark.parametrize(
+    ("name", "revision", "told"),
+    [
+        ("owner/small", "0" * 40, "'owner/small' at revision 0000000000000000000000000000000000000000"),
+        ("owner/small", None, "'owner/small'"),
+        ("distilbert", None, "'distilbert', 268 MB"),
+    ],
+)
+def test_an_encoder_elsewhere_is_fetched_on_consent_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, revision: str | None, told: str
+) -> None:
+    """A stranger's artifact may name anything: nobody is asked, and no token is sent, before the user says so."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    path = saved(tmp_path)
+    forge(path, lambda manifest: manifest["encoder"].update(name=name, revision=revision))
+    with hub_serving(make_checkpoint(tmp_path / "small")) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        for opened in (open_model, SentenceClassifier.load):
+            with pytest.raises(ConsentError) as caught:
+                opened(path)
+            assert caught.value.message == f"{path}: its encoder must be on this machine ({told})."
+            assert "--yes (in Python: fetch=True)" in caught.value.hint
+        assert hub.asked == []
+        with pytest.raises((InputError, MissingInputError)):  # it is another, or there is none
+            open_model(path, fetch=True)
+        assert hub.asked
+
+
+def test_an_encoder_that_was_fetched_before_needs_no_consent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    path = saved(tmp_path)
+    with hub_serving(make_checkpoint(tmp_path / "small")) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        find_checkpoint("owner/small")
+        forge(path, lambda manifest: manifest["encoder"].update(name="owner/small", revision=hub.commit, max_length=32))
+        with pytest.raises(InputError, match="is not the one this model was trained with"):
+            open_model(path)
+
+
+def test_whoever_sits_at_the_terminal_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path)
+    forge(path, lambda manifest: manifest["encoder"].update(name="owner/small"))
+    asked: list[str] = []
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("click.confirm", lambda question, **_: asked.append(question))
+    with pytest.raises(ConsentError):  # no terminal
+        ModelChoice().open(path)
+    for stream in ("stdin", "stderr"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    with pytest.raises(UnavailableError, match="may not be asked"):
+        ModelChoice().open(path)
+    assert asked == [f"{path}: its encoder must be on this machine ('owner/small'). Fetch it from the hub?"]
+    with pytest.raises(UnavailableError, match="may not be asked"):
+        ModelChoice(may_fetch=True).open(path)
+    assert len(asked) == 1
+
+
+def test_a_link_out_of_the_encoders_folder_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A LICENSE that points to a private file would be published with the artifact; one inside the folder is copied."""
+    folder = make_checkpoint(tmp_path / "encoder")
+    (tmp_path / "private").write_text("a secret")
+    (folder / "LICENSE").symlink_to(tmp_path / "private")
+    (folder / "terms").write_text("terms")
+    (folder / "NOTICE").symlink_to("terms")
+    checkpoint = find_checkpoint(str(folder))
+    identity = replace(
+        FakeEncoder().identity,
+        name=str(folder),
+        weights_sha256=checkpoint.weights_sha256,
+        config_sha256=checkpoint.config_sha256,
+        tokenizer_sha256=checkpoint.tokenizer_sha256,
+    )
+    monkeypatch.setattr(FakeEncoder, "identity", identity)
+    with pytest.warns(UserWarning, match=r"LICENSE was left out of the artifact: it is a link out of its folder\."):
+        save_artifact(tmp_path / "model", head=some_head(), encoder=FakeEncoder(), record=ArtifactRecord())
+    copied = {file.name for file in (tmp_path / "model" / "encoder").iterdir()}
+    assert "NOTICE" in copied
+    assert "LICENSE" not in copied

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_server import Hub, hub_serving
 
 from encoder_fakes import make_checkpoint
 from frostline.encoder import checkpoint as checkpoint_module
@@ -26,6 +26,7 @@ from frostline.errors import (
     UnavailableError,
     UsageError,
 )
+from hub_server import Hub, hub_serving
 
 MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -80,7 +81,7 @@ def test_bundled_weights_with_another_digest_are_refused(folder: Path, monkeypat
 
 def test_without_the_package_minilm_comes_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint_module, "_bundled_folder", lambda _: None)
-    with pytest.raises(UnavailableError, match="sentence-transformers/all-MiniLM-L6-v2 at revision main"):
+    with pytest.raises(UnavailableError, match="sentence-transformers/all-MiniLM-L6-v2 at revision c9745ed1d9f2"):
         find_checkpoint("minilm", offline=True)
 
 
@@ -240,8 +241,11 @@ def test_the_librarys_own_look_into_the_cache_agrees(hub: Hub) -> None:
 
 def test_weights_that_arrive_damaged_are_refused(hub: Hub) -> None:
     hub.damage = "model.safetensors"
-    with pytest.raises(InputError, match=r"model\.safetensors: sha256 must be"):
+    with pytest.raises(UnavailableError, match=r"model\.safetensors at .* what came has the sha256 .* was announced"):
         find_checkpoint("owner/small")
+    assert not [path for path in cache_folder().rglob("*") if path.is_file() and path.stat().st_size > 10_000]
+    hub.damage = None
+    find_checkpoint("owner/small")
 
 
 def test_weights_damaged_in_the_cache_are_refused(hub: Hub) -> None:
@@ -266,8 +270,7 @@ def test_pickled_weights_on_the_hub_are_refused_before_anything_is_downloaded(hu
     (hub.folder / "model.safetensors").rename(hub.folder / "pytorch_model.bin")
     with pytest.raises(InputError, match="must be safetensors"):
         find_checkpoint("owner/small")
-    about_it = [line for line in hub.asked if "owner/small" in line]  # the library may ask for a list of its own
-    assert about_it == ["GET /api/models/owner/small/revision/main"]
+    assert hub.asked == ["GET /api/models/owner/small/revision/main"]
 
 
 def test_a_download_that_broke_off_is_taken_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,6 +282,100 @@ def test_a_download_that_broke_off_is_taken_up(hub: Hub, monkeypatch: pytest.Mon
     assert find_checkpoint("owner/small").weights_sha256 == found.weights_sha256
     fetched = {asked.rpartition("/")[2] for asked in hub.asked if asked.startswith("GET /owner")}
     assert fetched == {"model.safetensors"}
+
+
+def test_half_a_file_is_taken_up_where_it_broke_off(hub: Hub) -> None:
+    """Of a file whose digest was announced; and what came before is checked along with the rest."""
+    name = hashlib.sha256(f"{hub.commit} model.safetensors".encode()).hexdigest() + ".incomplete"
+    half = cache_folder() / "models--owner--small" / "blobs" / name
+    half.parent.mkdir(parents=True)
+    content = (hub.folder / "model.safetensors").read_bytes()
+    half.write_bytes(content[:1000])
+    found = find_checkpoint("owner/small")
+    assert [asked for asked in hub.ranges if asked] == ["bytes=1000-"]
+    assert (found.folder / "model.safetensors").read_bytes() == content
+    assert not half.exists()
+    assert (found.folder / "model.safetensors").resolve().name == hashlib.sha256(content).hexdigest()
+
+
+def test_an_etag_is_no_path(hub: Hub, tmp_path: Path) -> None:
+    """A lying hub would write a file anywhere, or link a private one as config.json."""
+    hub.etag = str(tmp_path / "written")
+    private = tmp_path / "private"
+    private.write_text("{}")
+    found = find_checkpoint("owner/small")
+    assert not (tmp_path / "written").exists()
+    hub.etag = str(private)
+    shutil.rmtree(cache_folder())
+    assert find_checkpoint("owner/small").config == found.config
+    for path in (cache_folder() / "models--owner--small" / "blobs").iterdir():
+        assert path.name == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("listing", "said"),
+    [
+        (b"<html>please log in</html>", r"its list of files must be JSON \(Expecting value, line 1\)"),
+        (b"[]", "its list of files must be a JSON object"),
+        (b"{}", "its list of files is none"),
+        (b'{"sha": "main", "siblings": []}', "its list of files is none"),
+        (b'{"sha": 1, "siblings": []}', "its list of files is none"),
+        (b'{"sha": "COMMIT", "siblings": {}}', "must be there"),
+        (b'{"sha": "COMMIT", "siblings": ["a"]}', "its list of files is none"),
+        (b'{"sha": "COMMIT", "siblings": [{"rfilename": "config.json", "size": -1}]}', "its list of files is none"),
+        (b'{"sha": "COMMIT", "siblings": [{"rfilename": "config.json", "size": true}]}', "its list of files is none"),
+        (b'{"sha": "COMMIT", "siblings": [{"rfilename": "config.json"}]}', "its list of files is none"),
+        (
+            b'{"sha": "COMMIT", "siblings": [{"rfilename": "config.json", "size": 1, "lfs": {"sha256": "../x"}}]}',
+            "its list of files is none",
+        ),
+        (b"[" * 100_000, "nested"),
+        (b" " * (8 * 1024**2 + 1), "its list of files has more than 8 MB"),
+    ],
+    ids=range(13),
+)
+def test_an_answer_that_is_no_list_of_files_is_one_error(hub: Hub, listing: bytes, said: str) -> None:
+    """A captive portal, a proxy, a hub that lies: known at once."""
+    hub.listing = listing.replace(b"COMMIT", hub.commit.encode())
+    with pytest.raises((UnavailableError, MissingInputError), match=said):
+        find_checkpoint("owner/small")
+    assert hub.asked == ["GET /api/models/owner/small/revision/main"]
+
+
+@pytest.mark.parametrize(("difference", "said"), [(-1, "more bytes came than the"), (1, "bytes came of")])
+def test_neither_more_nor_fewer_bytes_come_than_were_announced(hub: Hub, difference: int, said: str) -> None:
+    size = (hub.folder / "model.safetensors").stat().st_size
+    hub.announced["model.safetensors"] = size + difference
+    with pytest.raises(UnavailableError, match=rf"model\.safetensors at .* {said}.*{size + difference:,}"):
+        find_checkpoint("owner/small")
+
+
+@pytest.mark.parametrize(("name", "limit"), [("tokenizer.json", 64), ("model.safetensors", 16 * 1024)])
+def test_what_is_announced_too_large_is_not_fetched(hub: Hub, name: str, limit: int) -> None:
+    (hub.folder / name).touch()
+    hub.announced[name] = limit * 1024**2 + 1
+    with pytest.raises(InputError, match=rf"{name} must be smaller than {limit:,} MB \(has {limit * 1024**2 + 1:,} b"):
+        find_checkpoint("owner/small")
+    assert not [asked for asked in hub.asked if name in asked]
+
+
+def test_a_drip_is_given_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, and the file never."""
+    hub.pause_s = 0.01
+    monkeypatch.setattr(hub_module, "_GRACE_S", 0.1)
+    with pytest.raises(UnavailableError, match="less than 10 kB came in a second"):
+        find_checkpoint("owner/small")
+
+
+def test_a_token_goes_to_the_endpoint_and_nowhere_else(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files lie with another host as often as not."""
+    monkeypatch.setenv("HF_TOKEN", "hf_of_a_test")
+    with hub_serving(folder) as other:
+        hub.elsewhere = other.endpoint.replace("127.0.0.1", "localhost")
+        find_checkpoint("owner/small")
+        assert set(hub.tokens) == {"Bearer hf_of_a_test"}
+        assert other.asked
+        assert set(other.tokens) == {None}
 
 
 @pytest.mark.parametrize(

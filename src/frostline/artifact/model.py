@@ -16,10 +16,18 @@ from frostline.arrays import Probabilities, Progress
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
 from frostline.artifact.manifest import Manifest
 from frostline.artifact.self_test import check_self_test
-from frostline.encoder.checkpoint import known_encoder
+from frostline.encoder.checkpoint import known_encoder, must_be_fetched
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.encoder.words import WordedEncoder
-from frostline.errors import ArtifactCorrupt, FrostlineError, InputError, UnavailableError, UsageError
+from frostline.errors import (
+    ArtifactCorrupt,
+    ConsentError,
+    FrostlineError,
+    InputError,
+    UnavailableError,
+    UsageError,
+    shown,
+)
 from frostline.head.linear import LinearHead
 from frostline.targets import Answers
 
@@ -59,12 +67,13 @@ class Model:
         return self.head.predict(self.encoder.encode(texts, progress=progress).for_head)
 
 
-def open_model(
+def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from, and how it is tried
     artifact: Path | Artifact,
     *,
     encoder: str | Path | None = None,
     threads: int | None = None,
     check: bool = True,
+    fetch: bool = False,
     open_encoder: OpenEncoder | None = None,
 ) -> Model:
     """The model in `artifact`, with its encoder opened.
@@ -78,11 +87,15 @@ def open_model(
         That read sentences; one per core unless told otherwise.
     check : bool, default=True
         Run the self-test. Without it, the encoder's graph must be of the very version that the artifact was made with.
+    fetch : bool, default=False
+        Ask the hub for an encoder that the artifact names and that is not on this machine.
     open_encoder : OpenEncoder, optional
         `Encoder.open` unless told otherwise.
 
     Raises
     ------
+    ConsentError
+        The encoder would have to be fetched, and `fetch` is false.
     MissingInputError, ArtifactCorrupt
         As `load_artifact`; the encoder in the artifact is damaged; the self-test failed.
     InputError
@@ -93,7 +106,7 @@ def open_model(
     loaded = artifact if isinstance(artifact, Artifact) else load_artifact(artifact)
     precision = loaded.manifest.encoder.precision
     opened = open_encoder or functools.partial(_open_encoder, precision=precision)
-    found = _matching_encoder(loaded, encoder, threads, opened)
+    found = _matching_encoder(loaded, _places(loaded, encoder, fetch=fetch), threads, opened)
     n_features = len(found.blocks) * found.hidden_size
     if n_features != loaded.manifest.n_features:
         raise ArtifactCorrupt(
@@ -131,21 +144,35 @@ def _open_encoder(  # noqa: PLR0913 - what `Encoder.open` takes
     )
 
 
+def _places(artifact: Artifact, told: str | Path | None, *, fetch: bool) -> list[tuple[str, str | None]]:
+    """Where to look for the encoder: names and revisions, of which an artifact from a stranger may name any."""
+    identity = artifact.manifest.encoder
+    if artifact.encoder_folder is not None:
+        return [(str(artifact.encoder_folder), None)]
+    if told is not None:
+        return [(str(told), None)]
+    places: list[tuple[str, str | None]] = [(identity.name, identity.revision)]
+    known = known_encoder(identity.name)
+    if known is not None and identity.revision is not None:
+        places = [(identity.name, None), *places]  # the same files may be bundled here
+    here = [place for place in places if fetch or not must_be_fetched(*place)]
+    if not here:
+        size = "" if known is None else f", {known.size_bytes / 1e6:,.0f} MB"
+        raise ConsentError(
+            f"{artifact.path}: its encoder must be on this machine ({shown(identity.name)}"
+            f"{f' at revision {identity.revision}' if identity.revision else ''}{size}).",
+            hint="Fetch it from the hub by adding --yes (in Python: fetch=True), or name its folder: --encoder FOLDER.",
+        )
+    return here
+
+
 def _matching_encoder(
-    artifact: Artifact, told: str | Path | None, threads: int | None, open_encoder: OpenEncoder
+    artifact: Artifact, places: list[tuple[str, str | None]], threads: int | None, open_encoder: OpenEncoder
 ) -> SentenceEncoder:
     """The first encoder, of the places to look at, that is the one the model was trained with."""
     identity = artifact.manifest.encoder
     inside = artifact.encoder_folder
     check_encoder_files(artifact)
-    if inside is not None:
-        places: list[tuple[str, str | None]] = [(str(inside), None)]
-    elif told is not None:
-        places = [(str(told), None)]
-    elif identity.revision is not None and known_encoder(identity.name) is not None:
-        places = [(identity.name, None), (identity.name, identity.revision)]  # the same files may be bundled here
-    else:
-        places = [(identity.name, identity.revision)]
     differing = ""
     unreachable: FrostlineError | None = None
     for name, revision in places:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -39,7 +40,7 @@ from frostline.artifact.manifest import (
 from frostline.artifact.self_test import run_self_test
 from frostline.disk import publish_folder, sha256_of
 from frostline.encoder.checkpoint import find_checkpoint, known_encoder
-from frostline.encoder.files import CONFIG, WEIGHTS
+from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, WEIGHTS
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.encoder.words import vocabulary_of
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
@@ -126,7 +127,7 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
         rule=checked.rule,
         features=str(encoder.spec),
         n_features=len(encoder.blocks) * encoder.hidden_size,
-        encoder=replace(encoder.identity, name=_portable_name(encoder.identity.name)),
+        encoder=replace(encoder.identity, name=portable_name(encoder.identity.name)),
         data=record.data,
         choice=record.choice,
         metrics=record.metrics,
@@ -234,7 +235,7 @@ def _checked_bytes(manifest: Manifest) -> bytes:
     return content
 
 
-def _portable_name(name: str) -> str:
+def portable_name(name: str) -> str:
     """A short name or hub id as it is; of a folder, the last part, in letters that a manifest takes."""
     if known_encoder(name) is None and (ENCODER_NAME.fullmatch(name) is None or Path(name).is_dir()):
         return _ODD.sub("-", Path(name).expanduser().absolute().name).strip("-._")[:90].replace("..", ".") or "encoder"
@@ -255,7 +256,7 @@ def _encoder_entries(source: Path, identity: EncoderIdentity) -> dict[str, FileE
     """Digests of the files to copy, which must be the encoder that read."""
     entries = {}
     for name in ENCODER_FILES:
-        if (source / name).is_file() and not (name == "vocab.txt" and "tokenizer.json" in entries):
+        if _is_of(source, name) and not (name == "vocab.txt" and "tokenizer.json" in entries):
             entries[name] = FileEntry(sha256=sha256_of(source / name), size_bytes=(source / name).stat().st_size)
     for name, sha256 in ((WEIGHTS, identity.weights_sha256), (CONFIG, identity.config_sha256)):
         if name not in entries or entries[name].sha256 != sha256:
@@ -264,6 +265,18 @@ def _encoder_entries(source: Path, identity: EncoderIdentity) -> dict[str, FileE
                 hint="Name the folder of the very encoder that the model was trained with.",
             )
     return {f"{ENCODER_FOLDER}/{name}": entry for name, entry in entries.items()}
+
+
+def _is_of(source: Path, name: str) -> bool:
+    """Whether the encoder's folder has the file, and no link to one elsewhere whose content nobody has digested yet."""
+    file = (source / name).resolve()
+    if not file.is_file() or name in CHECKPOINT_FILES:
+        return file.is_file()
+    blobs = source.resolve().parent.parent / "blobs"  # where the hub's cache keeps files
+    if file.is_relative_to(source.resolve()) or file.parent == blobs:
+        return True
+    warnings.warn(f"{source / name} was left out of the artifact: it is a link out of its folder.", stacklevel=2)
+    return False
 
 
 def _copy_encoder(source: Path, temporary: Path, manifest: Manifest) -> None:

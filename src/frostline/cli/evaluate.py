@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from frostline.artifact import open_model
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
     FILE,
+    ModelChoice,
     examples_option,
     json_option,
     limit_option,
+    model_options,
     of_kind,
     overwrite_option,
     reading_options,
@@ -48,8 +49,7 @@ from frostline.version import __version__
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("file", type=FILE)
-@click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it.")
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@model_options
 @click.option("--report", type=click.Path(path_type=Path), help="Write the page with pictures into this .html file.")
 @examples_option
 @rejects_option
@@ -62,8 +62,7 @@ def command(
     *,
     model: Path,
     file: Path,
-    encoder: str | None,
-    threads: int | None,
+    choice: ModelChoice,
     report: Path | None,
     examples: bool,
     rejects: Path | None,
@@ -79,7 +78,7 @@ def command(
         refuse_file(rejects, overwrite=overwrite, inputs=[file, model])
     if report is not None:
         refuse_file(report, overwrite=overwrite, inputs=[file, model])
-    opened = open_model(model, encoder=encoder, threads=threads)
+    opened = choice.open(model)
     labels = opened.manifest.labels
     found = read_labelled(file, replace(reading, limit=limit, known_labels=frozenset(map(str, labels))))
     if rejects is not None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from frostline.artifact import load_artifact, load_neighbours, open_model
+from frostline.artifact import load_artifact, load_neighbours
 from frostline.cli.console import output, print_json, progress, words
-from frostline.cli.options import json_option, overwrite_option
+from frostline.cli.options import ModelChoice, json_option, model_options, overwrite_option
 from frostline.disk import publish_bytes, refuse_file
 from frostline.errors import InputError, printable
 from frostline.explanation import explain
@@ -32,8 +32,7 @@ _MAX_BYTES = 1 << 20
     "--max-words", type=click.IntRange(1), default=MAX_WORDS, show_default=True, help="Words that are left out in turn."
 )
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write a page of HTML, too.")
-@click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it.")
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@model_options
 @overwrite_option
 @json_option
 def command(
@@ -44,8 +43,7 @@ def command(
     nearest: int,
     max_words: int,
     page: Path | None,
-    encoder: str | None,
-    threads: int | None,
+    choice: ModelChoice,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -55,7 +53,7 @@ def command(
     given = _standard_input() if text == "-" else text
     artifact = load_artifact(model)
     asked = [named_label(label, artifact.manifest.labels) for label in labels]
-    opened = open_model(artifact, encoder=encoder, threads=threads)
+    opened = choice.open(artifact)
     with progress("Reading without", "words") as told:
         found = explain(
             opened,

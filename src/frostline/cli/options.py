@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from frostline.disk import publish_stream
 from frostline.encoder.checkpoint import DEFAULT_ENCODER
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, AskedPrecision
-from frostline.errors import InputError, printable
+from frostline.errors import ConsentError, InputError, printable
 from frostline.head.calibrating import Calibrate
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions
@@ -27,6 +28,8 @@ from frostline.head.scoring import not_of_each_label
 from frostline.targets import Kind, Targets
 
 if TYPE_CHECKING:
+    from frostline.artifact.load import Artifact
+    from frostline.artifact.model import Model
     from frostline.encoder.encoder import Encoder
     from frostline.encoder.precision import Precision, PrecisionRecord
     from frostline.encoder.reading import SentenceEncoder
@@ -162,6 +165,47 @@ class EncoderChoice:
     threads: int | None = None
     store: bool = True
     precision: AskedPrecision = DEFAULT_PRECISION
+
+
+_model_options = together(
+    click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it."),
+    click.option(
+        "--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said)."
+    ),
+    click.option("--yes", is_flag=True, help="Fetch the model's encoder from the hub, if it is not on this machine."),
+)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """How a saved classifier is opened."""
+
+    encoder: str | None = None
+    threads: int | None = None
+    may_fetch: bool = False
+
+    def open(self, artifact: "Path | Artifact") -> "Model":
+        """The model with its encoder; on a terminal whoever sits there is asked whether it may be fetched."""
+        from frostline.artifact import open_model  # noqa: PLC0415 - heavy
+
+        try:
+            return open_model(artifact, encoder=self.encoder, threads=self.threads, fetch=self.may_fetch)
+        except ConsentError as error:
+            if not (sys.stdin.isatty() and sys.stderr.isatty()):
+                raise
+            click.confirm(printable(f"{error.message} Fetch it from the hub?"), abort=True, err=True)
+            return open_model(artifact, encoder=self.encoder, threads=self.threads, fetch=True)
+
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of opening a saved classifier, which the command gets as `choice: ModelChoice`."""
+
+    @functools.wraps(command)
+    def gathered(*, encoder: str | None, threads: int | None, yes: bool, **others: Any) -> Any:
+        return command(choice=ModelChoice(encoder=encoder, threads=threads, may_fetch=yes), **others)
+
+    return _model_options(gathered)
 
 
 def encoder_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,9 +10,16 @@ from pathlib import Path
 import click
 
 from frostline.arrays import Progress
-from frostline.artifact import open_model
 from frostline.cli.console import print_json, progress
-from frostline.cli.options import json_option, left_out, overwrite_option, reading_options, rejects_option
+from frostline.cli.options import (
+    ModelChoice,
+    json_option,
+    left_out,
+    model_options,
+    overwrite_option,
+    reading_options,
+    rejects_option,
+)
 from frostline.data.dataset import Reject
 from frostline.data.options import TableOptions
 from frostline.disk import refuse_file
@@ -44,8 +51,7 @@ DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("--out", type=click.Path(path_type=Path), help="Write to a file: .tsv, .csv, .jsonl or .parquet.")
-@click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it.")
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@model_options
 @rejects_option
 @overwrite_option
 @json_option
@@ -55,8 +61,7 @@ def command(
     model: Path,
     texts: tuple[str, ...],
     out: Path | None,
-    encoder: str | None,
-    threads: int | None,
+    choice: ModelChoice,
     rejects: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -69,7 +74,7 @@ def command(
     for written in (out, rejects):
         if written is not None:
             refuse_file(written, overwrite=overwrite, inputs=[model] if file is None else [file, model])
-    opened = open_model(model, encoder=encoder, threads=threads)
+    opened = choice.open(model)
     layout = layout_of(opened, separator=reading.labels_separator)
     is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
     with left_out("standard input" if file is None else str(file), rejects) as note:

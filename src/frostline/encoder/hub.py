@@ -4,29 +4,71 @@ The cache is looked into without `huggingface_hub`, whose import costs 0.4 s; it
 what any other program downloaded is found. A branch that is in the cache is taken from there without asking the hub.
 The first question to the hub has a deadline of five seconds over everything, name resolution included, where the
 library alone may retry for minutes.
+
+A hub may lie: no header of its is used as a name, a file lies where the digest of its bytes says, and never more bytes
+are taken than were announced. The library's own download would write where an ETag points.
 """
 
+import contextlib
 import functools
+import hashlib
 import os
 import queue
 import re
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeVar, final
+from urllib.parse import quote
 
-from frostline.disk import publish_bytes, storage_error
+from frostline.disk import publish_bytes, sha256_of, storage_error
 from frostline.encoder.files import CHECKPOINT_FILES, WEIGHTS, is_whole, refuse_listing
-from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, UnavailableError, shown
+from frostline.errors import (
+    AccessError,
+    ArtifactCorrupt,
+    FrostlineError,
+    InputError,
+    MissingInputError,
+    UnavailableError,
+    shown,
+)
+from frostline.strict import read_object
 
 DEADLINE_S = 5.0
 _ANSWER_S = 4.0  # for one connection or read, so that a hub that is slow rather than gone is named as such
+_READ_S = 10.0  # the same, while a file comes
 _MAX_SMALL_FILE = 64 * 1024**2  # tokenizer.json of the largest vocabularies has 17 MB
 
+_MAX_LISTING = 8 * 1024**2  # a thousand files take a quarter of a megabyte
+_MAX_WEIGHTS = 16 * 1024**3
+_SLOWEST, _GRACE_S = 10_000, 30.0  # bytes a second, on the mean from so many seconds on
+_CHUNK = 1024**2
+
 _Answer = TypeVar("_Answer")
-_Listing: TypeAlias = tuple[str, dict[str, int]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What the hub announces of a file."""
+
+    size: int  # bytes
+    sha256: str | None  # of its bytes, where the hub says so
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A repository at one commit."""
+
+    commit: str
+    files: dict[str, _File]
+
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _REVISION = re.compile(r"(?!.*\.\.)[\w][\w./-]{0,200}")
 _HUB_ID = re.compile(r"(?!.*(\.\.|--))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
@@ -93,21 +135,27 @@ def download_snapshot(hub_id: str, revision: str, *, check_settings: Callable[[P
     import huggingface_hub  # noqa: F401, PLC0415 - 0.4 s, only where something is downloaded, and not off the deadline
 
     where = f"{hub_id} at revision {_checked(revision)}"
-    commit, sizes = _asked(lambda: _with_hub_errors(where, lambda: _listing(hub_id, revision)), where)
-    refuse_listing(set(sizes), where)
-    folder = _repository(hub_id) / "snapshots" / commit
+    listing = _asked(lambda: _with_hub_errors(where, lambda: _listing(hub_id, revision, where)), where)
+    refuse_listing(set(listing.files), where)
+    folder = _repository(hub_id) / "snapshots" / listing.commit
     for filename in CHECKPOINT_FILES:
-        if filename not in sizes:
+        announced = listing.files.get(filename)
+        if announced is None:
             continue
+        limit = _MAX_WEIGHTS if filename == WEIGHTS else _MAX_SMALL_FILE
+        if announced.size > limit:
+            raise InputError(
+                f"{where}: {filename} must be smaller than {limit // 1024**2:,} MB (has {announced.size:,} bytes)."
+            )
         if filename == WEIGHTS:
             check_settings(folder)
-        elif sizes[filename] > _MAX_SMALL_FILE:
-            raise InputError(f"{where}: {filename} must be smaller than 64 MB (has {sizes[filename]:,} bytes).")
-        _with_hub_errors(where, functools.partial(_fetch, hub_id, commit, filename))
-    if commit != revision:
+        if not (folder / filename).is_file():
+            fetch = functools.partial(_fetch, hub_id, listing.commit, filename, announced)
+            _with_hub_errors(where, fetch)
+    if listing.commit != revision:
         reference = _repository(hub_id) / "refs" / revision
         reference.parent.mkdir(parents=True, exist_ok=True)
-        publish_bytes(reference, commit.encode())
+        publish_bytes(reference, listing.commit.encode())
     return folder
 
 
@@ -142,30 +190,102 @@ def _asked(question: Callable[[], _Listing], where: str) -> _Listing:
     return answer
 
 
-def _listing(hub_id: str, revision: str) -> _Listing:
-    """The commit that `revision` is, and each file's size in bytes."""
-    from huggingface_hub import HfApi  # noqa: PLC0415 - as above
-
+def _listing(hub_id: str, revision: str, where: str) -> _Listing:
+    """The commit that `revision` is, and what is in it."""
     timeout_s = max(_ANSWER_S, float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or 0))
-    api = HfApi(endpoint=_endpoint(), library_name="frostline")
-    info = api.model_info(hub_id, revision=revision, timeout=timeout_s, files_metadata=True)
-    if info.sha is None or _COMMIT.fullmatch(info.sha) is None:
-        raise UnavailableError(f"{hub_id}: {_endpoint()} must name the commit of its answer (got {shown(info.sha)}).")
-    return info.sha, {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or []}
+    content = bytearray()
+    url = f"{_endpoint()}/api/models/{hub_id}/revision/{quote(revision, safe='')}?blobs=true"
+    with _answer(url, where, timeout_s=timeout_s) as response:
+        for chunk in response.iter_raw(_CHUNK):
+            content += chunk
+            if len(content) > _MAX_LISTING:
+                raise _unreachable(where, f"its list of files has more than {_MAX_LISTING // 1024**2} MB")
+    try:
+        return _parsed(read_object(bytes(content), "its list of files"))
+    except (ArtifactCorrupt, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = error.message.rstrip(".") if isinstance(error, ArtifactCorrupt) else "its list of files is none"
+        raise _unreachable(where, said) from error
 
 
-def _fetch(hub_id: str, commit: str, filename: str) -> None:
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415 - as above
+def _parsed(document: dict[str, Any]) -> _Listing:
+    """Raises one of Python's own errors for anything but a list of files."""
+    commit = document["sha"]
+    if not isinstance(commit, str) or _COMMIT.fullmatch(commit) is None:
+        raise ValueError(commit)
+    files = {}
+    for sibling in document["siblings"]:
+        name, size, stored = sibling["rfilename"], sibling.get("size"), sibling.get("lfs") or {}
+        if name not in CHECKPOINT_FILES:
+            files[str(name)] = _File(0, None)  # never fetched: only named in a message
+            continue
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise ValueError(size)
+        sha256 = stored.get("sha256")
+        if sha256 is not None and _DIGEST.fullmatch(sha256) is None:
+            raise ValueError(sha256)
+        files[name] = _File(size, sha256)
+    return _Listing(commit, files)
 
-    hf_hub_download(
-        hub_id,
-        filename,
-        revision=commit,
-        cache_dir=cache_folder(),
-        endpoint=_endpoint(),
-        etag_timeout=_ANSWER_S,
-        library_name="frostline",
-    )
+
+def _fetch(hub_id: str, commit: str, filename: str, announced: _File) -> None:
+    """Into `blobs/`, under the digest of its bytes, with a link in the snapshot; what broke off is taken up."""
+    where = f"{hub_id}/{filename} at {commit}"
+    blobs, link = _repository(hub_id) / "blobs", _repository(hub_id) / "snapshots" / commit / filename
+    for folder in (blobs, link.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    partial = blobs / f"{hashlib.sha256(f'{commit} {filename}'.encode()).hexdigest()}.incomplete"
+    _receive(f"{_endpoint()}/{hub_id}/resolve/{commit}/{filename}", where, partial, announced)
+    sha256 = sha256_of(partial)
+    if announced.sha256 is not None and sha256 != announced.sha256:
+        partial.unlink()
+        raise _unreachable(where, f"what came has the sha256 {sha256}, where {announced.sha256} was announced")
+    partial.replace(blobs / sha256)
+    link.unlink(missing_ok=True)
+    try:
+        link.symlink_to(Path("..", "..", "blobs", sha256))
+    except OSError:  # a file system without links
+        (blobs / sha256).replace(link)
+
+
+def _receive(url: str, where: str, partial: Path, announced: _File) -> None:
+    """As many bytes as were announced, neither more nor fewer, and not at a drip."""
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # noqa: PLC0415 - as above
+
+    n_had = partial.stat().st_size if partial.exists() else 0
+    n_had = n_had if announced.sha256 is not None and n_had < announced.size else 0
+    size = announced.size
+    bar = tqdm(desc=Path(url).name, total=size, unit="B", unit_scale=True, disable=None)  # type: ignore[no-untyped-call]
+    with bar, _answer(url, where, timeout_s=_READ_S, start=n_had) as response:
+        is_rest = response.status_code == 206
+        n_received, began = n_had if is_rest else 0, time.monotonic()
+        bar.update(n_received)
+        with partial.open("ab" if is_rest else "wb") as out:
+            for chunk in response.iter_raw(_CHUNK):
+                n_received += len(chunk)
+                if n_received > announced.size:
+                    raise _unreachable(where, f"more bytes came than the {announced.size:,} announced")
+                out.write(chunk)
+                bar.update(len(chunk))
+                seconds = time.monotonic() - began
+                if seconds > _GRACE_S and n_received / seconds < _SLOWEST:
+                    raise _unreachable(where, f"less than {_SLOWEST // 1000} kB came in a second")
+    if n_received < announced.size:
+        raise _unreachable(where, f"{n_received:,} bytes came of {announced.size:,}")
+
+
+@contextlib.contextmanager
+def _answer(url: str, where: str, *, timeout_s: float, start: int = 0) -> Iterator[Any]:
+    """A response whose body is to be read; the token goes to the endpoint only, and not along with a redirection."""
+    from huggingface_hub import get_session  # noqa: PLC0415 - as above
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # noqa: PLC0415 - as above
+
+    headers = {**build_hf_headers(library_name="frostline"), "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    with get_session().stream("GET", url, headers=headers, timeout=timeout_s) as response:
+        if not response.is_success:
+            raise _refusal(response.status_code, response.headers.get("X-Error-Code"), where)
+        yield response
 
 
 def _endpoint() -> str:
@@ -173,33 +293,29 @@ def _endpoint() -> str:
 
 
 def _with_hub_errors(where: str, act: Callable[[], _Answer]) -> _Answer:
-    """`act()`, with the library's errors as ours."""
+    """`act()`, with errors of the transport and of the disk as ours."""
     from huggingface_hub import errors  # noqa: PLC0415 - as above
 
     # Which httpx the library uses depends on its version; it keeps the root of its errors under this name.
     transport_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     try:
         return act()
-    except (transport_error, errors.EntryNotFoundError, errors.FileMetadataError, OSError) as error:
-        raise _as_ours(error, where) from error
+    except (ConnectionError, TimeoutError, UnicodeError, ValueError, transport_error) as error:
+        if isinstance(error, FrostlineError):
+            raise
+        raise _unreachable(where, _first_line(error)) from error
+    except OSError as error:
+        raise storage_error(error, cache_folder()) from error
 
 
-def _as_ours(error: Exception, where: str) -> FrostlineError:
-    from huggingface_hub import errors  # noqa: PLC0415 - as above
-
-    if isinstance(error, errors.GatedRepoError):
+def _refusal(status: int, code: str | None, where: str) -> FrostlineError:
+    if code == "GatedRepo":
         return AccessError(f"{where}: access is gated.", hint="Accept its terms on the hub, and set HF_TOKEN.")
-    if isinstance(error, errors.HfHubHTTPError):
-        status = error.response.status_code
-        if status in {401, 403} and not isinstance(error, errors.RepositoryNotFoundError):
-            return AccessError(
-                f"{where}: the hub ({_endpoint()}) answered {status}.", hint="Set HF_TOKEN to your token."
-            )
-        is_absent = isinstance(error, errors.RepositoryNotFoundError) or status == 404
-        return _missing(where) if is_absent else _unreachable(where, f"status {status}")
-    if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError | TimeoutError):
-        return storage_error(error, cache_folder())
-    return _unreachable(where, _first_line(error))
+    if status == 404 or code in {"RepoNotFound", "RevisionNotFound", "EntryNotFound"}:
+        return _missing(where)
+    if status in {401, 403}:
+        return AccessError(f"{where}: the hub ({_endpoint()}) answered {status}.", hint="Set HF_TOKEN to your token.")
+    return _unreachable(where, f"status {status}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,11 +1,20 @@
 """A training → an artifact with its model card and its report."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from frostline.arrays import dense_part
-from frostline.artifact import Artifact, ArtifactRecord, Neighbours, TrainingData, refuse_size, save_artifact
+from frostline.artifact import (
+    Artifact,
+    ArtifactRecord,
+    Neighbours,
+    TrainingData,
+    portable_name,
+    refuse_size,
+    save_artifact,
+)
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.words import WordedEncoder
@@ -43,7 +52,8 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
     keep_neighbours : bool
         Keep the training sentences with their rows, so that `explain` can show the nearest.
     """
-    record = training.record
+    encoder_named = replace(training.record.encoder, name=portable_name(training.record.encoder.name))
+    record = replace(training.record, encoder=encoder_named)
     document = as_document(record, points=False)
     return save_artifact(
         path,
