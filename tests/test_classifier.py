@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import frostline
 from fakes import FakeEncoder
 from frostline import FeatureStore, FrostlineError, SentenceClassifier, StoredEncoder
+from frostline.artifact import load_artifact
 from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, TextTypeError, UsageError
 from frostline.head.search import Search
 from over_numbers import OverNumbers
@@ -304,3 +305,82 @@ def test_labels_of_another_type_are_refused_not_counted_as_wrong(learned: type[A
     assert classifier.score(TEXTS, np.array([learned(label) for label in LABELS])) == 1.0
     with pytest.raises(InputError, match=rf"are {learned.__name__} \(got .*{asked.__name__}\)"):
         classifier.score(TEXTS, [asked(label) for label in LABELS])
+
+
+WORDS = ("red", "blue", "green", "dog")
+
+
+def made(n: int = 160) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Texts that say which labels they have."""
+    members = np.random.RandomState(0).rand(n, 4) < [0.4, 0.3, 0.2, 0.1]
+    sets = [tuple(word for word, has in zip(WORDS, row, strict=True) if has) for row in members]
+    return [f"it is {' and '.join(own)} number{row}" for row, own in enumerate(sets)], sets
+
+
+def test_the_estimator_takes_sets_and_answers_tuples() -> None:
+    texts, sets = made()
+    classifier = SentenceClassifier(FakeEncoder(), Cs=[0.1, 1.0], n_folds=3).fit(texts, sets)
+    assert classifier.classes_.tolist() == sorted(WORDS)
+    assert classifier.score(texts, sets) > 0.9
+    assert isinstance(classifier.predict(texts[:2])[0], tuple)
+    assert classifier.predict_proba(texts).shape == classifier.decision_function(texts).shape == (160, 4)
+    assert np.shape(classifier.C_) == (4,)
+    with pytest.raises(InputError, match="knows"):
+        classifier.score(["a"], [["cat"]])
+    with pytest.raises(InputError, match="set of labels"):
+        classifier.score(["a"], ["dog"])
+
+
+def test_the_estimator_takes_a_matrix_and_answers_one(tmp_path: Path) -> None:
+    """Also after it was saved, and in scikit-learn's cross-validation."""
+    texts, sets = made()
+    matrix = np.array([[word in own for word in WORDS] for own in sets]).astype(int)
+    classifier = SentenceClassifier(FakeEncoder(), C=1.0).fit(texts, matrix)
+    assert classifier.predict(texts).shape == matrix.shape
+    assert classifier.score(texts, matrix) == (classifier.predict(texts) == matrix).all(axis=1).mean() > 0.9
+    assert (
+        cross_val_score(SentenceClassifier(FakeEncoder(), C=1.0), texts, matrix, scoring="f1_micro", cv=3).min() > 0.7
+    )
+    classifier.save(tmp_path / "model")
+    assert load_artifact(tmp_path / "model").manifest.choice["is_indicator"] is True
+
+
+@pytest.mark.parametrize("option", [{"calibrate": "isotonic"}, {"abstain_precision": 0.9}, {"thresholds": "f1"}])
+def test_what_needs_rows_held_out_is_refused_where_c_is_given(option: dict[str, Any]) -> None:
+    texts, sets = made(40)
+    with pytest.raises(UsageError, match="so there is none"):
+        SentenceClassifier(FakeEncoder(), C=1.0, **option).fit(texts, sets)
+
+
+def test_a_classifier_that_may_be_silent_gives_no_set_where_it_is_not_sure() -> None:
+    """`predict` has None there, or zeros where `y` was a matrix; `score` counts it as not right."""
+    texts, sets = made()
+    clf = SentenceClassifier(FakeEncoder(hidden_size=4), Cs=[0.01], abstain_precision=0.9).fit(texts, sets)
+    answers = clf.predict(texts).tolist()
+    silent = [answer is None for answer in answers]
+    assert 0 < sum(silent) < len(texts)
+    right = [answer == tuple(sorted(own)) for answer, own in zip(answers, sets, strict=True)]
+    assert clf.score(texts, sets) == pytest.approx(np.mean(right))
+    assert np.mean(right) >= 0.9 * (1 - np.mean(silent))
+    matrix = np.array([[label in own for label in sorted(WORDS)] for own in sets])
+    again = SentenceClassifier(FakeEncoder(hidden_size=4), Cs=[0.01], abstain_precision=0.9).fit(texts, matrix)
+    assert (again.predict(texts).any(axis=1) & np.array(silent)).sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "rule"),
+    [
+        ({"class_weight": "balanced"}, "best log loss of each label"),
+        ({"scoring": "average_precision"}, "best average precision of each label"),
+        ({"scoring": "f1_micro"}, "best micro F1 of all labels"),
+    ],
+)
+def test_options_of_the_search_reach_it(option: dict[str, Any], rule: str) -> None:
+    texts, sets = made(60)
+    clf = SentenceClassifier(FakeEncoder(), Cs=[0.1, 1.0], n_folds=3, **option).fit(texts, sets)
+    plain = SentenceClassifier(FakeEncoder(), Cs=[0.1, 1.0], n_folds=3).fit(texts, sets)
+    assert clf.search_ is not None
+    assert clf.search_.rule == rule
+    assert np.shape(clf.C_) == (4,)
+    if "class_weight" in option:
+        assert (clf.intercept_ > plain.intercept_).all()  # rows with a label are fewer than rows without it

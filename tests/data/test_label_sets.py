@@ -17,7 +17,7 @@ from frostline.data.options import TableLimits, TableOptions
 from frostline.data.split import iterative_folds, iterative_holdout
 from frostline.data.tables import read_dataset, read_labelled
 from frostline.errors import InputError, UsageError
-from frostline.targets import Label, Targets
+from frostline.targets import Label, Targets, several_labels
 
 COMMA = TableOptions(labels_separator=",")
 
@@ -346,3 +346,25 @@ def test_the_columns_of_texts_and_sets_are_found_by_what_they_hold(
 ) -> None:
     """Lists are labels; so is what repeats twice on average; texts are twice as long as any other column."""
     assert columns_of_sets(columns, TableOptions(labels_separator=separator)) == found
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set, frozenset, np.array])
+def test_sets_of_labels_come_in_any_collection(kind: type) -> None:
+    found = several_labels([kind(["b", "a"]), kind([]), kind(["b"])], n_texts=3)
+    assert found is not None
+    assert (found.labels, found.members.tolist()) == (("a", "b"), [[True, True], [False, False], [False, True]])
+
+
+def test_a_matrix_is_what_has_two_dimensions() -> None:
+    """And holds 0 and 1; one column is one label per text, as for scikit-learn."""
+    found = several_labels(np.array([[1, 0], [0, 0]]), n_texts=2)
+    assert found is not None
+    assert (found.labels, found.exclusive) == ((0, 1), False)
+    assert several_labels(np.array([[1], [0]]), n_texts=2) is None
+    assert several_labels(["ab", "cd"], n_texts=2) is None
+    with pytest.raises(InputError, match="0 and 1"):
+        several_labels(np.array([[1, 2], [0, 0]]), n_texts=2)
+    with pytest.raises(InputError, match="one type"):
+        several_labels([["a"], [1]], n_texts=2)
+    with pytest.raises(InputError, match="Item 1"):
+        several_labels([["a"], "b"], n_texts=2)

@@ -6,10 +6,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from frostline.errors import InputError
-from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, Part, baselines, majority, nearest_centroid
+from frostline.evaluate.baselines import (
+    CENTROID,
+    COMMONEST,
+    EVERY,
+    MAJORITY,
+    WORDS,
+    WORDS_EACH,
+    Part,
+    baselines,
+    majority,
+    nearest_centroid,
+)
 from frostline.evaluate.word_fit import fit_words
 from frostline.evaluate.words import word_guess, word_rows
 from frostline.head.linear import probabilities
@@ -174,3 +186,31 @@ def test_words_are_fitted_as_scikit_learn_fits_them(n_labels: int) -> None:
         theirs = LogisticRegression(C=C, tol=1e-10, max_iter=10_000).fit(rows[own], codes[own])
         ours = probabilities(heads.decisions(rows, head))
         np.testing.assert_allclose(ours, theirs.predict_proba(rows), atol=1e-4)
+
+
+def sets_part(texts: list[str], members: np.ndarray) -> Part:
+    return Part(
+        texts,
+        np.zeros((len(texts), 1), np.float32),
+        Targets(tuple("abcd"[: members.shape[1]]), members, exclusive=False),
+    )
+
+
+def test_baselines_answer_as_they_say_and_leads_are_differences() -> None:
+    """Words that give the labels away make the words' classifier nearly perfect, and the others poor."""
+    random = np.random.RandomState(0)
+    members = random.rand(400, 3) < [0.3, 0.3, 0.1]
+    words = ["red", "blue", "green"]
+    texts = [
+        f"so {' '.join(word for word, has in zip(words, row, strict=True) if has)} {n}" for n, row in enumerate(members)
+    ]
+    train, test = sets_part(texts[:300], members[:300]), sets_part(texts[300:], members[300:])
+    found = {one.name: one for one in baselines([(train, test)], favoured=members[300:], seed=0)}
+    assert set(found) == {COMMONEST, EVERY, WORDS_EACH}
+    assert found[WORDS_EACH].scores["macro_f1"].value > 0.95
+    assert found[COMMONEST].scores["subset_accuracy"].value == pytest.approx((~members[300:]).all(axis=1).mean())
+    every = metrics.f1_score(members[300:], np.ones((100, 3)), average="macro")
+    assert found[EVERY].scores["macro_f1"].value == pytest.approx(every)
+    assert found[EVERY].leads["macro_f1"].value == pytest.approx(1 - every)
+    assert found[EVERY].leads["macro_f1"].interval[0] > 0
+    assert set(found[COMMONEST].scores) == {"micro_f1", "macro_f1", "samples_f1", "subset_accuracy", "hamming_loss"}

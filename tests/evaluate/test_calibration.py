@@ -19,6 +19,7 @@ from frostline.evaluate.probabilities import (
     curves_of,
     label_curves,
     reliability,
+    reliability_of,
 )
 from frostline.evaluate.scores import AnswerScores, answer_scores
 from frostline.head.linear import NO_ANSWER
@@ -270,3 +271,17 @@ def test_perfect_claims_are_hardly_ever_called_off() -> None:
         claimed = random.uniform(0.5, 1, 200)
         called += reliability(claimed, random.random(200) < claimed).error.interval[0] > 0
     assert called <= 400 / 40 + 3 * np.sqrt(400 / 40)
+
+
+def test_reliability_is_that_of_probabilities_from_five_percent_on() -> None:
+    """Of a million zeros that are right nothing is learned."""
+    rng = np.random.default_rng(0)
+    claimed = np.where(rng.random((400, 3)) < 0.5, 0.01, rng.random((400, 3)))
+    members = rng.random((400, 3)) < claimed
+    found = reliability_of(claimed, members)
+    assert found is not None
+    assert found.error.n == int((claimed >= 0.05).sum())
+    assert min(one.low for one in found.bins) >= 0.05
+    assert found.error.value < 0.05
+    none = reliability_of(np.full((40, 2), 0.01), np.zeros((40, 2), bool))
+    assert none is None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from frostline.arrays import BoolArray, IntArray, Probabilities
 from frostline.data.split import stratified_folds
@@ -315,3 +316,28 @@ def test_a_label_has_a_threshold_of_its_own_from_ten_texts_on(n_with: int, *, ow
     alone = best_threshold(held_out[:, 0], members[:, 0])
     assert together != alone
     assert best_thresholds(held_out, members)[0] == (alone if own else together)
+
+
+def test_a_threshold_is_the_one_of_the_highest_f1() -> None:
+    """No other one does better, equal probabilities are never parted, and the middle of the gap is taken."""
+    random = np.random.RandomState(0)
+    for _ in range(30):
+        given = random.rand(40).round(1)
+        has = random.rand(40) < given
+        if not has.any():
+            continue
+        best = f1_score(has, given >= best_threshold(given, has))
+        assert best == max(f1_score(has, given >= limit, zero_division=0) for limit in np.unique(given))
+    assert best_threshold(np.array([0.9, 0.6, 0.2]), np.array([True, True, False])) == pytest.approx(0.4)
+    assert best_threshold(np.array([0.9, 0.6]), np.array([False, False])) == 0.5
+
+
+def test_rare_labels_share_a_threshold() -> None:
+    """That of all decisions together: their own would be chance."""
+    random = np.random.RandomState(0)
+    held_out = random.rand(200, 3)
+    members = random.rand(200, 3) < held_out * [1, 0.5, 0.01]
+    members[:3, 2] = True
+    found = best_thresholds(held_out, members, fewest=10)
+    assert found[2] == best_threshold(held_out.ravel(), members.ravel())
+    assert found[0] == best_threshold(held_out[:, 0], members[:, 0])

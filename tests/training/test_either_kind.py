@@ -1,10 +1,10 @@
-"""Several labels per text, from the file to the answer."""
+"""Trainings whose texts have one label or several, from the file to the answer: the same for both."""
 
 import io
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,7 +20,6 @@ from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.errors import InputError, UsageError
 from frostline.evaluate.examples import furthest_missed, mapped, surest_mistakes
-from frostline.evaluate.probabilities import reliability_of
 from frostline.head.deciding import RuleOptions
 from frostline.head.fitted import AnswerOptions
 from frostline.head.options import SearchOptions
@@ -30,30 +29,41 @@ from frostline.report.page import report_html
 from frostline.report.phrases import next_step, of_hundred, plain_words
 from frostline.report.terminal import print_report
 from frostline.score.answers import Layout, layout_of, predictions, write_predictions
-from frostline.targets import Targets
+from frostline.targets import Kind, Targets
 from frostline.training import Training, save_training, train
 from frostline.training.options import TrainingOptions
 from small_records import full_record
 
 WORDS = ("red", "blue", "green", "dog")
+WORDS_SORTED = sorted(WORDS)
+KINDS: tuple[Kind, ...] = get_args(Kind)
+of_either_kind = pytest.mark.parametrize("kind", KINDS)
+SEVERAL: Kind = "several labels"
+OPTIONS = {
+    "one label": TableOptions(header=False, text=1, label=2),
+    "several labels": TableOptions(labels_separator=",", header=False, text=1, label=2),
+}
 
 
-def made(n: int = 160) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Texts that say which labels they have."""
-    members = np.random.RandomState(0).rand(n, 4) < [0.4, 0.3, 0.2, 0.1]
+def made(n: int = 160, kind: Kind = SEVERAL) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Texts that say which labels they have, or which one."""
+    random = np.random.RandomState(0)
+    members = random.rand(n, 4) < [0.4, 0.3, 0.2, 0.1]
+    if kind == "one label":
+        members = np.eye(4, dtype=bool)[np.where(members.any(axis=1), members.argmax(axis=1), 3)]
     sets = [tuple(word for word, has in zip(WORDS, row, strict=True) if has) for row in members]
     return [f"it is {' and '.join(own)} number{row}" for row, own in enumerate(sets)], sets
 
 
-def table(folder: Path, n: int = 160) -> Path:
+def table(folder: Path, n: int = 160, kind: Kind = SEVERAL) -> Path:
     path = folder / "colours.tsv"
-    texts, sets = made(n)
+    texts, sets = made(n, kind)
     path.write_text("\n".join(f"{text}\t{','.join(own)}" for text, own in zip(texts, sets, strict=True)))
     return path
 
 
-def trained(folder: Path, **options: Any) -> Training:
-    dataset = read_labelled(table(folder), TableOptions(labels_separator=",", header=False, text=1, label=2))
+def trained(folder: Path, kind: Kind = SEVERAL, **options: Any) -> Training:
+    dataset = read_labelled(table(folder, kind=kind), OPTIONS[kind])
     search = SearchOptions(Cs=(0.1, 1.0), n_folds=3)
     return train(dataset, FakeEncoder(), options=TrainingOptions(search=search, **options))
 
@@ -62,23 +72,26 @@ def open_fake(name: str, *, features: str, **_others: Any) -> FakeEncoder:
     return FakeEncoder(features=features, weights=name)
 
 
-def test_a_training_tests_on_rows_it_never_saw_and_tells_what_thresholds_are_worth(tmp_path: Path) -> None:
-    found = trained(tmp_path)
-    record = found.record
+@of_either_kind
+def test_a_training_tests_on_rows_it_never_saw_and_tells_what_thresholds_are_worth(tmp_path: Path, kind: Kind) -> None:
+    """Thresholds there are where labels don't exclude each other."""
+    record = trained(tmp_path, kind).record
     assert record.test is not None
-    assert record.at_half is not None
     assert record.labels == ("blue", "dog", "green", "red")
     assert record.test.n + record.n_trained == record.data.n_rows == 160
     assert record.test.macro_f1.value > 0.9
-    assert record.data.n_unlabelled == sum(not own for own in made()[1])
-    assert record.at_half.scores["micro_f1"].n == record.test.n
-    assert record.baselines[0].name == "commonest set of labels"
+    assert record.data.n_unlabelled == sum(not own for own in made(kind=kind)[1])
+    assert record.baselines[0].name == {"one label": "majority class", SEVERAL: "commonest set of labels"}[kind]
+    assert (record.at_half is None) == (kind == "one label")
+    if record.at_half is not None:
+        assert record.at_half.scores["micro_f1"].n == record.test.n
 
 
+@of_either_kind
 @pytest.mark.parametrize("nested", [False, True])
-def test_what_probabilities_are_worth_is_measured_as_for_one_label(tmp_path: Path, *, nested: bool) -> None:
+def test_what_probabilities_are_worth_is_measured(tmp_path: Path, kind: Kind, *, nested: bool) -> None:
     """A curve of each label that some have, an answer that is as sure as its whole set, a map of the rows."""
-    found = trained(tmp_path, nested=nested)
+    found = trained(tmp_path, kind, nested=nested)
     record, probabilities = found.record, found.record.probabilities
     assert record.test is not None
     assert probabilities is not None
@@ -92,48 +105,52 @@ def test_what_probabilities_are_worth_is_measured_as_for_one_label(tmp_path: Pat
     assert shown is not None
     assert shown.kind == "decisions"
     assert record.decision is None  # each label's threshold stands beside its C
-    assert len(record.search.chosen_Cs) == len(record.search.thresholds) == 4
+    assert len(record.search.chosen_Cs) == {"one label": 1, SEVERAL: 4}[kind]
+    assert len(record.search.thresholds) == {"one label": 0, SEVERAL: 4}[kind]
 
 
-def test_cross_validation_tests_every_row(tmp_path: Path) -> None:
-    record = trained(tmp_path, nested=True).record
+@pytest.mark.parametrize(("kind", "called"), [("one label", "nested cross-validation"), (SEVERAL, "cross-validation")])
+def test_cross_validation_tests_every_row(tmp_path: Path, kind: Kind, called: str) -> None:
+    record = trained(tmp_path, kind, nested=True).record
     assert record.test is not None
     assert record.test_source is not None
-    assert (record.test.n, record.n_trained, record.test_source.kind) == (160, 160, "cross-validation")
+    assert (record.test.n, record.n_trained, record.test_source.kind) == (160, 160, called)
     assert record.test_source.n_fitted < 160
 
 
-def test_what_was_saved_answers_as_what_was_trained(tmp_path: Path) -> None:
+@of_either_kind
+def test_what_was_saved_answers_as_what_was_trained(tmp_path: Path, kind: Kind) -> None:
     """Kind, thresholds and coefficients come back; the self-test knows that probabilities need no sum."""
-    training = trained(tmp_path)
+    training = trained(tmp_path, kind)
     save_training(training, tmp_path / "model", encoder=FakeEncoder())
     loaded = load_artifact(tmp_path / "model")
-    assert loaded.manifest.kind == "several labels"
+    assert loaded.manifest.kind == kind
     assert loaded.head.rule == training.head.rule
     model = open_model(tmp_path / "model", open_encoder=open_fake)
-    texts, sets = made()
+    texts, sets = made(kind=kind)
     found = list(predictions(model, texts, window=7))
     assert np.mean([set(one.favoured) == set(own) for one, own in zip(found, sets, strict=True)]) > 0.9
+    answers = model.head.answers(np.array([one.probabilities for one in found])).tolist()
     assert [one.labels for one in found] == [
         tuple(sorted(own, key=lambda label: -one.probabilities[WORDS_SORTED.index(label)]))
-        for one, own in zip(found, model.head.answers(np.array([one.probabilities for one in found])), strict=True)
+        for one, own in zip(found, [(own,) if isinstance(own, str) else own for own in answers], strict=True)
     ]
 
 
-WORDS_SORTED = sorted(WORDS)
-
-
+@of_either_kind
 @pytest.mark.parametrize("suffix", [".tsv", ".csv", ".jsonl", ".parquet"])
-def test_predictions_can_be_read_again_as_label_sets(tmp_path: Path, suffix: str) -> None:
-    """Whatever the format, what was answered is what `--labels-separator` or the lists give back."""
-    training = trained(tmp_path)
+def test_predictions_can_be_read_again(tmp_path: Path, kind: Kind, suffix: str) -> None:
+    """Whatever the format, what was answered is what the column, `--labels-separator` or the lists give back."""
+    training = trained(tmp_path, kind)
     save_training(training, tmp_path / "model", encoder=FakeEncoder())
     model = open_model(tmp_path / "model", open_encoder=open_fake)
-    texts, _ = made(20)
+    texts, _ = made(20, kind)
     found = list(predictions(model, texts))
     path = tmp_path / f"answers{suffix}"
     assert write_predictions(path, iter(found), layout_of(model)) == 20
-    options = TableOptions(labels_separator="," if suffix in {".tsv", ".csv"} else None, text="text", label="labels")
+    column = {"one label": "label", SEVERAL: "labels"}[kind]
+    separator = "," if suffix in {".tsv", ".csv"} and kind == SEVERAL else None
+    options = TableOptions(labels_separator=separator, text="text", label=column)
     again = read_labelled(path, options)
     assert list(again.texts) == texts
     assert [again.targets.names(row) for row in range(len(again))] == [tuple(sorted(one.favoured)) for one in found]
@@ -147,29 +164,33 @@ def test_a_label_that_holds_the_separator_is_not_joined(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_reports_say_the_same_and_hold_hostile_labels_harmless(tmp_path: Path) -> None:
+@of_either_kind
+def test_the_reports_say_the_same_and_hold_hostile_labels_harmless(tmp_path: Path, kind: Kind) -> None:
     """JSON is finite, the page and the card show what a label is, and run nothing of it."""
     path = tmp_path / "a.tsv"
-    texts, sets = made()
+    texts, sets = made(kind=kind)
     evil = {"dog": "<script>alert(1)</script>|`x`"}
     path.write_text(
         "\n".join(f"{t}\t{';'.join(evil.get(w, w) for w in own)}" for t, own in zip(texts, sets, strict=True))
     )
-    dataset = read_labelled(path, TableOptions(labels_separator=";", header=False, text=1, label=2))
+    separator = {"one label": None, SEVERAL: ";"}[kind]
+    dataset = read_labelled(path, TableOptions(labels_separator=separator, header=False, text=1, label=2))
     how = TrainingOptions(search=SearchOptions(Cs=(0.1,), n_folds=3))
     training = train(dataset, FakeEncoder(), options=how)
     record = training.record
     assert record.test is not None
     document = json.loads(json.dumps(as_document(record), allow_nan=False))
-    assert document["kind"] == "several labels"
+    assert document.get("kind", "one label") == kind
     assert document["test"]["macro_f1"]["value"] == record.test.macro_f1.value
-    assert [label["threshold"] for label in document["chosen"]["per_label"]] == list(record.search.thresholds)
+    per_label = document["chosen"].get("per_label", [])
+    assert [label["threshold"] for label in per_label] == list(record.search.thresholds)
     page, card = report_html(record, training.examples), model_card(record)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "\\|" in card
-    assert f"{100 * record.test.scores['micro_f1'].value:.1f}" in page
-    assert f"{100 * record.test.scores['micro_f1'].value:.1f}" in card
+    score = record.test.scores[{"one label": "macro_f1", SEVERAL: "micro_f1"}[kind]].value
+    assert f"{100 * score:.1f}" in page
+    assert f"{100 * score:.1f}" in card
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -199,34 +220,6 @@ def test_the_mistakes_on_the_page_are_those_of_the_rows_tested(*, nested: bool) 
     assert given[0].text in page
     assert given[0].text not in report_html(training.record, examples, quote=False)
     assert f"line {given[0].line}" in report_html(training.record, examples, quote=False)
-
-
-def test_reliability_is_that_of_probabilities_from_five_percent_on() -> None:
-    """Of a million zeros that are right nothing is learned."""
-    rng = np.random.default_rng(0)
-    claimed = np.where(rng.random((400, 3)) < 0.5, 0.01, rng.random((400, 3)))
-    members = rng.random((400, 3)) < claimed
-    found = reliability_of(claimed, members)
-    assert found is not None
-    assert found.error.n == int((claimed >= 0.05).sum())
-    assert min(one.low for one in found.bins) >= 0.05
-    assert found.error.value < 0.05
-    none = reliability_of(np.full((40, 2), 0.01), np.zeros((40, 2), bool))
-    assert none is None
-
-
-def test_the_estimator_takes_sets_and_answers_tuples() -> None:
-    texts, sets = made()
-    classifier = SentenceClassifier(FakeEncoder(), Cs=[0.1, 1.0], n_folds=3).fit(texts, sets)
-    assert classifier.classes_.tolist() == sorted(WORDS)
-    assert classifier.score(texts, sets) > 0.9
-    assert isinstance(classifier.predict(texts[:2])[0], tuple)
-    assert classifier.predict_proba(texts).shape == classifier.decision_function(texts).shape == (160, 4)
-    assert np.shape(classifier.C_) == (4,)
-    with pytest.raises(InputError, match="knows"):
-        classifier.score(["a"], [["cat"]])
-    with pytest.raises(InputError, match="set of labels"):
-        classifier.score(["a"], ["dog"])
 
 
 def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> None:
@@ -260,11 +253,13 @@ def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> Non
     assert "training texts out" in next_step(replace(record, test_source=leaky))
 
 
+@of_either_kind
 @pytest.mark.parametrize("way", ["temperature", "isotonic"])
-def test_a_calibration_is_kept_with_the_classifier(tmp_path: Path, way: str) -> None:
+def test_a_calibration_is_kept_with_the_classifier(tmp_path: Path, kind: Kind, way: str) -> None:
     """By the estimator and by a training alike: what is read back says the same."""
-    texts, sets = made(300)
-    classifier = SentenceClassifier(FakeEncoder(), Cs=[1.0], n_folds=3, calibrate=way).fit(texts, sets)  # type: ignore[arg-type]
+    texts, sets = made(300, kind)
+    y = [own[0] for own in sets] if kind == "one label" else sets
+    classifier = SentenceClassifier(FakeEncoder(), Cs=[1.0], n_folds=3, calibrate=way).fit(texts, y)  # type: ignore[arg-type]
     assert classifier.calibration_ is not None
     assert classifier.calibration_.way == way
     classifier.save(tmp_path / "model")
@@ -272,72 +267,20 @@ def test_a_calibration_is_kept_with_the_classifier(tmp_path: Path, way: str) -> 
     features = FakeEncoder().encode(texts).rows
     np.testing.assert_allclose(kept.predict_proba(features), classifier.predict_proba(texts), atol=1e-6)
     answers = AnswerOptions(calibrate=way)
-    training = trained(tmp_path, answers=answers)
+    training = trained(tmp_path, kind, answers=answers)
     assert training.record.calibration is not None
     assert training.record.calibration.way == way
-    assert training.record.uncalibrated is not None
+    assert (training.record.uncalibrated is None) == (kind == "one label")
+    assert training.record.probabilities is not None
+    assert training.record.probabilities.before is not None
     assert as_document(training.record)["calibration"]["way"] == way  # type: ignore[index,call-overload]
-    assert "They are calibrated by" in report_html(training.record)
-    in_turn = trained(tmp_path, answers=answers, nested=True).record
+    assert {"one label": "alibrated by", SEVERAL: "They are calibrated by"}[kind] in report_html(training.record)
+    in_turn = trained(tmp_path, kind, answers=answers, nested=True).record
     assert in_turn.test is not None
-    assert in_turn.uncalibrated != in_turn.test.reliability  # every outer fold calibrates too
-
-
-def test_the_estimator_takes_a_matrix_and_answers_one(tmp_path: Path) -> None:
-    """Also after it was saved, and in scikit-learn's cross-validation."""
-    from sklearn.model_selection import cross_val_score  # noqa: PLC0415 - 1 s, for this test alone
-
-    texts, sets = made()
-    matrix = np.array([[word in own for word in WORDS] for own in sets]).astype(int)
-    classifier = SentenceClassifier(FakeEncoder(), C=1.0).fit(texts, matrix)
-    assert classifier.predict(texts).shape == matrix.shape
-    assert classifier.score(texts, matrix) == (classifier.predict(texts) == matrix).all(axis=1).mean() > 0.9
-    assert (
-        cross_val_score(SentenceClassifier(FakeEncoder(), C=1.0), texts, matrix, scoring="f1_micro", cv=3).min() > 0.7
-    )
-    classifier.save(tmp_path / "model")
-    assert load_artifact(tmp_path / "model").manifest.choice["is_indicator"] is True
-
-
-@pytest.mark.parametrize("option", [{"calibrate": "isotonic"}, {"abstain_precision": 0.9}, {"thresholds": "f1"}])
-def test_what_needs_rows_held_out_is_refused_where_c_is_given(option: dict[str, Any]) -> None:
-    texts, sets = made(40)
-    with pytest.raises(UsageError, match="so there is none"):
-        SentenceClassifier(FakeEncoder(), C=1.0, **option).fit(texts, sets)
-
-
-def test_a_classifier_that_may_be_silent_gives_no_set_where_it_is_not_sure() -> None:
-    """`predict` has None there, or zeros where `y` was a matrix; `score` counts it as not right."""
-    texts, sets = made()
-    clf = SentenceClassifier(FakeEncoder(hidden_size=4), Cs=[0.01], abstain_precision=0.9).fit(texts, sets)
-    answers = clf.predict(texts).tolist()
-    silent = [answer is None for answer in answers]
-    assert 0 < sum(silent) < len(texts)
-    right = [answer == tuple(sorted(own)) for answer, own in zip(answers, sets, strict=True)]
-    assert clf.score(texts, sets) == pytest.approx(np.mean(right))
-    assert np.mean(right) >= 0.9 * (1 - np.mean(silent))
-    matrix = np.array([[label in own for label in sorted(WORDS)] for own in sets])
-    again = SentenceClassifier(FakeEncoder(hidden_size=4), Cs=[0.01], abstain_precision=0.9).fit(texts, matrix)
-    assert (again.predict(texts).any(axis=1) & np.array(silent)).sum() == 0
-
-
-@pytest.mark.parametrize(
-    ("option", "rule"),
-    [
-        ({"class_weight": "balanced"}, "best log loss of each label"),
-        ({"scoring": "average_precision"}, "best average precision of each label"),
-        ({"scoring": "f1_micro"}, "best micro F1 of all labels"),
-    ],
-)
-def test_options_of_the_search_reach_it(option: dict[str, Any], rule: str) -> None:
-    texts, sets = made(60)
-    clf = SentenceClassifier(FakeEncoder(), Cs=[0.1, 1.0], n_folds=3, **option).fit(texts, sets)
-    plain = SentenceClassifier(FakeEncoder(), Cs=[0.1, 1.0], n_folds=3).fit(texts, sets)
-    assert clf.search_ is not None
-    assert clf.search_.rule == rule
-    assert np.shape(clf.C_) == (4,)
-    if "class_weight" in option:
-        assert (clf.intercept_ > plain.intercept_).all()  # rows with a label are fewer than rows without it
+    assert in_turn.probabilities is not None
+    assert in_turn.probabilities.before != in_turn.probabilities.scores  # every outer fold calibrates too
+    if kind == SEVERAL:
+        assert in_turn.uncalibrated != in_turn.test.reliability
 
 
 def test_the_verbs_train_predict_and_evaluate(frostline: Command, tmp_path: Path) -> None:
