@@ -431,3 +431,14 @@ def test_a_store_that_others_can_write_to_is_refused(
     folder.chmod(0o777)
     monkeypatch.setenv("FROSTLINE_HOME", str(folder))
     one_error(frostline("train", reviews, "-C", "0.1"), 77, "chmod")
+
+
+def test_a_revision_of_a_contestant_reaches_its_encoder(frostline: Command, tmp_path: Path) -> None:
+    """What stands after the @: a folder has none."""
+    file = tmp_path / "data.tsv"
+    file.write_text("a\tx\nb\ty\n" * 5, "utf-8")
+    outcome = frostline(
+        "compare", file, "--encoders", f"{tmp_path}@v1,minilm", "--text", "1", "--label", "2", "--no-header"
+    )
+    assert outcome.code == 2
+    assert f"A revision belongs to a hub id; '{tmp_path}' is a folder." in outcome.err

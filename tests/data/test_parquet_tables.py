@@ -10,7 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from frostline.data.cells import CellRules
+from frostline.data.lines import opened
 from frostline.data.options import TableLimits, TableOptions
+from frostline.data.parquet import ParquetTable
 from frostline.data.tables import read_dataset, read_labelled, stream_texts
 from frostline.errors import InputError
 
@@ -277,3 +280,17 @@ def test_what_parquet_becomes_is_held_against_its_size(tmp_path: Path) -> None:
         "are taken."
     )
     assert caught.value.hint == "If the file is what it should be, write it as TSV or JSONL."
+
+
+def test_a_footer_that_counts_other_rows_than_there_are_is_refused(tmp_path: Path) -> None:
+    """What pyarrow lets pass; the rows have been given by then."""
+    path = stored(tmp_path, parquet({"text": ["a", "b"], "label": ["x", "y"]}))
+    options = TableOptions()
+    with path.open("rb") as file, opened(path, limits=options.limits) as source:
+        table = ParquetTable(file, source, options=options, needs_label=True)
+        table._n_rows = 3
+        rows = table.rows(CellRules(options, source.name))
+        assert [next(rows), next(rows)] == [(1, "a", "x"), (2, "b", "y")]
+        with pytest.raises(InputError, match=r"its footer says 3 rows, there are 2\.") as caught:
+            next(rows)
+    assert caught.value.hint == "Write the file again."

@@ -276,3 +276,13 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(BERT), "utf-8")
     with pytest.raises(MissingInputError, match=r"model\.safetensors"):
         load_architecture(tmp_path)
+
+
+@pytest.mark.parametrize(("header", "kind"), [(b"[]", "list"), (b'"x"', "str"), (b"1", "int")])
+def test_a_header_is_a_json_object(header: bytes, kind: str, tmp_path: Path) -> None:
+    path = _forge(tmp_path / "x.safetensors", len(header).to_bytes(8, "little") + header)
+    with pytest.raises(InputError) as caught:
+        open_weights(path)
+    assert caught.value.message == (
+        f"{path} must be a whole safetensors file (the header must be a JSON object (got {kind}))."
+    )

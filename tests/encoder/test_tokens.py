@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.processors import TemplateProcessing
 
 from encoder_fakes import WORDS, make_checkpoint
 from frostline.encoder.checkpoint import find_checkpoint
-from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces, _chunks
+from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces, _chunks, _template
 from frostline.errors import InputError, UsageError
 
 NAUGHTY = [
@@ -316,3 +318,15 @@ def test_the_librarys_file_is_left_as_it_is() -> None:
     truncation = Tokenizer.from_file(str(path)).truncation
     assert truncation is not None
     assert truncation["max_length"] == 128
+
+
+def test_the_template_is_read_off_the_tokenizer_whatever_its_marks_are_called() -> None:
+    """One mark before and one after are enough; no settings need name them."""
+    vocabulary = {"<s>": 0, "</s>": 1, "a": 2, "<unk>": 3}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106 - a word piece
+    tokenizer.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)])
+    before, after = _template(tokenizer, {}, Path("folder"))
+    assert (before.tolist(), after.tolist()) == ([0], [1])
+    tokenizer.post_processor = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    with pytest.raises(InputError, match=r"^folder: the tokenizer must have a \[CLS\] and a \[SEP\]"):
+        _template(tokenizer, {}, Path("folder"))

@@ -85,3 +85,12 @@ def test_probabilities_become_log_odds() -> None:
     found = log_odds(np.array([[0.25, 0.75], [1.0, 0.0]]))
     assert found[0, 0] == pytest.approx(np.log(3))
     assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize(("power", "is_drawn"), [(0.9e-18, False), (1.1e-18, True)])
+def test_decisions_that_differ_by_rounding_alone_have_no_map(power: float, *, is_drawn: bool) -> None:
+    """The largest direction's power, for each text, decides."""
+    directions = np.linalg.qr(np.random.default_rng(0).normal(size=(50, 3)))[0]
+    directions -= directions.mean(axis=0)
+    decisions = np.linalg.qr(directions)[0][:, :1] * np.sqrt(50 * power / 2) * np.array([[1.0, -1.0, 0.0]])
+    assert (sentence_map(decisions, rows(50)) is not None) == is_drawn

@@ -257,3 +257,14 @@ def test_the_nearest_are_found_across_blocks_and_the_first_of_equals_comes_first
     np.testing.assert_allclose([each.cosine for each in found], [1, 1, 1, 0.8, 0], atol=1e-3)
     far = nearest(np.array([-3.0, 1.0]), kept, ("even", "odd"), n=9000)
     assert (len(far), far[-1].cosine) == (8200, -1.0)
+
+
+def test_the_page_has_every_letter_of_the_text_that_is_seen() -> None:
+    """Also those before its first word, which belong to none."""
+    word = Word(text="film", start=2, end=6, pieces=("film",))
+    label = replace(GOOD, words=changes(1.0), repeated=())
+    page = explanation_html(
+        replace(FOUND, text="\u00ab film \u00bb!", words=(word,), labels=(label,), seen_to=9, is_cut=False)
+    )
+    marked = page.split('<p class="lead" dir="auto">')[-1].split("</p>")[0]
+    assert re.sub(r"<[^>]+>", "", marked) == "\u00ab film \u00bb!"

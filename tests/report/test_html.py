@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.report.page import report_html
+from frostline.report.drawing import Sign, legend
+from frostline.report.markup import table
+from frostline.report.page import probabilities, report_html
 from page_elements import NASTY, parsed
 from record_examples import example_record
 
@@ -98,3 +100,30 @@ def test_nothing_tested_is_said() -> None:
     """The page stands without scores."""
     text = parsed(report_html(replace(example_record(n=60), test=None, test_source=None, baselines=()))).text
     assert "Nothing was tested" in text
+
+
+def test_a_table_has_its_words_to_the_left_and_the_row_that_stands_out_marked() -> None:
+    """One column of words unless told otherwise."""
+    plain = table(["a", "b"], [["x", "1"], ["y", "2"]], called="c")
+    assert table(["a", "b"], [["x", "1"], ["y", "2"]], called="c", n_words=1) == plain
+    assert table(["a", "b"], [["x", "1"], ["y", "2"]], called="c", n_words=2) != plain
+    assert table(["a", "b"], [["x", "1"], ["y", "2"]], called="c", own=0) != plain
+
+
+def test_what_was_not_measured_has_no_section() -> None:
+    assert probabilities(None, of_sets=False) == probabilities(None, of_sets=True) == ""
+
+
+def test_lines_are_told_apart_by_their_dashes_in_the_legend_as_in_the_plot() -> None:
+    """Seven patterns, twice as long in the legend as in points of the line's width."""
+    drawn = legend([Sign(str(place), place) for place in range(7)], lines=True)
+    dashes = [re.search(r'dasharray="([^"]*)"', item) for item in drawn.split("<li>")[1:]]
+    assert [dash and dash[1] for dash in dashes] == [
+        None,
+        "10 3",
+        "3 2.4",
+        "14 3 3 3",
+        "6 2 2 2 2 2",
+        "18 6",
+        "1 2",
+    ]

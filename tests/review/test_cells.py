@@ -275,3 +275,15 @@ def test_a_rare_label_is_left_out_and_named() -> None:
     assert found.labels is not None
     assert found.labels.n_labels == 3  # type: ignore[union-attr]
     assert any(note.startswith("'awe': on one text only") for note in found.notes)
+
+
+def test_the_other_labels_that_speak_for_a_text_are_the_likeliest() -> None:
+    """The likeliest other label, and the likeliest other one given; at least `NO_SUPPORT` where nothing is."""
+    members = np.array([[True, False, True], [False, False, True]])
+    probabilities = np.array([[0.9, 0.5, 0.2], [0.001, 0.002, 0.7]])
+    known = attractions(np.array([[True, False, True], [False, True, False], [False, False, False]]))
+    features = cell_features(probabilities, members, known).reshape(2, 3, 7)
+    others = np.array([[0.5, 0.9, 0.9], [0.7, 0.7, NO_SUPPORT]])
+    given = np.array([[0.2, 0.9, 0.9], [0.7, 0.7, NO_SUPPORT]])
+    np.testing.assert_allclose(features[:, :, 1], np.log(others / (1 - others)), rtol=1e-5)
+    np.testing.assert_allclose(features[:, :, 2], np.log(given / (1 - given)), rtol=1e-5)

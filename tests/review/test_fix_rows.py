@@ -264,3 +264,17 @@ DOUBTFUL = DoubtfulLabel(
 def test_every_share_says_how_probably_the_label_is_wrong_or_missing(doubtful: DoubtfulLabel, words: str) -> None:
     """The higher the more probably, the verdict's as those of the evidence; the first character is a letter."""
     assert why_doubtful(doubtful) == words
+
+
+def test_the_weightiest_advice_of_a_row_is_given_whatever_came_first() -> None:
+    """To relabel outweighs to look, to drop outweighs both; of equals the first stays."""
+    looked_at = repeated("exact", (4, 5), "ab")
+    relabelled = repeated("exact", (4, 5), "ab", suggested="b")
+    leak = leaked("exact", (4,), 1.0)
+
+    def advice(review: Review) -> str:
+        return next(row.advice for row in fix_rows(review, dataset()) if row.line == 14)
+
+    assert advice(replace(NOTHING, repeated=(looked_at,))) == "look"
+    assert advice(replace(NOTHING, repeated=(looked_at,), wrong=(WRONG,))) == "relabel"
+    assert advice(replace(NOTHING, repeated=(relabelled,), n_test=1, leaked=(leak,))) == "drop"

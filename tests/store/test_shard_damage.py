@@ -14,7 +14,9 @@ from shard_tricks import assert_equal_readings, encode_quietly, remembering, sen
 
 from fakes import FakeEncoder
 from frostline.errors import StorageError
-from frostline.store import cache_verify
+from frostline.store import cache_verify, text_keys
+from frostline.store.shards import HEADER_LIMIT_BYTES, ShardDamageError, open_shard, read_front
+from frostline.store.store import Search
 
 TEXTS = sentences(12)
 
@@ -249,3 +251,28 @@ def test_a_read_that_fails_is_damage_or_an_error(
         assert_equal_readings(reading, FRESH)
         assert len(said) == 1
         assert path.with_name(path.name + ".damaged").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (bytes(7), "its header's length is out of bounds"),
+        (bytes(8), "it ends early"),
+        ((HEADER_LIMIT_BYTES - 7).to_bytes(8, "little") + bytes(99), "its header's length is out of bounds"),
+        ((HEADER_LIMIT_BYTES - 8).to_bytes(8, "little") + bytes(99), "it ends early"),
+    ],
+)
+def test_a_header_has_a_length_within_bounds(tmp_path: Path, content: bytes, said: str) -> None:
+    """Eight bytes say it; with them it has at most 256 KiB."""
+    (tmp_path / "shard").write_bytes(content)
+    handle = open_shard(str(tmp_path / "shard"))
+    try:
+        with pytest.raises(ShardDamageError, match=f"^{said}$"):
+            read_front(handle, {})
+    finally:
+        os.close(handle)
+
+
+def test_where_nothing_is_missing_no_shard_is_opened(tmp_path: Path) -> None:
+    """And no folder listed anew: all there is was there."""
+    assert Search.start(small(), text_keys([])).go_through(tmp_path, ["no such shard"])
