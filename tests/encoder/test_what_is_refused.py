@@ -55,6 +55,21 @@ def test_layers_count_from_both_ends(text: str, blocks: str | None) -> None:
         assert " ".join(map(str, spec.blocks(2))) == blocks
 
 
+def test_a_specification_of_any_length_is_refused_at_once() -> None:
+    """Layers of 5,000 digits, or 20,000 of them: bounded, linear, and not repeated in full."""
+    for text in (f"cls@{'9' * 5000}", f"cls@{','.join(['10000'] * 20_000)}"):
+        with pytest.raises(UsageError) as caught:
+            FeatureSpec.parse(text)
+        assert len(str(caught.value)) < 400
+    many = FeatureSpec.parse("cls@" + ",".join(map(str, [*range(9_999), *range(9_999)])))
+    with pytest.raises(UsageError) as caught:
+        many.blocks(9_999)
+    assert str(caught.value) == (
+        "Features cls@0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21… name "
+        "cls@0, cls@1, cls@2, cls@3, cls@4, cls@5, cls@6, cls@7, cls@8 more than once."
+    )
+
+
 @pytest.mark.parametrize("layer", [3, -4])
 def test_a_layer_that_there_is_not_is_named_with_those_there_are(layer: int) -> None:
     with pytest.raises(UsageError) as caught:

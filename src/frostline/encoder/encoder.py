@@ -144,7 +144,7 @@ class Encoder:
         checkpoint = find_checkpoint(name, revision=revision, kept=kept)
         shape = describe(checkpoint.config)
         blocks = spec.blocks(shape.n_layers)
-        word_pieces = WordPieces.open(checkpoint, max_length=max_length)
+        word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=kept)
         form = _form(precision, kept, insist=insist)
         identity = EncoderIdentity(
             name=name,

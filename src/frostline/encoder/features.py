@@ -6,10 +6,11 @@ Words are no block: the encoder knows nothing of them, and a vocabulary comes on
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, final, get_args
 
-from frostline.errors import UsageError
+from frostline.errors import UsageError, shown
 
 Pooling: TypeAlias = Literal["cls", "mean", "max"]
 
@@ -18,7 +19,7 @@ TUTORIAL_FEATURES = "cls@-1"
 DEFAULT_FEATURES = "mean@all"
 WORDS = "words"
 
-_TERM = re.compile(r"(?P<pooling>[a-z]+)@(?P<layers>all|-?\d+(,-?\d+)*)")
+_TERM = re.compile(r"(?P<pooling>[a-z]+)@(?P<layers>all|-?\d{1,4}(,-?\d{1,4})*)")
 
 
 @final
@@ -63,14 +64,14 @@ class FeatureSpec:
         words = last == WORDS
         if WORDS in written or (words and not written):
             raise UsageError(
-                f"Words must be the last term, beside an encoder's features (got {text!r}).",
+                f"Words must be the last term, beside an encoder's features (got {shown(text)}).",
                 hint=f"For example {DEFAULT_FEATURES}+{WORDS}. Words alone are a baseline of every training's report.",
             )
         for term in written if words else [*written, last]:
             match = _TERM.fullmatch(term)
             if match is None or match["pooling"] not in POOLINGS:
                 raise UsageError(
-                    f"Features must be pooling@layers, with pooling one of {', '.join(POOLINGS)} (got {text!r}).",
+                    f"Features must be pooling@layers, with pooling one of {', '.join(POOLINGS)} (got {shown(text)}).",
                     hint="For example cls@-1 (the tutorial's), mean@all, mean@-1,-2, cls@-1+mean@-1 or mean@all+words.",
                 )
             layers = None if match["layers"] == "all" else tuple(int(n) for n in match["layers"].split(","))
@@ -86,17 +87,18 @@ class FeatureSpec:
             A layer is outside -(n_layers + 1) .. n_layers, or one block is named twice.
         """
         blocks: list[Block] = []
+        short = str(self) if len(str(self)) <= 60 else f"{str(self)[:59]}…"
         for pooling, layers in self.terms:
             for layer in range(n_layers + 1) if layers is None else layers:
                 if not -n_layers - 1 <= layer <= n_layers:
                     raise UsageError(
-                        f"Layer {layer} of {self} must be between {-n_layers - 1} and {n_layers}: "
+                        f"Layer {layer} of {short} must be between {-n_layers - 1} and {n_layers}: "
                         f"this encoder has {n_layers} layers, and layer 0 is the embedding output."
                     )
                 blocks.append(Block(layer % (n_layers + 1), pooling))
-        twice = {block for block in blocks if blocks.count(block) > 1}
+        twice = {block for block, count in Counter(blocks).items() if count > 1}
         if twice:
-            raise UsageError(f"Features {self} name {', '.join(map(str, sorted(twice)))} more than once.")
+            raise UsageError(f"Features {short} name {', '.join(map(str, sorted(twice)[:9]))} more than once.")
         return tuple(blocks)
 
     def __str__(self) -> str:

@@ -4,6 +4,8 @@ Padding and truncation that a tokenizer.json has built in (all-MiniLM-L6-v2 pads
 nothing is padded, and truncation is done here, because the library's keeps every overflowing piece as an object.
 """
 
+import contextlib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,8 @@ from frostline.disk import storage_error
 from frostline.encoder.architecture import describe
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.files import read_json
-from frostline.errors import InputError, UsageError
+from frostline.encoder.trial import require_sound
+from frostline.errors import BackendError, FrostlineError, InputError, UsageError, shown
 
 MAX_CHARACTERS = 100_000
 """Characters of a text that are looked at: tokenizing is more than linear in them, and 512 pieces need far fewer."""
@@ -58,7 +61,7 @@ class WordPieces:
     after: Ids
 
     @classmethod
-    def open(cls, checkpoint: Checkpoint, *, max_length: int | None = None) -> "WordPieces":
+    def open(cls, checkpoint: Checkpoint, *, max_length: int | None = None, kept: Path | None = None) -> "WordPieces":
         """The tokenizer of `checkpoint`.
 
         Raises `UsageError`: max_length is larger than what the encoder can see, or leaves no room for a word
@@ -69,10 +72,13 @@ class WordPieces:
         ----------
         max_length : int, optional
             Word pieces, [CLS] and [SEP] included. As many as the encoder can see unless given.
+        kept : Path, optional
+            A private folder where it is remembered that a stranger's tokenizer was tried (`trial.require_sound`).
         """
         folder, shape = checkpoint.folder, describe(checkpoint.config)
         settings = _settings(folder)
-        tokenizer = _open_tokenizer(folder, settings)
+        with _refusals(folder):
+            tokenizer = _open_tokenizer(folder, settings, digest=checkpoint.tokenizer_sha256, kept=kept)
         tokenizer.no_padding()
         tokenizer.no_truncation()
         if tokenizer.get_vocab_size(with_added_tokens=False) > shape.vocab_size:
@@ -80,7 +86,8 @@ class WordPieces:
                 f"{folder}: the tokenizer must fit the encoder (it has {tokenizer.get_vocab_size()} word pieces, "
                 f"the encoder {shape.vocab_size} embeddings)."
             )
-        before, after = _template(tokenizer, settings, folder)
+        with _refusals(folder):
+            before, after = _template(tokenizer, settings, folder)
         limit = min(shape.max_positions, _model_max_length(settings, folder))
         least = len(before) + len(after) + 1
         chosen = limit if max_length is None else max_length
@@ -105,12 +112,20 @@ class WordPieces:
         ids: list[Ids] = []
         room = self.max_length - len(self.before) - len(self.after)
         for chunk in _chunks(texts):
-            for encoding in self.tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
+            for encoding in self._encoded(chunk):
                 inner = np.array(encoding.ids, np.int32)
                 row = len(ids)
                 cut[row] = len(inner) > room or len(texts[row]) > MAX_CHARACTERS
                 ids.append(np.concatenate([self.before, inner[:room], self.after]))
         return Pieces(ids=ids, cut=cut)
+
+    def _encoded(self, texts: list[str]) -> Any:
+        try:
+            return self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of the library's Rust part is no Exception
+            raise BackendError(f"The tokenizer failed ({type(error).__name__}: {shown(str(error), 200)}).") from error
 
     def pieces(self, text: str) -> list[str]:
         """The word pieces of `text` as they are written in the vocabulary: `['[CLS]', 'a', ..., '[SEP]']`."""
@@ -165,7 +180,21 @@ def _model_max_length(settings: dict[str, Any], folder: Path) -> int:
     return int(min(value, 2**31))
 
 
-def _open_tokenizer(folder: Path, settings: dict[str, Any]) -> Any:
+@contextlib.contextmanager
+def _refusals(folder: Path) -> Iterator[None]:
+    """What the library raises as an `InputError`; a panic of its Rust part is no `Exception`."""
+    try:
+        yield
+    except (FrostlineError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise InputError(
+            f"{folder}: must have a tokenizer that the tokenizers library reads, and settings that fit it "
+            f"({type(error).__name__}: {shown(str(error), 200)})."
+        ) from error
+
+
+def _open_tokenizer(folder: Path, settings: dict[str, Any], *, digest: str, kept: Path | None) -> Any:
     has_own = (folder / "tokenizer.json").is_file()
     path = folder / ("tokenizer.json" if has_own else "vocab.txt")
     try:
@@ -176,10 +205,8 @@ def _open_tokenizer(folder: Path, settings: dict[str, Any]) -> Any:
         raise InputError(f"{path}: must be UTF-8 ({error}).") from error
     if not has_own:
         return _from_vocabulary(content, settings, path)
-    try:
-        tokenizer = Tokenizer.from_str(content)
-    except Exception as error:  # the library has no class of its own for this
-        raise InputError(f"{path}: must be a tokenizer that the tokenizers library reads ({error}).") from error
+    require_sound(content, path, digest=digest, kept=kept)
+    tokenizer = Tokenizer.from_str(content)
     return _with_settings(tokenizer, settings)
 
 
@@ -205,6 +232,7 @@ def _from_vocabulary(content: str, settings: dict[str, Any], path: Path) -> Any:
     missing = [token for name, token in special.items() if name in {"unk", "sep", "cls"} and token not in vocabulary]
     if missing:
         raise InputError(f"{path}: must hold {', '.join(missing)} (has {len(vocabulary)} lines).")
+    _warn_of_capitals(vocabulary, set(special.values()), settings, path)
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=special["unk"]))
     tokenizer.normalizer = normalizers.BertNormalizer(
         clean_text=True,
@@ -222,6 +250,20 @@ def _from_vocabulary(content: str, settings: dict[str, Any], path: Path) -> Any:
         special_tokens=[(special[name], vocabulary[special[name]]) for name in ("cls", "sep")],
     )
     return tokenizer
+
+
+def _warn_of_capitals(vocabulary: dict[str, int], special: set[str], settings: dict[str, Any], path: Path) -> None:
+    """Texts are lower-cased where no setting says otherwise, and pieces with capitals are then never met."""
+    capitals = [piece for piece in vocabulary if piece != piece.lower() and piece not in special]
+    capitals = [piece for piece in capitals if not (piece.startswith("[") and piece.endswith("]"))]  # [unused0]
+    if capitals and "do_lower_case" not in settings:
+        warnings.warn(
+            f"{path}: {len(capitals):,} word pieces have capitals ({', '.join(map(shown, capitals[:3]))}), and texts "
+            "are lower-cased, as no tokenizer_config.json says otherwise: these pieces are never met, and their words "
+            'are unknown. If capitals count, write {"do_lower_case": false} into tokenizer_config.json.',
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _token(settings: dict[str, Any], name: str) -> str:

@@ -1,0 +1,150 @@
+"""A stranger's tokenizer.json, tried in a process of its own before it is used.
+
+The library runs what the file describes in Rust: a map of characters that asks for 8 GiB, replacements that multiply a
+text by 63 five times, a pattern that never ends, deaf to signals meanwhile. A file of plain parts has bounds that need
+no trial. Any other is opened by a child with limits on time and memory and must tokenize what tokenizers trip over;
+what passed is remembered by its digest.
+"""
+
+import hashlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from frostline.encoder.session import kept_digest
+from frostline.errors import ArtifactCorrupt, InputError
+from frostline.strict import read_object
+
+SOUND = frozenset({"68ee8639a1bc686812f0af378697d7d3888acc0a929ac086ebe1b9dea0c4c6cb"})
+"""`Checkpoint.tokenizer_sha256` of the encoders that come with the install."""
+
+SECONDS, MEMORY_BYTES = 20, 4 * 1024**3
+_MOST_PIECES = 8 * 100_000  # of a text of 100,000 characters
+
+_PLAIN = frozenset(
+    {
+        *("BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "StripAccents", "Strip", "Sequence"),
+        *("BertPreTokenizer", "ByteLevel", "Digits", "Metaspace", "Punctuation", "Whitespace", "WhitespaceSplit"),
+    }
+)
+"""Normalizers and pre-tokenizers whose work is linear in the text."""
+
+_LONGEST_WORD = 1000
+"""WordPiece's time is quadratic in the length of a word up to this; BERT's files say 100."""
+
+
+def require_sound(content: str, path: Path, *, digest: str, kept: Path | None) -> None:
+    """Raise unless the tokenizer in `content` can be used without harm.
+
+    Parameters
+    ----------
+    content : str
+        Of `path`, a tokenizer.json.
+    digest : str
+        `Checkpoint.tokenizer_sha256`: of this file and those that lie with it.
+    kept : Path or None
+        A private folder where it is remembered that a file passed.
+
+    Raises
+    ------
+    InputError
+        It isn't JSON, or it did not pass.
+    """
+    if digest in SOUND:
+        return
+    key = hashlib.sha256(f"{importlib.metadata.version('tokenizers')} {digest}".encode()).hexdigest()
+
+    def tried() -> bytes:
+        try:
+            document = read_object(content.encode(), str(path))
+        except ArtifactCorrupt as error:
+            raise InputError(f"{path}: must be a tokenizer that the tokenizers library reads ({error}).") from error
+        if not _is_plain(document):
+            _try(content, path)
+        return b"sound"
+
+    if kept is None:
+        tried()
+    else:
+        kept_digest(kept, key, tried)
+
+
+def _is_plain(document: dict[str, Any]) -> bool:
+    """Whether every part is one whose cost is known."""
+    model = document.get("model")
+    longest = model.get("max_input_chars_per_word", 100) if isinstance(model, dict) else None
+    has_short_words = isinstance(longest, int) and longest <= _LONGEST_WORD
+    is_known = isinstance(model, dict) and model.get("type") in {"WordPiece", "BPE"}
+    return (
+        is_known and has_short_words and all(kind in _PLAIN for part in _PARTS for kind in _kinds(document.get(part)))
+    )
+
+
+_PARTS = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers"}
+
+
+def _kinds(part: Any) -> Iterator[object]:
+    """The types of a normalizer or pre-tokenizer and of all within it."""
+    if part is None:
+        return
+    if not isinstance(part, dict):
+        yield None
+        return
+    yield part.get("type")
+    for within in _PARTS.values():
+        for one in part.get(within) or ():
+            yield from _kinds(one)
+
+
+def _try(content: str, path: Path) -> None:
+    """Have a child open it and tokenize, within limits."""
+    command = [sys.executable, "-m", "frostline.encoder.trial", str(SECONDS)]
+    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": os.pathsep.join(sys.path)}
+    try:
+        child = subprocess.run(  # noqa: S603 - this interpreter
+            command, input=content.encode(), capture_output=True, check=False, timeout=2 * SECONDS, env=environment
+        )
+        passed, reason = child.returncode == 0, child.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    except subprocess.TimeoutExpired:
+        passed, reason = False, ""
+    if not passed:
+        why = reason if reason.startswith("it ") else f"within {SECONDS} s and {MEMORY_BYTES // 1024**3} GB it did not"
+        raise InputError(
+            f"{path}: must be a tokenizer that the tokenizers library reads, and that tokenizes any text ({why}).",
+            hint="It may be made to do harm: take the encoder from whom you trust.",
+        )
+
+
+def probes() -> list[str]:
+    """Texts that tokenizers trip over: every character once, long words, long texts, marks upon marks."""
+    characters = [chr(code) for code in range(1, 0x30000) if not 0xD800 <= code < 0xE000]
+    every = ["".join(characters[start : start + 512]) for start in range(0, len(characters), 512)]
+    return [*every, "a" * 100_000, "a " * 50_000, " " * 100_000, "e" + "\u0301" * 50_000, "ab1. " * 20_000, ""]
+
+
+def main(seconds: int) -> int:
+    """In the child: standard input is the file."""
+    if os.name == "posix":
+        import resource  # noqa: PLC0415 - not on Windows
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    from tokenizers import Tokenizer  # noqa: PLC0415 - after the limits
+
+    tokenizer = Tokenizer.from_str(sys.stdin.buffer.read().decode("utf-8"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    for text in probes():
+        if len(tokenizer.encode(text, add_special_tokens=False).ids) > _MOST_PIECES:
+            sys.stderr.write(f"it makes more than {_MOST_PIECES:,} word pieces of {len(text):,} characters\n")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1])))
