@@ -97,6 +97,7 @@ def test_no_golden_file_is_left_over() -> None:
     assert set(HEADS_MADE) == set(HEADS)
 
 
+@pytest.mark.filterwarnings("ignore::frostline.legible.LegibilityWarning")  # one has unknown words alone
 @pytest.mark.parametrize("name", SAVED_CASES)
 def test_what_0_1_0_saved_loads_and_answers_as_it_did(name: str) -> None:
     """Through open_model, SentenceClassifier.load, `frostline predict`; the neighbours through `frostline explain`."""

@@ -13,7 +13,7 @@ FLOORS = (
     ("encoder",),
     ("store",),
     ("head",),
-    ("evaluate", "precision"),
+    ("evaluate", "precision", "legible"),
     ("record", "advice", "sweep", "review", "artifact"),
     ("explanation", "score"),
     ("report", "classifier", "tutorial"),

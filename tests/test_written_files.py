@@ -14,8 +14,8 @@ from safetensors.numpy import load_file
 from fakes import FakeEncoder
 from frostline.errors import InputError, UsageError
 from frostline.score.answers import Layout, Prediction, as_document, predictions, refuse_format, write_predictions
-from frostline.score.rows import Written, write_features
 from frostline.score.rows import refuse_format as refuse_embedding
+from frostline.score.rows import write_features
 from frostline.targets import Answers
 
 LAYOUT = Layout(kind="one label", labels=("no", "yes"))
@@ -181,7 +181,8 @@ def test_features_come_back_as_the_encoder_gave_them(tmp_path: Path, suffix: str
         path, encoder, lambda: iter(texts[:n_texts]), progress=lambda done, total: told.append((done, total))
     )
     n_cut = sum(len(text.split()) + 2 > 6 for text in texts[:n_texts])
-    assert written == Written(n_rows=n_texts, n_features=3, n_cut=n_cut)
+    assert (written.n_rows, written.n_features, written.n_cut) == (n_texts, 3, n_cut)
+    assert len(written.warnings) == bool(n_cut)
     rows = rows_in(path)
     assert len(rows) == n_texts
     if n_texts:

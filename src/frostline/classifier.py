@@ -27,6 +27,7 @@ from frostline.head.fitted import AnswerOptions, chosen_document, fit, possible_
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at
+from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets, is_matrix, one_label, several_labels
@@ -185,6 +186,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             An item of X is not a str (its position is named), or X is a lone str.
         InputError
             X and y differ in length, y has one class only or missing values.
+
+        Warns
+        -----
+        LegibilityWarning
+            The encoder can hardly read 2 % of the texts or more, or reads only the beginning of as many: also where
+            texts are answered.
         """
         texts = check_texts(X)
         several = several_labels(y, n_texts=len(texts))
@@ -197,7 +204,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         if not targets.labels:
             raise InputError("At least one text must have a label (got none).")
         self.encoder_ = with_words(self._settled_encoder(texts, targets), texts)
-        reading = self.encoder_.encode(texts)
+        reading = self._read(texts)
         self._fit_head(reading.for_head, targets)
         self.data_: TrainingData | None = TrainingData.of_rows(texts, names)
         self.n_read_ = reading.n_read
@@ -426,7 +433,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return replace(self.head_, coef=self.coef_, intercept=self.intercept_)
 
     def _read(self, X: Sequence[str]) -> Reading:
-        return self.encoder_.encode(check_texts(X))
+        texts = check_texts(X)
+        reading = self.encoder_.encode(texts)
+        for said in reading_warnings(self.encoder_, texts, reading.cut):
+            warnings.warn(said, LegibilityWarning, stacklevel=3)
+        return reading
 
 
 def _refuse_other_type(y: Sequence[Any] | NDArray[Any], labels: Sequence[Label]) -> None:

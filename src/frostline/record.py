@@ -20,6 +20,7 @@ from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.probabilities import CalibrationScores, CoverageCurve, LabelCurves, Reliability
 from frostline.evaluate.scores import AnswerScores, Evaluation
 from frostline.head.calibrating import Calibrate, Candidate, Way
+from frostline.legible import Legibility
 from frostline.machine import Machine
 from frostline.targets import Kind, Label
 
@@ -193,6 +194,7 @@ class FeaturesRecord:
     # Features among which these were chosen, by cross-validation on the training rows; 1: they were named.
     n_candidates: int = 1
     n_words: int = 0  # Words and pairs of words of the training texts, each of which is a number; most are 0
+    legibility: Legibility | None = None  # Of a sample of the texts; None where the encoder has no word pieces
 
 
 @final

@@ -442,3 +442,34 @@ def test_a_revision_of_a_contestant_reaches_its_encoder(frostline: Command, tmp_
     )
     assert outcome.code == 2
     assert f"A revision belongs to a hub id; '{tmp_path}' is a folder." in outcome.err
+
+
+def test_texts_that_the_encoder_cannot_read_are_told_wherever_texts_are_read(
+    frostline: Command, model: Path, tmp_path: Path
+) -> None:
+    """By training, testing, predicting and writing rows; the counts in JSON, the sentence in the card."""
+    rows = [
+        ("这家店的菜很好吃", "pos"),
+        ("服务员态度差", "neg"),
+        ("the soup was a joy", "pos"),
+        ("the soup was a bore", "neg"),
+    ]
+    path, made = tmp_path / "both.tsv", tmp_path / "made"
+    path.write_text("".join(f"{text} {n}\t{label}\n" for n in range(6) for text, label in rows), "utf-8")
+    told = "can hardly read 12 of 24 texts looked at (Chinese or Japanese in 12; "
+    quick = ("--features", "mean@-1", "-C", "1", "--no-header", "--json")
+    trained = frostline("train", path, "--out", made, *quick).document
+    assert [said for said in trained["warnings"] if told in said]
+    counts = trained["features"]["legibility"]
+    assert (counts["n_texts"], counts["n_unreadable"]) == (24, 12)
+    assert counts["scripts"] == [{"script": "Chinese or Japanese", "n_texts": 12}]
+    assert "can hardly read 12 of 24 texts" in (made / "README.md").read_text("utf-8")
+    assert "can hardly read 12 of 24 texts" in (made / "report.html").read_text("utf-8")
+    assert [
+        said for said in frostline("evaluate", made, path, "--no-header", "--json").document["warnings"] if told in said
+    ]
+    assert "can hardly read 1 of 2 texts looked at (Cyrillic in 1)" in frostline("predict", made, "это", "a joy").err
+    assert "hardly" not in frostline("predict", made, "a joy 😂").err
+    assert "can hardly read 12 of 24" in frostline(
+        "embed", path, "--no-header", "--out", tmp_path / "rows.npy"
+    ).err.replace("\n", " ")

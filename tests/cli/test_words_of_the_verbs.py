@@ -481,9 +481,11 @@ def test_embed_says_what_it_wrote(frostline: Command, reviews: Path, tmp_path: P
     """Rows, columns, and how many texts were cut."""
     asked = ["embed", reviews, "--features", "cls@-1", "--text", "1", "--limit", "50", "--out"]
     found = frostline(*asked, tmp_path / "a.npy")
-    assert (found.out, found.err) == ("", "50 rows of 384 numbers (0 texts were cut).\n")
+    assert (found.out, found.err) == ("", "50 rows of 384 numbers (0 texts cut).\n")
     cut = frostline(*asked, tmp_path / "b.npy", "--max-length", "5")
-    assert cut.err == "50 rows of 384 numbers (50 texts were cut).\n"
+    assert cut.err.startswith(
+        "50 rows of 384 numbers (50 texts cut).\n50 of 50 texts were longer than 5 word pieces and lost"
+    )
     assert np.load(tmp_path / "b.npy").shape == (50, 384)
 
 

@@ -122,7 +122,9 @@ def test_the_space_that_some_tokenizers_count_as_part_of_a_word_is_none_of_it() 
     tokenizer = Tokenizer(WordLevel({"<unk>": 0, "good": 1, "Ġfilm": 2, "Ġ": 3}, unk_token="<unk>"))  # noqa: S106 - a word piece
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     ids = np.array([0], np.int32)
-    found = split_words(WordPieces(tokenizer=tokenizer, max_length=9, before=ids, after=ids), "good film  good")
+    found = split_words(
+        WordPieces(tokenizer=tokenizer, max_length=9, limit=9, unknown=None, before=ids, after=ids), "good film  good"
+    )
     assert [(word.text, word.start, word.end) for word in found.words][:2] == [("good", 0, 4), ("film", 5, 9)]
     assert found.words[-1].text == "good"
 

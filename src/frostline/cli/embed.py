@@ -32,6 +32,7 @@ from frostline.data.tables import stream_texts
 from frostline.disk import home, private_folder, refuse_file, storage_error
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.precision import GATE_TEXTS
+from frostline.report.phrases import count_text
 from frostline.score.rows import refuse_format, write_features
 
 
@@ -74,9 +75,10 @@ def command(
             reader = opened_encoder(settled_choice(encoder, wanted, some)[0], wanted)
         with progress("Reading", "sentences") as advance:
             written_rows = write_features(out, reader, texts, progress=advance)
-    words().print(
-        f"{written_rows.n_rows:,} rows of {written_rows.n_features:,} numbers ({written_rows.n_cut:,} texts were cut)."
-    )
+    n_cut = count_text(written_rows.n_cut, "text")
+    words().print(f"{count_text(written_rows.n_rows, 'row')} of {written_rows.n_features:,} numbers ({n_cut} cut).")
+    for unread in written_rows.warnings:
+        words().print(unread, markup=False)
 
 
 @contextlib.contextmanager

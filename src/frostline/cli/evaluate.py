@@ -36,7 +36,7 @@ from frostline.report.page import evaluation_html
 from frostline.report.terminal import print_evaluation
 from frostline.store import FeatureStore
 from frostline.store.stored import remembered
-from frostline.training.records import data_record, features_record
+from frostline.training.records import data_record, features_record, unread
 from frostline.training.tested import answered_well, examples_of, measured_head, probability_record
 from frostline.version import __version__
 
@@ -88,6 +88,7 @@ def command(
     begun = time.perf_counter()
     with progress("Reading", "sentences") as advance:
         rows = reader.encode(dataset.texts, progress=advance)
+    features = features_record(reader, rows, dataset.texts)
     read_at = time.perf_counter()
     targets = replace(dataset.targets_over([str(label) for label in labels]), labels=tuple(labels))
     tested = measured_head(opened.head, Part(dataset.texts, rows.for_head, targets))
@@ -95,7 +96,7 @@ def command(
         model=str(model),
         C=float(opened.manifest.choice.get("C", math.nan)),
         data=data_record(dataset),
-        features=features_record(reader, rows),
+        features=features,
         test=tested.evaluation,
         probabilities=probability_record(opened.head, tested),
         answers=answered_well(tested) if _is_wished(opened.head) else None,
@@ -105,6 +106,7 @@ def command(
             evaluate=time.perf_counter() - read_at,
             total=time.perf_counter() - started,
         ),
+        warnings=tuple(unread(reader, features)),
         version=__version__,
     )
     if report is not None:

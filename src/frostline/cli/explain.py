@@ -12,6 +12,7 @@ from frostline.disk import publish_bytes, refuse_file
 from frostline.errors import InputError, printable
 from frostline.explanation import explain
 from frostline.explanation.explaining import MAX_WORDS, N_NEAREST, named_label
+from frostline.legible import legibility, legibility_warnings
 from frostline.report.explanation import explanation_document, explanation_html, print_explanation
 
 _MAX_BYTES = 1 << 20
@@ -70,6 +71,8 @@ def command(
         print_json(explanation_document(found))
     else:
         print_explanation(found, output())
+    for unread in legibility_warnings(opened.encoder, legibility(opened.encoder, [given])):
+        words().print(unread, markup=False)
     if page is not None:
         words().print(f"Written: {printable(str(page))}", style="dim", markup=False)
 

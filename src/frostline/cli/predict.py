@@ -25,6 +25,7 @@ from frostline.data.options import TableOptions
 from frostline.disk import refuse_file
 from frostline.errors import InputError, MissingInputError, UsageError
 from frostline.head.linear import Rule
+from frostline.legible import legibility, legibility_warnings, sampled
 from frostline.score.answers import (
     WINDOW_TEXTS,
     Layout,
@@ -77,8 +78,9 @@ def command(
     opened = choice.open(model)
     layout = layout_of(opened, separator=reading.labels_separator)
     is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
+    sample: list[str] = []
     with left_out("standard input" if file is None else str(file), rejects) as note:
-        coming = _coming(texts, file, reading, note)
+        coming = sampled(_coming(texts, file, reading, note), sample)
         found = predictions(opened, coming, window=1 if is_conversation else WINDOW_TEXTS)
         counts: Counter[str] = Counter()
         if out is None:
@@ -93,6 +95,8 @@ def command(
         seen = opened.encoder.identity.max_length
         were = "text was" if n_cut == 1 else "texts were"
         click.echo(f"{n_cut:,} {were} cut: the encoder sees {seen} word pieces.", err=True)
+    for said in legibility_warnings(opened.encoder, legibility(opened.encoder, sample)):
+        click.echo(said, err=True)
 
 
 def _coming(

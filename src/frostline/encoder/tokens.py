@@ -6,7 +6,7 @@ nothing is padded, and truncation is done here, because the library's keeps ever
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -56,6 +56,8 @@ class WordPieces:
 
     tokenizer: Any  # Without padding and truncation
     max_length: int  # The most pieces of a text that are kept, those of the template included
+    limit: int  # What max_length may be at most
+    unknown: int | None  # The id that stands for what no piece can spell; None: there is no such piece
     # `before`, `after`: (n,): What the template puts around every text: [CLS] and [SEP].
     before: Ids
     after: Ids
@@ -93,7 +95,8 @@ class WordPieces:
         chosen = limit if max_length is None else max_length
         if not least <= chosen <= limit:
             raise UsageError(f"max_length must be between {least} and {limit} for {checkpoint.name} (got {chosen}).")
-        return cls(tokenizer=tokenizer, max_length=chosen, before=before, after=after)
+        unknown = tokenizer.token_to_id(_token(settings, "unk"))
+        return cls(tokenizer=tokenizer, max_length=chosen, limit=limit, unknown=unknown, before=before, after=after)
 
     @property
     def vocabulary_size(self) -> int:
@@ -112,24 +115,33 @@ class WordPieces:
         ids: list[Ids] = []
         room = self.max_length - len(self.before) - len(self.after)
         for chunk in _chunks(texts):
-            for encoding in self._encoded(chunk):
+            for encoding in _guarded(self.tokenizer.encode_batch_fast, chunk, add_special_tokens=False):
                 inner = np.array(encoding.ids, np.int32)
                 row = len(ids)
                 cut[row] = len(inner) > room or len(texts[row]) > MAX_CHARACTERS
                 ids.append(np.concatenate([self.before, inner[:room], self.after]))
         return Pieces(ids=ids, cut=cut)
 
-    def _encoded(self, texts: list[str]) -> Any:
-        try:
-            return self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a panic of the library's Rust part is no Exception
-            raise BackendError(f"The tokenizer failed ({type(error).__name__}: {shown(str(error), 200)}).") from error
+    def encodings(self, texts: Sequence[str]) -> list[Any]:
+        """The library's own: uncut ids without a template, and from where to where in its text each stands."""
+        return list(_guarded(self.tokenizer.encode_batch, list(texts), add_special_tokens=False))
+
+    def vocabulary(self) -> list[str]:
+        """Every word piece as text; a tokenizer of bytes keeps them otherwise."""
+        return list(_guarded(self.tokenizer.decode_batch, [[piece] for piece in range(self.vocabulary_size)]))
 
     def pieces(self, text: str) -> list[str]:
         """The word pieces of `text` as they are written in the vocabulary: `['[CLS]', 'a', ..., '[SEP]']`."""
         return [str(self.tokenizer.id_to_token(int(piece))) for piece in self.tokenize([text]).ids[0]]
+
+
+def _guarded(call: Callable[..., Any], texts: list[Any], **how: bool) -> Any:
+    try:
+        return call(texts, **how)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the library's Rust part is no Exception
+        raise BackendError(f"The tokenizer failed ({type(error).__name__}: {shown(str(error), 200)}).") from error
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:

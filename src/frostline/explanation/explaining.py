@@ -12,13 +12,10 @@ import numpy as np
 from frostline.arrays import Float64Array, Progress
 from frostline.artifact import Model, Neighbours
 from frostline.artifact.files import unit_rows
-from frostline.encoder.encoder import Encoder
-from frostline.encoder.reading import SentenceEncoder, check_texts
-from frostline.encoder.tokens import WordPieces
-from frostline.encoder.words import WordedEncoder
+from frostline.encoder.reading import check_texts
 from frostline.errors import UsageError, listed, shown
 from frostline.explanation.leave_out import LabelExplained, Word, explained, read_without, split_words
-from frostline.store import StoredEncoder
+from frostline.legible import word_pieces_of
 from frostline.targets import Kind, Label
 
 _BLOCK = 8192  # rows that are brought to float32 together
@@ -140,7 +137,9 @@ def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
         raise UsageError(f"max_words and n_nearest must be at least 1 (got {max_words} and {n_nearest}).")
     head = model.head
     wanted = [_column(label, head.labels) for label in dict.fromkeys(labels)]
-    pieces = _word_pieces(model.encoder)
+    pieces = word_pieces_of(model.encoder)
+    if pieces is None:
+        raise UsageError("Explaining needs an encoder with word pieces, as `open_model` opens it.")
     split = split_words(pieces, text)
     readings = read_without(model.encoder, head, text=text, split=split, max_words=max_words, progress=progress)
     answers = head.answer(head.probabilities(readings.decisions[:1]))
@@ -176,11 +175,3 @@ def _column(label: Label, labels: tuple[Label, ...]) -> int:
             return column
     named = listed(list(map(str, labels)), 12)
     raise UsageError(f"The label to explain must be one of {named} (got {shown(str(label))}).")
-
-
-def _word_pieces(encoder: SentenceEncoder) -> WordPieces:
-    reader = encoder.encoder if isinstance(encoder, WordedEncoder) else encoder
-    reader = reader.encoder if isinstance(reader, StoredEncoder) else reader
-    if not isinstance(reader, Encoder):
-        raise UsageError("Explaining needs an encoder with word pieces, as `open_model` opens it.")
-    return reader.word_pieces

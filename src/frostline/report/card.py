@@ -104,7 +104,7 @@ def _opening(record: TrainingRecord) -> str:
     more = f" and {len(record.labels) - 50} more" if len(record.labels) > 50 else ""
     said = [escaped(sentence) for sentence in plain_words(record) if not sentence.startswith("Next:")]
     made = f"A frozen encoder ({code(record.encoder.name)}) and {WORDING[record.data.kind].made} on top of it."
-    cautions = [escaped(caution) for caution in (*phrases.leaks_text(record), *phrases.cautions(record))]
+    cautions = [escaped(caution) for caution in phrases.leaks_text(record)]
     return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join([*said, *cautions])}"
 
 

@@ -80,7 +80,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
     parts = [
         figures(test),
         in_plain_words(plain_words(record)),
-        cautions([*phrases.cautions(record), *record.warnings]),
+        cautions(record.warnings),
     ]
     if test is not None:
         parts += [

@@ -378,15 +378,6 @@ def seconds_text(record: TrainingRecord) -> str:
 NOT_TESTED = "Nothing was tested: there is no telling how good this classifier is."
 
 
-def cautions(record: TrainingRecord) -> list[str]:
-    """What makes the scores, or the features, less than they seem; the record's own warnings come beside these."""
-    features = record.features
-    if not features.n_cut:
-        return []
-    cut = f"{features.n_cut:,} of {features.n_texts:,} texts"
-    return [f"{cut} were longer than {features.max_length} word pieces and lost their end."]
-
-
 def leaks_text(record: TrainingRecord) -> list[str]:
     """That test texts were learned from, for reports that do not show the record's warnings, which name the lines."""
     n_leaks = 0 if record.test_source is None else record.test_source.n_leaks

@@ -61,7 +61,7 @@ def print_report(record: TrainingRecord, console: Console) -> None:
     print_choice(record.choice, console)
     _nested(record.nested, record.test, console)
     untested = [] if record.test is not None else [phrases.NOT_TESTED]
-    closing(console, [*untested, *phrases.cautions(record), *record.warnings])
+    closing(console, [*untested, *record.warnings])
     print_next(record, console)
     say(console, phrases.seconds_text(record), style="dim")
 

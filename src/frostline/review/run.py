@@ -13,6 +13,7 @@ from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder, distinct_texts
 from frostline.errors import UsageError
 from frostline.head.options import SearchOptions, check_finite
+from frostline.legible import reading_warnings
 from frostline.review.cells import judge_sets
 from frostline.review.labels import N_FOLDINGS, judge_labels
 from frostline.review.near import columns_to_compare, directions, nearest
@@ -80,7 +81,8 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
     begun = time.perf_counter()
     pool_texts = [] if pool is None else [row.text for row in pool.rows]
     n, n_test = len(dataset), 0 if test is None else len(test)
-    read = encoder.encode([*dataset.texts, *(test.texts if test is not None else ()), *pool_texts], progress=reading)
+    texts = [*dataset.texts, *(test.texts if test is not None else ()), *pool_texts]
+    read = encoder.encode(texts, progress=reading)
     read_at = time.perf_counter()
     rows, theirs, pools = read.rows[:n], read.rows[n : n + n_test], read.rows[n + n_test :]
     check_finite(read.rows)
@@ -115,5 +117,5 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
         n_read=read.n_read,
         seconds_read=read_at - begun,
         seconds=time.perf_counter() - begun,
-        notes=(*notes, *of_pool[2]),
+        notes=(*reading_warnings(encoder, texts, read.cut), *notes, *of_pool[2]),
     )

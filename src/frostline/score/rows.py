@@ -18,6 +18,7 @@ from frostline.arrays import Features, Progress
 from frostline.disk import publish_stream
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import InputError, UsageError
+from frostline.legible import legibility, legibility_warnings, sampled
 
 WINDOW_TEXTS = 8192
 FORMATS = (".npy", ".safetensors", ".parquet")
@@ -26,11 +27,12 @@ FORMATS = (".npy", ".safetensors", ".parquet")
 @final
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: rows, columns, and how many texts were longer than the encoder could see."""
+    """What was written: rows, columns, how many texts were longer than the encoder could see; what else to know."""
 
     n_rows: int
     n_features: int
     n_cut: int
+    warnings: tuple[str, ...]
 
 
 def refuse_format(path: Path) -> None:
@@ -69,7 +71,8 @@ def write_features(
             f"Only an encoder's numbers can be written as rows (got features {encoder.spec}).",
             hint="Leave out +words: words are counted by a vocabulary, which comes with training.",
         )
-    n_rows = sum(1 for _ in texts())
+    sample: list[str] = []
+    n_rows = sum(1 for _ in sampled(texts(), sample))
     n_features = len(encoder.blocks) * encoder.hidden_size
     n_done = n_cut = 0
     with publish_stream(path) as opened:
@@ -87,7 +90,8 @@ def write_features(
                 hint="Run the same command again when nothing writes to the file.",
             )
         write(None)
-    return Written(n_rows=n_rows, n_features=n_features, n_cut=n_cut)
+    unread = legibility_warnings(encoder, legibility(encoder, sample), n_cut=n_cut, n_texts=n_rows)
+    return Written(n_rows=n_rows, n_features=n_features, n_cut=n_cut, warnings=tuple(unread))
 
 
 def _windows(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -17,6 +17,7 @@ from frostline.encoder.words import vocabulary_of, with_words
 from frostline.errors import InputError, UsageError
 from frostline.evaluate.paired import Difference, Score
 from frostline.head.options import SearchOptions
+from frostline.legible import reading_warnings
 from frostline.machine import Machine, this_machine, usable_cores
 from frostline.sweep.candidates import Columns
 from frostline.sweep.cross import OutOfFold, cross_validate, one_thread
@@ -126,6 +127,11 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
     readers = [with_words(contestant.fresh, dataset.texts) for contestant in contestants]
     rates = [_seconds_per_1000(reader, dataset.texts) for reader in readers]
     readings = _readings(contestants, dataset.texts, reading)
+    unread = [
+        said
+        for read, each in zip(readings, contestants, strict=True)
+        for said in reading_warnings(each.fresh, dataset.texts, read.cut)
+    ]
     cut = [
         _rows(read, each, reader, dataset.texts)
         for read, each, reader in zip(readings, contestants, readers, strict=True)
@@ -144,7 +150,7 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
         scoring=found[0].scoring,
         seed=how.seed,
         machine=this_machine(),
-        warnings=plan.warnings,
+        warnings=(*plan.warnings, *dict.fromkeys(unread)),
         version=__version__,
     )
 

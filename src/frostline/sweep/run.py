@@ -14,7 +14,7 @@ import numpy as np
 
 from frostline.arrays import BoolArray, IntArray, Progress, Rows
 from frostline.data import split
-from frostline.data.checks import FoldPlan, leaked, require_learnable
+from frostline.data.checks import leaked, require_learnable
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
 from frostline.errors import UsageError
@@ -22,6 +22,7 @@ from frostline.evaluate.paired import Difference, PairedDifference, Score, paire
 from frostline.evaluate.scores import Evaluation, evaluate
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
+from frostline.legible import reading_warnings
 from frostline.machine import Machine, this_machine, usable_cores
 from frostline.sweep.candidates import SWEEP_FEATURES, Candidate, Columns, candidates, named, tutorial_among
 from frostline.sweep.cross import OutOfFold, cross_validate, one_thread
@@ -170,7 +171,8 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
         rows = [columns.test_rows(tried[place]) for place in places]
         heads = [found[place].head for place in places]
         tested = _tested(heads, rows, test_targets, kind=test_kind, n_leaks=leaked(dataset, test).n_test_rows)
-    made = _Made(tried, found, tested, n_layers, read, chosen.search, plan)
+    unread = reading_warnings(encoder, texts, read.cut)
+    made = _Made(tried, found, tested, n_layers, read, chosen.search, (*unread, *plan.warnings), plan.n_folds)
     return _swept(made, encoder.identity, targets, seconds=(read_at - begun, time.perf_counter() - read_at))
 
 
@@ -185,7 +187,8 @@ class _Made:
     n_layers: int
     reading: Reading
     search: SearchOptions
-    plan: FoldPlan
+    warnings: tuple[str, ...]
+    n_folds: int
 
 
 def _swept(made: _Made, encoder: EncoderIdentity, targets: Targets, *, seconds: tuple[float, float]) -> Sweep:
@@ -194,7 +197,7 @@ def _swept(made: _Made, encoder: EncoderIdentity, targets: Targets, *, seconds: 
     return Sweep(
         labels=tuple(map(str, targets.labels)),
         n=len(targets),
-        n_folds=made.plan.n_folds,
+        n_folds=made.n_folds,
         n_layers=made.n_layers,
         encoder=encoder,
         trials=trials,
@@ -212,7 +215,7 @@ def _swept(made: _Made, encoder: EncoderIdentity, targets: Targets, *, seconds: 
         seconds_read=seconds[0],
         seconds_search=seconds[1],
         machine=this_machine(),
-        warnings=(*made.plan.warnings, *_leaks_told(made.test), *made.found[winner].warnings),
+        warnings=(*made.warnings, *_leaks_told(made.test), *made.found[winner].warnings),
         version=__version__,
     )
 

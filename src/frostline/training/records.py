@@ -1,5 +1,6 @@
 """What a training met and did, in numbers, for its record."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from frostline.head.deciding import RuleFit, RuleOptions
 from frostline.head.fitted import Fitted
 from frostline.head.linear import Rule
 from frostline.head.options import SearchOptions
+from frostline.legible import legibility, legibility_warnings, sample_of
 from frostline.record import (
     CalibrationRecord,
     ChoiceRecord,
@@ -61,7 +63,7 @@ def _fixes_record(dataset: Dataset) -> FixesRecord | None:
     )
 
 
-def features_record(encoder: SentenceEncoder, reading: Reading) -> FeaturesRecord:
+def features_record(encoder: SentenceEncoder, reading: Reading, texts: Sequence[str]) -> FeaturesRecord:
     """What the texts became, in numbers."""
     return FeaturesRecord(
         spec=str(encoder.spec),
@@ -71,7 +73,13 @@ def features_record(encoder: SentenceEncoder, reading: Reading) -> FeaturesRecor
         n_texts=len(reading.rows),
         n_cut=int(reading.cut.sum()),
         n_read=reading.n_read,
+        legibility=legibility(encoder, sample_of(texts)),
     )
+
+
+def unread(encoder: SentenceEncoder, features: FeaturesRecord) -> list[str]:
+    """What of the texts was not read, where it is so much that it may matter."""
+    return legibility_warnings(encoder, features.legibility, n_cut=features.n_cut, n_texts=features.n_texts)
 
 
 def with_sweep(features: FeaturesRecord, swept: Sweep | None) -> FeaturesRecord:

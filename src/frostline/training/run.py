@@ -35,6 +35,7 @@ from frostline.training.records import (
     features_record,
     search_record,
     seconds_of,
+    unread,
     with_sweep,
 )
 from frostline.training.tested import (
@@ -191,12 +192,14 @@ def _read(dataset: Dataset, test: Dataset | None, split: Split, encoder: Sentenc
 def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecord:
     split, fitted, tested, seed = made.split, made.fitted, made.tested, made.how.seed
     leaks = _leaks(split, tested)
+    texts = [*made.dataset.texts, *(() if made.test is None else made.test.texts)]
+    features = features_record(made.rows.reader, made.rows.reading, texts)
     return TrainingRecord(
         labels=fitted.head.labels,
         data=data_record(made.dataset),
         n_trained=len(split.train),
         encoder=made.rows.reader.identity,
-        features=with_sweep(features_record(made.rows.reader, made.rows.reading), swept),
+        features=with_sweep(features, swept),
         search=search_record(fitted, made.how),
         choice=choice_record(swept),
         test_source=TestRecord(
@@ -217,7 +220,12 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
         seconds=seconds,
         machine=this_machine(),
         seed=seed,
-        warnings=(*made.folds_told, *oddities(made.dataset, leaks), *fitted.search.warnings),
+        warnings=(
+            *unread(made.rows.reader, features),
+            *made.folds_told,
+            *oddities(made.dataset, leaks),
+            *fitted.search.warnings,
+        ),
         version=__version__,
     )
 
