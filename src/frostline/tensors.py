@@ -3,10 +3,13 @@
 The header is read here and not by the library, which would take one of 100 MB, and of which the numpy interface knows
 no bfloat16 and copies. `read_entries` is as strict as the library: types, sizes, no gap, no overlap. A checkpoint's
 tensors are then views of a map of the file: a float32 tensor costs no memory, and the pages of the word embeddings
-that no sentence names are never even read from the disk.
+that no sentence names are never even read from the disk. To touch a page that is no longer there is death by SIGBUS:
+`Weights.check` asks beforehand whether the file is as it was.
 """
 
 import math
+import mmap
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -109,9 +112,22 @@ class Weights:
     path: Path
     entries: Mapping[str, Entry]
     content: NDArray[np.uint8]  # The bytes after the header, mapped
+    mapped: mmap.mmap
+    stamp: tuple[int, int, int]  # Its size in bytes, its number and its time of change, when the header was read
 
     def __contains__(self, name: str) -> bool:
         return name in self.entries
+
+    def check(self) -> None:
+        """Raise `InputError` if the file was shortened or written to meanwhile; one that replaced it is no matter."""
+        size, number, changed = self.stamp
+        try:
+            there = self.path.stat()
+            is_written_to = there.st_ino == number and there.st_mtime_ns != changed
+        except OSError:
+            is_written_to = False  # removed, or replaced: the mapped file is as it was
+        if self.mapped.size() != size or is_written_to:
+            raise InputError(f"{self.path} has changed while it was in use.", hint="Run the same command again.")
 
     def read(self, name: str, shape: tuple[int, ...]) -> Float32Array:
         """The tensor `name` as float32, which must have `shape`; a view of the file where it is stored so.
@@ -130,6 +146,7 @@ class Weights:
                 f"{self.path}: tensor {name} must have shape {shape} (got {its_shape}).",
                 hint="config.json and the weights do not belong together: fetch both again.",
             )
+        self.check()
         return _as_float32(self.content[start:end].view(_TYPES[dtype]), bfloat16=dtype == "BF16").reshape(shape)
 
 
@@ -141,18 +158,16 @@ def open_weights(path: Path) -> Weights:
     """
     if not path.is_file():
         raise MissingInputError(f"{path} must be there.", hint=_HINT)
-    size_bytes = path.stat().st_size
     try:
         with path.open("rb") as opened:
-            length = header_length(opened.read(8), size_bytes, limit_bytes=HEADER_LIMIT_BYTES)
-            entries = read_entries(_table(opened.read(length)), size_bytes - 8 - length)
+            status = os.fstat(opened.fileno())
+            length = header_length(opened.read(8), status.st_size, limit_bytes=HEADER_LIMIT_BYTES)
+            entries = read_entries(_table(opened.read(length)), status.st_size - 8 - length)
+            mapped = mmap.mmap(opened.fileno(), status.st_size, access=mmap.ACCESS_READ)
     except TensorsError as error:
         raise InputError(f"{path} must be a whole safetensors file ({error}).", hint=_HINT) from error
-    content = np.memmap(path, np.uint8, mode="r", offset=8 + length) if size_bytes > 8 + length else _NOTHING
-    return Weights(path, entries, content)
-
-
-_NOTHING: NDArray[np.uint8] = np.empty(0, np.uint8)
+    content = np.frombuffer(mapped, np.uint8, offset=8 + length)
+    return Weights(path, entries, content, mapped, (status.st_size, status.st_ino, status.st_mtime_ns))
 
 
 def check_finite(name: str, tensor: Float32Array) -> None:

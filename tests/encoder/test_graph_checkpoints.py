@@ -13,7 +13,9 @@ from graph_tools import batch_of, opened
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from encoder_fakes import make_checkpoint
 from frostline.encoder.architecture import FAMILIES, describe, load_architecture
+from frostline.encoder.encoder import Encoder
 from frostline.encoder.files import CONFIG, read_json
 from frostline.errors import InputError, MissingInputError
 from frostline.tensors import HEADER_LIMIT_BYTES, TensorsError, header_length, open_weights, read_entries
@@ -196,6 +198,34 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for length in (4, 8, 200, len(whole) // 2, len(whole) - 1):
         with pytest.raises(InputError):
             open_weights(_forge(tmp_path / "cut.safetensors", whole[:length]))
+
+
+@pytest.mark.parametrize("change", ["shortened", "written to"])
+def test_weights_that_change_while_an_encoder_is_open_are_an_error(tmp_path: Path, change: str) -> None:
+    """To touch a page of the map that is no longer there would be death by SIGBUS."""
+    folder = make_checkpoint(tmp_path / "encoder")
+    weights = open_weights(folder / "model.safetensors")
+    name, entry = next((name, entry) for name, entry in weights.entries.items() if len(entry.shape) == 2)
+    encoder = Encoder.open(str(folder))
+    encoder.encode(["good", "bad"])
+    with (folder / "model.safetensors").open("r+b") as opened:
+        if change == "shortened":
+            opened.truncate(200)
+        else:
+            opened.write(b"x")
+    for read in (lambda: weights.read(name, entry.shape), lambda: encoder.encode(["good", "bad"])):
+        with pytest.raises(InputError, match=r"model\.safetensors has changed while it was in use\."):
+            read()
+
+
+def test_weights_that_are_replaced_while_an_encoder_is_open_are_no_matter(tmp_path: Path) -> None:
+    """As every careful program writes: the opened encoder has the file that it opened."""
+    folder = make_checkpoint(tmp_path / "encoder")
+    encoder = Encoder.open(str(folder))
+    expected = encoder.encode(["good", "bad"]).rows
+    (folder / "other").write_bytes(b"another")
+    (folder / "other").replace(folder / "model.safetensors")
+    np.testing.assert_array_equal(encoder.encode(["good", "bad"]).rows, expected)
 
 
 def _described(**changes: object) -> dict[str, object]:

@@ -296,6 +296,8 @@ class Architecture:
     # embedding of token type 0 in it already; `relative_bias` is (n_heads, 2 * max_positions - 1), its middle column
     # for distance 0.
     tensors: Mapping[str, Float32Array]
+    # Raises `InputError` if the file that they are views of has changed: before any of them is read
+    check: Callable[[], None] = lambda: None
 
 
 def load_architecture(folder: Path) -> Architecture:
@@ -315,7 +317,7 @@ def load_architecture(folder: Path) -> Architecture:
     if shape.relative_bias:
         buckets = weights.read(prefix + "encoder.relative_attention_bias.weight", (RELATIVE_BUCKETS, shape.n_heads))
         tensors["relative_bias"] = np.ascontiguousarray(buckets[relative_buckets(shape.max_positions)].T)
-    return Architecture(shape, tensors)
+    return Architecture(shape, tensors, weights.check)
 
 
 def relative_buckets(max_positions: int) -> IntArray:

@@ -54,6 +54,7 @@ class OnnxBackend(Backend):
         self._session = session
         self._value = runtime().OrtValue.ortvalue_from_numpy
         self._words = self._value(architecture.tensors["words"])
+        self._check_file = architecture.check
 
     @classmethod
     def open(  # noqa: PLR0913 - what to open, how, and where to keep what is built
@@ -125,6 +126,7 @@ class OnnxBackend(Backend):
 
     def _run(self, batch: TokenBatch, outputs: list[str]) -> list[Float32Array]:
         self._check(batch)
+        self._check_file()
         inputs = {IDS: self._value(np.ascontiguousarray(batch.ids)), WORDS: self._words}
         try:
             return [value.numpy() for value in self._session.run_with_ort_values(outputs, inputs)]
