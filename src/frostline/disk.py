@@ -188,22 +188,15 @@ def sweep_temporaries(folder: Path) -> int:
 
     A file that a living process (on this machine) is writing is left alone, as is whatever cannot be locked.
     """
-    if sys.platform == "win32":
-        return 0
     n_removed = 0
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries]
-    for name in names:
-        if not name.startswith(TEMPORARY_PREFIX):
-            continue
+    for temporary in folder.glob(f"{TEMPORARY_PREFIX}*"):
         with contextlib.suppress(OSError):
-            handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            lock = _locked(temporary)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                (folder / name).unlink()
+                temporary.unlink()
                 n_removed += 1
             finally:
-                os.close(handle)
+                os.close(lock)
     return n_removed
 
 
@@ -247,16 +240,14 @@ def _claimed_folder(path: Path, held: contextlib.ExitStack) -> Path:
             return temporary
 
 
-def _locked(folder: Path) -> int:
-    """A handle that holds the lock on `folder`. The kernel lets go of it when its process dies, however it dies.
+def _locked(path: Path) -> int:
+    """A handle that holds the lock on a file or folder, until its process dies, however it dies.
 
     Raises `BlockingIOError`: another process holds it; `OSError`: this system or file system has no such locks.
     """
-    if os.name != "posix":
-        raise OSError(errno.ENOTSUP, "no locks on folders")
-    import fcntl  # noqa: PLC0415 - not there on Windows
-
-    handle = os.open(folder, os.O_RDONLY)
+    if sys.platform == "win32":
+        raise OSError(errno.ENOTSUP, "no such locks")
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

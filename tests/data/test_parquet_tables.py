@@ -105,8 +105,8 @@ def test_nulls_and_blanks_are_rejected_rows(tmp_path: Path) -> None:
     found = read_dataset(stored(tmp_path, parquet(columns, row_group_size=2)), TableOptions(max_bad_rows=3))
     assert list(found.texts) == ["a", "e"]
     assert [(reject.line, reject.reason) for reject in found.rejects] == [
-        (2, "the text is null"),
-        (3, "the label is null"),
+        (2, "the text must be a string (got null)"),
+        (3, "the label must be a string, a whole number or a boolean (got null)"),
         (4, "the text is blank"),
     ]
 
@@ -225,7 +225,12 @@ def test_a_column_of_another_type_is_refused_in_these_words(
 @pytest.mark.parametrize(
     ("labels", "separator", "label_sets", "reasons"),
     [
-        ([["x", "x"], ["y", None], None], None, [("x",)], ["a label is null", NULL_LABELS]),
+        (
+            [["x", "x"], ["y", None], None],
+            None,
+            [("x",)],
+            ["the label must be a string, a whole number or a boolean (got null)", NULL_LABELS],
+        ),
         ([[1], [], [2, 3]], None, [("1",), (), ("2", "3")], []),
         ([["x"], ["a", "b"], ["a", "b", "c"]], None, [("x",), ("a", "b")], ["there are 3 labels (at most 2 may be)"]),
         (["x", "y, z", ""], ",", [("x",), ("y", "z"), ()], []),
@@ -248,10 +253,10 @@ def test_rows_of_parquet_are_rejected_one_by_one_with_their_numbers(tmp_path: Pa
     pq.write_table(pa.table(table), tmp_path / "t.parquet")
     found = read_labelled(tmp_path / "t.parquet", TableOptions(max_bad_rows=4))
     assert [(reject.line, reject.reason) for reject in found.rejects] == [
-        (2, "the text is null"),
+        (2, "the text must be a string (got null)"),
         (3, "the text is empty"),
         (4, "the text is blank"),
-        (5, "the label is null"),
+        (5, "the label must be a string, a whole number or a boolean (got null)"),
     ]
     assert list(zip(found.lines, found.texts, found.labels, strict=True)) == [
         (1, "a", "true"),

@@ -14,7 +14,7 @@ from sklearn import metrics
 from frostline.errors import InputError
 from frostline.evaluate.baselines import Part, baselines, f1_of
 from frostline.evaluate.intervals import average_precisions, resampled, row_counts
-from frostline.evaluate.scores import Evaluation, evaluate, label_codes, most_probable
+from frostline.evaluate.scores import Evaluation, evaluate, most_probable
 from frostline.targets import Label, Targets
 
 
@@ -94,21 +94,6 @@ def test_a_precision_rests_on_its_own_denominator() -> None:
     assert score.recall is not None
     assert score.f1 is not None
     assert (score.precision.n, score.recall.n, score.f1.n, score.support) == (2, 3, 4, 3)
-
-
-def test_an_unseen_label_is_named_with_its_rows() -> None:
-    """The choice between leaving rows out and counting them as wrong is not made silently."""
-    with pytest.raises(InputError, match=r"'neg', 'pos' \(got 'neutral' \(2 rows\)\)") as caught:
-        label_codes(["pos", "neutral", "neg", "neutral"], ["neg", "pos"])
-    assert "Leave those rows out" in caught.value.hint
-    assert label_codes(["pos", "neg"], ["neg", "pos"]).tolist() == [1, 0]
-
-
-def test_labels_of_control_characters_reach_no_terminal() -> None:
-    """The message escapes them."""
-    with pytest.raises(InputError) as caught:
-        label_codes(["\x1b[31mred"], ["neg", "pos"])
-    assert "\x1b" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

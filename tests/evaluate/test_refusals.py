@@ -10,7 +10,7 @@ from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.examples import Examples, mapped
 from frostline.evaluate.nested import nested_cross_validation
 from frostline.evaluate.probabilities import reliability
-from frostline.evaluate.scores import evaluate, label_codes
+from frostline.evaluate.scores import evaluate
 from frostline.head.options import SearchOptions
 from frostline.targets import Targets
 
@@ -55,21 +55,6 @@ def test_what_cannot_be_evaluated_with_several_labels(place: int, message: str) 
     with pytest.raises(InputError) as caught:
         evaluate(given[0], given[1], both)
     assert caught.value.message == message
-
-
-def test_labels_never_learned_are_named_five_of_them_and_ten_of_the_known() -> None:
-    known = [f"k{place}" for place in range(11)]
-    found = [*(["u0"] * 1234), *(["u1"] * 5), "u2", "u3", "u4", "u5", "k1"]
-    with pytest.raises(InputError) as caught:
-        label_codes(found, known)
-    listed = ", ".join(f"'k{place}'" for place in range(10))
-    assert caught.value.message == (
-        f"Every label of the test rows must be one the classifier learned: {listed}, … (got 'u0' (1,234 rows), 'u1' "
-        "(5 rows), 'u2' (1 rows), 'u3' (1 rows), 'u4' (1 rows))."
-    )
-    assert caught.value.hint == "Leave those rows out, or train on rows that have the label."
-    with pytest.raises(InputError, match=rf"learned: {listed} \(got 'u' \(1 rows\)\)\."):
-        label_codes(["u"], known[:10])
 
 
 def test_nested_cross_validation_needs_three_rows_of_a_label() -> None:

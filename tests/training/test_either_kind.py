@@ -62,10 +62,17 @@ def table(folder: Path, n: int = 160, kind: Kind = SEVERAL) -> Path:
     return path
 
 
+PLAIN: dict[Kind, Training] = {}
+
+
 def trained(folder: Path, kind: Kind = SEVERAL, **options: Any) -> Training:
+    """A small training; without options made once."""
+    if not options and kind in PLAIN:
+        return PLAIN[kind]
     dataset = read_labelled(table(folder, kind=kind), OPTIONS[kind])
     search = SearchOptions(Cs=(0.1, 1.0), n_folds=3)
-    return train(dataset, FakeEncoder(), options=TrainingOptions(search=search, **options))
+    training = train(dataset, FakeEncoder(), options=TrainingOptions(search=search, **options))
+    return training if options else PLAIN.setdefault(kind, training)
 
 
 def open_fake(name: str, *, features: str, **_others: Any) -> FakeEncoder:

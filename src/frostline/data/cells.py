@@ -125,6 +125,12 @@ class RowError(Exception):
     """The row at hand cannot be used; the exception's text is the reason that its `Reject` will give."""
 
 
+class BadBytes(str):
+    """Why the bytes of a string are none, in its place in a row that is to be left out."""
+
+    __slots__ = ()
+
+
 @final
 class SkippedTextError(RowError):
     """The row is left out because `on_bad_text` says "skip": it does not count against `max_bad_rows`."""
@@ -180,26 +186,26 @@ class CellRules:
             raise RowError(f"there are {len(values):,} labels (at most {self.options.limits.labels:,} may be)")
         return tuple(dict.fromkeys(self.label(value) for value in values))
 
-    def json_label_set(self, line: int, value: object) -> tuple[str, ...]:
-        """The labels that a JSON value is: a list of what may be a label; a string is parted, or one label."""
+    def typed_labels(self, line: int, value: object) -> tuple[str, ...]:
+        """The labels that a value is: a list of what may be a label; a string is parted, or one label."""
         if isinstance(value, str):
             return self.label_set(self._encodable(line, value))
         if isinstance(value, list):
             if len(value) > self.options.limits.labels:
                 return self.listed_labels(value)
-            return tuple(dict.fromkeys(self.json_label(line, item) for item in value))
+            return tuple(dict.fromkeys(self.typed_label(line, item) for item in value))
         if value is None:
-            raise RowError("the labels are null, which says nothing: [] says that there is none")
-        return (self.json_label(line, value),)
+            raise RowError("the labels are null, which says nothing: an empty list says that there is none")
+        return (self.typed_label(line, value),)
 
-    def json_text(self, line: int, value: object) -> str:
-        """The text that a JSON value is: strings only; half of a surrogate pair is bad text."""
+    def typed_text(self, line: int, value: object) -> str:
+        """The text that a value is: strings only; half of a surrogate pair is bad text."""
         if not isinstance(value, str):
             raise RowError(f"the text must be a string (got {spelled(value)})")
         return self.text(self._encodable(line, value))
 
-    def json_label(self, line: int, value: object) -> str:
-        """The label that a JSON value is: a string as it is, a whole number or boolean as JSON spells it."""
+    def typed_label(self, line: int, value: object) -> str:
+        """The label that a value is: a string as it is, a whole number or boolean as JSON spells it."""
         if isinstance(value, str):
             return self.label(self._encodable(line, value))
         if isinstance(value, bool | int):
@@ -207,6 +213,8 @@ class CellRules:
         raise RowError(f"the label must be a string, a whole number or a boolean (got {spelled(value)})")
 
     def _encodable(self, line: int, value: str) -> str:
+        if isinstance(value, BadBytes):
+            raise SkippedTextError(value)
         try:
             value.encode()  # many times faster than searching
         except UnicodeEncodeError as error:

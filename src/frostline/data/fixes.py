@@ -297,7 +297,7 @@ def read_fixes(path: Path | str) -> Fixes:
     name = file_name(path)
     with opened(path, limits=TableLimits()) as source:
         content = b"".join(_bounded(source.chunks(), name))
-        sha256, _ = source.fingerprint()
+        sha256 = source.fingerprint().sha256
     rows = _cells(content, name)
     header = [cell.strip().casefold() for cell in next(rows, [])]
     missing = [column for column in NEEDED if column not in header]

@@ -138,11 +138,11 @@ class Opened:
         """The uncompressed content from its beginning. Ask once."""
         return itertools.chain([self.head] if self.head else [], self._chunks)
 
-    def fingerprint(self) -> tuple[str, int]:
-        """The sha256 and the size of the whole file as it lies on disk; reads what has not been read yet."""
+    def fingerprint(self) -> "Fingerprint":
+        """What identifies the whole file as it lies on disk; reads what has not been read yet."""
         for _ in self._raw:
             pass
-        return self._digest.hexdigest(), self._read_bytes
+        return Fingerprint(self._digest.hexdigest(), self._read_bytes)
 
     def _raw_chunks(self) -> Iterator[bytes]:
         buffer = memoryview(bytearray(CHUNK_BYTES))
@@ -213,7 +213,7 @@ class Fingerprint:
 def fingerprint(path: Path | str) -> Fingerprint:
     """Read the whole file and say what identifies its bytes (compressed, if they are)."""
     with opened(path, limits=TableLimits()) as source:
-        return Fingerprint(*source.fingerprint())
+        return source.fingerprint()
 
 
 def file_name(path: Path | str) -> str:

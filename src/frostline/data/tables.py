@@ -179,7 +179,7 @@ def _from_objects(objects: Iterator[JsonRow | Fault], name: str, *, rules: CellR
         names[text],
         None if label is None else label_key,
         rules,
-        label_of=rules.json_label_set if has_sets else rules.json_label,
+        label_of=rules.typed_labels if has_sets else rules.typed_label,
     )
     return Picking(names[text], label_key, rows, has_sets)
 
@@ -200,7 +200,7 @@ def _values_picked(
         try:
             yield (
                 number,
-                rules.json_text(number, _member(value, text)),
+                rules.typed_text(number, _member(value, text)),
                 "" if label is None else label_of(number, _member(value, label)),
             )
         except RowError as error:
@@ -309,11 +309,11 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
             raise ledger.error(len(texts) + ledger.left_out, has_one_label=not picking.has_label_sets)
         if not texts:
             raise _no_rows(source.name, rows_in=ledger.left_out, has_columns=bool(picking.text_column))
-        sha256, size_bytes = source.fingerprint()
+        identity = source.fingerprint()
     origin = Source(
         name=str(path),
-        sha256=sha256,
-        size_bytes=size_bytes,
+        sha256=identity.sha256,
+        size_bytes=identity.size_bytes,
         text_column=picking.text_column,
         label_column=picking.label_column,
     )

@@ -83,6 +83,33 @@ class SentenceEncoder(Protocol):
         """Read `texts`; progress counts distinct texts."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Around:
+    """An encoder that stands around another one, which reads for it."""
+
+    encoder: SentenceEncoder
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """The encoder's own: nothing is done to its numbers."""
+        return self.encoder.identity
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """The encoder's own."""
+        return self.encoder.spec
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The encoder's own."""
+        return self.encoder.blocks
+
+    @property
+    def hidden_size(self) -> int:
+        """The encoder's own."""
+        return self.encoder.hidden_size
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenBatch:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import BoolArray, Features, Float64Array, IntArray, JoinedRows, Progress, Rows, WordRows
-from frostline.encoder.features import Block, FeatureSpec
-from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
+from frostline.encoder.features import FeatureSpec
+from frostline.encoder.reading import Around, Reading, SentenceEncoder
 from frostline.errors import InputError
 
 WORD_PATTERN = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+"
@@ -152,31 +152,15 @@ def _to_length(data: Float64Array, ends: NDArray[np.int64], scale: float) -> Flo
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class WordedEncoder:
+class WordedEncoder(Around):
     """The same sentences, the same rows; and the words of each."""
 
-    encoder: SentenceEncoder
     vocabulary: Vocabulary  # Fitted on training texts alone
-
-    @property
-    def identity(self) -> EncoderIdentity:
-        """The encoder's: the vocabulary changes none of its numbers."""
-        return self.encoder.identity
 
     @property
     def spec(self) -> FeatureSpec:
         """The encoder's, with words."""
         return replace(self.encoder.spec, words=True)
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The encoder's."""
-        return self.encoder.blocks
-
-    @property
-    def hidden_size(self) -> int:
-        """The encoder's."""
-        return self.encoder.hidden_size
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
         """Read `texts`, and count their words."""

@@ -5,7 +5,6 @@ No scikit-learn: its import takes 0.9 s.
 Which interval and why, where a text may have several labels: docs/decisions/0012-several-labels.md.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -13,7 +12,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
-from frostline.errors import InputError, shown
+from frostline.errors import InputError
 from frostline.evaluate.intervals import (
     FEWEST_TEXTS,
     Estimate,
@@ -211,27 +210,6 @@ def most_probable(probabilities: Probabilities) -> BoolArray:
     """The most probable label of each row, of equals the first, as a column (n_texts, n_labels)."""
     chosen: BoolArray = probabilities.argmax(axis=1)[:, None] == np.arange(probabilities.shape[1])
     return chosen
-
-
-def label_codes(found: Sequence[Label], labels: Sequence[Label]) -> IntArray:
-    """The column of each label in `found` (n_texts,).
-
-    Raises
-    ------
-    InputError
-        A label the classifier never saw. Its rows could only be counted as wrong, and their log loss is infinite, so
-        the choice is left to whoever knows why they are there.
-    """
-    columns = {label: column for column, label in enumerate(labels)}
-    unseen = Counter(label for label in found if label not in columns)
-    if unseen:
-        named = ", ".join(f"{shown(label)} ({count:,} rows)" for label, count in unseen.most_common(5))
-        known = ", ".join(shown(label) for label in labels[:10]) + (", …" if len(labels) > 10 else "")
-        raise InputError(
-            f"Every label of the test rows must be one the classifier learned: {known} (got {named}).",
-            hint="Leave those rows out, or train on rows that have the label.",
-        )
-    return np.fromiter((columns[label] for label in found), dtype=np.int64, count=len(found))
 
 
 def confusion_matrix(predicted: IntArray, codes: IntArray, *, n_labels: int) -> IntArray:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import IntArray, Progress, part_of
-from frostline.encoder.features import Block, FeatureSpec
-from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder, check_texts, distinct_texts
+from frostline.encoder.reading import Around, Reading, SentenceEncoder, check_texts, distinct_texts
 from frostline.encoder.words import WordedEncoder
 from frostline.errors import AccessError, StorageError
 from frostline.store.shards import text_keys
@@ -24,7 +23,7 @@ _BYTES_PER_PIECE = 4
 
 @final
 @dataclass(frozen=True, slots=True)
-class StoredEncoder:
+class StoredEncoder(Around):
     """An encoder that remembers. Same `encode`, same rows; only the cost differs.
 
     Parameters
@@ -34,28 +33,7 @@ class StoredEncoder:
     store : FeatureStore
     """
 
-    encoder: SentenceEncoder
     store: FeatureStore
-
-    @property
-    def identity(self) -> EncoderIdentity:
-        """The encoder's own."""
-        return self.encoder.identity
-
-    @property
-    def spec(self) -> FeatureSpec:
-        """The encoder's own."""
-        return self.encoder.spec
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The encoder's own."""
-        return self.encoder.blocks
-
-    @property
-    def hidden_size(self) -> int:
-        """The encoder's own."""
-        return self.encoder.hidden_size
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
         """Read `texts`, or remember them.

@@ -53,20 +53,6 @@ class Trial:
     interval: tuple[float, float]
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Classroom:
-    """What the steps share: the sentences as the notebook has them, a rectangle of ids with its mask."""
-
-    dataset: Dataset
-    encoder: Encoder
-    codes: IntArray
-    padded: IntArray
-    mask: IntArray
-    seed: int
-    progress: Progress | None
-
-
 def give_lesson(
     dataset: Dataset,
     encoder: Encoder,
@@ -107,10 +93,16 @@ def give_lesson(
     reading = reader.encode(dataset.texts, progress=progress)
     yield _encoder_step(encoder, reading, padded.shape, time.perf_counter() - started, ids[0])
     yield _cls_step(reading.rows)
-    room = _Classroom(
-        dataset=dataset, encoder=encoder, codes=codes, padded=padded, mask=mask, seed=seed, progress=progress
-    )
-    yield from _head_steps(room, reading.rows)
+    train, test = random_holdout(len(codes), test_fraction=TEST_FRACTION, seed=seed)
+    yield Step("split", {"n_train": len(train), "n_test": len(test), "seed": seed})
+    started = time.perf_counter()
+    trial = _try(reading.rows, codes, train, test, seed=seed)
+    yield _search_step(trial.search, time.perf_counter() - started)
+    yield _test_step(trial, codes[train], codes[test])
+    without = unmasked_rows(encoder, padded, progress=progress)
+    unmasked = _try(without, codes, train, test, seed=seed)
+    yield _unmasked_step(reading.rows, without, mask, trial, unmasked)
+    yield Step("onward", {"path": dataset.source.name})
 
 
 def padded_matrix(ids: list[np.ndarray[tuple[int], np.dtype[np.int32]]]) -> tuple[IntArray, IntArray]:
@@ -141,25 +133,13 @@ def unmasked_rows(encoder: Encoder, padded: IntArray, *, progress: Progress | No
     return rows
 
 
-def _head_steps(room: _Classroom, rows: Features) -> Iterator[Step]:
-    """Split, search, test, and all of it once more without the mask."""
-    codes, seed = room.codes, room.seed
-    train, test = random_holdout(len(rows), test_fraction=TEST_FRACTION, seed=seed)
-    yield Step("split", {"n_train": len(train), "n_test": len(test), "seed": seed})
-    started = time.perf_counter()
-    trial = _try(rows, codes, train, test, seed=seed)
-    yield _search_step(trial.search, time.perf_counter() - started)
-    majority = float((codes[test] == np.bincount(codes[train]).argmax()).mean())
+def _test_step(trial: Trial, train: IntArray, test: IntArray) -> Step:
+    """The score on the rows held out, beside that of the commonest label; both by their codes."""
     low, high = trial.interval
-    yield Step(
-        "test",
-        {"n_test": len(test), "accuracy": trial.accuracy, "low": low, "high": high, "majority": majority},
-        (f"lr_clf.score(test_features, test_labels)  ->  {trial.accuracy:.3f}",),
-    )
-    without = unmasked_rows(room.encoder, room.padded, progress=room.progress)
-    unmasked = _try(without, codes, train, test, seed=seed)
-    yield _unmasked_step(rows, without, room.mask, trial, unmasked)
-    yield Step("onward", {"path": room.dataset.source.name})
+    majority = float((test == np.bincount(train).argmax()).mean())
+    facts: dict[str, object] = {"n_test": len(test), "accuracy": trial.accuracy, "low": low, "high": high}
+    facts["majority"] = majority
+    return Step("test", facts, (f"lr_clf.score(test_features, test_labels)  ->  {trial.accuracy:.3f}",))
 
 
 def _try(rows: Features, codes: IntArray, train: IntArray, test: IntArray, *, seed: int) -> Trial:
