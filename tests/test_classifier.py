@@ -187,7 +187,7 @@ def test_loading_a_damaged_artifact_is_one_error(tmp_path: Path) -> None:
         (["a", "b"] * 2, [1, "1", 0, "0"], TextTypeError, "one type .*int, str"),
         (["a", "b"] * 2, ["x", "y", "x", float("nan")], TextTypeError, "one type .*float, str"),
         (["a", "b", "c"], [0, 0, 1], InputError, "at least 2 texts of every class"),
-        (["same"] * 10, [0, 1] * 5, InputError, "equal"),
+        (["same"] * 10, [0, 1] * 5, InputError, "belong together counted once"),
     ],
     ids=[
         "lone str",
@@ -274,6 +274,7 @@ def test_the_public_names_are_these() -> None:
             "load_artifact",
             "load_neighbours",
             "open_model",
+            "together_of",
             "train",
         ]
     )

@@ -101,8 +101,8 @@ def one_run(rows: Rows, cleanlab: ModuleType | None, *, kind: str, seed: int, he
     true = rows.codes[rows.train]
     codes = flipped(true, kind=kind, seed=seed)
     is_wrong = codes != true
-    groups, targets = np.arange(len(codes)), Targets.of_codes(codes, range(int(true.max()) + 1))
-    held_out = held_out_probabilities(rows.features[rows.train], targets, groups=groups, options=SearchOptions())
+    targets = Targets.of_codes(codes, range(int(true.max()) + 1))
+    held_out = held_out_probabilities(rows.features[rows.train], targets, options=SearchOptions())
     check = check_labels(
         held_out.probabilities, codes, neighbour_shares(rows.near, targets.members, np.ones(len(codes), dtype=bool))
     )

@@ -80,7 +80,6 @@ def one_run(  # noqa: PLR0913 - rows, what is planted among which labels, and wh
     held_out = held_out_probabilities(
         rows,
         replace(targets, members=members),
-        groups=np.arange(len(rows)),
         options=SearchOptions(threads=1, seed=seed),
         n_foldings=3,
     )

@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # as typing's, which would be loaded before the command c
 if TYPE_CHECKING:
     from frostline.artifact import load_artifact, load_neighbours, open_model
     from frostline.classifier import SentenceClassifier
+    from frostline.data.copies import together_of
     from frostline.encoder.encoder import Encoder
     from frostline.encoder.features import FeatureSpec
     from frostline.errors import FrostlineError
@@ -35,6 +36,7 @@ __all__ = [
     "load_artifact",
     "load_neighbours",
     "open_model",
+    "together_of",
     "train",
 ]
 
@@ -50,6 +52,7 @@ _HOMES = {
     "load_artifact": "frostline.artifact",
     "load_neighbours": "frostline.artifact",
     "open_model": "frostline.artifact",
+    "together_of": "frostline.data.copies",
     "train": "frostline.training",
 }
 

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from frostline.arrays import Float64Array, Probabilities, Rows
 from frostline.artifact import ArtifactRecord, Neighbours, TrainingData, open_model, refuse_size, save_artifact
+from frostline.data.copies import together_of
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
@@ -170,8 +171,13 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.threshold_label = threshold_label
         self.thresholds = thresholds
 
-    def fit(self, X: Sequence[str], y: Sequence[Any] | NDArray[Any]) -> Self:
+    def fit(
+        self, X: Sequence[str], y: Sequence[Any] | NDArray[Any], *, groups: Sequence[Any] | NDArray[Any] | None = None
+    ) -> Self:
         """Read the texts once, choose C where it is not given, fit the head on all of them.
+
+        Texts that are equal but for case, blanks and punctuation are in one fold of the search. Where others split the
+        rows (`cross_val_score`), `frostline.together_of(X)` gives them the groups for a `StratifiedGroupKFold`.
 
         Parameters
         ----------
@@ -179,9 +185,13 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         y : sequence of str, int or bool, length n_texts
             Or, where a text may have several labels or none: a list of lists, tuples or sets of labels; or a 0/1 array
             of shape (n_texts, n_labels). Each label then has a C and a threshold of its own, chosen out of fold.
+        groups : sequence of n_texts hashable values, optional
+            Author, thread, document: texts of one group are in one fold too. None: in no group.
 
         Raises
         ------
+        UsageError
+            Not as many groups as texts.
         TextTypeError
             An item of X is not a str (its position is named), or X is a lone str.
         InputError
@@ -203,6 +213,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             targets, names = Targets.of_codes(codes, labels), [labels[code] for code in codes.tolist()]
         if not targets.labels:
             raise InputError("At least one text must have a label (got none).")
+        targets = replace(targets, together=together_of(texts, groups=groups))
         self.encoder_ = with_words(self._settled_encoder(texts, targets), texts)
         reading = self._read(texts)
         self._fit_head(reading.for_head, targets)

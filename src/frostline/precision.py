@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from frostline.arrays import Features, IntArray, Progress
+from frostline.data.copies import copy_keys, numbered
 from frostline.data.split import folds as split_folds
 from frostline.encoder.precision import (
     AskedPrecision,
@@ -149,7 +150,7 @@ def _tried(
         started = time.perf_counter()
         rows.append(encoder.encode(some, progress=_half(progress, number, len(some))).rows)
         seconds.append(time.perf_counter() - started)
-    some_targets = None if targets is None else targets.take(chosen)
+    some_targets = None if targets is None else replace(targets.take(chosen), together=None)  # no copies among them
     gate = measured(rows[0], rows[1], some_targets, seconds=(seconds[0], seconds[1]))
     used: Precision = "int8" if gate.is_passed else "float32"
     reason = f"int8 {'passed' if gate.is_passed else 'did not pass'} on your own texts: {gate}."
@@ -157,10 +158,9 @@ def _tried(
 
 
 def _distinct(texts: Sequence[str]) -> IntArray:
-    """Rows of a sample of the distinct texts."""
-    first = {text: row for row, text in reversed(list(enumerate(texts)))}
-    rows = sorted(first.values())
-    return np.array(rows)[sample_of(len(rows))]
+    """Rows of a sample of the texts, of copies the first."""
+    rows = np.unique(numbered(copy_keys(texts)), return_index=True)[1]
+    return np.sort(rows)[sample_of(len(rows))]
 
 
 def _too_few(texts: Sequence[str]) -> str | None:

@@ -35,6 +35,9 @@ class Targets:
     # True.
     members: BoolArray
     exclusive: bool  # Whether labels exclude each other
+    # (n_texts,): A number for each text, the same for those that must stand on one side of every split. None: each
+    # stands alone.
+    together: IntArray | None = None
 
     @classmethod
     def of_codes(cls, codes: IntArray, labels: Sequence[Label]) -> "Targets":
@@ -85,11 +88,45 @@ class Targets:
 
     def take(self, rows: IntArray | BoolArray) -> "Targets":
         """The texts numbered in `rows`, in that order; the columns stay."""
-        return replace(self, members=self.members[rows])
+        together = None if self.together is None else self.together[rows]
+        return replace(self, members=self.members[rows], together=together)
+
+    @property
+    def n_apart(self) -> int:
+        """How many texts there are, if those that belong together count once."""
+        return len(self) if self.together is None else len(np.unique(self.together))
+
+    @property
+    def lots(self) -> IntArray:
+        """The number (n_texts,) of each text's lot, all that belong together; from 0, in the order of first texts."""
+        if self.together is None:
+            return np.arange(len(self), dtype=np.int64)
+        _, first, by_number = np.unique(self.together, return_index=True, return_inverse=True)
+        lots: IntArray = np.argsort(np.argsort(first))[by_number]
+        return lots
+
+    @property
+    def stand_alone(self) -> bool:
+        """Whether no two texts belong together."""
+        return self.n_apart == len(self)
+
+    def counts_apart(self) -> dict[Label, int]:
+        """How many texts have each label, in column order, if those that belong together count once."""
+        if self.together is None:
+            return self.counts()
+        together = self.together
+        return {label: len(np.unique(together[has])) for label, has in zip(self.labels, self.members.T, strict=True)}
 
     def names(self, row: int) -> tuple[Label, ...]:
         """The labels of one text, in column order."""
         return tuple(self.labels[column] for column in np.flatnonzero(self.members[row]).tolist())
+
+    @classmethod
+    def concatenated(cls, parts: "Sequence[Targets]") -> "Targets":
+        """The texts of parts of one file, one part after the other."""
+        numbers = [part.together for part in parts if part.together is not None]
+        together = np.concatenate(numbers) if len(numbers) == len(parts) else None
+        return replace(parts[0], members=np.concatenate([part.members for part in parts]), together=together)
 
     def keys(self) -> list[bytes]:
         """A key for each text, equal where their labels are."""

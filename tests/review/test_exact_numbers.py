@@ -214,9 +214,9 @@ def test_a_gain_above_two_standard_errors_is_sure(gain: float, *, is_sure: bool)
 def test_each_folding_counts_alike_and_is_another_cut() -> None:
     """The mean of two foldings is the mean of the first and a second one; a count of folds is at most that of rows."""
     rows = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
-    targets, groups = Targets.of_codes(np.arange(40) % 2, (0, 1)), np.arange(40)
+    targets = Targets.of_codes(np.arange(40) % 2, (0, 1))
     options = SearchOptions(Cs=(1.0,), n_folds=3, threads=1)
-    once, twice = (held_out_probabilities(rows, targets, groups=groups, options=options, n_foldings=n) for n in (1, 2))
+    once, twice = (held_out_probabilities(rows, targets, options=options, n_foldings=n) for n in (1, 2))
     other = 2 * twice.probabilities - once.probabilities
     np.testing.assert_allclose(other.sum(axis=1), 1)
     assert (other >= 0).all()
@@ -224,8 +224,7 @@ def test_each_folding_counts_alike_and_is_another_cut() -> None:
     assert (once.n_foldings, twice.n_foldings, twice.n_folds, twice.chosen_C) == (1, 2, 3, np.array([1.0]))
     few = held_out_probabilities(
         rows[:4],
-        targets.take(groups[:4]),
-        groups=groups[:4],
+        targets.take(np.arange(4)),
         options=SearchOptions(Cs=(1.0,), n_folds=9, threads=1),
         n_foldings=1,
     )

@@ -11,7 +11,6 @@ from frostline.review.labels import (
     held_out_probabilities,
     neighbour_shares,
     noise_count,
-    text_folds,
 )
 from frostline.review.near import Neighbours, directions, nearest
 from frostline.targets import Targets
@@ -78,28 +77,13 @@ def test_planted_errors_are_found() -> None:
     codes = true.copy()
     codes[wrong] = 1 - codes[wrong]
     targets = Targets.of_codes(codes, (0, 1))
-    held_out = held_out_probabilities(rows, targets, groups=np.arange(600), options=SearchOptions(), n_foldings=2)
+    held_out = held_out_probabilities(rows, targets, options=SearchOptions(), n_foldings=2)
     points, _ = directions(rows)
     votes = neighbour_shares(nearest(points, k=20), targets.members, np.ones(600, dtype=bool))
     check = check_labels(held_out.probabilities, codes, votes)
     hits = len(set(wrong.tolist()) & set(check.flagged.tolist()))
     assert hits >= 25
     assert len(check.flagged) <= 50
-
-
-def test_rows_of_one_text_are_held_out_together() -> None:
-    """A copy in another fold would vouch for the label."""
-    codes, groups = np.arange(60) % 3, np.arange(60) // 2
-    folds = text_folds(Targets.of_codes(codes, range(3)), groups, SearchOptions())
-    assert (folds[0::2] == folds[1::2]).all()
-    assert len(np.unique(folds)) == 5
-
-
-def test_a_label_is_never_held_out_whole() -> None:
-    """Rather part the rows of a text: a head that never saw a label cannot be asked about it."""
-    codes, groups = np.array([0, 1, 1, 0, 0, 0, 1, 1, 2, 2]), np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 8])
-    folds = text_folds(Targets.of_codes(codes, range(3)), groups, SearchOptions(n_folds=2))
-    assert len(set(folds[codes == 2].tolist())) == 2
 
 
 @pytest.mark.parametrize("n_labels", [2, 5])
@@ -111,7 +95,6 @@ def test_averaging_foldings_changes_no_shape(n_labels: int) -> None:
     found = held_out_probabilities(
         rows,
         Targets.of_codes(codes, range(n_labels)),
-        groups=np.arange(80),
         options=SearchOptions(Cs=(0.1,), n_folds=3),
         n_foldings=3,
         progress=lambda done, total: told.append((done, total)),

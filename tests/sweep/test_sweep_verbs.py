@@ -63,8 +63,8 @@ def test_compare_prints_scores_tests_and_costs(frostline: Command, reviews: Path
         ("a\tgood\nb\tgood\n", (), 65, "two classes"),
         ("a\tgood\n", (), 65, "two classes"),
         ("same\tgood\nsame\tbad\n" * 4, (), 65, "texts must differ"),
-        ("a\tgood\nb\tbad\n" * 4, ("--encoder", "nobody/nothing-of-the-kind-123"), 69, "nobody"),
-        ("a\tgood\nb\tbad\n" * 4, ("--scoring", "acuracy"), 2, "accuracy"),
+        ("a\tgood\nb\tbad\nc\tgood\nd\tbad\n", ("--encoder", "nobody/nothing-of-the-kind-123"), 69, "nobody"),
+        ("a\tgood\nb\tbad\nc\tgood\nd\tbad\n", ("--scoring", "acuracy"), 2, "accuracy"),
     ],
     ids=["one class", "one row", "equal texts", "unknown encoder", "unknown scorer"],
 )

@@ -149,11 +149,12 @@ def test_each_refusal_says_what_is_there_and_what_to_do() -> None:
     )
     assert said(partial(compare, data, [one, one]), UsageError)[0] == "Each must be compared once (got x cls@-1 again)."
     other = replace(one, features="mean@-1", fresh=FakeEncoder(features="mean@-1"))
-    same = replace(data, texts=["same"] * 30)
-    assert said(partial(compare, same, [one, other]), InputError) == (
-        "The texts must differ (all 30 are equal).",
-        "Look at --text.",
+    copies = replace(data, texts=["same"] * 30, targets=replace(data.targets, together=None))
+    assert said(partial(compare, copies, [one, other]), InputError) == (
+        f"{data.source.name}: the texts must differ (all 30 are copies of one, or of one group).",
+        "Copies are equal but for case, blanks and punctuation. Look at --text.",
     )
+    same = replace(data, texts=["same"] * 30)  # alike to the encoder alone
     assert said(partial(sweep, same, wide()), InputError) == (
         "The texts must differ (to the encoder all 30 are the same).",
         "Look for the text column (--text).",

@@ -145,36 +145,50 @@ def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -
     Raises
     ------
     InputError
-        As `folds_for`; of several labels per text: one row only, no label at all, or one only; if `strict`, a label
-        with fewer rows than there are folds.
+        As `folds_for`; all texts belong together; of several labels per text: one row only, no label at all, or one
+        only; if `strict`, a label with fewer rows than there are folds.
     """
+    if len(dataset) > 1 and dataset.targets.n_apart == 1:
+        raise InputError(
+            f"{dataset.source.name}: the texts must differ (all {len(dataset):,} are copies of one, or of one group).",
+            hint="Copies are equal but for case, blanks and punctuation. Look at --text.",
+        )
     plan = {"one label": _folds_for_labels, "several labels": _folds_for_sets}[dataset.targets.kind]
     return plan(dataset, n_folds, strict=strict)
 
 
 def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:
-    return folds_for(dataset.counts(), n_folds, name=dataset.source.name, strict=strict)
+    return folds_for(dataset.counts(), n_folds, apart=_apart(dataset), name=dataset.source.name, strict=strict)
+
+
+def _apart(dataset: Dataset) -> dict[str, int] | None:
+    """How many rows that stand apart carry each label that occurs; None where every row does."""
+    targets = dataset.targets
+    if targets.stand_alone:
+        return None
+    return {str(label): count for label, count in targets.counts_apart().items() if count}
 
 
 def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:
-    counts, n_rows, name = dataset.counts(), len(dataset), dataset.source.name
+    counts, n_rows, name = dataset.counts(), dataset.targets.n_apart, dataset.source.name
     if n_rows < 2:
         raise InputError(
             f"{name}: there are too few rows to learn from ({n_rows}, without those held out).",
             hint="Add rows: a label is learned from two that have it and two that lack it, or more.",
         )
     if not counts:
-        raise InputError(f"{name}: no row has a label ({n_rows:,} rows).", hint="Check --label.")
+        raise InputError(f"{name}: no row has a label ({len(dataset):,} rows).", hint="Check --label.")
     if len(counts) == 1:
         raise InputError(
             f"{name}: there must be two labels or more (all that occurs is {_listed(list(counts))}).",
             hint="Check --labels-separator; or label the rows without it too, and leave the option out.",
         )
     n_folds = min(n_folds, n_rows)
+    rows, counts = ("rows", counts) if (apart := _apart(dataset)) is None else (_APART, apart)
     few = sorted((label for label in counts if counts[label] < n_folds), key=lambda label: (counts[label], label))
     warnings = []
     if few:
-        told = f"{_listed(few)} {'have' if len(few) > 1 else 'has'} fewer rows than there are folds ({n_folds})"
+        told = f"{_listed(few)} {'have' if len(few) > 1 else 'has'} fewer {rows} than there are folds ({n_folds})"
         if strict:
             raise InputError(
                 f"{name}: {told}; the rarest has {counts[few[0]]}.", hint="Add rows, or ask for fewer folds."
@@ -187,7 +201,17 @@ def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan
     return FoldPlan(n_folds, tuple(warnings))
 
 
-def folds_for(counts: Mapping[str, int], n_folds: int, *, name: str = "The data", strict: bool = False) -> FoldPlan:
+_APART = "rows that stand apart"  # copies of a text, and the rows of a group, count as one
+
+
+def folds_for(
+    counts: Mapping[str, int],
+    n_folds: int,
+    *,
+    apart: Mapping[str, int] | None = None,
+    name: str = "The data",
+    strict: bool = False,
+) -> FoldPlan:
     """How many folds can be made so that each class is in every one of them.
 
     Parameters
@@ -196,6 +220,8 @@ def folds_for(counts: Mapping[str, int], n_folds: int, *, name: str = "The data"
         Rows per label.
     n_folds : int
         Wanted, 2 or more.
+    apart : mapping of str to int, optional
+        Rows per label, those that belong together counted once, where some do.
     name : str
         What to call the data in messages.
     strict : bool
@@ -212,18 +238,20 @@ def folds_for(counts: Mapping[str, int], n_folds: int, *, name: str = "The data"
         raise InputError(
             f"{name}: two classes or more are needed ({only}).", hint="Add rows of another label; check --label."
         )
+    rows, counts = ("rows", counts) if apart is None else (_APART, apart)
     small = sorted((label for label in counts if counts[label] < n_folds), key=lambda label: (counts[label], label))
     single = [label for label in small if counts[label] < 2]
     if single:
         raise InputError(
-            f"{name}: every class needs two rows or more to be checked against each other ({_listed(single)} "
+            f"{name}: every class needs two {rows} or more to be checked against each other ({_listed(single)} "
             f"{'have' if len(single) > 1 else 'has'} one).",
-            hint="Add rows, merge the class with another, or leave it out.",
+            hint=("" if apart is None else "Copies of a text, and the rows of a group, count as one. ")
+            + "Add rows, merge the class with another, or leave it out.",
         )
     if not small:
         return FoldPlan(n_folds)
     fewest = counts[small[0]]
-    told = f"{_listed(small)} {'have' if len(small) > 1 else 'has'} fewer rows than there are folds ({n_folds})"
+    told = f"{_listed(small)} {'have' if len(small) > 1 else 'has'} fewer {rows} than there are folds ({n_folds})"
     if strict:
         raise InputError(f"{name}: {told}; the smallest has {fewest}.", hint=f"Add rows, or ask for {fewest} folds.")
     return FoldPlan(fewest, (f"{told}; {fewest} folds are used.",))

@@ -11,6 +11,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import IntArray
+from frostline.data.copies import together_of
 from frostline.errors import InputError, shown
 from frostline.targets import Label, Names, Targets
 
@@ -59,11 +60,17 @@ class Dataset:
     """Labelled sentences."""
 
     texts: Sequence[str]  # length n_texts: Exactly as in the file
-    targets: Targets  # The label of each text, or its set of labels; a label is a string, never a number made of one
+    # The label of each text, or its set of labels; a label is a string, never a number made of one. Copies belong
+    # together.
+    targets: Targets
     lines: Sequence[int]  # length n_texts: The line each row came from, for messages
     source: Source
     rejects: tuple[Reject, ...] = ()  # Rows in the file = n_texts + len(rejects) + len(fixes.dropped)
     fixes: AppliedFixes | None = None  # What `apply_fixes` changed
+
+    def __post_init__(self) -> None:
+        if self.targets.together is None:  # copies belong together, whoever made the rows
+            object.__setattr__(self, "targets", replace(self.targets, together=together_of(self.texts)))
 
     def __len__(self) -> int:
         return len(self.texts)

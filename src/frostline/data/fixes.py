@@ -207,13 +207,8 @@ def _kept(
 
 def _fixed(dataset: Dataset, kept: Sequence[int], targets: Targets, counts: AppliedFixes) -> Dataset:
     """The rows that stay, with their targets as they are now."""
-    return replace(
-        dataset,
-        texts=[dataset.texts[row] for row in kept],
-        targets=targets,
-        lines=[dataset.lines[row] for row in kept],
-        fixes=counts,
-    )
+    stay = dataset.take(np.array(kept, dtype=np.int64))
+    return replace(stay, targets=replace(targets, together=stay.targets.together), fixes=counts)
 
 
 def _lines(dataset: Dataset, rows: Iterable[int]) -> tuple[int, ...]:

@@ -22,23 +22,80 @@ def random_of(seed: object) -> np.random.RandomState:
 
 
 def holdout(targets: Targets, *, test_fraction: float, seed: int) -> tuple[IntArray, IntArray]:
-    """Row numbers to learn from and to test on, both ascending; every label is held out in the same share."""
+    """Row numbers to learn from and to test on, both ascending; every label is held out in the same share.
+
+    Texts that belong together stand on one side. A label is on both sides where it has texts that can be parted.
+    """
     if targets.exclusive:
-        return stratified_holdout(targets.codes, test_fraction=test_fraction, seed=seed)
-    return iterative_holdout(targets.members, test_fraction=test_fraction, seed=seed)
+        train, test = stratified_holdout(targets.codes, test_fraction=test_fraction, seed=seed)
+    else:
+        train, test = iterative_holdout(targets.members, test_fraction=test_fraction, seed=seed)
+    if targets.stand_alone:
+        return train, test
+    if targets.n_apart == 1:
+        raise InputError(f"All {len(targets)} rows belong together: nothing can be held out.", hint="Add rows.")
+    is_test = np.zeros(len(targets), dtype=np.int64)
+    is_test[test] = 1
+    parts = with_lots_whole(is_test, targets, [1 - test_fraction, test_fraction])
+    return np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
 
 
 def folds(targets: Targets, *, n_folds: int, seed: int) -> IntArray:
-    """The fold each row is held out in (n_texts,), from 0; every label is dealt out evenly."""
+    """The fold each row is held out in (n_texts,), from 0; every label is dealt out evenly.
+
+    Texts that belong together are in one fold.
+    """
     if targets.exclusive:
-        return stratified_folds(targets.codes, n_folds=n_folds, seed=seed)
-    return iterative_folds(targets.members, n_folds=n_folds, seed=seed)
+        parts = stratified_folds(targets.codes, n_folds=n_folds, seed=seed)
+    else:
+        parts = iterative_folds(targets.members, n_folds=n_folds, seed=seed)
+    if targets.n_apart < n_folds:
+        raise InputError(
+            f"{n_folds} folds need as many texts that do not belong together (there are {targets.n_apart}).",
+            hint="Copies stay together, and so do the rows of a group: add rows, or ask for fewer folds.",
+        )
+    return with_lots_whole(parts, targets, [1 / n_folds] * n_folds)
 
 
 def possible_folds(n_folds: int, targets: Targets) -> int:
-    """`n_folds`, or as many as there can be: labels that share a group must each have a row in every fold."""
+    """`n_folds`, or as many as there can be: labels that share a C must each have a row in every fold."""
     is_one_group = len(targets.groups()) == 1
-    return min(n_folds, min(targets.counts().values()) if is_one_group else len(targets))
+    return min(n_folds, min(targets.counts_apart().values()) if is_one_group else targets.n_apart)
+
+
+def with_lots_whole(parts: IntArray, targets: Targets, shares: Sequence[float]) -> IntArray:
+    """The same parts, but that rows which belong together, a lot, are in one.
+
+    Lots that stand in several parts are dealt anew, the largest first, each to the part that lacks most of the lot's
+    rarest label, and then most rows. A label goes first where it is not yet, and a lot where nothing is.
+    """
+    if targets.stand_alone:
+        return parts
+    members = np.column_stack([targets.members, np.ones(len(targets), bool)])  # the last column: whatever it has
+    lot_of = targets.lots
+    rows_of = np.split(np.argsort(lot_of, kind="stable"), np.cumsum(np.bincount(lot_of))[:-1])
+    first = np.unique(lot_of, return_index=True)[1]
+    lots = np.unique(lot_of[parts != parts[first][lot_of]]).tolist()
+    lots.sort(key=lambda lot: -len(rows_of[lot]))
+    is_dealt = ~np.isin(lot_of, lots)
+    counts = np.stack([members[(parts == part) & is_dealt].sum(axis=0) for part in range(len(shares))])
+    totals = members.sum(axis=0)
+    wanted = np.outer(shares, totals)
+    left = np.zeros_like(totals)
+    for lot in lots:
+        left += members[rows_of[lot]].any(axis=0)
+    mended = parts.copy()
+    for lot in lots:
+        in_lot = members[rows_of[lot]].sum(axis=0)
+        labels = np.flatnonzero(in_lot)
+        bare = counts[:, labels] == 0
+        is_scarce = bare & (left[labels] <= bare.sum(axis=0))
+        lacks = (wanted - counts)[:, [labels[totals[labels].argmin()], -1]]
+        part = int(np.lexsort((-lacks[:, 1], -lacks[:, 0], -is_scarce.sum(axis=1)))[0])
+        mended[rows_of[lot]] = part
+        counts[part] += in_lot
+        left[labels] -= 1
+    return mended
 
 
 def in_turn(targets: Targets) -> Literal["nested cross-validation", "cross-validation"]:

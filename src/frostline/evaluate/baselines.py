@@ -8,7 +8,7 @@ Not:  the scores themselves (scores.py), the words' own classifier (words.py).
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias, final
 
 import numpy as np
@@ -138,8 +138,7 @@ def baselines(splits: Sequence[tuple[Part, Part]], *, favoured: BoolArray, seed:
     for train, test in splits:
         if len(train) == 0 or len(test) == 0:
             raise InputError(f"Baselines need rows (got {len(train)} to train on, {len(test)} to test on).")
-    tested = [test.targets for _, test in splits]
-    truth = replace(tested[0], members=np.concatenate([part.members for part in tested]))
+    truth = Targets.concatenated([test.targets for _, test in splits])
     made = []
     for name, guesser in _TRIED[truth.kind].items():
         started = time.perf_counter()

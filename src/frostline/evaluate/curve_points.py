@@ -9,7 +9,7 @@ the choice costs a fit or two more for each subset, and none for the largest.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -186,7 +186,7 @@ class _Rung:
         """For each order the position with the lowest log loss on the rows after these, up to `size`."""
         best = []
         for tried, heads, order in zip(self.tried, self.heads, ground.orders, strict=True):
-            held = order[self.n_rows : size]
+            held = _new_of(order[self.n_rows : size], ground.targets, last=int(order[self.n_rows - 1]))
             rows, targets = ground.rows[held], ground.targets.take(held)
             losses = [log_loss(head.predict_proba(rows), targets).value for head in heads]
             best.append(tried[int(np.argmin(losses))])
@@ -252,11 +252,10 @@ def learning_curve(  # noqa: PLR0913 - two arrays, what is tested, and how heads
         measured.append(_measured(ground, before.heads_at(chosen), trials, size=size, Cs=grid[chosen]))
         if progress is not None:
             progress(number + 1, len(sizes))
-    tested = np.concatenate([trial.test_targets.members for trial in trials])
     measured.append(Measured(n_rows, whole.favoured[None], (whole.C,), whole.fitted_accuracy))
     return curve_of(
         measured,
-        replace(targets, members=tested),
+        Targets.concatenated([trial.test_targets for trial in trials]),
         is_out_of_fold=len(trials) > 1,
         choice_of_C=CHOICE_OF_C,
         seed=options.seed,
@@ -267,7 +266,8 @@ def learning_curve(  # noqa: PLR0913 - two arrays, what is tested, and how heads
 def proportional_order(targets: Targets, *, seed: int) -> IntArray:
     """Row numbers in a random order of which every beginning holds the sets of labels nearly in proportion.
 
-    The first two rows of each come before all others, so that no subset lacks a label.
+    The first two rows of each come before all others, so that no subset lacks a label. Rows that belong together stand
+    beside each other.
     """
     # of labels that exclude each other the sets are numbered as the labels are: the rows with the first come first
     codes = np.unique(~targets.members, axis=0, return_inverse=True)[1].reshape(-1)
@@ -277,7 +277,20 @@ def proportional_order(targets: Targets, *, seed: int) -> IntArray:
         rows = random.permutation(np.flatnonzero(codes == code))
         place[rows] = (np.arange(len(rows)) + random.rand()) / len(rows)
         place[rows[:2]] -= np.array([2.0, 1.0])[: len(rows)]
+    if targets.together is not None:
+        lot_of = np.unique(targets.together, return_inverse=True)[1]
+        first = np.full(len(codes), np.inf)
+        np.minimum.at(first, lot_of, place)
+        place = first[lot_of]
     return np.argsort(place, kind="stable").astype(np.int64)
+
+
+def _new_of(rows: IntArray, targets: Targets, *, last: int) -> IntArray:
+    """The rows that do not belong to the last one learned from; all of them where none would be left."""
+    if targets.together is None:
+        return rows
+    is_new = targets.together[rows] != targets.together[last]
+    return rows[is_new] if is_new.any() else rows
 
 
 def _fitted(ground: _Ground, size: int, Cs: Float64Array) -> tuple[tuple[LinearHead, ...], ...]:

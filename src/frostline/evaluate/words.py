@@ -6,13 +6,13 @@ Not:  anything with an encoder; the fits (word_fit.py). scikit-learn would do it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities, WordRows
-from frostline.data.split import iterative_parts, stratified_folds
+from frostline.data import split
 from frostline.encoder.words import Vocabulary, fit
 from frostline.errors import InputError
 from frostline.evaluate.scores import most_probable
@@ -65,14 +65,14 @@ def word_guess(
     vocabulary, rows = found
     asked = sparse(vocabulary.rows(test_texts))
     if share_c(targets):
-        return _guess_of_one(rows, targets.codes, asked, n_labels=len(targets.labels), seed=seed)
-    return _guess_of_several(rows, targets.members, asked, seed=seed)
+        return _guess_of_one(rows, targets, asked, seed=seed)
+    return _guess_of_several(rows, targets, asked, seed=seed)
 
 
-def _guess_of_one(rows: Any, codes: IntArray, asked: Any, *, n_labels: int, seed: int) -> WordGuess:
-    present, own = np.unique(codes, return_inverse=True)
-    probabilities = np.zeros((asked.shape[0], n_labels))
-    C, how = _chosen_C(rows, own, seed)
+def _guess_of_one(rows: Any, targets: Targets, asked: Any, *, seed: int) -> WordGuess:
+    present, own = np.unique(targets.codes, return_inverse=True)
+    probabilities = np.zeros((asked.shape[0], len(targets.labels)))
+    C, how = _chosen_C(rows, replace(Targets.of_codes(own, present.tolist()), together=targets.together), seed)
     if len(present) == 1:
         probabilities[:, present] = 1.0
     else:
@@ -83,9 +83,12 @@ def _guess_of_one(rows: Any, codes: IntArray, asked: Any, *, n_labels: int, seed
     return WordGuess(most_probable(probabilities), probabilities, made_of)
 
 
-def _guess_of_several(rows: Any, members: BoolArray, asked: Any, *, seed: int) -> WordGuess:
+def _guess_of_several(rows: Any, targets: Targets, asked: Any, *, seed: int) -> WordGuess:
+    members = targets.members
     sample = np.sort(np.random.RandomState(seed).permutation(len(members))[:_SEARCH_ROWS_EACH])
-    parts = iterative_parts(members[sample], [1 - _HELD, _HELD], seed=seed)
+    searched = targets.take(sample)
+    shares = [1 - _HELD, _HELD]
+    parts = split.with_lots_whole(split.iterative_parts(searched.members, shares, seed=seed), searched, shares)
     fitted, held = sample[parts == 0], sample[parts == 1]
     C, thresholds = 10.0, np.full(members.shape[1], 0.5)
     if len(fitted) and len(held):
@@ -136,14 +139,14 @@ def _loss(codes: IntArray, n_labels: int) -> Loss:
     return Logistic(codes) if n_labels == 2 else Softmax(codes, n_labels)
 
 
-def _chosen_C(rows: Any, codes: IntArray, seed: int) -> tuple[float, str]:  # noqa: N802 - C is its name everywhere
-    """The C with the best mean accuracy over the folds, the smallest of equals; codes from 0, each present."""
-    sample = _evenly(codes, SEARCH_ROWS)
-    rows, codes = rows[sample], codes[sample]
-    counts = np.bincount(codes)
-    if len(counts) < 2 or counts.min() < N_FOLDS:
+def _chosen_C(rows: Any, targets: Targets, seed: int) -> tuple[float, str]:  # noqa: N802 - C is its name everywhere
+    """The C with the best mean accuracy over the folds, the smallest of equals; every label has a text."""
+    sample = _evenly(targets.codes, SEARCH_ROWS)
+    rows, targets = rows[sample], targets.take(sample)
+    codes, counts = targets.codes, targets.counts_apart()
+    if len(counts) < 2 or min(counts.values()) < N_FOLDS:
         return 10.0, "set, as a label has too few rows to search"
-    folds = stratified_folds(codes, n_folds=N_FOLDS, seed=seed)
+    folds = split.folds(targets, n_folds=N_FOLDS, seed=seed)
     training = np.repeat(folds[:, None] != np.arange(N_FOLDS), len(GRID), axis=1)
     heads = fit_words(rows, _loss(codes, len(counts)), training=training, Cs=np.tile(GRID, N_FOLDS))
     right = [

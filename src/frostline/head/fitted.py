@@ -124,19 +124,20 @@ def chosen_document(
 def possible_folds(targets: Targets, n_folds: int) -> int:
     """`n_folds`, or as many as the smallest class or the rows allow, with a warning that names the class."""
     if not share_c(targets):
-        return min(n_folds, max(2, len(targets)))
+        return min(n_folds, max(2, targets.n_apart))
     if n_folds < 2:
         raise UsageError(f"n_folds must be at least 2 (got {n_folds}).")
-    label, size = min(targets.counts().items(), key=lambda counted: counted[1])
+    label, size = min(targets.counts_apart().items(), key=lambda counted: counted[1])
+    apart = "" if targets.stand_alone else ", those that belong together counted once"
     if size >= n_folds:
         return n_folds
     if size < 2:
         raise InputError(
-            f"Searching C needs at least 2 texts of every class (class {shown(label)} has {size}).",
+            f"Searching C needs at least 2 texts of every class (class {shown(label)} has {size}{apart}).",
             hint="Add texts of that class, leave it out, or pass C to search nothing.",
         )
     warnings.warn(
-        f"{size} folds instead of {n_folds}: class {shown(label)} has {size} texts.", UserWarning, stacklevel=4
+        f"{size} folds instead of {n_folds}: class {shown(label)} has {size} texts{apart}.", UserWarning, stacklevel=4
     )
     return size
 

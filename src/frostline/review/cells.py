@@ -9,12 +9,13 @@ docs/decisions/0014-review.md.
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
 from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities, Progress
+from frostline.data import split
 from frostline.errors import listed
 from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at
@@ -25,7 +26,6 @@ from frostline.review.labels import (
     judge,
     knowledge,
     on_one_text,
-    text_folds,
     trained_labels,
     with_columns,
 )
@@ -195,10 +195,10 @@ def judge_sets(
     counts = text_members.sum(axis=0)
     notes = _left_out(targets, counts, n_texts)
     targets = with_columns(targets, np.flatnonzero((counts > 1) & (counts < n_texts - 1)))
-    if targets.labels:
-        folds = text_folds(targets, texts, replace(search, n_folds=min(search.n_folds, n_texts)))
+    if targets.labels and targets.n_apart > 1:
+        folds = split.folds(targets, n_folds=min(search.n_folds, targets.n_apart), seed=search.seed)
         targets = with_columns(targets, np.flatnonzero(trained_labels(targets, folds)))
-    if not targets.labels:
+    if not targets.labels or targets.n_apart < 2:
         return None, (*notes, _TOO_FEW)
     judged = judge(
         file,

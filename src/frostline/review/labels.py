@@ -147,11 +147,10 @@ class HeldOut:
     n_folds: int
 
 
-def held_out_probabilities(  # noqa: PLR0913 - rows, labels and texts; how, how often, and progress
+def held_out_probabilities(
     rows: Features,
     targets: Targets,
     *,
-    groups: IntArray,
     options: SearchOptions,
     n_foldings: int = N_FOLDINGS,
     progress: Progress | None = None,
@@ -160,8 +159,6 @@ def held_out_probabilities(  # noqa: PLR0913 - rows, labels and texts; how, how 
 
     Parameters
     ----------
-    groups : ndarray of shape (n_texts,), dtype=int64
-        The text of each row, numbered from 0: rows of one text are held out together.
     options : SearchOptions
         How C is searched; scored by log loss, each row weighing the same, whatever it says.
     n_foldings : int
@@ -169,16 +166,16 @@ def held_out_probabilities(  # noqa: PLR0913 - rows, labels and texts; how, how 
     progress : callable, optional
         Counts foldings.
     """
-    n_folds = min(options.n_folds, len(np.unique(groups)))
+    n_folds = min(options.n_folds, targets.n_apart)
     how = replace(options, scoring="neg_log_loss", class_weight=None, n_folds=n_folds)
     count = progress or _untold
     count(0, n_foldings)
-    searched = search(rows, targets, options=how, folds=text_folds(targets, groups, how))
+    searched = search(rows, targets, options=how, folds=split.folds(targets, n_folds=n_folds, seed=how.seed))
     first = searched.head.probabilities(searched.held_out_decisions)
     total = first
     for number in range(1, n_foldings):
         count(number, n_foldings)
-        folds = text_folds(targets, groups, replace(how, seed=(how.seed + number) % 2**32))
+        folds = split.folds(targets, n_folds=n_folds, seed=(how.seed + number) % 2**32)
         total = total + _again(rows, targets, folds, searched.chosen_C, how, instead=first)
     count(n_foldings, n_foldings)
     return HeldOut(
@@ -222,16 +219,6 @@ def trained_labels(targets: Targets, folds: IntArray) -> BoolArray:
     n_with = targets.members.sum(axis=0)
     trained: BoolArray = (fewest > 0) & (np.minimum(n_with, len(targets) - n_with) > 1)
     return trained
-
-
-def text_folds(targets: Targets, groups: IntArray, how: SearchOptions) -> IntArray:
-    """Folds in which rows of one text stay together, unless a label would then be held out whole."""
-    folds = split.folds(targets, n_folds=how.n_folds, seed=how.seed)
-    _, first, of_row = np.unique(groups, return_index=True, return_inverse=True)
-    together = folds[first][of_row]
-    sizes = np.bincount(together, minlength=how.n_folds)
-    is_fit = sizes.min() > 0 and bool((trained_labels(targets, together) >= trained_labels(targets, folds)).all())
-    return together if is_fit else folds
 
 
 _ERRORS = 2.0  # standard errors that the gain must be above 0
@@ -348,9 +335,7 @@ def judge(  # noqa: PLR0913 - the file and its rows; which of them and of the la
     if are_equal(used):
         return "Labels could not be checked: the encoder gives all these texts the same vector."
     texts = file.distinct.of_row[rows]
-    held_out = held_out_probabilities(
-        used, targets, groups=texts, options=search, n_foldings=n_foldings, progress=progress
-    )
+    held_out = held_out_probabilities(used, targets, options=search, n_foldings=n_foldings, progress=progress)
     known = knows(held_out.probabilities, targets.members)
     if not known.is_sure:
         return _know_nothing(known)
@@ -379,7 +364,7 @@ def judge_labels(
     """
     every = first_rows_by_label(file)
     targets = file.dataset.targets.take(every)
-    counts = targets.members.sum(axis=0)
+    counts = np.array([*targets.counts_apart().values()])
     columns, single = np.flatnonzero(counts > 1), np.flatnonzero(counts == 1)
     if len(columns) < 2:
         is_one = len(columns) + len(single) == 1

@@ -14,7 +14,7 @@ from frostline.data.checks import require_learnable
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
 from frostline.encoder.words import vocabulary_of, with_words
-from frostline.errors import InputError, UsageError
+from frostline.errors import UsageError
 from frostline.evaluate.paired import Difference, Score
 from frostline.head.options import SearchOptions
 from frostline.legible import reading_warnings
@@ -120,8 +120,6 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
     how = search or SearchOptions()
     _check(contestants)
     plan = require_learnable(dataset, how.n_folds, strict=strict)
-    if len(set(dataset.texts)) == 1:
-        raise InputError(f"The texts must differ (all {len(dataset):,} are equal).", hint="Look at --text.")
     targets = dataset.targets_over(tuple(dataset.counts()))
     folds = split.folds(targets, n_folds=plan.n_folds, seed=how.seed)
     readers = [with_words(contestant.fresh, dataset.texts) for contestant in contestants]

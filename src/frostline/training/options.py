@@ -120,6 +120,8 @@ def _with_known_labels(targets: Targets, kept: IntArray, held: IntArray) -> tupl
     """Rows with a label that no row to learn from has go over to those: a label of one row can only be learned."""
     known = targets.members[kept].any(axis=0)
     moved = targets.members[held][:, ~known].any(axis=1)
+    if targets.together is not None:
+        moved = np.isin(targets.together[held], targets.together[held[moved]])
     if moved.all():
         raise UsageError(
             "No row is left to test on: every one that was held out has a label of its own.",

@@ -1,0 +1,92 @@
+"""Which texts belong together: copies, equal but for case, blanks and punctuation; and those of one group."""
+
+import math
+import unicodedata
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.arrays import IntArray
+from frostline.errors import UsageError
+
+_DROPPED = ("P", "Z", "C", "Sk")  # Unicode's punctuation, blanks, invisible characters, and signs such as ^ and `
+
+
+class _Kept(dict[int, int | None]):
+    """What `str.translate` makes of a character: itself where it counts; each is looked up once."""
+
+    def __missing__(self, character: int) -> int | None:
+        category = unicodedata.category(chr(character))
+        self[character] = None if category.startswith(_DROPPED) else character
+        return self[character]
+
+
+def copy_keys(texts: Iterable[str]) -> list[str]:
+    """A key for each text, equal where texts are copies: no case, no blanks, no punctuation of any script.
+
+    Letters, accents, digits and symbols (emoji, currency, +) stay. A text of punctuation alone is known by just that,
+    without blanks: ":)" and ":(" are no copies.
+    """
+    kept = _Kept()
+    keys = []
+    for text in texts:
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        keys.append(folded.translate(kept) or "".join(folded.split()))
+    return keys
+
+
+def together_of(texts: Sequence[str], *, groups: Sequence[Any] | NDArray[Any] | None = None) -> IntArray:
+    """A number for each text (n_texts,), the same for those that must stand on one side of every split.
+
+    Copies belong together: texts that are equal but for case, blanks and punctuation. So do the texts of one group;
+    and whatever belongs to one text through another.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    groups : sequence of n_texts hashable values, optional
+        Author, thread, document. A text whose value is None, NaN or empty is in no group.
+
+    Raises
+    ------
+    UsageError
+        Not as many groups as texts.
+
+    Examples
+    --------
+    >>> together_of(["Fine!", "dull", "fine", "a bore"], groups=["ann", "bob", None, "bob"]).tolist()
+    [0, 1, 0, 1]
+    """
+    copies = numbered(copy_keys(texts))
+    if groups is None:
+        return copies
+    if len(groups) != len(texts):
+        raise UsageError(f"There must be one group per text (got {len(texts)} texts and {len(groups)} groups).")
+    alone = (("", place) for place in range(len(groups)))
+    named = [other if _is_missing(group) else (group,) for group, other in zip(groups, alone, strict=True)]
+    return joined(copies, numbered(named))
+
+
+def numbered(keys: Iterable[Hashable]) -> IntArray:
+    """The number of each key (n,), from 0 in the order in which they first occur."""
+    number: dict[Hashable, int] = {}
+    return np.array([number.setdefault(key, len(number)) for key in keys], dtype=np.int64)
+
+
+def joined(first: IntArray, second: IntArray) -> IntArray:
+    """Texts together (n_texts,) that are so by either numbering, or by a chain of both."""
+    together = first
+    while True:
+        before = together
+        for numbers in (second, first):
+            lowest = np.full(int(numbers.max(initial=0)) + 1, len(numbers))
+            np.minimum.at(lowest, numbers, together)
+            together = lowest[numbers]
+        if (together == before).all():
+            return np.unique(together, return_inverse=True)[1].astype(np.int64)
+
+
+def _is_missing(group: object) -> bool:
+    return group is None or group == "" or (isinstance(group, float) and math.isnan(group))
