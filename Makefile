@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-browser test-marked mutants lint format figures bench bench-peers lock clean has-chromium
+.PHONY: help setup demo test test-browser test-marked mutants fuzz lint format figures bench bench-peers lock clean has-chromium
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,10 @@ mutants: $(VENV)/.test  ## whether the tests notice small changes to src (MUTANT
 	@echo "==> python tools/mutants.py"
 	@$(BIN)/python tools/mutants.py $(MUTANTS)
 
+fuzz: $(VENV)/.fuzz  ## every loader against inputs that libFuzzer makes, told by loader (FUZZ="--runs 50000 parquet")
+	@echo "==> python tools/fuzz.py"
+	@$(BIN)/python tools/fuzz.py $(FUZZ)
+
 lint: $(VENV)/.lint  ## ruff, mypy --strict
 	@echo "==> ruff, mypy"
 	@$(BIN)/ruff check .
@@ -62,11 +66,13 @@ bench-peers: setup $(PEERS_VENV)/.ready  ## ours beside sentence-transformers, a
 	@$(BIN)/python -m bench.peers $(FILE) --python $(PEERS_VENV)/bin/python --out build/peers $(PEERS)
 
 lock:  ## resolve the hash-locked requirements anew (needs uv)
-	@for set in base test browser lint; do \
+	@for set in base test browser fuzz lint; do \
 	  case $$set in base) groups="";; test) groups="--group test";; *) groups="--group test --group $$set";; esac; \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links pyproject.toml requirements/base.in $$groups -o requirements/$$set.txt; \
 	done
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --group fuzz -o requirements/fuzz.txt
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
@@ -92,6 +98,11 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.base
 $(VENV)/.browser: requirements/browser.txt $(VENV)/.test
 	@echo "==> installing what drives the browser (about 150 MB on disk)"
 	@$(BIN)/python $(PIP) $(LOCKED) requirements/browser.txt
+	@touch $@
+
+$(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.test
+	@echo "==> installing atheris"
+	@$(BIN)/python $(PIP) $(LOCKED) requirements/fuzz.txt
 	@touch $@
 
 $(VENV)/.lint: requirements/lint.txt $(VENV)/.test

@@ -205,7 +205,9 @@ class ParquetTable:
         is_list = label is not None and kind_of(self._file.fields[label]) == "list"
         self.has_label_sets = is_list or (label is not None and options.labels_separator is not None)
         if is_list:
-            self._check_size(self._file.n_values(self.label_column) * ROW_BYTES)
+            with translated(self.name):  # a column's path that is no UTF-8
+                n_values = self._file.n_values(self.label_column)
+            self._check_size(n_values * ROW_BYTES)
 
     def rows(self, rules: CellRules) -> Iterator[Picked | Fault]:
         """Every row, or why it is left out; numbers count from 1."""

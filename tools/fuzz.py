@@ -1,0 +1,400 @@
+"""Coverage-guided fuzzing of every loader: `python tools/fuzz.py [LOADER...] [--seconds 60] [--runs 50000]`.
+
+Each loader gets a process of its own with atheris (libFuzzer), which changes a few valid files, keeps what reaches new
+lines, and goes on. An input must end in an answer or in a `FrostlineError`, within 10 s and 1 GB: anything else is an
+escape, kept in build/fuzz/LOADER/escapes and told with the line that raised it. The exit code is 1 if there is one.
+
+The seeds are made, not kept: a tree that was found once (`tests/fuzz_corpus/LOADER`) is added to them.
+"""
+
+import argparse
+import contextlib
+import gzip
+import hashlib
+import importlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+OUT = ROOT / "build" / "fuzz"
+CORPUS = ROOT / "tests" / "fuzz_corpus"
+SECONDS_EACH, MEGABYTES = 10, 1024
+RESTARTS = 20  # after an input that took too long or too much
+
+Target = Callable[[bytes], object]
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Something that reads what a stranger wrote."""
+
+    seeds: Callable[[], list[bytes]]
+    target: Callable[[Path], Target]  # Given an empty folder of its own
+
+
+def _table(suffix: str) -> Callable[[Path], Target]:
+    def target(place: Path) -> Target:
+        from frostline.data.tables import read_labelled, stream_texts  # noqa: PLC0415 - once instrumented
+
+        path = place / f"table{suffix}"
+
+        def read(content: bytes) -> None:
+            path.write_bytes(content)
+            try:
+                read_labelled(path)
+            finally:
+                for _ in stream_texts(path, on_reject=lambda _: None):
+                    pass
+
+        return read
+
+    return target
+
+
+def _rows() -> list[bytes]:
+    return [
+        b"a fine film\t1\na bad one\t0\n",
+        b'text,label\n"a, ""fine"" film",pos\n\'x,neg\n',
+        "﻿sentence;label\r\nschön;gut\r\nöde;schlecht\r\n".encode(),
+        b'{"text": "a", "label": "b"}\n{"text": "c", "label": ["d", "e"]}\n',
+        b'{"text": {"a": null}, "label": 1e999}\n',
+        "text\tlabel\nä\tö\n".encode("utf-16"),
+        b"sep=;\na;b\n",
+    ]
+
+
+def _parquet() -> list[bytes]:
+    import pyarrow as pa  # noqa: PLC0415 - only for this loader
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+    files = []
+    for columns in ({"text": ["a", "b", None], "label": [1, 0, 1]}, {"text": ["x"], "labels": [["a", "b"]]}):
+        written = io.BytesIO()
+        pq.write_table(pa.table(columns), written)
+        files.append(written.getvalue())
+    return files
+
+
+def _manifest(place: Path) -> Target:
+    from frostline.artifact.manifest import read_manifest  # noqa: PLC0415 - once instrumented
+    from frostline.errors import FrostlineError  # noqa: PLC0415 - as above
+
+    del place
+
+    def read(content: bytes) -> None:
+        try:
+            read_manifest(content)
+        except FrostlineError:  # once more with the right digest in the last line, as a forger would have it
+            body = re.sub(rb'  "sha256": "[0-9a-f]{64}"\n}\n\Z', b"", content)
+            read_manifest(body + f'  "sha256": "{hashlib.sha256(body).hexdigest()}"\n}}\n'.encode())
+
+    return read
+
+
+def _manifests() -> list[bytes]:
+    saved = ROOT / "tests" / "artifact" / "saved_by_0_1_0"
+    return [path.read_bytes() for path in sorted(saved.rglob("manifest.json"))]
+
+
+def _head(place: Path) -> Target:
+    from frostline.artifact.files import read_head, read_neighbours, read_words  # noqa: PLC0415 - once instrumented
+    from frostline.errors import FrostlineError  # noqa: PLC0415 - as above
+
+    del place
+
+    def read(content: bytes) -> None:
+        refused: list[FrostlineError] = []
+        for attempt in (
+            lambda: read_head(content, labels=("a", "b", "c"), n_features=4, link="softmax"),
+            lambda: read_neighbours(content, n_labels=3, n_features=4, link="softmax"),
+            lambda: read_words(content),
+        ):
+            try:
+                attempt()
+            except FrostlineError as error:
+                refused.append(error)
+        if len(refused) == 3:
+            raise refused[0]
+
+    return read
+
+
+def _tensors() -> list[bytes]:
+    import numpy as np  # noqa: PLC0415 - only for this loader
+    from safetensors.numpy import save  # noqa: PLC0415 - as above
+
+    words = json.dumps({"terms": ["a", "b c"], "weights": [1.0, 2.0]}).encode()
+    head = save({"coef": np.ones((3, 4)), "intercept": np.zeros(3)})
+    return [head, save({"x": np.ones((2, 3), np.float16)}), words, *_saved("*.safetensors"), *_saved("words.json")]
+
+
+def _saved(pattern: str) -> list[bytes]:
+    found = sorted((ROOT / "tests" / "artifact" / "saved_by_0_1_0").rglob(pattern))
+    return [path.read_bytes() for path in found if path.stat().st_size < 100_000]
+
+
+def _weights(place: Path) -> Target:
+    from frostline.tensors import open_weights  # noqa: PLC0415 - once instrumented
+
+    path = place / "model.safetensors"
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        weights = open_weights(path)
+        for name, entry in list(weights.entries.items())[:8]:
+            weights.read(name, entry.shape)
+
+    return read
+
+
+def _encoder(place: Path) -> Target:
+    from frostline.encoder.architecture import describe  # noqa: PLC0415 - once instrumented
+    from frostline.encoder.checkpoint import Checkpoint  # noqa: PLC0415 - as above
+    from frostline.encoder.files import read_json  # noqa: PLC0415 - as above
+    from frostline.encoder.tokens import WordPieces  # noqa: PLC0415 - as above
+
+    (place / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nbad\n##ly\n")
+
+    def read(content: bytes) -> None:
+        config, _, settings = content.partition(b"\0")
+        (place / "config.json").write_bytes(config)
+        (place / "tokenizer_config.json").write_bytes(settings or b"{}")
+        document = read_json(place / "config.json")
+        describe(document)
+        digests = {"weights_sha256": "", "tokenizer_sha256": "", "config_sha256": ""}
+        checkpoint = Checkpoint(name="x", revision=None, folder=place, config=document, **digests)
+        WordPieces.open(checkpoint).tokenize(["good Badly \u4e2d", ""])
+
+    return read
+
+
+def _configs() -> list[bytes]:
+    sizes = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 8}
+    shape: dict[str, Any] = {
+        **sizes,
+        "vocab_size": 20,
+        "max_position_embeddings": 32,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-12,
+    }
+    small = {"dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 8, "vocab_size": 20, "max_position_embeddings": 32}
+    bert = json.dumps({"model_type": "bert", "type_vocab_size": 2, **shape}).encode()
+    distil = json.dumps({"model_type": "distilbert", "activation": "gelu", **small}).encode()
+    settings = json.dumps({"do_lower_case": True, "model_max_length": 16, "cls_token": {"content": "[CLS]"}}).encode()
+    return [bert, distil, bert + b"\0" + settings, distil + b"\0" + settings]
+
+
+def _shard(place: Path) -> Target:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    from frostline.store import shards  # noqa: PLC0415 - once instrumented
+
+    path = place / "shard.safetensors"
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        handle = shards.open_shard(str(path))
+        with (
+            contextlib.closing(os.fdopen(handle, "rb")),
+            contextlib.suppress(shards.ShardDamageError),
+        ):  # the store's own
+            front = shards.read_front(handle, {})
+            rows = np.arange(min(4, front.layout.n_rows), dtype=np.int64)
+            vouchers = shards.read_vouchers(handle, front, rows)
+            for block in front.layout.blocks:
+                shards.read_block(handle, front, block, vouchers)
+
+    return read
+
+
+def _shards() -> list[bytes]:
+    import numpy as np  # noqa: PLC0415 - only for this loader
+
+    from frostline.store.shards import Rows, pack, text_keys  # noqa: PLC0415 - as above
+
+    shards = []
+    for blocks in (("mean@0",), ("cls@1", "mean@0")):
+        values = np.arange(2 * 4 * len(blocks), dtype=np.float32).reshape(2, -1)
+        seen = np.array([[3, 0], [4, 1]], np.int32)
+        rows = Rows(keys=text_keys(["a", "b"]), blocks=blocks, values=values, seen=seen)
+        shards.append(bytes(pack(rows, "0" * 64)[1]))
+    return shards
+
+
+def _fixes(place: Path) -> Target:
+    from frostline.data.fixes import read_fixes  # noqa: PLC0415 - once instrumented
+
+    path = place / "fixes.tsv"
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        read_fixes(path)
+
+    return read
+
+
+def _fixes_seeds() -> list[bytes]:
+    from frostline.data.fixes import FixRow, write_fixes  # noqa: PLC0415 - only for this loader
+
+    rows = [
+        FixRow(
+            action="relabel", advice="relabel", line=3, label="a", suggested="b", score=0.9, reason="r", text="=x\ty"
+        ),
+        FixRow(action="drop", advice="look", line=4, label="'c", score=0.1, reason="", text="\u2028"),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fixes.tsv"
+        write_fixes(path, rows)
+        written = path.read_bytes()
+    return [written, written.replace(b"\t", b";"), written.decode().encode("utf-16")]
+
+
+def _listing(place: Path) -> Target:
+    from frostline.encoder import hub  # noqa: PLC0415 - once instrumented
+    from frostline.strict import read_object  # noqa: PLC0415 - as above
+
+    del place
+
+    def read(content: bytes) -> None:
+        document = read_object(content, "the list")
+        with contextlib.suppress(AttributeError, LookupError, TypeError, ValueError):  # `_listing` makes an error of it
+            hub._parsed(document)  # noqa: SLF001 - the very part that a hub's answer goes through
+
+    return read
+
+
+def _listings() -> list[bytes]:
+    sibling = {"rfilename": "config.json", "size": 10, "lfs": {"sha256": "0" * 64, "size": 10}}
+    return [json.dumps({"sha": "0" * 40, "siblings": [sibling, {"rfilename": "README.md"}]}).encode()]
+
+
+def _options(place: Path) -> Target:
+    from frostline.encoder.features import FeatureSpec  # noqa: PLC0415 - once instrumented
+    from frostline.errors import printable, shown  # noqa: PLC0415 - as above
+    from frostline.head.deciding import parsed_wish  # noqa: PLC0415 - as above
+
+    del place
+
+    def read(content: bytes) -> None:
+        from frostline.errors import FrostlineError  # noqa: PLC0415 - as above
+
+        text = content.decode("utf-8", "surrogateescape")
+        if not printable(shown(text)).isprintable():
+            raise AssertionError(text)
+        try:
+            FeatureSpec.parse(text).blocks(12)
+        except FrostlineError:
+            parsed_wish(text)
+
+    return read
+
+
+LOADERS = {
+    "rows": Loader(_rows, _table("")),
+    "gzip": Loader(lambda: [gzip.compress(rows) for rows in _rows()], _table(".gz")),
+    "parquet": Loader(_parquet, _table(".parquet")),
+    "fixes": Loader(_fixes_seeds, _fixes),
+    "manifest": Loader(_manifests, _manifest),
+    "head": Loader(_tensors, _head),
+    "weights": Loader(_tensors, _weights),
+    "encoder": Loader(_configs, _encoder),
+    "shard": Loader(_shards, _shard),
+    "listing": Loader(_listings, _listing),
+    "options": Loader(lambda: [b"mean@all", b"cls@-1+mean@-1,-2+words", b"precision=0.9"], _options),
+}
+
+
+def fuzz(name: str, arguments: list[str]) -> None:
+    """In a process of its own: never returns."""
+    atheris: Any = importlib.import_module("atheris")
+    with atheris.instrument_imports(include=["frostline"]):
+        place = Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))  # noqa: S108
+        target = LOADERS[name].target(place)
+        from frostline.errors import FrostlineError  # noqa: PLC0415 - once instrumented
+    escapes = OUT / name / "escapes"
+    escapes.mkdir(parents=True, exist_ok=True)
+    warnings.simplefilter("ignore")
+
+    def one(content: bytes) -> None:
+        try:
+            target(content)
+        except FrostlineError:
+            pass
+        except Exception as error:  # noqa: BLE001 - this is what is looked for
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            kind = f"{type(error).__name__}-{Path(frame.filename).stem}-{frame.lineno}"
+            if not (escapes / kind).exists():
+                (escapes / kind).write_bytes(content)
+                sys.stderr.write(f"ESCAPE {kind}: {error!r:.200}\n")
+
+    atheris.Setup([sys.argv[0], *arguments], one)
+    atheris.Fuzz()
+
+
+def run(name: str, *, seconds: int, runs: int) -> tuple[int, list[str], float]:
+    """Executions, escapes, and the seconds it took."""
+    corpus = OUT / name / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    kept = sorted((CORPUS / name).glob("*")) if (CORPUS / name).is_dir() else []
+    for seed in [*LOADERS[name].seeds(), *(path.read_bytes() for path in kept)]:
+        (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    escapes = OUT / name / "escapes"
+    escapes.mkdir(parents=True, exist_ok=True)
+    began, executed = time.monotonic(), 0
+    for _ in range(RESTARTS):
+        left_s = int(seconds - (time.monotonic() - began)) if seconds else 0
+        if (seconds and left_s <= 0) or (runs and executed >= runs):
+            break
+        limits = [f"-timeout={SECONDS_EACH}", f"-rss_limit_mb={MEGABYTES}", "-max_len=4096", "-print_final_stats=1"]
+        limits += [f"-artifact_prefix={escapes}/"]
+        limits += [f"-max_total_time={left_s}"] if seconds else []
+        limits += [f"-runs={runs - executed}"] if runs else []
+        command = [sys.executable, __file__, "--child", name, *limits, str(corpus)]
+        child = subprocess.run(  # noqa: S603 - this file
+            command, capture_output=True, text=True, errors="replace", check=False
+        )
+        counted = re.findall(r"stat::number_of_executed_units:\s*(\d+)", child.stderr) or re.findall(
+            r"^#(\d+)", child.stderr, re.MULTILINE
+        )
+        executed += int(counted[-1]) if counted else 0
+        if not counted:
+            raise SystemExit(f"{name}: {child.stderr[-2000:]}")
+    return executed, sorted(path.name for path in escapes.iterdir()), time.monotonic() - began
+
+
+def main() -> int:
+    """Fuzz the loaders named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("loaders", nargs="*", metavar="LOADER", help=", ".join(LOADERS))
+    parser.add_argument("--seconds", type=int, default=0, help="in all, shared among the loaders")
+    parser.add_argument("--runs", type=int, default=0, help="of each loader")
+    options = parser.parse_args()
+    names = options.loaders or list(LOADERS)
+    if unknown := set(names) - set(LOADERS):
+        parser.error(f"there is no loader {', '.join(sorted(unknown))}")
+    seconds = options.seconds if options.seconds or options.runs else 60
+    n_escapes = total = 0
+    for name in names:
+        executed, escapes, took = run(name, seconds=max(1, seconds // len(names)) if seconds else 0, runs=options.runs)
+        total, n_escapes = total + executed, n_escapes + len(escapes)
+        print(f"{name:10} {executed:>9,} executions {took:6.0f} s  {len(escapes)} escapes {' '.join(escapes)}")
+    print(f"{'in all':10} {total:>9,} executions           {n_escapes} escapes")
+    return 1 if n_escapes else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        fuzz(sys.argv[2], sys.argv[3:])
+    raise SystemExit(main())
