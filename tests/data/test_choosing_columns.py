@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from frostline.data.columns import _are_labels
 from frostline.data.options import Column, TableOptions
 from frostline.data.tables import read_dataset, stream_texts
 from frostline.errors import InputError
@@ -204,3 +205,12 @@ def test_known_labels_in_both_columns_decide_nothing(tmp_path: Path) -> None:
     path = table(tmp_path, "gut\tmies\nmies\tgut\n")
     with pytest.raises(InputError, match="not clear"):
         read_dataset(path, TableOptions(known_labels=frozenset({"gut", "mies"})))
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_said"),
+    [(["a", "b", "a"], True), (["a", "b", "c"], False), (list("abcabc"), True), (list("abcdab"), False)],
+)
+def test_labels_repeat(labels: list[str], *, is_said: bool) -> None:
+    """There are two of them at most, or half as many as rows."""
+    assert _are_labels(labels, beside=[f"a text of its own {n}" for n in range(len(labels))]) == is_said

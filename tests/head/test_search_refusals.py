@@ -167,6 +167,7 @@ def test_weights_are_those_of_scikit_learn() -> None:
         ({"z": 1.0}, "class_weight must name labels that occur (got 'z'). Labels: 'a', 'b'."),
         ({"a": 0.0}, "Class weights must be positive, finite numbers (got {'a': 0.0})."),
         ({"a": float("inf")}, "Class weights must be positive, finite numbers (got {'a': inf})."),
+        ({"a": float("inf"), "b": 1.0}, "Class weights must be positive, finite numbers (got {'a': inf, 'b': 1.0})."),
     ],
 )
 def test_weights_that_cannot_be_are_refused_in_full(weight: Any, told: str) -> None:

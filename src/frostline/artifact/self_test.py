@@ -81,12 +81,8 @@ def check_answers(expected: SelfTest, head: LinearHead) -> None:
 def check_self_test(expected: SelfTest, head: LinearHead, encoder: SentenceEncoder) -> None:
     """Pass if the eight sentences give, before calibration, what they gave at saving.
 
-    Raises
-    ------
-    ArtifactCorrupt
-        A probability differs by more than the tolerance: head and encoder do not belong together.
-    BackendError
-        The encoder gave a number that is not finite, or rows of another width.
+    Raises `ArtifactCorrupt`: a probability differs by more than the tolerance: head and encoder do not belong
+    together; `BackendError`: the encoder gave a number that is not finite, or rows of another width.
     """
     plain = replace(head, calibration=None)
     found: Probabilities = plain.predict_proba(_rows(encoder, expected.texts, n_features=head.n_features))

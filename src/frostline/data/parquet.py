@@ -1,5 +1,7 @@
 """Rows of a Parquet file: columns of strings, whole numbers and booleans, and no other.
 
+Imports pyarrow, so it is imported only when there is such a file.
+
 A Parquet file says itself how big it is, and may lie. What has been handed out is held against its size, as for gzip.
 """
 
@@ -10,9 +12,12 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, final
+from typing import Any, BinaryIO, final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from frostline.data.cells import BadBytes, CellRules, Fault, Picked, RowError, fault
 from frostline.data.columns import choose_columns
@@ -20,10 +25,6 @@ from frostline.data.lines import Opened, bad_text
 from frostline.data.options import TableOptions
 from frostline.disk import home, private_folder
 from frostline.errors import InputError, StorageError, shown
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet
 
 BATCH_ROWS = 8192
 WRITTEN_OUT_BYTES = 64 << 20  # what a batch of the longest dictionary entry may take
@@ -43,10 +44,8 @@ class ParquetFile:
     """
 
     def __init__(self, file: BinaryIO, name: str, *, columns: int) -> None:
-        import pyarrow.parquet as pq  # noqa: PLC0415 - loaded only for Parquet files
-
         self._written_out = pq.ParquetFile(file, pre_buffer=False)
-        self.metadata: pyarrow.parquet.FileMetaData = self._written_out.metadata
+        self.metadata: pq.FileMetaData = self._written_out.metadata
         self.fields: list[pa.Field] = list(self._written_out.schema_arrow)
         self.names: list[str] = [field.name for field in self.fields]
         if len(self.fields) > columns:
@@ -66,7 +65,7 @@ class ParquetFile:
         chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
         return sum(chunk.num_values for chunk in chunks if chunk.path_in_schema.startswith(f"{column}."))
 
-    def sample(self, column: str, *, n_rows: int) -> "pa.Array | None":
+    def sample(self, column: str, *, n_rows: int) -> pa.Array | None:
         """The first values of a column, strings in a dictionary; None where the file holds no rows."""
         if self.metadata.num_row_groups == 0:
             return None
@@ -74,7 +73,7 @@ class ParquetFile:
         batch = next(batches, None)
         return None if batch is None else batch.column(0)
 
-    def batches(self, columns: list[str]) -> "Iterator[pa.RecordBatch]":
+    def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         """The rows of `columns`, in order; a string column comes written out or as a dictionary."""
         for group in range(self.metadata.num_row_groups):
             table, size = self._written_out, BATCH_ROWS
@@ -85,8 +84,6 @@ class ParquetFile:
 
     def _longest_entry(self, columns: list[str], group: int) -> int:
         """Bytes of the longest string in the dictionaries of a row group, which come before its rows."""
-        import pyarrow.compute as pc  # noqa: PLC0415 - loaded only for Parquet files
-
         strings = [column for column in columns if column in self._strings]
         batches = self._in_dictionaries.iter_batches(1, row_groups=[group], columns=strings, use_threads=False)
         batch = next(batches, None)
@@ -133,10 +130,8 @@ def seekable(source: Opened) -> Iterator[BinaryIO]:
         yield kept
 
 
-def kind_of(field: "pa.Field") -> str:
+def kind_of(field: pa.Field) -> str:
     """What a column may serve as: `string`, `number` (a label), `list` of either (labels), or nothing."""
-    import pyarrow as pa  # noqa: PLC0415 - loaded only for Parquet files
-
     types = pa.types
     if isinstance(field.type, pa.BaseExtensionType) or b"ARROW:extension:name" in (field.metadata or {}):
         return ""
@@ -148,15 +143,13 @@ def kind_of(field: "pa.Field") -> str:
     return "number" if types.is_integer(kind) or types.is_boolean(kind) else ""
 
 
-def _holds_strings(field: "pa.Field") -> bool:
+def _holds_strings(field: pa.Field) -> bool:
     return kind_of(field.type.value_field) == "string"
 
 
 @contextlib.contextmanager
 def translated(name: str) -> Iterator[None]:
     """What pyarrow raises on damaged files, as the one error that it is; errors of the disk stay such."""
-    import pyarrow as pa  # noqa: PLC0415 - loaded only for Parquet files
-
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError, MemoryError, KeyError) as error:
@@ -236,10 +229,8 @@ class ParquetTable:
                 hint="Write the file again.",
             )
 
-    def _values(self, column: "pa.Array", before: int) -> Sequence[Any]:
+    def _values(self, column: pa.Array, before: int) -> Sequence[Any]:
         """The values of a column as Python objects, equal ones of a dictionary as one object."""
-        import pyarrow as pa  # noqa: PLC0415 - loaded only for Parquet files
-
         if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
             flat = iter(self._values(column.flatten(), before))
             lengths = column.value_lengths().to_pylist()
@@ -252,9 +243,7 @@ class ParquetTable:
         distinct = [None] * int((used < 0).sum()) + values
         return [distinct[place] for place in places.tolist()]
 
-    def _python_values(self, column: "pa.Array", before: int) -> list[Any]:
-        import pyarrow as pa  # noqa: PLC0415 - loaded only for Parquet files
-
+    def _python_values(self, column: pa.Array, before: int) -> list[Any]:
         try:
             return list(column.to_pylist())
         except UnicodeDecodeError:
@@ -272,7 +261,7 @@ class ParquetTable:
                 raise bad_text(f"{self.name}, row {first:,} or after it: {reason}.", encoding="") from error
             return BadBytes(reason) if self.options.on_bad_text == "skip" else raw.decode(errors="replace")
 
-    def _sample(self, field: "pa.Field") -> Sequence[Any]:
+    def _sample(self, field: pa.Field) -> Sequence[Any]:
         """A column's first values, where they are of a kind that may be used."""
         if kind_of(field) == "" or self._file.names.count(field.name) > 1:
             return []
@@ -289,7 +278,7 @@ class ParquetTable:
             )
 
 
-def _check_column(field: "pa.Field", names: Sequence[str], file: str, *, is_label: bool) -> None:
+def _check_column(field: pa.Field, names: Sequence[str], file: str, *, is_label: bool) -> None:
     if names.count(field.name) > 1:
         raise InputError(
             f"{file}: {names.count(field.name)} columns are named {shown(field.name)}; only one may be.",

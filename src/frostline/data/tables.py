@@ -18,7 +18,6 @@ from frostline.data.dataset import Dataset, Reject, Source
 from frostline.data.formats import Dialect, JsonRow, Row, dialect_of, format_of, objects_of, rows_of
 from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lines_of, opened
 from frostline.data.options import MEGABYTE, TableOptions
-from frostline.data.parquet import ParquetTable, seekable
 from frostline.errors import InputError, UsageError, shown
 from frostline.targets import Targets
 
@@ -52,6 +51,8 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
     rules = CellRules(options, source.name)
     kind = format_of(head, options=options, name=source.name)
     if kind == "parquet":
+        from frostline.data.parquet import ParquetTable, seekable  # noqa: PLC0415 - it imports pyarrow
+
         with seekable(source) as file:
             table = ParquetTable(file, source, options=options, needs_label=needs_label)
             yield Picking(table.text_column, table.label_column, table.rows(rules), table.has_label_sets)

@@ -67,6 +67,8 @@ class _Task:
 def fit_words(rows: Any, loss: Loss, *, training: BoolArray, Cs: Float64Array) -> WordHeads:
     """Fit one head for each column of `training`, as scikit-learn's LogisticRegression(C) would.
 
+    Raises `ConvergenceError`: a regression did not converge.
+
     Parameters
     ----------
     rows : sparse matrix of shape (n_texts, n_words)
@@ -75,11 +77,6 @@ def fit_words(rows: Any, loss: Loss, *, training: BoolArray, Cs: Float64Array) -
         Of these rows.
     training : ndarray of shape (n_texts, n_heads), dtype=bool
     Cs : ndarray of shape (n_heads,)
-
-    Raises
-    ------
-    ConvergenceError
-        A regression did not converge.
     """
     task = _Task(rows, rows.T.tocsr(), loss, training.astype(np.float64), np.asarray(Cs, dtype=np.float64))
     coef = np.zeros((rows.shape[1] + 1, len(Cs), loss.n_coef_rows))

@@ -258,12 +258,8 @@ def refuse_plot(path: Path) -> None:
 def plot_sweep(sweep: Sweep, path: Path) -> None:
     """Draw `sweep` into `path`.
 
-    Raises
-    ------
-    UsageError
-        The name ends in neither .svg nor .png.
-    StorageError, AccessError, OutputError
-        Disk full, I/O error, no permission, no such folder; nothing is left behind.
+    Raises `UsageError`: the name ends in neither .svg nor .png; `StorageError` or `AccessError` or `OutputError`:
+    disk full, I/O error, no permission, no such folder; nothing is left behind.
     """
     refuse_plot(path)
     import matplotlib as mpl  # noqa: PLC0415 - 0.3 s, and only a plot needs it

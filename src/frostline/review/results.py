@@ -1,7 +1,8 @@
 """What a review found, for every report and for the file of fixes."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from frostline.data.dataset import Dataset
@@ -234,25 +235,24 @@ def fix_rows(review: Review, dataset: Dataset, *, take_advice: bool = False) -> 
     take_advice : bool
         The action is the advice, unless that is to look; otherwise it is to keep, whatever the advice.
     """
-    by_label: dict[tuple[int, str], _Row] = {}
-    names = dataset.names
+    by_label: defaultdict[tuple[int, str], list[_Reason]] = defaultdict(list)
     for reason in _reasons(review):
-        known = by_label.setdefault((reason.row, reason.label), _Row(reason.row, reason.label))
-        known.reasons.append(reason.words)
-        known.suggested = known.suggested or reason.suggested
-        known.advice = max(known.advice, reason.advice, key=_WEIGHT.__getitem__)
-        known.score = max(known.score, reason.score)
-    for known in sorted(by_label.values(), key=lambda item: (-item.score, item.row, item.label)):
-        advice, names_there = known.advice, names[known.row]
+        by_label[reason.row, reason.label].append(reason)
+    names = dataset.names
+    for (row, label), reasons in sorted(
+        by_label.items(), key=lambda item: (-max(reason.score for reason in item[1]), *item[0])
+    ):
+        advice = max((reason.advice for reason in reasons), key=_WEIGHT.__getitem__)
+        name = names[row]
         yield FixRow(
             action=advice if take_advice and advice != "look" else "keep",
             advice=advice,
-            line=dataset.lines[known.row],
-            label=names_there if isinstance(names_there, str) else known.label,
-            suggested=known.suggested,
-            score=known.score,
-            reason="; ".join(known.reasons),
-            text=dataset.texts[known.row],
+            line=dataset.lines[row],
+            label=name if isinstance(name, str) else label,
+            suggested=next((reason.suggested for reason in reasons if reason.suggested), ""),
+            score=max(reason.score for reason in reasons),
+            reason="; ".join(reason.words for reason in reasons),
+            text=dataset.texts[row],
         )
 
 
@@ -324,19 +324,6 @@ class _Reason:
     words: str
     suggested: str = ""
     label: str = ""
-
-
-@final
-@dataclass(slots=True)
-class _Row:
-    """What was found of one row, or one of its labels, so far."""
-
-    row: int
-    label: str
-    advice: Advice = "look"
-    suggested: str = ""
-    score: float = 0.0
-    reasons: list[str] = field(default_factory=list)
 
 
 def _reasons(review: Review) -> Iterator[_Reason]:

@@ -59,6 +59,9 @@ def choice_in_turn(
 ) -> FoldChoice:
     """The same choice for any part of the rows: what `train` needs to test it by nested cross-validation.
 
+    Raises `InputError`: one label only; a class too small; no label that can be learned; `UsageError`: the encoder
+    lacks blocks; `BackendError` or `StorageError`: the encoder or the store failed.
+
     Parameters
     ----------
     dataset : Dataset
@@ -67,15 +70,6 @@ def choice_in_turn(
         Opened with `frostline.sweep.SWEEP_FEATURES`.
     reading : callable, optional
         Counts distinct sentences; after `choose_features` a `StoredEncoder` reads none.
-
-    Raises
-    ------
-    InputError
-        One label only; a class too small; no label that can be learned.
-    UsageError
-        The encoder lacks blocks.
-    BackendError, StorageError
-        The encoder or the store failed.
     """
     chosen = options or TrainingOptions()
     plan = require_learnable(dataset, chosen.search.n_folds, strict=chosen.strict)
