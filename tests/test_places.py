@@ -8,7 +8,7 @@ import pytest
 
 from fakes import FakeEncoder
 from frostline import disk as places
-from frostline.encoder.session import kept_graph
+from frostline.encoder.session import kept_file
 from frostline.errors import AccessError, OutputError
 from frostline.store import FeatureStore, StoredEncoder, cache_info, cache_prune, cache_verify
 
@@ -71,12 +71,12 @@ def test_a_store_in_a_shared_home_is_refused_by_all_that_read_or_write_it(own_ho
 
 def test_a_graph_that_others_could_have_put_there_is_not_run(own_home: Path) -> None:
     """Its digest is no help: it stands in the same file. The graph is built instead, with a warning."""
-    assert kept_graph(own_home / "graphs", "ab", lambda: b"first") == b"first"
-    assert kept_graph(own_home / "graphs", "ab", lambda: b"second") == b"first"
+    assert kept_file(own_home / "graphs", "ab", lambda: b"first") == b"first"
+    assert kept_file(own_home / "graphs", "ab", lambda: b"second") == b"first"
     for folder in (own_home, own_home / "graphs"):
         folder.chmod(0o777)
         with pytest.warns(UserWarning, match="can be written to by other users"):
-            assert kept_graph(own_home / "graphs", "ab", lambda: b"second") == b"second"
+            assert kept_file(own_home / "graphs", "ab", lambda: b"second") == b"second"
         folder.chmod(0o700)
 
 

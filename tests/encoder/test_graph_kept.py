@@ -16,7 +16,7 @@ from frostline.encoder.architecture import load_architecture
 from frostline.encoder.features import Block
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.reading import TokenBatch
-from frostline.encoder.session import kept_graph
+from frostline.encoder.session import kept_file
 from frostline.errors import BackendError
 
 BLOCKS = (Block(3, "mean"), Block(1, "cls"))
@@ -59,14 +59,14 @@ def test_a_second_opening_imports_no_onnx(folder: Path, tmp_path: Path) -> None:
     assert done.stdout.split() == ["False", "True"]
 
 
-def test_a_kept_graph_is_read_on_a_machine_with_little_memory(tmp_path: Path) -> None:
+def test_a_kept_file_is_read_on_a_machine_with_little_memory(tmp_path: Path) -> None:
     """Gigabytes were taken for any file, and given back: refused where there are none."""
     pytest.importorskip("resource", reason="no limits to memory on this system")
-    kept_graph(tmp_path / "graphs", "ab", lambda: b"first")
+    kept_file(tmp_path / "graphs", "ab", lambda: b"first")
     program = (
-        "import resource, sys; from pathlib import Path; from frostline.encoder.session import kept_graph\n"
+        "import resource, sys; from pathlib import Path; from frostline.encoder.session import kept_file\n"
         "resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))\n"
-        "print(kept_graph(Path(sys.argv[1]), 'ab', lambda: b'second').decode())"
+        "print(kept_file(Path(sys.argv[1]), 'ab', lambda: b'second').decode())"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "graphs")], capture_output=True, text=True, check=True
@@ -107,7 +107,7 @@ def test_a_folder_that_cannot_be_written_costs_a_warning_and_nothing_else(folder
     assert (found == reopened(folder, None).forward(BATCH)).all()
 
 
-def test_a_kept_graph_is_its_digest_and_the_graph(folder: Path, tmp_path: Path) -> None:
+def test_a_kept_file_is_its_digest_and_the_graph(folder: Path, tmp_path: Path) -> None:
     """docs/formats/graphs.md."""
     reopened(folder, tmp_path / "graphs")
     (path,) = (tmp_path / "graphs").iterdir()

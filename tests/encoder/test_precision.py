@@ -182,9 +182,9 @@ def test_what_was_built_first_makes_room(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
     folder = tmp_path / "home" / "graphs"
     for number in range(9):
-        session.kept_weights(folder, f"{number}", lambda: b"x" * 300)
+        session.kept_file(folder, f"{number}", lambda: b"x" * 300, kind="int8")
     assert sorted(path.stem for path in folder.iterdir()) == ["7", "8"]
-    session.kept_graph(folder, "9", lambda: b"x" * 3000)
+    session.kept_file(folder, "9", lambda: b"x" * 3000)
     assert [path.name for path in folder.iterdir()] == ["9.graph"]
 
 

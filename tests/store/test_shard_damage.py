@@ -16,7 +16,7 @@ from fakes import FakeEncoder
 from frostline.errors import StorageError
 from frostline.store import cache_verify, text_keys
 from frostline.store.shards import HEADER_LIMIT_BYTES, ShardDamageError, open_shard, read_front
-from frostline.store.store import Search
+from frostline.store.store import Found
 
 TEXTS = sentences(12)
 
@@ -275,4 +275,4 @@ def test_a_header_has_a_length_within_bounds(tmp_path: Path, content: bytes, sai
 
 def test_where_nothing_is_missing_no_shard_is_opened(tmp_path: Path) -> None:
     """And no folder listed anew: all there is was there."""
-    assert Search.start(small(), text_keys([])).go_through(tmp_path, ["no such shard"])
+    assert Found.nothing(small(), text_keys([])).go_through(tmp_path, ["no such shard"])

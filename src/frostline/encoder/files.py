@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline.disk import sha256_of, storage_error
-from frostline.encoder.session import kept_digest
+from frostline.encoder.session import kept_file
 from frostline.errors import InputError, MissingInputError, shown
 
 CONFIG = "config.json"
@@ -115,4 +115,4 @@ def remembered_sha256(path: Path, kept: Path | None) -> str:
         return sha256_of(path)
     mark = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     key = hashlib.sha256(json.dumps([str(path.resolve()), *mark]).encode()).hexdigest()
-    return kept_digest(kept, key, lambda: sha256_of(path).encode()).decode()
+    return kept_file(kept, key, lambda: sha256_of(path).encode(), kind="digest").decode()

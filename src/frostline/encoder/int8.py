@@ -23,7 +23,7 @@ from frostline.encoder.products import (
     kept_aside,
     n_aside,
 )
-from frostline.encoder.session import kept_graph, kept_weights, open_session
+from frostline.encoder.session import kept_file, open_session
 from frostline.errors import BackendError, InputError
 from frostline.tensors import check_finite
 
@@ -210,7 +210,7 @@ def int8_weights(
 
     made_with = ["int8", INT8_VERSION, GRAPH_VERSION, identity_digest, N_SEQUENCES, N_PIECES, SEED]
     key = hashlib.sha256(json.dumps(made_with).encode()).hexdigest()
-    content = kept_weights(kept, key, lambda: build_weights(architecture))
+    content = kept_file(kept, key, lambda: build_weights(architecture), kind="int8")
     made = {name: np.require(array, requirements=["ALIGNED"]) for name, array in load(content).items()}
     replaced = {f"{name}.{part}" for name in _product_names(architecture) for part in ("weight", "bias")}
     stays = {name: tensor for name, tensor in architecture.tensors.items() if name not in replaced}
@@ -270,7 +270,7 @@ def is_exact(form: Form, kept: Path | None) -> bool:
     weights = _largest_weights()
     levels = (weights.astype(np.int16) + ZERO_LEVEL[form]).astype(WEIGHT_TYPES[form])
     key = hashlib.sha256(json.dumps(["products", form, weights.shape]).encode()).hexdigest()
-    session = open_session(kept_graph(kept, key, lambda: _product_graph(form)), {"levels": levels})
+    session = open_session(kept_file(kept, key, lambda: _product_graph(form)), {"levels": levels})
     for n_rows in _N_ROWS:
         rows = np.full((n_rows, _N_SUMMED), 255, np.uint8)
         rows[:, ::7] = 0

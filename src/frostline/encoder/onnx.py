@@ -32,7 +32,7 @@ from frostline.encoder.graph import (
 )
 from frostline.encoder.products import Form
 from frostline.encoder.reading import Backend, TokenBatch
-from frostline.encoder.session import kept_graph, open_session, runtime, runtime_errors
+from frostline.encoder.session import kept_file, open_session, runtime, runtime_errors
 from frostline.errors import BackendError, shown
 from frostline.tensors import check_finite
 
@@ -99,7 +99,7 @@ class OnnxBackend(Backend):
         highest = highest_layer(blocks, token_layers)
         given = architecture.tensors if weights is None else weights
         needed = {name: tensor for name, tensor in given.items() if needs_weight(name, highest)}
-        return cls(architecture, open_session(kept_graph(kept, key, build), needed))
+        return cls(architecture, open_session(kept_file(kept, key, build), needed))
 
     def forward(self, batch: TokenBatch) -> Features:
         """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.

@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -22,7 +22,13 @@ FILE_LIMIT_BYTES = 4_000_000_000  # a graph has 200,000 at most, int8 weights a 
 KEPT_LIMIT_BYTES = 2_000_000_000
 """What the folder may hold before the files written first are removed: some twenty encoders of BERT's size in int8."""
 
-_SUFFIXES = (".graph", ".int8", ".digest")
+Kept: TypeAlias = Literal["graph", "int8", "digest"]
+_CALLED: dict[Kept, tuple[str, str]] = {
+    "graph": ("graph", "is"),
+    "int8": ("int8 weights", "are"),
+    "digest": ("digest", "is"),
+}
+"""By the suffix of their files."""
 _DIGEST_LENGTH = 64
 
 
@@ -65,40 +71,19 @@ def runtime_errors() -> tuple[type[Exception], ...]:
     return (*raised, RuntimeError, MemoryError)
 
 
-def kept_graph(kept: Path | None, key: str, build: Callable[[], bytes]) -> bytes:
-    """The graph under `key` in the folder `kept`, or else a fresh one, which is then kept there.
+def kept_file(folder: Path | None, key: str, build: Callable[[], bytes], *, kind: Kept = "graph") -> bytes:
+    """What was built under `key` (hexadecimal digits) and is kept in `folder`, or else a fresh one, then kept there.
 
-    A damaged file is rebuilt, with one warning. A folder that cannot be used costs a warning and nothing else: the
-    graph is then built at every start.
-
-    Parameters
-    ----------
-    kept : Path or None
-        Made if it is not there. None: nothing is kept.
-    key : str
-        Hexadecimal digits.
+    A damaged file is rebuilt, with one warning. A folder that cannot be used costs a warning and nothing else: what was
+    to be kept is then built at every start. Without a folder nothing is kept.
     """
-    return _kept(None if kept is None else kept / f"{key}.graph", build, "graph is", "graph cannot be kept, and is")
-
-
-def kept_weights(kept: Path | None, key: str, build: Callable[[], bytes]) -> bytes:
-    """The int8 weights under `key`, as `kept_graph`."""
-    path = None if kept is None else kept / f"{key}.int8"
-    return _kept(path, build, "int8 weights are", "int8 weights cannot be kept, and are")
-
-
-def kept_digest(kept: Path, key: str, build: Callable[[], bytes]) -> bytes:
-    """The digest under `key`, as `kept_graph`."""
-    return _kept(kept / f"{key}.digest", build, "digest is", "digest cannot be kept, and is")
-
-
-def _kept(path: Path | None, build: Callable[[], bytes], are: str, cannot: str) -> bytes:
-    if path is None:
+    if folder is None:
         return build()
-    content = _read(path, are)
+    path = folder / f"{key}.{kind}"
+    content = _read(path, " ".join(_CALLED[kind]))
     if content is None:
         content = build()
-        _keep(path, content, cannot)
+        _keep(path, content, " cannot be kept, and ".join(_CALLED[kind]))
     return content
 
 
@@ -137,7 +122,7 @@ def _make_room(newest: Path) -> None:
     for path in newest.parent.iterdir():
         with contextlib.suppress(OSError):  # another process removes them too
             status = path.stat()
-            if path.suffix in _SUFFIXES and path != newest:
+            if path.suffix[1:] in _CALLED and path != newest:
                 sizes.append((status.st_mtime_ns, status.st_size, path))
     total = sum(size for _, size, _ in sizes) + newest.stat().st_size
     for _, size, path in sorted(sizes):

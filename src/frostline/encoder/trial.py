@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from frostline.encoder.session import kept_digest
+from frostline.encoder.session import kept_file
 from frostline.errors import ArtifactCorrupt, InputError
 from frostline.strict import read_object
 
@@ -70,7 +70,7 @@ def require_sound(content: str, path: Path, *, digest: str, kept: Path | None) -
     if kept is None:
         tried()
     else:
-        kept_digest(kept, key, tried)
+        kept_file(kept, key, tried, kind="digest")
 
 
 def _is_plain(document: dict[str, Any]) -> bool:

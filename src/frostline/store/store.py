@@ -75,23 +75,23 @@ def trouble(error: OSError, path: str) -> ShardVanishedError | ShardDamageError 
 
 @final
 @dataclass(slots=True, kw_only=True, eq=False)
-class Search:
-    """What is wanted, and what was found of it so far."""
+class Found:
+    """What is wanted of some texts, and what the store has of it: of a search what was found so far."""
 
     fingerprint: str
     blocks: tuple[str, ...]
     hidden_size: int
     keys: NDArray[np.uint8]  # (n_texts, 32)
-    rows: Features  # (n_texts, n_features)
-    seen: NDArray[np.int32]  # (n_texts, 2)
+    rows: Features  # (n_texts, n_features): Where `is_there` is False, a row means nothing
+    seen: NDArray[np.int32]  # (n_texts, 2): Word pieces that the encoder saw, and 1 where the text was cut
     missing: BoolArray  # (n_texts, n_blocks)
     seen_names: set[str] = field(default_factory=set)
-    damaged: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)  # Shards that are not what was written, and what is wrong
     layouts: dict[bytes, tuple[Layout, Places]] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, encoder: SentenceEncoder, keys: NDArray[np.uint8]) -> "Search":
-        """A search that has found nothing yet."""
+    def nothing(cls, encoder: SentenceEncoder, keys: NDArray[np.uint8]) -> "Found":
+        """Of a search that is to begin."""
         n_texts, n_blocks = len(keys), len(encoder.blocks)
         return cls(
             fingerprint=encoder.identity.fingerprint(),
@@ -102,6 +102,11 @@ class Search:
             seen=np.zeros((n_texts, 2), np.int32),
             missing=np.ones((n_texts, n_blocks), np.bool_),
         )
+
+    @property
+    def is_there(self) -> BoolArray:
+        """Which texts have all that is wanted of them (n_texts,)."""
+        return np.logical_not(self.missing.any(axis=1))
 
     def go_through(self, folder: Path, names: Sequence[str]) -> bool:
         """Take what is wanted from the shards `names`. False if one had vanished: what it held may be elsewhere now."""
@@ -244,19 +249,6 @@ class StoreWarning(UserWarning):
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Found:
-    """What the store has of some texts."""
-
-    rows: Features  # (n_texts, n_features): Where `is_there` is False, a row means nothing
-    pieces: NDArray[np.int32]  # (n_texts,)
-    # `cut`, `is_there`: (n_texts,)
-    cut: BoolArray
-    is_there: BoolArray
-    damaged: dict[str, str]  # Names of shards that are not what was written, and what is wrong with each
-
-
-@final
 @dataclass(frozen=True, slots=True)
 class FeatureStore:
     """A folder of kept features: in it one folder per encoder, named by the encoder's fingerprint.
@@ -338,21 +330,15 @@ class FeatureStore:
             The system refused to read for a reason that is not the shard's: too many open files, no memory.
         """
         identity = encoder.identity
-        search = Search.start(encoder, keys)
+        found = Found.nothing(encoder, keys)
         folder = self.folder(identity)
         if folder.exists():
             disk.private_folder(folder)
         for _ in range(_RELISTS):
-            names = [name for name in shard_names(folder) if name not in search.seen_names]
-            if search.go_through(folder, names):
+            names = [name for name in shard_names(folder) if name not in found.seen_names]
+            if found.go_through(folder, names):
                 break
-        return Found(
-            rows=search.rows,
-            pieces=search.seen[:, 0],
-            cut=search.seen[:, 1] != 0,
-            is_there=np.logical_not(search.missing.any(axis=1)),
-            damaged=search.damaged,
-        )
+        return found
 
     def publish(self, encoder: SentenceEncoder, keys: NDArray[np.uint8], reading: Reading) -> str:
         """Keep what `encoder` read: row i of `reading` under keys[i]. The shard's name, once it is on the disk.
@@ -377,12 +363,17 @@ class FeatureStore:
             keys=keys,
             blocks=tuple(map(str, encoder.blocks)),
             values=reading.rows,
-            seen=np.column_stack([reading.pieces, reading.cut]).astype(np.int32),
+            seen=seen_of(reading),
         )
         identity = encoder.identity
         name, content = pack(rows, identity.fingerprint())
         publish_bytes(self._own_folder(identity) / name, content, mode=0o600)
         return name
+
+
+def seen_of(reading: Reading) -> NDArray[np.int32]:
+    """What is kept of each text beside its row (n_texts, 2)."""
+    return np.column_stack([reading.pieces, reading.cut]).astype(np.int32)
 
 
 def shard_names(folder: Path) -> list[str]:

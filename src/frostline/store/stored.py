@@ -14,7 +14,7 @@ from frostline.encoder.reading import Around, Reading, SentenceEncoder, check_te
 from frostline.encoder.words import WordedEncoder
 from frostline.errors import AccessError, StorageError
 from frostline.store.shards import text_keys
-from frostline.store.store import FeatureStore, Found, StoreWarning, shard_names
+from frostline.store.store import FeatureStore, Found, StoreWarning, seen_of, shard_names
 from frostline.store.upkeep import crowd, rewrite, rows_per_shard
 
 _PIECES_PER_CHUNK = 100_000  # of long texts fewer go into a shard: what a kill costs is bounded in seconds
@@ -77,7 +77,7 @@ class StoredEncoder(Around):
         if progress is not None and different:
             progress(len(different) - len(missing), len(different))
         n_read = self._read(different, keys, kept=kept, missing=missing, progress=progress)
-        reading = Reading(rows=kept.rows, pieces=kept.pieces, cut=kept.cut, n_read=n_read)
+        reading = Reading(rows=kept.rows, pieces=kept.seen[:, 0], cut=kept.seen[:, 1] != 0, n_read=n_read)
         return reading if len(different) == len(given) else reading.take(distinct.of_row)
 
     def _read(
@@ -98,7 +98,7 @@ class StoredEncoder(Around):
             begun = part_of(progress, n_remembered + n_read, len(texts))
             reading = self.encoder.encode([texts[row] for row in chunk.tolist()], progress=begun)
             self.store.publish(self.encoder, keys[chunk], reading)
-            kept.rows[chunk], kept.pieces[chunk], kept.cut[chunk] = reading.rows, reading.pieces, reading.cut
+            kept.rows[chunk], kept.seen[chunk] = reading.rows, seen_of(reading)
             n_read += len(chunk)
         with contextlib.suppress(StorageError, AccessError):  # every row is kept; merging can wait for more space
             rewrite(folder, crowd(shard_names(folder)))
