@@ -14,6 +14,7 @@ NOT_CODE = {
     "en.toml": "what the lesson says, in English",
     "zh.toml": "and in Chinese",
     "page.html": "the report's page",
+    "public_sets.toml": "every public set: its files, digests and licence, and how it is read",
 }
 FLOORS_FILE = ROOT / "tests" / "test_imports_go_one_way.py"
 
