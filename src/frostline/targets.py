@@ -106,6 +106,11 @@ class Targets:
         return lots
 
     @property
+    def shared_lots(self) -> IntArray | None:
+        """The lots, where any text belongs to another: what intervals count, since copies tell nothing new."""
+        return None if self.stand_alone else self.lots
+
+    @property
     def stand_alone(self) -> bool:
         """Whether no two texts belong together."""
         return self.n_apart == len(self)

@@ -12,7 +12,6 @@ from frostline.data.checks import (
     folds_for,
     label_warnings,
     leaked,
-    leaked_in_turn,
     require_learnable,
 )
 from frostline.data.dataset import Dataset, Source
@@ -78,16 +77,6 @@ def test_a_class_smaller_than_the_folds_lowers_them_and_is_named() -> None:
 def test_a_class_of_one_row_cannot_be_checked() -> None:
     with pytest.raises(InputError, match="'lone' has one"):
         require_learnable(dataset([("a", "x"), ("b", "x"), ("c", "lone")]), 2)
-
-
-def test_a_text_in_two_folds_is_a_leak_to_its_own_copy() -> None:
-    """A repeated text within one fold is none."""
-    rows = dataset([("a", "1"), ("b", "0"), ("a", "1"), ("b", "0"), ("c", "1"), ("a", "0")])
-    found = leaked_in_turn(rows, [0, 1, 1, 1, 0, 0])
-    assert [(item.text, item.train_lines, item.test_lines) for item in found.items] == [
-        ("a", (10, 12, 15), (10, 12, 15))
-    ]
-    assert found.n_test_rows == 3
 
 
 def test_the_warning_of_labels_alike_counts_the_rows_of_each() -> None:

@@ -108,23 +108,6 @@ def leaked(train: Dataset, test: Dataset) -> Leaks:
     )
 
 
-def leaked_in_turn(dataset: Dataset, fold_of: Sequence[int]) -> Leaks:
-    """The texts that stand in two folds or more: tested in turn, each is a training text to its own copy.
-
-    Parameters
-    ----------
-    fold_of : sequence of int
-        Of each row.
-    """
-    return Leaks(
-        tuple(
-            Leak(text, tuple(dataset.lines[row] for row in found), tuple(dataset.lines[row] for row in found))
-            for text, found in _rows_by_text(dataset).items()
-            if len({fold_of[row] for row in found}) > 1
-        )
-    )
-
-
 def label_warnings(dataset: Dataset) -> list[str]:
     """A sentence for each group of labels that differ only by case or blanks at their ends: likely one label."""
     alike: dict[str, list[str]] = defaultdict(list)

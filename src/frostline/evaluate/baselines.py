@@ -179,7 +179,7 @@ Leads: TypeAlias = Mapping[str, Lead]
 
 
 def _lead_in_accuracy(favoured: BoolArray, baseline: BoolArray, truth: Targets, seed: int) -> Leads:  # noqa: ARG001
-    found = paired_difference(favoured.argmax(axis=1), baseline.argmax(axis=1), truth.codes)
+    found = paired_difference(favoured.argmax(axis=1), baseline.argmax(axis=1), truth.codes, lots=truth.shared_lots)
     lead = Lead(
         value=found.value,
         interval=found.interval,
@@ -193,7 +193,9 @@ def _lead_in_accuracy(favoured: BoolArray, baseline: BoolArray, truth: Targets, 
 
 def _leads_in_f1(favoured: BoolArray, baseline: BoolArray, truth: Targets, seed: int) -> Leads:
     """Differences of micro and macro F1, both figures of each draw from the very same rows."""
-    first, second = (resampled(answers, truth.members, None, seed=seed) for answers in (favoured, baseline))
+    first, second = (
+        resampled(answers, truth.members, None, seed=seed, lots=truth.shared_lots) for answers in (favoured, baseline)
+    )
     micro, macro = (
         one - other for one, other in zip(f1_of(favoured, truth.members), f1_of(baseline, truth.members), strict=True)
     )

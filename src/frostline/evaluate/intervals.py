@@ -2,7 +2,10 @@
 
 Why these, and how often they cover: docs/decisions/0008-intervals.md.
 
-What they assume: the test rows are independent draws from the texts the classifier will meet.
+What they assume: the test rows are independent draws from the texts the classifier will meet. Rows that belong
+together (copies, rows of one group: `Targets.lots`) are not: there the lots are the draws. An interval then has the
+width of as many independent rows as tell as much, which is the number of lots where all rows of a lot are right or
+wrong together. Where every text stands alone nothing changes.
 """
 
 import math
@@ -34,8 +37,8 @@ class Estimate:
     method: str  # How the interval was made
 
 
-def wilson(successes: float, n: int) -> Interval:
-    """Wilson's score interval for a proportion of `successes` among `n` >= 1.
+def wilson(successes: float, n: float) -> Interval:
+    """Wilson's score interval for a proportion of `successes` among `n` >= 1 rows, or what tells as much as so many.
 
     Unlike value ± 1.96 standard errors it has a width at 0 and at 1, and stays between them.
 
@@ -50,7 +53,53 @@ def wilson(successes: float, n: int) -> Interval:
     return max(0.0, min(share, (centre - half) / scale)), min(1.0, max(share, (centre + half) / scale))
 
 
-def f1_interval(hits: int, n_relevant: int) -> Interval:
+TOGETHER = ", over rows that belong together"
+"""Added to the name of a method by which rows that belong together are no independent draws."""
+
+
+def design_effect(values: Float64Array, lots: IntArray | None) -> float:
+    """How many rows (n,) tell as much of the mean as one that stands alone, at least 1.
+
+    The variance of the mean by lots over that by rows; times how much wider Student's t is for so few lots. Where all
+    values are equal nothing is seen of how they vary, and all of a lot are taken to vary together.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,), n >= 1
+    lots : ndarray of shape (n,), dtype=int64, or None
+        None: every row stands alone.
+
+    References
+    ----------
+    Kish (1965), Survey Sampling, section 8.2: the design effect of clusters.
+    Korn, Graubard (1998), Survey Methodology 24:193-201: an interval for a proportion from the effective n.
+    """
+    if lots is None:
+        return 1.0
+    number = np.unique(lots, return_inverse=True)[1]
+    sizes = np.bincount(number)
+    n, n_lots = len(values), len(sizes)
+    if n_lots == n:
+        return 1.0
+    if n_lots == 1:
+        return float(n)
+    deviations = values - values.mean()
+    within = float(deviations @ deviations)
+    if within <= 1e-12 * n:
+        effect = float(sizes @ sizes) / n
+    else:
+        sums = np.bincount(number, deviations)
+        effect = max(1.0, float(sums @ sums) / within * n_lots / (n_lots - 1) * (n - 1) / n)
+    return min(float(n), effect * (t_quantile(n_lots - 1) / t_quantile(n - 1)) ** 2)
+
+
+def share_interval(right: BoolArray, lots: IntArray | None = None) -> Interval:
+    """Wilson's interval for the share of rows (n,) that are right, n >= 1."""
+    effect = design_effect(right.astype(np.float64), lots)
+    return wilson(int(right.sum()) / effect, len(right) / effect)
+
+
+def f1_interval(hits: float, n_relevant: float) -> Interval:
     """An interval for F1 with `hits` true positives among `n_relevant` = TP + FP + FN >= 1 rows.
 
     Given how many rows are relevant, the hits are binomial with probability J = TP / (TP + FP + FN), and
@@ -64,11 +113,12 @@ def f1_interval(hits: int, n_relevant: int) -> Interval:
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
-def macro_f1_interval(confusion: IntArray) -> Interval:
+def macro_f1_interval(confusion: IntArray, effects: Float64Array | None = None) -> Interval:
     """An interval for the mean of the F1 of labels that all occur in `confusion` (n_labels, n_labels).
 
     Each label's own limits are put together with the correlations between labels (a row mistaken for another label
-    lowers two F1 at once), which the delta method gives in closed form.
+    lowers two F1 at once), which the delta method gives in closed form. `effects` (n_labels,) are the design effects
+    of the rows relevant to each label.
 
     References
     ----------
@@ -78,7 +128,8 @@ def macro_f1_interval(confusion: IntArray) -> Interval:
     hits = np.diagonal(confusion)
     relevant = confusion.sum(axis=0) + confusion.sum(axis=1) - hits
     scores = 2 * hits / (relevant + hits)
-    limits = np.array([f1_interval(int(h), int(m)) for h, m in zip(hits, relevant, strict=True)])
+    each = np.ones(len(hits)) if effects is None else effects
+    limits = np.array([f1_interval(h, m) for h, m in zip(hits / each, relevant / each, strict=True)])
     correlations = _f1_correlations(confusion)
     below, above = scores - limits[:, 0], limits[:, 1] - scores
     mean = float(scores.mean())
@@ -110,18 +161,23 @@ def _f1_correlations(confusion: IntArray) -> Float64Array:
     return correlations
 
 
-def mean_interval(values: Float64Array) -> Interval:
+def mean_interval(values: Float64Array, lots: IntArray | None = None) -> Interval:
     """An interval for the mean of skewed values (n,) >= 0, such as the log losses of n rows.
 
     Hall's transformation takes the skewness out of the t statistic, so that the two tails err alike. A single
-    value says nothing about its spread: the interval is then 0 to the largest loss a row can have.
+    value says nothing about its spread: the interval is then 0 to the largest loss a row can have. The lots (n,) of
+    rows are the draws, where rows belong together.
 
     References
     ----------
     Hall (1992), On the removal of skewness by transformation, J. R. Statist. Soc. B 54:221-228.
     """
-    n = len(values)
     mean = float(values.mean())
+    if lots is not None:  # of each lot what it adds to the mean
+        number = np.unique(lots, return_inverse=True)[1]
+        n_lots = int(number.max()) + 1
+        values = np.asarray(mean + np.bincount(number, values - mean) * (n_lots / len(values)), dtype=np.float64)
+    n = len(values)
     if n < 2:
         return 0.0, max(mean, -math.log(SMALLEST_PROBABILITY))
     deviations = values - mean
@@ -170,7 +226,7 @@ class Resampled:
     label_f1: Float64Array  # (n_draws, n_labels): 0 where a label neither occurs nor is given in a draw
     macro_f1: Float64Array  # (n_draws,): Over the labels that occur or are given in the draw
     mean_average_precision: Float64Array  # (n_ranked,): Of fewer draws where rows and labels are many
-    n_texts: int  # Rows that were drawn from
+    n_texts: int  # Rows that were drawn from, or lots
 
     @property
     def n_draws(self) -> int:
@@ -198,9 +254,23 @@ class Resampled:
         return found
 
 
-def resampled(given: BoolArray, members: BoolArray, probabilities: Probabilities | None, *, seed: int) -> Resampled:
-    """Draw the rows again and again; the same seed and number of rows draw the same rows, whatever was answered."""
-    counts = row_counts(len(members), n_draws=DRAWS, seed=seed)
+def resampled(
+    given: BoolArray,
+    members: BoolArray,
+    probabilities: Probabilities | None,
+    *,
+    seed: int,
+    lots: IntArray | None = None,
+) -> Resampled:
+    """Draw the rows again and again; the same seed and number of rows draw the same rows, whatever was answered.
+
+    Where rows belong together, lots (n_texts,) are drawn, each with all its rows.
+    """
+    number = np.arange(len(members)) if lots is None else np.unique(lots, return_inverse=True)[1]
+    n_lots = int(number.max(initial=-1)) + 1
+    counts = row_counts(n_lots, n_draws=DRAWS, seed=seed)
+    if lots is not None:
+        counts = counts[:, number]
     label_f1, micro, macro = [], [], []
     hits_of, sizes_of = (given & members).astype(np.float32), (given.astype(np.float32) + members)
     for start in range(0, len(counts), _BLOCK):
@@ -219,7 +289,7 @@ def resampled(given: BoolArray, members: BoolArray, probabilities: Probabilities
         label_f1=np.concatenate(label_f1),
         macro_f1=np.concatenate(macro),
         mean_average_precision=ranked,
-        n_texts=len(members),
+        n_texts=n_lots,
     )
 
 

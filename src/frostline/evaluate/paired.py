@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray
-from frostline.evaluate.intervals import Interval, Z, t_quantile, wilson
+from frostline.evaluate.intervals import Interval, Z, design_effect, t_quantile, wilson
 
 
 @final
@@ -28,8 +28,13 @@ class PairedDifference:
     p_value: float  # Exact McNemar test, two-sided: the chance of a split at least as uneven, were both equally good
 
 
-def paired_difference(first: IntArray, second: IntArray, codes: IntArray) -> PairedDifference:
-    """Compare two predictions of the same rows; all three arrays are (n_texts,), n_texts >= 1.
+def paired_difference(
+    first: IntArray, second: IntArray, codes: IntArray, *, lots: IntArray | None = None
+) -> PairedDifference:
+    """Compare two predictions of the same rows; all arrays are (n_texts,), n_texts >= 1.
+
+    Where rows belong together, in `lots`, the interval is that of as many rows as tell as much, and the test throws one
+    coin for each lot in which one of the two got more rows right.
 
     References
     ----------
@@ -40,8 +45,12 @@ def paired_difference(first: IntArray, second: IntArray, codes: IntArray) -> Pai
     n = len(codes)
     only_first = int(np.count_nonzero(first_right & ~second_right))
     only_second = int(np.count_nonzero(second_right & ~first_right))
-    gained, lost = (only_first + 1) / (n + 2), (only_second + 1) / (n + 2)
-    half = Z * math.sqrt((gained + lost - (gained - lost) ** 2) / (n + 2))
+    ahead = first_right.astype(np.float64) - second_right
+    effect = design_effect(ahead, lots)
+    n_apart = n / effect
+    gained, lost = (only_first / effect + 1) / (n_apart + 2), (only_second / effect + 1) / (n_apart + 2)
+    half = Z * math.sqrt((gained + lost - (gained - lost) ** 2) / (n_apart + 2))
+    by_lot = ahead if lots is None else np.bincount(lots, ahead)
     value = (only_first - only_second) / n
     low, high = gained - lost - half, gained - lost + half
     return PairedDifference(
@@ -50,7 +59,7 @@ def paired_difference(first: IntArray, second: IntArray, codes: IntArray) -> Pai
         n=n,
         n_only_first=only_first,
         n_only_second=only_second,
-        p_value=mcnemar(only_first, only_second),
+        p_value=mcnemar(int((by_lot > 0).sum()), int((by_lot < 0).sum())),
     )
 
 
@@ -101,12 +110,17 @@ class Difference:
     p_value: float  # Two-sided: the exact McNemar test over rows, the paired t-test over folds
 
 
-def accuracy_score(right: BoolArray) -> Score:
-    """The share of rows (n_texts,) that were predicted rightly."""
-    n, n_right = len(right), int(np.count_nonzero(right))
-    share = n_right / n
+def accuracy_score(right: BoolArray, lots: IntArray | None = None) -> Score:
+    """The share of rows (n_texts,) that were predicted rightly; `lots` where rows belong together."""
+    n = len(right)
+    share = int(np.count_nonzero(right)) / n
+    n_apart = n / design_effect(right.astype(np.float64), lots)
     return Score(
-        value=share, std_error=math.sqrt(share * (1 - share) / n), interval=wilson(n_right, n), n=n, over="rows"
+        value=share,
+        std_error=math.sqrt(share * (1 - share) / n_apart),
+        interval=wilson(share * n_apart, n_apart),
+        n=n,
+        over="rows",
     )
 
 
@@ -117,13 +131,15 @@ def fold_score(scores: Float64Array) -> Score:
     return Score(value=mean, std_error=error, interval=(mean - half, mean + half), n=len(scores), over="folds")
 
 
-def accuracy_difference(first: BoolArray, second: BoolArray) -> Difference:
-    """The difference of two shares of the same rows, both (n_texts,)."""
-    found = paired_difference(first.astype(np.int64), second.astype(np.int64), np.ones(len(first), np.int64))
+def accuracy_difference(first: BoolArray, second: BoolArray, lots: IntArray | None = None) -> Difference:
+    """The difference of two shares of the same rows, both (n_texts,); `lots` where rows belong together."""
+    ones = np.ones(len(first), np.int64)
+    found = paired_difference(first.astype(np.int64), second.astype(np.int64), ones, lots=lots)
+    effect = design_effect(first.astype(np.float64) - second, lots)
     unlike = (found.n_only_first + found.n_only_second) / found.n
     return Difference(
         value=found.value,
-        std_error=math.sqrt(max(0.0, unlike - found.value**2) / found.n),
+        std_error=math.sqrt(max(0.0, unlike - found.value**2) * effect / found.n),
         interval=found.interval,
         n=found.n,
         over="rows",

@@ -12,8 +12,16 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Float64Array, Probabilities
-from frostline.evaluate.intervals import SMALLEST_PROBABILITY, Estimate, Interval, Z, mean_interval, wilson
+from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
+from frostline.evaluate.intervals import (
+    SMALLEST_PROBABILITY,
+    Estimate,
+    Interval,
+    Z,
+    mean_interval,
+    share_interval,
+    wilson,
+)
 from frostline.head.linear import set_probability
 from frostline.targets import Label, Targets
 
@@ -78,29 +86,38 @@ def calibration_scores(probabilities: Probabilities, targets: Targets) -> Calibr
     targets : Targets
         The truth.
     """
-    members = targets.members
+    members, lots = targets.members, targets.shared_lots
     return CalibrationScores(
         reliability=_reliability_of_answers(probabilities, targets),
-        by_label=tuple(reliability(probabilities[:, column], members[:, column]) for column in _told(targets)),
+        by_label=tuple(
+            reliability(probabilities[:, column], members[:, column], lots=lots) for column in _told(targets)
+        ),
         brier=brier_score(probabilities, targets),
         log_loss=log_loss(probabilities, targets),
         n=len(targets),
     )
 
 
-def _of_most_probable(probabilities: Probabilities, members: BoolArray) -> Reliability:
+def _of_most_probable(probabilities: Probabilities, members: BoolArray, lots: IntArray | None) -> Reliability:
     best = probabilities.argmax(axis=1)
-    return reliability(probabilities.max(axis=1), members[np.arange(len(members)), best])
+    return reliability(probabilities.max(axis=1), members[np.arange(len(members)), best], lots=lots)
 
 
-def _of_some_probability(probabilities: Probabilities, members: BoolArray) -> Reliability:
-    return reliability_of(probabilities, members) or reliability(probabilities.ravel(), members.ravel())
+def _of_some_probability(probabilities: Probabilities, members: BoolArray, lots: IntArray | None) -> Reliability:
+    some = reliability_of(probabilities, members, lots=lots)
+    return some or reliability(probabilities.ravel(), members.ravel(), lots=_of_cells(lots, members))
+
+
+def _of_cells(lots: IntArray | None, members: BoolArray) -> IntArray | None:
+    """The lot of each text's each label (n_texts * n_labels,): the labels of one text are told apart."""
+    n_labels = members.shape[1]
+    return None if lots is None else (lots[:, None] * n_labels + np.arange(n_labels)).ravel()
 
 
 def _reliability_of_answers(probabilities: Probabilities, targets: Targets) -> Reliability:
     """Of each row's most probable label; else of all that have some probability, all labels together."""
     reliability_for = {"one label": _of_most_probable, "several labels": _of_some_probability}[targets.kind]
-    return reliability_for(probabilities, targets.members)
+    return reliability_for(probabilities, targets.members, targets.shared_lots)
 
 
 def _told(targets: Targets) -> range:
@@ -117,7 +134,7 @@ def brier_score(probabilities: Probabilities, targets: Targets) -> Estimate:
     """
     errors = np.square(probabilities - targets.members)
     losses, most = {"one label": (errors.sum(axis=1), 2.0), "several labels": (errors.mean(axis=1), 1.0)}[targets.kind]
-    low, high = mean_interval(losses)
+    low, high = mean_interval(losses, targets.shared_lots)
     return Estimate(float(losses.mean()), (low, min(high, most)), len(targets), "t, skewness removed (Hall)")
 
 
@@ -127,20 +144,30 @@ def log_loss(probabilities: Probabilities, targets: Targets) -> Estimate:
     came_true = np.where(members, probabilities, 1 - probabilities).astype(np.float64)
     counted = {"one label": members, "several labels": np.ones_like(members)}[targets.kind]
     losses = -np.log(np.clip(came_true[counted].reshape(len(members), -1), SMALLEST_PROBABILITY, 1.0)).mean(axis=1)
-    return Estimate(float(losses.mean()), mean_interval(losses), len(targets), "t, skewness removed (Hall)")
+    limits = mean_interval(losses, targets.shared_lots)
+    return Estimate(float(losses.mean()), limits, len(targets), "t, skewness removed (Hall)")
 
 
 LEAST_CLAIMED = 0.05
 """Probability from which on a label's probabilities are held to what came true."""
 
 
-def reliability_of(probabilities: Probabilities, members: BoolArray) -> Reliability | None:
+def reliability_of(
+    probabilities: Probabilities, members: BoolArray, *, lots: IntArray | None = None
+) -> Reliability | None:
     """Of the probabilities (n_texts, n_labels) from `LEAST_CLAIMED` on, all labels together; None if there is none."""
     claimed = probabilities >= LEAST_CLAIMED
-    return reliability(probabilities[claimed], members[claimed]) if claimed.any() else None
+    if not claimed.any():
+        return None
+    of_cells = _of_cells(lots, members)
+    return reliability(
+        probabilities[claimed], members[claimed], lots=None if of_cells is None else of_cells[claimed.ravel()]
+    )
 
 
-def reliability(claimed: Float64Array, came_true: Sequence[bool] | np.ndarray) -> Reliability:
+def reliability(
+    claimed: Float64Array, came_true: Sequence[bool] | np.ndarray, *, lots: IntArray | None = None
+) -> Reliability:
     """Bins of claimed probabilities beside the shares that came true.
 
     Parameters
@@ -148,6 +175,8 @@ def reliability(claimed: Float64Array, came_true: Sequence[bool] | np.ndarray) -
     claimed : ndarray of shape (n,), n >= 1
         Of the most probable label; or of any one label.
     came_true : of shape (n,), bool
+    lots : ndarray of shape (n,), dtype=int64, optional
+        Where rows belong together: those of a lot in one bin come true together, as far as is known.
 
     References
     ----------
@@ -156,33 +185,45 @@ def reliability(claimed: Float64Array, came_true: Sequence[bool] | np.ndarray) -
     """
     order = np.argsort(claimed, kind="stable")
     sure, right = claimed[order].astype(np.float64), np.asarray(came_true, dtype=np.float64)[order]
-    bins = tuple(_bin(sure[start:end], right[start:end]) for start, end in _edges(sure))
-    starts = [start for start, _ in _edges(sure)]
+    sorted_lots = None if lots is None else lots[order]
+    edges = _edges(sure, int(len(sure) / _repetition(sorted_lots)))
+    parts = [slice(start, end) for start, end in edges]
+    effects = np.array([1.0 if sorted_lots is None else _repetition(sorted_lots[part]) for part in parts])
+    bins = tuple(_bin(sure[part], right[part], effect) for part, effect in zip(parts, effects.tolist(), strict=True))
+    doubts = np.add.reduceat(sure * (1 - sure), [start for start, _ in edges]) * effects
     return Reliability(
         bins=bins,
-        error=_without_chance(bins, np.add.reduceat(sure * (1 - sure), starts)),
+        error=_without_chance(bins, doubts, effects),
         plain_error=_plain_error(bins),
-        chance=float(_weights(bins) @ (_FOLDED * _claimed_errors(bins, np.add.reduceat(sure * (1 - sure), starts)))),
+        chance=float(_weights(bins) @ (_FOLDED * _claimed_errors(bins, doubts))),
     )
 
 
-def _edges(ascending: Float64Array) -> list[tuple[int, int]]:
+def _repetition(lots: IntArray | None) -> float:
+    """How many rows tell as much as one, if those of a lot (n,) tell the same; 1 where each stands alone."""
+    if lots is None:
+        return 1.0
+    sizes = np.unique(lots, return_counts=True)[1]
+    return float(sizes @ sizes) / len(lots)
+
+
+def _edges(ascending: Float64Array, n_apart: int) -> list[tuple[int, int]]:
     """Where each bin begins and ends: equal numbers of rows, but equal probabilities together."""
     n = len(ascending)
-    n_bins = max(1, min(MOST_BINS, n // ROWS_PER_BIN))
+    n_bins = max(1, min(MOST_BINS, n_apart // ROWS_PER_BIN))
     wanted = ascending[(np.arange(1, n_bins) * n) // n_bins]
     cuts = np.unique(np.concatenate([[0], np.searchsorted(ascending, wanted, side="left"), [n]]))
     return list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
 
 
-def _bin(claimed: Float64Array, right: Float64Array) -> ReliabilityBin:
+def _bin(claimed: Float64Array, right: Float64Array, effect: float) -> ReliabilityBin:
     hits, n = int(right.sum()), len(right)
     return ReliabilityBin(
         low=float(claimed[0]),
         high=float(claimed[-1]),
         mean_probability=float(claimed.mean()),
         share_right=hits / n,
-        interval=wilson(hits, n),
+        interval=wilson(hits / effect, n / effect),
         n=n,
     )
 
@@ -202,11 +243,11 @@ def _plain_error(bins: Sequence[ReliabilityBin]) -> float:
 
 
 def _claimed_errors(bins: Sequence[ReliabilityBin], doubts: Float64Array) -> Float64Array:
-    """The standard error of each bin's share, were the claims right: `doubts` is the sum of p (1 - p) in it."""
+    """The standard error of each bin's share, were the claims right: `doubts` is the variance of its hits."""
     return np.array([math.sqrt(doubt) / found.n for doubt, found in zip(doubts.tolist(), bins, strict=True)])
 
 
-def _without_chance(bins: Sequence[ReliabilityBin], doubts: Float64Array) -> Estimate:
+def _without_chance(bins: Sequence[ReliabilityBin], doubts: Float64Array, effects: Float64Array) -> Estimate:
     """The plain error less what chance adds to it.
 
     A bin whose share is normal about its true gap shows |N(gap, error)|, which is more than |gap| on average, and most
@@ -217,7 +258,7 @@ def _without_chance(bins: Sequence[ReliabilityBin], doubts: Float64Array) -> Est
     """
     weights, gaps = _weights(bins), _gaps(bins)
     plain = float(weights @ gaps)
-    errors = np.array([_share_error(found) for found in bins])
+    errors = np.array([_share_error(one, effect) for one, effect in zip(bins, effects.tolist(), strict=True)])
     claimed = _claimed_errors(bins, doubts)
     likely = np.sqrt(np.maximum(0.0, gaps**2 - errors**2))
     as_found = plain - float(weights @ (_folded_means(likely, errors) - likely)) - Z * _spread(likely, weights, errors)
@@ -233,10 +274,11 @@ def _without_chance(bins: Sequence[ReliabilityBin], doubts: Float64Array) -> Est
     )
 
 
-def _share_error(found: ReliabilityBin) -> float:
+def _share_error(filled: ReliabilityBin, effect: float) -> float:
     """The standard error of a bin's share; also with none or all right there is one."""
-    share = (found.share_right * found.n + 1) / (found.n + 2)
-    return math.sqrt(share * (1 - share) / found.n)
+    n = filled.n / effect
+    share = (filled.share_right * n + 1) / (n + 2)
+    return math.sqrt(share * (1 - share) / n)
 
 
 def _equal_gap(plain: float, weights: Float64Array, errors: Float64Array, *, off: float = 0.0) -> float:
@@ -324,9 +366,15 @@ def coverage_curve(
     ends = ends[(ends + 1 >= min(_FEWEST, n)) | (ends == n - 1)]
     if len(ends) > MOST_POINTS:
         ends = ends[np.unique(np.linspace(0, len(ends) - 1, MOST_POINTS).round().astype(np.int64))]
-    bands = [wilson(int(hits[end]), int(end) + 1) for end in ends]
+    lots = targets.shared_lots
+    in_order, sorted_lots = is_right[order], None if lots is None else lots[order]
+    bands = [
+        share_interval(in_order[: end + 1], None if sorted_lots is None else sorted_lots[: end + 1])
+        for end in ends.tolist()
+    ]
     given = claimed >= answer_from
-    n_given, n_right = int(given.sum()), int(is_right[given].sum())
+    n_given, right = int(given.sum()), is_right[given]
+    right_band = share_interval(right, None if lots is None else lots[given]) if n_given else (0.0, 1.0)
     return CoverageCurve(
         coverage=tuple(((ends + 1) / n).tolist()),
         precision=tuple((hits[ends] / (ends + 1)).tolist()),
@@ -334,8 +382,8 @@ def coverage_curve(
         high=tuple(high for _, high in bands),
         thresholds=tuple(falling[ends].tolist()),
         answer_from=answer_from,
-        covered=Estimate(n_given / n, wilson(n_given, n), n, "Wilson"),
-        right=Estimate(n_right / n_given, wilson(n_right, n_given), n_given, "Wilson") if n_given else None,
+        covered=Estimate(n_given / n, share_interval(given, lots), n, "Wilson"),
+        right=Estimate(int(right.sum()) / n_given, right_band, n_given, "Wilson") if n_given else None,
     )
 
 
@@ -373,13 +421,18 @@ def label_curves(probabilities: Probabilities, targets: Targets) -> tuple[LabelC
     """The curves of each label that some rows have and some have not; of two that exclude each other, the second's."""
     counts = targets.members.sum(axis=0)
     return tuple(
-        curves_of(probabilities[:, column], targets.members[:, column], label=targets.labels[column])
+        curves_of(
+            probabilities[:, column],
+            targets.members[:, column],
+            label=targets.labels[column],
+            lots=targets.shared_lots,
+        )
         for column in _told(targets)
         if 0 < counts[column] < len(targets)
     )
 
 
-def curves_of(scores: Float64Array, has: BoolArray, *, label: Label) -> LabelCurves:
+def curves_of(scores: Float64Array, has: BoolArray, *, label: Label, lots: IntArray | None = None) -> LabelCurves:
     """The curves of one label.
 
     Parameters
@@ -388,6 +441,8 @@ def curves_of(scores: Float64Array, has: BoolArray, *, label: Label) -> LabelCur
         Its probability.
     has : ndarray of shape (n,), dtype=bool
         Whether the row has it: some do and some do not.
+    lots : ndarray of shape (n,), dtype=int64, optional
+        Where rows belong together.
     """
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]
@@ -402,18 +457,23 @@ def curves_of(scores: Float64Array, has: BoolArray, *, label: Label) -> LabelCur
     precision[0] = precision[1]  # nothing is taken there: the curve begins as high as at the first threshold
     average = float(np.diff(recall) @ precision[1:])
     auc = float(np.diff(alarms) @ (recall[1:] + recall[:-1]) / 2)
+    apart_with, apart_without = (
+        int(members.sum()) / _repetition(None if lots is None else lots[members]) for members in (has, ~has)
+    )
     return LabelCurves(
         label=label,
         n=len(scores),
         n_with=n_with,
         roc=_thinned(alarms, recall, thresholds),
-        auc=Estimate(auc, auc_interval(auc, n_with, n_without), len(scores), "score (Newcombe)"),
+        auc=Estimate(auc, auc_interval(auc, apart_with, apart_without), len(scores), "score (Newcombe)"),
         precision_recall=_thinned(recall, precision, thresholds),
-        average_precision=Estimate(average, wilson(average * n_with, n_with), n_with, "Wilson on the rows with it"),
+        average_precision=Estimate(
+            average, wilson(average * apart_with, apart_with), n_with, "Wilson on the rows with it"
+        ),
     )
 
 
-def auc_interval(auc: float, n_with: int, n_without: int) -> Interval:
+def auc_interval(auc: float, n_with: float, n_without: float) -> Interval:
     """A 95 % interval for an AUC of n_with * n_without pairs that has a width also at 1.
 
     The limits are the AUCs from which the one found is 1.96 standard deviations away.

@@ -15,14 +15,16 @@ from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
 from frostline.errors import InputError
 from frostline.evaluate.intervals import (
     FEWEST_TEXTS,
+    TOGETHER,
     Estimate,
     Resampled,
     average_precisions,
+    design_effect,
     f1_interval,
     macro_f1_interval,
     mean_interval,
     resampled,
-    wilson,
+    share_interval,
 )
 from frostline.evaluate.probabilities import Reliability, log_loss, reliability_of
 from frostline.targets import Label, Targets
@@ -98,7 +100,8 @@ def evaluate(probabilities: Probabilities, favoured: BoolArray, targets: Targets
         Of the resampling, where labels do not exclude each other.
     """
     _check(probabilities, favoured, targets)
-    per_label = label_scores(favoured, targets.members, labels=targets.labels)
+    lots = targets.shared_lots
+    per_label = label_scores(favoured, targets, lots=lots)
     n_given, n_true = int(favoured.sum()), int(targets.members.sum())
     if targets.exclusive:
         confusion = confusion_matrix(favoured.argmax(axis=1), targets.codes, n_labels=len(targets.labels))
@@ -106,8 +109,8 @@ def evaluate(probabilities: Probabilities, favoured: BoolArray, targets: Targets
             labels=targets.labels,
             n=len(targets),
             scores={
-                "accuracy": accuracy(confusion),
-                "macro_f1": macro_f1(confusion),
+                "accuracy": _share((favoured == targets.members).all(axis=1), lots),
+                "macro_f1": macro_f1(confusion, effects=_f1_effects(favoured, targets.members, lots)),
                 "log_loss": log_loss(probabilities, targets),
             },
             per_label=per_label,
@@ -123,7 +126,7 @@ def evaluate(probabilities: Probabilities, favoured: BoolArray, targets: Targets
         per_label=per_label,
         n_given=n_given,
         n_true=n_true,
-        reliability=reliability_of(probabilities, targets.members),
+        reliability=reliability_of(probabilities, targets.members, lots=lots),
         average_precisions=ranked,
     )
 
@@ -138,15 +141,14 @@ def _scores_of_sets(  # noqa: PLR0913 - answers, truth, and what was counted of 
     seed: int,
 ) -> dict[str, Estimate]:
     """The scores where a text may have several labels."""
-    members, n = targets.members, len(targets)
-    draws = resampled(favoured, members, probabilities, seed=seed)
-    exact = int((favoured == members).all(axis=1).sum())
+    members, n, lots = targets.members, len(targets), targets.shared_lots
+    draws = resampled(favoured, members, probabilities, seed=seed, lots=lots)
     scores = {
         "micro_f1": _micro_f1(favoured, members, draws),
         "macro_f1": _mean_f1(per_label, draws, n),
-        "samples_f1": _mean_of_rows(_f1_of_rows(favoured, members)),
-        "subset_accuracy": _share(exact, n),
-        "hamming_loss": _mean_of_rows((favoured != members).mean(axis=1)),
+        "samples_f1": _mean_of_rows(_f1_of_rows(favoured, members), lots),
+        "subset_accuracy": _share((favoured == members).all(axis=1), lots),
+        "hamming_loss": _mean_of_rows((favoured != members).mean(axis=1), lots),
     }
     if not np.isnan(ranked).all():
         scores["mean_average_precision"] = _mean_average_precision(ranked, draws, n)
@@ -160,14 +162,18 @@ def _f1_of_rows(favoured: BoolArray, members: BoolArray) -> Float64Array:
     return np.where(sizes == 0, 1.0, 2 * hits / np.maximum(sizes, 1))
 
 
-def _mean_of_rows(values: Float64Array) -> Estimate:
+def _mean_of_rows(values: Float64Array, lots: IntArray | None) -> Estimate:
     """Of values between 0 and 1, of which a few that agree are no proof of anything."""
-    if len(values) < FEWEST_TEXTS:
+    if (len(values) if lots is None else len(np.unique(lots))) < FEWEST_TEXTS:
         limits = 0.0, 1.0
     else:
-        low, high = mean_interval(values)
+        low, high = mean_interval(values, lots)
         limits = low, min(1.0, high)
-    return Estimate(float(values.mean()), limits, len(values), "t, skewness removed (Hall)")
+    return Estimate(float(values.mean()), limits, len(values), "t, skewness removed (Hall)" + _over(lots))
+
+
+def _over(lots: IntArray | None) -> str:
+    return "" if lots is None else TOGETHER
 
 
 def _micro_f1(favoured: BoolArray, members: BoolArray, draws: Resampled) -> Estimate:
@@ -218,43 +224,64 @@ def confusion_matrix(predicted: IntArray, codes: IntArray, *, n_labels: int) -> 
     return cells.reshape(n_labels, n_labels).astype(np.int64)
 
 
-def accuracy(confusion: IntArray) -> Estimate:
-    """The share of rows on the diagonal."""
-    return _share(int(np.trace(confusion)), int(confusion.sum()))
-
-
-def macro_f1(confusion: IntArray) -> Estimate:
-    """The mean F1 of the labels that are true or predicted of at least one row."""
+def macro_f1(confusion: IntArray, *, effects: Float64Array | None = None) -> Estimate:
+    """The mean F1 of the labels that are true or predicted of at least one row; `effects` as in the interval's."""
     occurring = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1))
     kept = confusion[np.ix_(occurring, occurring)]
     scores = 2 * np.diagonal(kept) / (kept.sum(axis=0) + kept.sum(axis=1))
     return Estimate(
-        float(scores.mean()), macro_f1_interval(kept), int(confusion.sum()), "MOVER over the labels' intervals"
+        float(scores.mean()),
+        macro_f1_interval(kept, None if effects is None else effects[occurring]),
+        int(confusion.sum()),
+        "MOVER over the labels' intervals" + ("" if effects is None else TOGETHER),
     )
 
 
-def label_scores(favoured: BoolArray, members: BoolArray, *, labels: Sequence[Label]) -> tuple[LabelScore, ...]:
-    """Precision, recall and F1 of each label, of answers and truth (n_texts, n_labels)."""
-    return tuple(_label_score(favoured[:, column], members[:, column], label) for column, label in enumerate(labels))
+def _f1_effects(favoured: BoolArray, members: BoolArray, lots: IntArray | None) -> Float64Array | None:
+    """The design effect of the rows relevant to each label (n_labels,): those that have it or are given it."""
+    if lots is None:
+        return None
+    effects = np.ones(members.shape[1])
+    for column in np.flatnonzero((favoured | members).any(axis=0)).tolist():
+        relevant = favoured[:, column] | members[:, column]
+        hits = (favoured & members)[relevant, column]
+        effects[column] = design_effect(hits.astype(np.float64), lots[relevant])
+    return effects
 
 
-def _label_score(favoured: BoolArray, has: BoolArray, label: Label) -> LabelScore:
+def label_scores(favoured: BoolArray, targets: Targets, *, lots: IntArray | None = None) -> tuple[LabelScore, ...]:
+    """Precision, recall and F1 of each label, of answers (n_texts, n_labels); `lots` where rows belong together."""
+    return tuple(
+        _label_score(favoured[:, column], targets.members[:, column], label, lots)
+        for column, label in enumerate(targets.labels)
+    )
+
+
+def _label_score(favoured: BoolArray, has: BoolArray, label: Label, lots: IntArray | None) -> LabelScore:
     hits, taken, support = int((favoured & has).sum()), int(favoured.sum()), int(has.sum())
     relevant = taken + support - hits
     f1 = None
     if relevant:
-        f1 = Estimate(2 * hits / (taken + support), f1_interval(hits, relevant), relevant, "Wilson, transformed")
+        is_relevant = favoured | has
+        effect = design_effect(
+            (favoured & has)[is_relevant].astype(np.float64), None if lots is None else lots[is_relevant]
+        )
+        limits = f1_interval(hits / effect, relevant / effect)
+        f1 = Estimate(2 * hits / (taken + support), limits, relevant, "Wilson, transformed" + _over(lots))
     return LabelScore(
         label=label,
-        precision=_share(hits, taken) if taken else None,
-        recall=_share(hits, support) if support else None,
+        precision=_share(has, lots, among=favoured) if taken else None,
+        recall=_share(favoured, lots, among=has) if support else None,
         f1=f1,
         support=support,
     )
 
 
-def _share(successes: int, n: int) -> Estimate:
-    return Estimate(successes / n, wilson(successes, n), n, "Wilson")
+def _share(right: BoolArray, lots: IntArray | None, *, among: BoolArray | None = None) -> Estimate:
+    """The share of rows that are right, of all (n_texts,) or of some."""
+    if among is not None:
+        right, lots = right[among], None if lots is None else lots[among]
+    return Estimate(int(right.sum()) / len(right), share_interval(right, lots), len(right), "Wilson" + _over(lots))
 
 
 def _check(probabilities: Probabilities, favoured: BoolArray, targets: Targets) -> None:
@@ -296,15 +323,14 @@ def answer_scores(favoured: BoolArray, answered: BoolArray, targets: Targets, *,
     seed : int
         Of the resampling, where labels do not exclude each other.
     """
-    n, n_answered = len(targets), int(answered.sum())
-    hits = int((favoured == targets.members).all(axis=1)[answered].sum())
+    exact, lots = (favoured == targets.members).all(axis=1), targets.shared_lots
     inside = targets.take(answered)
     return AnswerScores(
-        n=n,
-        coverage=_share(n_answered, n),
-        precision=_share(hits, n_answered) if n_answered else None,
-        macro_f1=macro_f1_of(favoured[answered], inside, seed=seed) if n_answered else None,
-        per_label=label_scores(favoured & answered[:, None], targets.members, labels=targets.labels),
+        n=len(targets),
+        coverage=_share(answered, lots),
+        precision=_share(exact, lots, among=answered) if len(inside) else None,
+        macro_f1=macro_f1_of(favoured[answered], inside, seed=seed) if len(inside) else None,
+        per_label=label_scores(favoured & answered[:, None], targets, lots=lots),
     )
 
 
@@ -316,10 +342,12 @@ def macro_f1_value(favoured: BoolArray, members: BoolArray) -> float:
 
 def macro_f1_of(favoured: BoolArray, targets: Targets, *, seed: int = 0) -> Estimate:
     """The mean F1 of the labels that some rows have or are given."""
+    lots = targets.shared_lots
     if targets.exclusive:
-        return macro_f1(confusion_matrix(favoured.argmax(axis=1), targets.codes, n_labels=len(targets.labels)))
-    per_label = label_scores(favoured, targets.members, labels=targets.labels)
-    return _mean_f1(per_label, resampled(favoured, targets.members, None, seed=seed), len(targets))
+        confusion = confusion_matrix(favoured.argmax(axis=1), targets.codes, n_labels=len(targets.labels))
+        return macro_f1(confusion, effects=_f1_effects(favoured, targets.members, lots))
+    draws = resampled(favoured, targets.members, None, seed=seed, lots=lots)
+    return _mean_f1(label_scores(favoured, targets, lots=lots), draws, len(targets))
 
 
 def commonest_mistakes(test: Evaluation, *, most: int) -> list[tuple[Label, Label, int]]:

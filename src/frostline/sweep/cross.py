@@ -34,6 +34,7 @@ class OutOfFold:
     # (n_texts,): Whether the head that did not see the row favours exactly its labels (each from a decision of 0 on,
     # where a text may have several).
     right: BoolArray
+    lots: IntArray | None  # (n_texts,): As `Targets.shared_lots`
     # (n_folds,): By the scorer asked for; where each label has its own, the mean over the labels that can be learned.
     fold_scores: Float64Array
     scoring: str  # The score that this is
@@ -48,12 +49,12 @@ class OutOfFold:
     @property
     def score(self) -> Score:
         """The cross-validated score: of the rows for accuracy, else of the folds."""
-        return accuracy_score(self.right) if self.scoring == "accuracy" else fold_score(self.fold_scores)
+        return accuracy_score(self.right, self.lots) if self.scoring == "accuracy" else fold_score(self.fold_scores)
 
     def minus(self, other: "OutOfFold") -> Difference:
         """Its score minus that of `other`, from the same rows and folds."""
         if self.scoring == "accuracy":
-            return accuracy_difference(self.right, other.right)
+            return accuracy_difference(self.right, other.right, self.lots)
         return fold_difference(self.fold_scores, other.fold_scores)
 
 
@@ -72,6 +73,7 @@ def cross_validate(rows: Rows, targets: Targets, *, options: SearchOptions, fold
     found = fitted.search
     return OutOfFold(
         right=_right(found.held_out_decisions, targets),
+        lots=targets.shared_lots,
         fold_scores=found.fold_scores,
         scoring=found.scoring,
         chosen_C=found.middle_C,
@@ -104,6 +106,7 @@ def _of_equal_rows(rows: Rows, targets: Targets, *, options: SearchOptions, fold
     n_features = rows.shape[1]
     return OutOfFold(
         right=_right(decisions, targets),
+        lots=targets.shared_lots,
         fold_scores=np.array(
             [_scored(criterion, targets.take(members), decisions[members], learned) for members in held]
         ),

@@ -310,7 +310,7 @@ def _tested(
         kind=kind,
         evaluation=winner,
         tutorial=tutorial,
-        lead=paired_difference(first, second, np.ones_like(first)),
+        lead=paired_difference(first, second, np.ones_like(first), lots=targets.shared_lots),
         n_leaks=n_leaks,
     )
 

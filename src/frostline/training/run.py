@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from frostline.arrays import Probabilities
-from frostline.data.checks import Leaks, leaked, leaked_in_turn, oddities, require_learnable
+from frostline.data.checks import Leaks, leaked, oddities, require_learnable
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.encoder.words import FoldWords, Vocabulary, vocabulary_of, with_words
@@ -191,7 +191,7 @@ def _read(dataset: Dataset, test: Dataset | None, split: Split, encoder: Sentenc
 
 def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecord:
     split, fitted, tested, seed = made.split, made.fitted, made.tested, made.how.seed
-    leaks = _leaks(split, tested)
+    leaks = Leaks(()) if split.test is None else leaked(split.train, split.test)
     texts = [*made.dataset.texts, *(() if made.test is None else made.test.texts)]
     features = features_record(made.rows.reader, made.rows.reading, texts)
     return TrainingRecord(
@@ -228,10 +228,3 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
         ),
         version=__version__,
     )
-
-
-def _leaks(split: Split, tested: Tested) -> Leaks:
-    """Texts tested that were learned from too; tested in turn, those with a copy in another fold."""
-    if split.test is not None:
-        return leaked(split.train, split.test)
-    return Leaks(()) if tested.nested is None else leaked_in_turn(split.train, tested.nested.fold_of.tolist())

@@ -106,7 +106,8 @@ def uncalibrated(head: LinearHead, tested: Tested) -> Reliability | None:
     """As in `TrainingRecord`."""
     if head.calibration is None or tested.evaluation.confusion is not None:
         return None
-    return reliability_of(tested.uncalibrated, tested.part.targets.members)
+    targets = tested.part.targets
+    return reliability_of(tested.uncalibrated, targets.members, lots=targets.shared_lots)
 
 
 def examples_of(head: LinearHead, source: Dataset, tested: Tested) -> Examples:
