@@ -10,7 +10,8 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -19,7 +20,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import frostline
 from fakes import FakeEncoder
 from frostline import FeatureStore, FrostlineError, SentenceClassifier, StoredEncoder
-from frostline.artifact import load_artifact
+from frostline.artifact import load_artifact, open_model
 from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, TextTypeError, UsageError
 from frostline.head.search import Search
 from over_numbers import OverNumbers
@@ -154,6 +155,7 @@ def test_saving_and_loading_gives_the_same_answers(tmp_path: Path) -> None:
     clf.save(tmp_path / "model", overwrite=True)
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text("utf-8"))
     assert manifest["labels"] == ["0", "1"]
+    assert manifest["choice"].pop("parameters")["C"] == 0.01
     assert manifest["choice"] == {"C": 0.01}
     assert manifest["data"]["rows"] == len(TEXTS)
     again.save(tmp_path / "copy")
@@ -183,9 +185,9 @@ def test_loading_a_damaged_artifact_is_one_error(tmp_path: Path) -> None:
         (["a", "b"], [0], InputError, "2 texts and 1 labels"),
         ([], [], InputError, "none"),
         (["a", "b"], ["same", "same"], InputError, "'same'"),
-        (["a", "b"], [0, None], TextTypeError, "one type"),
+        (["a", "b"], [0, None], InputError, "item 1 of y is None"),
         (["a", "b"] * 2, [1, "1", 0, "0"], TextTypeError, "one type .*int, str"),
-        (["a", "b"] * 2, ["x", "y", "x", float("nan")], TextTypeError, "one type .*float, str"),
+        (["a", "b"] * 2, ["x", "y", "x", float("nan")], InputError, "item 3 of y is nan"),
         (["a", "b", "c"], [0, 0, 1], InputError, "at least 2 texts of every class"),
         (["same"] * 10, [0, 1] * 5, InputError, "belong together counted once"),
     ],
@@ -385,3 +387,94 @@ def test_options_of_the_search_reach_it(option: dict[str, Any], rule: str) -> No
     assert np.shape(clf.C_) == (4,)
     if "class_weight" in option:
         assert (clf.intercept_ > plain.intercept_).all()  # rows with a label are fewer than rows without it
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"C": 2.0, "class_weight": {0: 1.0, 1: 3.0}, "standardise": False, "calibrate": "none"},
+        {"Cs": [0.1, 1.0], "n_folds": 3, "scoring": "f1_macro", "random_state": 7, "one_standard_error": True},
+        {"Cs": [1.0], "class_weight": "balanced", "threshold_for": "recall=0.6", "threshold_label": 1, "threads": 2},
+        {"Cs": [1.0], "thresholds": "f1", "features": "mean@-1", "max_length": 20},
+    ],
+    ids=" ".join,
+)
+def test_loading_gives_back_every_parameter(
+    encoder: FakeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any]
+) -> None:
+    """But the encoder, which is known by its name then, and where it keeps what it read."""
+    fitted = SentenceClassifier(encoder, **parameters).fit(TEXTS, LABELS)
+    fitted.save(tmp_path / "model")
+    opened = open_model(tmp_path / "model", open_encoder=lambda *_, **__: encoder)
+    monkeypatch.setattr("frostline.classifier.open_model", lambda *_, **__: opened)
+    loaded = SentenceClassifier.load(tmp_path / "model").get_params()
+    before = fitted.get_params()
+    for name in ("encoder", "store"):
+        del loaded[name], before[name]
+    assert loaded == before
+    assert {name: type(value) for name, value in loaded.items()} == {name: type(v) for name, v in before.items()}
+
+
+@pytest.mark.parametrize(
+    "kept", [{"class_weight": {}}, {"class_weight": {"pairs": [[1]]}}, {"Cs": {"pairs": 3}}], ids=str
+)
+def test_forged_parameters_are_one_error(
+    encoder: FakeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any]
+) -> None:
+    """And a name that is no parameter is passed over."""
+    SentenceClassifier(encoder, C=1.0).fit(TEXTS, LABELS).save(tmp_path / "model")
+    opened = open_model(tmp_path / "model", open_encoder=lambda *_, **__: encoder)
+    monkeypatch.setattr("frostline.classifier.open_model", lambda *_, **__: opened)
+    opened.manifest.choice["parameters"].update({"no_such": 1})
+    assert SentenceClassifier.load(tmp_path / "model").C == 1.0
+    opened.manifest.choice["parameters"].update(kept)
+    with pytest.raises(ArtifactCorrupt, match=rf"choice\.parameters\.{next(iter(kept))} must hold pairs"):
+        SentenceClassifier.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("y", "place", "shown"),
+    [
+        (["a", "b", None, "b"], 2, "None"),
+        (np.array(["a", "b", "a", np.nan], dtype=object), 3, "nan"),
+        ([0.0, float("nan"), 1.0, 0.0], 1, "nan"),
+        (pd.Series([1, 2, None, 1], dtype="Int64"), 2, "nan"),
+        (pd.Series([None, "a", "b", "a"], dtype="string"), 0, "nan"),
+        (pd.Series(["a", "b", "a", None], dtype="category"), 3, "nan"),
+        ([pd.NaT, "a", "b", "a"], 0, "NaT"),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("error")
+def test_a_missing_label_is_named_by_its_place(encoder: FakeEncoder, y: Any, place: int, shown: str) -> None:
+    with pytest.raises(InputError) as caught:
+        SentenceClassifier(encoder, C=1.0).fit(["w", "x", "y", "z"], y)
+    said = caught.value.message.replace("<NA>", "nan")
+    assert said == f"Each text must have a label (item {place} of y is {shown})."
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "said"),
+    [
+        ([0.5, 1.0, 1.0, 0.0], InputError, "Unknown label type: continuous"),
+        ([b"a", b"b", b"a", b"b"], TextTypeError, "bytes"),
+        (["a", 1, "a", 1], TextTypeError, "Labels must all be of one type"),
+    ],
+)
+def test_labels_that_are_none_are_one_error_of_ours(
+    encoder: FakeEncoder, y: list[Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        SentenceClassifier(encoder, C=1.0).fit(["w", "x", "y", "z"], y)
+
+
+def test_a_column_of_labels_is_taken_with_scikit_learns_warning(encoder: FakeEncoder) -> None:
+    """As its own classifiers take it."""
+    with pytest.warns(DataConversionWarning):
+        column = SentenceClassifier(encoder, C=1.0).fit(TEXTS, np.array(LABELS)[:, None])
+    np.testing.assert_array_equal(column.coef_, SentenceClassifier(encoder, C=1.0).fit(TEXTS, LABELS).coef_)
+
+
+def test_a_scorer_object_is_refused_with_where_it_belongs(encoder: FakeEncoder) -> None:
+    with pytest.raises(UsageError, match=r"scoring must be the name of a scorer .* goes to GridSearchCV over C"):
+        SentenceClassifier(encoder, scoring=make_scorer(f1_score)).fit(TEXTS, LABELS)

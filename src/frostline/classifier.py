@@ -4,7 +4,8 @@ It works in Pipeline, cross_val_score, GridSearchCV and clone.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -15,14 +16,22 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from frostline.arrays import Float64Array, Probabilities, Rows
-from frostline.artifact import ArtifactRecord, Neighbours, TrainingData, open_model, refuse_size, save_artifact
+from frostline.artifact import (
+    ArtifactRecord,
+    Manifest,
+    Neighbours,
+    TrainingData,
+    open_model,
+    refuse_size,
+    save_artifact,
+)
 from frostline.data.copies import together_of
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
 from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
 from frostline.encoder.words import with_words
-from frostline.errors import InputError, shown
+from frostline.errors import ArtifactCorrupt, InputError, UsageError, shown
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions, chosen_document, fit, possible_folds, refuse_held_out
 from frostline.head.linear import LinearHead
@@ -298,12 +307,15 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             encoder=self.encoder_,
             record=ArtifactRecord(
                 data=self.data_,
-                choice=chosen_document(
-                    head.labels,
-                    C=np.broadcast_to(self.C_, len(head.labels) if head.answers_sets else 1),
-                    search=self.search_,
-                    is_indicator=self.is_indicator_,
-                ),
+                choice={
+                    **chosen_document(
+                        head.labels,
+                        C=np.broadcast_to(self.C_, len(head.labels) if head.answers_sets else 1),
+                        search=self.search_,
+                        is_indicator=self.is_indicator_,
+                    ),
+                    "parameters": _kept_parameters(self.get_params(deep=False)),
+                },
                 neighbours=None if neighbours is None else self._neighbours(*neighbours),
             ),
             overwrite=overwrite,
@@ -330,13 +342,15 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """
         model = open_model(Path(path), fetch=fetch)
         identity = model.encoder.identity
-        loaded = cls(
-            encoder=identity.name,
-            features=str(model.encoder.spec),
-            revision=identity.revision,
-            max_length=identity.max_length,
-            precision=cast("Precision", identity.precision),
-        )
+        names = set(cls().get_params(deep=False)) - _ELSEWHERE
+        parameters: dict[str, Any] = {
+            "features": str(model.encoder.spec),
+            "revision": identity.revision,
+            "max_length": identity.max_length,
+            "precision": cast("Precision", identity.precision),
+            **_read_parameters(model.manifest, names),
+        }
+        loaded = cls(identity.name, **parameters)
         loaded.precision_ = None
         loaded.encoder_ = model.encoder
         loaded.data_ = model.manifest.data
@@ -400,6 +414,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _search_options(self, n_folds: int) -> SearchOptions:
         """How C is searched, over as many folds as there can be."""
+        if not isinstance(self.scoring, str):
+            raise UsageError(
+                f"scoring must be the name of a scorer (got {shown(self.scoring)}).",
+                hint="sklearn.metrics.get_scorer_names() lists them; a scorer of your own goes to GridSearchCV over C.",
+            )
         return SearchOptions(
             Cs=None if self.Cs is None else tuple(float(C) for C in self.Cs),
             n_folds=n_folds,
@@ -449,6 +468,48 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         for said in reading_warnings(self.encoder_, texts, reading.cut):
             warnings.warn(said, LegibilityWarning, stacklevel=3)
         return reading
+
+
+_ELSEWHERE = {"encoder", "store"}
+"""Parameters that an artifact doesn't keep: the encoder is named there anyway, and a folder is of one machine."""
+
+
+def _kept_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept in an artifact, as JSON values; weights of classes as pairs, since their labels may be numbers."""
+    kept: dict[str, Any] = {}
+    for name, value in parameters.items():
+        plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        if isinstance(plain, dict):
+            plain = {"pairs": [[_plain(key), _plain(weight)] for key, weight in plain.items()]}
+        elif isinstance(plain, list | tuple):
+            plain = [_plain(item) for item in plain]
+        if name not in _ELSEWHERE and isinstance(plain, str | int | float | bool | list | dict | None):
+            kept[name] = plain
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _read_parameters(manifest: Manifest, names: AbstractSet[str]) -> dict[str, Any]:
+    """Parameters that an estimator saved; of what `frostline train` saved, those of its search."""
+    choice = manifest.choice
+    kept = choice.get("parameters")
+    if not isinstance(kept, dict):
+        kept = {name: choice[name] for name in ("scoring", "n_folds", "standardise", "class_weight") if name in choice}
+        kept["one_standard_error"] = choice.get("rule") == "one standard error"
+        kept |= {"random_state": manifest.metrics["seed"]} if "seed" in manifest.metrics else {}
+    read: dict[str, Any] = {}
+    for name in names & set(kept):
+        value = kept[name]
+        if isinstance(value, dict):
+            try:
+                value = {label: float(weight) for label, weight in value["pairs"]}
+            except (LookupError, TypeError, ValueError) as error:
+                raise ArtifactCorrupt(f"choice.parameters.{name} must hold pairs of a label and a weight.") from error
+        read[name] = value
+    return read
 
 
 def _refuse_other_type(y: Sequence[Any] | NDArray[Any], labels: Sequence[Label]) -> None:

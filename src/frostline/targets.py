@@ -8,6 +8,7 @@ A caller's `y` becomes `Targets` here too: a list of labels; a list of sets of l
 are the labels (what scikit-learn calls a label indicator matrix).
 """
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, final
@@ -269,13 +270,32 @@ def one_label(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> tuple[tuple[A
         raise InputError(f"There must be one label per text (got {n_texts} texts and {len(found)} labels).")
     if n_texts == 0:
         raise InputError("At least two labelled texts are needed (got none).")
+    _refuse_missing(found)
     if found.dtype == object:
         kinds = {"str" if isinstance(label, str) else type(label).__name__ for label in found}
         if len(kinds) > 1:
             raise TextTypeError(f"Labels must all be of one type (got {', '.join(sorted(kinds))}).")
         found = np.array(found.tolist())  # scikit-learn knows no labels of type object
-    check_classification_targets(found)
+    try:
+        check_classification_targets(found)
+    except ValueError as error:  # numbers that are no classes
+        raise InputError(str(error), hint="Labels are str, int or bool; a number that is measured is none.") from error
+    except TypeError as error:
+        raise TextTypeError(str(error)) from error
     labels, codes = np.unique(found, return_inverse=True)
     if len(labels) < 2:
         raise InputError(f"Two classes or more are needed (got one class, {shown(labels.tolist()[0])}).")
     return tuple(labels.tolist()), codes.astype(np.int64)
+
+
+def _refuse_missing(y: NDArray[Any]) -> None:
+    """Raise for the first label that is None, NaN, or what pandas has in their place."""
+    if y.dtype.kind not in "fcO":
+        return
+    for place, label in enumerate(y.tolist()):
+        is_nan = isinstance(label, float) and math.isnan(label)
+        if label is None or is_nan or type(label).__name__ in {"NAType", "NaTType"}:
+            raise InputError(
+                f"Each text must have a label (item {place} of y is {shown(str(label))[1:-1]}).",
+                hint="Leave such texts out, or give them their label.",
+            )
