@@ -81,6 +81,11 @@ class JoinedRows:
         """Texts, and columns of both kinds."""
         return len(self.dense), self.dense.shape[1] + self.words.n_terms
 
+    @property
+    def words_alone(self) -> "JoinedRows":
+        """The same words beside no features."""
+        return JoinedRows(np.empty((len(self), 0), dtype=np.float32), self.words)
+
     def __getitem__(self, chosen: BoolArray | IntArray | slice) -> "JoinedRows":
         """Some of the texts."""
         return JoinedRows(self.dense[chosen], self.words.take(np.arange(len(self))[chosen]))

@@ -17,6 +17,7 @@ from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.intervals import Interval
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.nested import NestedResult
+from frostline.evaluate.paired import Difference
 from frostline.evaluate.probabilities import CalibrationScores, CoverageCurve, LabelCurves, Reliability
 from frostline.evaluate.scores import AnswerScores, Evaluation
 from frostline.head.calibrating import Calibrate, Candidate, Way
@@ -88,6 +89,33 @@ class ChoiceRecord:
     n_folds: int
     scoring: str
     rule: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRecord:
+    """The features, the words, or both, by the folds of the search; C and weights were chosen on the same rows."""
+
+    features: str  # As in `mean@all+words`
+    score: float
+    interval: Interval  # 95 %
+    lead: Difference  # Over the features alone, on the same rows and folds
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsRecord:
+    """How features and the texts' own words came together."""
+
+    is_chosen: bool  # Whether the folds chose what is kept; else both were asked for
+    kept: str  # Features, as in `PartRecord`
+    trials: tuple[PartRecord, ...]  # Features alone, words alone, both
+    scoring: str
+    n_folds: int
+    # What the decisions of the features, those of the words and the labels' log shares are multiplied by, where both
+    # are kept.
+    weights: tuple[float, float, float]
+    word_Cs: tuple[float | None, ...]  # noqa: N815 - n_groups: C of the words' head, as in `SearchRecord.chosen_Cs`
 
 
 @final
@@ -191,7 +219,8 @@ class FeaturesRecord:
     n_texts: int
     n_cut: int
     n_read: int  # Distinct texts that the encoder read for this training; the rest were kept from before
-    # Features among which these were chosen, by cross-validation on the training rows; 1: they were named.
+    # Features among which these were chosen, by cross-validation on the training rows; 1: they were named, or there
+    # were no others.
     n_candidates: int = 1
     n_words: int = 0  # Words and pairs of words of the training texts, each of which is a number; most are 0
     legibility: Legibility | None = None  # Of a sample of the texts; None where the encoder has no word pieces
@@ -229,7 +258,8 @@ class TrainingRecord:
     nested: NestedResult | None = None
     baselines: tuple[Baseline, ...] = ()  # On the rows of `test`
     learning: LearningCurve | None = None  # None if none was asked for, or the rows are too few
-    choice: ChoiceRecord | None = None  # How the features were chosen; None: they were named
+    choice: ChoiceRecord | None = None  # How a sweep chose the features; None: none did
+    parts: PartsRecord | None = None  # How features and words came together; None: there was one of them
     probabilities: ProbabilityRecord | None = None
     calibration: CalibrationRecord | None = None
     decision: DecisionRecord | None = None  # None: always the most probable label

@@ -187,6 +187,7 @@ class Wishes:
             class_weight=self.class_weight,
             one_standard_error=self.one_standard_error,
             standardise=self.standardise,
+            choose_parts=self.features is None,
             n_folds=self.folds,
             seed=self.seed,
         )

@@ -173,9 +173,19 @@ def vocabulary_of(encoder: SentenceEncoder) -> Vocabulary | None:
     return encoder.vocabulary if isinstance(encoder, WordedEncoder) else None
 
 
-def with_words(encoder: SentenceEncoder, texts: Sequence[str]) -> SentenceEncoder:
-    """The encoder, with the vocabulary of `texts` beside it where its features ask for words."""
-    return WordedEncoder(encoder, fit(texts)) if encoder.spec.words else encoder
+def with_words(encoder: SentenceEncoder, texts: Sequence[str], *, tried: bool = False) -> SentenceEncoder:
+    """The encoder, with the vocabulary of `texts` beside it where its features ask for words.
+
+    Where words are only `tried`, they are left out if none occurs in two texts.
+    """
+    if not (tried or encoder.spec.words):
+        return encoder
+    try:
+        return WordedEncoder(encoder, fit(texts))
+    except InputError:
+        if encoder.spec.words:
+            raise
+        return encoder
 
 
 def beside(rows: Features | Float64Array, texts: Sequence[str], training: BoolArray) -> Rows:

@@ -8,7 +8,7 @@ Not:  the scores themselves (scores.py), the words' own classifier (words.py).
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
 import numpy as np
@@ -19,6 +19,7 @@ from frostline.evaluate.intervals import FEWEST_TEXTS, Estimate, Interval, resam
 from frostline.evaluate.paired import paired_difference
 from frostline.evaluate.scores import evaluate, macro_f1_value, most_probable
 from frostline.evaluate.words import word_guess
+from frostline.head.parts import PartName, part_of
 from frostline.machine import one_blas_thread
 from frostline.targets import Kind, Targets
 
@@ -51,6 +52,10 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def of(self, kept: PartName) -> "Part":
+        """The same with the columns of the features, of the words, or of both."""
+        return replace(self, rows=part_of(self.rows, kept))
 
     def take(self, chosen: IntArray) -> "Part":
         """The rows numbered in `chosen`, in that order."""

@@ -16,6 +16,7 @@ from frostline.errors import InputError, shown
 from frostline.evaluate.scores import Evaluation, evaluate
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions, fit
 from frostline.head.options import SearchOptions
+from frostline.head.parts import PartName
 from frostline.targets import Targets
 
 Choice: TypeAlias = Callable[[BoolArray], tuple[str, Rows]]
@@ -47,6 +48,7 @@ class NestedResult:
     answered: BoolArray  # (n_texts,): Whether that rule is sure enough
     # length n_outer, or empty: What each outer fold's rows chose; empty where the features were named.
     chosen_features: tuple[str, ...] = ()
+    kept_parts: tuple[PartName, ...] = ()  # Likewise, of features and words where there are both
 
     @property
     def order(self) -> IntArray:
@@ -104,6 +106,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
     given, plain = np.zeros(shape), np.zeros(shape)
     favoured, answered = np.zeros(shape, dtype=bool), np.zeros(len(targets), dtype=bool)
     chosen, features, accuracies = [], [], []
+    kept: list[PartName] = []
     for fold in range(n_folds):
         held = fold_of == fold
         learned = targets.take(~held)
@@ -117,6 +120,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         favoured[held], answered[held] = answer.favoured, answer.answered
         chosen.append(fitted.search.middle_C)
         features.append(name)
+        kept += [] if fitted.parts is None else [fitted.parts.kept]
         accuracies.append(float((favoured[held] == targets.members[held]).all(axis=1).mean()))
         if progress is not None:
             progress(fold + 1, n_folds)
@@ -133,6 +137,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         favoured=favoured,
         answered=answered,
         chosen_features=tuple(features) if any(features) else (),
+        kept_parts=tuple(kept),
     )
 
 

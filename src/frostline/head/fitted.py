@@ -15,8 +15,9 @@ from frostline.head.calibrating import Calibrate, CalibrationFit, fit_calibratio
 from frostline.head.deciding import RuleFit, RuleOptions, default_rule, fit_rule
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions, share_c
+from frostline.head.parts import PartName, Parts, head_of
+from frostline.head.parts import search as search_parts
 from frostline.head.search import Search
-from frostline.head.search import search as search_values
 from frostline.targets import Label, Targets
 
 
@@ -42,6 +43,12 @@ class Fitted:
     search: Search
     calibration: CalibrationFit
     rule: RuleFit | None  # None: nothing was wished for
+    parts: Parts | None = None  # How features and words came together, where there are both
+
+    def of(self, part: PartName, n_features: int) -> "Fitted":
+        """The same over the columns of one part alone, of which the first has `n_features`."""
+        search = replace(self.search, head=head_of(self.search.head, part, n_features))
+        return replace(self, head=head_of(self.head, part, n_features), search=search)
 
 
 def fit(  # noqa: PLR0913 - two arrays, how C is searched and answers are made, and on which folds
@@ -67,7 +74,7 @@ def fit(  # noqa: PLR0913 - two arrays, how C is searched and answers are made, 
     progress : callable, optional
         As for `head.search.search`.
     """
-    found = search_values(rows, targets, options=search, folds=folds, progress=progress)
+    found, parts = search_parts(rows, targets, options=search, folds=folds, progress=progress)
     calibration = fit_calibration(
         found.held_out_decisions, targets, learned=found.learned, folds=found.folds, calibrate=answers.calibrate
     )
@@ -76,9 +83,9 @@ def fit(  # noqa: PLR0913 - two arrays, how C is searched and answers are made, 
         rule = default_rule(
             calibration.held_out, targets, calibration=calibration.calibration, class_weight=search.class_weight
         )
-        return Fitted(head=replace(head, rule=rule), search=found, calibration=calibration, rule=None)
+        return Fitted(head=replace(head, rule=rule), search=found, calibration=calibration, rule=None, parts=parts)
     chosen = fit_rule(calibration.held_out, targets, folds=found.folds, options=answers.rule, must_reach=must_reach)
-    return Fitted(head=replace(head, rule=chosen.rule), search=found, calibration=calibration, rule=chosen)
+    return Fitted(head=replace(head, rule=chosen.rule), search=found, calibration=calibration, rule=chosen, parts=parts)
 
 
 def _with_shares_kept(found: Search, calibration: CalibrationFit) -> LinearHead:

@@ -119,7 +119,7 @@ def _merged(
     variance = (squares[chosen].sum(axis=0) + counts[chosen] @ (means[chosen] - mean) ** 2) / total
     eps = np.finfo(np.float64).eps
     constant = variance <= total * eps * variance + (total * mean * eps) ** 2  # sklearn.preprocessing._data
-    constant |= variance <= _NOTHING**2 * variance.max()
+    constant |= variance <= _NOTHING**2 * variance.max(initial=0.0)
     return mean, np.where(constant, 1.0, np.sqrt(variance))
 
 

@@ -53,6 +53,17 @@ def criterion_of(scoring: str, targets: Targets, *, one_standard_error: bool) ->
     )
 
 
+def score_of(criterion: Criterion, targets: Targets, decisions: Float64Array, learned: BoolArray) -> float:
+    """What decisions (n_texts, n_coef_rows) are worth; where each label is apart, the mean of those learned."""
+    if criterion.is_pooled:
+        return micro_f1(targets.members, decisions)
+    if criterion.is_shared:
+        return criterion.score(targets.codes, decisions)
+    columns = np.flatnonzero(learned)
+    codes = targets.members.astype(np.int64)
+    return float(np.mean([criterion.score(codes[:, column], decisions[:, [column]]) for column in columns]))
+
+
 def not_of_each_label(scoring: str) -> UsageError:
     """The refusal of a scoring for texts that may have several labels."""
     return UsageError(

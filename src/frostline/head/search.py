@@ -14,7 +14,7 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Float64Array, IntArray, Progress, Rows
+from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Progress, Rows, dense_part
 from frostline.data import split
 from frostline.errors import shown
 from frostline.head.curvature import gram_of
@@ -32,6 +32,7 @@ from frostline.head.options import (
     row_weights,
     share_c,
     training_of,
+    word_grid,
 )
 from frostline.head.path import (
     Climb,
@@ -77,6 +78,7 @@ class Search:
     folds: IntArray  # (n_texts,)
     solver: SolverFacts
     warnings: tuple[str, ...] = ()  # Such as a chosen C at the edge of the grid, or labels that were not learned
+    kept_scores: Float64Array | None = None  # (n_folds,): Of what was kept of two parts (parts.py); None: of one part
 
     @property
     def mean_scores(self) -> Float64Array:
@@ -92,6 +94,8 @@ class Search:
     @property
     def fold_scores(self) -> Float64Array:
         """The score of the chosen C in each fold (n_folds,); the mean of the labels learned where each has its own."""
+        if self.kept_scores is not None:
+            return self.kept_scores
         learned = np.flatnonzero(~np.isnan(self.chosen_C))
         chosen = [
             self.scores[self.Cs.index(C), group] for group, C in zip(learned, self.chosen_C[learned], strict=True)
@@ -224,7 +228,8 @@ class _Plan:
 
 def _checked(rows: Rows, targets: Targets, options: SearchOptions, folds: IntArray | None) -> tuple[_Plan, _Given]:
     """What was asked for, once it is known that it can be done."""
-    grid = default_grid() if options.Cs is None else tuple(options.Cs)
+    default = word_grid if isinstance(rows, JoinedRows) and not dense_part(rows).shape[1] else default_grid
+    grid = default() if options.Cs is None else tuple(options.Cs)
     check_grid(grid)
     criterion = criterion_of(options.scoring, targets, one_standard_error=options.one_standard_error)
     check_class_weight(options.class_weight, targets.labels)

@@ -194,6 +194,7 @@ def _training(record: TrainingRecord) -> str:
         f"- Features: `{features.spec}`, {phrases.numbers_text(features)}{chosen}, {scaled}; {cut}.",
         f"- Head: {escaped(_head(record))}.",
     ]
+    lines[-1:-1] = [f"- {name}: {escaped(said)}." for name, said in phrases.parts_facts(record)]
     if features.n_words:
         lines.append(phrases.vocabulary_text(features))
     if search.best_score is not None and len(search.Cs) > 1:

@@ -91,6 +91,7 @@ def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSO
         "chosen": _chosen(record),
         "search": _search(record.search),
         "choice": as_json(record.choice),
+        "parts": as_json(record.parts),
         "in_plain_words": list(plain_words(record)),
         "test": None if record.test is None else {**_source(record.test_source), **evaluation_document(record.test)},
         **_of_thresholds(record),

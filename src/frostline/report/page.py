@@ -601,6 +601,7 @@ def training_facts(record: TrainingRecord) -> str:
             *phrases.precision_facts(record),
             ("Its weights' sha256", encoder.weights_sha256),
             *_features(record.features),
+            *phrases.parts_facts(record),
             ("Head", _head(record)),
             ("Seed", str(record.seed)),
             ("Seconds", phrases.seconds_text(record)),

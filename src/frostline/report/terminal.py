@@ -51,6 +51,7 @@ def print_report(record: TrainingRecord, console: Console) -> None:
             ("Encoder", f"{phrases.printable(encoder.name)} ({encoder.family}, {encoder.precision}), frozen"),
             *phrases.precision_facts(record),
             ("Features", _features(record.features)),
+            *phrases.parts_facts(record),
             ("Head", phrases.head_text(record.search, record.decision)),
         ],
     )

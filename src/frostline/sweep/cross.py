@@ -22,7 +22,7 @@ from frostline.evaluate.paired import (
 from frostline.head.fitted import PLAIN_ANSWERS, fit
 from frostline.head.linear import LinearHead, link_of
 from frostline.head.options import SearchOptions, learnable, training_of
-from frostline.head.scoring import Criterion, criterion_of, favoured_by, micro_f1
+from frostline.head.scoring import criterion_of, favoured_by, score_of
 from frostline.targets import Targets
 
 
@@ -108,7 +108,7 @@ def _of_equal_rows(rows: Rows, targets: Targets, *, options: SearchOptions, fold
         right=_right(decisions, targets),
         lots=targets.shared_lots,
         fold_scores=np.array(
-            [_scored(criterion, targets.take(members), decisions[members], learned) for members in held]
+            [score_of(criterion, targets.take(members), decisions[members], learned) for members in held]
         ),
         scoring=criterion.name,
         chosen_C=None,
@@ -119,17 +119,6 @@ def _of_equal_rows(rows: Rows, targets: Targets, *, options: SearchOptions, fold
         warnings=(),
         seconds=0.0,
     )
-
-
-def _scored(criterion: Criterion, targets: Targets, decisions: Float64Array, learned: BoolArray) -> float:
-    """What decisions (n_texts, n_coef_rows) of one fold are worth."""
-    if criterion.is_pooled:
-        return micro_f1(targets.members, decisions)
-    if criterion.is_shared:
-        return criterion.score(targets.codes, decisions)
-    columns = np.flatnonzero(learned)
-    codes = targets.members.astype(np.int64)
-    return float(np.mean([criterion.score(codes[:, column], decisions[:, [column]]) for column in columns]))
 
 
 def _shares(targets: Targets) -> Float64Array:

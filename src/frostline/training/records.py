@@ -8,13 +8,16 @@ import numpy as np
 
 from frostline.data.checks import duplicates
 from frostline.data.dataset import Dataset
+from frostline.encoder.features import FeatureSpec
 from frostline.encoder.reading import Reading, SentenceEncoder
+from frostline.evaluate.paired import accuracy_difference, accuracy_score, fold_difference, fold_score
 from frostline.evaluate.scores import answer_scores
 from frostline.head.calibrating import CalibrationFit
 from frostline.head.deciding import RuleFit, RuleOptions
 from frostline.head.fitted import Fitted
 from frostline.head.linear import Rule
 from frostline.head.options import SearchOptions
+from frostline.head.parts import PartName
 from frostline.legible import legibility, legibility_warnings, sample_of
 from frostline.record import (
     CalibrationRecord,
@@ -23,6 +26,8 @@ from frostline.record import (
     DecisionRecord,
     FeaturesRecord,
     FixesRecord,
+    PartRecord,
+    PartsRecord,
     SearchRecord,
     Seconds,
     TrialRecord,
@@ -82,10 +87,10 @@ def unread(encoder: SentenceEncoder, features: FeaturesRecord) -> list[str]:
     return legibility_warnings(encoder, features.legibility, n_cut=features.n_cut, n_texts=features.n_texts)
 
 
-def with_sweep(features: FeaturesRecord, swept: Sweep | None) -> FeaturesRecord:
+def with_choice(features: FeaturesRecord, swept: Sweep | None, parts: PartsRecord | None) -> FeaturesRecord:
     """The same, with what choosing them took."""
     if swept is None:
-        return features
+        return features if parts is None or not parts.is_chosen else replace(features, n_candidates=len(parts.trials))
     return replace(features, n_candidates=len(swept.trials), n_read=features.n_read + swept.n_read)
 
 
@@ -118,6 +123,40 @@ def choice_record(swept: Sweep | None) -> ChoiceRecord | None:
         scoring=swept.scoring,
         rule=swept.rule,
     )
+
+
+def parts_record(fitted: Fitted, spec: FeatureSpec, *, is_chosen: bool) -> PartsRecord | None:
+    """How features and words came together, in numbers; `spec` is of the features with or without words."""
+    parts = fitted.parts
+    if parts is None:
+        return None
+    names = names_of_parts(spec)
+    scores = {part: trial.fold_scores for part, trial in parts.trials.items()}
+    is_share = fitted.search.scoring == "accuracy"
+    trials = []
+    for part, name in names.items():
+        right, alone = parts.trials[part].right, parts.trials["features"].right
+        score = accuracy_score(right) if is_share else fold_score(scores[part])
+        lead = accuracy_difference(right, alone) if is_share else fold_difference(scores[part], scores["features"])
+        trials.append(PartRecord(features=name, score=score.value, interval=score.interval, lead=lead))
+    return PartsRecord(
+        is_chosen=is_chosen,
+        kept=names[parts.kept],
+        trials=tuple(trials),
+        scoring=fitted.search.scoring,
+        n_folds=int(fitted.search.folds.max()) + 1,
+        weights=parts.weights,
+        word_Cs=tuple(None if np.isnan(C) else C for C in parts.words.chosen_C.tolist()),
+    )
+
+
+def names_of_parts(spec: FeatureSpec) -> dict[PartName, str]:
+    """What the features alone, the words alone and both are called."""
+    return {
+        "features": str(replace(spec, words=False)),
+        "words": str(FeatureSpec((), words=True)),
+        "both": str(replace(spec, words=True)),
+    }
 
 
 def seconds_of(started: float, read_at: float, searched_at: float, ended: float, *, swept: Sweep | None) -> Seconds:

@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass, replace
 from typing import final
 
-from frostline.arrays import Probabilities
+from frostline.arrays import Advance, Probabilities, dense_part
 from frostline.data.checks import Leaks, leaked, oddities, require_learnable
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
-from frostline.encoder.words import FoldWords, Vocabulary, vocabulary_of, with_words
+from frostline.encoder.words import FoldWords, Vocabulary, WordedEncoder, vocabulary_of, with_words
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
 from frostline.evaluate.learning_curve import LearningCurve
@@ -21,8 +21,9 @@ from frostline.evaluate.nested import Choice
 from frostline.head.fitted import Fitted, fit
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
+from frostline.head.parts import PartName
 from frostline.machine import this_machine
-from frostline.record import Seconds, TestRecord, TrainingRecord
+from frostline.record import PartsRecord, Seconds, TestRecord, TrainingRecord
 from frostline.sweep import Sweep
 from frostline.sweep.run import FoldChoice
 from frostline.training.choosing import is_in_turn, refuse_without_choice
@@ -33,10 +34,12 @@ from frostline.training.records import (
     data_record,
     decision_record,
     features_record,
+    names_of_parts,
+    parts_record,
     search_record,
     seconds_of,
     unread,
-    with_sweep,
+    with_choice,
 )
 from frostline.training.tested import (
     Tested,
@@ -74,6 +77,19 @@ class _Rows:
     learned: Part
     tested: Part | None
 
+    def of(self, part: PartName) -> "_Rows":
+        """The same with the columns of one part alone."""
+        tested = None if self.tested is None else self.tested.of(part)
+        reader, reading = self.reader, self.reading
+        if part == "features" and isinstance(reader, WordedEncoder):
+            reader, reading = reader.encoder, replace(reading, words=None)
+        return _Rows(reader, reading, self.learned.of(part), tested)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the encoder's own numbers."""
+        return int(dense_part(self.learned.rows).shape[1])
+
     def words_of_folds(self) -> Choice | None:
         """A vocabulary of its own for each outer fold, where words are among the features."""
         return None if self.reading.words is None else FoldWords(self.reading.rows, self.learned.texts)
@@ -94,6 +110,7 @@ class _Made:
     how: SearchOptions
     options: TrainingOptions
     folds_told: tuple[str, ...]
+    parts: PartsRecord | None
 
 
 def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the features are from
@@ -142,18 +159,19 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     split = split_rows(dataset, test, chosen)
     plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict)
     how = replace(chosen.search, n_folds=plan.n_folds)
-    rows = _read(dataset, test, split, encoder, told)
+    rows = _read(dataset, test, split, encoder, told, tries_words=how.choose_parts)
     read_at = time.perf_counter()
     fitted = fit(rows.learned.rows, rows.learned.targets, search=how, answers=chosen.answers, progress=told.searching)
     fitted_at = time.perf_counter()
-    if rows.tested is not None:
-        tested = tested_on_rows(fitted, rows.learned, rows.tested, seed=how.seed)
-    else:
-        own = choose or rows.words_of_folds()
-        tested = tested_in_turn(rows.learned, how, chosen.answers, choose=own, progress=told.testing)
+    tested = _tested(fitted, rows, how, chosen, choose=choose, progress=told.testing)
+    examples = examples_of(fitted.head, split.test or split.train, tested)
+    parts = parts_record(fitted, rows.reader.spec, is_chosen=how.choose_parts)
+    if fitted.parts is not None:
+        rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
     curve = None
     if chosen.learning_curve:
-        curve = measured_curve(fitted, rows.learned, tested, how=how, progress=told.learning)
+        own = tested if rows.tested is None else replace(tested, part=rows.tested)
+        curve = measured_curve(fitted, rows.learned, own, how=how, progress=told.learning)
     seconds = seconds_of(started, read_at, fitted_at, time.perf_counter(), swept=swept)
     made = _Made(
         dataset=dataset,
@@ -166,20 +184,50 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         how=how,
         options=chosen,
         folds_told=plan.warnings,
+        parts=parts,
     )
     return Training(
         head=fitted.head,
         record=_record(made, swept, seconds),
         test_probabilities=tested.probabilities,
-        examples=examples_of(fitted.head, split.test or split.train, tested),
+        examples=examples,
         learned=rows.learned,
         vocabulary=vocabulary_of(rows.reader),
     )
 
 
-def _read(dataset: Dataset, test: Dataset | None, split: Split, encoder: SentenceEncoder, told: Progress) -> _Rows:
+def _tested(  # noqa: PLR0913 - what made the head, and what each outer fold must do anew
+    fitted: Fitted,
+    rows: _Rows,
+    how: SearchOptions,
+    options: TrainingOptions,
+    *,
+    choose: FoldChoice | None,
+    progress: Advance | None,
+) -> Tested:
+    """The head on rows held out; or the procedure, its choice of parts included, on every row in turn."""
+    if rows.tested is not None:
+        return tested_on_rows(fitted, rows.learned, rows.tested, seed=how.seed)
+    own = choose or rows.words_of_folds()
+    tested = tested_in_turn(rows.learned, how, options.answers, choose=own, progress=progress)
+    nested = tested.nested
+    if nested is None or nested.chosen_features or not how.choose_parts:
+        return tested
+    names = names_of_parts(rows.reader.spec)
+    return replace(tested, nested=replace(nested, chosen_features=tuple(names[part] for part in nested.kept_parts)))
+
+
+def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is told, and whether words are tried
+    dataset: Dataset,
+    test: Dataset | None,
+    split: Split,
+    encoder: SentenceEncoder,
+    told: Progress,
+    *,
+    tries_words: bool,
+) -> _Rows:
     """Every distinct text once; words are those of the texts to learn from."""
-    reader = with_words(encoder, split.train.texts)
+    reader = with_words(encoder, split.train.texts, tried=tries_words)
     reading = reader.encode([*dataset.texts, *(() if test is None else test.texts)], progress=told.reading)
     labels = tuple(split.train.counts())
     learned = Part(split.train.texts, reading.for_head[split.train_rows], split.train.targets_over(labels))
@@ -199,9 +247,10 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
         data=data_record(made.dataset),
         n_trained=len(split.train),
         encoder=made.rows.reader.identity,
-        features=with_sweep(features, swept),
+        features=with_choice(features, swept, made.parts),
         search=search_record(fitted, made.how),
         choice=choice_record(swept),
+        parts=made.parts,
         test_source=TestRecord(
             kind=split.kind,
             n_fitted=tested.n_fitted,

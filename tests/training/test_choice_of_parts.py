@@ -1,0 +1,145 @@
+"""Features alone or with words beside them: what `train` keeps where nobody named the features, and what it says."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes import FakeEncoder
+from frostline.artifact import open_model
+from frostline.cli.train import Wishes
+from frostline.data.dataset import Dataset, Source
+from frostline.encoder.reading import SentenceEncoder
+from frostline.encoder.words import FoldWords
+from frostline.evaluate.nested import nested_cross_validation
+from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions, fit
+from frostline.head.options import SearchOptions
+from frostline.report.document import as_document
+from frostline.report.phrases import parts_text
+from frostline.targets import Targets
+from frostline.training import TrainingOptions, save_training, train
+
+SEARCH = SearchOptions(Cs=(0.01, 1.0), n_folds=3, choose_parts=True)
+CHOSEN = TrainingOptions(search=SEARCH)
+WISHES = Wishes(
+    features=None,
+    preset=None,
+    grid=None,
+    C=(),
+    folds=5,
+    scoring="accuracy",
+    class_weight=None,
+    one_standard_error=False,
+    standardise=True,
+    answers=AnswerOptions(),
+    learning_curve=False,
+    nested=False,
+    test_fraction=0.25,
+    strict=False,
+    seed=0,
+    is_held_out=False,
+)
+
+
+class Telling(FakeEncoder):
+    """A row says which label's word is there, but where it is hidden: that lies in the words alone."""
+
+    def _row(self, text: str) -> np.ndarray:
+        row = np.zeros(self.n_features, np.float32)
+        row[: len(text.split())] = 1
+        row[5] = 0 if "hidden" in text else 2 * ("own1" in text) - 1
+        return row
+
+
+def open_telling(name: str, *, features: str, **_others: object) -> SentenceEncoder:
+    return Telling(features=features)
+
+
+def dataset(n: int, *, seed: int = 0, in_words: float = 1.0, several: bool = False) -> Dataset:
+    """Half of the texts hide their label from `Telling`; of these so many in one tell it by a word."""
+    random = np.random.default_rng(seed)
+    codes = random.permutation(np.arange(n) % 2)
+    told = np.where(random.random(n) < in_words, codes, random.integers(2, size=n))
+    texts = [
+        f"own{code} w{row}" if row % 2 else f"hidden own{word} w{random.integers(9)} w{row}"
+        for row, (code, word) in enumerate(zip(codes, told, strict=True))
+    ]
+    targets = Targets.of_labels([f"label {code}" for code in codes])
+    if several:
+        targets = Targets(labels=("a", "b"), members=np.stack([codes == 1, np.arange(n) % 3 == 0], 1), exclusive=False)
+    source = Source(name="made", sha256="0" * 64, size_bytes=0, text_column="1", label_column="2")
+    return Dataset(texts=texts, targets=targets, lines=list(range(1, n + 1)), source=source)
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one label", "several labels"])
+def test_words_that_tell_are_kept_beside_the_features(tmp_path: Path, *, several: bool) -> None:
+    data, test = dataset(120, several=several), dataset(60, seed=1, several=several)
+    encoder = Telling()
+    found = train(data, encoder, test=test, options=CHOSEN)
+    parts = found.record.parts
+    assert parts is not None
+    assert parts.is_chosen
+    assert parts.kept == found.record.features.spec == "mean@all+words"
+    assert [trial.features for trial in parts.trials] == ["mean@all", "words", "mean@all+words"]
+    assert parts.trials[0].lead.value == 0
+    assert parts.trials[2].lead.value > 0
+    assert found.record.features.n_candidates == 3
+    assert found.vocabulary is not None
+    assert as_document(found.record)["parts"] is not None
+    save_training(found, tmp_path / "model", encoder=encoder)
+    model = open_model(tmp_path / "model", open_encoder=open_telling)
+    assert np.allclose(model.predict_proba(test.texts), found.test_probabilities)
+
+
+def test_words_that_tell_nothing_are_left_out_and_leave_no_trace(tmp_path: Path) -> None:
+    data, test = dataset(120, in_words=0.0), dataset(60, seed=1, in_words=0.0)
+    found = train(data, Telling(), test=test, options=CHOSEN)
+    plain = train(data, Telling(), test=test, options=TrainingOptions(search=replace(SEARCH, choose_parts=False)))
+    parts = found.record.parts
+    assert parts is not None
+    assert parts.kept == found.record.features.spec == "mean@all"
+    assert found.vocabulary is None
+    assert np.array_equal(found.head.coef, plain.head.coef)
+    assert np.array_equal(found.test_probabilities, plain.test_probabilities)
+    assert found.record.features.n_features == plain.record.features.n_features
+    assert plain.record.parts is None
+    save_training(found, tmp_path / "model", encoder=Telling())
+    assert not (tmp_path / "model" / "words.json").exists()
+
+
+def test_features_that_were_named_are_not_chosen() -> None:
+    found = train(dataset(120), Telling(features="mean@all+words"), options=TrainingOptions(search=SearchOptions()))
+    assert found.record.parts is not None
+    assert not found.record.parts.is_chosen
+    assert found.record.features.n_candidates == 1
+    assert "kept" not in parts_text(found.record.parts)
+
+
+def test_no_word_twice_leaves_nothing_to_choose() -> None:
+    data = replace(dataset(40), texts=[f"t{row}" for row in range(40)])
+    found = train(data, FakeEncoder(), options=CHOSEN)
+    assert found.record.parts is None
+    assert found.record.features.n_candidates == 1
+
+
+def test_every_outer_fold_chooses_by_its_own_rows() -> None:
+    """Labels of the rows that a fold left out are drawn by lot: what the others choose for them, and answer, stays."""
+    data = dataset(90)
+    folds = FoldWords(Telling().encode(data.texts).rows, data.texts)
+    first = nested_cross_validation(folds.rows, data.targets, options=SEARCH, choose=folds, n_outer=3)
+    assert first.kept_parts == ("both", "both", "both")
+    training = first.fold_of != 1
+    _, rows = folds(training)
+    alone = fit(rows[training], data.targets.take(training), search=SEARCH, answers=PLAIN_ANSWERS)
+    assert np.allclose(alone.head.predict_proba(rows[~training]), first.probabilities[~training])
+    found = train(data, Telling(), options=replace(CHOSEN, nested=True)).record
+    assert found.nested is not None
+    assert found.nested.chosen_features == ("mean@all+words",) * 3
+
+
+def test_the_command_chooses_unless_features_or_the_practical_are_named() -> None:
+    assert WISHES.settled()[1].search.choose_parts
+    for wishes in (replace(WISHES, features="mean@all"), replace(WISHES, features="auto")):
+        assert not wishes.settled()[1].search.choose_parts
+    assert not replace(WISHES, preset="tutorial").settled()[1].search.choose_parts
