@@ -19,6 +19,7 @@ from frostline.head.loss import Loss
 
 TOLERANCE = 1e-5  # of the gradient, relative to that at zero coefficients
 MOST_STEPS = 100
+_NOTHING = 1e-10  # of a gradient at zero, relative to the rows: rounding alone, where there is nothing to learn
 _MOST_INNER = 200
 _HALVINGS = 30
 
@@ -81,9 +82,9 @@ def fit_words(rows: Any, loss: Loss, *, training: BoolArray, Cs: Float64Array) -
     task = _Task(rows, rows.T.tocsr(), loss, training.astype(np.float64), np.asarray(Cs, dtype=np.float64))
     coef = np.zeros((rows.shape[1] + 1, len(Cs), loss.n_coef_rows))
     value, made, gradient = _looked_at(task, coef)
-    first = _length(gradient)
+    first = np.maximum(_length(gradient), _NOTHING * task.weights.sum(axis=0))
     for _ in range(MOST_STEPS):
-        relative = _length(gradient) / np.maximum(first, np.finfo(np.float64).tiny)
+        relative = _length(gradient) / first
         going = relative > TOLERANCE
         if not going.any():
             return WordHeads(coef)

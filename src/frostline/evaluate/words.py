@@ -11,17 +11,19 @@ from typing import Any, final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities, WordRows
+from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Probabilities, WordRows, are_equal
 from frostline.data import split
 from frostline.encoder.words import Vocabulary, fit
 from frostline.errors import InputError
 from frostline.evaluate.scores import most_probable
 from frostline.evaluate.word_fit import fit_words
+from frostline.head.curvature import MANY
 from frostline.head.deciding import best_thresholds
 from frostline.head.linear import probabilities as head_probabilities
 from frostline.head.linear import winners
 from frostline.head.loss import Logistic, LogisticEach, Loss, Softmax
-from frostline.head.options import share_c
+from frostline.head.options import SearchOptions, share_c
+from frostline.head.search import fit_at, search
 from frostline.targets import Targets
 
 GRID = (1.0, 3.0, 10.0, 30.0)
@@ -30,6 +32,9 @@ GRID = (1.0, 3.0, 10.0, 30.0)
 N_FOLDS = 3
 SEARCH_ROWS = 20_000
 _SEARCH_ROWS_EACH = 10_000
+_SET = 10.0, "set, as a label has too few rows to search"
+_BEST = f"best of {', '.join(f'{C:g}' for C in GRID)} by {N_FOLDS} folds"
+_NEAR = 1e-4  # relative gradient of the folds of many labels
 _HELD = 1 / 3  # the share of those rows that judges C and chooses the thresholds
 
 
@@ -63,6 +68,10 @@ def word_guess(
     if found is None:
         return None
     vocabulary, rows = found
+    if share_c(targets) and len(np.unique(targets.codes)) >= MANY:
+        learned, tested = (_alone(vocabulary.rows(texts)) for texts in (train_texts, test_texts))
+        if not are_equal(learned):
+            return _guess_of_many(learned, targets, tested, seed=seed)
     asked = sparse(vocabulary.rows(test_texts))
     if share_c(targets):
         return _guess_of_one(rows, targets, asked, seed=seed)
@@ -80,6 +89,25 @@ def _guess_of_one(rows: Any, targets: Targets, asked: Any, *, seed: int) -> Word
         heads = fit_words(rows, _loss(own, len(present)), training=every, Cs=np.array([C]))
         probabilities[:, present] = head_probabilities(heads.decisions(asked))
     made_of = f"{rows.shape[1]:,} words and word pairs, C = {C:g} ({how})"
+    return WordGuess(most_probable(probabilities), probabilities, made_of)
+
+
+def _guess_of_many(learned: JoinedRows, targets: Targets, tested: JoinedRows, *, seed: int) -> WordGuess:
+    """The same by the head's own search, which many labels cost a tenth (docs/decisions/0026-many-labels.md)."""
+    present, own = np.unique(targets.codes, return_inverse=True)
+    among = replace(Targets.of_codes(own, present.tolist()), together=targets.together)
+    sample = _evenly(own, SEARCH_ROWS)
+    searched = among.take(sample)
+    C, how, head = *_SET, None
+    if min(searched.counts_apart().values()) >= N_FOLDS:
+        options = SearchOptions(Cs=GRID, n_folds=N_FOLDS, seed=seed, tolerance=_NEAR)
+        found = search(learned[sample], searched, options=options)
+        C, how = float(found.chosen_C[0]), _BEST
+        head = found.head if len(sample) == len(own) else None
+    head = fit_at(learned, among, C=C) if head is None else head
+    probabilities = np.zeros((len(tested), len(targets.labels)))
+    probabilities[:, present] = head.predict_proba(tested)
+    made_of = f"{learned.words.n_terms:,} words and word pairs, C = {C:g} ({how})"
     return WordGuess(most_probable(probabilities), probabilities, made_of)
 
 
@@ -135,6 +163,10 @@ def sparse(rows: WordRows) -> Any:
     return csr_array((rows.data, rows.indices, rows.indptr), shape=(len(rows), rows.n_terms))
 
 
+def _alone(words: WordRows) -> JoinedRows:
+    return JoinedRows(np.empty((len(words), 0), dtype=np.float32), words)
+
+
 def _loss(codes: IntArray, n_labels: int) -> Loss:
     return Logistic(codes) if n_labels == 2 else Softmax(codes, n_labels)
 
@@ -145,7 +177,7 @@ def _chosen_C(rows: Any, targets: Targets, seed: int) -> tuple[float, str]:  # n
     rows, targets = rows[sample], targets.take(sample)
     codes, counts = targets.codes, targets.counts_apart()
     if len(counts) < 2 or min(counts.values()) < N_FOLDS:
-        return 10.0, "set, as a label has too few rows to search"
+        return _SET
     folds = split.folds(targets, n_folds=N_FOLDS, seed=seed)
     training = np.repeat(folds[:, None] != np.arange(N_FOLDS), len(GRID), axis=1)
     heads = fit_words(rows, _loss(codes, len(counts)), training=training, Cs=np.tile(GRID, N_FOLDS))
@@ -154,7 +186,7 @@ def _chosen_C(rows: Any, targets: Targets, seed: int) -> tuple[float, str]:  # n
         for head in range(training.shape[1])
     ]
     scores = np.array(right).reshape(N_FOLDS, len(GRID))
-    return GRID[int(scores.mean(axis=0).argmax())], f"best of {', '.join(f'{C:g}' for C in GRID)} by {N_FOLDS} folds"
+    return GRID[int(scores.mean(axis=0).argmax())], _BEST
 
 
 def _evenly(codes: IntArray, n: int) -> IntArray:

@@ -1,7 +1,8 @@
 """An approximate inverse of the second derivative, shared by the folds and neighbouring values of C.
 
 With fewer rows than features the factor is of n_texts x n_texts, by Woodbury's identity. Labels whose curvature is
-alike share a factor: at small C that is all of them, and 150 labels cost what two do.
+alike share a factor: at small C that is all of them, and 150 labels cost what two do. Where labels are many each bends
+on its own rows, a hundredth of all; those correct the shared factor's answer (`Apart`).
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import Float64Array, IntArray
-from frostline.head.problem import Problem, total
+from frostline.arrays import BoolArray, Float64Array, IntArray
+from frostline.head.problem import Front, Problem, flat, total
 from frostline.head.sparse import Solver, Split
 from frostline.threads import Crew
 
@@ -261,6 +262,66 @@ class _DualFactor:
         return plain
 
 
+MANY = 20  # labels that compete from which on each one's own rows are looked at apart
+_STANDS_OUT = 3.0  # times the label's mean curvature
+_MOST_APART = 128  # rows of a label: twice as many spare no pass
+_AT_A_TIME = 1000  # rows that a factor answers
+
+
+def stands_apart(problem: Problem) -> bool:
+    """Whether labels are so many that each one's own rows are looked at apart."""
+    return problem.loss.is_coupled and problem.loss.n_coef_rows >= MANY
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Apart:
+    """A factor that all labels share, corrected by the rows on which each label bends far more than on the others.
+
+    The approximation is level * (X'X + ratio P) + sum over those rows of excess * x x'; Woodbury's identity inverts it.
+    """
+
+    problem: Problem
+    factor: Solver  # Of X'X + ratio P
+    level: float  # The mean curvature of the other rows
+    spread: np.ndarray  # (n_texts, n_dense + 1): The factor's answer to each row
+    rows: Sequence[IntArray]  # length n_labels: The rows of each
+    inner: Sequence[
+        np.ndarray
+    ]  # length n_labels: (n_tasks, n_rows, n_rows): What is between them in Woodbury's identity
+
+    def apply(self, gradient: np.ndarray, tasks: IntArray) -> np.ndarray:
+        """The approximate inverse times (n_features + 1, n_tasks, n_coef_rows), for some of the tasks."""
+        crew, standard, shape = self.problem.crew, self.problem.standard, gradient.shape
+        scaled = flat(gradient / gradient.dtype.type(self.level))
+        parts = np.array_split(np.arange(scaled.shape[1]), crew.threads)
+        solved = np.concatenate(crew.map(lambda part: self.factor.solve(scaled[:, part]), parts), axis=1)
+        answer = solved.reshape(shape)
+        n_dense = standard.shape[1] - 1
+        columns = np.append(np.arange(n_dense), len(gradient) - 1)  # all but rare words
+
+        def corrected(label: int) -> None:
+            rows = self.rows[label]
+            if len(rows):
+                along = standard[rows] @ answer[columns, :, label]
+                inner = np.einsum("tij,jt->it", self.inner[label][tasks], along)
+                answer[columns, :, label] -= self.spread[rows].T @ inner
+
+        crew.map(corrected, range(shape[2]))
+        answer -= answer.mean(axis=2, keepdims=True)
+        return answer
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spread:
+    """A factor's answer to rows: as many numbers as the rows have."""
+
+    place: int
+    answers: np.ndarray  # (n_texts, n_dense + 1): Those that are there
+    is_there: BoolArray  # (n_texts,)
+
+
 @final
 @dataclass(slots=True, eq=False)
 class Factors:
@@ -270,6 +331,52 @@ class Factors:
     gram: np.ndarray | None  # As from `gram_of`; None where rows are fewer than features
     _kernel: np.ndarray | None = None
     _known: dict[int, Solver] = field(default_factory=dict)
+    _spread: _Spread | None = None
+
+    def apart(self, front: Front) -> Apart:
+        """What tasks of one C, with many labels, are preconditioned by where they are."""
+        excess = front.probabilities * (1 - front.probabilities)
+        excess *= front.weights[:, :, None]
+        mean = excess.mean(axis=1).T
+        bar = _STANDS_OUT * mean.mean(axis=1)
+        rows = []
+        for each, least in zip(mean, bar.tolist(), strict=True):
+            most = np.argpartition(-each, min(_MOST_APART, len(each)) - 1)[:_MOST_APART]
+            rows.append(np.sort(most[each[most] > least]))
+            each[rows[-1]] = 0
+        level = max(float(mean.mean()), _LEAST_LEVEL)
+        before = None if self._spread is None else np.array([[self._spread.place]])
+        place = int(self.places(np.array([[level]]), front.tasks.C[:1], before)[0, 0])
+        self._make([place])
+        spread = self._spread_over(np.unique(np.concatenate(rows)), place)
+
+        def between(label: int) -> np.ndarray:
+            own = rows[label]
+            root = np.sqrt(np.maximum(excess[own, :, label] - level, 0)).T.astype(spread.dtype)
+            across = self.problem.standard[own] @ spread[own].T
+            inner = root[:, :, None] * root[:, None, :] * (across / spread.dtype.type(level))
+            np.einsum("tii->ti", inner)[:] += 1
+            inverse = root[:, :, None] * np.linalg.inv(inner) * root[:, None, :]
+            return np.asarray(inverse / level, dtype=spread.dtype)
+
+        inner = self.problem.crew.map(between, range(len(rows)))
+        return Apart(self.problem, self._known[place], level, spread, rows, inner)
+
+    def _spread_over(self, rows: IntArray, place: int) -> np.ndarray:
+        """The factor's answer to each row (n_texts, n_dense + 1), where it was asked for so far."""
+        standard = self.problem.standard
+        if self._spread is None or self._spread.place != place:
+            self._spread = _Spread(place, np.zeros_like(standard), np.zeros(len(standard), dtype=bool))
+        spread, factor = self._spread, self._known[place]
+        solver = factor.dense if isinstance(factor, Split) else factor
+        new = rows[~spread.is_there[rows]]
+
+        def solved(part: IntArray) -> None:
+            spread.answers[part] = solver.solve(np.ascontiguousarray(standard[part].T)).T
+
+        self.problem.crew.map(solved, [new[low : low + _AT_A_TIME] for low in range(0, len(new), _AT_A_TIME)])
+        spread.is_there[new] = True
+        return spread.answers
 
     def places(self, level: Float64Array, C: Float64Array, before: IntArray | None) -> IntArray:
         """Which factor serves each task and label (n_tasks, n_coef_rows), given where they were before."""

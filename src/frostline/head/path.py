@@ -14,6 +14,7 @@ import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Progress
 from frostline.errors import ConvergenceError
+from frostline.head.curvature import stands_apart
 from frostline.head.loss import Logistic, Loss, loss_of
 from frostline.head.newton import Limits, Minimum, minimise
 from frostline.head.options import ClassWeight, group_codes, row_weights, share_c
@@ -179,7 +180,7 @@ def solve_tasks(  # noqa: PLR0913 - the tasks, what is known before, and when to
     limits: Limits,
     memory: Memory | None = None,
 ) -> Minimum:
-    """Solve tasks, no more of them at a time than memory allows, or raise `ConvergenceError`.
+    """Solve tasks, no more of them at a time than memory allows, or raise `ConvergenceError`; of many labels one C.
 
     `memory` is of earlier tasks on the same problem; what these learn goes into it.
     """
@@ -187,6 +188,8 @@ def solve_tasks(  # noqa: PLR0913 - the tasks, what is known before, and when to
     each = len(problem.rows) * problem.loss.n_coef_rows
     step = max(1, _PART_ELEMENTS // each)
     edges = [*range(0, len(tasks), step), len(tasks)]
+    if stands_apart(problem):
+        edges = sorted({*edges, *(np.flatnonzero(np.diff(tasks.C)) + 1).tolist()})
     parts: list[Minimum] = []
     for low, high in pairwise(edges):
         parts.append(minimise(problem, tasks[low:high], start[:, low:high], gram=gram, limits=limits, memory=memory))

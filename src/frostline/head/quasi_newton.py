@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Float32Array, Float64Array, IntArray
-from frostline.head.curvature import Factors, factors_of
+from frostline.head.curvature import Apart, Factors, factors_of, stands_apart
 from frostline.head.loss import per_decision, weighed
 from frostline.head.problem import Front, Problem, Tasks, flat, front_of, total, transposed_product
 from frostline.head.sparse import Block, Product
@@ -302,6 +302,8 @@ def _few(block: slice, width: int) -> list[slice]:
 _MOST_PAIRS = 40  # twenty take a sixth more iterations, eighty as many
 _LEAST_PAIRS = 6
 _PAIR_BYTES = 96 << 20  # of all tasks' pairs
+_LOOKS = (0, 3, 9)  # passes, and every ninth, after which many labels' own rows are looked at anew
+_PAIRS_APART = 12  # pairs where they are: what is left to learn is little
 _PATIENCE = 25  # passes in which the slowest task must come nearer by `_NEARER`
 _NEARER = 0.4
 _RESCALE = (0.3, 2.0)  # by which the first approximation's scale may change from one pass to the next
@@ -321,6 +323,36 @@ class Memory:
     def gram(self) -> np.ndarray | None:
         """As from `gram_of`."""
         return None if self.factors is None else self.factors.gram
+
+
+@final
+@dataclass(slots=True, eq=False)
+class _First:
+    """The first approximation, as the tasks move: of the labels' mean curvature; of many, of their own rows too."""
+
+    factors: Factors
+    level: Float64Array  # (n_tasks, n_coef_rows): Mean curvature
+    places: IntArray | None = None  # (n_tasks, n_coef_rows): Which factor serves each
+    apart: Apart | None = None
+    looked_at: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # The tasks, when `apart` was made
+
+    def keep(self, keep: np.ndarray) -> None:
+        """Go on without the tasks that have arrived."""
+        self.level = self.level[keep]
+        self.places = None if self.places is None else self.places[keep]
+
+    def look(self, front: Front, taken: int) -> None:
+        """See where many labels bend, after so many passes."""
+        if stands_apart(self.factors.problem) and (taken in _LOOKS or taken % _LOOKS[-1] == 0):
+            self.apart, self.looked_at = self.factors.apart(front), front.index
+
+    def apply(self, front: Front, gradient: np.ndarray, scale: Float64Array) -> np.ndarray:
+        """The approximate inverse times (n_features + 1, n_tasks, n_coef_rows), each task's times its scale."""
+        if self.apart is not None:
+            answer = self.apart.apply(gradient, np.searchsorted(self.looked_at, front.index))
+            return np.asarray(answer * scale.astype(gradient.dtype)[None, :, None])
+        self.places = self.factors.places(self.level, front.tasks.C, self.places)
+        return self.factors.apply(gradient, self.level / scale[:, None], self.places)
 
 
 @final
@@ -347,12 +379,11 @@ def approach(  # noqa: PLR0913 - the tasks, what is known before, and when to en
     """Bring the tasks from `start` (n_features + 1, n_tasks, n_coef_rows) to a relative gradient of `tolerance`."""
     if memory.factors is None:
         memory.factors = factors_of(problem, gram)
-    factors = memory.factors
     front = front_of(problem, tasks, start, exact=False)
     pairs = _pairs(problem, front, memory)
     coef, relative = start.copy(), np.zeros(len(tasks))
     arrived = np.zeros(len(tasks), dtype=bool)
-    level, places = level_of(problem, front), None
+    first = _First(memory.factors, level_of(problem, front))
     scale = np.array([memory.scale.get(int(fold), 1.0) for fold in tasks.folds])
     best, idle = np.inf, 0
     for taken in range(passes + 1):
@@ -366,12 +397,12 @@ def approach(  # noqa: PLR0913 - the tasks, what is known before, and when to en
         if here.all() or taken == passes or idle == _PATIENCE:
             break
         if here.any():
-            front, level = front.kept(~here), level[~here]
-            places = None if places is None else places[~here]
-        places = factors.places(level, front.tasks.C, places)
-        direction = _direction(problem, front, pairs, factors, level=level / scale[front.index, None], places=places)
+            front = front.kept(~here)
+            first.keep(~here)
+        first.look(front, taken)
+        direction = _direction(problem, front, pairs, first, scale[front.index])
         moved = walk(problem, front, direction)
-        level = moved.level
+        first.level = moved.level
         steps = direction * moved.length.astype(np.float32)[None, :, None]
         _remember(problem, front, pairs, steps, moved.change)
         scale[front.index] = np.clip(scale[front.index] * np.clip(moved.guess, *_RESCALE), *_SCALES)
@@ -386,7 +417,11 @@ def _pairs(problem: Problem, front: Front, memory: Memory) -> list[Pairs]:
     """What each task can start with: the pairs of the task before of the same fold."""
     n_coef_rows = problem.loss.n_coef_rows
     size = len(front.coef) * n_coef_rows
-    capacity = min(_MOST_PAIRS, max(_LEAST_PAIRS, _PAIR_BYTES // (8 * size * len(front.tasks))))
+    n_kept = len(front.tasks)
+    most = _MOST_PAIRS
+    if stands_apart(problem):  # tasks go one after the other, and all folds' pairs are kept
+        n_kept, most = problem.weights.shape[1], _PAIRS_APART
+    capacity = min(most, max(_LEAST_PAIRS, _PAIR_BYTES // (8 * size * n_kept)))
 
     def prepared(task: int) -> Pairs:
         penalty = np.repeat(np.append(front.penalty[:, task], 0.0), n_coef_rows).astype(np.float32)
@@ -396,17 +431,15 @@ def _pairs(problem: Problem, front: Front, memory: Memory) -> list[Pairs]:
     return problem.crew.map(prepared, range(len(front.tasks)))
 
 
-def _direction(  # noqa: PLR0913 - what makes a direction
-    problem: Problem, front: Front, pairs: list[Pairs], factors: Factors, *, level: Float64Array, places: IntArray
-) -> np.ndarray:
-    """Downhill for each task (n_features + 1, n_tasks, n_coef_rows), float32."""
+def _direction(problem: Problem, front: Front, pairs: list[Pairs], first: _First, scale: Float64Array) -> np.ndarray:
+    """Downhill for each task (n_features + 1, n_tasks, n_coef_rows), float32; scale is (n_tasks,)."""
     unit = np.abs(front.gradient).max(axis=(0, 2))  # float32 would not hold what class weights of 1e30 make
     gradient = (front.gradient / unit[None, :, None]).astype(np.float32)
     every = range(len(front.tasks))
     begun = problem.crew.map(lambda task: pairs[int(front.index[task])].before(gradient[:, task].ravel()), every)
     for task, (left, _) in enumerate(begun):
         gradient[:, task] = left.reshape(gradient[:, task].shape)
-    solved = factors.apply(gradient, level, places)
+    solved = first.apply(front, gradient, scale)
 
     def ended(task: int) -> np.ndarray:
         return pairs[int(front.index[task])].after(solved[:, task].ravel(), begun[task][1])
