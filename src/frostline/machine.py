@@ -101,7 +101,7 @@ def _darwin_processor() -> tuple[str, frozenset[str]]:
     import subprocess  # noqa: PLC0415 - only where used: start-up time
 
     sysctl = "/usr/sbin/sysctl"
-    asked = {
+    keys = {
         "asimd": "hw.optional.neon",
         "asimddp": "hw.optional.arm.FEAT_DotProd",
         "i8mm": "hw.optional.arm.FEAT_I8MM",
@@ -116,7 +116,7 @@ def _darwin_processor() -> tuple[str, frozenset[str]]:
         )
         return answer.stdout.strip()
 
-    return ask("machdep.cpu.brand_string"), frozenset(name for name, key in asked.items() if ask(key) == "1")
+    return ask("machdep.cpu.brand_string"), frozenset(name for name, key in keys.items() if ask(key) == "1")
 
 
 BLAS_THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")

@@ -167,13 +167,13 @@ def _too_few(texts: Sequence[str]) -> str | None:
     n_texts = len(set(texts))
     if n_texts >= FEWEST_TEXTS:
         return None
-    told = "1 distinct text is" if n_texts == 1 else f"{n_texts} distinct texts are"
-    return f"{told} too few to try int8 on (at least {FEWEST_TEXTS})."
+    counted = "1 distinct text is" if n_texts == 1 else f"{n_texts} distinct texts are"
+    return f"{counted} too few to try int8 on (at least {FEWEST_TEXTS})."
 
 
 def _half(progress: Progress | None, number: int, n_texts: int) -> Progress | None:
     """`progress` over two readings of the same texts."""
     if progress is None:
         return None
-    told = progress
-    return lambda done, _: told(number * n_texts + done, 2 * n_texts)
+    whole = progress
+    return lambda done, _: whole(number * n_texts + done, 2 * n_texts)

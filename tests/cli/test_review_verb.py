@@ -10,7 +10,7 @@ import pytest
 
 Command = Callable[..., Any]
 
-QUICK = ("--foldings", "1", "--folds", "3")
+QUICK = ("--foldings", "1", "--folds", "5")
 
 
 @pytest.fixture

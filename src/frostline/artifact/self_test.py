@@ -71,8 +71,8 @@ def check_answers(expected: SelfTest, head: LinearHead) -> None:
     if not expected.decisions:
         return
     wanted = np.array(expected.probabilities)
-    found = head.probabilities(np.array(expected.decisions))
-    if not np.abs(found - wanted).max() <= _SAME:
+    probabilities = head.probabilities(np.array(expected.decisions))
+    if not np.abs(probabilities - wanted).max() <= _SAME:
         raise ArtifactCorrupt("Self-test: the probabilities must be those that the calibration makes of the decisions.")
     if _answers(head, wanted) != expected.answers:
         raise ArtifactCorrupt("Self-test: the answers must be those that the rule makes of the probabilities.")
@@ -85,25 +85,26 @@ def check_self_test(expected: SelfTest, head: LinearHead, encoder: SentenceEncod
     together; `BackendError`: the encoder gave a number that is not finite, or rows of another width.
     """
     plain = replace(head, calibration=None)
-    found: Probabilities = plain.predict_proba(_rows(encoder, expected.texts, n_features=head.n_features))
+    probabilities: Probabilities = plain.predict_proba(_rows(encoder, expected.texts, n_features=head.n_features))
     before = plain.probabilities(np.array(expected.decisions)) if expected.decisions else None
     wanted = np.array(expected.probabilities) if before is None else before
-    differences = np.abs(found - wanted)
+    differences = np.abs(probabilities - wanted)
     row, column = np.unravel_index(int(differences.argmax()), differences.shape)
     if not differences[row, column] <= expected.tolerance:
         raise ArtifactCorrupt(
             f"Self-test: {shown(expected.texts[row])} must have a probability of {wanted[row, column]:.6f} ± "
-            f"{expected.tolerance:.0e} for the label {shown(head.labels[column])} (got {found[row, column]:.6f}).",
+            f"{expected.tolerance:.0e} for the label {shown(head.labels[column])} "
+            f"(got {probabilities[row, column]:.6f}).",
             hint="Head and encoder do not belong together, or this machine computes wrongly. Train again to be sure.",
         )
 
 
 def _answers(head: LinearHead, shares: Probabilities) -> tuple[Answer, ...]:
     """As columns, because a label may be any text."""
-    found, written = head.answer(shares), FORMS[head.link].answer
+    answers, written = head.answer(shares), FORMS[head.link].answer
     return tuple(
         written(tuple(np.flatnonzero(favoured).tolist())) if is_answered else None
-        for favoured, is_answered in zip(found.favoured, found.answered.tolist(), strict=True)
+        for favoured, is_answered in zip(answers.favoured, answers.answered.tolist(), strict=True)
     )
 
 

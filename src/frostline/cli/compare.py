@@ -129,13 +129,13 @@ def command(
         Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=threads
     )
     with progress("Reading", "sentences") as reading_told, progress("Searching", "candidates") as searching_told:
-        found = compare(
+        comparison = compare(
             dataset, contestants, search=search, strict=strict, reading=reading_told, searching=searching_told
         )
     if as_json:
-        print_json(as_comparison_document(found, data_record(dataset), settled))
+        print_json(as_comparison_document(comparison, data_record(dataset), settled))
     else:
-        print_comparison(found, data_record(dataset), output())
+        print_comparison(comparison, data_record(dataset), output())
 
 
 def _contestants(

@@ -74,7 +74,7 @@ def progress(description: str, unit: str = "") -> Iterator[arrays.Progress]:
 def print_json(document: Any) -> None:
     """One JSON object on one line of standard output; escaped: what could steer a terminal, or it cannot show."""
     text = json.dumps(document, ensure_ascii=not _is_unicode(), allow_nan=False)
-    click.echo(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    click.echo(_STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def _is_unicode() -> bool:

@@ -53,24 +53,24 @@ def command(
         refuse_file(page, overwrite=overwrite, inputs=[model])
     given = _standard_input() if text == "-" else text
     artifact = load_artifact(model)
-    asked = [named_label(label, artifact.manifest.labels) for label in labels]
+    wanted = [named_label(label, artifact.manifest.labels) for label in labels]
     opened = choice.open(artifact)
-    with progress("Reading without", "words") as told:
-        found = explain(
+    with progress("Reading without", "words") as count:
+        explanation = explain(
             opened,
             given,
-            labels=asked,
+            labels=wanted,
             neighbours=load_neighbours(artifact),
             n_nearest=nearest,
             max_words=max_words,
-            progress=told,
+            progress=count,
         )
     if page is not None:  # before anything is printed: who reads that may stop early (head), which ends this program
-        publish_bytes(page, explanation_html(found).encode("utf-8"))
+        publish_bytes(page, explanation_html(explanation).encode("utf-8"))
     if as_json:
-        print_json(explanation_document(found))
+        print_json(explanation_document(explanation))
     else:
-        print_explanation(found, output())
+        print_explanation(explanation, output())
     for unread in legibility_warnings(opened.encoder, legibility(opened.encoder, [given])):
         words().print(unread, markup=False)
     if page is not None:

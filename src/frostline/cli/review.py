@@ -98,7 +98,7 @@ def command(
         progress("Comparing", "texts") as compared,
         progress("Judging labels", "foldings") as judged,
     ):
-        found = review(
+        findings = review(
             dataset,
             reader,
             test=test,
@@ -108,22 +108,22 @@ def command(
             comparing=compared,
             judging=judged,
         )
-    n_fixes = 0 if out is None else write_fixes(out, fix_rows(found, dataset, take_advice=take_advice))
+    n_fixes = 0 if out is None else write_fixes(out, fix_rows(findings, dataset, take_advice=take_advice))
     if as_json:
-        print_json({**as_review_document(found), "out": None if out is None else str(out), "n_fixes": n_fixes})
+        print_json({**as_review_document(findings), "out": None if out is None else str(out), "n_fixes": n_fixes})
     else:
-        print_review(found, file.name, output())
-        _closing(found, file, out, n_fixes)
+        print_review(findings, file.name, output())
+        _closing(findings, file, out, n_fixes)
 
 
-def _closing(found: Review, file: Path, out: Path | None, n_fixes: int) -> None:
+def _closing(findings: Review, file: Path, out: Path | None, n_fixes: int) -> None:
     """What to do next."""
     console = words()
     if out is None:
-        if found.wrong or found.doubtful or found.repeated or found.leaked or found.outliers:
+        if findings.wrong or findings.doubtful or findings.repeated or findings.leaked or findings.outliers:
             console.print(Text("Add --out fixes.tsv for all of them, in a file to go through.", style="dim"))
         return
-    actions = "relabel or drop" if found.doubtful is None else "add, remove or drop"
+    actions = "relabel or drop" if findings.doubtful is None else "add, remove or drop"
     console.print(Text(f"{n_fixes:,} rows in {printable(str(out))}. Set their action to {actions}, then:", style="dim"))
     command_line = f"  frostline train {pasteable(file)} --fixes {pasteable(out)} --out model"
     console.print(Text(command_line, style="dim"), soft_wrap=True)

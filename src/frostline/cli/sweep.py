@@ -97,7 +97,7 @@ def command(
         Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=encoder.threads
     )
     with progress("Reading", "sentences") as reading_told, progress("Searching", "candidates") as searching_told:
-        found = sweep(
+        swept = sweep(
             dataset,
             reader,
             test=test,
@@ -107,12 +107,12 @@ def command(
             searching=searching_told,
         )
     if plot is not None:
-        plot_sweep(found, plot)
+        plot_sweep(swept, plot)
     if as_json:
-        document = as_sweep_document(found, data_record(whole), precision)
+        document = as_sweep_document(swept, data_record(whole), precision)
         print_json({**document, "plot": None if plot is None else str(plot)})
     else:
-        print_sweep(found, data_record(whole), output())
+        print_sweep(swept, data_record(whole), output())
 
 
 def _parts(whole: Dataset, test_fraction: float | None, *, seed: int) -> tuple[Dataset, Dataset | None]:

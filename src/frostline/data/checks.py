@@ -85,9 +85,9 @@ def duplicates(dataset: Dataset) -> Repeats:
     rows = _rows_by_text(dataset)
     return Repeats(
         tuple(
-            Repeat(text, tuple(dataset.lines[row] for row in found), tuple(dataset.targets.names(row) for row in found))
-            for text, found in rows.items()
-            if len(found) > 1
+            Repeat(text, tuple(dataset.lines[row] for row in places), tuple(map(dataset.targets.names, places)))
+            for text, places in rows.items()
+            if len(places) > 1
         )
     )
 
@@ -100,9 +100,9 @@ def leaked(train: Dataset, test: Dataset) -> Leaks:
             Leak(
                 text,
                 tuple(train.lines[row] for row in known[text]),
-                tuple(test.lines[row] for row in found),
+                tuple(test.lines[row] for row in places),
             )
-            for text, found in _rows_by_text(test).items()
+            for text, places in _rows_by_text(test).items()
             if text in known
         )
     )
@@ -171,12 +171,12 @@ def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan
     few = sorted((label for label in counts if counts[label] < n_folds), key=lambda label: (counts[label], label))
     warnings = []
     if few:
-        told = f"{_listed(few)} {'have' if len(few) > 1 else 'has'} fewer {rows} than there are folds ({n_folds})"
+        reason = f"{_listed(few)} {'have' if len(few) > 1 else 'has'} fewer {rows} than there are folds ({n_folds})"
         if strict:
             raise InputError(
-                f"{name}: {told}; the rarest has {counts[few[0]]}.", hint="Add rows, or ask for fewer folds."
+                f"{name}: {reason}; the rarest has {counts[few[0]]}.", hint="Add rows, or ask for fewer folds."
             )
-        warnings.append(f"{told}: what is said of {'them' if len(few) > 1 else 'it'} rests on next to nothing.")
+        warnings.append(f"{reason}: what is said of {'them' if len(few) > 1 else 'it'} rests on next to nothing.")
     if (dataset.targets.members.sum(axis=1) == 1).all():
         warnings.append(
             "Every row has exactly one label: without several labels per text they would be told apart better."
@@ -234,10 +234,10 @@ def folds_for(
     if not small:
         return FoldPlan(n_folds)
     fewest = counts[small[0]]
-    told = f"{_listed(small)} {'have' if len(small) > 1 else 'has'} fewer {rows} than there are folds ({n_folds})"
+    reason = f"{_listed(small)} {'have' if len(small) > 1 else 'has'} fewer {rows} than there are folds ({n_folds})"
     if strict:
-        raise InputError(f"{name}: {told}; the smallest has {fewest}.", hint=f"Add rows, or ask for {fewest} folds.")
-    return FoldPlan(fewest, (f"{told}; {fewest} folds are used.",))
+        raise InputError(f"{name}: {reason}; the smallest has {fewest}.", hint=f"Add rows, or ask for {fewest} folds.")
+    return FoldPlan(fewest, (f"{reason}; {fewest} folds are used.",))
 
 
 def _rows_by_text(dataset: Dataset) -> dict[str, list[int]]:
@@ -257,14 +257,14 @@ NAMED_ROWS = 5  # how many rows a warning names
 
 def oddities(dataset: Dataset, leaks: Leaks) -> tuple[str, ...]:
     """What a person should look at before believing anything: near-equal labels, contradictions, leaks; by line."""
-    found = list(label_warnings(dataset))
+    warnings = list(label_warnings(dataset))
     repeats: Repeats = duplicates(dataset)
     if repeats.conflicts:
         what = {"one label": "labels", "several labels": "sets of labels"}[dataset.targets.kind]
-        found.append(conflicts_told(repeats.conflicts, what))
+        warnings.append(conflicts_told(repeats.conflicts, what))
     if leaks.items:
-        found.append(leaks_told(leaks))
-    return (*found, *_fixed_told(dataset))
+        warnings.append(leaks_told(leaks))
+    return (*warnings, *_fixed_told(dataset))
 
 
 def conflicts_told(conflicts: Sequence[Repeat], what: str) -> str:
@@ -287,8 +287,8 @@ def _fixed_told(dataset: Dataset) -> tuple[str, ...]:
     fixes = dataset.fixes
     if fixes is None or not (fixes.relabelled or fixes.dropped):
         return ()
-    told = (
+    sentence = (
         f"Fixes relabelled {len(fixes.relabelled):,} rows and dropped {len(fixes.dropped):,}. Where such rows would be "
         "tested on, suggestions taken unread flatter the score: believe it on a test file of its own (--test)."
     )
-    return (told,)
+    return (sentence,)

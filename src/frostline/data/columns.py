@@ -25,9 +25,9 @@ def holds_lists(values: Sequence[object]) -> bool:
 
 def parted(cell: str, separator: str) -> tuple[str, ...]:
     """The labels in a cell, blanks around each removed, each once, in order; none of an empty cell."""
-    found = dict.fromkeys(label.strip() for label in cell.split(separator))
-    found.pop("", None)
-    return tuple(found)
+    labels = dict.fromkeys(label.strip() for label in cell.split(separator))
+    labels.pop("", None)
+    return tuple(labels)
 
 
 def columns_of_sets(columns: Sequence[Sequence[object]], options: TableOptions) -> tuple[int | None, int | None]:
@@ -39,10 +39,10 @@ def columns_of_sets(columns: Sequence[Sequence[object]], options: TableOptions) 
     label = _only([place for place, values in enumerate(columns) if holds_lists(values)])
     if label is None and options.labels_separator is not None:
         separator = options.labels_separator
-        found = [place for place, values in enumerate(columns) if _repeat(values, separator)]
+        places = [place for place, values in enumerate(columns) if _repeat(values, separator)]
         if len(columns) == 2:  # of two that repeat, the texts are the longer ones
-            found = sorted(found, key=lambda place: sum(len(str(value)) for value in columns[place]))[:1]
-        label = _only(found)
+            places = sorted(places, key=lambda place: sum(len(str(value)) for value in columns[place]))[:1]
+        label = _only(places)
     if label is None:
         return None, None
     sizes = {
@@ -222,9 +222,9 @@ class _Table:
         if not self.are_named:
             return None
         names = [normalised(name) for name in self.names]
-        found = [place for place, name in enumerate(names) if place != besides and name in known]
-        plain = [place for place in found if names[place] in {"text", "label"}]
-        return next((group[0] for group in (found, plain) if len(group) == 1), None)
+        places = [place for place, name in enumerate(names) if place != besides and name in known]
+        plain = [place for place in places if names[place] in {"text", "label"}]
+        return next((group[0] for group in (places, plain) if len(group) == 1), None)
 
     def by_known_labels(self, known: frozenset[str]) -> tuple[int, int] | None:
         """Of two columns: the one that holds known labels is the label, if the other one holds none."""

@@ -302,24 +302,24 @@ def read_fixes(path: Path | str) -> Fixes:
             hint="frostline review FILE --out fixes.tsv writes one.",
         )
     places = {column: header.index(column) for column in NEEDED}
-    found = []
+    read = []
     for number, cells in enumerate(rows, 2):
         if any(cell.strip() for cell in cells):
             values = {column: cells[place] if place < len(cells) else "" for column, place in places.items()}
-            found.append(_fix(values, number, name))
-    return Fixes(name, sha256, tuple(found))
+            read.append(_fix(values, number, name))
+    return Fixes(name, sha256, tuple(read))
 
 
 def cell_of(value: str) -> str:
     """`value` as a cell that no spreadsheet takes for anything but text."""
-    escaped = _ESCAPED.sub(lambda found: _NAMED.get(found[0]) or f"\\u{ord(found[0]):04x}", value)
+    escaped = _ESCAPED.sub(lambda match: _NAMED.get(match[0]) or f"\\u{ord(match[0]):04x}", value)
     return "'" + escaped if escaped.startswith(_GUARDED) else escaped
 
 
 def value_of(cell: str) -> str:
     """What `cell_of` made the cell of."""
     plain = cell.removeprefix("'")
-    return _ESCAPE.sub(lambda found: _MEANT.get(found[1]) or chr(int(found[1][1:], 16)), plain)
+    return _ESCAPE.sub(lambda match: _MEANT.get(match[1]) or chr(int(match[1][1:], 16)), plain)
 
 
 def _cut(cell: str) -> str:

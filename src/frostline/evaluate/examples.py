@@ -93,12 +93,12 @@ def _of_each_text(examples: Examples, worth: Float64Array, *, most: int) -> tupl
 
 
 def _mistake(examples: Examples, row: int, column: int) -> Mistake:
-    own = np.flatnonzero(examples.members[row])
+    given = np.flatnonzero(examples.members[row])
     return Mistake(
         text=examples.texts[row],
         line=examples.lines[row],
         label=examples.labels[column],
         probability=float(examples.probabilities[row, column]),
-        true=tuple(examples.labels[place] for place in own.tolist()),
-        true_probability=float(examples.probabilities[row, own[0]]) if len(own) else None,
+        true=tuple(examples.labels[place] for place in given.tolist()),
+        true_probability=float(examples.probabilities[row, given[0]]) if len(given) else None,
     )

@@ -65,10 +65,10 @@ def sentence_map(
         second, share = _remainder(np.asarray(features[rows], dtype=np.float32), first - first.mean())
         places, shares = np.column_stack([first, second]), (1.0, share)
     else:
-        found = _plane(decisions[rows].astype(np.float64))
-        if found is None:
+        plane = _plane(decisions[rows].astype(np.float64))
+        if plane is None:
             return None
-        places, shares = found
+        places, shares = plane
     kind: Literal["decision", "decisions"] = "decision" if decisions.shape[1] == 1 else "decisions"
     return SentenceMap(rows=rows, places=places, n_texts=n_texts, kind=kind, shares=shares)
 

@@ -49,9 +49,9 @@ class _Task:
 
     def decisions(self, coef: Float64Array) -> Float64Array:
         """(n_texts, n_heads, n_coef_rows)."""
-        found: Float64Array = (self.rows @ coef[:-1].reshape(len(coef) - 1, -1)).reshape(-1, *coef.shape[1:])
-        found += coef[-1]
-        return found
+        decisions: Float64Array = (self.rows @ coef[:-1].reshape(len(coef) - 1, -1)).reshape(-1, *coef.shape[1:])
+        decisions += coef[-1]
+        return decisions
 
     def gathered(self, residual: Float64Array) -> Float64Array:
         """The transposed product with (n_texts, n_heads, n_coef_rows), the intercept's last."""
@@ -60,9 +60,9 @@ class _Task:
 
     def penalised(self, coef: Float64Array) -> Float64Array:
         """The penalty's gradient, divided by C; none for the intercept."""
-        found: Float64Array = coef / self.Cs[None, :, None]
-        found[-1] = 0
-        return found
+        penalised: Float64Array = coef / self.Cs[None, :, None]
+        penalised[-1] = 0
+        return penalised
 
 
 def fit_words(rows: Any, loss: Loss, *, training: BoolArray, Cs: Float64Array) -> WordHeads:
@@ -150,5 +150,5 @@ def _newton(task: _Task, made: Float64Array, gradient: Float64Array, *, forcing:
 
 
 def _length(gradient: Float64Array) -> Float64Array:
-    found: Float64Array = np.sqrt((gradient**2).sum(axis=(0, 2)))
-    return found
+    length: Float64Array = np.sqrt((gradient**2).sum(axis=(0, 2)))
+    return length

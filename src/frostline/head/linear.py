@@ -50,15 +50,15 @@ def mapped(given: Probabilities, knots: tuple[Knots, ...]) -> Probabilities:
     if len(knots) == 1:
         second = _through(given[:, 1], knots[0])
         return np.column_stack([1.0 - second, second])
-    found = np.column_stack([_through(given[:, label], own) for label, own in enumerate(knots)])
-    sums = found.sum(axis=1, keepdims=True)
-    result: Probabilities = np.where(sums > 0, found / np.where(sums > 0, sums, 1.0), given)
+    shares = np.column_stack([_through(given[:, label], of_label) for label, of_label in enumerate(knots)])
+    sums = shares.sum(axis=1, keepdims=True)
+    result: Probabilities = np.where(sums > 0, shares / np.where(sums > 0, sums, 1.0), given)
     return result
 
 
 def mapped_each(given: Probabilities, knots: tuple[Knots, ...]) -> Probabilities:
     """The same for labels that do not exclude each other: rows need no sum."""
-    return np.column_stack([_through(given[:, label], own) for label, own in enumerate(knots)])
+    return np.column_stack([_through(given[:, label], of_label) for label, of_label in enumerate(knots)])
 
 
 def _through(given: Float64Array, knots: Knots) -> Float64Array:
@@ -201,9 +201,9 @@ class LinearHead:
                 tuple(label for label, has in zip(self.labels, row, strict=True) if has) if is_sure else None
                 for row, is_sure in zip(answer.favoured.tolist(), answer.answered.tolist(), strict=True)
             ]
-            found: NDArray[Any] = np.empty(len(sets), dtype=object)
-            found[:] = sets
-            return found
+            answers: NDArray[Any] = np.empty(len(sets), dtype=object)
+            answers[:] = sets
+            return answers
         codes: IntArray = answer.favoured.argmax(axis=1)
         if self.rule is None or not self.rule.answer_from:
             return np.asarray(np.asarray(self.labels)[codes])

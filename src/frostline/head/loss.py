@@ -119,9 +119,9 @@ class Softmax(Loss):
         top = decisions.max(axis=2, keepdims=True)
         probabilities = np.exp(decisions - top)
         total = probabilities.sum(axis=2, keepdims=True)
-        own = np.take_along_axis(decisions, self._codes[rows][:, None, None], axis=2)
+        of_label = np.take_along_axis(decisions, self._codes[rows][:, None, None], axis=2)
         probabilities /= total
-        return (top + np.log(total) - own)[:, :, 0], probabilities
+        return (top + np.log(total) - of_label)[:, :, 0], probabilities
 
     def residual(self, probabilities: Float64Array, weights: Float64Array, rows: slice) -> Float64Array:
         """See `Loss`."""

@@ -217,8 +217,8 @@ def minimise(  # noqa: PLR0913 - the tasks, what is known before, and when to en
     gram = memory.gram
     if is_clear and near.arrived.all():
         return Minimum(near.coef, near.relative_gradient, near.arrived, near.passes, gram)
-    found = _confirmed(problem, tasks, near.coef, gram=gram, limits=limits)
-    return replace(found, iterations=near.passes + found.iterations)
+    minimum = _confirmed(problem, tasks, near.coef, gram=gram, limits=limits)
+    return replace(minimum, iterations=near.passes + minimum.iterations)
 
 
 def _confirmed(
@@ -252,14 +252,14 @@ def _in_double(problem: Problem, tasks: Tasks, start: Float64Array, *, aim: _Aim
     coefficient is a thousand times that of all rows.
     """
     wide = problem.in_double()
-    found, _ = _round(wide, tasks, start, gram=None, known=None, aim=aim)
-    lost = np.flatnonzero(~np.isfinite(found.relative_gradient))
+    arrived, _ = _round(wide, tasks, start, gram=None, known=None, aim=aim)
+    lost = np.flatnonzero(~np.isfinite(arrived.relative_gradient))
     if not len(lost):
-        return found
+        return arrived
     again, _ = _round(wide, tasks[lost], np.zeros_like(start[:, lost]), gram=None, known=None, aim=aim)
-    found.relative_gradient[lost], found.converged[lost] = again.relative_gradient, again.converged
-    found.coef[:, lost] = again.coef
-    return replace(found, iterations=found.iterations + again.iterations)
+    arrived.relative_gradient[lost], arrived.converged[lost] = again.relative_gradient, again.converged
+    arrived.coef[:, lost] = again.coef
+    return replace(arrived, iterations=arrived.iterations + again.iterations)
 
 
 def _round(  # noqa: PLR0913 - the parts of one round; they come from three places

@@ -54,12 +54,12 @@ def candidates(n_layers: int, *, joins: Sequence[str] | None = None) -> tuple[Ca
         for pooling in POOLINGS
         for layer in range(n_layers + 1)
     ]
-    found = {(frozenset(single.blocks), False): single for single in singles}
+    by_blocks = {(frozenset(single.blocks), False): single for single in singles}
     for features in usual_joins(n_layers) if joins is None else joins:
         spec = FeatureSpec.parse(features)
         join = Candidate(str(spec), spec.blocks(n_layers), spec.words)
-        found.setdefault((frozenset(join.blocks), join.words), join)
-    return tuple(found.values())
+        by_blocks.setdefault((frozenset(join.blocks), join.words), join)
+    return tuple(by_blocks.values())
 
 
 def named(features: Sequence[str], n_layers: int) -> tuple[Candidate, ...]:
@@ -93,10 +93,10 @@ def usual_joins(n_layers: int) -> tuple[str, ...]:
     )
 
 
-def tutorial_among(found: Sequence[Candidate], n_layers: int) -> int:
+def tutorial_among(listed: Sequence[Candidate], n_layers: int) -> int:
     """The position of the tutorial's features."""
     blocks = FeatureSpec.parse(TUTORIAL_FEATURES).blocks(n_layers)
-    return [candidate.blocks for candidate in found].index(blocks)
+    return [candidate.blocks for candidate in listed].index(blocks)
 
 
 @final

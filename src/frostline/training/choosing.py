@@ -38,15 +38,15 @@ def choose_features(
     progress : Progress, optional
         `searching` counts candidates.
     """
-    chosen, told = options or TrainingOptions(), progress or Progress()
+    chosen, watched = options or TrainingOptions(), progress or Progress()
     require_learnable(dataset, chosen.search.n_folds)
     among = _among(dataset, encoder, chosen) if is_in_turn(test, chosen) else None
     return sweep(
         split_rows(dataset, test, chosen).train,
         encoder,
         options=SweepOptions(search=chosen.search, among=among, strict=chosen.strict),
-        reading=told.reading,
-        searching=told.searching,
+        reading=watched.reading,
+        searching=watched.searching,
     )
 
 
