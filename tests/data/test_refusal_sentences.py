@@ -710,6 +710,10 @@ def test_twenty_rows_are_evidence_against_a_first_row(tmp_path: Path, n_given: i
         ('{"text": "a", "label": "b", "c": ' + "[" * 2 + "]" * 2 + "}", "t.jsonl", {"depth": 3}, 1),
         ('{"text": "[[[", "label": "b", "c": [[1]], "d": [[2]]}', "t.jsonl", {"depth": 3}, 1),
         (gzip.compress(GOOD.encode() * 20, mtime=0), "t.gz", {"expansion_free_bytes": 1380, "expansion": 1}, 120),
+        (gzip.compress(GOOD.encode() * 20, mtime=0), "t.gz", {"expansion_free_rows": 120}, 120),
+        (GOOD * 20, "t.tsv", {"expansion_free_rows": 1}, 120),
+        ('{"text": "a,[{,", "label": "b"}', "t.jsonl", {"values": 2}, 1),
+        ('{"text": ",", "label": "\\",", "c": [1, 2]}', "t.jsonl", {"values": 5}, 1),
     ],
 )
 def test_what_just_fits_is_taken(
@@ -727,6 +731,35 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert (limits.line_bytes, limits.field_characters) == (32 * mega, 16 * mega)
     assert (limits.columns, limits.labels, limits.depth) == (1000, 1000, 64)
     assert (limits.expansion, limits.expansion_free_bytes) == (200, 64 * mega)
+    assert (limits.expansion_free_rows, limits.values) == (4_000_000, 100_000)
     options = TableOptions()
     assert (options.encoding, options.on_bad_text, options.on_empty_text) == ("utf-8", "error", "reject")
     assert (options.max_bad_rows, options.limit, options.known_labels) == (0, None, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "options", "said"),
+    [
+        (
+            gzip.compress(GOOD.encode() * 20, mtime=0),
+            "t.gz",
+            {"expansion_free_rows": 119},
+            "t.gz must hold at most 119 rows (it holds more, in so few bytes as it has compressed).",
+        ),
+        (
+            b'{"text": ",", "label": "\\",", "c": [1, 2]}',
+            "t.jsonl",
+            {"values": 4},
+            "t.jsonl: 1 of 1 rows cannot be used (0 may be): line 1: JSON holds more than 4 values.",
+        ),
+    ],
+)
+def test_what_grows_out_of_a_byte_is_bounded(
+    tmp_path: Path, content: bytes, name: str, options: dict[str, int], said: str
+) -> None:
+    """Three bytes of JSON are 64 in memory, four of a table 250: of compressed ones a hundred times as many."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_labelled(path, TableOptions(limits=TableLimits(**options)))
+    assert caught.value.message == said.replace(name, str(path))

@@ -273,6 +273,7 @@ def _first_line(head: bytes, encoding: str) -> str:
 JsonRow: TypeAlias = tuple[int, dict[str, Any]]
 
 DIGITS_LIMIT = 300
+STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
 # What JSON itself allows between and around values (RFC 8259, section 2)
 BLANK = " \t\r\n"
@@ -289,13 +290,12 @@ def objects_of(runs: Iterator[Lines], *, limits: TableLimits) -> Iterator[JsonRo
                 continue
             stripped = line.strip(BLANK)
             if stripped:
-                yield _parsed(number, stripped, decoder, limits.depth)
+                yield _parsed(number, stripped, decoder, limits)
 
 
-def _parsed(number: int, line: str, decoder: json.JSONDecoder, depth: int) -> JsonRow | Fault:
-    if _depth_exceeds(line, depth):
-        return Fault(number, f"JSON nests deeper than {depth} levels")
+def _parsed(number: int, line: str, decoder: json.JSONDecoder, limits: TableLimits) -> JsonRow | Fault:
     try:
+        _refuse_much(line, limits)
         value = decoder.decode(line)
     except json.JSONDecodeError as error:
         return Fault(number, f"not JSON: {error.msg} at character {error.pos + 1}")
@@ -306,6 +306,14 @@ def _parsed(number: int, line: str, decoder: json.JSONDecoder, depth: int) -> Js
     if not isinstance(value, dict):
         return Fault(number, f"must be a JSON object (got {_kind(value)})")
     return number, value
+
+
+def _refuse_much(line: str, limits: TableLimits) -> None:
+    """Before anything is made of it."""
+    if _depth_exceeds(line, limits.depth):
+        raise _StrictError(f"JSON nests deeper than {limits.depth} levels")
+    if _values_exceed(line, limits.values):
+        raise _StrictError(f"JSON holds more than {limits.values:,} values")
 
 
 class _StrictError(Exception):
@@ -341,6 +349,14 @@ def _depth_exceeds(line: str, limit: int) -> bool:
         if depth > limit:
             return True
     return False
+
+
+def _values_exceed(line: str, limit: int) -> bool:
+    """Whether more values begin than `limit`: behind every comma, and every bracket, outside strings."""
+    if sum(map(line.count, ",[{")) <= limit:
+        return False
+    bare = STRING.sub("", line)
+    return sum(map(bare.count, ",[{")) > limit
 
 
 def _kind(value: object) -> str:

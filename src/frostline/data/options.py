@@ -31,6 +31,8 @@ class TableLimits:
     expansion: int = 200  # How many bytes may come out of one byte of a compressed file..
     # ...once this many have come out: a small file may well be very repetitive.
     expansion_free_bytes: int = 64 * MEGABYTE
+    expansion_free_rows: int = 4_000_000  # and no more rows than a compressed file has bytes, once there are so many
+    values: int = 100_000  # In a JSON object of one line: an empty one takes three bytes there, and 64 in memory
 
 
 @final

@@ -5,6 +5,7 @@ The law: rows in = rows out + rows rejected, and each rejected row is named. Rul
 
 import contextlib
 import itertools
+import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -294,6 +295,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
     rejects: list[Reject] = []
     with opened(path, limits=options.limits, progress=progress) as source:
         ledger = Ledger(source.name, allowed=options.max_bad_rows, keep=rejects.append)
+        most = max(options.limits.expansion_free_rows, source.size_bytes) if source.is_compressed else sys.maxsize
         with picked(source, options=options, needs_label=True) as picking:
             if picking.has_label_sets and not may_be_sets:
                 raise _several(source.name, picking.label_column)
@@ -306,6 +308,8 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
                     lines.append(row[0])
                     texts.append(row[1])
                     labels.append(row[2])
+                    if len(texts) > most:
+                        raise _too_many(source.name, most)
         if ledger.is_exceeded:
             raise ledger.error(len(texts) + ledger.left_out, has_one_label=not picking.has_label_sets)
         if not texts:
@@ -359,6 +363,13 @@ def stream_texts(
 
 def _forget(reject: Reject) -> None:
     """Take no note of `reject`."""
+
+
+def _too_many(name: str, n_rows: int) -> InputError:
+    return InputError(
+        f"{name} must hold at most {n_rows:,} rows (it holds more, in so few bytes as it has compressed).",
+        hint="Uncompress it first, if you trust whoever made it.",
+    )
 
 
 def _several(name: str, column: str) -> InputError:
