@@ -148,10 +148,9 @@ def reading_warnings(encoder: "SentenceEncoder", texts: Sequence[str], cut: Bool
 def word_pieces_of(encoder: "SentenceEncoder") -> "WordPieces | None":
     """The word pieces of an encoder that was opened from files, whatever stands around it."""
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - the runtime loads only where texts are read
-    from frostline.encoder.words import WordedEncoder  # noqa: PLC0415 - as above
-    from frostline.store.stored import StoredEncoder  # noqa: PLC0415 - as above
+    from frostline.encoder.reading import Around  # noqa: PLC0415 - as above
 
-    while isinstance(encoder, WordedEncoder | StoredEncoder):
+    while isinstance(encoder, Around):
         encoder = encoder.encoder
     return encoder.word_pieces if isinstance(encoder, Encoder) else None
 

@@ -23,7 +23,6 @@ from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, Ask
 from frostline.errors import ConsentError, InputError, printable
 from frostline.head.calibrating import Calibrate
 from frostline.head.deciding import RuleOptions, parsed_wish
-from frostline.head.fitted import AnswerOptions
 from frostline.head.scoring import not_of_each_label
 from frostline.targets import Kind, Targets
 
@@ -363,6 +362,8 @@ def answer_options(command: Callable[..., Any]) -> Callable[..., Any]:
         thresholds: Literal["f1"] | None,
         **others: Any,
     ) -> Any:
+        from frostline.head.fitted import AnswerOptions  # noqa: PLC0415 - with the search, and not every verb fits
+
         rule = RuleOptions(
             abstain_precision=abstain_precision,
             threshold_for=None if threshold_for is None else parsed_wish(threshold_for),
