@@ -44,6 +44,7 @@ from frostline.record import (
     TestRecord,
     TrainingRecord,
     TrialRecord,
+    UnlikeRecord,
 )
 from frostline.targets import Label, Targets
 
@@ -347,6 +348,7 @@ def full_record() -> TrainingRecord:
                 Candidate(way="temperature", log_loss=0.49876, gain=0.01124, gain_error=0.004),
             ),
         ),
+        unlike=UnlikeRecord(below=0.01, share=Estimate(0.125, (0.031623, 0.324), 24, "Clopper-Pearson")),
         decision=DecisionRecord(
             asked="the best macro F1",
             label=None,
@@ -414,6 +416,7 @@ def two_label_record() -> TrainingRecord:
             coverage=coverage(0.7),
         ),
         calibration=CalibrationRecord(asked="isotonic", way="isotonic", why="", temperature=None, n=180, candidates=()),
+        unlike=UnlikeRecord(below=0.01, share=Estimate(0.0, (0.0, 0.3085), 10, "Clopper-Pearson")),
         decision=DecisionRecord(
             asked="95 % precision",
             label="yes",
@@ -567,6 +570,7 @@ def evaluation_record(record: TrainingRecord) -> EvaluationRecord:
         test=record.test,
         probabilities=record.probabilities,
         answers=None if record.decision is None else record.decision.out_of_fold,
+        unlike=record.unlike,
         seconds=record.seconds,
         warnings=record.warnings,
         version=record.version,

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from frostline.arrays import Float64Array, Probabilities, Rows
+from frostline.arrays import Float64Array, Probabilities, Rows, dense_part
 from frostline.artifact import (
     ArtifactRecord,
     Manifest,
     Neighbours,
     TrainingData,
     open_model,
+    refuse_likeness,
     refuse_size,
     save_artifact,
 )
@@ -34,6 +35,7 @@ from frostline.encoder.words import with_words
 from frostline.errors import ArtifactCorrupt, InputError, UsageError, shown
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions, chosen_document, fit, possible_folds, refuse_held_out
+from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at
@@ -118,6 +120,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         What was tried, and why the probabilities are as they are; None where C was given.
     rule_ : RuleFit or None
         How the answers were chosen, where anything was wished for.
+    likeness_ : Likeness or None
+        What `likeness` goes by; None where C was given, since nothing was held out.
     encoder_ : SentenceEncoder
     precision_ : PrecisionRecord or None
         Which precision read, and why; None where the encoder was given as an object.
@@ -240,6 +244,22 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """Probabilities (n_texts, n_labels), columns in the order of `classes_`."""
         return self._head().predict_proba(self._read(X).for_head)
 
+    def likeness(self, X: Sequence[str]) -> Float64Array:
+        """How like each text (n_texts,) is to those learned from: how many of such texts would be as unlike as it.
+
+        Of new texts of the same kind one in a hundred has a likeness below 0.01; texts about something else, or of
+        another kind, have one more often.
+
+        Raises
+        ------
+        UsageError
+            C was given, so that nothing was held out to go by; or an earlier version saved the classifier.
+        """
+        head = self._head()
+        refuse_likeness(self.likeness_)
+        rows = self._read(X).for_head
+        return cast("Likeness", self.likeness_).of(dense_part(rows), head.predict_proba(rows))
+
     def predict(self, X: Sequence[str]) -> NDArray[Any]:
         """The answer for each text (n_texts,): the most probable label, or what the head's rule makes of it.
 
@@ -317,6 +337,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                     "parameters": _kept_parameters(self.get_params(deep=False)),
                 },
                 neighbours=None if neighbours is None else self._neighbours(*neighbours),
+                likeness=self.likeness_,
             ),
             overwrite=overwrite,
             with_encoder=with_encoder,
@@ -357,6 +378,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         loaded.C_ = float(model.manifest.choice.get("C", np.nan))
         loaded.search_ = None
         loaded.calibration_ = loaded.rule_ = None
+        loaded.likeness_ = model.likeness
         loaded.is_indicator_ = bool(model.manifest.choice.get("is_indicator", False))
         loaded._adopt(model.head)
         return loaded
@@ -402,6 +424,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             self.search_: Search | None = None
             self.calibration_: CalibrationFit | None = None
             self.rule_: RuleFit | None = None
+            self.likeness_: Likeness | None = None
             how = self.class_weight
             return self._adopt(fit_at(rows, targets, C=self.C_, class_weight=how, standardise=self.standardise))
         options = self._search_options(possible_folds(targets, self.n_folds))
@@ -410,6 +433,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             warnings.warn(note, UserWarning, stacklevel=3)
         self.C_ = fitted.search.chosen_C if fitted.head.answers_sets else float(fitted.search.chosen_C[0])
         self.search_, self.calibration_, self.rule_ = fitted.search, fitted.calibration, fitted.rule
+        self.likeness_ = fit_likeness(
+            dense_part(rows),
+            fitted.calibration.held_out,
+            n_blocks=len(self.encoder_.blocks),
+        )
         return self._adopt(fitted.head)
 
     def _search_options(self, n_folds: int) -> SearchOptions:

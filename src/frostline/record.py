@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, final
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.baselines import Baseline
-from frostline.evaluate.intervals import Interval
+from frostline.evaluate.intervals import Estimate, Interval
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.paired import Difference
@@ -158,6 +158,15 @@ class ProbabilityRecord:
     coverage: CoverageCurve  # What abstaining brings
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlikeRecord:
+    """How many of the test texts are unlike anything that the head learned from."""
+
+    below: float  # The likeness below which a text counts as unlike; so many of texts like those learned from would
+    share: Estimate  # Of the test texts
+
+
 TestKind: TypeAlias = Literal[
     "file", "stratified hold-out", "random hold-out", "nested cross-validation", "cross-validation"
 ]
@@ -263,6 +272,7 @@ class TrainingRecord:
     probabilities: ProbabilityRecord | None = None
     calibration: CalibrationRecord | None = None
     decision: DecisionRecord | None = None  # None: always the most probable label
+    unlike: UnlikeRecord | None = None  # None: nothing was held out to test on, or too little learned from to tell
     precision: PrecisionRecord | None = None  # Which precision read, and why; None where nobody asked: float32
     seconds: Seconds
     machine: Machine
@@ -283,6 +293,7 @@ class EvaluationRecord:
     test: Evaluation
     probabilities: ProbabilityRecord | None = None
     answers: AnswerScores | None = None  # Where the head has a rule
+    unlike: UnlikeRecord | None = None  # None: the artifact does not know
     seconds: Seconds  # `search` is 0: nothing is searched
     warnings: tuple[str, ...] = ()
     version: str  # Of Frostline

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import BoolArray, IntArray, Probabilities
+from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
 from frostline.errors import InputError, TextTypeError, shown
 
 Label: TypeAlias = str | int | bool
@@ -153,6 +153,8 @@ class Answers:
     probabilities: Probabilities  # (n_texts, n_labels)
     cut: BoolArray  # (n_texts,): Whether the text is longer than the encoder can see, and was judged by its beginning
     exclusive: bool  # As in `Targets`
+    # (n_texts,): Of texts like those learned from, how many would be as unlike them; None where nobody asked.
+    likeness: Float64Array | None = None
 
     def __len__(self) -> int:
         return len(self.favoured)

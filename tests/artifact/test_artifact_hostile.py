@@ -121,7 +121,7 @@ def test_a_forged_manifest_is_refused_by_its_schema(tmp_path: Path, what: str) -
 
 def test_a_newer_format_is_named_as_such_whatever_else_it_holds(tmp_path: Path) -> None:
     path = saved(tmp_path)
-    (path / "manifest.json").write_bytes(b'{"format": "frostline-artifact", "format_version": 3, "new": []}')
+    (path / "manifest.json").write_bytes(b'{"format": "frostline-artifact", "format_version": 4, "new": []}')
     with pytest.raises(ArtifactCorrupt, match="made by a newer Frostline") as caught:
         load_artifact(path)
     assert "Upgrade" in caught.value.hint

@@ -312,8 +312,8 @@ def test_what_is_no_manifest_of_ours_is_told_apart(document: dict[str, Any]) -> 
     )
     assert caught.value.hint == "Artifacts are made by: frostline train FILE --out FOLDER"
     with pytest.raises(ArtifactCorrupt) as caught:
-        read_manifest(content.replace(b'"format_version": 2', b'"format_version": 3'))
-    assert caught.value.message == ("manifest.json: made by a newer Frostline (format 3; this one reads up to 2).")
+        read_manifest(content.replace(b'"format_version": 3', b'"format_version": 4'))
+    assert caught.value.message == ("manifest.json: made by a newer Frostline (format 4; this one reads up to 3).")
     assert caught.value.hint == "Upgrade Frostline, or train again with this one."
     assert (
         refusal(lambda: read_manifest(content + b"\n"))

@@ -7,7 +7,7 @@ docs/formats/artifact.md.
 from frostline.artifact.files import Neighbours, refuse_place, refuse_size
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact, load_neighbours
 from frostline.artifact.manifest import FileEntry, Limits, Manifest, SelfTest, TrainingData
-from frostline.artifact.model import Model, OpenEncoder, open_model
+from frostline.artifact.model import Model, OpenEncoder, open_model, refuse_likeness
 from frostline.artifact.save import ArtifactRecord, portable_name, save_artifact
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "load_neighbours",
     "open_model",
     "portable_name",
+    "refuse_likeness",
     "refuse_place",
     "refuse_size",
     "save_artifact",

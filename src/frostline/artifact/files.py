@@ -27,6 +27,7 @@ from frostline.artifact.manifest import (
     DEFAULT_LIMITS,
     ENCODER_FOLDER,
     HEAD,
+    LIKENESS,
     MANIFEST,
     NEIGHBOURS,
     REPORT,
@@ -419,7 +420,7 @@ def _reading_error(error: OSError, path: Path) -> FrostlineError:
     return StorageError(f"{path}: reading failed ({error.strerror}).", hint="Check the disk, and try again.")
 
 
-_OURS = {MANIFEST, HEAD, CARD, REPORT, WORDS, NEIGHBOURS, ENCODER_FOLDER}
+_OURS = {MANIFEST, HEAD, CARD, REPORT, WORDS, NEIGHBOURS, LIKENESS, ENCODER_FOLDER}
 _ELSEWHERE = "Choose another name, or move it away."
 _BLOCK = 4096  # rows that are looked at together
 

@@ -18,10 +18,12 @@ from frostline.artifact.files import (
     read_neighbours,
     read_words,
 )
+from frostline.artifact.likeness import read_likeness
 from frostline.artifact.manifest import (
     DEFAULT_LIMITS,
     ENCODER_FOLDER,
     HEAD,
+    LIKENESS,
     NEIGHBOURS,
     WORDS,
     Limits,
@@ -33,6 +35,7 @@ from frostline.artifact.self_test import check_answers
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.words import Vocabulary
 from frostline.errors import ArtifactCorrupt, shown
+from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
 
 _TRIES = 5
@@ -47,6 +50,7 @@ class Artifact:
     manifest: Manifest
     head: LinearHead
     vocabulary: Vocabulary | None  # Of words as features, where the artifact has one
+    likeness: Likeness | None  # None: saved before format 3, or the head could not remember any
     # The manifest's digest. It covers the digests of all files, so whoever knows it knows the whole artifact.
     sha256: str
 
@@ -149,9 +153,23 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
     for name, entry in manifest.files.items():
         if name == NEIGHBOURS:
             check_size(folder, name, entry)  # may be 500 MB, and whoever only predicts has no use for them
-        elif name not in {HEAD, WORDS} and not name.startswith(inside):
+        elif name not in {HEAD, WORDS, LIKENESS} and not name.startswith(inside):
             check_file(folder, name, entry)
     if manifest.has_encoder:
         listed = {name.removeprefix(inside) for name in manifest.files if name.startswith(inside)}
         check_encoder_listing(folder, listed)
-    return Artifact(path=folder.path, manifest=manifest, head=head, vocabulary=vocabulary, sha256=digest)
+    return Artifact(
+        path=folder.path,
+        manifest=manifest,
+        head=head,
+        vocabulary=vocabulary,
+        likeness=_likeness(folder, manifest, limits),
+        sha256=digest,
+    )
+
+
+def _likeness(folder: OpenFolder, manifest: Manifest, limits: Limits) -> Likeness | None:
+    entry = manifest.files.get(LIKENESS)
+    if entry is None:
+        return None
+    return read_likeness(read_file(folder, LIKENESS, entry), n_features=manifest.n_features, limits=limits)

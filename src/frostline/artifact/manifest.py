@@ -32,6 +32,7 @@ CARD = "README.md"
 REPORT = "report.html"
 WORDS = "words.json"
 NEIGHBOURS = "neighbours.safetensors"
+LIKENESS = "likeness.safetensors"
 ENCODER_FOLDER = "encoder"
 
 ENCODER_FILES = (*CHECKPOINT_FILES, "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
@@ -40,11 +41,14 @@ ENCODER_FILES = (*CHECKPOINT_FILES, "LICENSE", "LICENSE.txt", "LICENSE.md", "NOT
 SINCE_2 = (WORDS, NEIGHBOURS)
 """Files that format 1 did not know."""
 
-KNOWN_FILES = (HEAD, CARD, REPORT, *SINCE_2, *(f"{ENCODER_FOLDER}/{name}" for name in ENCODER_FILES))
+SINCE_3 = (LIKENESS,)
+"""And those that format 2 did not know."""
+
+KNOWN_FILES = (HEAD, CARD, REPORT, *SINCE_2, *SINCE_3, *(f"{ENCODER_FOLDER}/{name}" for name in ENCODER_FILES))
 """What a manifest may list; any other name is refused, so no path of a stranger's making is ever opened."""
 
 FORMAT = "frostline-artifact"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 N_SELF_TEST = 8
 MAX_TOLERANCE = {"float32": 1e-2, "int8": 6e-2}  # by precision; a stranger may not switch the self-test off
 MAX_DECISION = 1e12
@@ -65,9 +69,9 @@ _MB = 1 << 20
 class Limits:
     """The most bytes that are read, checked before reading."""
 
-    # `manifest_bytes`, `head_bytes`, `header_bytes`, `card_bytes`, `report_bytes`, `words_bytes`, `neighbours_bytes`:
-    # `manifest.json`, `head.safetensors`, the JSON header inside a `.safetensors`, `README.md`, `report.html`,
-    # `words.json`, `neighbours.safetensors`.
+    # `manifest_bytes`, `head_bytes`, `header_bytes`, `card_bytes`, `report_bytes`, `words_bytes`, `neighbours_bytes`,
+    # `likeness_bytes`: `manifest.json`, `head.safetensors`, the JSON header inside a `.safetensors`, `README.md`,
+    # `report.html`, `words.json`, `neighbours.safetensors`, `likeness.safetensors`.
     manifest_bytes: int = _MB
     head_bytes: int = 64 * _MB
     header_bytes: int = _MB
@@ -75,6 +79,7 @@ class Limits:
     report_bytes: int = 32 * _MB
     words_bytes: int = 32 * _MB
     neighbours_bytes: int = 512 * _MB
+    likeness_bytes: int = _MB
     # `encoder_weights_bytes`, `encoder_file_bytes`: `encoder/model.safetensors`, and each other file in `encoder/`.
     encoder_weights_bytes: int = 16 * 1024 * _MB
     encoder_file_bytes: int = 64 * _MB
@@ -91,6 +96,7 @@ class Limits:
             REPORT: self.report_bytes,
             WORDS: self.words_bytes,
             NEIGHBOURS: self.neighbours_bytes,
+            LIKENESS: self.likeness_bytes,
         }
         return own.get(name, self.encoder_file_bytes)
 
@@ -457,7 +463,7 @@ def _ascending(values: list[Any], at: str) -> None:
 
 def _files(value: Any, at: str, limits: Limits, *, version: int) -> dict[str, FileEntry]:
     found = json_object(value, at)
-    known = {*KNOWN_FILES} - {*(SINCE_2 if version == 1 else ())}
+    known = {*KNOWN_FILES} - {*(SINCE_2 if version < 2 else ()), *(SINCE_3 if version < 3 else ())}
     strange = next((name for name in found if name not in known), None)
     if strange is not None:
         raise ArtifactCorrupt(f"{at} must name only files an artifact can hold (got {shown(strange)}).")

@@ -6,13 +6,13 @@ digests that the manifest names, and gives for eight sentences what it gave when
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, final
 
 from numpy.typing import NDArray
 
-from frostline.arrays import Probabilities, Progress
+from frostline.arrays import Probabilities, Progress, dense_part
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
 from frostline.artifact.manifest import Manifest
 from frostline.artifact.self_test import check_self_test
@@ -28,6 +28,7 @@ from frostline.errors import (
     UsageError,
     shown,
 )
+from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
 from frostline.targets import Answers
 
@@ -52,11 +53,23 @@ class Model:
     manifest: Manifest
     head: LinearHead
     encoder: SentenceEncoder  # With its vocabulary beside it, where words are among the features
+    likeness: Likeness | None = None  # As in `Artifact`
 
-    def answer(self, texts: Sequence[str], *, progress: Progress | None = None) -> Answers:
-        """What the classifier says of each text. Progress counts distinct texts."""
+    def answer(self, texts: Sequence[str], *, with_likeness: bool = False, progress: Progress | None = None) -> Answers:
+        """What the classifier says of each text. Progress counts distinct texts.
+
+        Parameters
+        ----------
+        with_likeness : bool, default=False
+            Say of each text also how like it is to those learned from; `UsageError` where the artifact cannot.
+        """
+        if with_likeness:
+            refuse_likeness(self.likeness)
         reading = self.encoder.encode(texts, progress=progress)
-        return self.head.answer(self.head.predict_proba(reading.for_head), reading.cut)
+        answers = self.head.answer(self.head.predict_proba(reading.for_head), reading.cut)
+        if not with_likeness or self.likeness is None:
+            return answers
+        return replace(answers, likeness=self.likeness.of(dense_part(reading.for_head), answers.probabilities))
 
     def predict_proba(self, texts: Sequence[str], *, progress: Progress | None = None) -> Probabilities:
         """Probabilities (n_texts, n_labels); column j belongs to manifest.labels[j]. Progress counts distinct texts."""
@@ -124,7 +137,24 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
         )
     if check:
         check_self_test(loaded.manifest.self_test, loaded.head, found)
-    return Model(manifest=loaded.manifest, head=loaded.head, encoder=found)
+    return Model(manifest=loaded.manifest, head=loaded.head, encoder=found, likeness=loaded.likeness)
+
+
+def refuse_likeness(likeness: Likeness | None, *, below: float = 1.0) -> None:
+    """Raise, before any work, where no text can be told to have a likeness below that."""
+    if likeness is None:
+        raise UsageError(
+            "This model does not know how like a text is to those it learned from: it was saved by an earlier "
+            "Frostline, reads words alone, or learned without folds.",
+            hint="Train it again.",
+        )
+    if not likeness.can_tell(below):
+        fewest = int(round(1 / below, 6))
+        raise UsageError(
+            f"To mark a share of {below:g} of texts like those learned from, there must be {fewest:,} of them or more "
+            f"(this model learned from {likeness.n_texts:,}).",
+            hint=f"Pass a share above {1 / (likeness.n_texts + 1):.2g}.",
+        )
 
 
 def _open_encoder(  # noqa: PLR0913 - what `Encoder.open` takes

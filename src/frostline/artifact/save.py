@@ -15,6 +15,7 @@ import numpy as np
 
 import frostline
 from frostline.artifact.files import Neighbours, head_bytes, neighbours_bytes, refuse_place, words_bytes
+from frostline.artifact.likeness import likeness_bytes
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact, load_neighbours
 from frostline.artifact.manifest import (
     CARD,
@@ -24,6 +25,7 @@ from frostline.artifact.manifest import (
     ENCODER_NAME,
     HEAD,
     KINDS,
+    LIKENESS,
     MANIFEST,
     NEIGHBOURS,
     REPORT,
@@ -44,6 +46,7 @@ from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, WEIGHTS
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.encoder.words import vocabulary_of
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
+from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ class ArtifactRecord:
     report: str | None = None  # report.html
     # neighbours.safetensors: the training sentences themselves, which an artifact otherwise has nothing of.
     neighbours: Neighbours | None = None
+    likeness: Likeness | None = None  # likeness.safetensors: how far those sentences spread, without any of them
 
 
 _NO_RECORD = ArtifactRecord()
@@ -157,6 +161,8 @@ def _contents(head: LinearHead, encoder: SentenceEncoder, record: ArtifactRecord
         contents[WORDS] = words_bytes(vocabulary)
     if record.neighbours is not None:
         contents[NEIGHBOURS] = neighbours_bytes(record.neighbours)
+    if record.likeness is not None:
+        contents[LIKENESS] = likeness_bytes(record.likeness)
     return contents
 
 

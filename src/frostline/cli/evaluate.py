@@ -37,7 +37,7 @@ from frostline.report.terminal import print_evaluation
 from frostline.store import FeatureStore
 from frostline.store.stored import remembered
 from frostline.training.records import data_record, features_record, unread
-from frostline.training.tested import answered_well, examples_of, measured_head, probability_record
+from frostline.training.tested import answered_well, examples_of, measured_head, probability_record, unlike_record
 from frostline.version import __version__
 
 
@@ -100,6 +100,7 @@ def command(
         test=tested.evaluation,
         probabilities=probability_record(opened.head, tested),
         answers=answered_well(tested) if _is_wished(opened.head) else None,
+        unlike=unlike_record(opened.likeness, tested),
         seconds=Seconds(
             read=read_at - begun,
             search=0.0,

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from frostline.arrays import Progress
+from frostline.artifact import Model, refuse_likeness
 from frostline.cli.console import print_json, progress
 from frostline.cli.options import (
     ModelChoice,
@@ -32,6 +33,7 @@ from frostline.score.answers import (
     Prediction,
     as_document,
     as_line,
+    is_unlike,
     layout_of,
     predictions,
     refuse_format,
@@ -53,6 +55,13 @@ DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("--out", type=click.Path(path_type=Path), help="Write to a file: .tsv, .csv, .jsonl or .parquet.")
 @model_options
+@click.option(
+    "--flag-unlike",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Mark texts that are unlike anything the model learned from, so that of texts like those this share would be "
+    "marked: 0.01.",
+)
 @rejects_option
 @overwrite_option
 @json_option
@@ -63,6 +72,7 @@ def command(
     texts: tuple[str, ...],
     out: Path | None,
     choice: ModelChoice,
+    flag_unlike: float | None,
     rejects: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -76,27 +86,39 @@ def command(
         if written is not None:
             refuse_file(written, overwrite=overwrite, inputs=[model] if file is None else [file, model])
     opened = choice.open(model)
-    layout = layout_of(opened, separator=reading.labels_separator)
+    if flag_unlike is not None:
+        refuse_likeness(opened.likeness, below=flag_unlike)
+    layout = layout_of(opened, separator=reading.labels_separator, unlike_below=flag_unlike)
     is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
     sample: list[str] = []
     with left_out("standard input" if file is None else str(file), rejects) as note:
         coming = sampled(_coming(texts, file, reading, note), sample)
-        found = predictions(opened, coming, window=1 if is_conversation else WINDOW_TEXTS)
+        window = 1 if is_conversation else WINDOW_TEXTS
+        found = predictions(opened, coming, window=window, with_likeness=flag_unlike is not None)
         counts: Counter[str] = Counter()
         if out is None:
-            _print(_counted(found, counts), layout, as_json=as_json)
+            _print(_counted(found, layout, counts), layout, as_json=as_json)
         else:
             with progress("Classifying", "texts") as advance:
-                write_predictions(out, _counted(found, counts, advance), layout)
-    if n_silent := counts["unanswered"]:
-        sure = f"{100 * (opened.head.rule or Rule()).answer_from:.1f} %"
-        click.echo(f"{n_silent:,} of {counts['all']:,} texts unanswered: the model answers from {sure} on.", err=True)
-    if n_cut := counts["cut"]:
-        seen = opened.encoder.identity.max_length
-        were = "text was" if n_cut == 1 else "texts were"
-        click.echo(f"{n_cut:,} {were} cut: the encoder sees {seen} word pieces.", err=True)
+                write_predictions(out, _counted(found, layout, counts, advance), layout)
+    _say_counts(counts, opened, flag_unlike)
     for said in legibility_warnings(opened.encoder, legibility(opened.encoder, sample)):
         click.echo(said, err=True)
+
+
+def _say_counts(counts: Counter[str], model: Model, flag_unlike: float | None) -> None:
+    """How many texts got no answer, were cut, or are unlike those learned from."""
+    if n_silent := counts["unanswered"]:
+        sure = f"{100 * (model.head.rule or Rule()).answer_from:.1f} %"
+        click.echo(f"{n_silent:,} of {counts['all']:,} texts unanswered: the model answers from {sure} on.", err=True)
+    if n_cut := counts["cut"]:
+        seen = model.encoder.identity.max_length
+        were = "text was" if n_cut == 1 else "texts were"
+        click.echo(f"{n_cut:,} {were} cut: the encoder sees {seen} word pieces.", err=True)
+    if flag_unlike is not None:
+        are = "text is" if counts["unlike"] == 1 else "texts are"
+        expected = f"of {counts['all']:,} like those it would be about {flag_unlike * counts['all']:.3g}"
+        click.echo(f"{counts['unlike']:,} {are} unlike anything the model learned from; {expected}.", err=True)
 
 
 def _coming(
@@ -174,13 +196,14 @@ def lines_of_input(options: TableOptions, note: Callable[[Reject], None]) -> Ite
 
 
 def _counted(
-    found: Iterable[Prediction], counts: Counter[str], advance: Progress | None = None
+    found: Iterable[Prediction], layout: Layout, counts: Counter[str], advance: Progress | None = None
 ) -> Iterator[Prediction]:
     """`found` as it comes; `counts` grows by what is said of them afterwards."""
     for number, prediction in enumerate(found, start=1):
         counts["all"] += 1
         counts["cut"] += prediction.is_cut
         counts["unanswered"] += not prediction.is_answered
+        counts["unlike"] += is_unlike(prediction, layout)
         yield prediction
         if advance is not None and number % 1000 == 0:
             advance(number, number)

@@ -99,6 +99,20 @@ def share_interval(right: BoolArray, lots: IntArray | None = None) -> Interval:
     return wilson(int(right.sum()) / effect, len(right) / effect)
 
 
+def clopper_pearson(successes: float, n: float) -> Interval:
+    """The exact interval for a proportion of `successes` among `n` >= 1, for shares so small that Wilson's is none.
+
+    References
+    ----------
+    Clopper, Pearson (1934), Biometrika 26:404-413.
+    """
+    from scipy.special import betaincinv  # noqa: PLC0415 - takes 0.2 s
+
+    low = float(betaincinv(successes, n - successes + 1, 0.025)) if successes else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 0.975)) if successes < n else 1.0
+    return low, high
+
+
 def f1_interval(hits: float, n_relevant: float) -> Interval:
     """An interval for F1 with `hits` true positives among `n_relevant` = TP + FP + FN >= 1 rows.
 

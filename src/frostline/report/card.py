@@ -220,6 +220,9 @@ def _limits(record: TrainingRecord) -> str:
         f"- A text is read up to {record.features.max_length} word pieces; the rest is not seen.",
         "- The encoder's training texts hold the biases of their sources, and the labels those of whoever set them.",
     ]
+    if record.unlike is not None:
+        unlike = " ".join(phrases.unlike_text(record.unlike))
+        lines.append(f"- {escaped(unlike)} `predict --flag-unlike {record.unlike.below:g}` marks such texts.")
     lines += [f"- {escaped(warning)}" for warning in record.warnings]
     return "## Limits\n\n" + "\n".join(lines)
 

@@ -98,6 +98,7 @@ def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSO
         "probabilities": as_json(record.probabilities, without=_NOTHING if points else _POINTS),
         "calibration": as_json(record.calibration),
         "decision": as_json(record.decision),
+        "unlike": as_json(record.unlike),
         "learning": as_json(record.learning),
         "advice": as_json(advise(record)),
         "nested": None if record.nested is None else _nested(record.nested),
@@ -124,6 +125,7 @@ def as_evaluation_document(record: EvaluationRecord) -> dict[str, JSON]:
         "test": evaluation_document(record.test),
         "probabilities": as_json(record.probabilities),
         "answers": as_json(record.answers),
+        "unlike": as_json(record.unlike),
         "seconds": as_json(record.seconds),
         "warnings": list(record.warnings),
     }

@@ -31,6 +31,7 @@ from frostline.record import (
     SearchRecord,
     TrainingRecord,
     TrialRecord,
+    UnlikeRecord,
 )
 from frostline.report import phrases
 from frostline.report.drawing import MOST_COLOURS
@@ -92,6 +93,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
         ]
     parts += [
         probabilities(record.probabilities, of_sets=test is not None and test.confusion is None),
+        unlike(record.unlike),
         learning(record.learning, curve_measure(record)),
         advised(record),
         features(record.choice),
@@ -120,6 +122,7 @@ def evaluation_html(record: EvaluationRecord, examples: Examples | None = None, 
         mistakes(examples, of_sets=record.test.confusion is None, quote=quote),
         sentence_map(examples),
         probabilities(record.probabilities, of_sets=record.test.confusion is None),
+        unlike(record.unlike),
         evaluation_facts(record),
     ]
     of = WORDING[record.data.kind].saved.format(n=len(record.test.labels))
@@ -443,6 +446,11 @@ def _curves(curves: Sequence[LabelCurves]) -> str:
         "Label against the rest, at every threshold",
         paragraphs([said]) + figure(curve_plots(shown)) + table(names, rows, called="Areas under the curves"),
     )
+
+
+def unlike(found: UnlikeRecord | None) -> str:
+    """How many of the texts are unlike anything that was learned from."""
+    return section("Whether it has seen such texts", paragraphs(phrases.unlike_text(found)) if found else "")
 
 
 def learning(curve: LearningCurve | None, right: str = "accuracy") -> str:

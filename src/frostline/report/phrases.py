@@ -27,6 +27,7 @@ from frostline.record import (
     SearchRecord,
     TestRecord,
     TrainingRecord,
+    UnlikeRecord,
 )
 from frostline.targets import Kind, Label
 
@@ -440,6 +441,19 @@ def before_calibration(found: ProbabilityRecord) -> CalibrationScores | None:
     None too where the saved head is not calibrated: nested cross-validation tests other heads, which may have been.
     """
     return None if found.way == "none" else found.before
+
+
+def unlike_text(unlike: UnlikeRecord | None) -> list[str]:
+    """How many of the test texts are unlike those learned from, and whether that is more than chance has it."""
+    if unlike is None:
+        return []
+    said = (
+        f"Unlike anything it learned from: {estimate_text(unlike.share)} % of the test texts; "
+        f"of texts like those it would be about {percent(unlike.below)} %."
+    )
+    if unlike.share.interval[0] <= unlike.below:
+        return [said]
+    return [said, "That is more than chance: some of the test texts are of another kind."]
 
 
 _NAMED = 6  # labels that a sentence can hold

@@ -24,6 +24,7 @@ from frostline.record import (
     ProbabilityRecord,
     SearchRecord,
     TrainingRecord,
+    UnlikeRecord,
 )
 from frostline.report import phrases
 from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, show, table
@@ -86,6 +87,7 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     _labels(console, test)
     _confusion(console, test)
     print_trust(record.probabilities, console)
+    print_unlike(record.unlike, console)
     print_answer_scores(record.answers, test.labels, console)
     closing(console, record.warnings)
 
@@ -103,6 +105,7 @@ def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
     _confusion(console, test)
     print_trust(record.probabilities, console)
     print_calibration(record.calibration, console)
+    print_unlike(record.unlike, console)
     print_decision(record.decision, record.labels, console)
 
 
@@ -143,6 +146,12 @@ def print_trust(found: ProbabilityRecord | None, console: Console) -> None:
     said = surest_words(found)
     if said:
         show(console, Text(said))
+
+
+def print_unlike(unlike: UnlikeRecord | None, console: Console) -> None:
+    """How many of the texts are unlike anything that was learned from."""
+    for sentence in phrases.unlike_text(unlike):
+        say(console, sentence)
 
 
 def surest_words(found: ProbabilityRecord) -> str:

@@ -42,6 +42,7 @@ class Prediction:
     probability: float  # That all of `favoured` is right, and no other label
     probabilities: tuple[float, ...]  # n_labels: Of all labels, in the order of the model's
     is_cut: bool = False  # Whether the text is longer than the encoder can see, and was judged by its beginning
+    likeness: float | None = None  # Of texts like those learned from, how many would be as unlike; None: not asked
 
     @property
     def labels(self) -> tuple[Label, ...] | None:
@@ -50,17 +51,19 @@ class Prediction:
 
 
 def answered(
-    model: Model, texts: Iterable[str], *, window: int = WINDOW_TEXTS
+    model: Model, texts: Iterable[str], *, window: int = WINDOW_TEXTS, with_likeness: bool = False
 ) -> Iterator[tuple[Sequence[str], Answers]]:
     """The texts in order, `window` of them at a time, each time with their answers."""
     coming = iter(texts)
     while held := list(islice(coming, window)):
-        yield held, model.answer(held)
+        yield held, model.answer(held, with_likeness=with_likeness)
 
 
-def predictions(model: Model, texts: Iterable[str], *, window: int = WINDOW_TEXTS) -> Iterator[Prediction]:
+def predictions(
+    model: Model, texts: Iterable[str], *, window: int = WINDOW_TEXTS, with_likeness: bool = False
+) -> Iterator[Prediction]:
     """A prediction for each text, in order; `window` texts are held and read at a time."""
-    for held, answers in answered(model, texts, window=window):
+    for held, answers in answered(model, texts, window=window, with_likeness=with_likeness):
         yield from _rows(held, answers)
 
 
@@ -78,6 +81,7 @@ def _rows(texts: Sequence[str], answers: Answers) -> Iterator[Prediction]:
             probability=float(sure[row]),
             probabilities=tuple(shares.tolist()),
             is_cut=bool(answers.cut[row]),
+            likeness=None if answers.likeness is None else float(answers.likeness[row]),
         )
 
 
@@ -91,20 +95,33 @@ class Layout:
     may_abstain: bool = False  # Whether it may leave a text unanswered
     # What stands between two labels of a text; None: a comma, and on a line of the terminal a space after it.
     separator: str | None = None
+    unlike_below: float | None = None  # The likeness below which a text is marked as unlike; None: nothing is said
 
 
-def layout_of(model: Model, *, separator: str | None = None) -> Layout:
+def layout_of(model: Model, *, separator: str | None = None, unlike_below: float | None = None) -> Layout:
     """The layout for what `model` answers."""
     head = model.head
     may_abstain = head.rule is not None and head.rule.answer_from > 0
-    return Layout(kind=KINDS[head.link], labels=head.labels, may_abstain=may_abstain, separator=separator)
+    return Layout(
+        kind=KINDS[head.link],
+        labels=head.labels,
+        may_abstain=may_abstain,
+        separator=separator,
+        unlike_below=unlike_below,
+    )
+
+
+def is_unlike(prediction: Prediction, layout: Layout) -> bool:
+    """Whether the text is marked as unlike anything learned from."""
+    return layout.unlike_below is not None and (prediction.likeness or 0.0) < layout.unlike_below
 
 
 def as_document(prediction: Prediction, layout: Layout) -> dict[str, Any]:
     """A prediction as a JSON object: text, label or labels (null without an answer), each label's probability."""
     shares = {str(label): share for label, share in zip(layout.labels, prediction.probabilities, strict=True)}
     answer = _FORMS[layout.kind].in_document(prediction)
-    return {"text": prediction.text, **answer, "probabilities": shares}
+    unlike = dict(zip(_UNLIKE, _unlike_values(prediction, layout), strict=False))
+    return {"text": prediction.text, **answer, **unlike, "probabilities": shares}
 
 
 def as_line(prediction: Prediction, layout: Layout) -> str:
@@ -113,15 +130,16 @@ def as_line(prediction: Prediction, layout: Layout) -> str:
     Without an answer, the label is empty and the probability that of the answer that came nearest. Labels that hold
     the separator, or what could steer a terminal, are quoted.
     """
+    mark = "" if layout.unlike_below is None else f"\t{'unlike' if is_unlike(prediction, layout) else ''}"
     if not prediction.is_answered:
-        return f"\t{prediction.probability:.4f}"
+        return f"\t{prediction.probability:.4f}{mark}"
     separator = layout.separator or f"{SEPARATOR} "
     parting = separator.strip() or separator
     names = [
         name if name.isprintable() and not (_FORMS[layout.kind].has_sets and parting in name) else shown(name, 1000)
         for name in map(str, prediction.favoured)
     ]
-    return f"{separator.join(names)}\t{separator.join(f'{share:.4f}' for share in prediction.shares)}"
+    return f"{separator.join(names)}\t{separator.join(f'{share:.4f}' for share in prediction.shares)}{mark}"
 
 
 def refuse_format(path: Path) -> None:
@@ -196,13 +214,14 @@ def _write_parquet(opened: BinaryIO, found: Iterable[Prediction], layout: Layout
     import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
 
     form = _FORMS[layout.kind]
-    types = {"text": pa.string(), "texts": pa.list_(pa.string()), "number": pa.float64()}
-    kinds = ["text", *form.types, *(["number"] * len(layout.labels))]
+    types = {"text": pa.string(), "texts": pa.list_(pa.string()), "number": pa.float64(), "truth": pa.bool_()}
+    unlike = [] if layout.unlike_below is None else ["number", "truth"]
+    kinds = ["text", *form.types, *unlike, *(["number"] * len(layout.labels))]
     schema = pa.schema([(name, types[kind]) for name, kind in zip(_names(layout), kinds, strict=True)])
     count, coming = 0, iter(found)
     with pq.ParquetWriter(opened, schema) as writer:
         while held := list(islice(coming, WINDOW_TEXTS)):
-            columns = zip(*(_values(prediction, form) for prediction in held), strict=True)
+            columns = zip(*(_values(prediction, layout) for prediction in held), strict=True)
             arrays = [pa.array(list(values), field.type) for values, field in zip(columns, schema, strict=True)]
             writer.write_table(pa.table(arrays, schema=schema))
             count += len(held)
@@ -222,18 +241,27 @@ def _cells(found: Iterable[Prediction], layout: Layout) -> Iterator[list[str]]:
         header.insert(2, "answered")
     yield header
     for prediction in found:
-        cells = [_cell(value, separator) for value in _values(prediction, form)]
+        cells = [_cell(value, separator) for value in _values(prediction, layout)]
         if says_answered:
             cells.insert(2, "true" if prediction.is_answered else "false")
         yield cells
 
 
 def _names(layout: Layout) -> list[str]:
-    return ["text", *_FORMS[layout.kind].names, *(f"p({label})" for label in layout.labels)]
+    unlike = () if layout.unlike_below is None else _UNLIKE
+    return ["text", *_FORMS[layout.kind].names, *unlike, *(f"p({label})" for label in layout.labels)]
 
 
-def _values(prediction: Prediction, form: "_Form") -> tuple[object, ...]:
-    return (prediction.text, *form.values(prediction), *prediction.probabilities)
+def _values(prediction: Prediction, layout: Layout) -> tuple[object, ...]:
+    of_kind = _FORMS[layout.kind].values(prediction)
+    return (prediction.text, *of_kind, *_unlike_values(prediction, layout), *prediction.probabilities)
+
+
+_UNLIKE = ("likeness", "unlike")
+
+
+def _unlike_values(prediction: Prediction, layout: Layout) -> tuple[float | bool | None, ...]:
+    return () if layout.unlike_below is None else (prediction.likeness, is_unlike(prediction, layout))
 
 
 def _cell(value: object, separator: str) -> str:
@@ -241,6 +269,8 @@ def _cell(value: object, separator: str) -> str:
     match value:
         case None:
             return ""
+        case bool():
+            return str(value).lower()
         case float():
             return f"{value:.6g}"
         case list():

@@ -19,6 +19,7 @@ from frostline.evaluate.examples import Examples
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.nested import Choice
 from frostline.head.fitted import Fitted, fit
+from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
 from frostline.head.parts import PartName
@@ -50,6 +51,7 @@ from frostline.training.tested import (
     tested_in_turn,
     tested_on_rows,
     uncalibrated,
+    unlike_record,
 )
 from frostline.version import __version__
 
@@ -65,6 +67,7 @@ class Training:
     examples: Examples  # Those rows with their texts, which the record does not hold
     learned: Part | None = None  # What the head was fitted on, for `--keep-neighbours`
     vocabulary: Vocabulary | None = None  # Of the words among the features
+    likeness: Likeness | None = None  # Of those rows, for `--flag-unlike`
 
 
 @final
@@ -94,6 +97,14 @@ class _Rows:
         """A vocabulary of its own for each outer fold, where words are among the features."""
         return None if self.reading.words is None else FoldWords(self.reading.rows, self.learned.texts)
 
+    def likeness(self, fitted: Fitted) -> Likeness | None:
+        """What the head remembers of the rows that it learned from."""
+        return fit_likeness(
+            dense_part(self.learned.rows),
+            fitted.calibration.held_out,
+            n_blocks=len(self.reader.blocks),
+        )
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,6 +117,7 @@ class _Made:
     rows: _Rows
     fitted: Fitted
     tested: Tested
+    likeness: Likeness | None
     learning: LearningCurve | None
     how: SearchOptions
     options: TrainingOptions
@@ -168,6 +180,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     parts = parts_record(fitted, rows.reader.spec, is_chosen=how.choose_parts)
     if fitted.parts is not None:
         rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
+    likeness = rows.likeness(fitted)
     curve = None
     if chosen.learning_curve:
         own = tested if rows.tested is None else replace(tested, part=rows.tested)
@@ -180,6 +193,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         rows=rows,
         fitted=fitted,
         tested=tested,
+        likeness=likeness,
         learning=curve,
         how=how,
         options=chosen,
@@ -193,6 +207,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         examples=examples,
         learned=rows.learned,
         vocabulary=vocabulary_of(rows.reader),
+        likeness=likeness,
     )
 
 
@@ -263,6 +278,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
         probabilities=probability_record(fitted.head, tested),
         calibration=calibration_record(fitted.calibration),
         decision=decision_record(fitted, made.rows.learned.targets, tested, asked=made.options.answers.rule, seed=seed),
+        unlike=unlike_record(made.likeness, tested),
         nested=tested.nested,
         baselines=tested.against,
         learning=made.learning,

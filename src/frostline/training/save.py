@@ -71,6 +71,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
             card=model_card(record),
             report=report_html(record, _with_map(training), quote=quote),
             neighbours=_neighbours(training) if keep_neighbours else None,
+            likeness=training.likeness,
         ),
         overwrite=overwrite,
         with_encoder=with_encoder,

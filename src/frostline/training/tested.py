@@ -10,6 +10,7 @@ from frostline.data.dataset import Dataset
 from frostline.evaluate.baselines import Baseline, Part, baselines
 from frostline.evaluate.curve_points import Trial, Whole, given_by, learning_curve, share_right
 from frostline.evaluate.examples import Examples
+from frostline.evaluate.intervals import Estimate, clopper_pearson, design_effect
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.nested import Choice, NestedResult, nested_cross_validation
 from frostline.evaluate.probabilities import (
@@ -22,9 +23,10 @@ from frostline.evaluate.probabilities import (
 from frostline.evaluate.scores import AnswerScores, Evaluation, answer_scores, evaluate
 from frostline.evaluate.sentence_map import log_odds
 from frostline.head.fitted import AnswerOptions, Fitted
+from frostline.head.likeness import UNLIKE_BELOW, Likeness
 from frostline.head.linear import PLAIN_THRESHOLD, LinearHead
 from frostline.head.options import SearchOptions
-from frostline.record import ProbabilityRecord
+from frostline.record import ProbabilityRecord, UnlikeRecord
 
 
 @final
@@ -167,6 +169,16 @@ def probability_record(head: LinearHead, tested: Tested) -> ProbabilityRecord:
             answer_from=0.0 if head.rule is None else head.rule.answer_from,
         ),
     )
+
+
+def unlike_record(likeness: Likeness | None, tested: Tested) -> UnlikeRecord | None:
+    """How many of the test texts are unlike anything learned from; None where there is no telling."""
+    if likeness is None or not likeness.can_tell(UNLIKE_BELOW) or tested.nested is not None:
+        return None
+    is_unlike = likeness.of(dense_part(tested.part.rows), tested.probabilities) < UNLIKE_BELOW
+    n, effect = len(is_unlike), design_effect(is_unlike.astype(np.float64), tested.part.targets.together)
+    interval = clopper_pearson(int(is_unlike.sum()) / effect, n / effect)
+    return UnlikeRecord(below=UNLIKE_BELOW, share=Estimate(float(is_unlike.mean()), interval, n, "Clopper-Pearson"))
 
 
 def _is_plain(head: LinearHead, tested: Tested) -> bool:
