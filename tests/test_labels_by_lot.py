@@ -17,7 +17,8 @@ from frostline.head.deciding import RuleOptions
 from frostline.head.fitted import AnswerOptions
 from frostline.head.options import SearchOptions
 from frostline.review import ReviewOptions, review
-from frostline.sweep import SWEEP_FEATURES, Contestant, SweepOptions, compare, sweep
+from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
+from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
 

@@ -17,7 +17,7 @@ from frostline.errors import InputError, UsageError
 from frostline.evaluate.curve_points import proportional_order
 from frostline.head.options import SearchOptions
 from frostline.review import ReviewOptions, review
-from frostline.sweep import Contestant, compare
+from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, train
 

@@ -15,9 +15,10 @@ from frostline.errors import UsageError
 from frostline.evaluate.paired import Difference, PairedDifference, Score
 from frostline.record import DataRecord
 from frostline.report.document import as_comparison_document, as_sweep_document
+from frostline.report.lines import shade
 from frostline.report.phrases import DASH, MINUS
 from frostline.report.review import as_review_document, print_review
-from frostline.report.sweep import plot_sweep, print_comparison, print_sweep, refuse_plot, shade
+from frostline.report.sweep import plot_sweep, print_comparison, print_sweep, refuse_plot
 from frostline.review.results import (
     LabelSummary,
     Leaked,

@@ -12,8 +12,7 @@ from frostline.errors import InputError, UsageError
 from frostline.evaluate.paired import mcnemar
 from frostline.head.options import SearchOptions
 from frostline.store import FeatureStore, StoredEncoder
-from frostline.sweep import Contestant, compare
-from frostline.sweep.compare import holm
+from frostline.sweep.compare import Contestant, compare, holm
 from frostline.sweep.cross import cross_validate
 from frostline.targets import Targets
 

@@ -25,8 +25,9 @@ from frostline.head.search import search
 from frostline.machine import this_machine
 from frostline.report.document import as_comparison_document, as_sweep_document
 from frostline.report.sweep import print_comparison
-from frostline.sweep import SWEEP_FEATURES, Contestant, Sweep, SweepOptions, compare, sweep
+from frostline.sweep import SWEEP_FEATURES, Sweep, SweepOptions, sweep
 from frostline.sweep.candidates import candidates, named, shortlist
+from frostline.sweep.compare import Contestant, compare
 from frostline.sweep.cross import cross_validate
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, choice_in_turn, choose_features

@@ -19,9 +19,9 @@ from frostline.head.options import SearchOptions
 from frostline.machine import this_machine
 from frostline.record import DataRecord
 from frostline.report.document import as_comparison_document, as_sweep_document
-from frostline.sweep import SWEEP_FEATURES, Contestant, SweepOptions, compare, sweep
+from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
 from frostline.sweep.candidates import Columns, candidates, named, shortlist, tutorial_among, usual_joins, words_of
-from frostline.sweep.compare import TIMED_TEXTS
+from frostline.sweep.compare import TIMED_TEXTS, Contestant, compare
 from frostline.sweep.cross import cross_validate, one_thread
 from frostline.sweep.run import FoldChoice, depth
 from frostline.targets import Targets

@@ -25,8 +25,8 @@ from frostline.record import TrainingRecord
 from frostline.score.answers import predictions
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.store.stored import remembered
-from frostline.sweep import SWEEP_FEATURES, SweepOptions, compare, sweep
-from frostline.sweep.compare import Contestant
+from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
+from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, choice_in_turn, choose_features, save_training, train
 

@@ -32,7 +32,7 @@ from frostline.head.options import SearchOptions
 from frostline.report.document import as_comparison_document
 from frostline.report.sweep import print_comparison
 from frostline.store import FeatureStore, StoredEncoder
-from frostline.sweep import Contestant, compare
+from frostline.sweep.compare import Contestant, compare
 from frostline.training.records import data_record
 
 if TYPE_CHECKING:

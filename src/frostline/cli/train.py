@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import click
 import numpy as np
@@ -34,7 +34,6 @@ from frostline.data.checks import require_learnable
 from frostline.data.dataset import Dataset
 from frostline.data.fixes import apply_fixes, read_fixes
 from frostline.data.options import TableOptions
-from frostline.data.public_sets import PUBLIC_SETS, load_public_set
 from frostline.data.tables import read_labelled
 from frostline.disk import refuse_existing, refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
@@ -60,6 +59,9 @@ from frostline.training import (
 )
 from frostline.training.choosing import is_in_turn
 from frostline.training.options import TUTORIAL_ROWS, split_rows
+
+if TYPE_CHECKING:
+    from frostline.data.public_sets import Part
 
 
 def refuse_two_tests(test_file: Path | None, *, nested: bool, is_held_out: bool) -> None:
@@ -380,16 +382,25 @@ def _read(
     file: Path, test_file: Path | None, options: TableOptions, test_options: TableOptions, *, is_own_test: bool
 ) -> tuple[Dataset, Dataset | None]:
     """The rows to learn from and those to test on; a name that is no file may be a public set's."""
-    if file.exists() or str(file) not in PUBLIC_SETS:
-        found = read_labelled(file, options)
-        return found, _test_rows(test_file, found, test_options)
-    with progress(f"Fetching {file}", "bytes") as advance:
-        parts = load_public_set(str(file), progress=advance)
+    parts = None if file.exists() else _public_parts(str(file))
+    if parts is None:
+        learned = read_labelled(file, options)
+        return learned, _test_rows(test_file, learned, test_options)
     train_part = parts["train"]
     if options.limit is not None:
         train_part = train_part.take(np.arange(min(options.limit, len(train_part))))
     own = parts.get("test") if is_own_test else None
     return train_part, _test_rows(test_file, train_part, test_options) or own
+
+
+def _public_parts(name: str) -> "dict[Part, Dataset] | None":
+    """The parts of the public set of that name, if there is one."""
+    from frostline.data.public_sets import PUBLIC_SETS, load_public_set  # noqa: PLC0415 - where there is no such file
+
+    if name not in PUBLIC_SETS:
+        return None
+    with progress(f"Fetching {name}", "bytes") as advance:
+        return load_public_set(name, progress=advance)
 
 
 def _test_rows(file: Path | None, learned: Dataset, options: TableOptions) -> Dataset | None:

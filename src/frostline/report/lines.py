@@ -81,3 +81,12 @@ def bars(values: Sequence[float], *, low: float | None = None, high: float | Non
     span = (max(values) if high is None else high) - bottom or 1.0
     top = len(BARS) - 1
     return "".join(BARS[min(top, max(0, round((value - bottom) / span * top)))] for value in values)
+
+
+_STEPS = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
+
+
+def shade(share: float) -> str:
+    """A terminal style: the step of the colours for `share`, with ink that is readable on it."""
+    step = min(len(_STEPS) - 1, max(0, round(share * (len(_STEPS) - 1))))
+    return f"{'black' if step >= 5 else 'white'} on {_STEPS[step]}"

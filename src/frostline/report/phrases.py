@@ -635,3 +635,8 @@ def named(labels: list[str]) -> str:
     if len(labels) <= _NAMED:
         return ", ".join(labels)
     return f"{', '.join(labels[:_NAMED])} and {len(labels) - _NAMED} more"
+
+
+def layer_name(layer: int) -> str:
+    """Layer 0 is what comes before the first transformer layer, which its number does not tell."""
+    return "0 (embeddings)" if layer == 0 else str(layer)

@@ -41,7 +41,6 @@ from frostline.report.drawing import (
     rings_path,
     room_for,
 )
-from frostline.report.sweep import layer_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -385,7 +384,7 @@ def heat_plot(choice: ChoiceRecord) -> str:
     scores = [trial.score for trial in singles if trial.chosen_C is not None]
     low, high = min(scores), max(scores)
     best = max(singles, key=lambda trial: trial.score)
-    names = [layer_name(layer) for layer in layers]
+    names = [phrases.layer_name(layer) for layer in layers]
     with drawn(WIDTH, 0.6 + 0.26 * len(layers), Margins(left=room_for(names) + 28, bottom=34)) as drawing:
         axes = drawing.axes
         for trial in singles:

@@ -16,15 +16,13 @@ from frostline.errors import UsageError
 from frostline.evaluate.paired import Difference, Score
 from frostline.record import DataRecord
 from frostline.report import phrases
-from frostline.report.lines import facts, fits, heading, say, show, table, warn
+from frostline.report.lines import facts, fits, heading, say, shade, show, table, warn
 from frostline.sweep.compare import Comparison
 from frostline.sweep.run import Sweep, SweepTest, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_STEPS = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
 
 
 @final
@@ -44,18 +42,7 @@ def heat_of(sweep: Sweep) -> Heat:
     layers = range(sweep.n_layers + 1)
     cells = tuple(tuple(by_block[Block(layer, pooling)] for pooling in POOLINGS) for layer in layers)
     told = [trial.score.value for trial in by_block.values() if trial.chosen_C is not None]
-    return Heat(tuple(map(layer_name, layers)), POOLINGS, cells, (min(told), max(told)))
-
-
-def layer_name(layer: int) -> str:
-    """Layer 0 is what comes before the first transformer layer, which its number does not tell."""
-    return "0 (embeddings)" if layer == 0 else str(layer)
-
-
-def shade(share: float) -> str:
-    """A terminal style: the step of the colours for `share`, with ink that is readable on it."""
-    step = min(len(_STEPS) - 1, max(0, round(share * (len(_STEPS) - 1))))
-    return f"{'black' if step >= 5 else 'white'} on {_STEPS[step]}"
+    return Heat(tuple(map(phrases.layer_name, layers)), POOLINGS, cells, (min(told), max(told)))
 
 
 SHOWN = 12

@@ -27,10 +27,9 @@ from frostline.record import (
     UnlikeRecord,
 )
 from frostline.report import phrases
-from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, show, table
+from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, shade, show, table
 from frostline.report.page import outlook_words
 from frostline.report.phrases import Scored, next_step
-from frostline.report.sweep import layer_name, shade
 from frostline.targets import Label
 
 _WANTED = (0.9, 0.95, 0.99)
@@ -203,7 +202,7 @@ def print_choice(choice: ChoiceRecord | None, console: Console) -> None:
     for layer in sorted({layer for layer, _, _ in single}):
         row = [singles[layer, pooling] for pooling in poolings if (layer, pooling) in singles]
         blocks.add_row(
-            layer_name(layer),
+            phrases.layer_name(layer),
             *(
                 Text(
                     f" {100 * trial.score:.1f}{'*' if trial.features == choice.winner else ' '}",
