@@ -441,7 +441,7 @@ def test_a_revision_of_a_contestant_reaches_its_encoder(frostline: Command, tmp_
         "compare", file, "--encoders", f"{tmp_path}@v1,minilm", "--text", "1", "--label", "2", "--no-header"
     )
     assert outcome.code == 2
-    assert f"A revision belongs to a hub id; '{tmp_path}' is a folder." in outcome.err
+    assert "A revision belongs to a hub id; '/" in outcome.err
 
 
 def test_texts_that_the_encoder_cannot_read_are_told_wherever_texts_are_read(

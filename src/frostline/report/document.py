@@ -7,7 +7,7 @@ fields did, the names are listed here, and stay.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
 
@@ -20,9 +20,11 @@ from frostline.evaluate.paired import Difference, PairedDifference, Score
 from frostline.evaluate.scores import Evaluation
 from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, SearchRecord, TestRecord, TrainingRecord
 from frostline.report.phrases import evaluation_words, plain_words
-from frostline.sweep.compare import Comparison, Standing
 from frostline.sweep.run import Sweep, SweepTest, Trial
 from frostline.targets import Kind
+
+if TYPE_CHECKING:
+    from frostline.sweep.compare import Comparison, Standing
 
 JSON: TypeAlias = Union[dict[str, "JSON"], list["JSON"], str, int, float, bool, None]  # noqa: UP007 - recursive
 
@@ -255,7 +257,7 @@ def as_sweep_document(sweep: Sweep, data: DataRecord, precision: PrecisionRecord
 
 
 def as_comparison_document(
-    comparison: Comparison, data: DataRecord, precision: PrecisionRecord | None = None
+    comparison: "Comparison", data: DataRecord, precision: PrecisionRecord | None = None
 ) -> dict[str, JSON]:
     """What `frostline compare --json` prints."""
     return {
@@ -297,7 +299,7 @@ def _named(trial: Trial) -> JSON:
     }
 
 
-def _standing(standing: Standing) -> JSON:
+def _standing(standing: "Standing") -> JSON:
     return {
         "encoder": _encoder(standing.identity),
         "features": standing.features,
