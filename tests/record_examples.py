@@ -79,7 +79,7 @@ def _computed(labels: tuple[Label, ...], n: int, sharpness: float, name: str) ->
             standardise=True,
             class_weight=None,
         ),
-        test_source=TestRecord(kind="stratified hold-out", n_fitted=n, n_leaks=2),
+        test_source=TestRecord(kind="stratified hold-out", n_fitted=n),
         test=evaluate(probabilities[n:], favoured, test.targets),
         baselines=baselines([(train, test)], favoured=favoured),
         seconds=Seconds(read=0.21, search=1.32, evaluate=1.1, total=2.9),

@@ -1,12 +1,14 @@
 """A text that is tested must not have been learned from; where a copy was, it is counted and said."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
+from frostline.data.split import random_holdout
 from frostline.head.options import SearchOptions
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, train
@@ -49,3 +51,58 @@ def test_no_text_is_tested_by_a_head_that_learned_from_its_copy(made: Callable[[
     assert record.nested is not None
     assert all(len(set(record.nested.fold_of[row:40:10])) == 1 for row in range(10))
     assert not any("flatters" in warning for warning in record.warnings)
+
+
+@pytest.mark.parametrize("made", [dataset, dataset_of_sets])
+def test_the_score_is_of_texts_that_were_not_learned_from(made: Callable[[int], Dataset]) -> None:
+    """Copies among the test rows, spelled otherwise, are left out of all that is told, and told beside it."""
+    data = made(1)
+    learned, new = data.take(np.arange(40)), data.take(np.arange(40, 60))
+    both = replace(data.take(np.r_[np.arange(30, 40), np.arange(40, 60)]), targets=data.targets.take(np.arange(30, 60)))
+    spelled = replace(both, texts=[f" {text.upper()}!" for text in both.texts[:10]] + [*both.texts[10:]])
+    how = TrainingOptions(search=SearchOptions(Cs=(1.0,), n_folds=3, threads=1))
+    clean = train(learned, FakeEncoder(), test=new, options=how)
+    mixed = train(learned, FakeEncoder(), test=spelled, options=how)
+    source = mixed.record.test_source
+    assert source is not None
+    assert source.data is not None
+    assert source.with_leaks is not None
+    assert mixed.record.test is not None
+    assert clean.record.test is not None
+    assert (source.n_leaks, source.data.n_rows, source.with_leaks.n, mixed.record.test.n) == (10, 30, 30, 20)
+    assert source.is_of_new
+    assert mixed.record.test.scores == clean.record.test.scores
+    assert [one.scores for one in mixed.record.baselines] == [one.scores for one in clean.record.baselines]
+    assert mixed.record.probabilities is not None
+    assert clean.record.probabilities is not None
+    assert mixed.record.probabilities.scores == clean.record.probabilities.scores
+    np.testing.assert_array_equal(mixed.test_probabilities, clean.test_probabilities)
+    assert list(mixed.examples.texts) == list(new.texts)
+    told = "10 test rows are copies of training rows and were left out of the scores (lines 31, 32, 33, 34, 35, …)."
+    assert told in mixed.record.warnings
+
+
+def test_where_nothing_is_new_that_is_said() -> None:
+    data = dataset(1)
+    how = TrainingOptions(search=SearchOptions(Cs=(1.0,), n_folds=3, threads=1))
+    record = train(data, FakeEncoder(), test=data.take(np.arange(3)), options=how).record
+    assert record.test_source is not None
+    assert record.test is not None
+    assert (record.test_source.n_leaks, record.test.n, record.test_source.is_of_new) == (3, 3, False)
+    said = "Every test row is a copy of a training row: nothing is known of new texts (lines 1, 2, 3)."
+    assert said in record.warnings
+
+
+def test_the_practicals_split_is_drawn_as_ever_and_its_clean_rows_are_scored() -> None:
+    """Some copies stand on both sides there."""
+    data = dataset(2)
+    how = replace(TrainingOptions.tutorial(seed=1), search=SearchOptions(Cs=(1.0,), n_folds=3, threads=1, seed=1))
+    record = train(data, FakeEncoder(), options=how).record
+    kept, held = random_holdout(70, test_fraction=0.25, seed=1)
+    known = {data.texts[row] for row in kept.tolist()}
+    n_known = sum(data.texts[row] in known for row in held.tolist())
+    assert record.test_source is not None
+    assert record.test_source.with_leaks is not None
+    assert record.test is not None
+    assert record.test_source.n_leaks == n_known > 0
+    assert (record.test_source.with_leaks.n, record.test.n) == (len(held), len(held) - n_known)

@@ -212,8 +212,15 @@ class TestRecord:
 
     kind: TestKind  # The last two: every row by a head that learned, and chose C and thresholds, without it
     n_fitted: int  # Rows that the tested head learned from (of a cross-validation, the fewest of any fold)
-    n_leaks: int = 0  # Test rows whose text is a training text too
+    # Test rows that are copies of training rows: left out of all that is told of the test, unless nothing else is there
+    n_leaks: int = 0
+    with_leaks: Evaluation | None = None  # Of all test rows, those among them; None where there are none, or no others
     data: DataRecord | None = None  # The test file, for `file`
+
+    @property
+    def is_of_new(self) -> bool:
+        """Whether the test tells of texts that were not learned from."""
+        return self.n_leaks == 0 or self.with_leaks is not None
 
 
 @final
@@ -289,6 +296,8 @@ class EvaluationRecord:
     model: str  # Its folder, as given
     C: float  # As chosen when it was trained; NaN where each label has its own
     data: DataRecord  # The test rows
+    # What of them it learned from, which `test` leaves out; None: it does not remember
+    source: TestRecord | None = None
     features: FeaturesRecord
     test: Evaluation
     probabilities: ProbabilityRecord | None = None

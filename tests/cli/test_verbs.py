@@ -70,15 +70,16 @@ def test_nothing_that_is_saved_holds_a_path_of_this_machine(frostline: Command, 
 
 
 def test_train_tests_on_a_file_of_its_own(frostline: Command, reviews: Path, tmp_path: Path) -> None:
-    """`--test` names the rows to test on; a row that is also trained on is counted as a leak, with a warning."""
+    """`--test` names the rows to test on; a row that is also trained on is told, and left out."""
     first = reviews.read_text("utf-8").split("\n")[0]
     test = tmp_path / "test.tsv"
     test.write_text(f"{first}\nI could not recommend it less.\tnegative\nShe loved every page.\tpositive\n", "utf-8")
     document = frostline("train", reviews, "--test", test, "--json", "-C", "0.01").document
-    assert document["test"]["n"] == 3
+    assert document["test"]["n"] == 2
     assert document["test"]["source"]["n_leaks"] == 1
+    assert document["test"]["source"]["with_leaks"]["n"] == 3
     assert (document["data"]["name"], document["test"]["source"]["data"]["name"]) == (reviews.name, "test.tsv")
-    assert any("also a training row" in warning for warning in document["warnings"])
+    assert any("copy of a training row" in warning for warning in document["warnings"])
 
 
 def test_nested_cross_validation_tests_every_row(frostline: Command, reviews: Path) -> None:

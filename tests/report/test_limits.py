@@ -241,15 +241,6 @@ def test_a_lead_whose_interval_touches_nothing_is_within_chance(low: float, high
     assert any("the same within the limits of chance" in sentence for sentence in said)
 
 
-@pytest.mark.parametrize(("n_leaks", "is_first"), [(0, False), (1, True)])
-def test_leaked_texts_come_first_from_half_a_point_on(n_leaks: int, *, is_first: bool) -> None:
-    """One of two hundred is half a point, to the letter."""
-    record = full_record()
-    assert record.test_source is not None
-    said = next_step(replace(record, test_source=replace(record.test_source, n_leaks=n_leaks)))
-    assert said.startswith("Next: take the test texts that are also training texts out") is is_first
-
-
 def test_nothing_advised_is_to_read_the_mistakes() -> None:
     record = replace(two_label_record(), test_source=None, learning=None)
     assert record.test is not None

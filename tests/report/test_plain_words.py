@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from frostline.evaluate.baselines import Baseline
+from frostline.report.card import model_card
+from frostline.report.page import report_html
 from frostline.report.phrases import evaluation_words, how_sure, next_step, of_hundred, plain_words
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
@@ -123,13 +125,35 @@ def test_probabilities_are_trusted_by_their_upper_limit(miss: float, worst: floa
     assert words in how_sure(replace(record.probabilities, scores=scores))[0]
 
 
-@pytest.mark.parametrize(("n_leaks", "is_first"), [(0, False), (1, False), (2, True)])
-def test_leaks_come_first_where_they_could_move_the_score(n_leaks: int, *, is_first: bool) -> None:
-    """Half a point of 300 test rows is one and a half."""
+def test_only_new_texts_are_called_not_learned_from() -> None:
+    """How many were left out stands beside the score; of none but known ones there is no score as if of new ones."""
     record = example_record(n=300)
     assert record.test_source is not None
-    source = replace(record.test_source, n_leaks=n_leaks)
-    assert ("training texts out" in next_step(replace(record, test_source=source))) is is_first
+    assert record.test is not None
+    right = "On 300 texts that it had not learned from it was right about"
+    assert any(sentence.startswith(right) for sentence in plain_words(record))
+    better = replace(record.test.accuracy, value=0.987)
+    source = replace(record.test_source, n_leaks=40, with_leaks=replace(record.test, scores={"accuracy": better}))
+    some = plain_words(replace(record, test_source=source))
+    assert any(sentence.startswith(right) for sentence in some)
+    share = f"{100 * record.test.accuracy.value:.1f}"
+    assert (
+        "40 test texts are copies of texts that it learned from, and left out here: with them 98.7 % would be right, "
+        f"not {share} %."
+    ) in some
+    one = plain_words(replace(record, test_source=replace(source, n_leaks=1)))
+    assert any("1 test text is a copy of one that it learned from, and left out here: with it" in told for told in one)
+    none = replace(record, test_source=replace(source, n_leaks=300, with_leaks=None))
+    told = plain_words(none)
+    assert not any("had not learned from" in sentence for sentence in told)
+    assert (
+        "All 300 test texts are copies of texts that it learned from: how good it is on new ones is not known." in told
+    )
+    assert next_step(none) == "Next: test it on texts that it did not learn from."
+    assert 'class="figures"' in report_html(record)
+    assert 'class="figures"' not in report_html(none)
+    assert "model-index" in model_card(record)
+    assert "model-index" not in model_card(none)
 
 
 def test_how_many_texts_get_an_answer_is_said_where_not_all_do() -> None:

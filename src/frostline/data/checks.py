@@ -1,6 +1,6 @@
 """What is odd about labelled texts, before anything is learned from them.
 
-Two texts are the same if every character is; nothing is folded or trimmed.
+A text is repeated if every character is the same; it is learned and tested on if it is a copy (`copies.copy_keys`).
 """
 
 from collections import defaultdict
@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
+from frostline.data.copies import copy_keys
 from frostline.data.dataset import Dataset
 from frostline.errors import InputError, shown
 from frostline.targets import Label
 
 NAMED = 5  # how many classes or labels a message names
+NAMED_ROWS = 5  # how many rows a warning names
 
 
 @final
@@ -70,6 +72,11 @@ class Leaks:
         """How many rows of the test part are not new to who has seen the train part."""
         return sum(len(item.test_lines) for item in self.items)
 
+    @property
+    def n_named(self) -> int:
+        """How many lines a message names."""
+        return sum(len(item.test_lines[:NAMED_ROWS]) for item in self.items[:NAMED_ROWS])
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class FoldPlan:
 
 def duplicates(dataset: Dataset) -> Repeats:
     """The texts that occur more than once."""
-    rows = _rows_by_text(dataset)
+    rows = _rows_by(dataset.texts)
     return Repeats(
         tuple(
             Repeat(text, tuple(dataset.lines[row] for row in places), tuple(map(dataset.targets.names, places)))
@@ -93,17 +100,17 @@ def duplicates(dataset: Dataset) -> Repeats:
 
 
 def leaked(train: Dataset, test: Dataset) -> Leaks:
-    """The texts of `test` that `train` holds too."""
-    known = _rows_by_text(train)
+    """The texts of `test` of which `train` holds a copy."""
+    known = _rows_by(copy_keys(train.texts))
     return Leaks(
         tuple(
             Leak(
-                text,
-                tuple(train.lines[row] for row in known[text]),
-                tuple(test.lines[row] for row in places),
+                test.texts[rows[0]],
+                tuple(train.lines[row] for row in known[key]),
+                tuple(test.lines[row] for row in rows),
             )
-            for text, places in _rows_by_text(test).items()
-            if text in known
+            for key, rows in _rows_by(copy_keys(test.texts)).items()
+            if key in known
         )
     )
 
@@ -240,10 +247,10 @@ def folds_for(
     return FoldPlan(fewest, (f"{reason}; {fewest} folds are used.",))
 
 
-def _rows_by_text(dataset: Dataset) -> dict[str, list[int]]:
+def _rows_by(keys: Sequence[str]) -> dict[str, list[int]]:
     rows: dict[str, list[int]] = {}
-    for row, text in enumerate(dataset.texts):
-        rows.setdefault(text, []).append(row)
+    for row, key in enumerate(keys):
+        rows.setdefault(key, []).append(row)
     return rows
 
 
@@ -252,10 +259,7 @@ def _listed(labels: Sequence[str]) -> str:
     return named + (f" and {len(labels) - NAMED} more" if len(labels) > NAMED else "")
 
 
-NAMED_ROWS = 5  # how many rows a warning names
-
-
-def oddities(dataset: Dataset, leaks: Leaks) -> tuple[str, ...]:
+def oddities(dataset: Dataset, leaks: Leaks, *, n_test: int = 0) -> tuple[str, ...]:
     """What a person should look at before believing anything: near-equal labels, contradictions, leaks; by line."""
     warnings = list(label_warnings(dataset))
     repeats: Repeats = duplicates(dataset)
@@ -263,7 +267,7 @@ def oddities(dataset: Dataset, leaks: Leaks) -> tuple[str, ...]:
         what = {"one label": "labels", "several labels": "sets of labels"}[dataset.targets.kind]
         warnings.append(conflicts_told(repeats.conflicts, what))
     if leaks.items:
-        warnings.append(leaks_told(leaks))
+        warnings.append(leaks_told(leaks, n_test=n_test))
     return (*warnings, *_fixed_told(dataset))
 
 
@@ -274,12 +278,15 @@ def conflicts_told(conflicts: Sequence[Repeat], what: str) -> str:
     return f"{len(conflicts):,} {stand} there with different {what} (lines {lines})."
 
 
-def leaks_told(leaks: Leaks) -> str:
-    """Test rows that are training rows, and their lines."""
-    lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines)
+def leaks_told(leaks: Leaks, *, n_test: int) -> str:
+    """Test rows, of `n_test`, that are copies of training rows, and their lines."""
+    lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines[:NAMED_ROWS])
     n = leaks.n_test_rows
-    are = "test row is also a training row" if n == 1 else "test rows are also training rows"
-    return f"{n:,} {are}, which flatters the score (line{'' if n == 1 else 's'} {lines})."
+    where = f"line{'' if n == 1 else 's'} {lines}{'' if leaks.n_named == n else ', …'}"
+    if n == n_test:
+        return f"Every test row is a copy of a training row: nothing is known of new texts ({where})."
+    are = "test row is a copy of a training row and was" if n == 1 else "test rows are copies of training rows and were"
+    return f"{n:,} {are} left out of the scores ({where})."
 
 
 def _fixed_told(dataset: Dataset) -> tuple[str, ...]:

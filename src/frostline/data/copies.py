@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import IntArray
+from frostline.arrays import BoolArray, IntArray
 from frostline.errors import UsageError
 
 _DROPPED = ("P", "Z", "C", "Sk")  # Unicode's punctuation, blanks, invisible characters, and signs such as ^ and `
@@ -67,6 +67,12 @@ def together_of(texts: Sequence[str], *, groups: Sequence[Any] | NDArray[Any] | 
     alone = (("", place) for place in range(len(groups)))
     named = [other if _is_missing(group) else (group,) for group, other in zip(groups, alone, strict=True)]
     return joined(copies, numbered(named))
+
+
+def are_new(texts: Iterable[str], known: Iterable[str]) -> BoolArray:
+    """Whether each text (n_texts,) is no copy of any of those known."""
+    keys = set(copy_keys(known))
+    return np.array([key not in keys for key in copy_keys(texts)], dtype=bool)
 
 
 def numbered(keys: Iterable[Hashable]) -> IntArray:

@@ -54,7 +54,7 @@ def _front_matter(record: TrainingRecord) -> str:
     if base is not None:
         lines += [f"base_model: {json.dumps(base)}"]
     lines += ["metrics:", *(f"- {metric}" for metric in wording.metrics)]
-    if record.test is not None:
+    if record.test is not None and (record.test_source is None or record.test_source.is_of_new):
         lines += _model_index(record, record.test)
     return "\n".join([*lines, "---"])
 
@@ -104,8 +104,7 @@ def _opening(record: TrainingRecord) -> str:
     more = f" and {len(record.labels) - 50} more" if len(record.labels) > 50 else ""
     said = [escaped(sentence) for sentence in plain_words(record) if not sentence.startswith("Next:")]
     made = f"A frozen encoder ({code(record.encoder.name)}) and {WORDING[record.data.kind].made} on top of it."
-    cautions = [escaped(caution) for caution in phrases.leaks_text(record)]
-    return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join([*said, *cautions])}"
+    return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join(said)}"
 
 
 def _use(record: TrainingRecord) -> str:

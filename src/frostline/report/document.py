@@ -124,7 +124,7 @@ def as_evaluation_document(record: EvaluationRecord) -> dict[str, JSON]:
         "features": _features(record.features),
         "chosen": {"C": as_json(record.C), "features": record.features.spec},
         "in_plain_words": list(evaluation_words(record)),
-        "test": evaluation_document(record.test),
+        "test": {**_evaluated(record.source), **evaluation_document(record.test)},
         "probabilities": as_json(record.probabilities),
         "answers": as_json(record.answers),
         "unlike": as_json(record.unlike),
@@ -164,7 +164,20 @@ def _source(source: TestRecord | None) -> dict[str, JSON]:
     if source is None:
         return {}
     data = None if source.data is None else _data(source.data)
-    return {"source": {"kind": source.kind, "n_fitted": source.n_fitted, "n_leaks": source.n_leaks, "data": data}}
+    counts: dict[str, JSON] = {"kind": source.kind, "n_fitted": source.n_fitted, "n_leaks": source.n_leaks}
+    return {"source": {**counts, **_with_leaks(source.n_leaks, source.with_leaks), "data": data}}
+
+
+def _with_leaks(n_leaks: int, test: Evaluation | None) -> dict[str, JSON]:
+    """Beside a number of test rows that were learned from: the scores with them, null where there are no others."""
+    return {"with_leaks": None if test is None else evaluation_document(test)} if n_leaks else {}
+
+
+def _evaluated(source: TestRecord | None) -> dict[str, JSON]:
+    """Of a saved classifier: how many rows it learned from; null where it does not remember."""
+    if source is None:
+        return {"n_leaks": None}
+    return {"n_leaks": source.n_leaks, **_with_leaks(source.n_leaks, source.with_leaks)}
 
 
 def _chosen(record: TrainingRecord) -> dict[str, JSON]:
@@ -347,7 +360,7 @@ _HEADLINES = ("accuracy", "micro_f1", "macro_f1", "subset_accuracy", "mean_avera
 def _test(test: SweepTest) -> JSON:
     tutorial = test.tutorial.scores
     return {
-        "source": {"kind": test.kind, "n_leaks": test.n_leaks},
+        "source": {"kind": test.kind, "n_leaks": test.n_leaks, **_with_leaks(test.n_leaks, test.with_leaks)},
         **evaluation_document(test.evaluation),
         "tutorial": {name: as_json(tutorial[name]) for name in _HEADLINES if name in tutorial},
         "lead": _paired(test.lead),

@@ -78,8 +78,9 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
         Whether texts of theirs stand in the page; else the mistakes are named by their lines.
     """
     test = record.test
+    is_of_new = record.test_source is None or record.test_source.is_of_new
     parts = [
-        figures(test),
+        figures(test if is_of_new else None),
         in_plain_words(plain_words(record)),
         cautions(record.warnings),
     ]
@@ -114,7 +115,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
 def evaluation_html(record: EvaluationRecord, examples: Examples | None = None, *, quote: bool = True) -> str:
     """The same of a saved classifier on a file."""
     parts = [
-        figures(record.test),
+        figures(record.test if record.source is None or record.source.is_of_new else None),
         in_plain_words(evaluation_words(record)),
         cautions(record.warnings),
         per_label(record.test),

@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.advice import FEW, MATTERS, advise
+from frostline.advice import FEW, advise
 from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
 from frostline.evaluate.intervals import Estimate, Interval
 from frostline.evaluate.paired import Difference, PairedDifference
@@ -403,13 +403,17 @@ def seconds_text(record: TrainingRecord) -> str:
 NOT_TESTED = "Nothing was tested: there is no telling how good this classifier is."
 
 
-def leaks_text(record: TrainingRecord) -> list[str]:
-    """That test texts were learned from, for reports that do not show the record's warnings, which name the lines."""
-    n_leaks = 0 if record.test_source is None else record.test_source.n_leaks
-    if not n_leaks:
+def leaks_text(source: TestRecord | None, test: Evaluation) -> list[str]:
+    """What test texts that are copies of training texts do to the score, where there are any."""
+    if source is None or not source.n_leaks:
         return []
-    found = "test text is a training text" if n_leaks == 1 else "test texts are training texts"
-    return [f"{n_leaks:,} {found} too: the scores flatter by up to that share."]
+    if source.with_leaks is None:
+        what = "text is a copy of one" if test.n == 1 else "texts are copies of texts"
+        return [f"All {test.n:,} test {what} that it learned from: how good it is on new ones is not known."]
+    are, them = ("text is a copy of one", "it") if source.n_leaks == 1 else ("texts are copies of texts", "them")
+    right, rightly = (percent(right_of(one).value) for one in (source.with_leaks, test))
+    left_out = f"{source.n_leaks:,} test {are} that it learned from, and left out here"
+    return [f"{left_out}: with {them} {right} % would be right, not {rightly} %."]
 
 
 def verdict(lead: Lead | PairedDifference | Difference) -> str:
@@ -489,7 +493,7 @@ def plain_words(record: TrainingRecord) -> list[str]:
     ]
     if record.test is None:
         return [*said, NOT_TESTED]
-    said += how_often(record.test, "that it had not learned from")
+    said += _how_often_new(record.test, record.test_source)
     said += how_often_answered(record.probabilities)
     said += [
         _beside_words(baseline)
@@ -508,13 +512,22 @@ def evaluation_words(record: EvaluationRecord) -> list[str]:
         f"It was tested on {printable(record.data.name)}."
     )
     sure = how_sure(record.probabilities, record.test)
-    often = [*how_often(record.test, "of that file"), *how_often_answered(record.probabilities)]
+    often = how_often(record.test, "of that file")
+    if record.source is not None:
+        often = _how_often_new(record.test, record.source)
+    often += how_often_answered(record.probabilities)
     return [said, *often, *confuses(record.test), *sure]
 
 
 def _gives(kind: Kind, labels: Sequence[Label]) -> str:
     names = named([printable(label, 24) for label in labels])
     return WORDING[kind].gives.format(labels=f"{len(labels)} labels ({names})")
+
+
+def _how_often_new(test: Evaluation, source: TestRecord | None) -> list[str]:
+    """How often it is right on texts that it had not learned from; that this is not known, where there were none."""
+    often = how_often(test, "that it had not learned from") if source is None or source.is_of_new else []
+    return [*often, *leaks_text(source, test)]
 
 
 def how_often(test: Evaluation, which: str) -> list[str]:
@@ -580,15 +593,11 @@ def misses(found: Reliability) -> str:
 
 
 def next_step(record: TrainingRecord) -> str:
-    """What the figures at hand advise, the most useful first; that it be tested, where it was not.
-
-    Test texts that are training texts too come first where they could move the score.
-    """
+    """What the figures at hand advise, the most useful first; that it be tested, where it was not."""
     if record.test is None:
         return "Next: test it on texts with labels."
-    n_leaks = 0 if record.test_source is None else record.test_source.n_leaks
-    if n_leaks and n_leaks >= MATTERS * record.test.n:
-        return "Next: take the test texts that are also training texts out, since they flatter it."
+    if record.test_source is not None and not record.test_source.is_of_new:
+        return "Next: test it on texts that it did not learn from."
     advice = advise(record)
     if advice:
         return f"Next: {advice[0].sentence}"

@@ -80,6 +80,8 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     )
     heading(console, f"Test: {phrases.count_text(test.n, 'text')}")
     _score_table(console, [("this classifier", test)], own="" if test.confusion is not None else "bold")
+    for words in phrases.leaks_text(record.source, test):
+        say(console, words)
     rest = phrases.rest_text(test.scores)
     if rest:
         say(console, f"In brackets: 95 % intervals.{rest}", style="dim")
@@ -98,6 +100,8 @@ def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
     half: list[tuple[str, Scored]] = [] if record.at_half is None else [("… each label from 0.5 on", record.at_half)]
     others: list[tuple[str, Scored]] = [(baseline.name, baseline) for baseline in record.baselines]
     _score_table(console, [("this classifier", test), *half, *others], own="bold")
+    for words in phrases.leaks_text(record.test_source, test):
+        say(console, words)
     _leads(console, record)
     say(console, f"In brackets: 95 % intervals.{phrases.rest_text(test.scores)}", style="dim")
     _labels(console, test, record.search.thresholds)

@@ -14,7 +14,8 @@ import numpy as np
 
 from frostline.arrays import BoolArray, IntArray, Progress, Rows
 from frostline.data import split
-from frostline.data.checks import leaked, require_learnable
+from frostline.data.checks import require_learnable
+from frostline.data.copies import are_new
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
 from frostline.errors import UsageError
@@ -60,7 +61,8 @@ class SweepTest:
     evaluation: Evaluation  # Of the winner, fitted on all rows of the sweep
     tutorial: Evaluation  # Of the tutorial's features, fitted likewise
     lead: PairedDifference  # The winner's share of rows with exactly the right labels, minus the tutorial's
-    n_leaks: int  # Test rows whose text was swept too
+    n_leaks: int  # Test rows that are copies of rows swept: left out of all else, unless nothing else is there
+    with_leaks: Evaluation | None = None  # Of the winner on all test rows; None where there are none, or no others
 
 
 @final
@@ -170,7 +172,7 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
         places = winner_of(trials_of(tried, found)), tutorial_among(tried, n_layers)
         rows = [columns.test_rows(tried[place]) for place in places]
         heads = [found[place].head for place in places]
-        tested = _tested(heads, rows, test_targets, kind=test_kind, n_leaks=leaked(dataset, test).n_test_rows)
+        tested = _tested(heads, rows, test_targets, kind=test_kind, is_new=are_new(test.texts, dataset.texts))
     unread = reading_warnings(encoder, texts, read.cut)
     made = _Made(tried, found, tested, n_layers, read, chosen.search, (*unread, *plan.warnings), plan.n_folds)
     return _swept(made, encoder.identity, targets, seconds=(read_at - begun, time.perf_counter() - read_at))
@@ -300,14 +302,19 @@ def winner_of(trials: Sequence[Trial]) -> int:
 
 
 def _tested(
-    heads: Sequence[LinearHead], rows: Sequence[Rows], targets: Targets, *, kind: str, n_leaks: int
+    heads: Sequence[LinearHead], rows: Sequence[Rows], targets: Targets, *, kind: str, is_new: BoolArray
 ) -> SweepTest:
     """The winner's head, and the tutorial's, on the test rows of their features."""
-    answers = [head.answer(head.predict_proba(own)) for head, own in zip(heads, rows, strict=True)]
-    winner, tutorial = (evaluate(answer.probabilities, answer.favoured, targets) for answer in answers)
-    first, second = ((answer.favoured == targets.members).all(axis=1).astype(np.int64) for answer in answers)
+    answers = [head.answer(head.predict_proba(part)) for head, part in zip(heads, rows, strict=True)]
+    whole = evaluate(answers[0].probabilities, answers[0].favoured, targets)
+    n_leaks, has_new = int((~is_new).sum()), bool(is_new.any())
+    told = is_new if has_new else np.ones_like(is_new)
+    targets = targets.take(told)
+    winner, tutorial = (evaluate(answer.probabilities[told], answer.favoured[told], targets) for answer in answers)
+    first, second = ((answer.favoured[told] == targets.members).all(axis=1).astype(np.int64) for answer in answers)
     return SweepTest(
         kind=kind,
+        with_leaks=whole if n_leaks and has_new else None,
         evaluation=winner,
         tutorial=tutorial,
         lead=paired_difference(first, second, np.ones_like(first), lots=targets.shared_lots),
@@ -318,7 +325,12 @@ def _tested(
 def _leaks_told(test: SweepTest | None) -> tuple[str, ...]:
     if test is None or not test.n_leaks:
         return ()
-    return (f"{test.n_leaks:,} test rows were swept too, which flatters the test.",)
+    if test.with_leaks is None:
+        return ("Every test row is a copy of a row that was swept: nothing is known of new texts.",)
+    are = ("row is a copy" if test.n_leaks == 1 else "rows are copies") + " of what was swept,"
+    name = next(iter(test.evaluation.scores))
+    with_them, without = (100 * one.scores[name].value for one in (test.with_leaks, test.evaluation))
+    return (f"{test.n_leaks:,} test {are} left out of the test: with them {with_them:.1f} %, without {without:.1f} %.",)
 
 
 @final

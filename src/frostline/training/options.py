@@ -1,11 +1,12 @@
 """How to train: the search, what to test on, and who is told how far it is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, final
 
 import numpy as np
 
 from frostline.arrays import Advance, IntArray
+from frostline.data.copies import are_new
 from frostline.data.dataset import Dataset
 from frostline.data.split import holdout, in_turn, random_holdout
 from frostline.errors import UsageError
@@ -87,10 +88,12 @@ class Split:
     """Rows to learn from and rows to test on; `rows` are numbers into all texts given, those of a test file last."""
 
     train: Dataset
-    test: Dataset | None
+    test: Dataset | None  # Copies of what is learned from are left out, unless nothing else is there
     train_rows: IntArray
     test_rows: IntArray
     kind: TestKind
+    known: Dataset | None = None  # Those that were left out
+    known_rows: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def split_rows(dataset: Dataset, test: Dataset | None, options: TrainingOptions) -> Split:
@@ -98,7 +101,7 @@ def split_rows(dataset: Dataset, test: Dataset | None, options: TrainingOptions)
     rows = np.arange(len(dataset), dtype=np.int64)
     if test is not None:
         test_rows = len(rows) + np.arange(len(test), dtype=np.int64)
-        return Split(train=dataset, test=test, train_rows=rows, test_rows=test_rows, kind="file")
+        return _tested_on_new(Split(train=dataset, test=test, train_rows=rows, test_rows=test_rows, kind="file"))
     if options.nested:
         return Split(train=dataset, test=None, train_rows=rows, test_rows=rows[:0], kind=in_turn(dataset.targets))
     seed, fraction = options.search.seed, options.test_fraction
@@ -107,12 +110,25 @@ def split_rows(dataset: Dataset, test: Dataset | None, options: TrainingOptions)
     else:
         kept, held = holdout(dataset.targets, test_fraction=fraction, seed=seed)
     kept, held = _with_known_labels(dataset.targets, kept, held)
-    return Split(
-        train=dataset.take(kept),
-        test=dataset.take(held),
-        train_rows=kept,
-        test_rows=held,
-        kind="random hold-out" if options.holdout == "random" else "stratified hold-out",
+    kind: TestKind = "random hold-out" if options.holdout == "random" else "stratified hold-out"
+    held_out = Split(train=dataset.take(kept), test=dataset.take(held), train_rows=kept, test_rows=held, kind=kind)
+    return _tested_on_new(held_out)
+
+
+def _tested_on_new(split: Split) -> Split:
+    """The same, tested on texts of which no copy is learned from; on all of them where that leaves none."""
+    if split.test is None:
+        return split
+    is_new = are_new(split.test.texts, split.train.texts)
+    if is_new.all() or not is_new.any():
+        return split
+    new, known = np.flatnonzero(is_new), np.flatnonzero(~is_new)
+    return replace(
+        split,
+        test=split.test.take(new),
+        test_rows=split.test_rows[new],
+        known=split.test.take(known),
+        known_rows=split.test_rows[known],
     )
 
 

@@ -52,6 +52,7 @@ from frostline.training.tested import (
     tested_on_rows,
     uncalibrated,
     unlike_record,
+    with_known,
 )
 from frostline.version import __version__
 
@@ -79,6 +80,7 @@ class _Rows:
     reading: Reading
     learned: Part
     tested: Part | None
+    known: Part | None = None  # Test rows that are copies of rows learned from
 
     def of(self, part: PartName) -> "_Rows":
         """The same with the columns of one part alone."""
@@ -249,12 +251,16 @@ def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is t
     if split.test is None:
         return _Rows(reader, reading, learned, None)
     tested = Part(split.test.texts, reading.for_head[split.test_rows], split.test.targets_over(labels))
-    return _Rows(reader, reading, learned, tested)
+    if split.known is None:
+        return _Rows(reader, reading, learned, tested)
+    known = Part(split.known.texts, reading.for_head[split.known_rows], split.known.targets_over(labels))
+    return _Rows(reader, reading, learned, tested, known)
 
 
 def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecord:
     split, fitted, tested, seed = made.split, made.fitted, made.tested, made.how.seed
-    leaks = Leaks(()) if split.test is None else leaked(split.train, split.test)
+    leaks = Leaks(()) if split.test is None else leaked(split.train, split.known or split.test)
+    n_test = sum(len(part) for part in (split.test, split.known) if part is not None)
     texts = [*made.dataset.texts, *(() if made.test is None else made.test.texts)]
     features = features_record(made.rows.reader, made.rows.reading, texts)
     return TrainingRecord(
@@ -270,6 +276,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
             kind=split.kind,
             n_fitted=tested.n_fitted,
             n_leaks=leaks.n_test_rows,
+            with_leaks=with_known(fitted.head, made.rows.tested, made.rows.known, seed=seed),
             data=None if made.test is None else data_record(made.test),
         ),
         test=tested.evaluation,
@@ -288,7 +295,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
         warnings=(
             *unread(made.rows.reader, features),
             *made.folds_told,
-            *oddities(made.dataset, leaks),
+            *oddities(made.dataset, leaks, n_test=n_test),
             *fitted.search.warnings,
         ),
         version=__version__,

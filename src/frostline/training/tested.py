@@ -27,6 +27,7 @@ from frostline.head.likeness import UNLIKE_BELOW, Likeness
 from frostline.head.linear import PLAIN_THRESHOLD, LinearHead
 from frostline.head.options import SearchOptions
 from frostline.record import ProbabilityRecord, UnlikeRecord
+from frostline.targets import Targets
 
 
 @final
@@ -146,6 +147,19 @@ def measured_head(head: LinearHead, part: Part) -> Tested:
         answered=answer.answered,
         against=(),
         n_fitted=0,
+    )
+
+
+def with_known(head: LinearHead, new: Part | None, known: Part | None, *, seed: int = 0) -> Evaluation | None:
+    """The scores of all test rows, those that are copies of rows learned from among them; None where there are none."""
+    if new is None or known is None:
+        return None
+    answers = [head.answer(head.predict_proba(part.rows)) for part in (new, known)]
+    return evaluate(
+        np.concatenate([answer.probabilities for answer in answers]),
+        np.concatenate([answer.favoured for answer in answers]),
+        Targets.concatenated([new.targets, known.targets]),
+        seed=seed,
     )
 
 
