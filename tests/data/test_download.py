@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frostline.data.public_sets import Patience, RemoteFile, download, is_whole
+from frostline.data.public_sets import Patience, RemoteFile, _why, download, is_whole
 from frostline.errors import (
     FrostlineError,
     InputError,
@@ -505,3 +505,13 @@ def test_whatever_happens_it_is_the_file_or_an_error(
             download(wanted, destination, patience=patience)
         assert destination.read_bytes() == content
         assert names(destination) == ["set.tsv"]
+
+
+def test_why_a_connection_failed_is_told_in_200_characters() -> None:
+    """More, and what could steer a terminal, is quoted, cut and escaped."""
+    assert _why(ValueError("x" * 200)) == "x" * 200
+    assert _why(ValueError("x" * 201)) == "'" + "x" * 199 + "…'"
+    assert _why(ValueError("\x1b[2J")) == r"'\x1b[2J'"
+    assert _why(OSError(111, "Connection refused")) == "Connection refused"
+    assert _why(TimeoutError()) == "timed out"
+    assert _why(ValueError()) == "ValueError"

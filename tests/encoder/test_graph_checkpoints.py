@@ -316,3 +316,13 @@ def test_a_header_is_a_json_object(header: bytes, kind: str, tmp_path: Path) -> 
     assert caught.value.message == (
         f"{path} must be a whole safetensors file (the header must be a JSON object (got {kind}))."
     )
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_families_differ_in_positions_token_types_and_distances(name: str) -> None:
+    """MPNet alone adds a bias by distance; fairseq's and MPNet count positions from their padding on."""
+    shape = describe(CONFIGS[name])
+    assert shape.relative_bias == (name == "mpnet")
+    assert (shape.position_padding is not None) == (name in {"roberta", "xlm-roberta", "camembert", "mpnet"})
+    assert (shape.n_token_types == 0) == (name in {"distilbert", "distilbert-relu", "mpnet"})
+    assert shape.has_projection == (name == "electra")
