@@ -229,7 +229,7 @@ def test_streaming_tells_each_reject_and_stops_at_one_too_many(tmp_path: Path) -
         ('{"text": "a", "label": ' + "9" * 5000 + "}", "5,000 digits"),
         ('{"text": "a", "label": ' + "[" * 100_000 + "}", "deeper than 64"),
         ('{"text": "a", "label": {"a": "]]]"}}', "got an object"),
-        ('{"text": "a", "label": 1.0}', "got 1.0"),
+        ('{"text": "a", "label": 1.5}', "got 1.5"),
         ('{"text": "a", "label": null}', "got null"),
         ('{"text": "a", "label": ""}', "label is empty"),
         ('{"text": 5, "label": 1}', "text must be a string (got 5)"),
@@ -347,7 +347,7 @@ def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         (b"PK\x03\x04", "Excel"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"SQLite format 3\0", "SQLite"),
-        (b"\x80\x04\x95", "pickle"),
+        *((bytes((0x80, protocol)), "pickle") for protocol in (2, 3, 4, 5)),
     ],
 )
 def test_other_kinds_of_file_are_named(tmp_path: Path, magic: bytes, says: str) -> None:
@@ -513,7 +513,7 @@ def test_a_name_that_is_no_file_is_answered_so(
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("format", "xml", "format must be one of tsv, csv, jsonl, parquet (got 'xml')."),
+        ("format", "xml", "format must be one of tsv, csv, jsonl, json, fasttext, parquet, arrow (got 'xml')."),
         ("on_bad_text", "x", "on_bad_text must be one of error, replace, skip (got 'x')."),
         ("on_empty_text", "x", "on_empty_text must be one of reject, keep (got 'x')."),
         ("text", 0, "The text column's number counts from 1 (got 0)."),

@@ -1,6 +1,5 @@
 """Columns are found where it is clear which they are, and asked for, with examples, where it is not."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -148,12 +147,6 @@ def test_limit_takes_the_first_rows(tmp_path: Path) -> None:
     path = table(tmp_path, rows("text\tlabel"))
     assert list(read_dataset(path, TableOptions(limit=3)).texts) == SENTENCES[:3]
     assert [row.text for row in stream_texts(path, TableOptions(limit=2))] == SENTENCES[:2]
-
-
-def test_a_json_list_is_told_from_json_lines(tmp_path: Path) -> None:
-    path = table(tmp_path, json.dumps([{"text": "a", "label": 1}]), "t.json")
-    with pytest.raises(InputError, match="one JSON object a line"):
-        read_dataset(path)
 
 
 def test_a_format_may_be_said(tmp_path: Path) -> None:

@@ -326,14 +326,6 @@ ROWS: tuple[Case, ...] = (
 
 OBJECTS: tuple[Case, ...] = (
     Case(
-        "a list",
-        "t.jsonl",
-        '[{"text": "a"}]',
-        {},
-        "t.jsonl must hold one JSON object a line (it begins with a list).",
-        "Write one object a line, e.g. with: jq -c '.[]'",
-    ),
-    Case(
         "65 levels",
         "t.jsonl",
         FINE + '{"text": "a", "label": ' + "[" * 64 + "]" * 64 + "}",
@@ -525,7 +517,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"PARE",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is an encrypted Parquet file).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is an encrypted Parquet file).",
         "Write it again without encryption.",
     ),
     Case(
@@ -533,7 +525,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"PK\x03\x04",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is a zip archive or an Excel workbook).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a zip archive or an Excel workbook).",
         "Unpack it, or save the sheet as CSV (UTF-8).",
     ),
     Case(
@@ -541,7 +533,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"\xd0\xcf\x11\xe0",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is an old Excel or Word file).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is an old Excel or Word file).",
         "Save the sheet as CSV (UTF-8).",
     ),
     Case(
@@ -549,7 +541,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"\x28\xb5\x2f\xfd",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is compressed with zstd).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is compressed with zstd).",
         "Uncompress it first: zstd -d.",
     ),
     Case(
@@ -557,7 +549,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"BZh",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is compressed with bzip2).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is compressed with bzip2).",
         "Uncompress it first: bzip2 -d.",
     ),
     Case(
@@ -565,7 +557,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"\xfd7zXZ\x00",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is compressed with xz).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is compressed with xz).",
         "Uncompress it first: xz -d.",
     ),
     Case(
@@ -573,23 +565,23 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         gzip.compress(b"\x1f\x8b\x08"),
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is compressed twice).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is compressed twice).",
         "Uncompress it once: gzip -d.",
     ),
     Case(
-        "a Arrow",
+        "a Feather 1",
         "t.tsv",
-        b"ARROW1",
+        b"FEA1",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is an Arrow (Feather) file).",
-        "Write it as Parquet.",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a Feather file of the first version).",
+        "Write it again with a newer Arrow, or as Parquet.",
     ),
     Case(
         "a SQLite",
         "t.tsv",
         b"SQLite format 3\x00",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is an SQLite database).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is an SQLite database).",
         "Export the table as CSV.",
     ),
     Case(
@@ -597,15 +589,15 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"%PDF-",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is a PDF).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a PDF).",
         "Extract its sentences into a table first.",
     ),
     Case(
         "a pickle",
         "t.tsv",
-        b"\x80\x04\x95",
+        b"\x80\x05\x95",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is a Python pickle, which is never opened).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a Python pickle, which is never opened).",
         "Write it as Parquet or JSONL.",
     ),
     Case(
@@ -613,7 +605,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"\x93NUMPY",
         {},
-        "t.tsv must be a TSV, CSV, JSONL or Parquet file (it is a numpy array).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a numpy array).",
         "Write the texts as JSONL.",
     ),
     Case(

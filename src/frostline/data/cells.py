@@ -208,6 +208,8 @@ class CellRules:
         """The label that a value is: a string as it is, a whole number or boolean as JSON spells it."""
         if isinstance(value, str):
             return self.label(self._encodable(line, value))
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:  # stars as 5.0
+            return self.label(str(int(value)))
         if isinstance(value, bool | int):
             return self.label(json.dumps(value))
         raise RowError(f"the label must be a string, a whole number or a boolean (got {spelled(value)})")

@@ -172,6 +172,7 @@ class _OpenRow:
 
 
 PARQUET_MAGIC = b"PAR1"
+ARROW_MAGICS = (b"ARROW1\0\0", b"\xff\xff\xff\xff")  # a file (Feather), and a stream
 SUFFIXES: dict[str, Format] = {
     ".tsv": "tsv",
     ".tab": "tsv",
@@ -180,6 +181,9 @@ SUFFIXES: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
     ".pq": "parquet",
 }
 # What people have instead of a table: the magic bytes, what it is, what to do
@@ -191,10 +195,13 @@ STRANGERS: tuple[tuple[bytes, str, str], ...] = (
     (b"BZh", "compressed with bzip2", "Uncompress it first: bzip2 -d."),
     (b"\xfd7zXZ\x00", "compressed with xz", "Uncompress it first: xz -d."),
     (b"\x1f\x8b\x08", "compressed twice", "Uncompress it once: gzip -d."),
-    (b"ARROW1", "an Arrow (Feather) file", "Write it as Parquet."),
+    (b"FEA1", "a Feather file of the first version", "Write it again with a newer Arrow, or as Parquet."),
     (b"SQLite format 3\x00", "an SQLite database", "Export the table as CSV."),
     (b"%PDF-", "a PDF", "Extract its sentences into a table first."),
-    (b"\x80\x04\x95", "a Python pickle, which is never opened", "Write it as Parquet or JSONL."),
+    *(
+        (bytes((0x80, n)), "a Python pickle, which is never opened", "Write it as Parquet or JSONL.")
+        for n in range(2, 6)
+    ),
     (b"\x93NUMPY", "a numpy array", "Write the texts as JSONL."),
 )
 
@@ -202,7 +209,7 @@ STRANGERS: tuple[tuple[bytes, str, str], ...] = (
 def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
     """The kind of table whose uncompressed content begins with `head`.
 
-    Raises `InputError`: it is something else that is well known (an Excel workbook, say), or a JSON list, or not
+    Raises `InputError`: it is something else that is well known (an Excel workbook, say), or not
     the Parquet it is said to be.
 
     Parameters
@@ -212,35 +219,44 @@ def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
     """
     if head.startswith(PARQUET_MAGIC):
         return "parquet"
+    if head.startswith(ARROW_MAGICS):
+        return "arrow"
     for magic, what, hint in STRANGERS:
         if head.startswith(magic):
-            raise InputError(f"{name} must be a TSV, CSV, JSONL or Parquet file (it is {what}).", hint=hint)
+            raise InputError(f"{name} must be a TSV, CSV, JSON, Parquet or Arrow file (it is {what}).", hint=hint)
     kind = options.format or _by_suffix(name) or _by_text(head, options=options)
+    if kind == "arrow":
+        raise InputError(
+            f"{name} must begin as Arrow files and streams do.", hint="Name its real format with --format."
+        )
     if kind == "parquet":
         raise InputError(
             f"{name} must begin with {PARQUET_MAGIC.decode()}, as every Parquet file does.",
             hint="Fetch or make the file again; or name its real format with --format.",
         )
-    if kind == "jsonl" and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-        raise InputError(
-            f"{name} must hold one JSON object a line (it begins with a list).",
-            hint="Write one object a line, e.g. with: jq -c '.[]'",
-        )
-    return kind
+    return "json" if kind == "jsonl" and _is_document(_first_line(head, options.encoding)) else kind
 
 
-def dialect_of(head: bytes, *, kind: Format, options: TableOptions) -> Dialect:
-    """How the cells of a TSV or CSV are parted.
+def dialect_of(head: bytes, *, kind: Format, options: TableOptions) -> tuple[Dialect, bool]:
+    """How the cells of a TSV or CSV are parted, and whether its first line is no row but says so (`sep=;`, by Excel).
 
     A CSV whose first line has no comma but semicolons, or else tabs, is parted by those.
     """
     is_quoted = kind == "csv" if options.quoted is None else options.quoted
+    line = _first_line(head, options.encoding)
+    mark = _EXCEL.fullmatch(line)
     if options.delimiter is not None:
-        return Dialect(options.delimiter, is_quoted)
+        return Dialect(options.delimiter, is_quoted), mark is not None and mark[1] == options.delimiter
+    if mark is not None:
+        return Dialect(mark[1], is_quoted), True
     if kind == "tsv":
-        return Dialect("\t", is_quoted)
-    line = re.sub(r'"[^"]*"', "", _first_line(head, options.encoding))
-    return Dialect(next((mark for mark in ",;\t" if mark in line), ","), is_quoted)
+        return Dialect("\t", is_quoted), False
+    bare = re.sub(r'"[^"]*"', "", line)
+    return Dialect(next((mark for mark in ",;\t" if mark in bare), ","), is_quoted), False
+
+
+_EXCEL = re.compile(r"sep=([^\w\s]|\t)\r?", re.IGNORECASE)
+QUOTED = re.compile(r'"(?:[^"]|"")*+"')
 
 
 def _by_suffix(name: str) -> Format | None:
@@ -253,16 +269,46 @@ def _by_suffix(name: str) -> Format | None:
 def _by_text(head: bytes, *, options: TableOptions) -> Format:
     """A guess from the first line: an object, a header with a known name between commas, else TSV (or bare lines)."""
     line = _first_line(head, options.encoding)
-    if line.startswith("{"):
-        try:
-            json.loads(line)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            return "jsonl"
+    if line.startswith(LABEL_MARK):
+        return "fasttext"
+    if _JSON_BEGINS.match(line):
+        return "jsonl"
     cells = {normalised(cell.strip('"')) for cell in line.split(options.delimiter or ",")}
+    if _EXCEL.fullmatch(line):
+        return "csv"
     is_header = len(cells) > 1 and "\t" not in line and cells & (TEXT_NAMES | LABEL_NAMES)
     return "csv" if is_header else "tsv"
+
+
+_JSON_BEGINS = re.compile(r'\s*(\[\s*(\{|$)|\{\s*("|\}|$))')
+LABEL_MARK = "__label__"
+"""What fastText writes before each label."""
+
+
+def _is_document(line: str) -> bool:
+    """Whether a JSON file that begins with `line` is a list, or an object over several lines or that holds rows."""
+    bare = line.strip(BLANK)
+    return bare.startswith("[") or (bare.startswith("{") and not bare.endswith("}")) or is_container(bare)
+
+
+def is_container(line: str) -> bool:
+    """Whether an object in one line holds rows rather than being one: columns, or a list of objects and no string."""
+    try:
+        content = strict_decoder().decode(line)
+    except (ValueError, RecursionError, StrictError):
+        return False
+    values = list(content.values()) if isinstance(content, dict) else []
+    has_list = any(isinstance(value, list) and value and isinstance(value[0], dict) for value in values)
+    return columns_of(content) is not None or (has_list and not any(isinstance(value, str) for value in values))
+
+
+def columns_of(content: Any) -> dict[str, list[Any]] | None:
+    """Columns of one length, in lists, or in objects with the same keys, as pandas writes them; None for others."""
+    values = list(content.values()) if isinstance(content, dict) else []
+    if values and all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
+        values = [list(value.values()) for value in values]
+    is_table = len(values) > 0 and all(isinstance(value, list) and len(value) == len(values[0]) for value in values)
+    return dict(zip(content, values, strict=True)) if is_table and values[0] else None
 
 
 def _first_line(head: bytes, encoding: str) -> str:
@@ -281,7 +327,7 @@ BLANK = " \t\r\n"
 
 def objects_of(runs: Iterator[Lines], *, limits: TableLimits) -> Iterator[JsonRow | Fault]:
     """Yield each line's object; lines of nothing but blanks are not rows."""
-    decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+    decoder = strict_decoder()
     for run in runs:
         bad = run.bad
         for number, line in enumerate(run.texts, run.first):
@@ -293,13 +339,18 @@ def objects_of(runs: Iterator[Lines], *, limits: TableLimits) -> Iterator[JsonRo
                 yield _parsed(number, stripped, decoder, limits)
 
 
+def strict_decoder() -> json.JSONDecoder:
+    """Python's, but for what it takes and JSON doesn't: `StrictError`."""
+    return json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+
+
 def _parsed(number: int, line: str, decoder: json.JSONDecoder, limits: TableLimits) -> JsonRow | Fault:
     try:
-        _refuse_much(line, limits)
+        refuse_much(line, depth=limits.depth, values=limits.values)
         value = decoder.decode(line)
     except json.JSONDecodeError as error:
         return Fault(number, f"not JSON: {error.msg} at character {error.pos + 1}")
-    except _StrictError as error:
+    except StrictError as error:
         return Fault(number, str(error))
     except RecursionError:
         return Fault(number, "JSON nests too deep")
@@ -308,15 +359,15 @@ def _parsed(number: int, line: str, decoder: json.JSONDecoder, limits: TableLimi
     return number, value
 
 
-def _refuse_much(line: str, limits: TableLimits) -> None:
-    """Before anything is made of it."""
-    if _depth_exceeds(line, limits.depth):
-        raise _StrictError(f"JSON nests deeper than {limits.depth} levels")
-    if _values_exceed(line, limits.values):
-        raise _StrictError(f"JSON holds more than {limits.values:,} values")
+def refuse_much(text: str, *, depth: int, values: int) -> None:
+    """Raise `StrictError`, before anything is made of it, for JSON that nests deeper or holds more values."""
+    if _depth_exceeds(text, depth):
+        raise StrictError(f"JSON nests deeper than {depth} levels")
+    if _values_exceed(text, values):
+        raise StrictError(f"JSON holds more than {values:,} values")
 
 
-class _StrictError(Exception):
+class StrictError(Exception):
     """JSON that Python would take and we don't; its text is the reason."""
 
 
@@ -325,17 +376,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _StrictError(f"the key {shown(twice)} occurs twice")
+        raise StrictError(f"the key {shown(twice)} occurs twice")
     return members
 
 
 def _constant(name: str) -> Any:
-    raise _StrictError(f"{name} is not JSON")
+    raise StrictError(f"{name} is not JSON")
 
 
 def _integer(digits: str) -> int:
     if len(digits) > DIGITS_LIMIT:
-        raise _StrictError(f"a number has {len(digits):,} digits (at most {DIGITS_LIMIT})")
+        raise StrictError(f"a number has {len(digits):,} digits (at most {DIGITS_LIMIT})")
     return int(digits)
 
 

@@ -11,9 +11,9 @@ from frostline.errors import UsageError, shown
 Column: TypeAlias = str | int
 """A column by its header's name, or by its number from 1."""
 
-Format: TypeAlias = Literal["tsv", "csv", "jsonl", "parquet"]
+Format: TypeAlias = Literal["tsv", "csv", "jsonl", "json", "fasttext", "parquet", "arrow"]
 
-FORMATS: tuple[Format, ...] = ("tsv", "csv", "jsonl", "parquet")
+FORMATS: tuple[Format, ...] = ("tsv", "csv", "jsonl", "json", "fasttext", "parquet", "arrow")
 
 MEGABYTE = 1 << 20
 
@@ -32,6 +32,8 @@ class TableLimits:
     # ...once this many have come out: a small file may well be very repetitive.
     expansion_free_bytes: int = 64 * MEGABYTE
     expansion_free_rows: int = 4_000_000  # and no more rows than a compressed file has bytes, once there are so many
+    document_bytes: int = 256 * MEGABYTE  # A JSON file that is read as a whole, and how many values it may hold
+    document_values: int = 10_000_000
     values: int = 100_000  # In a JSON object of one line: an empty one takes three bytes there, and 64 in memory
 
 

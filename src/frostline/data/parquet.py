@@ -130,6 +130,28 @@ def seekable(source: Opened) -> Iterator[BinaryIO]:
         yield kept
 
 
+@contextlib.contextmanager
+def of_arrow(file: BinaryIO, name: str, *, is_arrow: bool) -> Iterator[BinaryIO]:
+    """An Arrow file or stream written anew as Parquet, a batch at a time, into a nameless file; Parquet as it is."""
+    if not is_arrow:
+        yield file
+        return
+    import pyarrow as pa  # noqa: PLC0415 - loaded only for such files
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+    with tempfile.TemporaryFile(dir=private_folder(home() / "incoming")) as kept:
+        with translated(name, "an Arrow"):
+            is_file = file.read(6) == b"ARROW1"
+            file.seek(0)
+            reader = pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)
+            batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
+            with pq.ParquetWriter(kept, reader.schema) as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+        kept.seek(0)
+        yield kept
+
+
 def kind_of(field: pa.Field) -> str:
     """What a column may serve as: `string`, `number` (a label), `list` of either (labels), or nothing."""
     types = pa.types
@@ -148,7 +170,7 @@ def _holds_strings(field: pa.Field) -> bool:
 
 
 @contextlib.contextmanager
-def translated(name: str) -> Iterator[None]:
+def translated(name: str, kind: str = "a Parquet") -> Iterator[None]:
     """What pyarrow raises on damaged files, as the one error that it is; errors of the disk stay such."""
     try:
         yield
@@ -157,7 +179,7 @@ def translated(name: str) -> Iterator[None]:
             raise StorageError(f"{name}: reading failed ({error.strerror}).", hint="Check the disk.") from error
         why = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"{name} is not a Parquet file that can be read: {shown(why, 160)}.",
+            f"{name} is not {kind} file that can be read: {shown(why, 160)}.",
             hint="Fetch or write the file again, unencrypted, with columns of plain strings.",
         ) from error
 

@@ -16,8 +16,9 @@ from frostline.arrays import Progress
 from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, fault
 from frostline.data.columns import Layout, choose_columns, holds_lists, layout_of_rows
 from frostline.data.dataset import Dataset, Reject, Source
-from frostline.data.formats import Dialect, JsonRow, Row, dialect_of, format_of, objects_of, rows_of
-from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lines_of, opened
+from frostline.data.documents import document_of, fasttext_rows, objects_of_document, one_label_each
+from frostline.data.formats import LABEL_MARK, QUOTED, Dialect, JsonRow, Row, dialect_of, format_of, objects_of, rows_of
+from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lines_of, opened, working_encoding
 from frostline.data.options import MEGABYTE, TableOptions
 from frostline.errors import InputError, UsageError, shown
 from frostline.targets import Targets
@@ -51,28 +52,61 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
     head = source.look()
     rules = CellRules(options, source.name)
     kind = format_of(head, options=options, name=source.name)
-    if kind == "parquet":
-        from frostline.data.parquet import ParquetTable, seekable  # noqa: PLC0415 - it imports pyarrow
+    if kind in {"parquet", "arrow"}:
+        from frostline.data.parquet import ParquetTable, of_arrow, seekable  # noqa: PLC0415 - it imports pyarrow
 
-        with seekable(source) as file:
+        with seekable(source) as stored, of_arrow(stored, source.name, is_arrow=kind == "arrow") as file:
             table = ParquetTable(file, source, options=options, needs_label=needs_label)
             yield Picking(table.text_column, table.label_column, table.rows(rules), table.has_label_sets)
         return
     check_encoding(head, encoding=options.encoding, name=source.name)
+    if kind == "json":
+        chunks = line_chunks(source.chunks(), head=head, options=options, name=source.name)
+        encoding = working_encoding(options.encoding)
+        document = document_of(chunks, encoding=encoding, options=options, name=source.name)
+        objects = objects_of_document(document, limits=options.limits, name=source.name)
+        yield _from_objects(objects, source.name, rules=rules, needs_label=needs_label)
+        return
     runs = _lines(source, head, options)
+    if kind == "fasttext":
+        yield _from_fasttext(fasttext_rows(runs, rules), source.name, needs_label=needs_label)
+        return
     if kind == "jsonl":
         objects = objects_of(runs, limits=options.limits)
         yield _from_objects(objects, source.name, rules=rules, needs_label=needs_label)
         return
-    dialect = dialect_of(head, kind=kind, options=options)
-    rows = rows_of(runs, dialect, limits=options.limits, name=source.name)
+    dialect, begins_with_mark = dialect_of(head, kind=kind, options=options)
     is_in_doubt = kind == "tsv" and options.quoted is None
+    if is_in_doubt and is_quoted_throughout(source, dialect, options=options):
+        dialect, is_in_doubt = replace(dialect, is_quoted=True), False
+    rows = rows_of(runs, dialect, limits=options.limits, name=source.name)
+    if begins_with_mark:  # the line `sep=;`, which Excel writes and takes for no row
+        next(rows, None)
 
     def on_ragged() -> None:
         if is_in_doubt:
             check_quotes(source, dialect, options=options)
 
     yield _from_rows(rows, source.name, rules=rules, needs_label=needs_label, on_ragged=on_ragged)
+
+
+def is_quoted_throughout(source: Opened, dialect: Dialect, *, options: TableOptions) -> bool:
+    """Whether every cell of a TSV that holds a quote is well quoted, and one at least holds doubled quotes.
+
+    As pandas writes it. A pipe cannot be read twice: there a quote is a letter.
+    """
+    if source.path is None:
+        return False
+    has_doubled = False
+    with opened(source.path, limits=options.limits) as again:
+        for run in _lines(again, again.look(), options):
+            for line in run.texts:
+                if '"' in line:
+                    cells = [cell for cell in line.removesuffix("\r").split(dialect.delimiter) if '"' in cell]
+                    if not all(map(QUOTED.fullmatch, cells)):
+                        return False
+                    has_doubled = has_doubled or any('""' in cell[1:-1] for cell in cells)
+    return has_doubled
 
 
 def check_quotes(source: Opened, dialect: Dialect, *, options: TableOptions) -> None:
@@ -119,6 +153,7 @@ def _from_rows(
     rows: Iterator[Row | Fault], name: str, *, rules: CellRules, needs_label: bool, on_ragged: Callable[[], None]
 ) -> Picking:
     """Of a TSV or CSV."""
+    rows = _trimmed(rows)
     taken, sample = _sampled(rows)
     if not sample:
         return Picking("", "", iter([item for item in taken if isinstance(item, Fault)]))
@@ -136,6 +171,37 @@ def _from_rows(
         _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged),
         layout.label is not None and rules.options.labels_separator is not None,
     )
+
+
+def _trimmed(rows: Iterator[Row | Fault]) -> Iterator[Row | Fault]:
+    """Rows without the empty cells that they have beyond the first row's, as spreadsheets leave them."""
+    width: int | None = None
+    for row in rows:
+        if not isinstance(row, Fault) and row[1]:
+            width = width or len(row[1])
+            if len(row[1]) > width and not any(row[1][width:]):
+                yield row[0], row[1][:width]
+                continue
+        yield row
+
+
+def _from_fasttext(
+    rows: Iterator[tuple[int, tuple[str, ...], str] | Fault], name: str, *, needs_label: bool
+) -> Picking:
+    """Of fastText's lines: sets of labels where one of the first rows has another number of them than one."""
+    taken = list(itertools.islice(rows, SAMPLE_ROWS))
+    sample = [row for row in taken if not isinstance(row, Fault)]
+    rest = itertools.chain(taken, rows)
+    if not sample:
+        return Picking("", "", iter([row for row in taken if isinstance(row, Fault)]))
+    if not needs_label:
+        return Picking("text", "", (row if isinstance(row, Fault) else (row[0], row[2], "") for row in rest))
+    if not any(labels for _, labels, _ in sample):
+        raise InputError(f"{name} must have labels that begin with {LABEL_MARK} (the first rows have none).")
+    if all(len(labels) == 1 for _, labels, _ in sample):
+        return Picking("text", "label", one_label_each(rest))
+    sets = (row if isinstance(row, Fault) else (row[0], row[2], row[1]) for row in rest)
+    return Picking("text", "label", sets, has_label_sets=True)
 
 
 def _cells_picked(
