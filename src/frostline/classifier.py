@@ -28,16 +28,17 @@ from frostline.artifact import (
 )
 from frostline.data.copies import together_of
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
 from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
-from frostline.encoder.words import with_words
+from frostline.encoder.words import WordsAlone, kept_reader, with_words
 from frostline.errors import ArtifactCorrupt, InputError, UsageError, shown
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions, chosen_document, fit, possible_folds, refuse_held_out
 from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
+from frostline.head.parts import part_of
 from frostline.head.search import fit_at
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
@@ -59,9 +60,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     encoder : str or SentenceEncoder, default="minilm"
         `minilm` (bundled), `distilbert`, `bert`, a folder, a hub id, or an encoder that is open already
         (then `features`, `revision`, `max_length`, `store` and `threads` are its own).
-    features : str, default="mean@all"
+    features : str or None, default=None
         Which pooling of which layers becomes a row: `cls@-1`, `mean@all`, `cls@-1+mean@-1`; and, with `+words` at the
-        end, the texts' own words and pairs of words beside it, by the vocabulary of the texts that `fit` is given.
+        end, the texts' own words and pairs of words beside it, by the vocabulary of the texts that `fit` is given;
+        `words`: these alone, for which no encoder is opened. None is `mean@all`, and where C is searched, words are
+        tried too: both are taken, or words alone, where the folds say so.
     C : float or None, default=None
         Inverse strength of the regularisation. None searches `Cs` by stratified folds.
     Cs : sequence of float or None, default=None
@@ -143,7 +146,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self,
         encoder: str | SentenceEncoder = "minilm",
         *,
-        features: str = DEFAULT_FEATURES,
+        features: str | None = None,
         C: float | None = None,
         Cs: Sequence[float] | None = None,
         n_folds: int = 5,
@@ -227,9 +230,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         if not targets.labels:
             raise InputError("At least one text must have a label (got none).")
         targets = replace(targets, together=together_of(texts, groups=groups))
-        self.encoder_ = with_words(self._settled_encoder(texts, targets), texts)
+        tried = self.features is None and self.C is None and isinstance(self.encoder, str)
+        self.encoder_ = with_words(self._settled_encoder(texts, targets), texts, tried=tried)
         reading = self._read(texts)
-        self._fit_head(reading.for_head, targets)
+        self._fit_head(reading.for_head, targets, choose_parts=tried)
         self.data_: TrainingData | None = TrainingData.of_rows(texts, names)
         self.n_read_ = reading.n_read
         self.n_cut_ = int(reading.cut.sum())
@@ -397,16 +401,23 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         if not isinstance(self.encoder, str):
             self.precision_: PrecisionRecord | None = None
             return self.encoder
+        if self._spec.is_words_alone:
+            self.precision_ = None
+            return WordsAlone()
         self.precision_ = settle(self.precision, self._open_encoder, texts, targets)
         if self.precision == "int8" != self.precision_.used:
             told = f"float32 is used instead of int8. {self.precision_.reason}"
             warnings.warn(told, PrecisionWarning, stacklevel=3)
         return self._open_encoder(self.precision_.used)
 
+    @property
+    def _spec(self) -> FeatureSpec:
+        return FeatureSpec.parse(DEFAULT_FEATURES if self.features is None else self.features)
+
     def _open_encoder(self, precision: Precision) -> SentenceEncoder:
         encoder = Encoder.open(
             str(self.encoder),
-            features=self.features,
+            features=str(self._spec),
             revision=self.revision,
             max_length=self.max_length,
             threads=self.threads,
@@ -416,7 +427,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             return encoder
         return StoredEncoder(encoder, FeatureStore.open(None if self.store is True else Path(self.store)))
 
-    def _fit_head(self, rows: Rows, targets: Targets) -> None:
+    def _fit_head(self, rows: Rows, targets: Targets, *, choose_parts: bool) -> None:
         answers = self._answer_options()
         if self.C is not None:
             refuse_held_out(answers, self.C)
@@ -428,7 +439,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             how = self.class_weight
             return self._adopt(fit_at(rows, targets, C=self.C_, class_weight=how, standardise=self.standardise))
         options = self._search_options(possible_folds(targets, self.n_folds))
-        fitted = fit(rows, targets, search=options, answers=answers)
+        fitted = fit(rows, targets, search=replace(options, choose_parts=choose_parts), answers=answers)
+        if fitted.parts is not None:
+            kept = fitted.parts.kept
+            fitted, self.encoder_ = fitted.of(kept, dense_part(rows).shape[1]), kept_reader(self.encoder_, kept)
+            rows = part_of(rows, kept)
         for note in () if fitted.search.learned.all() else fitted.search.warnings:
             warnings.warn(note, UserWarning, stacklevel=3)
         self.C_ = fitted.search.chosen_C if fitted.head.answers_sets else float(fitted.search.chosen_C[0])

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn import metrics
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from frostline.encoder.words import WORD_PATTERN
 from frostline.errors import InputError
 from frostline.evaluate.baselines import (
     CENTROID,
@@ -17,15 +19,13 @@ from frostline.evaluate.baselines import (
     MAJORITY,
     WORDS,
     WORDS_EACH,
+    Guess,
     Part,
     baselines,
+    from_words,
     majority,
     nearest_centroid,
 )
-from frostline.evaluate.word_fit import fit_words
-from frostline.evaluate.words import word_guess, word_rows
-from frostline.head.linear import probabilities
-from frostline.head.loss import Logistic, Softmax
 from frostline.targets import Targets
 
 
@@ -78,6 +78,13 @@ def test_majority_gives_the_training_shares() -> None:
     np.testing.assert_allclose(guess.probabilities, np.tile(np.bincount(train.targets.codes) / 300, (50, 1)))
 
 
+def centroid(train: Part, test: Part) -> np.ndarray:
+    """What the nearest centroid gives the test rows."""
+    guess = nearest_centroid(train, test, 0)
+    assert guess is not None
+    return guess.favoured
+
+
 def test_nearest_centroid_is_scikit_learns_on_standardised_rows() -> None:
     """Same choice for every row, with features of very unlike scales, and one that is constant changing nothing."""
     from sklearn.neighbors import NearestCentroid  # noqa: PLC0415 - only this test needs it
@@ -91,8 +98,8 @@ def test_nearest_centroid_is_scikit_learns_on_standardised_rows() -> None:
     constant = np.full((9000, 1), 7.1)
     train = Part(train.texts, np.hstack([learned, constant]).astype(np.float32), train.targets)
     test = Part(test.texts, np.hstack([asked, constant[:500]]).astype(np.float32), test.targets)
-    guess = nearest_centroid(train, test, 0)
-    np.testing.assert_array_equal(guess.favoured.argmax(axis=1), expected)
+    guess_favoured = centroid(train, test)
+    np.testing.assert_array_equal(guess_favoured.argmax(axis=1), expected)
     assert 0.5 < np.mean(expected == test.targets.codes) < 0.999
 
 
@@ -101,11 +108,21 @@ def test_a_label_without_training_rows_is_never_chosen() -> None:
     train, test = made_up(300, 3, 0), made_up(100, 3, 1)
     kept = np.flatnonzero(train.targets.codes != 1)
     fewer = train.take(kept)
-    assert not nearest_centroid(fewer, test, 0).favoured[:, 1].any()
-    words = word_guess(fewer.texts, fewer.targets, test.texts)
+    assert not centroid(fewer, test)[:, 1].any()
+    words = from_words(fewer, test, 0)
     assert words is not None
+    assert words.probabilities is not None
     assert (words.probabilities[:, 1] == 0).all()
     np.testing.assert_allclose(words.probabilities.sum(axis=1), 1)
+
+
+def words_of(texts: list[str], codes: np.ndarray, asked: list[str], *, seed: int = 0) -> Guess | None:
+    """What the words' classifier says of texts."""
+    parts = [
+        Part(part, np.zeros((len(part), 1), np.float32), Targets.of_codes(own, range(int(codes.max()) + 1)))
+        for part, own in ((texts, codes), (asked, np.zeros(len(asked), dtype=np.int64)))
+    ]
+    return from_words(parts[0], parts[1], seed)
 
 
 def test_texts_without_a_word_leave_the_words_out() -> None:
@@ -117,29 +134,38 @@ def test_texts_without_a_word_leave_the_words_out() -> None:
 
 
 def test_words_that_each_occur_once_still_count() -> None:
-    """Where nothing occurs in two texts, once is enough."""
+    """Where nothing occurs in two texts, once is enough: new texts of the same words are told apart."""
     texts, codes = ["alpha", "beta", "gamma", "delta"], np.array([0, 1, 0, 1])
-    found = word_guess(texts, Targets.of_codes(codes, "ab"), texts)
+    found = words_of(texts, codes, texts)
     assert found is not None
-    assert found.probabilities.argmax(axis=1).tolist() == codes.tolist()
-    assert "C = 10 " in found.made_of
+    assert found.favoured.argmax(axis=1).tolist() == codes.tolist()
+    assert found.made_of.startswith("4 words and word pairs, C = ")
+    assert found.made_of.endswith(" for rows of length 1, by 2 folds")
+
+
+def test_what_words_cannot_learn_is_left_out() -> None:
+    """One label alone; the same words in every text; a label of one row, which no fold could hold out."""
+    assert words_of(["a b", "a c", "b c"], np.zeros(3, dtype=np.int64), ["a"]) is None
+    assert words_of(["the very same"] * 40, np.arange(40) % 2, ["another"]) is None
+    assert words_of(["a b", "a c", "b c"], np.array([0, 0, 1]), ["a"]) is None
 
 
 def test_texts_without_spaces_are_told_apart_by_their_characters() -> None:
     """Chinese and Japanese: a character is a word."""
     good, bad = ["很好看的电影", "真的很好", "好看极了", "非常好"], ["太难看了", "很坏的电影", "真难看", "坏极了"]
-    codes = np.array([0] * 4 + [1] * 4)
-    found = word_guess(good + bad, Targets.of_codes(codes, "ab"), ["好极了", "难看的电影"])
+    found = words_of(good + bad, np.array([0] * 4 + [1] * 4), ["好极了", "难看的电影"])
     assert found is not None
-    assert found.probabilities.argmax(axis=1).tolist() == [0, 1]
+    assert found.favoured.argmax(axis=1).tolist() == [0, 1]
 
 
 def test_the_search_over_words_is_the_same_every_time() -> None:
     """One seed, one answer; and no warning of the solver's gets out."""
     train, test = made_up(400, 4, 0), made_up(50, 4, 1)
-    first, second = (word_guess(train.texts, train.targets, test.texts, seed=3) for _ in range(2))
+    first, second = (from_words(train, test, 3) for _ in range(2))
     assert first is not None
     assert second is not None
+    assert first.probabilities is not None
+    assert second.probabilities is not None
     np.testing.assert_array_equal(first.probabilities, second.probabilities)
     assert first.made_of == second.made_of
 
@@ -164,28 +190,26 @@ def test_words_reach_their_known_score_on_sst2(real_data: Path) -> None:
     (texts, codes), (test_texts, test_codes) = part("train.tsv"), part("test.tsv")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = word_guess(texts, Targets.of_codes(codes, "ab"), test_texts)
+        found = words_of(texts, codes, test_texts)
     assert found is not None
-    assert 0.80 < np.mean(found.probabilities.argmax(axis=1) == test_codes) < 0.82
+    assert 0.80 < np.mean(found.favoured.argmax(axis=1) == test_codes) < 0.82
 
 
 @pytest.mark.parametrize("n_labels", [2, 4])
 def test_words_are_fitted_as_scikit_learn_fits_them(n_labels: int) -> None:
-    """Several fits at once, each on its own rows with its own C, and each the optimum that scikit-learn finds."""
+    """The optimum that scikit-learn finds over rows of length 1."""
     random = np.random.RandomState(n_labels)
     codes = np.arange(120) % n_labels
     texts = [" ".join([f"own{code}" * (random.rand() < 0.6), *map(str, random.randint(0, 30, 6))]) for code in codes]
-    found = word_rows(texts)
+    found = words_of(texts, codes, texts)
     assert found is not None
-    rows = found[1]
-    training, Cs = random.rand(120, 3) < 0.8, np.array([1.0, 10.0, 30.0])
-    loss = Logistic(codes) if n_labels == 2 else Softmax(codes, n_labels)
-    heads = fit_words(rows, loss, training=training, Cs=Cs)
-    for head, C in enumerate(Cs):
-        own = training[:, head]
-        theirs = LogisticRegression(C=C, tol=1e-10, max_iter=10_000).fit(rows[own], codes[own])
-        ours = probabilities(heads.decisions(rows, head))
-        np.testing.assert_allclose(ours, theirs.predict_proba(rows), atol=1e-4)
+    assert found.probabilities is not None
+    C = float(found.made_of.split("C = ")[1].split()[0])
+    rows = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, token_pattern=WORD_PATTERN).fit_transform(
+        texts
+    )
+    theirs = LogisticRegression(C=C, tol=1e-10, max_iter=10_000).fit(rows, codes)
+    np.testing.assert_allclose(found.probabilities, theirs.predict_proba(rows), atol=1e-4)
 
 
 def sets_part(texts: list[str], members: np.ndarray) -> Part:

@@ -2,21 +2,29 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fakes import FakeEncoder
 from frostline.artifact import open_model
+from frostline.classifier import SentenceClassifier
 from frostline.cli.train import Wishes
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.reading import SentenceEncoder
-from frostline.encoder.words import FoldWords
+from frostline.encoder.words import WORDS_ALONE, FoldWords, WordedEncoder, WordsAlone
+from frostline.errors import ArtifactCorrupt
+from frostline.evaluate.baselines import MAJORITY, WORDS
 from frostline.evaluate.nested import nested_cross_validation
+from frostline.explanation import explain
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions, fit
 from frostline.head.options import SearchOptions
+from frostline.report.card import model_card
 from frostline.report.document import as_document
+from frostline.report.page import report_html
 from frostline.report.phrases import parts_text
+from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, save_training, train
 
@@ -43,12 +51,12 @@ WISHES = Wishes(
 
 
 class Telling(FakeEncoder):
-    """A row says which label's word is there, but where it is hidden: that lies in the words alone."""
+    """A row says whether the text cries or asks, which is no word."""
 
     def _row(self, text: str) -> np.ndarray:
         row = np.zeros(self.n_features, np.float32)
         row[: len(text.split())] = 1
-        row[5] = 0 if "hidden" in text else 2 * ("own1" in text) - 1
+        row[5] = text.endswith("!") * 1.0 - text.endswith("?")
         return row
 
 
@@ -57,12 +65,12 @@ def open_telling(name: str, *, features: str, **_others: object) -> SentenceEnco
 
 
 def dataset(n: int, *, seed: int = 0, in_words: float = 1.0, several: bool = False) -> Dataset:
-    """Half of the texts hide their label from `Telling`; of these so many in one tell it by a word."""
+    """Half of the texts cry or ask, as `Telling` sees; of the others so many in one tell their label by a word."""
     random = np.random.default_rng(seed)
     codes = random.permutation(np.arange(n) % 2)
     told = np.where(random.random(n) < in_words, codes, random.integers(2, size=n))
     texts = [
-        f"own{code} w{row}" if row % 2 else f"hidden own{word} w{random.integers(9)} w{row}"
+        f"w{random.integers(9)} w{row}{'?!'[code]}" if row % 2 else f"hidden own{word} w{random.integers(9)} w{row}"
         for row, (code, word) in enumerate(zip(codes, told, strict=True))
     ]
     targets = Targets.of_labels([f"label {code}" for code in codes])
@@ -90,6 +98,89 @@ def test_words_that_tell_are_kept_beside_the_features(tmp_path: Path, *, several
     save_training(found, tmp_path / "model", encoder=encoder)
     model = open_model(tmp_path / "model", open_encoder=open_telling)
     assert np.allclose(model.predict_proba(test.texts), found.test_probabilities)
+
+
+def blind() -> Dataset:
+    """Every label in the words alone."""
+    data = dataset(120)
+    texts = [f"hidden own{code} w{row}{' so' * (row % 3)}" for row, code in enumerate(data.targets.codes.tolist())]
+    return replace(data, texts=texts)
+
+
+def refused(*_given: object, **_others: object) -> SentenceEncoder:
+    raise AssertionError("An encoder was opened.")
+
+
+@pytest.mark.parametrize("is_nested", [False, True], ids=["held out", "in turn"])
+def test_words_alone_need_no_encoder(tmp_path: Path, *, is_nested: bool) -> None:
+    """Chosen where they win clearly: the artifact names no encoder, and answers and explains without one."""
+    found = train(blind(), Telling(), options=replace(CHOSEN, nested=is_nested))
+    assert found.record.parts is not None
+    assert found.record.parts.kept == found.record.features.spec == "words"
+    assert found.record.encoder == WORDS_ALONE
+    assert found.record.features.n_features == found.record.features.n_words
+    assert found.record.search.chosen_C == found.record.parts.word_Cs[0]
+    save_training(found, tmp_path / "model", encoder=Telling(), with_encoder=True, keep_neighbours=True)
+    assert not (tmp_path / "model" / "encoder").exists()
+    assert not (tmp_path / "model" / "neighbours.safetensors").exists()
+    model = open_model(tmp_path / "model", open_encoder=refused)
+    assert found.vocabulary is not None
+    asked = ["own1 w3", "hidden own0 w1", "", "own1"]
+    reader = WordedEncoder(WordsAlone(), found.vocabulary)
+    assert np.array_equal(model.predict_proba(asked), found.head.predict_proba(reader.encode(asked).for_head))
+    assert model.predict(asked)[[0, 1, 3]].tolist() == ["label 1", "label 0", "label 1"]
+    explained = explain(model, "hidden own1!")
+    assert [word.text for word in explained.words] == ["hidden", "own1"]
+    assert explained.pieces == ("hidden", "own1")
+
+
+@pytest.mark.parametrize("is_nested", [False, True], ids=["held out", "in turn"])
+def test_words_alone_by_name(*, is_nested: bool) -> None:
+    options = TrainingOptions(search=SearchOptions(n_folds=3), nested=is_nested)
+    named = train(blind(), WordsAlone(), options=options)
+    assert named.record.parts is None
+    assert named.record.features.spec == "words"
+    assert [one.name for one in named.record.baselines] == [MAJORITY, WORDS], "no centroid of no features"
+    for written in (model_card(named.record), report_html(named.record, named.examples)):
+        assert "words alone" in written
+        assert "word pieces" not in written
+
+
+def test_a_sweep_tries_words_alone() -> None:
+    options = SweepOptions(search=SearchOptions(Cs=(0.01,), n_folds=3))
+    swept = sweep(blind(), Telling(features=SWEEP_FEATURES), test=blind(), options=options)
+    scores = {trial.candidate.features: trial.score.value for trial in swept.trials}
+    assert scores["words"] == 1.0
+    assert scores["mean@all"] < 0.7
+
+
+def test_a_manifest_of_words_alone_names_no_encoder(tmp_path: Path) -> None:
+    found = train(blind(), WordsAlone(), options=TrainingOptions(search=SearchOptions(n_folds=3)))
+    loaded = save_training(found, tmp_path / "model", encoder=WordsAlone())
+    forged = replace(loaded, manifest=replace(loaded.manifest, encoder=Telling().identity))
+    with pytest.raises(ArtifactCorrupt, match="words alone, but of another reader"):
+        open_model(forged)
+
+
+def test_the_estimator_chooses_where_nobody_named_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = blind()
+    monkeypatch.setattr(SentenceClassifier, "_open_encoder", lambda *_: Telling())
+
+    def features_of(**given: Any) -> str:
+        return str(SentenceClassifier(**given).fit(data.texts, data.labels).encoder_.spec)
+
+    assert features_of(Cs=[0.01, 1.0], n_folds=3) == "words"
+    assert features_of(Cs=[0.01, 1.0], n_folds=3, features="mean@all") == "mean@all"
+    assert features_of(C=1.0) == "mean@all"
+    assert features_of(Cs=[0.01, 1.0], n_folds=3, encoder=Telling()) == "mean@all"
+    monkeypatch.setattr(SentenceClassifier, "_open_encoder", refused)
+    named = SentenceClassifier(features="words", n_folds=3).fit(data.texts, data.labels)
+    assert named.precision_ is None
+    named.save(tmp_path / "model")
+    again = SentenceClassifier.load(tmp_path / "model")
+    assert again.features == "words"
+    assert np.array_equal(again.predict_proba(data.texts), named.predict_proba(data.texts))
+    assert again.fit(data.texts, data.labels).score(data.texts, data.labels) == 1.0
 
 
 def test_words_that_tell_nothing_are_left_out_and_leave_no_trace(tmp_path: Path) -> None:

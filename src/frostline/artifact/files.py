@@ -252,7 +252,7 @@ def unit_rows(rows: Features, centre: NDArray[np.float32]) -> NDArray[np.float32
 
 def refuse_size(n_texts: int, n_features: int, *, limits: Limits = DEFAULT_LIMITS) -> None:
     """Raise, before any work, if so many training sentences cannot be kept."""
-    most = limits.neighbours_bytes // (2 * n_features)
+    most = limits.neighbours_bytes // (2 * max(1, n_features))
     if n_texts > most:
         raise InputError(
             f"At most {most:,} training sentences of {n_features:,} features can be kept as neighbours (got "

@@ -296,6 +296,8 @@ def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
     link = LINKS[kind]
     labels = _labels(document["labels"], f"{at}labels", low=FORMS[link].fewest_labels)
     encoder = _encoder(document["encoder"], f"{at}encoder")
+    features = _features(document["features"], f"{at}features")
+    are_words = FeatureSpec.parse(features).is_words_alone
     files = _files(document["files"], f"{at}files", limits, version=document["format_version"])
     _bound(files, encoder, at)
     return Manifest(
@@ -304,8 +306,8 @@ def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
         kind=kind,
         calibration=read_calibration(document["calibration"], f"{at}calibration", n_labels=len(labels), link=link),
         rule=read_rule(document["rule"], f"{at}rule", n_labels=len(labels)),
-        features=_features(document["features"], f"{at}features"),
-        n_features=integer(document["n_features"], f"{at}n_features", low=1, high=MAX_FEATURES),
+        features=features,
+        n_features=integer(document["n_features"], f"{at}n_features", low=0 if are_words else 1, high=MAX_FEATURES),
         encoder=encoder,
         data=_data(document["data"], f"{at}data"),
         choice=json_object(document["choice"], f"{at}choice"),

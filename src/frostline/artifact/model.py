@@ -17,8 +17,9 @@ from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
 from frostline.artifact.manifest import Manifest
 from frostline.artifact.self_test import check_self_test
 from frostline.encoder.checkpoint import known_encoder, must_be_fetched
+from frostline.encoder.features import FeatureSpec
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
-from frostline.encoder.words import WordedEncoder
+from frostline.encoder.words import WORDS_ALONE, WordedEncoder, WordsAlone
 from frostline.errors import (
     ArtifactCorrupt,
     ConsentError,
@@ -119,7 +120,10 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
     loaded = artifact if isinstance(artifact, Artifact) else load_artifact(artifact)
     precision = loaded.manifest.encoder.precision
     opened = open_encoder or functools.partial(_open_encoder, precision=precision)
-    found = _matching_encoder(loaded, _places(loaded, encoder, fetch=fetch), threads, opened)
+    if FeatureSpec.parse(loaded.manifest.features).is_words_alone:
+        found = _words_alone(loaded)
+    else:
+        found = _matching_encoder(loaded, _places(loaded, encoder, fetch=fetch), threads, opened)
     n_features = len(found.blocks) * found.hidden_size
     if n_features != loaded.manifest.n_features:
         raise ArtifactCorrupt(
@@ -194,6 +198,14 @@ def _places(artifact: Artifact, told: str | Path | None, *, fetch: bool) -> list
             hint="Fetch it from the hub by adding --yes (in Python: fetch=True), or name its folder: --encoder FOLDER.",
         )
     return here
+
+
+def _words_alone(artifact: Artifact) -> SentenceEncoder:
+    """What stands for an encoder; `ArtifactCorrupt` where the manifest names one, or another pattern of words."""
+    differing = _difference(artifact.manifest.encoder, WORDS_ALONE)
+    if differing:
+        raise ArtifactCorrupt(f"{artifact.path}: features are words alone, but of another reader ({differing}).")
+    return WordsAlone()
 
 
 def _matching_encoder(

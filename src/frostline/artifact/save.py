@@ -44,7 +44,7 @@ from frostline.disk import publish_folder, sha256_of
 from frostline.encoder.checkpoint import find_checkpoint, known_encoder
 from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, WEIGHTS
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
-from frostline.encoder.words import vocabulary_of
+from frostline.encoder.words import WORDS_ALONE, vocabulary_of
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
 from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
@@ -250,6 +250,8 @@ def portable_name(name: str) -> str:
 
 def _encoder_source(identity: EncoderIdentity, with_encoder: bool | Path) -> Path | None:  # noqa: FBT001 - a union
     """The folder from which the encoder's files are copied, if they are."""
+    if identity == WORDS_ALONE:
+        return None
     if isinstance(with_encoder, Path):
         return with_encoder
     if with_encoder:

@@ -24,9 +24,10 @@ from frostline.cli.options import (
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
-from frostline.encoder.features import DEFAULT_FEATURES, POOLINGS
+from frostline.encoder.features import DEFAULT_FEATURES, POOLINGS, WORDS
 from frostline.encoder.footprint import reading_peak
 from frostline.encoder.precision import Precision
+from frostline.encoder.words import WordsAlone
 from frostline.errors import UsageError
 from frostline.head.options import SearchOptions
 from frostline.report.document import as_comparison_document
@@ -120,10 +121,17 @@ def command(
             precision=chosen.precision,
         )
 
+    specs = _feature_names(features)
+    read = [spec for spec in specs if spec != WORDS]
     contestants = [
         contestant
-        for name in _encoder_names(encoders)
-        for contestant in _contestants(name, _feature_names(features), opened, peak, store=store)
+        for name in (_encoder_names(encoders) if read else ())
+        for contestant in _contestants(name, read, opened, peak, store=store)
+    ]
+    alone = WordsAlone()
+    contestants += [
+        Contestant(name="none", features=WORDS, kept=alone, fresh=alone, size_bytes=0, peak_bytes=None)
+        for _ in range(len(specs) - len(read))
     ]
     search = SearchOptions(
         Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=threads
@@ -172,4 +180,4 @@ def _encoder_names(encoders: str) -> list[str]:
 
 def _feature_names(features: str) -> list[str]:
     """`cls@-1,mean@-1,-2` is two: a comma before a pooling parts features, one before a number parts layers."""
-    return [name.strip() for name in re.split(rf",\s*(?=(?:{'|'.join(POOLINGS)})@)", features)]
+    return [name.strip() for name in re.split(rf",\s*(?=(?:{'|'.join(POOLINGS)})@|{WORDS}\b)", features)]

@@ -18,7 +18,7 @@ from frostline.data.dataset import Dataset, Reject
 from frostline.data.options import TableOptions, column_choice
 from frostline.disk import publish_stream
 from frostline.encoder.checkpoint import DEFAULT_ENCODER
-from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, AskedPrecision
 from frostline.errors import ConsentError, InputError, printable
 from frostline.head.calibrating import Calibrate
@@ -254,6 +254,10 @@ def opened_encoder(choice: EncoderChoice, features: str) -> "SentenceEncoder":
 
     Where `auto` was asked for, and not settled by `settled_choice`, it is float32.
     """
+    if FeatureSpec.parse(features).is_words_alone:
+        from frostline.encoder.words import WordsAlone  # noqa: PLC0415 - as below
+
+        return WordsAlone()
     from frostline.store import FeatureStore, StoredEncoder  # noqa: PLC0415 - heavy, and not every verb reads
 
     store = FeatureStore.open() if choice.store else None  # before the encoder: its folder may be refused

@@ -36,7 +36,7 @@ from frostline.data.fixes import apply_fixes, read_fixes
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.disk import refuse_existing, refuse_file
-from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
+from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES, FeatureSpec
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, pasteable, printable
@@ -211,8 +211,8 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--features",
         metavar="POOLING@LAYERS|auto",
         help="cls, mean or max, at layers: cls@-1, mean@all, mean@-1,-2 …; with +words the texts' own words beside "
-        "them; auto: the winner of a sweep over the training rows alone (see frostline sweep).  "
-        f"[default: {DEFAULT_FEATURES}]",
+        "them; words: these alone; auto: the winner of a sweep over the training rows (see frostline sweep).  "
+        f"[default: {DEFAULT_FEATURES}, with words beside it or words alone where the folds say so]",
     )
     @click.option("--preset", type=click.Choice(["tutorial"]), help="The DistilBERT practical, to the letter.")
     @click.option("--grid", type=click.Choice(["log", "tutorial"]), help="The values of C to search.  [default: log]")
@@ -353,6 +353,8 @@ def _settled(
     choice: EncoderChoice, features: str, dataset: Dataset, test: Dataset | None, options: TrainingOptions
 ) -> tuple[EncoderChoice, PrecisionRecord]:
     """The precision that reads; `auto` tries int8 on rows that the head will learn from, never on those tested."""
+    if FeatureSpec.parse(features).is_words_alone:
+        choice = replace(choice, precision="float32")
     if choice.precision != "auto":
         return settled_choice(choice, features, ())
     require_learnable(dataset, options.search.n_folds)

@@ -57,15 +57,15 @@ class FeatureSpec:
         Raises
         ------
         UsageError
-            A term is not `pooling@layers`, or the pooling is unknown; words are not the last term, or the only one.
+            A term is not `pooling@layers`, or the pooling is unknown; words are not the last term.
         """
         terms: list[tuple[Pooling, tuple[int, ...] | None]] = []
         *written, last = text.replace(" ", "").split("+")
         words = last == WORDS
-        if WORDS in written or (words and not written):
+        if WORDS in written:
             raise UsageError(
-                f"Words must be the last term, beside an encoder's features (got {shown(text)}).",
-                hint=f"For example {DEFAULT_FEATURES}+{WORDS}. Words alone are a baseline of every training's report.",
+                f"Words must be the last term (got {shown(text)}).",
+                hint=f"For example {DEFAULT_FEATURES}+{WORDS}; or {WORDS} alone, for which no encoder reads.",
             )
         for term in written if words else [*written, last]:
             match = _TERM.fullmatch(term)
@@ -77,6 +77,11 @@ class FeatureSpec:
             layers = None if match["layers"] == "all" else tuple(int(n) for n in match["layers"].split(","))
             terms.append((cast("Pooling", match["pooling"]), layers))
         return cls(tuple(terms), words)
+
+    @property
+    def is_words_alone(self) -> bool:
+        """Whether no encoder is needed."""
+        return self.words and not self.terms
 
     def blocks(self, n_layers: int) -> tuple[Block, ...]:
         """The blocks, in column order, for an encoder of `n_layers` transformer layers.

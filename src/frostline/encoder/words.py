@@ -4,20 +4,21 @@ Predicting must start in a third of a second and scikit-learn takes 0.9 s to imp
 alone, and a test holds it to scikit-learn's tokens and weights.
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import BoolArray, Features, Float64Array, IntArray, JoinedRows, Progress, Rows, WordRows
-from frostline.encoder.features import FeatureSpec
-from frostline.encoder.reading import Around, Reading, SentenceEncoder
+from frostline.encoder.features import WORDS, Block, FeatureSpec
+from frostline.encoder.reading import Around, EncoderIdentity, Reading, SentenceEncoder, check_texts
 from frostline.errors import InputError
 
 WORD_PATTERN = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+"
@@ -128,6 +129,14 @@ def fit(  # noqa: PLR0913 - the recipe's five numbers, each by its name
     )
 
 
+def vocabulary_or_none(texts: Sequence[str], *, min_texts: int = 2) -> Vocabulary | None:
+    """The vocabulary of `texts`; None if no term occurs in `min_texts` of them."""
+    try:
+        return fit(texts, min_texts=min_texts)
+    except InputError:
+        return None
+
+
 def terms_of(text: str, max_words: int = 2) -> list[str]:
     """The words of `text` in lower case, then its pairs of neighbouring words, and so on; repeats as often as they are.
 
@@ -148,6 +157,44 @@ def _to_length(data: Float64Array, ends: NDArray[np.int64], scale: float) -> Flo
     row_of = np.repeat(np.arange(len(n_stored)), n_stored)
     squares = np.bincount(row_of, weights=np.square(data), minlength=len(n_stored))
     return scale * data / np.sqrt(squares[row_of])
+
+
+_WORDS_SPEC = FeatureSpec((), words=True)
+_NOTHING_SHA256 = hashlib.sha256(b"").hexdigest()
+
+WORDS_ALONE = EncoderIdentity(
+    name=WORDS,
+    revision=None,
+    family=WORDS,
+    weights_sha256=_NOTHING_SHA256,
+    tokenizer_sha256=hashlib.sha256(WORD_PATTERN.encode()).hexdigest(),
+    config_sha256=_NOTHING_SHA256,
+    max_length=1_000_000,
+    precision="float32",
+    graph_version=0,
+)
+"""Who reads where features are words alone: nobody. The vocabulary and the pattern are all that can change a row."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WordsAlone:
+    """What stands for an encoder where features are words alone: its rows have no columns."""
+
+    identity: EncoderIdentity = WORDS_ALONE
+    spec: FeatureSpec = _WORDS_SPEC
+    blocks: tuple[Block, ...] = ()
+    hidden_size: int = 0
+
+    def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:  # noqa: ARG002
+        """Rows without columns: nothing is read."""
+        n_texts = len(check_texts(texts))
+        return Reading(
+            rows=np.empty((n_texts, 0), np.float32),
+            pieces=np.zeros(n_texts, np.int32),
+            cut=np.zeros(n_texts, dtype=bool),
+            n_read=0,
+        )
 
 
 @final
@@ -178,23 +225,23 @@ def with_words(encoder: SentenceEncoder, texts: Sequence[str], *, tried: bool = 
 
     Where words are only `tried`, they are left out if none occurs in two texts.
     """
-    if not (tried or encoder.spec.words):
-        return encoder
-    try:
+    if encoder.spec.words:
         return WordedEncoder(encoder, fit(texts))
-    except InputError:
-        if encoder.spec.words:
-            raise
+    vocabulary = vocabulary_or_none(texts) if tried else None
+    return encoder if vocabulary is None else WordedEncoder(encoder, vocabulary)
+
+
+def kept_reader(encoder: SentenceEncoder, part: Literal["features", "words", "both"]) -> SentenceEncoder:
+    """An encoder with words beside it, for the columns of one part alone."""
+    if not isinstance(encoder, WordedEncoder) or part == "both":
         return encoder
+    return encoder.encoder if part == "features" else WordedEncoder(WordsAlone(), encoder.vocabulary)
 
 
 def beside(rows: Features | Float64Array, texts: Sequence[str], training: BoolArray) -> Rows:
     """All rows (n_texts, n_features) with the words of those in `training` (n_texts,); alone if none recurs."""
-    try:
-        vocabulary = fit(list(compress(texts, training)))
-    except InputError:
-        return rows
-    return JoinedRows(rows, vocabulary.rows(texts))
+    vocabulary = vocabulary_or_none(list(compress(texts, training)))
+    return rows if vocabulary is None else JoinedRows(rows, vocabulary.rows(texts))
 
 
 @final

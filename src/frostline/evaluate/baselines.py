@@ -9,16 +9,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities, Rows, dense_part
-from frostline.errors import InputError
+from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Probabilities, Rows, dense_part
+from frostline.data.split import possible_folds
+from frostline.encoder.words import SCALE, vocabulary_or_none
+from frostline.errors import InputError, UsageError
 from frostline.evaluate.intervals import FEWEST_TEXTS, Estimate, Interval, resampled
 from frostline.evaluate.paired import paired_difference
 from frostline.evaluate.scores import evaluate, macro_f1_value, most_probable
-from frostline.evaluate.words import word_guess
+from frostline.head.fitted import PLAIN_ANSWERS, fit
+from frostline.head.options import SearchOptions
 from frostline.head.parts import PartName, part_of
 from frostline.machine import one_blas_thread
 from frostline.targets import Kind, Targets
@@ -30,6 +34,7 @@ COMMONEST = "commonest set of labels"
 EVERY = "every label, to every text"
 WORDS_EACH = "TF-IDF + logistic regression, one per label"
 
+N_FOLDS = 3  # of the words' search
 _CHUNK_ROWS = 4096
 
 
@@ -251,19 +256,41 @@ def every_label(train: Part, test: Part, seed: int) -> Guess:  # noqa: ARG001 - 
 
 
 def from_words(train: Part, test: Part, seed: int) -> Guess | None:
-    """Which words occur, weighted by rarity, and logistic regression; None if no training text holds a word."""
-    found = word_guess(train.texts, train.targets, test.texts, seed=seed)
-    return None if found is None else Guess(found.favoured, found.probabilities, found.made_of)
+    """The head that features of words alone would have, C and thresholds by 3 folds; None if words tell nothing apart.
+
+    Words that occur in two training texts or more; in one, where none occurs in two.
+    """
+    vocabulary = vocabulary_or_none(train.texts) or vocabulary_or_none(train.texts, min_texts=1)
+    learned = np.asarray(train.targets.members.any(axis=0), dtype=np.bool_)
+    if vocabulary is None:
+        return None
+    labels = tuple(compress(train.targets.labels, learned.tolist()))
+    targets = replace(train.targets, labels=labels, members=train.targets.members[:, learned])
+    options = SearchOptions(n_folds=possible_folds(N_FOLDS, targets), seed=seed)
+    rows, asked = (JoinedRows(np.empty((len(part), 0)), vocabulary.rows(part.texts)) for part in (train, test))
+    try:
+        fitted = fit(rows, targets, search=options, answers=PLAIN_ANSWERS)
+    except (InputError, UsageError):  # one label alone, a label of one row, or all texts of the same words
+        return None
+    answer = fitted.head.answer(fitted.head.predict_proba(asked))
+    probabilities: Probabilities = np.zeros(test.targets.members.shape)
+    favoured: BoolArray = np.zeros(test.targets.members.shape, dtype=np.bool_)
+    probabilities[:, learned], favoured[:, learned] = answer.probabilities, answer.favoured
+    chosen = f"C = {fitted.search.middle_C * SCALE**2:.3g} for rows of length 1, by {options.n_folds} folds"
+    return Guess(favoured, probabilities, f"{rows.shape[1]:,} words and word pairs, {chosen}")
 
 
-def nearest_centroid(train: Part, test: Part, seed: int) -> Guess:  # noqa: ARG001 - as all of them
+def nearest_centroid(train: Part, test: Part, seed: int) -> Guess | None:  # noqa: ARG001 - as all of them
     """The label whose mean training row is nearest to the row, after standardising each feature.
 
-    Distances are not probabilities, so it claims none. A label without training rows is never chosen.
+    Distances are not probabilities, so it claims none. A label without training rows is never chosen. None where
+    features are words alone.
     """
     members = train.targets.members
     n_labels, counts = members.shape[1], members.sum(axis=0)
     learned, asked = dense_part(train.rows), dense_part(test.rows)
+    if not learned.shape[1]:
+        return None
     sums, squares = np.zeros((n_labels, learned.shape[1])), np.zeros(learned.shape[1])
     for start in range(0, len(members), _CHUNK_ROWS):
         rows = learned[start : start + _CHUNK_ROWS].astype(np.float64)

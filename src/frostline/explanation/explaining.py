@@ -14,7 +14,7 @@ from frostline.artifact import Model, Neighbours
 from frostline.artifact.files import unit_rows
 from frostline.encoder.reading import check_texts
 from frostline.errors import UsageError, listed, shown
-from frostline.explanation.leave_out import LabelExplained, Word, explained, read_without, split_words
+from frostline.explanation.leave_out import LabelExplained, Word, explained, read_without, split_terms, split_words
 from frostline.legible import word_pieces_of
 from frostline.targets import Kind, Label
 
@@ -138,9 +138,10 @@ def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
     head = model.head
     wanted = [_column(label, head.labels) for label in dict.fromkeys(labels)]
     pieces = word_pieces_of(model.encoder)
-    if pieces is None:
+    are_words = model.encoder.spec.is_words_alone
+    if pieces is None and not are_words:
         raise UsageError("Explaining needs an encoder with word pieces, as `open_model` opens it.")
-    split = split_words(pieces, text)
+    split = split_terms(text) if pieces is None else split_words(pieces, text)
     readings = read_without(model.encoder, head, text=text, split=split, max_words=max_words, progress=progress)
     answers = head.answer(head.probabilities(readings.decisions[:1]))
     shares, given = answers.probabilities[0], np.flatnonzero(answers.given[0]).tolist()
@@ -157,7 +158,7 @@ def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
         labels=tuple(explained(readings, head, split.words, column) for column in columns),
         nearest=None if neighbours is None else nearest(readings.row, neighbours, head.labels, n=n_nearest),
         answer_from=0.0 if head.rule is None else head.rule.answer_from,
-        max_length=pieces.max_length,
+        max_length=model.encoder.identity.max_length,
     )
 
 

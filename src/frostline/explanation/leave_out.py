@@ -8,6 +8,7 @@ References
 Li, Monroe, Jurafsky (2016), Understanding Neural Networks through Representation Erasure. arXiv:1612.08220.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,6 +19,7 @@ import numpy as np
 from frostline.arrays import Float64Array, Probabilities, Progress
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces
+from frostline.encoder.words import WORD_PATTERN
 from frostline.head.linear import LinearHead, log_odds
 from frostline.targets import Label
 
@@ -70,6 +72,16 @@ def split_words(word_pieces: WordPieces, text: str) -> Split:
         seen_to=max((end for _, end in places), default=0) if is_cut else len(text),
         is_cut=is_cut,
     )
+
+
+def split_terms(text: str) -> Split:
+    """The same where features are words alone: the words that are counted, each a piece as it is counted."""
+    words = tuple(
+        Word(text=found[0], start=found.start(), end=found.end(), pieces=(found[0].lower(),))
+        for found in re.finditer(WORD_PATTERN, text)
+    )
+    pieces = tuple(piece for word in words for piece in word.pieces)
+    return Split(pieces=pieces, words=words, seen_to=len(text), is_cut=False)
 
 
 def without(text: str, words: list[Word]) -> str:

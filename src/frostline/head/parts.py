@@ -75,8 +75,9 @@ def search(
     Returns
     -------
     Search
-        Over all columns. Of two parts its grid and its scores are the features', its head, its held-out decisions and
-        its `fold_scores` those of what is kept: columns of a part that is not kept have coefficients of 0.
+        Over all columns. Of two parts its head, its held-out decisions and its `fold_scores` are those of what is kept:
+        columns of a part that is not have coefficients of 0. Its grid and its scores are the words' where they alone
+        are kept, else the features'.
     Parts or None
         None where the rows have one part, or all of one part are equal.
     """
@@ -107,7 +108,7 @@ def _together(features: Search, words: Search, targets: Targets, options: Search
     whole = {"features": (1.0, 0.0, 0.0), "words": (0.0, 1.0, 0.0), "both": weights}[kept]
     parts = Parts(kept=kept, weights=weights, trials=trials, words=words)
     return replace(
-        features,
+        words if kept == "words" else features,
         head=pair.head(whole),
         held_out_decisions=decisions[kept],
         kept_scores=trials[kept].fold_scores,
@@ -124,6 +125,10 @@ def _choice(trials: dict[PartName, Trial], scoring: str) -> PartName:
     def margin(first: PartName, second: PartName) -> tuple[float, float]:
         return margin_of(trials[first], trials[second], scoring)
 
+    gain, error = margin("words", "features")
+    lead, lead_error = margin("both", "words")
+    if gain > _CLEARLY * error and lead <= lead_error:
+        return "words"
     gain, error = margin("both", "features")
     return "both" if gain > error else "features"
 

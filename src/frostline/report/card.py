@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from frostline.encoder.reading import EncoderIdentity
+from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.scores import Evaluation, LabelScore
 from frostline.record import TrainingRecord
 from frostline.report import phrases
@@ -104,7 +105,13 @@ def _opening(record: TrainingRecord) -> str:
     more = f" and {len(record.labels) - 50} more" if len(record.labels) > 50 else ""
     said = [escaped(sentence) for sentence in plain_words(record) if not sentence.startswith("Next:")]
     made = f"A frozen encoder ({code(record.encoder.name)}) and {WORDING[record.data.kind].made} on top of it."
-    return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join(said)}"
+    if record.encoder == WORDS_ALONE:
+        made = f"Words and pairs of words, and {WORDING[record.data.kind].made} on top of them; no encoder."
+    return f"{made}
+
+Labels: {labels}{more}.
+
+{' '.join(said)}"
 
 
 def _use(record: TrainingRecord) -> str:
@@ -186,11 +193,14 @@ def _training(record: TrainingRecord) -> str:
     data = f"{escaped(phrases.data_text(record.data))}; sha256 `{record.data.sha256}`"
     weights = f"weights' sha256 `{encoder.weights_sha256}`"
     chosen = phrases.choice_text(features)
-    cut = f"{features.n_cut:,} of {features.n_texts:,} texts were cut at {features.max_length} word pieces"
+    cut = f"; {features.n_cut:,} of {features.n_texts:,} texts were cut at {features.max_length} word pieces"
+    who = f"{code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}"
+    if encoder == WORDS_ALONE:
+        who, cut = phrases.encoder_text(encoder), ""
     lines = [
         f"- Data: {data}. The saved head learned from {record.n_trained:,} rows.",
-        f"- Encoder: {code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}.",
-        f"- Features: `{features.spec}`, {phrases.numbers_text(features)}{chosen}, {scaled}; {cut}.",
+        f"- Encoder: {who}.",
+        f"- Features: `{features.spec}`, {phrases.numbers_text(features)}{chosen}, {scaled}{cut}.",
         f"- Head: {escaped(_head(record))}.",
     ]
     lines[-1:-1] = [f"- {name}: {escaped(said)}." for name, said in phrases.parts_facts(record)]
@@ -216,9 +226,15 @@ def _limits(record: TrainingRecord) -> str:
     lines = [
         f"- {phrases.SILENT_LIMIT if phrases.is_silent_at_times(record) else WORDING[record.data.kind].limit}",
         "- The scores hold for texts like the test texts; of other topics, times or languages they say nothing.",
-        f"- A text is read up to {record.features.max_length} word pieces; the rest is not seen.",
-        "- The encoder's training texts hold the biases of their sources, and the labels those of whoever set them.",
     ]
+    if record.encoder != WORDS_ALONE:
+        lines += [
+            f"- A text is read up to {record.features.max_length} word pieces; the rest is not seen.",
+            (
+                "- The encoder's training texts hold the biases of their sources, and the labels those of whoever set "
+                "them."
+            ),
+        ]
     if record.unlike is not None:
         unlike = " ".join(phrases.unlike_text(record.unlike))
         lines.append(f"- {escaped(unlike)} `predict --flag-unlike {record.unlike.below:g}` marks such texts.")

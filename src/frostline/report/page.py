@@ -10,6 +10,7 @@ from importlib.resources import files
 from string import Template
 
 from frostline.advice import advise, curve_measure
+from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.baselines import Baseline, Lead
 from frostline.evaluate.examples import Examples, Mistake, furthest_missed, surest_mistakes
 from frostline.evaluate.learning_curve import LearningCurve
@@ -601,14 +602,13 @@ _LABELS = 40
 def training_facts(record: TrainingRecord) -> str:
     """Of a training."""
     encoder, machine = record.encoder, record.machine
-    revision = f", revision {encoder.revision}" if encoder.revision else ""
     return _listed(
         (
             *_data(record.data),
             ("Rows learned from", f"{record.n_trained:,}"),
-            ("Encoder", f"{encoder.name} ({encoder.family}, {encoder.precision}{revision}), frozen"),
+            ("Encoder", phrases.encoder_text(encoder, with_revision=True)),
             *phrases.precision_facts(record),
-            ("Its weights' sha256", encoder.weights_sha256),
+            *([] if encoder == WORDS_ALONE else [("Its weights' sha256", encoder.weights_sha256)]),
             *_features(record.features),
             *phrases.parts_facts(record),
             ("Head", _head(record)),
@@ -641,10 +641,10 @@ def _data(data: DataRecord) -> Sequence[tuple[str, str]]:
 
 
 def _features(features: FeaturesRecord) -> Sequence[tuple[str, str]]:
-    return (
-        ("Features", phrases.features_text(features)),
-        ("Cut at", f"{features.max_length} word pieces: {features.n_cut:,} of {features.n_texts:,} texts"),
-    )
+    said = [("Features", phrases.features_text(features))]
+    if phrases.cut_text(features):
+        said.append(("Cut at", f"{features.max_length} word pieces: {features.n_cut:,} of {features.n_texts:,} texts"))
+    return said
 
 
 def _head(record: TrainingRecord) -> str:

@@ -11,6 +11,8 @@ from typing import TypeAlias, final
 import numpy as np
 
 from frostline.advice import FEW, advise
+from frostline.encoder.reading import EncoderIdentity
+from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
 from frostline.evaluate.intervals import Estimate, Interval
 from frostline.evaluate.paired import Difference, PairedDifference
@@ -335,6 +337,21 @@ def numbers_text(features: FeaturesRecord) -> str:
     """How many numbers a text becomes, and how many of them are words."""
     words = f", {features.n_words:,} of them words and pairs of words" if features.n_words else ""
     return f"{features.n_features:,} numbers per text{words}"
+
+
+def encoder_text(encoder: EncoderIdentity, *, with_revision: bool = False) -> str:
+    """Who reads: `minilm (bert, float32), frozen`."""
+    if encoder == WORDS_ALONE:
+        return "none: words alone"
+    revision = f", revision {encoder.revision}" if with_revision and encoder.revision else ""
+    return f"{printable(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen"
+
+
+def cut_text(features: FeaturesRecord) -> str:
+    """How many texts lost their end; empty where words are counted to the last."""
+    if features.max_length == WORDS_ALONE.max_length:
+        return ""
+    return f"{features.n_cut:,} of {features.n_texts:,} texts cut at {features.max_length} word pieces"
 
 
 def vocabulary_text(features: FeaturesRecord) -> str:

@@ -43,12 +43,11 @@ _MOST_WITHOUT_MATRIX = 30  # a screen holds more of them where no confusion matr
 
 def print_report(record: TrainingRecord, console: Console) -> None:
     """The whole of a training."""
-    encoder = record.encoder
     facts(
         console,
         [
             ("Data", _counted(record.data)),
-            ("Encoder", f"{phrases.printable(encoder.name)} ({encoder.family}, {encoder.precision}), frozen"),
+            ("Encoder", phrases.encoder_text(record.encoder)),
             *phrases.precision_facts(record),
             ("Features", _features(record.features)),
             *phrases.parts_facts(record),
@@ -302,8 +301,7 @@ def _counted(data: DataRecord) -> str:
 
 
 def _features(features: FeaturesRecord) -> str:
-    cut = f"{features.n_cut:,} of {features.n_texts:,} texts cut at {features.max_length} word pieces"
-    return f"{phrases.features_text(features)}; {cut}"
+    return "; ".join(filter(None, (phrases.features_text(features), phrases.cut_text(features))))
 
 
 def _curve(console: Console, search: SearchRecord) -> None:

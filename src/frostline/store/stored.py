@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from frostline.arrays import IntArray, Progress, part_of
 from frostline.encoder.reading import Around, Reading, SentenceEncoder, check_texts, distinct_texts
-from frostline.encoder.words import WordedEncoder
+from frostline.encoder.words import WordedEncoder, WordsAlone
 from frostline.errors import AccessError, StorageError
 from frostline.store.shards import text_keys
 from frostline.store.store import FeatureStore, Found, StoreWarning, seen_of, shard_names
@@ -139,6 +139,8 @@ class StoredEncoder(Around):
 
 def remembered(encoder: SentenceEncoder, store: FeatureStore) -> SentenceEncoder:
     """The same encoder, which reads no sentence twice; of words nothing is kept."""
+    if isinstance(encoder, WordsAlone):
+        return encoder
     if isinstance(encoder, WordedEncoder):
-        return WordedEncoder(StoredEncoder(encoder.encoder, store), encoder.vocabulary)
+        return WordedEncoder(remembered(encoder.encoder, store), encoder.vocabulary)
     return StoredEncoder(encoder, store)

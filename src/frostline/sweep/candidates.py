@@ -10,7 +10,7 @@ import numpy as np
 from frostline.arrays import BoolArray, Features, IntArray, JoinedRows, Rows, WordRows
 from frostline.encoder.features import POOLINGS, TUTORIAL_FEATURES, WORDS, Block, FeatureSpec
 from frostline.encoder.reading import Reading, SentenceEncoder
-from frostline.encoder.words import fit
+from frostline.encoder.words import vocabulary_or_none
 from frostline.errors import InputError
 
 SWEEP_FEATURES = "+".join(f"{pooling}@all" for pooling in POOLINGS)
@@ -69,13 +69,13 @@ def named(features: Sequence[str], n_layers: int) -> tuple[Candidate, ...]:
 
 
 def shortlist(n_layers: int) -> tuple[str, ...]:
-    """Six to choose among where all are too dear: last layer's views, means of the last layers and of all, with words.
+    """Seven to choose among where all are too dear: last layer's views, means of the last layers and of all, words.
 
     Over SST-2, TREC, SST-5 and CR `mean@all` was chosen or within a point of what was; the wide joins with cls or max
     take four fifths of a sweep's time (docs/decisions/0016).
     """
     last = ",".join(str(-layer) for layer in range(1, min(LAST_LAYERS, n_layers) + 1))
-    return (TUTORIAL_FEATURES, "mean@-1", "cls@-1+mean@-1", f"mean@{last}", "mean@all", "mean@all+words")
+    return (TUTORIAL_FEATURES, "mean@-1", "cls@-1+mean@-1", f"mean@{last}", "mean@all", "mean@all+words", "words")
 
 
 def usual_joins(n_layers: int) -> tuple[str, ...]:
@@ -90,6 +90,7 @@ def usual_joins(n_layers: int) -> tuple[str, ...]:
         "max@all",
         "mean@all+max@all",
         "mean@all+words",
+        "words",
     )
 
 
@@ -158,6 +159,8 @@ class Columns:
         return JoinedRows(dense, self.words.take(texts))
 
     def _cut(self, rows: Features, blocks: Sequence[Block]) -> Features:
+        if not blocks:
+            return rows[:, :0]
         starts = [self.blocks.index(block) * self.hidden_size for block in blocks]
         if starts == list(range(starts[0], starts[0] + len(starts) * self.hidden_size, self.hidden_size)):
             return rows[:, starts[0] : starts[0] + len(starts) * self.hidden_size]
@@ -166,7 +169,5 @@ class Columns:
 
 def words_of(texts: Sequence[str], learned: Sequence[str]) -> WordRows | None:
     """The words of `texts` by the vocabulary of `learned`; None if none of theirs occurs twice."""
-    try:
-        return fit(learned).rows(texts)
-    except InputError:
-        return None
+    vocabulary = vocabulary_or_none(learned)
+    return None if vocabulary is None else vocabulary.rows(texts)

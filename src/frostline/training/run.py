@@ -9,11 +9,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import final
 
+import numpy as np
+
 from frostline.arrays import Advance, Probabilities, dense_part
 from frostline.data.checks import Leaks, leaked, oddities, require_learnable
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
-from frostline.encoder.words import FoldWords, Vocabulary, WordedEncoder, vocabulary_of, with_words
+from frostline.encoder.words import FoldWords, Vocabulary, kept_reader, vocabulary_of, with_words
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
 from frostline.evaluate.learning_curve import LearningCurve
@@ -85,10 +87,11 @@ class _Rows:
     def of(self, part: PartName) -> "_Rows":
         """The same with the columns of one part alone."""
         tested = None if self.tested is None else self.tested.of(part)
-        reader, reading = self.reader, self.reading
-        if part == "features" and isinstance(reader, WordedEncoder):
-            reader, reading = reader.encoder, replace(reading, words=None)
-        return _Rows(reader, reading, self.learned.of(part), tested)
+        reading = self.reading if part == "both" else replace(self.reading, words=None)
+        if part == "words":
+            nothing = np.zeros(len(reading.rows), dtype=bool)
+            reading = replace(self.reading, rows=reading.rows[:, :0], cut=nothing)
+        return _Rows(kept_reader(self.reader, part), reading, self.learned.of(part), tested)
 
     @property
     def n_features(self) -> int:

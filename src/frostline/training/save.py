@@ -16,8 +16,9 @@ from frostline.artifact import (
     save_artifact,
 )
 from frostline.data.dataset import Dataset
+from frostline.encoder.features import FeatureSpec
 from frostline.encoder.reading import SentenceEncoder
-from frostline.encoder.words import WordedEncoder
+from frostline.encoder.words import WordedEncoder, WordsAlone
 from frostline.errors import UsageError
 from frostline.evaluate.examples import Examples, mapped
 from frostline.report.card import model_card
@@ -58,7 +59,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
     return save_artifact(
         path,
         head=training.head,
-        encoder=encoder if training.vocabulary is None else WordedEncoder(encoder, training.vocabulary),
+        encoder=_reader(training, encoder),
         record=ArtifactRecord(
             data=TrainingData(
                 name=Path(record.data.name).name,
@@ -90,10 +91,21 @@ def refuse_neighbours(
     refuse_size(int(len(dataset) * learned), len(encoder.blocks) * encoder.hidden_size)
 
 
-def _neighbours(training: Training) -> Neighbours:
+def _reader(training: Training, encoder: SentenceEncoder) -> SentenceEncoder:
+    """What reads for the head: the encoder, with words beside it or without; or words alone."""
+    if training.vocabulary is None:
+        return encoder
+    are_words = FeatureSpec.parse(training.record.features.spec).is_words_alone
+    return WordedEncoder(WordsAlone() if are_words else encoder, training.vocabulary)
+
+
+def _neighbours(training: Training) -> Neighbours | None:
+    """The sentences that were learned from; None where there are no features by which they could be near."""
     if training.learned is None:
         raise UsageError("The rows that the head learned from must be there to be kept as neighbours (they are not).")
     targets = training.learned.targets
+    if not dense_part(training.learned.rows).shape[1]:
+        return None
     return Neighbours.of_rows(
         training.learned.texts,
         {"one label": targets.codes, "several labels": targets.members.astype(np.int64)}[targets.kind],
