@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.advice import GAP, LOPSIDED, MATTERS, WANTED_HALF_WIDTH, advise, rows_for
-from frostline.evaluate.intervals import Estimate
+from frostline.advice import LOPSIDED, MATTERS, WANTED_HALF_WIDTH, advise, rows_for
+from frostline.evaluate.intervals import Estimate, wilson
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
 from frostline.record import ChoiceRecord, TrainingRecord
 from record_examples import example_record
@@ -129,12 +129,26 @@ def test_unequal_labels_are_named_where_nothing_was_done_about_them() -> None:
     assert "unequal labels" not in counted(at_bound, scoring="f1_macro")
 
 
-def test_a_head_that_learned_by_heart_is_told() -> None:
-    """The gap must be wide and beyond the test's own uncertainty."""
-    flat = (0.01, 0.005, 0.02)
-    assert "train-test gap" in kinds(with_curve(flat, fitted=0.80 + GAP + 1e-9))
-    assert "train-test gap" not in kinds(with_curve(flat, fitted=0.80 + GAP - 1e-6))
-    assert "train-test gap" not in kinds(with_curve(flat, fitted=0.92, accuracy=(0.8, 0.6, 0.93)))
+def test_a_rare_label_that_is_found_as_often_as_the_others_is_no_advice() -> None:
+    """Its recall decides, not its rarity; where it was not tested, it is advised all the same."""
+    record = example_record()
+    assert record.test is not None
+    data = replace(record.data, label_counts={"common": 1000, "rare": 10})
+
+    def advised(recall: float | None) -> list[str]:
+        assert record.test is not None
+        score = replace(record.test.per_label[0], label="rare")
+        share = None if recall is None else Estimate(recall, (0.1, 0.95), 5, "Wilson")
+        test = replace(record.test, per_label=(replace(score, recall=share),))
+        return [advice.reason for advice in advise(replace(record, data=data, test=test)) if "weigh" in advice.sentence]
+
+    right = record.test.accuracy.value
+    assert advised(right) == []
+    assert advised(right - 1e-9)
+    assert advised(0.6) == [
+        "'rare' has 10 rows, 'common' 1,000: 1.0 % of the accuracy hang on it; of 5 tested 60 % were found (10 to 95)."
+    ]
+    assert advised(None) == ["'rare' has 10 rows, 'common' 1,000: 1.0 % of the accuracy hang on it; none was tested."]
 
 
 def test_a_test_too_small_is_told_how_many_rows_it_needs() -> None:
@@ -149,6 +163,21 @@ def test_a_test_too_small_is_told_how_many_rows_it_needs() -> None:
 
     assert "more test rows" in tested(WANTED_HALF_WIDTH + 1e-6)
     assert "more test rows" not in tested(WANTED_HALF_WIDTH - 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "share"),
+    [(6, 6, 0.6096657), (50, 100, 0.5), (90, 100, 0.8256343), (2, 40, 0.1650086)],
+)
+def test_a_test_is_planned_for_the_worst_that_its_interval_allows(right: int, n: int, share: float) -> None:
+    """After six of six right the truth may be 61 %: to know that to two points takes 2,283 rows, not 93."""
+    record = example_record()
+    assert record.test is not None
+    score = Estimate(right / n, wilson(right, n), n, "Wilson")
+    for name, what in (("accuracy", "accuracy"), ("subset_accuracy", "share of texts with all labels right")):
+        test = replace(record.test, scores={name: score})
+        (advice,) = [one for one in advise(replace(record, test=test)) if one.kind == "more test rows"]
+        assert advice.sentence == f"Test on {rows_for(0.02, share):,} rows, to know the {what} to 2 points."
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.99])

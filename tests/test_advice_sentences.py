@@ -68,12 +68,6 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
                     sentence="Whether more labels would help cannot be told yet: label some, and measure again.",
                     reason="3 sizes were measured, and a power law needs 4.",
                 ),
-                Advice(
-                    kind="train-test gap",
-                    sentence="Try fewer numbers per text (--features mean@-1), or a smaller C (--one-standard-error).",
-                    reason="The head is right on 95.0% of the rows it learned from and on 81.0% of others: 14.0 points "
-                    "are learned by heart.",
-                ),
             ),
         ),
         (
@@ -81,8 +75,8 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
             (
                 Advice(
                     kind="unsure",
-                    sentence="Whether more labels would help is not sure: label some, and measure again.",
-                    reason="800 rows should bring +1.0 points (-1.0 to +3.0) of accuracy.",
+                    sentence="More labels may bring up to 3.0 points: label some, and train again.",
+                    reason="800 rows in all should bring +1.0 points (-1.0 to +3.0) of accuracy.",
                 ),
             ),
         ),
@@ -102,17 +96,17 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
                 Advice(
                     kind="other features",
                     sentence="Choose another encoder: frostline compare.",
-                    reason=f"{FLAT}, and these features are the best of 7 of this encoder.",
+                    reason=f"{FLAT}, and these features were chosen among 7 of it.",
                 ),
                 Advice(
                     kind="fine-tune",
                     sentence="Fine-tune the encoder, which is frozen here.",
-                    reason=f"{FLAT}, and 1,000 rows are enough to move its weights.",
+                    reason=f"{FLAT}; from 1,000 rows on moving its weights may do more than a head.",
                 ),
                 Advice(
                     kind="stop",
                     sentence="Stop labelling for these features.",
-                    reason="Even 1,600 rows should bring +0.2 points (-0.2 to +0.4) of accuracy: surely less than 0.5.",
+                    reason="Even 1,600 rows should bring +0.2 points (-0.2 to +0.4) of accuracy: less than 0.5.",
                 ),
             ),
         ),
@@ -132,8 +126,9 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
             (
                 Advice(
                     kind="more test rows",
-                    sentence=f"Test on {rows_for(0.02, 0.81):,} rows, to know the accuracy to 2 points.",
-                    reason="1,234 rows tell it to 3.0 points.",
+                    sentence=f"Test on {rows_for(0.02, 0.78):,} rows, to know the accuracy to 2 points.",
+                    reason="By 1,234 rows it lies between 78.0 and 84.0 %; planned is for the end of that which needs "
+                    "the most rows.",
                 ),
             ),
         ),
@@ -146,7 +141,7 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
                     kind="unequal labels",
                     sentence="Label more rows of 'bad\\x1b', or weigh them: --class-weight balanced, --scoring "
                     "f1_macro.",
-                    reason="'bad\\x1b' has 200 rows, 'good' 1,000: accuracy hardly notices the rare one.",
+                    reason="'bad\\x1b' has 200 rows, 'good' 1,000: 11.8 % of the accuracy hang on it; none was tested.",
                 ),
             ),
         ),
@@ -169,17 +164,6 @@ def test_scorers_that_hardly_see_the_rare_label_leave_the_advice(scoring: str) -
     lopsided = replace(record(None), data=replace(record(None).data, label_counts={"a": 1000, "b": 200}))
     search = replace(lopsided.search, scoring=scoring)
     assert [one.kind for one in advise(replace(lopsided, search=search))] == ["unequal labels"]
-
-
-@pytest.mark.parametrize(
-    ("fitted", "high", "is_told"), [(0.9101, 0.9, True), (0.9099, 0.9, False), (0.95, 0.95, False)]
-)
-def test_a_gap_counts_from_ten_points_on_and_beyond_the_interval(fitted: float, high: float, *, is_told: bool) -> None:
-    found = curve((0.03, 0.01, 0.05), (0.04, 0.012, 0.08), fitted=fitted)
-    last = found.points[-1]
-    last = replace(last, accuracy=replace(last.accuracy, interval=(0.7, high)))
-    kinds = [one.kind for one in advise(record(replace(found, points=(*found.points[:-1], last))))]
-    assert ("train-test gap" in kinds) is is_told
 
 
 @pytest.mark.parametrize("found", [RISING, LEVEL, OVER, curve((0.01, -0.01, 0.03), (0.0, 0.0, 0.0))])

@@ -23,9 +23,6 @@ WANTED_HALF_WIDTH = 0.02
 LOPSIDED = 5.0
 """Rows of the commonest label for each row of the rarest, from which on they are unequal."""
 
-GAP = 0.10
-"""Accuracy on the rows learned from minus that on the test rows, from which on it is worth a word."""
-
 FEW = 20
 """Texts of a label below which its own figures say little, where a text may have several."""
 
@@ -33,7 +30,7 @@ ENOUGH_TO_FINE_TUNE = 1000
 """Labelled rows. Fine-tuning moves millions of weights; of fewer rows it seldom makes more than a linear head does."""
 
 Kind: TypeAlias = Literal[
-    "label more", "unsure", "other features", "fine-tune", "stop", "more test rows", "unequal labels", "train-test gap"
+    "label more", "unsure", "other features", "fine-tune", "stop", "more test rows", "unequal labels"
 ]
 
 
@@ -57,7 +54,7 @@ def advise(record: TrainingRecord) -> tuple[Advice, ...]:
     """
     if record.test is None:
         return ()
-    return (*_about_rows(record), *_about_labels(record), *_about_gap(record), *_about_test(record))
+    return (*_about_rows(record), *_about_labels(record), *_about_test(record))
 
 
 def curve_measure(record: TrainingRecord) -> str:
@@ -111,8 +108,8 @@ def _about_rows(record: TrainingRecord) -> list[Advice]:
     return [
         Advice(
             kind="unsure",
-            sentence="Whether more labels would help is not sure: label some, and measure again.",
-            reason=f"{twice.n_rows:,} rows should bring {_points(twice)} {of}.",
+            sentence=f"More labels may bring up to {100 * twice.interval[1]:.1f} points: label some, and train again.",
+            reason=f"{twice.n_rows:,} rows in all should bring {_points(twice)} {of}.",
         )
     ]
 
@@ -136,7 +133,7 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
             Advice(
                 kind="other features",
                 sentence="Choose another encoder: frostline compare.",
-                reason=f"{reason}, and these features are the best of {record.features.n_candidates} of this encoder.",
+                reason=f"{reason}, and these features were chosen among {record.features.n_candidates} of it.",
             )
         )
     if missed >= MATTERS and record.n_trained >= ENOUGH_TO_FINE_TUNE:
@@ -144,7 +141,7 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
             Advice(
                 kind="fine-tune",
                 sentence="Fine-tune the encoder, which is frozen here.",
-                reason=f"{reason}, and {record.n_trained:,} rows are enough to move its weights.",
+                reason=f"{reason}; from {ENOUGH_TO_FINE_TUNE:,} rows on moving its weights may do more than a head.",
             )
         )
     if furthest.interval[1] < MATTERS:
@@ -153,7 +150,7 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
                 kind="stop",
                 sentence="Stop labelling for these features.",
                 reason=f"Even {furthest.n_rows:,} rows should bring {_points(furthest)} {of}: "
-                f"surely less than {100 * MATTERS:g}.",
+                f"less than {100 * MATTERS:g}.",
             )
         )
     return advice
@@ -166,14 +163,21 @@ def _about_labels(record: TrainingRecord) -> list[Advice]:
         return _about_rare(counts)
     rarest, commonest = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
     is_weighed = record.search.class_weight is not None or record.search.scoring not in {"accuracy", "neg_log_loss"}
-    if counts[commonest] < LOPSIDED * counts[rarest] or is_weighed:
+    recall = next((score.recall for score in record.test.per_label if score.label == rarest), None)
+    is_found = recall is not None and recall.value >= record.test.scores["accuracy"].value
+    if counts[commonest] < LOPSIDED * counts[rarest] or is_weighed or is_found:
         return []
+    share = counts[rarest] / sum(counts.values())
+    found = "none was tested"
+    if recall is not None:
+        low, high = recall.interval
+        found = f"of {recall.n:,} tested {100 * recall.value:.0f} % were found ({100 * low:.0f} to {100 * high:.0f})"
     return [
         Advice(
             kind="unequal labels",
             sentence=f"Label more rows of {shown(rarest)}, or weigh them: --class-weight balanced, --scoring f1_macro.",
-            reason=f"{shown(rarest)} has {counts[rarest]:,} rows, {shown(commonest)} {counts[commonest]:,}: accuracy "
-            "hardly notices the rare one.",
+            reason=f"{shown(rarest)} has {counts[rarest]:,} rows, {shown(commonest)} {counts[commonest]:,}: "
+            f"{100 * share:.1f} % of the accuracy hang on it; {found}.",
         )
     ]
 
@@ -188,45 +192,29 @@ def _about_rare(counts: Mapping[Label, int]) -> list[Advice]:
     return [
         Advice(
             kind="label more",
-            sentence=f"Label more texts of {shown(label)} (there are {count:,}){others}.",
-            reason="Each label is learned by itself, and of so few texts neither it nor its figures can be trusted.",
-        )
-    ]
-
-
-def _about_gap(record: TrainingRecord) -> list[Advice]:
-    """A head that knows its own rows much better than others."""
-    if record.learning is None:
-        return []
-    whole = record.learning.points[-1]
-    gap = whole.fitted_accuracy - whole.accuracy.value
-    surely = whole.fitted_accuracy - whole.accuracy.interval[1]
-    if gap < GAP or surely <= 0:
-        return []
-    return [
-        Advice(
-            kind="train-test gap",
-            sentence="Try fewer numbers per text (--features mean@-1), or a smaller C (--one-standard-error).",
-            reason=f"The head is right on {whole.fitted_accuracy:.1%} of the rows it learned from and on "
-            f"{whole.accuracy.value:.1%} of others: {100 * gap:.1f} points are learned by heart.",
+            sentence=f"Label more texts of {shown(label)} (it is on {count:,}){others}.",
+            reason=f"Each label is learned by itself, and of fewer than {FEW} texts its figures tell little.",
         )
     ]
 
 
 def _about_test(record: TrainingRecord) -> list[Advice]:
-    """A test that leaves the accuracy too uncertain."""
-    score = None if record.test is None else record.test.scores.get("accuracy")
-    if score is None:
+    """A test that leaves the share of right texts too uncertain; planned for the worst that the interval allows."""
+    scores = {} if record.test is None else record.test.scores
+    name = "accuracy" if "accuracy" in scores else "subset_accuracy"
+    if name not in scores:
         return []
-    half = (score.interval[1] - score.interval[0]) / 2
-    if half <= WANTED_HALF_WIDTH:
+    low, high = scores[name].interval
+    if (high - low) / 2 <= WANTED_HALF_WIDTH:
         return []
-    needed = rows_for(WANTED_HALF_WIDTH, score.value)
+    needed = rows_for(WANTED_HALF_WIDTH, min(max(low, 0.5), high))
+    what = "accuracy" if name == "accuracy" else "share of texts with all labels right"
     return [
         Advice(
             kind="more test rows",
-            sentence=f"Test on {needed:,} rows, to know the accuracy to {100 * WANTED_HALF_WIDTH:g} points.",
-            reason=f"{score.n:,} rows tell it to {100 * half:.1f} points.",
+            sentence=f"Test on {needed:,} rows, to know the {what} to {100 * WANTED_HALF_WIDTH:g} points.",
+            reason=f"By {scores[name].n:,} rows it lies between {100 * low:.1f} and {100 * high:.1f} %; planned is for "
+            "the end of that which needs the most rows.",
         )
     ]
 

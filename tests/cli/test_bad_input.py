@@ -473,3 +473,11 @@ def test_texts_that_the_encoder_cannot_read_are_told_wherever_texts_are_read(
     assert "can hardly read 12 of 24" in frostline(
         "embed", path, "--no-header", "--out", tmp_path / "rows.npy"
     ).err.replace("\n", " ")
+
+
+def test_sets_of_labels_read_without_their_separator_are_told(frostline: Command, tmp_path: Path) -> None:
+    """The practical has one label per text, and counts a combination as one."""
+    path = tmp_path / "sets.tsv"
+    path.write_text("".join(f"text {n}\t{label}\n" for n in range(12) for label in ("a", "b", "a,b")), "utf-8")
+    said = frostline("tutorial", path, "--encoder", "minilm", "--text", "1", "--label", "2", "--no-header").out
+    assert "1 of the 3 labels are other labels joined by ','" in said

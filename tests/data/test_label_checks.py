@@ -168,3 +168,15 @@ def test_rows_taken_keep_text_label_and_line_together() -> None:
 )
 def test_a_source_tells_its_name_without_folders(name: str, short: str) -> None:
     assert replace(SOURCE, name=name).file_name == short
+
+
+@pytest.mark.parametrize("mark", [",", ";", "|"])
+def test_labels_that_are_others_joined_are_told(mark: str) -> None:
+    """As where sets are read without their separator; a name that has a comma in it is none."""
+    rows = dataset([("a", "cat"), ("b", "dog"), ("c", f"cat{mark} dog"), ("d", f"cat{mark}bird")])
+    (said,) = label_warnings(rows)
+    assert said == (
+        f"1 of the 4 labels are other labels joined by {mark!r}, such as 'cat{mark} dog', and count as labels of their "
+        "own (--labels-separator)."
+    )
+    assert label_warnings(dataset([("a", "cat"), ("b", f"cat{mark}bird")])) == []

@@ -94,7 +94,7 @@ def test_many_labels_show_the_weakest_and_the_commonest_mistakes() -> None:
     """A matrix of 30 labels fits nowhere."""
     record = example_record([f"label {i}" for i in range(30)], n=600)
     said = printed(record)
-    assert "The 12 weakest of 30 labels" in said
+    assert "The 12 of 30 labels with the lowest F1" in said
     assert "taken for" in said
     assert "true ╲ predicted" not in said
 

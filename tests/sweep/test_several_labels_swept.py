@@ -238,6 +238,20 @@ def test_encoders_are_compared_on_sets_of_labels() -> None:
     assert document["labels"] == sorted(LABELS)
 
 
+def test_a_comparison_tells_of_a_label_that_is_on_every_row() -> None:
+    """Once, though every contestant's search says it."""
+    data = dataset(60)
+    sets = [[*data.targets.names(row), "text"] for row in range(len(data))]
+    readers = [FakeEncoder(features=features, hidden_size=4) for features in ("mean@1", "mean@-1")]
+    contestants = [
+        Contestant(name=str(each.spec), features=str(each.spec), kept=each, fresh=each, size_bytes=1)
+        for each in readers
+    ]
+    warnings = compare(replace(data, targets=Targets.of_sets(sets)), contestants, search=SEARCH).warnings
+    said = "Every row has 'text': nothing can be learned of it, and every text will get it."
+    assert [one for one in warnings if "Every row" in one] == [said]
+
+
 # --- features chosen for a training
 
 

@@ -242,8 +242,8 @@ def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> Non
         "any number of 4 labels (blue, dog, green, red), or none",
         f"{of_hundred(hits / record.test.n_given)} labels that it gave were right",
         f"it found {of_hundred(hits / record.test.n_true)} of those that were there",
-        "Counting words",
-        "Its probabilities",
+        "ounting words",
+        "percentages",
         "Next: ",
     ):
         assert words in said
@@ -252,7 +252,7 @@ def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> Non
     assert said.split("Next:")[0].strip() in report_html(record)
     assert "Next:" not in model_card(record)
     few = replace(record.data, label_counts={**record.data.label_counts, "dog": 19})
-    assert next_step(replace(record, data=few)).startswith("Next: Label more texts of 'dog' (there are 19)")
+    assert next_step(replace(record, data=few)).startswith("Next: Label more texts of 'dog' (it is on 19)")
     many = replace(record.data, label_counts=dict.fromkeys(record.labels, 20))
     assert next_step(replace(record, data=many)).startswith("Next: read its surest mistakes")
     assert record.test_source is not None

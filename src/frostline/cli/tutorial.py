@@ -18,6 +18,7 @@ from frostline.cli.options import (
     reading_options,
     settled_choice,
 )
+from frostline.data.checks import label_warnings
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.encoder.features import TUTORIAL_FEATURES
@@ -49,6 +50,8 @@ def command(
     encoder, _ = settled_choice(encoder, TUTORIAL_FEATURES, dataset.texts, dataset.targets)
     reader = opened_encoder(encoder, TUTORIAL_FEATURES)
     console = output()
+    for odd in label_warnings(dataset):
+        console.print(Text(odd, style="yellow"))
     with progress("Reading", "sentences") as advance:
         steps = give_lesson(dataset, fresh_encoder(encoder, TUTORIAL_FEATURES), reader, seed=seed, progress=advance)
         for number, step in enumerate(steps, start=1):

@@ -116,17 +116,32 @@ def leaked(train: Dataset, test: Dataset) -> Leaks:
 
 
 def label_warnings(dataset: Dataset) -> list[str]:
-    """A sentence for each group of labels that differ only by case or blanks at their ends: likely one label."""
+    """A sentence for each group of labels that differ only by case or blanks at their ends: likely one label.
+
+    And one for labels that are other labels joined: likely sets, read without their separator.
+    """
     alike: dict[str, list[str]] = defaultdict(list)
     counts = dataset.counts()
     for label in counts:
         alike[label.strip().casefold()].append(label)
     return [
-        f"The labels {_listed(group)} differ only by case or blanks at the ends, and count as different labels "
-        f"({', '.join(f'{counts[label]:,}' for label in group)} rows)."
-        for group in alike.values()
-        if len(group) > 1
+        *(
+            f"The labels {_listed(group)} differ only by case or blanks at the ends, and count as different labels "
+            f"({', '.join(f'{counts[label]:,}' for label in group)} rows)."
+            for group in alike.values()
+            if len(group) > 1
+        ),
+        *_joined(counts),
     ]
+
+
+def _joined(counts: Mapping[str, int]) -> list[str]:
+    for mark in ",;|":
+        joined = [label for label in counts if mark in label and counts.keys() >= {*map(str.strip, label.split(mark))}]
+        if joined:
+            n_labels = f"{len(joined):,} of the {len(counts):,} labels are other labels joined by {mark!r}"
+            return [f"{n_labels}, such as {shown(joined[0])}, and count as labels of their own (--labels-separator)."]
+    return []
 
 
 def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -> FoldPlan:

@@ -101,8 +101,8 @@ def loss(estimate: Estimate | None) -> str:
 
 
 def stacked(value: str, note: str) -> str:
-    """A value with a remark beneath it; a range may break after its dash where a phone leaves no room."""
-    return f"{safe(value)}<small>{safe(note).replace(phrases.DASH, phrases.DASH + '<wbr>')}</small>"
+    """A value with a remark beneath it, which stays on its line: a table too wide for a phone is scrolled."""
+    return f"{safe(value)}<small>{safe(note)}</small>"
 
 
 def _cells(row: Sequence[str], kinds: Sequence[str]) -> str:

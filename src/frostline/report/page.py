@@ -402,7 +402,8 @@ def _scores(name: str, scores: CalibrationScores) -> Sequence[str]:
 def _coverage(found: CoverageCurve) -> str:
     if len(found.coverage) < 2:
         return ""
-    said = "If it answered only where it is sure: fewer answers, more of them right. The band is the 95 % interval."
+    said = "If it answered only where it is sure: how many texts get an answer, and how many of those are right. "
+    said += "The band is the 95 % interval."
     if found.answer_from:
         right = phrases.DASH if found.right is None else f"{phrases.estimate_text(found.right)} %"
         said += (
@@ -438,7 +439,7 @@ def _curves(curves: Sequence[LabelCurves]) -> str:
     said = "Left: how many texts of a label are found, against how many others are taken along. "
     said += "Right: how many are found, against how many of those taken are right."
     if len(shown) < len(curves):
-        said += f" Drawn are the {len(shown)} weakest of {len(curves)} labels."
+        said += f" Drawn are the {len(shown)} of {len(curves)} labels with the lowest average precision."
     rows = [
         (safe(found.label, 80), f"{found.n_with:,}", share(found.auc), share(found.average_precision))
         for found in curves

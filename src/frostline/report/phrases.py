@@ -14,7 +14,7 @@ from frostline.advice import FEW, advise
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
-from frostline.evaluate.intervals import Estimate, Interval
+from frostline.evaluate.intervals import Estimate, Interval, wilson
 from frostline.evaluate.paired import Difference, PairedDifference
 from frostline.evaluate.probabilities import CalibrationScores, Reliability
 from frostline.evaluate.scores import Evaluation, commonest_mistakes
@@ -68,7 +68,7 @@ WORDING: Mapping[Kind, Wording] = {
         drawn="drawn label by label",
         searching="searching C",
         made="a logistic regression",
-        wrong_labels="some will be wrong labels (frostline review finds them)",
+        wrong_labels="some may be wrong labels (frostline review looks for them)",
         title="{n} labels",
         saved=",",
         task="Text classification",
@@ -85,7 +85,7 @@ WORDING: Mapping[Kind, Wording] = {
         drawn="drawn so that every label keeps its share",
         searching="fitting {n} labels",
         made="a logistic regression per label",
-        wrong_labels="some will be labels that are wrong or missing in the file",
+        wrong_labels="some may be labels that are wrong or missing in the file (frostline review looks for them)",
         title="{n} labels, any number of them per text",
         saved=" of {n} labels, any number of them per text;",
         task="Multi-label text classification",
@@ -478,6 +478,8 @@ def unlike_text(unlike: UnlikeRecord | None) -> list[str]:
 
 
 _NAMED = 6  # labels that a sentence can hold
+_WIDE = 0.15  # of an interval, from end to end: beyond, a score is a hint
+_TRUSTED = 4  # points that percentages may be off on average and be taken at their word
 
 
 SILENT_LIMIT = (
@@ -497,7 +499,10 @@ def how_often_answered(found: ProbabilityRecord | None) -> list[str]:
         return []
     covered, right = found.coverage.covered.value, found.coverage.right
     said = f"It answers only where it is sure enough: {of_hundred(covered)} of these texts got an answer"
-    return [f"{said}." if right is None else f"{said}, and {of_hundred(right.value)} of those answers were right."]
+    if right is None:
+        return [f"{said}."]
+    expected = f"of more such answers it should be between {between(right.interval)}"
+    return [f"{said}, and {of_hundred(right.value)} of those answers were right; {expected}."]
 
 
 def plain_words(record: TrainingRecord) -> list[str]:
@@ -549,8 +554,9 @@ def _how_often_new(test: Evaluation, source: TestRecord | None) -> list[str]:
 
 def how_often(test: Evaluation, which: str) -> list[str]:
     """How often it is right, of a hundred."""
-    few = " With so few texts this is little more than a hint." if test.n < 100 else ""
     right = right_of(test)
+    low, high = right.interval
+    few = " With so few texts this is little more than a hint." if high - low > _WIDE else ""
     expected = f"on more texts of the same kind it should be between {between(right.interval)}."
     on_texts = f"On {count_text(test.n, 'text')} {which}"
     if test.confusion is not None:
@@ -559,10 +565,10 @@ def how_often(test: Evaluation, which: str) -> list[str]:
         f"{on_texts}, {_labels_found(test)}.{few}",
         f"All labels of a text were met for {of_hundred(right.value)} texts; {expected}",
     ]
-    known = [(score.f1.value, score.label) for score in test.per_label if score.f1 is not None and score.support >= FEW]
-    if len(known) > 2:
-        ordered = [printable(label, 30) for _, label in sorted(known, key=lambda pair: pair[0])]
-        said.append(f"Of the labels on {FEW} texts or more it tells {ordered[-1]} best and {ordered[0]} worst.")
+    known = [(score.f1, printable(score.label, 30)) for score in test.per_label if score.f1 and score.support >= FEW]
+    least, most = (choose(known, key=lambda pair: pair[0].value, default=None) for choose in (min, max))
+    if least and most and least[0].interval[1] < most[0].interval[0]:
+        said.append(f"Of the labels on {FEW} texts or more it tells {most[1]} better than {least[1]}.")
     return said
 
 
@@ -575,18 +581,22 @@ def _labels_found(test: Evaluation) -> str:
 
 
 def confuses(test: Evaluation) -> list[str]:
-    """The commonest mistake, and what share of all mistakes it is."""
+    """The commonest mistake and its share of all; that it is the commonest, where the next is rarer beyond chance."""
     if test.confusion is None:
         return []
-    found = commonest_mistakes(test, most=1)
+    found = commonest_mistakes(test, most=2)
     if not found:
         return ["It made no mistake there, which says that the test was easy or small, not that it makes none."]
     true, taken, count = found[0]
     n_wrong = int(test.confusion.sum() - np.trace(test.confusion))
-    whose = f"{count:,} of its {n_wrong:,} mistakes" if n_wrong > 1 else "its only mistake"
-    return [
-        (f"What it gets wrong most: it says {printable(taken, 30)} where {printable(true, 30)} is right ({whose}).")
-    ]
+    says = f"says {printable(taken, 30)} where {printable(true, 30)} is right"
+    if count == n_wrong:
+        whose = "Its only mistake there" if n_wrong == 1 else f"All of its {n_wrong:,} mistakes there"
+        return [f"{whose}: it {says}."]
+    next_count = found[1][2]
+    is_commonest = wilson(count, count + next_count)[0] > 0.5
+    begun = "What it gets wrong most: it" if is_commonest else "Among its mistakes: it"
+    return [f"{begun} {says} ({count:,} of {n_wrong:,})."]
 
 
 def how_sure(found: ProbabilityRecord | None, test: Evaluation | None = None) -> list[str]:
@@ -596,17 +606,16 @@ def how_sure(found: ProbabilityRecord | None, test: Evaluation | None = None) ->
 
 
 def misses(found: Reliability) -> str:
-    """By how much probabilities are off."""
-    error = found.error
-    miss, worst = 100 * error.value, 100 * error.interval[1]
-    if worst <= 4:
-        said = "Its probabilities can be taken at their word"
-    elif miss < 4:
-        said = "Its probabilities seem right, as far as so few texts tell"
-    else:
-        said = "Its probabilities should be read with care"
-    off = "less than 1" if miss < 0.95 else f"about {miss:.0f}"
-    return f"{said}: on average they are {off} in 100 off, and it could be {math.ceil(worst)}."
+    """By how much probabilities are off, by the interval of that: the value alone says nothing."""
+    low, high = found.error.interval
+    least, value, most = math.floor(100 * low), hundredths(found.error.value), math.ceil(100 * high)
+    if most <= _TRUSTED:
+        points_off = count_text(most, "point")
+        return f"Its percentages can be taken at their word: on average they are at most {points_off} off."
+    if low <= 0:
+        return f"Too few texts to say how far its percentages are off: on average it can be up to {most} points."
+    said = f"its percentages are about {count_text(max(value, 1), 'point')} off (between {least} and {most})"
+    return f"On average {said}: read them with care." if least >= _TRUSTED else f"On average {said}."
 
 
 def next_step(record: TrainingRecord) -> str:
@@ -621,39 +630,38 @@ def next_step(record: TrainingRecord) -> str:
     return f"Next: read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."
 
 
+def hundredths(share: float) -> int:
+    """0.845 as 85: the only place where a share or a difference becomes a whole number."""
+    return math.floor(100 * share + 0.5)
+
+
 def of_hundred(share: float) -> str:
     """0.8446 as `about 84 of 100`; never all or none unless it is."""
     if share in {0.0, 1.0}:
-        return f"{round(100 * share)} of 100"
+        return f"{hundredths(share)} of 100"
     if share > 0.99:
         return "more than 99 of 100"
-    return "fewer than 1 of 100" if share < 0.01 else f"about {_rounded(share)} of 100"
+    return "fewer than 1 of 100" if share < 0.01 else f"about {hundredths(share)} of 100"
 
 
 def between(interval: Interval) -> str:
-    """The limits of a share, of a hundred; with a decimal where they would be one number."""
-    low, high = (_rounded(limit) for limit in interval)
-    return f"{low} and {high}" if low != high else f"{100 * interval[0]:.1f} and {100 * interval[1]:.1f}"
-
-
-def _rounded(share: float) -> int:
-    return int(np.floor(100 * share + 0.5))
+    """The limits of a share, of a hundred, rounded away from each other: what is said must hold."""
+    low, high = interval
+    return f"{math.floor(100 * low + 1e-9)} and {math.ceil(100 * high - 1e-9)}"
 
 
 def _beside_words(baseline: Baseline) -> str:
+    """How a baseline does beside it: the difference and its interval, each rounded once."""
     way = "Always giving the commonest label" if baseline.name == MAJORITY else "Counting words"
     lead = lead_of(baseline)
-    low, high = lead.interval
-    is_same = low <= 0 <= high
+    low, high = sorted(map(abs, lead.interval))
+    if lead.interval[0] <= 0 <= lead.interval[1]:
+        return f"Whether {way.lower()} does better or worse cannot be told: the difference could be chance."
     if "accuracy" not in baseline.scores:  # a lead in F1 is no number of texts
-        if is_same:
-            return f"{way} does as well, within the limits of chance."
-        return f"{way} does {'worse' if low > 0 else 'better'}, beyond chance."
-    scored = f"{way} is right {of_hundred(baseline.scores['accuracy'].value)} times"
-    if is_same:
-        return f"{scored}, which is the same within the limits of chance."
-    size, than = abs(lead.value), "fewer" if lead.value > 0 else "more"
-    return f"{scored}, {100 * size:.0f} in 100 {than}." if size >= 0.01 else f"{scored}, a little {than}."
+        return f"{way} does {'worse' if lead.value > 0 else 'better'}, beyond chance."
+    than = "fewer" if lead.value > 0 else "more"
+    size = f"about {hundredths(abs(lead.value))} texts" if abs(lead.value) >= 0.015 else "about 1 text"
+    return f"{way} is right for {size} in 100 {than} (between {between((low, high))})."
 
 
 def named(labels: list[str]) -> str:

@@ -164,7 +164,7 @@ def surest_words(found: ProbabilityRecord) -> str:
         places = [place for place, share in enumerate(curve.precision) if share >= wanted]
         if places and places[-1] < len(curve.coverage) - 1:
             parts.append(f"{phrases.percent(curve.coverage[places[-1]])} % for {100 * wanted:.0f} % right")
-    return f"answering the surest alone: {', '.join(parts)} (on these texts)" if parts else ""
+    return f"answering the surest alone: {', '.join(parts)} (read off these texts: a little hopeful)" if parts else ""
 
 
 def print_learning(curve: LearningCurve | None, console: Console, right: str = "accuracy") -> None:
@@ -356,7 +356,7 @@ def _labels(console: Console, test: Evaluation, thresholds: Sequence[float] = ()
     scores = list(test.per_label)
     if len(scores) > most:
         scores = sorted(scores, key=_f1_or_last)[:most]
-        heading(console, f"The {most} weakest of {len(test.labels)} labels")
+        heading(console, f"The {most} of {len(test.labels)} labels with the lowest F1")
     else:
         scores = scores if test.confusion is not None else sorted(scores, key=lambda score: -score.support)
         console.print()

@@ -148,9 +148,14 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
         scoring=found[0].scoring,
         seed=how.seed,
         machine=this_machine(),
-        warnings=(*plan.warnings, *dict.fromkeys(unread)),
+        warnings=(*plan.warnings, *dict.fromkeys(unread), *_said_of_all(found)),
         version=__version__,
     )
+
+
+def _said_of_all(found: Sequence[OutOfFold]) -> list[str]:
+    """What every contestant's search warns of: that is about the labels, as that one is on every row."""
+    return [said for said in found[0].warnings if all(said in other.warnings for other in found)]
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
