@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from frostline.encoder.architecture import Shape
+from frostline.encoder.cost import operations, per_second
 from frostline.encoder.draft import Draft
 from frostline.encoder.int8 import exact_form
 from frostline.encoder.products import WEIGHT_TYPES
 from frostline.encoder.session import open_session
-from frostline.encoder.speed import operations, per_second
 
 _N_ROWS = 512  # word pieces of a batch
 _UINT8, _INT32 = 2, 6  # onnx.TensorProto's numbers

@@ -24,10 +24,10 @@ import numpy as np
 from bench.ceilings import int8_gops, work_gflop
 from bench.environment import as_installed
 from frostline.encoder.architecture import describe
+from frostline.encoder.cost import product_gflops
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.files import read_json
 from frostline.encoder.precision import Precision, why_not_int8
-from frostline.encoder.speed import product_gflops
 from frostline.errors import BackendError
 from frostline.machine import BLAS_THREAD_SETTINGS, one_blas_thread, usable_cores
 

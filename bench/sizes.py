@@ -23,7 +23,7 @@ from rich.table import Table
 from bench.head import Spread, spread_of
 from frostline.arrays import Features, IntArray
 from frostline.data.split import stratified_folds
-from frostline.encoder.footprint import forget_peak, own_peak
+from frostline.encoder.cost import forget_peak, own_peak
 from frostline.head.options import SearchOptions
 from frostline.head.search import search
 from frostline.machine import one_blas_thread

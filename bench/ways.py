@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from frostline.arrays import Features
-from frostline.encoder.footprint import own_peak
+from frostline.encoder.cost import own_peak
 
 N_WARM_UP = 32
 

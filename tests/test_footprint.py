@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from frostline.encoder.footprint import forget_peak, own_peak, reading_peak
+from frostline.encoder.cost import forget_peak, own_peak, reading_peak
 from frostline.errors import BackendError
 
 

@@ -11,8 +11,8 @@ from frostline.cli.main import cli
 from frostline.encoder import precision
 from frostline.encoder.architecture import describe
 from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.cost import measure_speed, operations, product_gflops
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.speed import measure_speed, operations, product_gflops
 from frostline.machine import Machine
 
 TEXTS = [" ".join("abcdefghij"[: n % 9 + 1]) for n in range(40)]
@@ -32,7 +32,7 @@ def test_the_share_is_of_a_ceiling_measured_in_the_same_round(tmp_path: Path, mo
     folder = str(make_checkpoint(tmp_path / "encoder"))
     encoder = Encoder.open(folder, features="mean@all", threads=2)
     ceilings = iter([4.0, 2.0, 8.0, 2.0])
-    monkeypatch.setattr("frostline.encoder.speed.product_gflops", lambda *_, **__: next(ceilings))
+    monkeypatch.setattr("frostline.encoder.cost.product_gflops", lambda *_, **__: next(ceilings))
     found = measure_speed(encoder, describe(find_checkpoint(folder).config), TEXTS, seconds=0.08)
     assert (found.threads, found.precision, len(found.rounds)) == (2, "float32", 4)
     assert found.ceiling_gflops == 3.0
@@ -65,7 +65,7 @@ def test_doctor_says_which_precision_this_processor_can_read_in(
 
 def test_doctor_measures_the_bundled_encoder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("frostline.encoder.speed.SECONDS", 0.05)
+    monkeypatch.setattr("frostline.encoder.cost.SECONDS", 0.05)
     found = CliRunner().invoke(cli, ["doctor", "--json"])
     speed = json.loads(found.stdout)["speed"]
     assert speed["encoder"] == "minilm"

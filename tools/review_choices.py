@@ -18,8 +18,8 @@ from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.head.search import fit_at
 from frostline.review.near import FAR, check_outliers, directions, nearest
-from frostline.review.pool import next_to_label, uncertainties
 from frostline.review.repeats import word_overlap
+from frostline.review.run import next_to_label, uncertainties
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Targets
 

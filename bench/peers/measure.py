@@ -16,7 +16,7 @@ from bench.environment import as_installed
 from bench.peers import neighbours, ours
 from frostline.arrays import Features, IntArray
 from frostline.encoder.architecture import Shape
-from frostline.encoder.speed import product_gflops
+from frostline.encoder.cost import product_gflops
 from frostline.errors import BackendError
 from frostline.head.search import fit_at
 from frostline.machine import BLAS_THREAD_SETTINGS, one_blas_thread

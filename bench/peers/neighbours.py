@@ -256,7 +256,7 @@ def measured(read: Read, task: dict[str, Any], opened_s: float) -> dict[str, Any
 
 
 def _own_peak() -> int:
-    """As `frostline.encoder.footprint.own_peak`, which this environment does not have."""
+    """As `frostline.encoder.cost.own_peak`, which this environment does not have."""
     status = Path("/proc/self/status")
     if status.exists():
         return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))

@@ -235,7 +235,7 @@ def test_a_text_of_ten_megabytes_takes_no_200_megabytes() -> None:
     script = textwrap.dedent(f"""
         import sys
         sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parent.parent)!r}]
-        from frostline.encoder.footprint import own_peak
+        from frostline.encoder.cost import own_peak
         from test_tokens import TEN_MEGABYTES, WordPieces, find_checkpoint
         pieces = WordPieces.open(find_checkpoint("minilm"))
         before = own_peak()

@@ -5,8 +5,8 @@ import pytest
 
 from frostline.encoder.reading import distinct_texts
 from frostline.review.near import Neighbours, check_outliers, directions, nearest
-from frostline.review.pool import next_to_label, uncertainties
 from frostline.review.repeats import Group, exact_groups, matches, near_groups, word_overlap
+from frostline.review.run import next_to_label, uncertainties
 
 
 def near_of(*rows: list[tuple[int, float]]) -> Neighbours:

@@ -7,8 +7,8 @@ from frostline.evaluate.intervals import SMALLEST_PROBABILITY
 from frostline.head.options import SearchOptions
 from frostline.review.labels import Knowledge, check_labels, held_out_probabilities, knowledge_of, noise_count
 from frostline.review.near import Neighbours, check_outliers, directions, nearest
-from frostline.review.pool import next_to_label, uncertainties
 from frostline.review.repeats import Match, matches, near_groups, word_overlap
+from frostline.review.run import next_to_label, uncertainties
 from frostline.targets import Targets
 
 

@@ -24,8 +24,8 @@ from frostline.cli.options import (
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
+from frostline.encoder.cost import reading_peak
 from frostline.encoder.features import DEFAULT_FEATURES, POOLINGS, WORDS
-from frostline.encoder.footprint import reading_peak
 from frostline.encoder.precision import Precision
 from frostline.encoder.words import WordsAlone
 from frostline.errors import UsageError

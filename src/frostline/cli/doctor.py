@@ -23,7 +23,7 @@ from frostline.machine import PACKAGES, package_version, this_machine
 from frostline.version import __version__
 
 if TYPE_CHECKING:
-    from frostline.encoder.speed import Speed
+    from frostline.encoder.cost import Speed
 
 
 @click.command(
@@ -120,8 +120,8 @@ def show(facts: dict[str, object], console: Console) -> None:
 def measured() -> "Speed":
     """Reading the built-in sentences with the bundled encoder, nothing kept; the words are for whoever waits."""
     from frostline.data.sample import load_sample  # noqa: PLC0415 - as below
+    from frostline.encoder.cost import measure_speed  # noqa: PLC0415 - as above
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - heavy, and not every look around reads
-    from frostline.encoder.speed import measure_speed  # noqa: PLC0415 - as above
 
     checkpoint = find_checkpoint(DEFAULT_ENCODER)
     encoder = Encoder.open(DEFAULT_ENCODER, features=DEFAULT_FEATURES)

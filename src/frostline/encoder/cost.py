@@ -1,21 +1,33 @@
-"""How fast this machine reads, and how near that is to what its processor can do: measured in about a second.
+"""What reading costs: how fast this machine reads, near to what its processor can do; and how much memory it takes.
 
-The ceiling is measured too, in turn with the reading, so that whatever else runs on the machine slows both: products
-of the encoder's own sizes, nothing around them, one BLAS thread per Python thread.
+Speed is measured in about a second. The ceiling is measured too, in turn with the reading, so that whatever else runs
+on the machine slows both: products of the encoder's own sizes, nothing around them, one BLAS thread per Python thread.
+
+Memory is that of a process which opens an encoder and reads some texts, and nothing else: memory that was once taken
+stays with a process, so what an encoder needs cannot be told beside others. It reads no more than `N_TEXTS`, for memory
+does not grow with their number.
 """
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from frostline.encoder.architecture import Shape
-from frostline.encoder.encoder import Encoder
+from frostline.errors import BackendError, FrostlineError
 from frostline.machine import one_blas_thread
+
+if TYPE_CHECKING:
+    from frostline.encoder.architecture import Shape
+    from frostline.encoder.encoder import Encoder
 
 SECONDS = 1.0
 _N_ROUNDS = 4
@@ -43,7 +55,7 @@ class Speed:
     rounds: tuple[float, ...]  # The share in each round
 
 
-def measure_speed(encoder: Encoder, shape: Shape, texts: list[str], *, seconds: float = SECONDS) -> Speed:
+def measure_speed(encoder: "Encoder", shape: "Shape", texts: list[str], *, seconds: float = SECONDS) -> Speed:
     """Read `texts` and multiply matrices in turn, for about `seconds` together.
 
     Parameters
@@ -85,7 +97,7 @@ def measure_speed(encoder: Encoder, shape: Shape, texts: list[str], *, seconds: 
     )
 
 
-def operations(shape: Shape, length: int) -> int:
+def operations(shape: "Shape", length: int) -> int:
     """Multiplications and additions in the products that read a sentence of `length` word pieces, all layers whole."""
     hidden, inner = shape.hidden_size, shape.inner_size
     per_piece = 4 * hidden * hidden + 2 * hidden * inner  # query, key, value, output; the two of the feed-forward part
@@ -93,7 +105,7 @@ def operations(shape: Shape, length: int) -> int:
     return 2 * shape.n_layers * length * (per_piece + attention)
 
 
-def product_gflops(shape: Shape, *, threads: int, seconds: float) -> float:
+def product_gflops(shape: "Shape", *, threads: int, seconds: float) -> float:
     """Billions of operations per second in float32 products of the encoder's sizes, on `threads` threads at once."""
     rows = np.full((_N_ROWS, shape.hidden_size), 0.5, np.float32)
     weight = np.full((shape.hidden_size, shape.inner_size), 0.5, np.float32)
@@ -123,3 +135,90 @@ def per_second(made: Callable[[], Callable[[], object]], *, threads: int, second
     for worker in workers:
         worker.join()
     return max(1, sum(counts)) / (time.perf_counter() - started)
+
+
+N_TEXTS = 256
+_PATIENCE_S = 120
+
+
+def reading_peak(  # noqa: PLR0913 - what an encoder is opened with
+    name: str,
+    texts: Sequence[str],
+    *,
+    features: str,
+    revision: str | None = None,
+    max_length: int | None = None,
+    threads: int | None = None,
+    precision: str = "float32",
+) -> int | None:
+    """Bytes of memory at most, the interpreter included; None where the system does not tell (Windows).
+
+    Raises `BackendError`: the process failed: its own words are passed on.
+
+    Parameters
+    ----------
+    name : str
+        A short name, a folder or a hub id.
+    texts : sequence of str
+        The first 256 are read.
+    features, revision, max_length, threads, precision
+        As for `Encoder.open`.
+    """
+    if os.name != "posix":
+        return None
+    opened = {
+        "name": name,
+        "features": features,
+        "revision": revision,
+        "max_length": max_length,
+        "threads": threads,
+        "precision": precision,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "frostline.encoder.cost"],
+        input=json.dumps({"opened": opened, "texts": list(texts[:N_TEXTS])}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_PATIENCE_S,
+    )
+    if ended.returncode:
+        raise BackendError(f"Reading with {name} failed: {ended.stderr.strip()[-300:]}")
+    return int(json.loads(ended.stdout.strip().split("\n")[-1]))
+
+
+def own_peak() -> int:
+    """Bytes of memory that this process has held at most.
+
+    On Linux of the program itself: `ru_maxrss` begins with the peak of the process that started it.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    import resource  # noqa: PLC0415 - not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes on the others
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def forget_peak() -> None:
+    """From here on `own_peak` counts from what is held now. Linux alone can; elsewhere the peak stays."""
+    forgets = Path("/proc/self/clear_refs")
+    if forgets.exists():
+        forgets.write_text("5")  # resets VmHWM (proc_pid_clear_refs(5))
+
+
+def _measured() -> int:
+    """Open, read, and look at the peak."""
+    from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - only in the process that reads
+
+    task = json.load(sys.stdin)
+    Encoder.open(**task["opened"]).encode(task["texts"])
+    return own_peak()
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(f"{_measured()}\n")
+    except FrostlineError as error:
+        raise SystemExit(error.message) from error
