@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from frostline.data.columns import _are_labels
+from frostline.data.columns import HEADER_EVIDENCE, _are_labels, _may_be_header
 from frostline.data.options import Column, TableOptions
 from frostline.data.tables import read_dataset, stream_texts
 from frostline.errors import InputError
@@ -207,3 +207,10 @@ def test_known_labels_in_both_columns_decide_nothing(tmp_path: Path) -> None:
 def test_labels_repeat(labels: list[str], *, is_said: bool) -> None:
     """There are two of them at most, or half as many as rows."""
     assert _are_labels(labels, beside=[f"a text of its own {n}" for n in range(len(labels))]) == is_said
+
+
+@pytest.mark.parametrize(("label", "may_be"), [(1, True), (2, False), (None, True)])
+def test_a_first_row_may_be_a_header_by_the_label_that_is_named(label: int | None, *, may_be: bool) -> None:
+    """Of the column named alone: that the other one's first cell occurs once says nothing."""
+    body = [("ab"[row % 2], f"text {row}") for row in range(HEADER_EVIDENCE)]
+    assert _may_be_header(("kind", "words"), body, options=TableOptions(label=label)) == may_be
