@@ -104,15 +104,11 @@ def example_learning() -> LearningCurve:
 
     ahead = (50.0, 200.0, 800.0, 1600.0)
     outlook = Outlook(
-        limit=0.9,
-        drop=1.0,
-        decay=0.5,
         n_rows=ahead,
         accuracy=(0.7, 0.78, 0.83, 0.85),
         low=(0.68, 0.76, 0.8, 0.81),
         high=(0.72, 0.8, 0.86, 0.89),
         gains=(Gain(n_rows=800, value=0.02, interval=(0.0, 0.04)), Gain(n_rows=1600, value=0.04, interval=(0.0, 0.08))),
-        n_draws=100,
     )
     return LearningCurve(
         points=(points(50, 0.7), points(100, 0.74), points(200, 0.78), points(400, 0.81)),

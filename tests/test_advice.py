@@ -27,9 +27,7 @@ def with_curve(
     gains = tuple(
         Gain(n_rows=2000 * times, value=gain[0], interval=gain[1:]) for times, gain in ((2, twice), (4, furthest))
     )
-    outlook = Outlook(
-        limit=0.9, drop=1.0, decay=0.5, n_rows=(1.0,), accuracy=(0.8,), low=(0.8,), high=(0.8,), gains=gains, n_draws=1
-    )
+    outlook = Outlook(n_rows=(1.0,), accuracy=(0.8,), low=(0.8,), high=(0.8,), gains=gains)
     curve = LearningCurve(
         points=(replace(point, n_rows=1000), point),
         n_test=6000,

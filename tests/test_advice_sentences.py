@@ -66,7 +66,7 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
                 Advice(
                     kind="unsure",
                     sentence="Whether more labels would help cannot be told yet: label some, and measure again.",
-                    reason="3 sizes were measured, and a power law needs 4.",
+                    reason="What twice the rows would bring is not known to within 10 points.",
                 ),
             ),
         ),

@@ -238,7 +238,7 @@ def measured_sizes() -> list[Measured]:
     random = np.random.RandomState(3)
     places = random.rand(300)
     sizes = []
-    shares = {50: (0.3, 0.34, 0.32), 100: (0.26, 0.24, 0.28), 200: (0.21, 0.22, 0.2), 400: (0.17,)}
+    shares = {50: (0.3, 0.34), 100: (0.26, 0.24), 200: (0.21, 0.22), 400: (0.17,)}
     for n_rows, errors in shares.items():
         predicted = np.stack([(places < error).astype(np.int64) for error in errors])
         sizes.append(Measured(n_rows, predicted[:, :, None] == np.arange(3), (0.5,) * len(errors), 0.9))
@@ -248,9 +248,7 @@ def measured_sizes() -> list[Measured]:
 def test_a_learning_curves_band_and_outlook() -> None:
     codes = np.zeros(300, np.int64)
     codes[280:] = 1
-    found = curve_of(
-        measured_sizes(), exclusive(codes, "abc"), is_out_of_fold=True, choice_of_C="by hand", seed=2**32 + 1, begun=0.0
-    )
+    found = curve_of(measured_sizes(), exclusive(codes, "abc"), n_saved=500, n_trials=5, seed=2**32 + 1, begun=0.0)
     assert found.seconds > 0
     assert_figures(replace(found, seconds=0.0), "figures-learning-band")
 
@@ -277,12 +275,10 @@ def test_learning_curves(n_trials: int) -> None:
             fitted_accuracy=0.875,
         ),
         options=SearchOptions(Cs=(10.0, 0.001, 0.01, 0.1, 1.0, 100.0, 1e-4), threads=1, seed=3),
-        repeats=2,
         progress=lambda done, total: told.append((done, total)),
     )
-    assert found is not None
-    n_sizes = len(found.points) - 1
-    assert told == [(done, n_sizes) for done in range(1, n_sizes + 1)]
+    n_subsets = 4 * (len(found.points) - 1)  # four of each size, or two of each fold's rows
+    assert told == [(done, n_subsets) for done in range(1, n_subsets + 1)]
     assert found.seconds > 0
     assert_figures(replace(found, seconds=0.0), f"figures-learning-{n_trials}")
 
@@ -295,20 +291,21 @@ def test_an_order_in_proportion() -> None:
     assert_figures(orders, "figures-order")
 
 
-def ahead_of(accuracies: Sequence[float], *, n_test: int = 1000, spread: float = 1e-6) -> Any:
-    n_rows = np.array([100.0 * 2**step for step in range(len(accuracies))])
-    places = np.random.RandomState(3).rand(n_test)
-    means = np.stack([(places < accuracy).astype(float) for accuracy in accuracies])
-    return look_ahead(n_rows, means, np.full(len(accuracies), spread), seed=0)
-
-
 def test_outlooks() -> None:
-    """Rising, flat, falling, and one that ends at 1; or the reason why there is none."""
+    """Rising, flat, falling, one that ends at 1, and one of two sizes."""
+    places = np.random.RandomState(3).rand(1000)
+
+    def ahead_of(*accuracies: float) -> Any:
+        n_rows = np.array([100.0 * 2**step for step in range(len(accuracies))])
+        right = [np.stack([places < accuracy, places < accuracy + 0.01]) for accuracy in accuracies[:-1]]
+        return look_ahead(n_rows, [*right, (places < accuracies[-1])[None]], n_saved=int(n_rows[-1]), n_pairs=1)
+
     told = [
-        ahead_of((0.7, 0.75, 0.78, 0.8)),
-        ahead_of((0.7, 0.7, 0.7, 0.7)),
-        ahead_of((0.74, 0.73, 0.72, 0.71), spread=1e-4),
-        ahead_of((0.9, 0.95, 0.98, 0.995), spread=1e-4),
+        ahead_of(0.7, 0.75, 0.78, 0.8),
+        ahead_of(0.7, 0.7, 0.7, 0.7),
+        ahead_of(0.74, 0.73, 0.72, 0.71),
+        ahead_of(0.9, 0.95, 0.98, 0.995),
+        ahead_of(0.9, 0.92),
     ]
     assert all(why == "" for _, why in told)
     short = [
@@ -316,33 +313,6 @@ def test_outlooks() -> None:
         for outlook, _ in told
     ]
     assert_figures(short, "figures-outlooks")
-
-
-@pytest.mark.parametrize(
-    ("accuracies", "spread", "why"),
-    [
-        (
-            (0.7, 0.75, 0.78),
-            1e-6,
-            "3 sizes were measured, and a power law needs 4: there are too few rows to halve.",
-        ),
-        (
-            (0.6, 0.6, 0.6, 0.9, 0.6, 0.6),
-            1e-6,
-            "The points do not lie on a power law (the one at 800 rows least of all).",
-        ),
-        (
-            (0.5, 0.6, 0.65, 0.7, 0.74),
-            0.09,
-            (
-                "What twice the rows would bring is not known to within 5 points (+0.0 to +6.6): too few rows to "
-                "test on, or too uneven subsets."
-            ),
-        ),
-    ],
-)
-def test_why_there_is_no_outlook(accuracies: Sequence[float], spread: float, why: str) -> None:
-    assert ahead_of(accuracies, spread=spread) == (None, why)
 
 
 def test_nested_cross_validation() -> None:

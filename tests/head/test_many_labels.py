@@ -15,7 +15,7 @@ from frostline.head.curvature import factors_of, stands_apart
 from frostline.head.loss import Softmax
 from frostline.head.options import SearchOptions
 from frostline.head.problem import Problem, Tasks, front_of, problem_with, scaling_of
-from frostline.head.search import fit_at, fit_subsets, search
+from frostline.head.search import fit_at, search
 from frostline.targets import Targets
 from frostline.threads import Crew
 
@@ -128,18 +128,3 @@ def test_with_words_coefficients_are_scikit_learns(width: int) -> None:
     if scaled is not None:
         expected[:, :width] /= scaled.scale_
     assert np.linalg.norm(head.coef - expected) < 1e-4 * np.linalg.norm(expected)
-
-
-def test_subsets_with_values_of_c_of_their_own() -> None:
-    """Values of C are solved one after the other, each by an approximation of its own."""
-    rows, codes = clusters(20, n_texts=160, n_features=12)
-    targets = Targets.of_codes(codes, range(20))
-    training = np.ones((160, 2), dtype=bool)
-    training[100:, 1] = False
-    Cs = np.array([[0.01, 0.1], [0.03, 0.3]])
-    heads = fit_subsets(rows, targets, training=training, Cs=Cs, options=SearchOptions())
-    for part, values in enumerate(Cs):
-        own = np.flatnonzero(training[:, part])
-        for place, C in enumerate(values):
-            alone = fit_at(rows[own], targets.take(own), C=float(C))
-            assert np.linalg.norm(heads[part][place].coef - alone.coef) < 1e-3 * np.linalg.norm(alone.coef)

@@ -19,7 +19,7 @@ from frostline.head.newton import Limits
 from frostline.head.options import SearchOptions, default_grid, learnable, training_of, tutorial_grid
 from frostline.head.problem import Tasks, problem_with, scaling_of
 from frostline.head.scoring import score_named
-from frostline.head.search import fit_at, fit_subsets, search
+from frostline.head.search import fit_at, search
 from frostline.targets import Targets
 from frostline.threads import Crew
 
@@ -449,24 +449,6 @@ def test_a_label_leaves_the_climb_past_its_valley_alone() -> None:
         assert searched.sum() == wanted
         ends.add(wanted)
     assert len(ends) > 1
-
-
-def test_subsets_of_rows_have_a_head_for_each_c() -> None:
-    """The same as when fitted alone; a label that a subset lacks is answered by its share there."""
-    rows, members = made()
-    targets = Targets(LABELS, members, exclusive=False)
-    training = np.arange(len(rows))[:, None] % 3 != np.arange(2)
-    training[members[:, 0], 1] = False
-    Cs = np.array([[0.01, 0.1], [0.1, 1.0]])
-    heads = fit_subsets(rows, targets, training=training, Cs=Cs, options=SearchOptions(class_weight="balanced"))
-    for part in range(2):
-        own = training[:, part]
-        for turn in range(2):
-            alone = fit_at(rows[own], targets.take(own), C=float(Cs[part, turn]), class_weight="balanced")
-            found = heads[part][turn]
-            assert found.coef == pytest.approx(alone.coef, abs=1e-3 * np.abs(alone.coef).max())
-            assert found.link == "logistic"
-    assert heads[1][0].predict_proba(rows)[:, 0] == pytest.approx(0.5 / (training[:, 1].sum() + 1))
 
 
 def test_a_label_is_learnable_if_every_fold_leaves_both_sides() -> None:

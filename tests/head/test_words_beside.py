@@ -15,7 +15,7 @@ from frostline.errors import InputError
 from frostline.head import sparse as beside
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
-from frostline.head.search import fit_at, fit_subsets, search
+from frostline.head.search import fit_at, search
 from frostline.targets import Targets
 
 N, WIDTH = 160, 12
@@ -99,27 +99,6 @@ def test_several_labels_per_text_learn_from_words_too() -> None:
     for label in range(2):
         expected = of_scikit_learn(rows, members[:, label].astype(int), C=0.05, standardise=True, class_weight=None)
         assert np.abs(head.coef[label] - expected[0]).max() < 1e-4
-
-
-def test_subsets_of_the_rows_learn_from_their_own_words() -> None:
-    """A word that none of a subset's rows has counts for nothing there, whatever the others have."""
-    rows, codes = problem(2)
-    training = np.zeros((N, 2), dtype=bool)
-    training[:40, 0] = training[20:90, 1] = True
-    heads = fit_subsets(
-        rows,
-        Targets.of_codes(codes, range(2)),
-        training=training,
-        Cs=np.full((2, 1), 0.05),
-        options=SearchOptions(threads=1),
-    )
-    for part, (head,) in enumerate(heads):
-        own = np.flatnonzero(training[:, part])
-        alone = fit_at(rows[own], Targets.of_codes(codes[own], (0, 1)), C=0.05)
-        assert np.abs(head.coef - alone.coef).max() < 1e-4
-        absent = ~stacked(rows.words)[own].any(axis=0)
-        assert absent.any()
-        assert not np.abs(head.coef[0, WIDTH:][absent]).max() > 1e-12
 
 
 def test_words_that_no_row_has_cost_nothing_and_weigh_nothing() -> None:

@@ -233,7 +233,7 @@ def test_encoders_are_compared_on_sets_of_labels() -> None:
     assert found.standings[1].behind.interval[1] < 0
     console = Console(file=io.StringIO(), width=120)
     print_comparison(found, data_record(data), console)
-    assert "95 % interval, fold by fold" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert "difference in points, fold by fold; 95 % intervals allow" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
     document = as_comparison_document(found, data_record(data))
     assert document["labels"] == sorted(LABELS)
 

@@ -44,7 +44,7 @@ def command(*, out: Path, overwrite: bool) -> None:
     with (
         progress("Reading", "sentences") as reading,
         progress("Searching C", "values of C") as searching,
-        progress("Learning curve", "sizes") as learning,
+        progress("Learning curve", "subsets") as learning,
     ):
         training = train(
             sample.train,

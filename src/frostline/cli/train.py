@@ -132,7 +132,7 @@ def trained(
         progress("Reading", "sentences") as reading,
         progress(*_SEARCHING[dataset.targets.kind]) as searching,
         progress("Testing in turn", "outer folds") as testing,
-        progress("Learning curve", "sizes") as learning,
+        progress("Learning curve", "subsets") as learning,
     ):
         return train(
             dataset,
@@ -228,7 +228,7 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--learning-curve/--no-learning-curve",
         default=False,
-        help="Measure how the score grows with the rows, and advise on labelling; about as long as the search.",
+        help="Measure how the score grows with the rows, and advise on labelling; about four times the search.",
     )
     @click.option(
         "--nested", is_flag=True, help="Test by nested cross-validation; the saved head learns from all rows."

@@ -2,27 +2,29 @@
 
 Each repeat is one order of the rows, in which every beginning holds the labels in proportion: its subsets are the
 beginnings, each twice as long as the one before. C for a subset must come from that subset alone, or the small ones
-would know what only many rows can tell (up to 0.7 points at a sixteenth of SST-2's rows: docs/decisions/0015): heads
-fitted on its first half are compared by their log loss on the other half. These heads are the smaller size's own, so
-the choice costs a fit or two more for each subset, and none for the largest.
+would know what only many rows can tell (docs/decisions/0015); and it must be searched just as for all rows, or the last
+point stands above its line and every forecast too high (docs/decisions/0027).
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import numpy as np
 
 from frostline.arrays import Advance, BoolArray, Float64Array, IntArray, Rows
-from frostline.evaluate.intervals import Estimate, Interval, Z, wilson
+from frostline.data import split
+from frostline.evaluate.intervals import Estimate, Interval, Z, design_effect, wilson
 from frostline.evaluate.learning_curve import LearningCurve, LearningPoint, look_ahead
-from frostline.evaluate.probabilities import log_loss
 from frostline.evaluate.scores import macro_f1_of, macro_f1_value
 from frostline.head.linear import LinearHead
-from frostline.head.options import SearchOptions, default_grid
-from frostline.head.search import fit_subsets
+from frostline.head.options import SearchOptions
+from frostline.head.parts import search
+from frostline.machine import usable_cores
 from frostline.targets import Targets
+from frostline.threads import side_by_side
 
 _METHOD = "test rows: {test}; subsets: normal, s²/n over all sizes"
 
@@ -42,8 +44,8 @@ def curve_of(  # noqa: PLR0913 - what was measured, and what the curve says of i
     measured: Sequence[Measured],
     targets: Targets,
     *,
-    is_out_of_fold: bool,
-    choice_of_C: str,
+    n_saved: int,
+    n_trials: int,
     seed: int,
     begun: float,
 ) -> LearningCurve:
@@ -52,23 +54,27 @@ def curve_of(  # noqa: PLR0913 - what was measured, and what the curve says of i
     Parameters
     ----------
     measured : sequence of Measured
-        Ascending sizes, at least two.
+        Ascending sizes; of all but the last the same number of subsets, an even one.
     targets : Targets
         Of the test rows.
-    is_out_of_fold, choice_of_C, seed
-        As in `LearningCurve`.
+    n_saved : int
+        Rows that the saved head learned from: the forecast starts there.
+    n_trials : int
+        Folds that were tested in turn; 1 where rows were held back.
+    seed : int
+        Of the subsets.
     begun : float
         `time.perf_counter()` when the measuring began.
     """
     right = [(size.favoured == targets.members).all(axis=2) for size in measured]
-    accuracies = [found.mean(axis=1) for found in right]
+    accuracies = [size_right.mean(axis=1) for size_right in right]
     scores = [np.array([macro_f1_value(favoured, targets.members) for favoured in size.favoured]) for size in measured]
     n_rows = np.array([size.n_rows for size in measured], dtype=np.float64)
-    spread, f1_spread = (_subset_variance(found, n_rows) for found in (accuracies, scores))
+    spread, f1_spread = (_subset_variance(values, n_rows) for values in (accuracies, scores))
     points = tuple(
         LearningPoint(
             n_rows=size.n_rows,
-            accuracy=_accuracy(right[place], spread[place]),
+            accuracy=_accuracy(right[place], spread[place], targets.shared_lots),
             macro_f1=_mean_f1(size.favoured, targets, f1_spread[place]),
             accuracies=tuple(accuracies[place].tolist()),
             Cs=size.Cs,
@@ -76,39 +82,53 @@ def curve_of(  # noqa: PLR0913 - what was measured, and what the curve says of i
         )
         for place, size in enumerate(measured)
     )
-    means = np.stack([found.mean(axis=0) for found in right])
-    outlook, why_not = look_ahead(n_rows, means, spread, seed=seed)
+    if len(points) > 1:
+        n_pairs = n_trials * len(right[0]) // 2
+        outlook, why_not = look_ahead(n_rows, right, n_saved=n_saved, n_pairs=n_pairs, lots=targets.shared_lots)
+    else:
+        outlook, why_not = None, _too_few(2 * _least(len(targets.labels)), n_saved)
     return LearningCurve(
         points=points,
         n_test=len(targets),
-        is_out_of_fold=is_out_of_fold,
+        is_out_of_fold=n_trials > 1,
         outlook=outlook,
         no_outlook=why_not,
-        choice_of_C=choice_of_C,
+        choice_of_C=CHOICE_OF_C,
         seed=seed,
         seconds=time.perf_counter() - begun,
     )
 
 
-def _subset_variance(found: Sequence[Float64Array], n_rows: Float64Array) -> Float64Array:
-    """The variance (n_sizes,) of each size's mean score that comes from which rows were drawn."""
-    whole = n_rows[-1]
+def _too_few(needed: int, n_saved: int) -> str:
+    if n_saved < needed:
+        return f"A learning curve needs {needed:,} rows to learn from (there are {n_saved:,})."
+    return "Half of the rows do not hold two texts of each label that do not belong together: too few for a curve."
+
+
+def _subset_variance(values: Sequence[Float64Array], n_rows: Float64Array) -> Float64Array:
+    """The variance (n_sizes,) of each size's mean score that comes from which rows were drawn.
+
+    A head's score is taken as a mean over the rows it learned from. Two subsets of a pair share none of n rows, others
+    share them by chance: their covariance is 0, or that of all rows.
+    """
+    repeats, whole = len(values[0]), n_rows[-1]
+    if len(values) == 1:
+        return np.zeros(1)
+    strangers = 1 - 1 / (repeats - 1)  # of the couples of subsets, those that are no pair
     seen = [
-        (scores.var(ddof=1) * size / (1 - size / whole), len(scores) - 1)
-        for scores, size in zip(found, n_rows, strict=True)
-        if len(scores) > 1
+        scores.var(ddof=1) * size / (1 - strangers * size / whole)
+        for scores, size in zip(values[:-1], n_rows[:-1], strict=True)
     ]
-    each = sum(variance * freedom for variance, freedom in seen) / sum(freedom for _, freedom in seen)
-    repeats = np.array([len(scores) for scores in found])
-    share = n_rows / whole
-    variance: Float64Array = each / n_rows * ((1 - share) / repeats + share)
+    n_pairs = repeats / 2
+    variance: Float64Array = np.mean(seen) * (1 / (2 * n_rows * n_pairs) + (1 - 1 / n_pairs) / whole)
     return variance
 
 
-def _accuracy(right: np.ndarray, spread: float) -> Estimate:
+def _accuracy(right: BoolArray, spread: float, lots: IntArray | None) -> Estimate:
     """The mean accuracy of some subsets' heads, right (n_subsets, n_test) or not."""
     n_test, value = right.shape[1], float(right.mean())
-    limits = wilson(round(value * n_test), n_test)
+    effect = design_effect(right.mean(axis=0), lots)
+    limits = wilson(round(value * n_test) / effect, n_test / effect)
     return _combined(value, limits, 0.0 if len(right) == 1 else spread, n_test, "Wilson")
 
 
@@ -133,13 +153,13 @@ def _combined(value: float, limits: Interval, spread: float, n_test: int, method
     )
 
 
-REPEATS = 4
-MOST_SIZES = 6  # besides all rows
+REPEATS = 4  # subsets of each size; in turn, of each fold's rows,
+REPEATS_IN_TURN = 2
+MOST_SIZES = 4  # besides all rows: smaller ones say little of what four times the rows bring
 LEAST_ROWS = 32  # of the smallest subset; and
 LEAST_ROWS_PER_LABEL = 8
-_TRIED = 3  # values of C around the smaller subset's choice
 
-CHOICE_OF_C = "for each subset the C whose head, fitted on one half of it, has the lowest log loss on the other"
+CHOICE_OF_C = "for each subset as for all rows, by a search within it"
 
 
 @final
@@ -164,43 +184,21 @@ class Whole:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ground:
-    """What every fit needs; an order of rows for each repeat and, within it, each trial."""
+class _Subset:
+    """What the head of one subset gives the test rows of its trial."""
 
-    rows: Rows
-    targets: Targets
-    orders: Sequence[IntArray]
-    options: SearchOptions
+    favoured: BoolArray  # (n_test, n_labels)
+    C: float
+    fitted_accuracy: float
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rung:
-    """The heads of one size: for each order, one at each position of the grid that was tried (n_orders, n_tried)."""
-
-    n_rows: int
-    tried: IntArray
-    heads: tuple[tuple[LinearHead, ...], ...]
-
-    def best(self, ground: "_Ground", size: int) -> IntArray:
-        """For each order the position with the lowest log loss on the rows after these, up to `size`."""
-        best = []
-        for tried, heads, order in zip(self.tried, self.heads, ground.orders, strict=True):
-            held = _new_of(order[self.n_rows : size], ground.targets, last=int(order[self.n_rows - 1]))
-            rows, targets = ground.rows[held], ground.targets.take(held)
-            losses = [log_loss(head.predict_proba(rows), targets).value for head in heads]
-            best.append(tried[int(np.argmin(losses))])
-        return np.array(best)
-
-    def heads_at(self, positions: IntArray) -> list[LinearHead]:
-        """Each order's head at its position, which was tried."""
-        places = (self.tried == positions[:, None]).argmax(axis=1)
-        return [heads[place] for heads, place in zip(self.heads, places.tolist(), strict=True)]
+def _least(n_labels: int) -> int:
+    return max(LEAST_ROWS, LEAST_ROWS_PER_LABEL * n_labels)
 
 
 def sizes_of(n_rows: int, n_labels: int) -> tuple[int, ...]:
     """The sizes of subsets, ascending, each half of the next and the last half of all rows; none if rows are few."""
-    least = max(LEAST_ROWS, LEAST_ROWS_PER_LABEL * n_labels)
+    least = _least(n_labels)
     halves = [n_rows // 2**step for step in range(1, MOST_SIZES + 1)]
     return tuple(size for size in reversed(halves) if size >= least)
 
@@ -212,122 +210,114 @@ def learning_curve(  # noqa: PLR0913 - two arrays, what is tested, and how heads
     trials: Sequence[Trial],
     whole: Whole,
     options: SearchOptions,
-    repeats: int = REPEATS,
     progress: Advance | None = None,
-) -> LearningCurve | None:
-    """Fit heads on growing subsets and test each.
+) -> LearningCurve:
+    """Search and fit heads on growing subsets and test each.
 
     Parameters
     ----------
     rows : ndarray of shape (n_texts, n_features)
     options : SearchOptions
-        As for the head itself: the grid, class weights, standardisation; `seed` draws the subsets.
-    repeats : int
-        Subsets of each size, at least 2.
+        As for the head itself; `seed` draws the subsets.
     progress : callable, optional
-        Counts sizes.
+        Counts subsets.
 
     Returns
     -------
-    LearningCurve or None
-        None where half of the rows are fewer than `LEAST_ROWS`, or than `LEAST_ROWS_PER_LABEL` for each label.
+    LearningCurve
+        Of one point where half of the rows are fewer than `LEAST_ROWS`, or than `LEAST_ROWS_PER_LABEL` for each label.
     """
     begun = time.perf_counter()
     n_rows = min(len(trial.fitted) for trial in trials)
-    sizes = sizes_of(n_rows, len(targets.labels))
-    if not sizes:
-        return None
-    grid = np.sort(np.array(default_grid() if options.Cs is None else options.Cs))
+    repeats = REPEATS if len(trials) == 1 else REPEATS_IN_TURN
     orders = [
-        trial.fitted[proportional_order(targets.take(trial.fitted), seed=options.seed + repeat)]
-        for repeat in range(repeats)
+        (trial, trial.fitted[_order(targets.take(trial.fitted), seed=options.seed, turn=turn)])
+        for turn in range(repeats)
         for trial in trials
     ]
-    ground = _Ground(rows, targets, orders, options)
-    measured = []
-    before = _searched(ground, sizes[0] // 2, grid, None)  # not shown: it chooses C for the smallest size that is
-    for number, size in enumerate(sizes):
-        chosen = before.best(ground, size)
-        before = _searched(ground, size, grid, chosen, width=max(1, min(_TRIED, len(sizes) - number)))
-        measured.append(_measured(ground, before.heads_at(chosen), trials, size=size, Cs=grid[chosen]))
-        if progress is not None:
-            progress(number + 1, len(sizes))
+    sizes = [
+        size
+        for size in sizes_of(n_rows, len(targets.labels))
+        if all(split.possible_folds(2, targets.take(order[:size])) == 2 for _, order in orders)
+    ]
+    how = replace(options, threads=1)
+    subsets = side_by_side(
+        [
+            partial(_searched, rows, targets, trial, order[:size], how)
+            for size in reversed(sizes)  # the largest first, so that no thread waits for one at last
+            for trial, order in orders
+        ],
+        threads=options.threads or usable_cores(),
+        progress=progress,
+    )
+    n_each = len(orders)
+    measured = [
+        _measured(subsets[first : first + n_each], size, n_trials=len(trials))
+        for size, first in zip(reversed(sizes), range(0, len(subsets), n_each), strict=True)
+    ][::-1]
     measured.append(Measured(n_rows, whole.favoured[None], (whole.C,), whole.fitted_accuracy))
     return curve_of(
         measured,
         Targets.concatenated([trial.test_targets for trial in trials]),
-        is_out_of_fold=len(trials) > 1,
-        choice_of_C=CHOICE_OF_C,
+        n_saved=len(targets),
+        n_trials=len(trials),
         seed=options.seed,
         begun=begun,
     )
 
 
-def proportional_order(targets: Targets, *, seed: int) -> IntArray:
-    """Row numbers in a random order of which every beginning holds the sets of labels nearly in proportion.
+def proportional_order(targets: Targets, *, seed: int, backwards: bool = False) -> IntArray:
+    """Row numbers in a random order of which every beginning holds the labels nearly in proportion.
 
-    The first two rows of each come before all others, so that no subset lacks a label. Rows that belong together stand
-    beside each other.
+    Backwards, a seed's rows come from its other end: the first halves of both share no row but the rarest labels'.
+    Of labels that exclude each other the first two rows of each come before all others, so that no subset lacks one.
+    Rows that belong together stand beside each other; no two of them are a label's first two.
     """
     # of labels that exclude each other the sets are numbered as the labels are: the rows with the first come first
     codes = np.unique(~targets.members, axis=0, return_inverse=True)[1].reshape(-1)
     random = np.random.RandomState(seed % 2**32)
-    place = np.empty(len(codes))
+    place, lots = np.empty(len(codes)), targets.lots
     for code in np.unique(codes):
-        rows = random.permutation(np.flatnonzero(codes == code))
-        place[rows] = (np.arange(len(rows)) + random.rand()) / len(rows)
-        place[rows[:2]] -= np.array([2.0, 1.0])[: len(rows)]
-    if targets.together is not None:
-        lot_of = np.unique(targets.together, return_inverse=True)[1]
+        rows, shift = random.permutation(np.flatnonzero(codes == code)), random.rand()
+        if backwards:
+            rows, shift = rows[::-1], 1 - shift
+        place[rows] = (np.arange(len(rows)) + shift) / len(rows)
+        if len(targets.groups()) == 1:  # other sets of labels are mostly rare: all in front, they would be the subset
+            place[rows[0]] -= 2
+            place[rows[lots[rows] != lots[rows[0]]][:1]] -= 1
+    if not targets.stand_alone:
         first = np.full(len(codes), np.inf)
-        np.minimum.at(first, lot_of, place)
-        place = first[lot_of]
+        np.minimum.at(first, lots, place)
+        place = first[lots]
     return np.argsort(place, kind="stable").astype(np.int64)
 
 
-def _new_of(rows: IntArray, targets: Targets, *, last: int) -> IntArray:
-    """The rows that do not belong to the last one learned from; all of them where none would be left."""
-    if targets.together is None:
-        return rows
-    is_new = targets.together[rows] != targets.together[last]
-    return rows[is_new] if is_new.any() else rows
+def _order(targets: Targets, *, seed: int, turn: int) -> IntArray:
+    """Of a repeat: each seed's order is taken from both its ends in turn."""
+    return proportional_order(targets, seed=seed + turn // 2, backwards=turn % 2 == 1)
 
 
-def _fitted(ground: _Ground, size: int, Cs: Float64Array) -> tuple[tuple[LinearHead, ...], ...]:
-    """A head for each order's beginning and each of its values of C (n_orders, n_Cs)."""
-    training: BoolArray = np.zeros((len(ground.targets), len(ground.orders)), dtype=bool)
-    for part, order in enumerate(ground.orders):
-        training[order[:size], part] = True
-    return fit_subsets(ground.rows, ground.targets, training=training, Cs=Cs, options=ground.options)
+def _searched(rows: Rows, targets: Targets, trial: Trial, places: IntArray, options: SearchOptions) -> _Subset:
+    """Search C within a subset as within all rows: any cheaper choice makes its head worse than the whole's."""
+    learned = targets.take(places)
+    how = replace(options, n_folds=split.possible_folds(options.n_folds, learned))
+    searched, _ = search(rows[places], learned, options=how)
+    return _Subset(
+        favoured=given_by(searched.head, trial.test_rows),
+        C=searched.middle_C,
+        fitted_accuracy=share_right(given_by(searched.head, rows[places]), learned),
+    )
 
 
-def _searched(ground: _Ground, size: int, grid: Float64Array, around: IntArray | None, *, width: int = _TRIED) -> _Rung:
-    """Fit each order's beginning with `width` values of C around a position of the grid, or with every other C of it.
-
-    Of two values the other is the smaller: the best C falls with the number of rows, if it moves at all.
-    """
-    if around is None:
-        places = np.arange(0, len(grid), 2 if len(grid) > 2 * _TRIED else 1)
-        tried = np.tile(places, (len(ground.orders), 1))
-    else:
-        width = min(width, len(grid))
-        tried = np.clip(around - width // 2, 0, len(grid) - width)[:, None] + np.arange(width)
-    return _Rung(size, tried, _fitted(ground, size, grid[tried]))
-
-
-def _measured(
-    ground: _Ground, heads: Sequence[LinearHead], trials: Sequence[Trial], *, size: int, Cs: Float64Array
-) -> Measured:
-    """What the heads say of the test rows, and how well they know the rows that they learned from."""
-    n_trials = len(trials)
-    favoured = [given_by(head, trials[part % n_trials].test_rows) for part, head in enumerate(heads)]
-    known = [
-        share_right(given_by(head, ground.rows[own]), ground.targets.take(own))
-        for head, own in zip(heads, (order[:size] for order in ground.orders), strict=True)
-    ]
-    by_repeat = [np.concatenate(favoured[first : first + n_trials]) for first in range(0, len(heads), n_trials)]
-    mean_Cs = np.exp(np.log(Cs).reshape(-1, n_trials).mean(axis=1))
-    return Measured(size, np.stack(by_repeat), tuple(mean_Cs.tolist()), float(np.mean(known)))
+def _measured(subsets: Sequence[_Subset], size: int, *, n_trials: int) -> Measured:
+    """The subsets of one size, those of a repeat put together."""
+    by_repeat = [subsets[first : first + n_trials] for first in range(0, len(subsets), n_trials)]
+    return Measured(
+        n_rows=size,
+        favoured=np.stack([np.concatenate([each.favoured for each in repeat]) for repeat in by_repeat]),
+        Cs=tuple(float(np.exp(np.mean(np.log([each.C for each in repeat])))) for repeat in by_repeat),
+        fitted_accuracy=float(np.mean([each.fitted_accuracy for each in subsets])),
+    )
 
 
 def given_by(head: LinearHead, rows: Rows) -> BoolArray:

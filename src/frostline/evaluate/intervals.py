@@ -11,6 +11,7 @@ wrong together. Where every text stands alone nothing changes.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TypeAlias, final
 
 import numpy as np
@@ -220,6 +221,35 @@ def t_quantile(freedom: int) -> float:
     from scipy.special import stdtrit  # noqa: PLC0415 - takes 0.2 s, and only intervals of means need it
 
     return float(stdtrit(freedom, 0.975))
+
+
+def covariance_of_means(values: Float64Array, lots: IntArray | None) -> Float64Array:
+    """Of means over the same rows, values (n_means, n): (n_means, n_means); `lots` where rows belong together.
+
+    Rows of a lot count as one, which varies by their sum.
+    """
+    n = values.shape[1]
+    number = np.arange(n) if lots is None else np.unique(lots, return_inverse=True)[1]
+    left = values - values.mean(axis=1, keepdims=True)
+    sums = np.stack([np.bincount(number, each) for each in left])
+    n_lots = sums.shape[1]
+    covariance: Float64Array = sums @ sums.T / n**2 * (n_lots / max(1, n_lots - 1))
+    return covariance
+
+
+def mixture_interval(weights: Float64Array, means: Float64Array, spreads: Float64Array) -> Interval:
+    """From the 2.5th to the 97.5th percentile of a mixture of normal distributions, all three (n_parts,)."""
+    parts = [NormalDist(mean, max(spread, 1e-9)) for mean, spread in zip(means.tolist(), spreads.tolist(), strict=True)]
+
+    def quantile(share: float) -> float:
+        low, high = min(part.inv_cdf(share) for part in parts), max(part.inv_cdf(share) for part in parts)
+        for _ in range(40):
+            middle = (low + high) / 2
+            below = float(weights @ [part.cdf(middle) for part in parts])
+            low, high = (middle, high) if below < share else (low, middle)
+        return (low + high) / 2
+
+    return quantile(0.025), quantile(0.975)
 
 
 DRAWS = 1000

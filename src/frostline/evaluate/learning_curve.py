@@ -1,12 +1,13 @@
 """A learning curve as data: scores against the number of labelled rows, and what more rows should bring."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
-from frostline.arrays import Float64Array
-from frostline.evaluate.intervals import Estimate, Interval
+from frostline.arrays import BoolArray, Float64Array, IntArray
+from frostline.evaluate.intervals import Estimate, Interval, covariance_of_means, mixture_interval
 
 
 @final
@@ -32,30 +33,29 @@ class LearningPoint:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """What more rows should bring, in accuracy."""
+    """What more rows should bring.
+
+    Promised is the accuracy of one head that learns from today's rows and others like them, minus that of today's head,
+    both on any number of new texts.
+    """
 
     n_rows: int  # Labelled rows there would be
-    value: float  # Expected accuracy there minus that at all rows of today, both on the fitted curve
-    interval: Interval  # 95 %, by the bootstrap over subsets and test rows
+    value: float  # The mean of what is likely
+    interval: Interval  # 95 %
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """The power law accuracy = a - b n^-c through the points, and where it leads."""
+    """Where the points lead."""
 
-    # `limit`, `drop`, `decay`: a, b and c. `limit` alone is poorly known, whatever the points: read `gains`.
-    limit: float
-    drop: float
-    decay: float
-    # `n_rows`, `accuracy`, `low`, `high`: The curve to draw, from the smallest size to four times all rows, with its
-    # 95 % band.
+    # `n_rows`, `accuracy`, `low`, `high`: The curve to draw, from today's rows to four times as many: today's accuracy
+    # as measured and the gain with its 95 % interval.
     n_rows: tuple[float, ...]
     accuracy: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
     gains: tuple[Gain, ...]  # At twice and at four times the rows
-    n_draws: int  # Of the bootstrap
 
 
 @final
@@ -63,8 +63,8 @@ class Outlook:
 class LearningCurve:
     """Accuracy against the number of labelled rows."""
 
-    # From the fewest rows to all of them; at least two. The last is the saved head's own test (out of fold: that of the
-    # heads of nested cross-validation, which learned from a little less than all rows).
+    # From the fewest rows to all of them; one alone where rows are too few to halve. The last is the saved head's own
+    # test (out of fold: that of the heads of nested cross-validation, which learned from a little less than all rows).
     points: tuple[LearningPoint, ...]
     n_test: int  # Rows tested on
     # Whether those are all rows, each tested by heads that did not learn from its fold; else rows held back.
@@ -77,140 +77,168 @@ class LearningCurve:
     seconds: float
 
 
-FURTHEST = 4  # times all rows; nothing is said of more
-LEAST_SIZES = 4  # a power law has three unknowns
-WIDEST = 0.05  # of the interval of the gain at twice the rows, from which on it says nothing
-MISFIT = 4.0  # standard errors that a point may lie off the law
-N_DRAWS = 1000
+AHEAD = (2, 4)  # times today's rows; nothing is said of more
+WIDEST = 0.10  # of an interval, from which on it says nothing
 
-_DECAYS = np.geomspace(0.05, 2.0, 150)
-_DRAWN = 33  # places of the curve to draw
+# What is taken for likely before a curve is seen, and how far heads stray from a law: by the likelihood of what came
+# of half of the forecasts of tools/check_outlook.py, and held to the other half (docs/decisions/0027).
+_PUT_RIGHT = 0.08  # of what today's head gets wrong, by twice the rows: the mean,
+_PUT_RIGHT_SPREAD = 0.06  # and the standard deviation
+_DECAYS = np.linspace(0.05, 1.05, 11)  # equally likely
+_OFF_LAW = 0.03  # of what is wrong: standard deviation of a size's accuracy about the law
+_OFF_LAW_AHEAD = 0.01  # the same of each doubling ahead
+_LUCK = 0.25  # variance of one row's share in a head's accuracy, of that of one answer; counts as
+_LUCK_FREEDOM = 6  # so many degrees of freedom beside those of the subsets seen
+
+_DRAWN = 17  # places of the curve to draw
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Law:
-    """a - b n^-c, of one draw or of many: each (n_draws,)."""
+class _Seen:
+    """What the points say."""
 
-    limit: Float64Array
-    drop: Float64Array
-    decay: Float64Array
+    times: Float64Array  # (n_sizes,): Each size's rows, in those of the saved head
+    accuracy: Float64Array  # (n_sizes,)
+    covariance: Float64Array  # (n_sizes, n_sizes): Of test rows and of rows drawn
+    wrong: float  # Of today's head, as a share, kept off 0
+    luck: float  # Variance of today's head's accuracy that comes from which rows it learned from
 
-    def at(self, n_rows: Float64Array) -> Float64Array:
-        """Accuracy (n_draws, n_places) at numbers of rows (n_places,)."""
-        found: Float64Array = self.limit[:, None] - self.drop[:, None] * n_rows[None] ** -self.decay[:, None]
-        return found
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Law:
+    """Accuracy rises by gain * (1 - times^-decay) / (1 - 2^-decay): for each decay how likely it is, and the gain."""
+
+    weights: Float64Array  # (n_decays,)
+    gain: Float64Array  # (n_decays,): What twice the rows bring: the mean,
+    variance: Float64Array  # (n_decays,): and the variance
+    seen: _Seen
+
+    def rise(self, times: float) -> float:
+        """The mean gain at so many times the rows."""
+        return float(self.weights @ (self.gain * _reach(np.array([times]))[:, 0]))
+
+    def gain_at(self, times: float) -> tuple[float, Interval]:
+        """The gain of a head that learns from so many times the rows, these among them: mean and 95 % interval."""
+        reach, doublings = _reach(np.array([times]))[:, 0], np.log2(times)
+        strays = self.seen.luck * (1 - 1 / times) + (_OFF_LAW_AHEAD * self.seen.wrong * doublings) ** 2
+        middle, spread = self.gain * reach, np.sqrt(self.variance * reach**2 + strays)
+        return float(self.weights @ middle), mixture_interval(self.weights, middle, spread)
 
 
 def look_ahead(
-    n_rows: Float64Array, means: Float64Array, spread: Float64Array, *, seed: int
+    n_rows: Float64Array, right: Sequence[BoolArray], *, n_saved: int, n_pairs: int, lots: IntArray | None = None
 ) -> tuple[Outlook | None, str]:
-    """Fit the power law and follow it; or say why that would tell nothing.
+    """Follow the law that the points are likely to lie on; or say why that would tell nothing.
 
     Parameters
     ----------
     n_rows : ndarray of shape (n_sizes,)
-        Ascending.
-    means : ndarray of shape (n_sizes, n_test)
-        Of each test row, the share of a size's heads that were right.
-    spread : ndarray of shape (n_sizes,)
-        Variance of a size's accuracy that comes from which rows were drawn.
-    seed : int
-        Of the draws.
+        Ascending, at least two; the last is all rows that were learned from.
+    right : sequence of n_sizes arrays of shape (n_subsets, n_test)
+        Whether each subset's head was right on each test row; the last has one.
+    n_saved : int
+        Rows that the saved head learned from, of which the forecast is so many times.
+    n_pairs : int
+        Pairs of subsets of a size that share no row.
+    lots : ndarray of shape (n_test,), dtype=int64, optional
+        Where test rows belong together.
 
     Returns
     -------
     outlook : Outlook or None
     why_not : str
         Empty where there is one.
-    """
-    if len(n_rows) < LEAST_SIZES:
-        return None, (
-            f"{len(n_rows)} sizes were measured, and a power law needs {LEAST_SIZES}: there are too few rows to halve."
-        )
-    whole = n_rows[-1]
-    values = means.mean(axis=1)
-    apart = (means - means.mean(axis=0)).var(axis=1, ddof=1) / means.shape[1]
-    errors = np.sqrt(np.maximum(spread + apart, 1e-8))
-    fitted = fit_law(n_rows, values[None], errors)
-    off = np.abs(fitted.at(n_rows)[0] - values) / errors
-    if off.max() > MISFIT:
-        worst = int(off.argmax())
-        return None, f"The points do not lie on a power law (the one at {n_rows[worst]:,.0f} rows least of all)."
-    random = np.random.RandomState(seed % 2**32)
-    drawn = _drawn_means(means, random) + random.standard_normal((N_DRAWS, len(n_rows))) * np.sqrt(spread)
-    laws = fit_law(n_rows, drawn, errors)
-    ahead = whole * np.array([1.0, 2.0, float(FURTHEST)])
-    expected, possible = fitted.at(ahead)[0], laws.at(ahead)
-    gains = tuple(
-        Gain(
-            n_rows=int(ahead[place]),
-            value=float(expected[place] - expected[0]),
-            interval=_limits(possible[:, place] - possible[:, 0], float(expected[place] - expected[0])),
-        )
-        for place in (1, 2)
-    )
-    low, high = gains[0].interval
-    if high - low > WIDEST:
-        return None, (
-            f"What twice the rows would bring is not known to within {WIDEST * 100:.0f} points "
-            f"({low * 100:+.1f} to {high * 100:+.1f}): too few rows to test on, or too uneven subsets."
-        )
-    places = np.geomspace(n_rows[0], FURTHEST * whole, _DRAWN)
-    band = np.quantile(laws.at(places), [0.025, 0.975], axis=0)
-    drawn_curve = fitted.at(places)[0]
-    return Outlook(
-        limit=float(fitted.limit[0]),
-        drop=float(fitted.drop[0]),
-        decay=float(fitted.decay[0]),
-        n_rows=tuple(places.tolist()),
-        accuracy=tuple(drawn_curve.tolist()),
-        low=tuple(np.clip(np.minimum(band[0], drawn_curve), 0, 1).tolist()),
-        high=tuple(np.clip(np.maximum(band[1], drawn_curve), 0, 1).tolist()),
-        gains=gains,
-        n_draws=N_DRAWS,
-    ), ""
-
-
-def fit_law(n_rows: Float64Array, values: Float64Array, errors: Float64Array) -> Law:
-    """The weighted least-squares power law through values (n_draws, n_sizes), for each draw.
-
-    For a given decay the rest is a line in n^-c; a <= 1 and b >= 0 are each met by giving up the other freedom.
 
     References
     ----------
     Cortes, Jackel, Solla, Vapnik, Denker (1993), Learning curves: asymptotic values and rate of convergence, NIPS 6.
     Viering, Loog (2023), The shape of learning curves: a review, IEEE PAMI 45:7799-7819: how often laws fail.
     """
-    weights = 1 / errors**2
-    weights = weights / weights.sum()
-    best = np.full(len(values), np.inf)
-    law = np.zeros((3, len(values)))
-    centre = values @ weights
-    for decay in _DECAYS:
-        reach = n_rows**-decay
-        middle = weights @ reach
-        slope = (values - centre[:, None]) @ (weights * (reach - middle)) / (weights @ (reach - middle) ** 2)
-        drop = np.maximum(-slope, 0.0)
-        limit = centre + drop * middle
-        over = limit > 1
-        through = (1 - values) @ (weights * reach) / (weights @ reach**2)  # the line that reaches 1
-        drop, limit = np.where(over, through, drop), np.where(over, 1.0, limit)
-        wrong = ((limit[:, None] - drop[:, None] * reach - values) ** 2) @ weights
-        better = wrong < best
-        best = np.where(better, wrong, best)
-        law[:, better] = np.stack([limit, drop, np.full(len(values), decay)])[:, better]
-    return Law(law[0], law[1], law[2])
+    law = _law_of(_seen(n_rows, right, n_saved=n_saved, n_pairs=n_pairs, lots=lots))
+    ahead = [(times, law.gain_at(times)) for times in AHEAD]
+    gains = tuple(Gain(n_rows=times * n_saved, value=value, interval=limits) for times, (value, limits) in ahead)
+    low, high = gains[0].interval
+    if high - low > WIDEST:
+        return None, (
+            f"What twice the rows would bring is not known to within {100 * WIDEST:.0f} points "
+            f"({100 * low:+.1f} to {100 * high:+.1f}): there are too few rows to learn from, or to test on."
+        )
+    today = float(law.seen.accuracy[-1]) - law.rise(float(law.seen.times[-1]))
+    times = np.geomspace(1, AHEAD[-1], _DRAWN)
+    drawn = [law.gain_at(each) for each in times.tolist()]
+    lows, middles, highs = np.array([(limits[0], value, limits[1]) for value, limits in drawn]).T + today
+    return Outlook(
+        n_rows=tuple((n_saved * times).tolist()),
+        accuracy=tuple(np.clip(middles, 0, 1).tolist()),
+        low=tuple(np.clip(lows, 0, 1).tolist()),
+        high=tuple(np.clip(highs, 0, 1).tolist()),
+        gains=gains,
+    ), ""
 
 
-def _drawn_means(means: Float64Array, random: np.random.RandomState) -> Float64Array:
-    """Accuracies (n_draws, n_sizes) on test rows drawn anew, the same for every size."""
+def _seen(
+    n_rows: Float64Array, right: Sequence[BoolArray], *, n_saved: int, n_pairs: int, lots: IntArray | None
+) -> _Seen:
+    """The points with the covariance of their errors.
+
+    All sizes are tested on the same rows. A head's luck is taken as a mean over the rows it learned from: the smaller
+    subset of an order is part of the larger, the two of a pair share none, others share some by chance.
+    """
+    means = np.stack([answers.mean(axis=0) for answers in right])
     n_test = means.shape[1]
-    counts = random.multinomial(n_test, np.full(n_test, 1 / n_test), size=N_DRAWS)
-    drawn: Float64Array = counts @ means.T / n_test
-    return drawn
+    accuracy = means.mean(axis=1)
+    wrong = 1 - (accuracy[-1] * n_test + 1) / (n_test + 2)
+    of_answer = wrong * (1 - wrong)
+    each, freedom = _luck_of_a_row(n_rows, right, n_trials=2 * n_pairs // len(right[0]))
+    each = (_LUCK_FREEDOM * _LUCK * of_answer + freedom * each) / (_LUCK_FREEDOM + freedom)
+    larger = np.maximum.outer(n_rows, n_rows)
+    shared = 1 / (2 * larger * n_pairs) + (1 - 1 / n_pairs) / n_saved
+    shared[-1], shared[:, -1] = 1 / n_saved, 1 / n_saved
+    alone = (_OFF_LAW * wrong) ** 2 + of_answer / n_test**2  # few test rows may agree by chance
+    return _Seen(
+        times=n_rows / n_saved,
+        accuracy=accuracy,
+        covariance=covariance_of_means(means, lots) + each * shared + alone * np.eye(len(n_rows)),
+        wrong=wrong,
+        luck=each / n_saved,
+    )
 
 
-def _limits(draws: Float64Array, value: float) -> Interval:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return min(float(low), value), max(float(high), value)
+def _luck_of_a_row(n_rows: Float64Array, right: Sequence[BoolArray], *, n_trials: int) -> tuple[float, int]:
+    """Variance of one learned row's share in a head's accuracy on any number of texts; and the degrees of freedom.
+
+    Heads differ on few test rows by more than on many: what comes of that is taken off, and none is left at 0.
+    """
+    seen = []
+    for answers, size in zip(right[:-1], n_rows[:-1], strict=True):
+        n_subsets, n_test = answers.shape
+        strangers = 1 - 1 / (n_subsets - 1)  # of the couples of subsets, those that may share rows
+        apart = (answers.mean(axis=1).var(ddof=1) - answers.var(axis=0, ddof=1).mean() / n_test) / (1 - 1 / n_test)
+        seen.append(n_trials * apart * size / (1 - strangers * size / n_rows[-1]))
+    return max(0.0, float(np.mean(seen))), len(seen) * (len(right[0]) - 1)
+
+
+def _law_of(seen: _Seen) -> _Law:
+    """Today's level left open, the gain normal about its likely mean: for each decay, Bayes' rule in closed form."""
+    less_today = np.hstack([np.eye(len(seen.times) - 1), -np.ones((len(seen.times) - 1, 1))])
+    behind, covariance = less_today @ seen.accuracy, less_today @ seen.covariance @ less_today.T
+    mean, spread = _PUT_RIGHT * seen.wrong, _PUT_RIGHT_SPREAD * seen.wrong
+    reach = _reach(seen.times) @ less_today.T  # (n_decays, n_sizes - 1)
+    solved = np.linalg.solve(covariance, reach.T)
+    variance = 1 / (1 / spread**2 + np.einsum("ij,ji->i", reach, solved))
+    gain = variance * (mean / spread**2 + behind @ solved)
+    logs = np.empty(len(reach))
+    for place, each in enumerate(reach):
+        whole, off = covariance + spread**2 * np.outer(each, each), behind - mean * each
+        logs[place] = -0.5 * (np.linalg.slogdet(whole)[1] + off @ np.linalg.solve(whole, off))
+    weights = np.exp(logs - logs.max())
+    return _Law(weights / weights.sum(), gain, variance, seen)
+
+
+def _reach(times: Float64Array) -> Float64Array:
+    """The gains (n_decays, n_places) at so many times the rows, in gains of twice the rows."""
+    decays = _DECAYS[:, None]
+    reach: Float64Array = (1 - times**-decays) / (1 - 2.0**-decays)
+    return reach

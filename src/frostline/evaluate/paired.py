@@ -11,7 +11,15 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray
-from frostline.evaluate.intervals import Interval, Z, design_effect, t_quantile, wilson
+from frostline.evaluate.intervals import (
+    Interval,
+    Z,
+    covariance_of_means,
+    design_effect,
+    mixture_interval,
+    t_quantile,
+    wilson,
+)
 
 
 @final
@@ -168,6 +176,83 @@ def fold_difference(first: Float64Array, second: Float64Array) -> Difference:
         n_only_second=None,
         p_value=p_value,
     )
+
+
+_APART = np.geomspace(0.1, 10, 12)  # how far true scores lie apart, in errors of their difference: equally likely
+_OF_THE_ROWS_LEARNED = 0.5  # of a difference's variance, what comes on top by which rows the heads learned from
+
+
+def allowing_for_choice(outcomes: Float64Array, other: int, *, lots: IntArray | None = None) -> tuple[Interval, ...]:
+    """95 % intervals of each score minus that of `other`, where one of them was chosen for its score.
+
+    The best of several is partly the luckiest: its plain lead is too large, the more so the less scores truly differ.
+    True scores are taken as normal about a common mean; how far apart, the scores themselves tell (Bayes' rule over
+    `_APART`), and that does not depend on which of them is looked at. The plain difference is always inside; so is, of
+    folds, its plain interval: five scores tell too little of how far apart the others lie.
+
+    Parameters
+    ----------
+    outcomes : ndarray of shape (n_scores, n)
+        Of the same rows whether each was right; or the scores of the same few folds.
+    lots : ndarray of shape (n,), dtype=int64, optional
+        Where rows belong together.
+
+    References
+    ----------
+    Efron (2011), Tweedie's formula and selection bias, JASA 106:1602-1614. docs/decisions/0027: how often they hold.
+    Nadeau, Bengio (2003), Inference for the generalization error, Machine Learning 52:239-281: what folds share.
+    """
+    n_scores = len(outcomes)
+    if n_scores == 1:
+        return ((0.0, 0.0),)
+    scores, covariance = outcomes.mean(axis=1), _covariance(outcomes, lots)
+    centred, inverse = np.eye(n_scores) - 1 / n_scores, np.linalg.inv(covariance)
+    noise = float(np.trace(centred @ covariance)) / (n_scores - 1)
+    contrasts = np.hstack([np.eye(n_scores - 1), -np.ones((n_scores - 1, 1))])
+    off = contrasts @ scores
+    logs, means, variances = [], [], []
+    for apart in _APART:
+        known = np.linalg.inv(inverse + centred / (apart**2 * noise))
+        expected = known @ inverse @ scores
+        means.append(expected - expected[other])
+        variances.append(np.diag(known) + known[other, other] - 2 * known[other])
+        whole = contrasts @ (covariance + apart**2 * noise * np.eye(n_scores)) @ contrasts.T
+        logs.append(-0.5 * (np.linalg.slogdet(whole)[1] + off @ np.linalg.solve(whole, off)))
+    weights = np.exp(np.array(logs) - max(logs))
+    weights /= weights.sum()
+    plain = np.diag(covariance) + covariance[other, other] - 2 * covariance[other]
+    spreads = np.sqrt(np.maximum(np.array(variances) + _OF_THE_ROWS_LEARNED * plain, 0))
+    limits = [mixture_interval(weights, np.array(means)[:, place], spreads[:, place]) for place in range(n_scores)]
+    beside = [_plain_limits(outcomes[place] - outcomes[other]) for place in range(n_scores)]
+    return tuple((min(low, first), max(high, last)) for (low, high), (first, last) in zip(limits, beside, strict=True))
+
+
+_FEW = 20  # outcomes below which they are folds: too few for the covariance of each pair
+
+
+def _covariance(outcomes: Float64Array, lots: IntArray | None) -> Float64Array:
+    """Of the scores (n_scores, n_scores): from rows each pair's own, from folds one variance for all."""
+    n_scores, n = outcomes.shape
+    if n >= _FEW:
+        # half a row on top: of few rows two scores may agree on all by chance
+        pairs: Float64Array = covariance_of_means(outcomes, lots) + np.eye(n_scores) * 0.5 / (n + 2) ** 2
+        return pairs
+    left = outcomes - outcomes.mean(axis=1, keepdims=True) - outcomes.mean(axis=0) + outcomes.mean()
+    variance = _shared_rows(n) * float((left**2).sum()) / ((n_scores - 1) * (n - 1)) / n
+    alike: Float64Array = np.eye(n_scores) * max(variance, 1e-16)
+    return alike
+
+
+def _shared_rows(n_folds: int) -> float:
+    """By how much the folds' heads, which learn from much the same rows, make a variance larger than it looks."""
+    return 1 + n_folds / (n_folds - 1)
+
+
+def _plain_limits(differences: Float64Array) -> Interval:
+    """The mean difference (n,) itself; of folds, with an interval."""
+    mean, n = float(differences.mean()), len(differences)
+    half = 0.0 if n >= _FEW else t_quantile(n - 1) * _fold_error(differences) * math.sqrt(_shared_rows(n))
+    return mean - half, mean + half
 
 
 def _fold_error(scores: Float64Array) -> float:

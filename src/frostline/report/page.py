@@ -461,6 +461,8 @@ def learning(curve: LearningCurve | None, right: str = "accuracy") -> str:
     if curve is None:
         return ""
     said = outlook_words(curve, right)
+    if len(curve.points) == 1:
+        return section("Whether more labels would help", paragraphs(said))
     rows = [
         (
             f"{point.n_rows:,}",

@@ -98,7 +98,8 @@ def print_comparison(comparison: Comparison, data: DataRecord, console: Console)
     paired = "row by row" if comparison.standings[0].score.over == "rows" else "fold by fold"
     say(
         console,
-        f"To the best: difference in points with its 95 % interval, {paired}. p: Holm's correction.",
+        f"To the best: difference in points, {paired}; 95 % intervals allow for the best having been picked. "
+        "p: Holm's correction.",
         style="dim",
     )
     say(console, "MB: the encoder's weights on disk; used: memory of a process that reads with it.", style="dim")
@@ -197,7 +198,10 @@ def _choice(sweep: Sweep, console: Console) -> None:
     line.append(f", {sweep.rule}.")
     show(console, line)
     if winner is not sweep.tutorial:
-        say(console, f"Over the tutorial's cls@-1: {_difference_text(lead, ' ')} points, on the rows that chose it.")
+        say(
+            console,
+            f"Over the tutorial's cls@-1: {_difference_text(lead, ' ')} points; the interval allows for the choice.",
+        )
     say(console, "Its cross-validated score chose it, so it flatters; it is no test score.", style="dim")
 
 

@@ -173,6 +173,9 @@ def print_learning(curve: LearningCurve | None, console: Console, right: str = "
         return
     first, last = curve.points[0], curve.points[-1]
     heading(console, "Learning curve")
+    if first is last:
+        show(console, Text(curve.no_outlook))
+        return
     line = Text()
     if not console.options.ascii_only:
         line.append(bars([point.accuracy.value for point in curve.points]) + "  ", style="cyan")

@@ -20,7 +20,7 @@ from frostline.head.options import SearchOptions
 from frostline.legible import reading_warnings
 from frostline.machine import Machine, this_machine, usable_cores
 from frostline.sweep.candidates import Columns
-from frostline.sweep.cross import OutOfFold, cross_validate, one_thread
+from frostline.sweep.cross import OutOfFold, cross_validate, differences, one_thread
 from frostline.threads import side_by_side
 from frostline.version import __version__
 
@@ -226,8 +226,8 @@ def _standings(
     n_timed: int,
 ) -> tuple[Standing, ...]:
     order = sorted(range(len(found)), key=lambda place: (-found[place].score.value, found[place].n_features))
-    best = found[order[0]]
-    behind = [found[place].minus(best) for place in order]
+    from_best = differences(found, order[0])
+    behind = [from_best[place] for place in order]
     adjusted = (1.0, *holm([difference.p_value for difference in behind[1:]]))
     return tuple(
         Standing(

@@ -5,6 +5,7 @@ stands there with the share of each label in the training rows, which is what su
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -16,6 +17,7 @@ from frostline.evaluate.paired import (
     Score,
     accuracy_difference,
     accuracy_score,
+    allowing_for_choice,
     fold_difference,
     fold_score,
 )
@@ -51,11 +53,26 @@ class OutOfFold:
         """The cross-validated score: of the rows for accuracy, else of the folds."""
         return accuracy_score(self.right, self.lots) if self.scoring == "accuracy" else fold_score(self.fold_scores)
 
-    def minus(self, other: "OutOfFold") -> Difference:
-        """Its score minus that of `other`, from the same rows and folds."""
-        if self.scoring == "accuracy":
-            return accuracy_difference(self.right, other.right, self.lots)
-        return fold_difference(self.fold_scores, other.fold_scores)
+
+def differences(found: Sequence[OutOfFold], other: int) -> tuple[Difference, ...]:
+    """Each score minus the one at `other`, from the same rows and folds; intervals allow for a choice among them.
+
+    Features that are the same for every text have a plain interval: nobody would choose them.
+    """
+    is_accuracy = found[other].scoring == "accuracy"
+    plain = [
+        accuracy_difference(one.right, found[other].right, one.lots)
+        if is_accuracy
+        else fold_difference(one.fold_scores, found[other].fold_scores)
+        for one in found
+    ]
+    telling = [place for place, one in enumerate(found) if one.chosen_C is not None or place == other]
+    outcomes = np.stack([found[place].right if is_accuracy else found[place].fold_scores for place in telling])
+    lots = found[other].lots if is_accuracy else None
+    limits = allowing_for_choice(outcomes.astype(np.float64), telling.index(other), lots=lots)
+    for place, interval in zip(telling, limits, strict=True):
+        plain[place] = replace(plain[place], interval=interval)
+    return tuple(plain)
 
 
 def cross_validate(rows: Rows, targets: Targets, *, options: SearchOptions, folds: IntArray) -> OutOfFold:

@@ -26,7 +26,7 @@ from frostline.head.options import SearchOptions
 from frostline.legible import reading_warnings
 from frostline.machine import Machine, this_machine, usable_cores
 from frostline.sweep.candidates import SWEEP_FEATURES, Candidate, Columns, candidates, named, tutorial_among
-from frostline.sweep.cross import OutOfFold, cross_validate, one_thread
+from frostline.sweep.cross import OutOfFold, cross_validate, differences, one_thread
 from frostline.targets import Targets
 from frostline.threads import side_by_side
 from frostline.version import __version__
@@ -206,7 +206,7 @@ def _swept(made: _Made, encoder: EncoderIdentity, targets: Targets, *, seconds: 
         best=trials[_best(made.found)],
         winner=trials[winner],
         tutorial=trials[tutorial],
-        lead=made.found[winner].minus(made.found[tutorial]),
+        lead=differences(made.found, tutorial)[winner],
         test=made.test,
         scoring=made.found[winner].scoring,
         rule=RULE,
@@ -268,18 +268,17 @@ def _best(found: Sequence[OutOfFold]) -> int:
 
 def trials_of(tried: Sequence[Candidate], found: Sequence[OutOfFold]) -> tuple[Trial, ...]:
     """Each candidate's result beside the best."""
-    best = found[_best(found)]
     return tuple(
         Trial(
             candidate=candidate,
             score=own.score,
-            behind=own.minus(best),
+            behind=behind,
             chosen_C=own.chosen_C,
             fold_scores=tuple(own.fold_scores.tolist()),
             n_features=own.n_features,
             seconds=own.seconds,
         )
-        for candidate, own in zip(tried, found, strict=True)
+        for candidate, own, behind in zip(tried, found, differences(found, _best(found)), strict=True)
     )
 
 

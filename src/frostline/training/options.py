@@ -26,7 +26,7 @@ class Progress:
     """Who is told how far a training is, in each of its stages; nobody where it is None."""
 
     # `reading`, `searching`, `testing`, `learning`: Count distinct sentences; values of C, or labels where each has its
-    # own; outer folds; sizes of the learning curve.
+    # own; outer folds; subsets of the learning curve.
     reading: Advance | None = None
     searching: Advance | None = None
     testing: Advance | None = None
@@ -50,7 +50,7 @@ class TrainingOptions:
     nested : bool
         Test by nested cross-validation instead: every row is tested on, and the saved head learns from all of them.
     learning_curve : bool
-        Measure how the score grows with the rows (`frostline.evaluate.learning_curve`): about as long as the search.
+        Measure how the score grows with the rows (`frostline.evaluate.learning_curve`): some four times the search.
     answers : AnswerOptions
         Calibration, thresholds, abstaining.
     strict : bool

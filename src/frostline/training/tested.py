@@ -201,15 +201,15 @@ def _is_plain(head: LinearHead, tested: Tested) -> bool:
 
 def measured_curve(
     fitted: Fitted, train: Part, tested: Tested, *, how: SearchOptions, progress: Advance | None = None
-) -> LearningCurve | None:
-    """Measure on the test rows; with nested cross-validation out of its folds. None where rows are too few to halve.
+) -> LearningCurve:
+    """Measure on the test rows; with nested cross-validation out of its folds.
 
     Parameters
     ----------
     fitted : Fitted
         The head that learned from all rows.
     progress : callable, optional
-        Counts sizes.
+        Counts subsets.
     """
     plain, nested = fitted.search.head, tested.nested
     fitted_accuracy = share_right(given_by(plain, train.rows), train.targets)
