@@ -15,8 +15,7 @@ FORM = (
     "For example cls@-1 (the tutorial's), mean@all, mean@-1,-2, cls@-1+mean@-1 or mean@all+words."
 )
 LAST = (
-    "Words must be the last term, beside an encoder's features (got {!r}). "
-    "For example mean@all+words. Words alone are a baseline of every training's report."
+    "Words must be the last term (got {!r}). For example mean@all+words; or words alone, for which no encoder reads."
 )
 
 
@@ -24,7 +23,7 @@ LAST = (
     ("text", "told"),
     [
         *((text, FORM) for text in ("", "cls", "sum@1", "cls@", "cls@all,1", "cls@1,,2", "cls@1+", "CLS@1")),
-        *((text, LAST) for text in ("words", "words+cls@-1", "cls@-1+words+words")),
+        *((text, LAST) for text in ("words+words", "words+cls@-1", "cls@-1+words+words")),
     ],
 )
 def test_a_specification_that_is_none_is_shown_what_one_looks_like(text: str, told: str) -> None:
