@@ -9,7 +9,7 @@ import pytest
 from frostline.evaluate.baselines import Baseline
 from frostline.report.card import model_card
 from frostline.report.page import report_html
-from frostline.report.phrases import evaluation_words, next_step, of_hundred, plain_words
+from frostline.report.phrases import evaluation_words, how_often, next_step, of_hundred, plain_words, verdict
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
 from small_records import evaluation_record, two_label_record
@@ -158,3 +158,32 @@ def test_how_many_texts_get_an_answer_is_said_where_not_all_do() -> None:
     always = replace(record.probabilities.coverage, answer_from=0.0)
     said = " ".join(plain_words(replace(record, probabilities=replace(record.probabilities, coverage=always))))
     assert "got an answer" not in said
+
+
+@pytest.mark.parametrize(("high", "is_told"), [(0.699, True), (0.7, False)])
+def test_a_label_is_told_better_than_another_only_beyond_chance(high: float, *, is_told: bool) -> None:
+    """The best and the worst of those on twenty texts or more, where their intervals lie apart."""
+    record = example_record(n=300)
+    assert record.test is not None
+    first, second = record.test.per_label
+    assert first.f1 is not None
+    best = replace(first, label="cat", support=20, f1=replace(first.f1, value=0.9, interval=(0.7, 0.95)))
+    worst = replace(first, label="dog", support=20, f1=replace(first.f1, value=0.5, interval=(0.3, high)))
+    rare = replace(second, label="cow", support=19, f1=replace(first.f1, value=0.1, interval=(0.0, 0.2)))
+    scores = {**record.test.scores, "subset_accuracy": record.test.accuracy, "micro_f1": record.test.accuracy}
+    test = replace(record.test, confusion=None, per_label=(best, rare, worst), scores=scores)
+    said = how_often(test, "of that file")
+    assert ("Of the labels on 20 texts or more it tells cat better than dog." in said) is is_told
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        ((0.001, 0.02), "a lead beyond chance"),
+        ((0.0, 0.02), "could be chance"),
+        ((-0.02, 0.0), "could be chance"),
+        ((-0.02, -0.001), "behind it, beyond chance"),
+    ],
+)
+def test_the_words_of_a_lead_follow_its_interval(interval: tuple[float, float], words: str) -> None:
+    assert verdict(with_lead(example_record().baselines[0], 0.01, interval).leads["accuracy"]) == words
