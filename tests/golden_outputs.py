@@ -123,7 +123,7 @@ CASES = {
     "two-nested": Case("two", "--nested --folds 3"),
     "two-auto": Case("two", "--features auto --folds 3", pictures="layer and pooling"),
     "two-curve": Case("two", "--learning-curve --folds 3", pictures="labelled rows"),
-    "two-abstain": Case("two", "--abstain-precision 0.8", answers=True),
+    "two-abstain": Case("two", "--abstain-precision 0.7", answers=True),
     "two-threshold": Case("two", "--threshold-for recall=0.95 --threshold-label food", saved=False),
     "two-isotonic": Case("two", "--calibrate isotonic", saved=False),
     "two-words": Case("two", "--features mean@-1+words --no-examples"),

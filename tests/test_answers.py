@@ -1,5 +1,6 @@
 """Calibrating, thresholds and abstaining from end to end: training, the estimator, prediction, the saved artifact."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.errors import InputError, UsageError
-from frostline.head.deciding import RuleOptions
+from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions
 from frostline.head.options import SearchOptions
 from frostline.report.document import as_document
+from frostline.report.phrases import promise_words
+from frostline.report.terminal import decision_text
 from frostline.score.answers import as_document as prediction_document
 from frostline.score.answers import layout_of, predictions, write_predictions
 from frostline.training import Training, TrainingOptions, save_training, train
@@ -44,10 +47,13 @@ def dataset(folder: Path, n: int, *, seed: int = 0, share: float = 0.5) -> Datas
     return read_dataset(path, TableOptions(text="text", label="label"))
 
 
-def trained(folder: Path, n: int = 400, *, nested: bool = False, share: float = 0.5, **answers: object) -> Training:
+def trained(
+    folder: Path, n: int = 400, *, nested: bool = False, strict: bool = False, share: float = 0.5, **answers: object
+) -> Training:
     options = TrainingOptions(
         search=SearchOptions(Cs=(0.01, 1.0), n_folds=3, class_weight=answers.pop("class_weight", None)),  # type: ignore[arg-type]
         nested=nested,
+        strict=strict,
         answers=AnswerOptions(**answers),  # type: ignore[arg-type]
     )
     return train(dataset(folder, n, share=share), FakeEncoder(), options=options)
@@ -111,10 +117,51 @@ def test_class_weights_keep_their_answers_when_probabilities_are_put_right(tmp_p
     assert plain.head.predict_proba(rows)[:, 1].mean() > share + 0.05
 
 
-def test_a_precision_out_of_reach_ends_the_training(tmp_path: Path) -> None:
-    """With what could be had."""
-    with pytest.raises(InputError, match="the best lower limit is"):
-        trained(tmp_path, 60, rule=RuleOptions(abstain_precision=0.999))
+def test_a_precision_that_cannot_be_promised_is_left_out_or_refused(tmp_path: Path) -> None:
+    """A training is not thrown away for a wish: it answers everything, and says so first. Strictly, it ends."""
+    found = trained(tmp_path, 60, rule=RuleOptions(abstain_precision=0.999))
+    assert found.unmet == (
+        (
+            "45 held-out texts cannot promise a precision of 0.999 with 95 % confidence: 2,995 texts would be needed, "
+            "if it were right about them all. The classifier was made without that wish."
+        ),
+    )
+    assert found.record.warnings[0] == found.unmet[0]
+    assert (found.head.rule, found.record.decision) == (None, None)
+    with pytest.raises(InputError, match=r"^45 held-out texts cannot promise a precision of 0\.999 "):
+        trained(tmp_path, 60, strict=True, rule=RuleOptions(abstain_precision=0.999))
+
+
+def test_what_is_promised_is_told_wherever_the_record_is(tmp_path: Path) -> None:
+    """Manifest, page, card and terminal: the share, the confidence, on how many texts, and how many get answers."""
+    found = trained(tmp_path, 800, rule=RuleOptions(abstain_precision=0.9, confidence=0.9))
+    assert found.record.decision is not None
+    (promise,) = found.record.decision.promises
+    assert (promise.of, promise.share, promise.confidence, promise.n) == ("answers", 0.9, 0.9, 600)
+    assert 0 < promise.coverage < 1
+    (said,) = promise_words(found.record.decision)
+    assert said == (
+        "Promised with 90 % confidence: at least 90 % of its answers are right, on new texts like those it learned "
+        f"from (tested on 600 held-out texts, {100 * promise.coverage:.1f} % of them answered)."
+    )
+    saved = save_training(found, tmp_path / "model", encoder=FakeEncoder())
+    assert saved.manifest.metrics["decision"]["promises"] == [asdict(promise)]
+    for name in ("README.md", "report.html"):
+        assert said in " ".join((tmp_path / "model" / name).read_text("utf-8").split())
+    assert said in decision_text(found.record.decision, found.record.labels)
+
+
+def test_a_promise_about_a_label_names_it(tmp_path: Path) -> None:
+    """Precision of those taken for it, recall of those that are it."""
+    for wish, said in (
+        ("precision=0.8", "at least 80 % of the texts taken for good are that"),
+        ("recall=0.8", "at least 80 % of the texts that are good are taken for it"),
+    ):
+        found = trained(tmp_path, 800, rule=RuleOptions(threshold_for=parsed_wish(wish)))
+        (words,) = promise_words(found.record.decision)
+        assert said in words
+        assert words.endswith("% of them taken for it).")
+    assert promise_words(None) == []
 
 
 def test_an_abstaining_model_is_saved_and_predicts_nothing_where_unsure(tmp_path: Path) -> None:

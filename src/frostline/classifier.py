@@ -39,6 +39,7 @@ from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
 from frostline.head.parts import part_of
+from frostline.head.promise import CONFIDENCE
 from frostline.head.search import fit_at
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
@@ -98,10 +99,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         How probabilities are made to mean what they say, by the held-out decisions of the search; `auto` takes what
         loses least there. Where C is given nothing is held out: `auto` is then none, and the others are refused.
     abstain_precision : float or None, default=None
-        Answer only where so sure that this share of the answers is right, of several labels exactly right; `predict`
-        gives None for the other texts.
+        Answer only where so sure that at least this share of the answers is right, of several labels exactly right;
+        `predict` gives None for the other texts. `fit` refuses where the texts are too few to promise it.
+    confidence : float, default=0.95
+        With which that, and what `threshold_for` says, is promised of new texts.
     threshold_for : str or None, default=None
-        `precision=0.9` or `recall=0.9`: take one label from where on it reaches that.
+        `precision=0.9` or `recall=0.9`: take one label from where on it reaches at least that.
     threshold_label : str, int, bool or None, default=None
         That label; None is the second of two.
     thresholds : {"f1"} or None, default=None
@@ -162,6 +165,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         random_state: int = 0,
         calibrate: "Calibrate" = "auto",
         abstain_precision: float | None = None,
+        confidence: float = CONFIDENCE,
         threshold_for: str | None = None,
         threshold_label: Any = None,
         thresholds: Literal["f1"] | None = None,
@@ -183,6 +187,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.random_state = random_state
         self.calibrate = calibrate
         self.abstain_precision = abstain_precision
+        self.confidence = confidence
         self.threshold_for = threshold_for
         self.threshold_label = threshold_label
         self.thresholds = thresholds
@@ -268,12 +273,18 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """The answer for each text (n_texts,): the most probable label, or what the head's rule makes of it.
 
         With `abstain_precision` the array is of objects, and holds None where the classifier is not sure enough. Where
-        a text may have several labels: an array of tuples of labels; or, if `y` was a matrix, a 0/1 matrix, in which a
-        text without an answer has a row of zeros.
+        a text may have several labels: an array of tuples of labels; or, if `y` was a matrix, a 0/1 matrix. With
+        `abstain_precision` that is one of floats, and a text without an answer has a row of NaN: zeros would say that
+        it has none of the labels. scikit-learn's scores refuse NaN; take such rows out first.
         """
         head = self._head()
         probabilities = head.predict_proba(self._read(X).for_head)
-        return head.answer(probabilities).given.astype(np.int64) if self.is_indicator_ else head.answers(probabilities)
+        if not self.is_indicator_:
+            return head.answers(probabilities)
+        answer = head.answer(probabilities)
+        if head.rule is None or not head.rule.answer_from:
+            return answer.favoured.astype(np.int64)
+        return np.where(answer.answered[:, None], answer.favoured, np.nan)
 
     def score(
         self, X: Sequence[str], y: Sequence[Any] | NDArray[Any], sample_weight: Float64Array | None = None
@@ -478,6 +489,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             calibrate=self.calibrate,
             rule=RuleOptions(
                 abstain_precision=self.abstain_precision,
+                confidence=self.confidence,
                 threshold_for=None if self.threshold_for is None else parsed_wish(self.threshold_for),
                 threshold_label=self.threshold_label,
                 thresholds=self.thresholds,

@@ -21,6 +21,7 @@ from frostline.evaluate.paired import Difference
 from frostline.evaluate.probabilities import CalibrationScores, CoverageCurve, LabelCurves, Reliability
 from frostline.evaluate.scores import AnswerScores, Evaluation
 from frostline.head.calibrating import Calibrate, Candidate, Way
+from frostline.head.deciding import Promise
 from frostline.legible import Legibility
 from frostline.machine import Machine
 from frostline.targets import Kind, Label
@@ -141,6 +142,7 @@ class DecisionRecord:
     label: Label | None  # That a threshold was chosen for
     thresholds: tuple[float, ...]  # n_labels, or empty
     answer_from: float  # The probability below which there is no answer; 0: there always is one
+    promises: tuple[Promise, ...] = ()  # What holds of new texts, with a confidence
     out_of_fold: AnswerScores  # Of the training rows, each by a rule chosen on the other folds
     test: AnswerScores | None  # Of the rows of `test`
 

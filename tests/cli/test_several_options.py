@@ -20,7 +20,15 @@ from frostline.data.fixes import Action, FixRow, write_fixes
 LABELS = ("blue", "dog", "red")
 READING = ("--labels-separator", ",", "--no-header")
 QUICK = ("-C", "0.01", "-C", "1", "--features", "mean@-1", "--folds", "3", "--calibrate", "none")
-ASKED = ("it is red", "it is blue and a dog", "the dog is red and blue", "it is nothing", "it is a red dog", "blue")
+ASKED = (
+    "it is red",
+    "it is blue and a dog",
+    "the dog is red and blue",
+    "it is nothing",
+    "it is a red dog",
+    "blue",
+    "who knows what it may be",
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +111,21 @@ def test_thresholds_are_chosen_as_wished_and_kept(
     check_answers(answers, manifest["rule"])
 
 
-def test_a_classifier_that_may_be_silent_is_so_after_it_was_saved(
-    frostline: Command, table: Path, tmp_path: Path
-) -> None:
+def test_a_classifier_that_may_be_silent_is_so_after_it_was_saved(frostline: Command, tmp_path: Path) -> None:
     """It answers the sets that are sure enough; out of fold a part of the rows, of which more are right."""
-    document, manifest, answers = trained(frostline, table, tmp_path / "model", "--abstain-precision", "0.68")
+    sets = ("red", "dog", "blue,dog", "", "red,blue")
+    random = np.random.RandomState(0)
+    plain = [
+        f"it is {said.replace(',', ' and a ') or 'nothing'}, number{row}\t{said}\n"
+        for row, said in enumerate(sets * 40)
+    ]
+    maybe = [f"who knows what it may be, number{row}\t{sets[random.randint(5)]}\n" for row in range(100)]
+    table = tmp_path / "train.tsv"
+    table.write_text("".join(plain + maybe), "utf-8")
+    document, manifest, answers = trained(frostline, table, tmp_path / "model", "--abstain-precision", "0.8")
+    assert document["warnings"] == []
     decision = document["decision"]
-    assert decision["asked"] == "answers only where 68 % are right"
+    assert decision["asked"] == "answers only where 80 % are right"
     assert 0 < decision["answer_from"] == manifest["rule"]["answer_from"] < 1
     assert decision["out_of_fold"]["coverage"]["value"] < 1
     assert decision["out_of_fold"]["precision"]["value"] > document["test"]["subset_accuracy"]["value"]

@@ -87,6 +87,10 @@ def test_what_nobody_chose_is_this() -> None:
         ([], AnswerOptions(calibrate="auto", rule=RuleOptions())),
         (["--calibrate", "isotonic"], AnswerOptions(calibrate="isotonic", rule=RuleOptions())),
         (["--abstain-precision", "0.9"], AnswerOptions(rule=RuleOptions(abstain_precision=0.9))),
+        (
+            ["--abstain-precision", "0.9", "--confidence", "0.8"],
+            AnswerOptions(rule=RuleOptions(abstain_precision=0.9, confidence=0.8)),
+        ),
         (["--thresholds", "f1"], AnswerOptions(rule=RuleOptions(thresholds="f1"))),
         (
             ["--threshold-for", "recall=0.8", "--threshold-label", "good"],

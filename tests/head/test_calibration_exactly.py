@@ -8,7 +8,17 @@ from scipy.optimize import minimize_scalar
 
 from frostline.arrays import BoolArray, Float64Array, IntArray
 from frostline.errors import UsageError
-from frostline.head.calibrating import COLDEST, HOTTEST, MOST_KNOTS, fit_calibration, fit_knots, fit_temperature
+from frostline.head.calibrating import (
+    COLDEST,
+    HOTTEST,
+    MOST_KNOTS,
+    Way,
+    candidate_of,
+    choice_of,
+    fit_calibration,
+    fit_knots,
+    fit_temperature,
+)
 from frostline.head.deciding import best_threshold, best_thresholds
 from frostline.head.linear import Calibration, LinearHead, logistic, mapped, mapped_each, probabilities, softmax
 from frostline.targets import Targets
@@ -133,6 +143,20 @@ def test_a_candidate_of_several_labels_is_measured_text_by_text() -> None:
     assert warm.gain_error == pytest.approx((plain - held_out).std(ddof=1) / np.sqrt(300), rel=1e-12)
 
 
+NOTHING = "nothing to mend, as no correction gained more than chance on rows it was not fitted on"
+
+
+@pytest.mark.parametrize("way", ["temperature", "isotonic"])
+@pytest.mark.parametrize(("spread", "is_taken"), [(0.99, True), (1.01, False)])
+def test_a_correction_has_to_gain_more_than_its_standard_error(way: Way, spread: float, *, is_taken: bool) -> None:
+    """Gains of 0.1 ± spread on 101 texts, half of them each way: the error of their mean is a tenth of that spread."""
+    gains = 0.1 + spread * np.append(np.where(np.arange(100) % 2, 1.0, -1.0), 0.0)
+    losses: dict[Way, Float64Array] = {"none": np.full(101, 5.0), way: 5.0 - gains}
+    candidate = candidate_of(way, losses)
+    assert candidate.gain_error == pytest.approx(spread / np.sqrt(101))
+    assert choice_of(losses) == ((way, "it lost less on rows it was not fitted on") if is_taken else ("none", NOTHING))
+
+
 def test_why_a_way_was_taken_is_one_clause() -> None:
     folds = np.arange(400) % 4
     decisions, codes = made(400)
@@ -142,7 +166,7 @@ def test_why_a_way_was_taken_is_one_clause() -> None:
         decisions / 2, one_label(codes), folds=folds
     )  # as they are drawn: a map gains less than its error
     assert 0 < fit.candidates[2].gain < fit.candidates[2].gain_error
-    assert (fit.way, fit.why) == ("none", "no way of calibrating surely lost less on rows it was not fitted on")
+    assert (fit.way, fit.why) == ("none", NOTHING)
     two = fit_calibration(decisions, one_label(codes), folds=np.arange(400) % 2)
     assert [candidate.way for candidate in two.candidates] == ["none", "temperature", "isotonic"]
     one = fit_calibration(decisions, one_label(codes), folds=np.zeros(400, dtype=np.int64))

@@ -1,6 +1,8 @@
 """Where a rule cuts: beside a plain trial of every place there is, and what is said where none is good enough."""
 
-from statistics import NormalDist
+import itertools
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,17 +11,25 @@ from hypothesis import strategies as st
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
 from frostline.errors import InputError, UsageError
-from frostline.head.deciding import RuleFit, RuleOptions, fit_rule, macro_f1_of, macro_f1_thresholds, parsed_wish
+from frostline.head.deciding import (
+    Promise,
+    RuleFit,
+    RuleOptions,
+    WhereUnmet,
+    fit_rule,
+    macro_f1_of,
+    macro_f1_thresholds,
+    parsed_wish,
+)
 from frostline.head.linear import NO_ANSWER, Rule
 from frostline.targets import Targets
 
 LABELS = ("a", "b", "c")
 
 
-def limit(hits: int, n: int) -> float:
-    """Wilson's lower limit as the smaller root of (share - p)^2 = z^2 p (1 - p) / n."""
-    z, share = NormalDist().inv_cdf(0.9), hits / n
-    return float(min(np.roots([1 + z * z / n, -(2 * share + z * z / n), share * share]).real))
+def chance(hits: int, n: int, share: float) -> float:
+    """Of so many hits or more among n, summed term by term."""
+    return sum(math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(hits, n + 1))
 
 
 def drawn(seed: int, n: int, n_labels: int) -> tuple[Probabilities, IntArray]:
@@ -38,28 +48,54 @@ def places(values: Float64Array) -> list[tuple[float, BoolArray]]:
     return [(float(cut), values >= least) for least, cut in zip(distinct, below, strict=True)]
 
 
-def fit(shares: Probabilities, codes: IntArray, *, must_reach: bool = True, **wishes: object) -> RuleFit:
+def fit(shares: Probabilities, codes: IntArray, *, unmet: WhereUnmet = "refuse", **wishes: object) -> RuleFit:
     options = RuleOptions(**wishes)  # type: ignore[arg-type]
     one_fold = np.zeros(len(codes), dtype=np.int64)
     targets = Targets.of_codes(codes, LABELS[: shares.shape[1]])
-    return fit_rule(shares, targets, folds=one_fold, options=options, must_reach=must_reach)
+    return fit_rule(shares, targets, folds=one_fold, options=options, unmet=unmet)
+
+
+def walked(
+    values: Float64Array, right: BoolArray, wish: float, confidence: float = 0.95
+) -> tuple[list[float], float, bool]:
+    """The cuts that pass, one after the other; that of the least chance; and whether any passed."""
+    n = len(values)
+    starts = [next(m for m in range(3, 99) if chance(m - k, m, wish) <= 1 - confidence) for k in (2, 1, 0)]
+    starts[0] = max(starts[0], 30)
+    steps = [next((start for start in starts if start <= n), n)]
+    while steps[-1] < n:
+        steps.append(min(n, math.ceil(1.05 * steps[-1])))
+    tried = [(cut, chance(int(right[kept].sum()), int(kept.sum()), wish), kept.sum()) for cut, kept in places(values)]
+    walk = [next((cut, risk) for cut, risk, count in tried if count >= step) for step in steps]
+    passed = [cut for cut, _ in itertools.takewhile(lambda step: step[1] <= 1 - confidence, walk)]
+    least = min(risk for _, risk, _ in tried)
+    return passed, next(cut for cut, risk, _ in tried if risk <= least + 1e-12), bool(passed)
 
 
 @settings(max_examples=60)
-@given(seed=st.integers(0, 10_000), n=st.integers(2, 40), n_labels=st.integers(2, 3), wish=st.sampled_from([0.3, 0.6]))
-def test_as_many_rows_are_answered_as_the_precision_allows(seed: int, n: int, n_labels: int, wish: float) -> None:
-    """The lowest cut whose limit is as wished for; where there is none, that of the best limit, the highest such."""
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(2, 40),
+    n_labels=st.integers(2, 3),
+    wish=st.sampled_from([0.3, 0.6]),
+    confidence=st.sampled_from([0.95, 0.8]),
+)
+def test_answers_are_given_as_far_down_as_the_walk_comes(
+    seed: int, n: int, n_labels: int, wish: float, confidence: float
+) -> None:
+    """The last cut before the first that could be chance; where the first already is, the nearest there is."""
     shares, codes = drawn(seed, n, n_labels)
     right = shares.argmax(axis=1) == codes
-    tried = [(cut, limit(int(right[kept].sum()), int(kept.sum()))) for cut, kept in places(shares.max(axis=1))]
-    good = [cut for cut, reached in tried if reached >= wish]
-    best = max(reached for _, reached in tried)
-    expected = good[-1] if good else next(cut for cut, reached in tried if reached >= best - 1e-12)
-    found = fit(shares, codes, abstain_precision=wish, must_reach=False)
+    passed, nearest, is_promised = walked(shares.max(axis=1), right, wish, confidence)
+    found = fit(shares, codes, abstain_precision=wish, confidence=confidence, unmet="nearest")
     assert found.rule is not None
     assert (found.rule.thresholds, found.label) == ((), None)
-    assert found.rule.answer_from == pytest.approx(expected, abs=1e-12)
+    assert found.rule.answer_from == pytest.approx(passed[-1] if passed else nearest, abs=1e-12)
     assert (found.held_out_codes == found.rule.codes(shares)).all()
+    assert (len(found.promises), len(found.unmet)) == ((1, 0) if is_promised else (0, 1))
+    for promise in found.promises:
+        assert (promise.of, promise.share, promise.confidence, promise.n) == ("answers", wish, confidence, n)
+        assert promise.coverage == pytest.approx((found.held_out_codes != NO_ANSWER).mean())
 
 
 @settings(max_examples=60)
@@ -78,18 +114,16 @@ def test_a_label_is_cut_where_a_plain_trial_cuts_it(
     rival = np.delete(shares, column, axis=1).max(axis=1)
     has = codes == column
     kind, wanted = wish
-    tried = [
-        (cut, limit(int(has[kept].sum()), int(kept.sum()) if kind == "precision" else max(1, int(has.sum()))))
-        for cut, kept in places(shares[:, column] / (shares[:, column] + rival))
-    ]
-    good = [cut for cut, reached in tried if reached >= wanted]
+    values = shares[:, column] / (shares[:, column] + rival)
     if kind == "precision":
-        best = max(reached for _, reached in tried)
-        cut = good[-1] if good else next(cut for cut, reached in tried if reached >= best - 1e-12)
+        passed, nearest, _ = walked(values, has, wanted)
+        cut = passed[-1] if passed else nearest
     else:
+        tried = places(values)
+        good = [cut for cut, kept in tried if chance(int(has[kept].sum()), int(has.sum()), wanted) <= 0.05]
         cut = good[0] if good else tried[-1][0]
     cut = min(max(cut, 1e-6), 1 - 1e-6)
-    found = fit(shares, codes, threshold_for=wish, threshold_label=LABELS[column], must_reach=False)
+    found = fit(shares, codes, threshold_for=wish, threshold_label=LABELS[column], unmet="nearest")
     assert found.rule is not None
     expected = [cut if place == column else 1 - cut for place in range(n_labels)]
     assert found.rule.thresholds == pytest.approx(expected, abs=1e-12)
@@ -104,37 +138,47 @@ def certain(n: int, wrong: int = 0) -> tuple[Probabilities, IntArray]:
 
 
 def test_a_wish_that_is_just_reached_is_not_refused() -> None:
-    """The limit of 8 right of 8 is 0.8297; a millionth more is too much, and the error names what can be had."""
-    shares, codes = certain(8)
-    reached = limit(8, 8)
-    found = fit(shares, codes, abstain_precision=reached - 1e-9)
+    """0.95 needs 59 texts without a mistake, 0.95^59 being 0.0485; with 58 the error says so, and what they allow."""
+    found = fit(*certain(59), abstain_precision=0.95)
     assert found.rule is not None
     assert found.rule.answer_from == 0.0
+    assert found.promises == (Promise(of="answers", share=0.95, confidence=0.95, coverage=1.0, n=59),)
     with pytest.raises(InputError) as caught:
-        fit(shares, codes, abstain_precision=0.83)
+        fit(*certain(58), abstain_precision=0.95)
     assert str(caught.value) == (
-        "No threshold is sure to reach a precision of 0.83 on held-out rows: the best lower limit is 0.830, "
-        "taking 100 % of the texts. Ask for 0.82 or less, or train on more rows."
+        "58 held-out texts cannot promise a precision of 0.95 with 95 % confidence: about 200 texts would do. "
+        "Ask for 0.94 or less, or add texts."
     )
 
 
-def test_the_label_and_the_share_of_texts_are_named_where_a_label_cannot_have_its_wish() -> None:
+def test_less_confidence_needs_fewer_texts() -> None:
+    """45 without a mistake for 90 %: 0.95^45 is 0.0994."""
+    assert fit(*certain(45), abstain_precision=0.95, confidence=0.9).promises[0].confidence == 0.9
+    with pytest.raises(InputError, match=r"^44 held-out texts cannot .* with 90 % confidence"):
+        fit(*certain(44), abstain_precision=0.95, confidence=0.9)
+
+
+def test_the_label_is_named_where_it_cannot_have_its_wish() -> None:
     shares, codes = certain(8, wrong=2)
     with pytest.raises(InputError) as caught:
         fit(shares, codes, threshold_for=("precision", 0.95))
     assert str(caught.value) == (
-        "No threshold is sure to reach a precision of 'b' of 0.95 on held-out rows: the best lower limit is "
-        f"{limit(3, 4):.3f}, taking 50 % of the texts. Ask for 0.43 or less, or train on more rows."
+        "8 held-out texts cannot promise a precision of 'b' of 0.95 with 95 % confidence: 59 texts would be "
+        "needed, if it were right about them all. Ask for 0.24 or less, or add texts."
     )
-    with pytest.raises(InputError, match=rf"a recall of 'b' of 0\.95 .* limit is {limit(4, 4):.3f}, taking 100 %"):
+    with pytest.raises(InputError) as caught:
         fit(shares, codes, threshold_for=("recall", 0.95))
+    assert str(caught.value) == (
+        "8 held-out texts cannot promise a recall of 'b' of 0.95 with 95 % confidence: about 120 texts would do. "
+        "Ask for 0.47 or less, or add texts."
+    )
 
 
 def test_rows_that_are_never_right_promise_nothing() -> None:
     shares, codes = certain(4, wrong=4)
     with pytest.raises(InputError) as caught:
         fit(shares, codes, abstain_precision=0.5)
-    assert caught.value.hint == "Train on more rows: these are too few to promise anything."
+    assert caught.value.hint == "Add texts."
 
 
 def test_a_label_and_a_precision_together_are_both_kept() -> None:
@@ -142,16 +186,49 @@ def test_a_label_and_a_precision_together_are_both_kept() -> None:
     shares, codes = certain(40, wrong=2)
     found = fit(shares, codes, threshold_for=("recall", 0.5), abstain_precision=0.8)
     assert found.rule == Rule(thresholds=(0.5, 0.5), answer_from=0.0)
+    assert [promise.of for promise in found.promises] == ["recall", "answers"]
     with pytest.raises(InputError, match=r"a recall of 'b' of 0\.999"):
         fit(shares, codes, threshold_for=("recall", 0.999), abstain_precision=0.998)
     with pytest.raises(InputError, match=r"a precision of 0\.998 "):
         fit(shares, codes, threshold_for=("recall", 0.5), abstain_precision=0.998)
 
 
+def test_what_cannot_be_promised_is_left_out_and_the_rest_is_kept() -> None:
+    """One wish, the other, or both; what is left out is said."""
+    shares, codes = certain(40, wrong=2)
+    both = fit(shares, codes, threshold_for=("recall", 0.5), abstain_precision=0.998, unmet="leave out")
+    assert both.rule == Rule(thresholds=(0.5, 0.5))
+    assert both.wishes == RuleOptions(threshold_for=("recall", 0.5))
+    assert [sentence.split(" with ")[0] for sentence in both.unmet] == [
+        "40 held-out texts cannot promise a precision of 0.998"
+    ]
+    other = fit(
+        shares, codes, threshold_for=("recall", 0.999), abstain_precision=0.8, confidence=0.9, unmet="leave out"
+    )
+    assert other.rule == Rule(answer_from=0.0)
+    assert other.wishes == RuleOptions(abstain_precision=0.8, confidence=0.9)
+    assert [promise.of for promise in other.promises] == ["answers"]
+    none = fit(
+        shares, codes, threshold_for=("recall", 0.999), abstain_precision=0.998, confidence=0.9, unmet="leave out"
+    )
+    assert none.wishes == RuleOptions()
+    assert none.answered.all()
+    assert len(none.unmet) == 2
+
+
 @pytest.mark.parametrize(
     ("wishes", "told"),
     [
         ({"abstain_precision": 1.0}, "The precision to abstain for must be above 0 and below 1 (got 1.0)."),
+        ({"confidence": 1.0}, "The confidence of a promise must be from 0.5 up to below 1 (got 1.0)."),
+        ({"confidence": 0.499}, "The confidence of a promise must be from 0.5 up to below 1 (got 0.499)."),
+        (
+            {"confidence": 0.5},
+            (
+                "A confidence was named, but nothing to promise with it. "
+                "Add --abstain-precision 0.95, or --threshold-for precision=0.9."
+            ),
+        ),
         ({"threshold_for": ("recall", 0.0)}, "The recall to reach must be above 0 and below 1 (got 0.0)."),
         (
             {"threshold_for": ("recall", 0.9), "thresholds": "f1"},
@@ -282,3 +359,17 @@ def test_a_rule_takes_equals_in_order_and_answers_from_its_cut_on() -> None:
     assert Rule(thresholds=(0.6, 0.4)).codes(shares).tolist() == [1, 1, 1]
     assert Rule(thresholds=(0.6, 0.4)).sets(shares).tolist() == [[False, True], [False, True], [False, True]]
     assert Rule().sets(shares).tolist() == [[True, True], [False, True], [True, False]]
+
+
+@pytest.mark.parametrize("wish", [{"abstain_precision": 0.9}, {"threshold_for": ("precision", 0.9)}])
+def test_copies_count_once(wish: dict[str, object]) -> None:
+    """80 texts without a mistake promise 0.9, also in pairs; 20 texts, four times each, do not."""
+    shares, codes = certain(80)
+    codes[:], shares[:] = 1, [0.2, 0.8]
+    options, folds = RuleOptions(**wish), np.zeros(80, dtype=np.int64)  # type: ignore[arg-type]
+    targets = Targets.of_codes(codes, LABELS[:2])
+    for copies, n in ((None, 80), (np.arange(80) // 2, 40)):
+        found = fit_rule(shares, replace(targets, together=copies), folds=folds, options=options)
+        assert [promise.n for promise in found.promises] == [n]
+    with pytest.raises(InputError, match=r"^20 held-out texts cannot promise a precision "):
+        fit_rule(shares, replace(targets, together=np.arange(80) // 4), folds=folds, options=options)

@@ -12,6 +12,7 @@ from frostline.errors import InputError, UsageError
 from frostline.head.deciding import (
     RuleFit,
     RuleOptions,
+    WhereUnmet,
     best_threshold,
     best_thresholds,
     fit_rule,
@@ -41,17 +42,17 @@ def fitted(shares: Probabilities, codes: IntArray, **wishes: object) -> RuleFit:
 
 
 def test_new_rows_keep_the_precision_wished_for() -> None:
-    """In about nine of ten trainings the true precision among the answered is at least as wished."""
+    """In nineteen of twenty trainings the true precision among the answered is at least as wished."""
     new, new_codes = drawn(40_000, 2, seed=999)
     kept, coverage = 0, []
     for seed in range(60):
-        rule = fitted(*drawn(800, 2, seed=seed), abstain_precision=0.95).rule
+        rule = fitted(*drawn(2000, 2, seed=seed), abstain_precision=0.95).rule
         assert rule is not None
         answers = rule.codes(new)
         given_one = answers != NO_ANSWER
         kept += bool((answers == new_codes)[given_one].mean() >= 0.95)
         coverage.append(given_one.mean())
-    assert kept >= 48
+    assert kept >= 57
     assert np.mean(coverage) > 0.4  # and it is not bought with silence
 
 
@@ -67,7 +68,7 @@ def test_the_more_is_wished_for_the_less_is_answered() -> None:
 def test_a_precision_out_of_reach_is_refused_with_the_best_there_is() -> None:
     """The error says how far one gets; so much can then be asked for."""
     shares, codes = drawn(300, 2, seed=2)
-    with pytest.raises(InputError, match=r"best lower limit is 0\.9") as caught:
+    with pytest.raises(InputError, match=r"^300 held-out texts .* of 0\.999 .*: 2,995 texts would be needed") as caught:
         fitted(shares, codes, abstain_precision=0.999)
     reachable = float(caught.value.hint.split()[2])
     assert fitted(shares, codes, abstain_precision=reachable).rule is not None
@@ -76,7 +77,7 @@ def test_a_precision_out_of_reach_is_refused_with_the_best_there_is() -> None:
 def test_two_rows_promise_nothing() -> None:
     """One clear sentence."""
     shares = np.array([[0.9, 0.1], [0.2, 0.8]])
-    with pytest.raises(InputError, match=r"No threshold is sure to reach a precision of 0\.95"):
+    with pytest.raises(InputError, match=r"^2 held-out texts cannot promise .*: 59 texts would be needed"):
         fit_rule(
             shares,
             Targets.of_codes(np.array([0, 1]), ("a", "b")),
@@ -93,7 +94,7 @@ def test_within_nested_folds_the_nearest_is_taken() -> None:
         Targets.of_codes(codes, ("a", "b")),
         folds=codes * 0,
         options=RuleOptions(abstain_precision=0.999),
-        must_reach=False,
+        unmet="nearest",
     )
     assert fit.rule is not None
     assert fit.rule.answer_from > 0.9
@@ -167,7 +168,7 @@ def test_the_rule_of_a_fold_has_not_seen_it() -> None:
     targets = Targets.of_codes(codes, ("a", "b"))
     fit = fit_rule(shares, targets, folds=folds, options=options)
     own = folds == 3
-    others = fit_rule(shares[~own], targets.take(~own), folds=folds[~own], options=options, must_reach=False).rule
+    others = fit_rule(shares[~own], targets.take(~own), folds=folds[~own], options=options, unmet="nearest").rule
     assert others is not None
     np.testing.assert_array_equal(fit.held_out_codes[own], others.codes(shares[own]))
 
@@ -179,10 +180,12 @@ def drawn_sets(n: int, *, seed: int, sharp: float = 3.0) -> tuple[Probabilities,
     return shares, rng.random((n, 3)) < shares
 
 
-def fitted_sets(shares: Probabilities, members: BoolArray, *, must_reach: bool = True, **wishes: object) -> RuleFit:
+def fitted_sets(
+    shares: Probabilities, members: BoolArray, *, unmet: WhereUnmet = "refuse", **wishes: object
+) -> RuleFit:
     targets = Targets(("a", "b", "c"), members, exclusive=False)
     options = RuleOptions(**wishes)  # type: ignore[arg-type]
-    return fit_rule(shares, targets, folds=np.arange(len(shares)) % 5, options=options, must_reach=must_reach)
+    return fit_rule(shares, targets, folds=np.arange(len(shares)) % 5, options=options, unmet=unmet)
 
 
 def test_of_several_labels_one_reaches_its_wish_and_the_others_their_best_f1() -> None:
@@ -242,12 +245,12 @@ def test_sets_are_given_only_where_so_many_are_exactly_right() -> None:
 def test_a_share_of_right_sets_out_of_reach_is_refused_with_the_best_there_is() -> None:
     shares, members = drawn_sets(300, seed=5)
     with pytest.raises(
-        InputError, match=r"a share of exactly right sets of 0\.999 on held-out rows: the best"
+        InputError, match=r"^300 held-out texts cannot promise a share of exactly right sets of 0\.999"
     ) as caught:
         fitted_sets(shares, members, abstain_precision=0.999)
     reachable = float(caught.value.hint.split()[2])
     assert fitted_sets(shares, members, abstain_precision=reachable).rule is not None
-    nearest = fitted_sets(shares, members, abstain_precision=0.999, must_reach=False).rule
+    nearest = fitted_sets(shares, members, abstain_precision=0.999, unmet="nearest").rule
     assert nearest is not None
     assert 0 < nearest.answer_from < 1
 
@@ -259,7 +262,7 @@ def test_an_unreached_precision_names_what_it_is_of() -> None:
         fitted_sets(shares, members, threshold_for=("precision", 0.999), threshold_label="c")
     codes = members[:, 0].astype(np.int64)
     pair = np.column_stack([1 - shares[:, 0], shares[:, 0]])
-    with pytest.raises(InputError, match=r"reach a precision of 0\.999"):
+    with pytest.raises(InputError, match=r"promise a precision of 0\.999"):
         fitted(pair, codes, threshold_for=("recall", 0.5), abstain_precision=0.999)
 
 

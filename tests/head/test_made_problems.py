@@ -30,7 +30,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "two labels, log loss, three folds": {"n_labels": 2, "scoring": "neg_log_loss", "n_folds": 3, "random_state": 7},
     "three labels, thresholds": {"n_labels": 3, "thresholds": "f1"},
     "three labels, a recall": {"n_labels": 3, "threshold_for": "recall=0.8", "threshold_label": "b"},
-    "two labels, unsure": {"n_labels": 2, "abstain_precision": 0.7},
+    "two labels, unsure": {"n_labels": 2, "abstain_precision": 0.6},
     "two labels, C given": {"n_labels": 2, "C": 0.5},
     "three labels, C given, words": {"n_labels": 3, "C": 0.5, "features": "mean@all+words"},
     "two labels, words": {"n_labels": 2, "Cs": [0.001, 0.01, 0.1], "features": "mean@all+words"},

@@ -23,6 +23,7 @@ from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, Ask
 from frostline.errors import ConsentError, InputError, printable
 from frostline.head.calibrating import Calibrate
 from frostline.head.deciding import RuleOptions, parsed_wish
+from frostline.head.promise import CONFIDENCE
 from frostline.head.scoring import not_of_each_label
 from frostline.targets import Kind, Targets
 
@@ -346,13 +347,22 @@ def answer_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--abstain-precision",
         type=float,
         metavar="SHARE",
-        help="Answer only where so sure that this share of the answers is right, as 0.95; predict then leaves the "
-        "other texts unanswered.",
+        help="Answer only where so sure that at least this share of the answers is right, as 0.95; predict then leaves "
+        "the other texts unanswered.",
+    )
+    @click.option(
+        "--confidence",
+        type=float,
+        default=CONFIDENCE,
+        show_default=True,
+        metavar="SHARE",
+        help="How sure that is to hold of new texts, and what --threshold-for names. Where the rows are too few to "
+        "promise it, the classifier is saved without (--strict: refused).",
     )
     @click.option(
         "--threshold-for",
         metavar="precision|recall=SHARE",
-        help="Take one label from where on it reaches this precision, or this recall: precision=0.9.",
+        help="Take one label from where on it reaches at least this precision, or this recall: precision=0.9.",
     )
     @click.option("--threshold-label", metavar="LABEL", help="That label.  [default: the second of two]")
     @click.option("--thresholds", type=click.Choice(["f1"]), help="A threshold per label, for the highest macro F1.")
@@ -361,6 +371,7 @@ def answer_options(command: Callable[..., Any]) -> Callable[..., Any]:
         *,
         calibrate: Calibrate,
         abstain_precision: float | None,
+        confidence: float,
         threshold_for: str | None,
         threshold_label: str | None,
         thresholds: Literal["f1"] | None,
@@ -370,6 +381,7 @@ def answer_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
         rule = RuleOptions(
             abstain_precision=abstain_precision,
+            confidence=confidence,
             threshold_for=None if threshold_for is None else parsed_wish(threshold_for),
             threshold_label=threshold_label,
             thresholds=thresholds,

@@ -320,6 +320,8 @@ def command(
             quote=examples,
         )
     show(training, out, as_json=as_json)
+    for sentence in training.unmet:
+        words().print(Text(printable(sentence), style="bold red"))
 
 
 def _refuse_outputs(

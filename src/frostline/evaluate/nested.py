@@ -112,7 +112,7 @@ def nested_cross_validation(  # noqa: PLR0913 - two arrays, and what a caller of
         learned = targets.take(~held)
         name, fold_rows = ("", rows) if choose is None else choose(~held)
         inner = replace(options, n_folds=split.possible_folds(options.n_folds, learned))
-        fitted = fit(fold_rows[~held], learned, search=inner, answers=answers, must_reach=False)
+        fitted = fit(fold_rows[~held], learned, search=inner, answers=answers, unmet="nearest")
         asked = fold_rows[held]
         plain[held] = fitted.search.head.predict_proba(asked)
         given[held] = fitted.head.predict_proba(asked)

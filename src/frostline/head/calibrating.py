@@ -159,8 +159,8 @@ def fit_calibration(
 ) -> CalibrationFit:
     """Fit the calibration asked for; `auto` chooses by log loss on rows that a fit has not seen.
 
-    `auto` takes a temperature where that lessens the log loss, and an isotonic map where rows are many enough and it
-    gains more than one standard error over the temperature (over nothing, where that is none).
+    `auto` takes a temperature where that gains log loss by more than one standard error, and an isotonic map where rows
+    are many enough and it gains more than that over the temperature (over nothing, where that is none).
 
     Parameters
     ----------
@@ -322,16 +322,15 @@ def candidate_of(way: Way, losses: dict[Way, Float64Array]) -> Candidate:
 
 
 def choice_of(losses: dict[Way, Float64Array]) -> tuple[Way, str]:
-    """From plain to flexible, a step at a time, where the step pays on rows that its fit has not seen.
+    """From plain to flexible, a step at a time, where the step gains more than its standard error.
 
-    One number fitted on n rows costs 1 / 2n nats where it was not needed: a temperature has to gain, no more. An
-    isotonic map costs many times that, and has to gain more than one standard error over what was chosen before it.
+    On rows that its fit has not seen, row by row; the standard error is that of the mean gain.
     """
     chosen: Way = "none"
-    for way, own in losses.items():
-        gain, error = _gain(losses[chosen], own)
-        if gain > (error if way == "isotonic" else 0.0):
+    for way, each in losses.items():
+        gain, error = _gain(losses[chosen], each)
+        if gain > error:
             chosen = way
     if chosen == "none":
-        return chosen, "no way of calibrating surely lost less on rows it was not fitted on"
+        return chosen, "nothing to mend, as no correction gained more than chance on rows it was not fitted on"
     return chosen, "it lost less on rows it was not fitted on"

@@ -1,7 +1,6 @@
 """Choose how answers are made of probabilities: when to give none, and from where on to take a label.
 
-A threshold that just reaches a precision on some rows reaches it on new ones half of the time. So what must reach the
-wish is not the share itself but its lower 90 % limit (Wilson, one-sided).
+A precision or a recall is promised with a confidence, by rows that learned nothing (`head/promise.py`).
 """
 
 import math
@@ -14,7 +13,16 @@ from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
 from frostline.errors import InputError, UsageError, shown
 from frostline.head.linear import NO_ANSWER, Calibration, Rule, applied, link_of, logistic, mapped
 from frostline.head.options import ClassWeight, row_weights, share_c
-from frostline.targets import Label, Targets
+from frostline.head.promise import (
+    CONFIDENCE,
+    Cut,
+    fewest_texts,
+    precise_cut,
+    recalling_cut,
+    texts_for_precision,
+    texts_for_recall,
+)
+from frostline.targets import Kind, Label, Targets
 
 _PASSES = 5
 _SMALLEST, _LARGEST = 1e-3, 1e3  # how far a label's threshold may be from the others'
@@ -88,7 +96,6 @@ def _best_of(label: int, given: Probabilities, codes: IntArray, thresholds: Floa
 
 Target: TypeAlias = Literal["precision", "recall"]
 
-_Z90 = 1.2815515655446004  # the 0.9 quantile of the normal distribution
 _LOWEST, _HIGHEST = 1e-6, 1 - 1e-6  # thresholds are above 0 and below 1
 
 
@@ -99,6 +106,7 @@ class RuleOptions:
 
     # Answer only where so sure that this share of the answers is right; of several labels per text, exactly right.
     abstain_precision: float | None = None
+    confidence: float = CONFIDENCE  # With which that precision, and what `threshold_for` says, are promised
     # Take one label from where on it reaches this precision (with as much recall as can be), or this recall (with as
     # much precision).
     threshold_for: tuple[Target, float] | None = None
@@ -113,6 +121,13 @@ class RuleOptions:
         for what, wish in wishes:
             if wish is not None and not 0 < wish < 1:
                 raise UsageError(f"{what} must be above 0 and below 1 (got {wish}).")
+        if not 0.5 <= self.confidence < 1:
+            raise UsageError(f"The confidence of a promise must be from 0.5 up to below 1 (got {self.confidence}).")
+        if self.confidence != CONFIDENCE and self.abstain_precision is None and self.threshold_for is None:
+            raise UsageError(
+                "A confidence was named, but nothing to promise with it.",
+                hint="Add --abstain-precision 0.95, or --threshold-for precision=0.9.",
+            )
         if self.threshold_for is not None and self.thresholds is not None:
             raise UsageError("A threshold for one label and thresholds for macro F1 exclude each other.")
         if self.threshold_label is not None and self.threshold_for is None:
@@ -142,6 +157,22 @@ def parsed_wish(words: str) -> tuple[Target, float]:
 
 
 @final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What holds of new texts like those learned from, of any size of sample, with the stated confidence."""
+
+    of: Literal["answers", "sets", "precision", "recall"]  # The last two: of the label that a threshold is for
+    share: float  # At least
+    confidence: float
+    coverage: float  # Of the held-out rows, those answered, or taken for the label
+    n: int  # Held-out rows that it was tested on, copies counted once
+
+
+WhereUnmet: TypeAlias = Literal["refuse", "nearest", "leave out"]
+"""What becomes of a promise that the rows do not allow; `nearest` is the rule that comes nearest to it."""
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RuleFit:
     """A rule, and what it does to rows that did not choose it."""
@@ -150,6 +181,9 @@ class RuleFit:
     label: Label | None  # That a threshold was chosen for
     favoured: BoolArray  # (n_texts, n_labels): What each row gets, sure or not, by the rule chosen on the other folds
     answered: BoolArray  # (n_texts,): Whether that rule is sure enough
+    wishes: RuleOptions  # Those that it was chosen by
+    promises: tuple[Promise, ...] = ()
+    unmet: tuple[str, ...] = ()  # A sentence for each wish that was left out, or only approached
 
     @property
     def held_out_codes(self) -> IntArray:
@@ -160,13 +194,14 @@ class RuleFit:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class _Held:
-    """Held-out probabilities (n_texts, n_labels) and the truth."""
+    """Held-out probabilities (n_texts, n_labels), the truth, and the fold that held each row out."""
 
     probabilities: Probabilities
     targets: Targets
+    folds: IntArray
 
     def take(self, rows: BoolArray) -> "_Held":
-        return _Held(self.probabilities[rows], self.targets.take(rows))
+        return _Held(self.probabilities[rows], self.targets.take(rows), self.folds[rows])
 
     def answers(self, rule: Rule) -> tuple[BoolArray, Float64Array]:
         return applied(rule, self.probabilities, link=link_of(self.targets))
@@ -207,7 +242,7 @@ def fit_rule(
     *,
     folds: IntArray,
     options: RuleOptions,
-    must_reach: bool = True,
+    unmet: WhereUnmet = "refuse",
 ) -> RuleFit:
     """Choose the rule that `options` wish for.
 
@@ -216,137 +251,165 @@ def fit_rule(
     held_out : ndarray of shape (n_texts, n_labels)
         Calibrated; of each row, by what did not learn from it.
     folds : ndarray of shape (n_texts,), dtype=int64
-    must_reach : bool
-        Else the rule comes as near to the wish as can be.
+    unmet : {"refuse", "nearest", "leave out"}
+        What becomes of a wish that these rows do not allow to promise.
 
     Raises
     ------
     UsageError
         The label named is none of the labels, or must be named.
     InputError
-        No threshold reaches what is wished for; the best that can be reached is named.
+        A wish cannot be promised; about how many rows would do is named, and what these allow.
     """
     column = _column(targets, options)
-    held = _Held(held_out, targets)
-    rule, shortfall = _chosen(held, column, options)
-    if shortfall is not None and must_reach:
-        raise _unreachable(shortfall)
+    held = _Held(held_out, targets, folds)
+    chosen = _chosen(held, column, options)
+    if chosen.lacking and unmet == "refuse":
+        raise _refusal(chosen.lacking[0])
+    if chosen.lacking and unmet == "leave out":  # one at a time: the answers of a missed threshold say nothing
+        left = _without(options, chosen.lacking[0])
+        kept = fit_rule(held_out, targets, folds=folds, options=left, unmet=unmet)
+        return replace(kept, unmet=(_sentence(chosen.lacking[0]), *kept.unmet))
     favoured, answered = np.zeros_like(targets.members), np.zeros(len(targets), dtype=bool)
-    for fold in np.unique(folds):
-        own = folds == fold
-        own_rule, _ = _chosen(held.take(~own if not own.all() else own), column, options)
-        favoured[own], sure = held.take(own).answers(own_rule)
-        answered[own] = sure >= own_rule.answer_from
+    for own, others in _in_turn(folds):
+        rule = _chosen(held.take(others), column, options).rule
+        favoured[own], sure = held.take(own).answers(rule)
+        answered[own] = sure >= rule.answer_from
     if options.thresholds == "f1" and share_c(targets) and _is_no_better(favoured, held, options):
         plain = replace(options, thresholds=None)
-        if plain.is_plain:
-            return RuleFit(rule=None, label=None, favoured=held.answers(Rule())[0], answered=np.ones_like(answered))
-        return fit_rule(held_out, targets, folds=folds, options=plain, must_reach=must_reach)
-    label = None if column is None else targets.labels[column]
-    return RuleFit(rule=rule, label=label, favoured=favoured, answered=answered)
+        if not plain.is_plain:
+            return fit_rule(held_out, targets, folds=folds, options=plain, unmet=unmet)
+        favoured, answered = held.answers(Rule())[0], np.ones_like(answered)
+        return RuleFit(rule=None, label=None, favoured=favoured, answered=answered, wishes=options)
+    return RuleFit(
+        rule=chosen.rule,
+        label=None if column is None else targets.labels[column],
+        favoured=favoured,
+        answered=answered,
+        wishes=options,
+        promises=chosen.promises,
+        unmet=tuple(_sentence(shortfall) for shortfall in chosen.lacking),
+    )
+
+
+def _in_turn(folds: IntArray) -> list[tuple[BoolArray, BoolArray]]:
+    """Each fold's rows, and those to choose by what is tried on them: the others', or with one fold its own."""
+    each = [folds == fold for fold in np.unique(folds)]
+    return [(own, own if own.all() else ~own) for own in each]
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _Shortfall:
-    """What can be reached where the wish cannot: a lower limit, at a share of the rows answered."""
+    """A promise that the rows do not allow: of texts as sure as these (n_counted,), too few were right."""
 
     what: str
-    wanted: float
-    best: float
-    coverage: float
+    promise: Promise  # As it was wished for
+    sure: Float64Array
+    right: BoolArray
 
 
-def _chosen(held: _Held, column: int | None, options: RuleOptions) -> tuple[Rule, _Shortfall | None]:
-    """The rule chosen on these rows, as near to the wish as can be, and what is lacking, if anything is."""
-    rule, lacking = _thresholds(held, column, options)
+@final
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A rule, what it promises, and what it does not reach though that was wished for."""
+
+    rule: Rule
+    promises: tuple[Promise, ...] = ()
+    lacking: tuple[_Shortfall, ...] = ()
+
+    def promising(self, rule: Rule, kept: Promise | _Shortfall) -> "_Chosen":
+        """A rule with one promise more, or one shortfall."""
+        if isinstance(kept, Promise):
+            return _Chosen(rule, (*self.promises, kept), self.lacking)
+        return _Chosen(rule, self.promises, (*self.lacking, kept))
+
+
+def _chosen(held: _Held, column: int | None, options: RuleOptions) -> _Chosen:
+    """The rule chosen on these rows, as near to the wishes as can be."""
+    chosen = _thresholds(held, column, options)
     if options.abstain_precision is None:
-        return rule, lacking
-    favoured, sure = held.answers(rule)
+        return chosen
+    favoured, sure = _answers_in_turn(held, column, options, chosen.rule)
     right = (favoured == held.targets.members).all(axis=1)
-    cut, best, count = _precise_cut(sure, right, options.abstain_precision)
-    if best < options.abstain_precision:
-        what = "a precision" if share_c(held.targets) else "a share of exactly right sets"
-        lacking = lacking or _Shortfall(what, options.abstain_precision, best, count / len(right))
-    return replace(rule, answer_from=cut), lacking
+    of, what = _OF_ANSWERS[held.targets.kind]
+    counted = _counted(held.targets)
+    wished = Promise(of=of, share=options.abstain_precision, confidence=options.confidence, coverage=0.0, n=0)
+    cut, kept = _promised(wished, what, sure[counted], right[counted])
+    return chosen.promising(replace(chosen.rule, answer_from=cut.threshold), kept)
 
 
-def _thresholds(held: _Held, column: int | None, options: RuleOptions) -> tuple[Rule, _Shortfall | None]:
+_OF_ANSWERS: dict[Kind, tuple[Literal["answers", "sets"], str]] = {
+    "one label": ("answers", "a precision"),
+    "several labels": ("sets", "a share of exactly right sets"),
+}
+
+
+def _counted(targets: Targets) -> IntArray:
+    """The rows that a promise is tested on: of those that belong together the first, whatever is said of it."""
+    if targets.together is None:
+        return np.arange(len(targets), dtype=np.int64)
+    return np.unique(targets.together, return_index=True)[1].astype(np.int64)
+
+
+def _promised(wished: Promise, what: str, sure: Float64Array, right: BoolArray) -> tuple[Cut, Promise | _Shortfall]:
+    """From which sureness (n_texts,) on to take texts, and what that promises, or why it does not."""
+    choose = recalling_cut if wished.of == "recall" else precise_cut
+    cut = choose(sure, right, share=wished.share, confidence=wished.confidence)
+    if not cut.is_promised:
+        return cut, _Shortfall(what, wished, sure, right)
+    return cut, replace(wished, coverage=cut.count / len(sure), n=len(sure))
+
+
+def _answers_in_turn(
+    held: _Held, column: int | None, options: RuleOptions, rule: Rule
+) -> tuple[BoolArray, Float64Array]:
+    """What each row gets, and how sure that is, by thresholds that were chosen on the other folds, if any were."""
+    if held.targets.exclusive and column is None and options.thresholds is None:
+        return held.answers(rule)
+    favoured, sure = np.zeros_like(held.targets.members), np.zeros(len(held.targets))
+    for own, others in _in_turn(held.folds):
+        favoured[own], sure[own] = held.take(own).answers(_thresholds(held.take(others), column, options).rule)
+    return favoured, sure
+
+
+def _thresholds(held: _Held, column: int | None, options: RuleOptions) -> _Chosen:
     """Thresholds as wished for; labels that do not exclude each other have that of their highest F1 in any case."""
     if not held.targets.exclusive:
         thresholds = best_thresholds(held.probabilities, held.targets.members)
-        lacking = None
-        if column is not None:
-            cut, lacking = _cut(held.probabilities[:, column], held.targets, column, options)
-            thresholds[column] = cut
-        return Rule(thresholds=tuple(thresholds.tolist())), lacking
+        plain = _Chosen(Rule(thresholds=tuple(thresholds.tolist())))
+        if column is None:
+            return plain
+        thresholds[column], kept = _label_cut(held.probabilities[:, column], held.targets, column, options)
+        return plain.promising(Rule(thresholds=tuple(thresholds.tolist())), kept)
     if column is not None:
         return _against_rivals(held, column, options)
     if options.thresholds == "f1":
-        return Rule(thresholds=macro_f1_thresholds(held.probabilities, held.targets.codes)), None
-    return Rule(), None
+        return _Chosen(Rule(thresholds=macro_f1_thresholds(held.probabilities, held.targets.codes)))
+    return _Chosen(Rule())
 
 
-def _against_rivals(held: _Held, column: int, options: RuleOptions) -> tuple[Rule, _Shortfall | None]:
+def _against_rivals(held: _Held, column: int, options: RuleOptions) -> _Chosen:
     """The label in `column` is taken where its share of it and its strongest rival together is at least a cut."""
     rival = np.delete(held.probabilities, column, axis=1).max(axis=1)
-    own = held.probabilities[:, column]
-    share = own / np.maximum(own + rival, np.finfo(np.float64).tiny)
-    cut, lacking = _cut(share, held.targets, column, options)
+    claimed = held.probabilities[:, column]
+    share = claimed / np.maximum(claimed + rival, np.finfo(np.float64).tiny)
+    cut, kept = _label_cut(share, held.targets, column, options)
     thresholds = np.full(held.probabilities.shape[1], 1 - cut)
     thresholds[column] = cut
-    return Rule(thresholds=tuple(thresholds.tolist())), lacking
+    return _Chosen(Rule()).promising(Rule(thresholds=tuple(thresholds.tolist())), kept)
 
 
-def _cut(share: Float64Array, targets: Targets, column: int, options: RuleOptions) -> tuple[float, _Shortfall | None]:
-    """From which share (n_texts,) on one label is taken."""
-    target, wanted = options.threshold_for or ("precision", 0.0)
-    choose = _precise_cut if target == "precision" else _recalling_cut
-    cut, best, count = choose(share, targets.members[:, column], wanted)
-    what = f"a {target} of {shown(targets.labels[column])}"
-    lacking = None if best >= wanted else _Shortfall(what, wanted, best, count / len(share))
-    return float(np.clip(cut, _LOWEST, _HIGHEST)), lacking
-
-
-def _precise_cut(sure: Float64Array, right: BoolArray, wanted: float) -> tuple[float, float, int]:
-    """From where on to answer: the most answers whose lower limit of precision is as wanted, or the best limit.
-
-    Returns
-    -------
-    cut, limit, count : float, float, int
-        The threshold, the lower 90 % limit of the share right from there on, and how many rows that is.
-    """
-    order = np.argsort(-sure, kind="stable")
-    falling, hits = sure[order], np.cumsum(right[order])
-    ends = np.append(np.flatnonzero(falling[1:] < falling[:-1]), len(falling) - 1)  # equals go together
-    limits = _lower_limits(hits[ends], ends + 1)
-    good = np.flatnonzero(limits >= wanted)
-    place = int(good[-1]) if len(good) else int(limits.argmax())
-    return _between(falling, int(ends[place])), float(limits[place]), int(ends[place]) + 1
-
-
-def _recalling_cut(share: Float64Array, has: BoolArray, wanted: float) -> tuple[float, float, int]:
-    """From where on to take a label: the fewest rows whose lower limit of recall is as wanted, or all rows."""
-    order = np.argsort(-share, kind="stable")
-    falling, hits = share[order], np.cumsum(has[order])
-    ends = np.append(np.flatnonzero(falling[1:] < falling[:-1]), len(falling) - 1)
-    limits = _lower_limits(hits[ends], np.full(len(ends), max(1, int(hits[-1]))))
-    good = np.flatnonzero(limits >= wanted)
-    place = int(good[0]) if len(good) else len(ends) - 1
-    return _between(falling, int(ends[place])), float(limits[place]), int(ends[place]) + 1
-
-
-def _between(falling: Float64Array, last: int) -> float:
-    """Half-way between the last one taken and the first one left, so that rounding cannot move a row across."""
-    return float((falling[last] + falling[last + 1]) / 2) if last + 1 < len(falling) else 0.0
-
-
-def _lower_limits(hits: IntArray, counts: IntArray) -> Float64Array:
-    """Wilson's one-sided 90 % lower limit of each share."""
-    share, squared = hits / counts, _Z90 * _Z90
-    half = _Z90 * np.sqrt(share * (1 - share) / counts + squared / (4.0 * counts.astype(np.float64) ** 2))
-    limits: Float64Array = (share + squared / (2 * counts) - half) / (1 + squared / counts)
-    return limits
+def _label_cut(
+    sure: Float64Array, targets: Targets, column: int, options: RuleOptions
+) -> tuple[float, Promise | _Shortfall]:
+    """From which sureness (n_texts,) on one label is taken."""
+    of, share = options.threshold_for or ("precision", 0.0)
+    wished = Promise(of=of, share=share, confidence=options.confidence, coverage=0.0, n=0)
+    what = f"a {of} of {shown(targets.labels[column])}"
+    counted = _counted(targets)
+    cut, kept = _promised(wished, what, sure[counted], targets.members[counted, column])
+    return float(np.clip(cut.threshold, _LOWEST, _HIGHEST)), kept
 
 
 def _is_no_better(favoured: BoolArray, held: _Held, options: RuleOptions) -> bool:
@@ -376,15 +439,52 @@ def _column(targets: Targets, options: RuleOptions) -> int | None:
     return named[0]
 
 
-def _unreachable(lacking: _Shortfall) -> InputError:
-    below = math.floor(100 * lacking.best) / 100
-    return InputError(
-        f"No threshold is sure to reach {lacking.what} of {lacking.wanted:g} on held-out rows: the best lower limit is "
-        f"{lacking.best:.3f}, taking {100 * lacking.coverage:.0f} % of the texts.",
-        hint=f"Ask for {below:g} or less, or train on more rows."
-        if below > 0
-        else "Train on more rows: these are too few to promise anything.",
+def _without(options: RuleOptions, lacking: _Shortfall) -> RuleOptions:
+    """The other wishes."""
+    is_of_label = lacking.promise.of in {"precision", "recall"}
+    abstain_precision = options.abstain_precision if is_of_label else None
+    threshold_for = None if is_of_label else options.threshold_for
+    return RuleOptions(
+        abstain_precision=abstain_precision,
+        confidence=CONFIDENCE if abstain_precision is None and threshold_for is None else options.confidence,
+        threshold_for=threshold_for,
+        threshold_label=None if threshold_for is None else options.threshold_label,
+        thresholds=options.thresholds,
     )
+
+
+def _sentence(lacking: _Shortfall) -> str:
+    """Why a wish was not met, and how many rows would do."""
+    wished = lacking.promise
+    said = (
+        f"{len(lacking.sure):,} held-out texts cannot promise {lacking.what} of {wished.share:g} with "
+        f"{100 * wished.confidence:g} % confidence"
+    )
+    if wished.of == "recall":
+        count = texts_for_recall(lacking.right, share=wished.share, confidence=wished.confidence)
+    else:
+        count = texts_for_precision(lacking.sure, lacking.right, share=wished.share, confidence=wished.confidence)
+    if count is not None:
+        return f"{said}: about {_rounded_up(count):,} texts would do."
+    least = fewest_texts(wished.share, wished.confidence)
+    if len(lacking.sure) < least:
+        return f"{said}: {least:,} texts would be needed, if it were right about them all."
+    surest = lacking.right[np.argsort(-lacking.sure, kind="stable")[:least]]
+    return f"{said}, and more texts would hardly do: it is right about {surest.sum():,} of the {least:,} surest."
+
+
+def _refusal(lacking: _Shortfall) -> InputError:
+    for hundredth in range(math.ceil(100 * lacking.promise.share) - 1, 0, -1):
+        asked = replace(lacking.promise, share=hundredth / 100)
+        if isinstance(_promised(asked, lacking.what, lacking.sure, lacking.right)[1], Promise):
+            return InputError(_sentence(lacking), hint=f"Ask for {asked.share:g} or less, or add texts.")
+    return InputError(_sentence(lacking), hint="Add texts.")
+
+
+def _rounded_up(count: int) -> int:
+    """To two figures: it is an estimate."""
+    unit: int = 10 ** max(0, len(str(count)) - 2)
+    return -(-count // unit) * unit
 
 
 FEWEST = 10

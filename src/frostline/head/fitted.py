@@ -12,7 +12,7 @@ import numpy as np
 from frostline.arrays import Float64Array, IntArray, Progress, Rows
 from frostline.errors import InputError, UsageError, shown
 from frostline.head.calibrating import Calibrate, CalibrationFit, fit_calibration
-from frostline.head.deciding import RuleFit, RuleOptions, default_rule, fit_rule
+from frostline.head.deciding import RuleFit, RuleOptions, WhereUnmet, default_rule, fit_rule
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions, share_c
 from frostline.head.parts import PartName, Parts, head_of
@@ -42,7 +42,9 @@ class Fitted:
     head: LinearHead  # Calibrated, with its rule; `search.head` is the same without them
     search: Search
     calibration: CalibrationFit
-    rule: RuleFit | None  # None: nothing was wished for
+    rule: RuleFit | None  # None: nothing was wished for, or all of it was left out
+    wishes: RuleOptions  # Those that were met
+    unmet: tuple[str, ...] = ()  # A sentence for each wish that was not
     parts: Parts | None = None  # How features and words came together, where there are both
 
     def of(self, part: PartName, n_features: int) -> "Fitted":
@@ -58,7 +60,7 @@ def fit(  # noqa: PLR0913 - two arrays, how C is searched and answers are made, 
     search: SearchOptions,
     answers: AnswerOptions,
     folds: IntArray | None = None,
-    must_reach: bool = True,
+    unmet: WhereUnmet = "refuse",
     progress: Progress | None = None,
 ) -> Fitted:
     """Search C, calibrate and choose the rule by the decisions of held-out rows, and fit all rows.
@@ -68,9 +70,9 @@ def fit(  # noqa: PLR0913 - two arrays, how C is searched and answers are made, 
     rows : ndarray of shape (n_texts, n_features)
     folds : ndarray of shape (n_texts,), dtype=int64, optional
         As for `head.search.search`.
-    must_reach : bool
-        Refuse a wish that cannot be reached; else come as near to it as can be (within nested cross-validation,
-        where the rows are fewer than those that the rule will be chosen on).
+    unmet : {"refuse", "nearest", "leave out"}
+        What becomes of a wish that the rows do not allow to promise; within nested cross-validation, where they are
+        fewer than those that the rule will be chosen on, the rule is the nearest.
     progress : callable, optional
         As for `head.search.search`.
     """
@@ -79,13 +81,19 @@ def fit(  # noqa: PLR0913 - two arrays, how C is searched and answers are made, 
         found.held_out_decisions, targets, learned=found.learned, folds=found.folds, calibrate=answers.calibrate
     )
     head = replace(_with_shares_kept(found, calibration), calibration=calibration.calibration)
-    if answers.rule.is_plain:
+    wishes, chosen = answers.rule, None
+    told: tuple[str, ...] = ()
+    if not wishes.is_plain:
+        chosen = fit_rule(calibration.held_out, targets, folds=found.folds, options=wishes, unmet=unmet)
+        wishes, told = chosen.wishes, chosen.unmet
+    if chosen is None or wishes.is_plain:
         rule = default_rule(
             calibration.held_out, targets, calibration=calibration.calibration, class_weight=search.class_weight
         )
-        return Fitted(head=replace(head, rule=rule), search=found, calibration=calibration, rule=None, parts=parts)
-    chosen = fit_rule(calibration.held_out, targets, folds=found.folds, options=answers.rule, must_reach=must_reach)
-    return Fitted(head=replace(head, rule=chosen.rule), search=found, calibration=calibration, rule=chosen, parts=parts)
+        head, chosen = replace(head, rule=rule), None
+    else:
+        head = replace(head, rule=chosen.rule)
+    return Fitted(head=head, search=found, calibration=calibration, rule=chosen, wishes=wishes, unmet=told, parts=parts)
 
 
 def _with_shares_kept(found: Search, calibration: CalibrationFit) -> LinearHead:

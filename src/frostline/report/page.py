@@ -412,7 +412,7 @@ def _coverage(found: CoverageCurve) -> str:
         )
     rows = [row for row in (_at(found, wanted) for wanted in _WANTED) if row is not None]
     names = ("right answers wanted", "answer from", "texts answered %", "right %")
-    note = "Read off these very test texts, so a little hopeful; train --abstain-precision chooses it out of fold."
+    note = "Read off these very test texts, so a little hopeful; train --abstain-precision makes a promise of it."
     listed = table(names, rows, called="Abstaining") + quiet(note) if rows else ""
     return section("When it should rather not answer", paragraphs([said]) + figure(coverage_plot(found)) + listed)
 

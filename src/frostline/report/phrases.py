@@ -505,6 +505,28 @@ def how_often_answered(found: ProbabilityRecord | None) -> list[str]:
     return [f"{said}, and {of_hundred(right.value)} of those answers were right; {expected}."]
 
 
+_PROMISED = {
+    "answers": "its answers are right",
+    "sets": "the sets of labels that it gives are exactly right",
+    "precision": "the texts taken for {label} are that",
+    "recall": "the texts that are {label} are taken for it",
+}
+
+
+def promise_words(decision: DecisionRecord | None) -> list[str]:
+    """What holds of new texts, and how sure that is; nothing where nothing was promised."""
+    if decision is None:
+        return []
+    label = printable(decision.label, 30)
+    return [
+        f"Promised with {100 * promise.confidence:g} % confidence: at least {100 * promise.share:g} % of "
+        f"{_PROMISED[promise.of].format(label=label)}, on new texts like those it learned from "
+        f"(tested on {count_text(promise.n, 'held-out text')}, {percent(promise.coverage)} % of them "
+        f"{'answered' if promise.of in {'answers', 'sets'} else 'taken for it'})."
+        for promise in decision.promises
+    ]
+
+
 def plain_words(record: TrainingRecord) -> list[str]:
     """The paragraph that a manager reads, without terms of the trade, in the order in which it is asked for."""
     said = [
@@ -516,7 +538,7 @@ def plain_words(record: TrainingRecord) -> list[str]:
     if record.test is None:
         return [*said, NOT_TESTED]
     said += _how_often_new(record.test, record.test_source)
-    said += how_often_answered(record.probabilities)
+    said += [*how_often_answered(record.probabilities), *promise_words(record.decision)]
     said += [
         _beside_words(baseline)
         for name in (MAJORITY, WORDS, WORDS_EACH)

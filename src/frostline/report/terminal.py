@@ -88,7 +88,8 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     _confusion(console, test)
     print_trust(record.probabilities, console)
     print_unlike(record.unlike, console)
-    print_answer_scores(record.answers, test.labels, console)
+    may_be_silent = record.probabilities is not None and record.probabilities.coverage.answer_from > 0
+    print_answer_scores(record.answers, test.labels, console, may_be_silent=may_be_silent)
     closing(console, record.warnings)
 
 
@@ -248,11 +249,13 @@ def print_decision(found: DecisionRecord | None, labels: Sequence[Label], consol
     _answer_table(rows, found.label, labels, console, may_be_silent=found.answer_from > 0)
 
 
-def print_answer_scores(found: AnswerScores | None, labels: Sequence[Label], console: Console) -> None:
+def print_answer_scores(
+    found: AnswerScores | None, labels: Sequence[Label], console: Console, *, may_be_silent: bool
+) -> None:
     """The same of a saved classifier on a test file."""
     if found is not None:
         heading(console, "Answers")
-        _answer_table([("test", found)], None, labels, console)
+        _answer_table([("test", found)], None, labels, console, may_be_silent=may_be_silent)
 
 
 def decision_text(found: DecisionRecord, labels: Sequence[Label]) -> str:
@@ -271,7 +274,7 @@ def decision_text(found: DecisionRecord, labels: Sequence[Label]) -> str:
         said.append("No thresholds do better than the most probable label, which is taken.")
     if found.answer_from:
         said.append(f"Answered from a probability of {found.answer_from:.3f} on.")
-    return " ".join(said)
+    return " ".join([*said, *phrases.promise_words(found)])
 
 
 def _answer_table(
@@ -280,7 +283,7 @@ def _answer_table(
     labels: Sequence[Label],
     console: Console,
     *,
-    may_be_silent: bool = True,
+    may_be_silent: bool,
 ) -> None:
     """A row for each set of texts; which share was answered stands there only where that need not be all."""
     names = ["answered %", "right of these %", "macro F1 of these %"] if may_be_silent else ["right %", "macro F1 %"]

@@ -13,7 +13,7 @@ from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.evaluate.paired import accuracy_difference, accuracy_score, fold_difference, fold_score
 from frostline.evaluate.scores import answer_scores
 from frostline.head.calibrating import CalibrationFit
-from frostline.head.deciding import RuleFit, RuleOptions
+from frostline.head.deciding import RuleFit
 from frostline.head.fitted import Fitted
 from frostline.head.linear import Rule
 from frostline.head.options import SearchOptions
@@ -207,9 +207,7 @@ def calibration_record(fit: CalibrationFit) -> CalibrationRecord:
     )
 
 
-def decision_record(
-    fitted: Fitted, targets: Targets, tested: Tested, *, asked: RuleOptions, seed: int
-) -> DecisionRecord | None:
+def decision_record(fitted: Fitted, targets: Targets, tested: Tested, *, seed: int) -> DecisionRecord | None:
     """What was wished for and what came of it, out of fold and on the test rows; None where nothing was.
 
     Where each label has a C of its own it has a threshold of its own too: `SearchRecord` tells it.
@@ -219,19 +217,20 @@ def decision_record(
         return None
     out_of_fold = fitted.head.answer(fitted.calibration.held_out) if fit is None else fit
     return DecisionRecord(
-        asked=_in_words(asked, fit),
+        asked=_in_words(fit),
         label=None if fit is None else fit.label,
         thresholds=() if rule is None else rule.thresholds,
         answer_from=0.0 if rule is None else rule.answer_from,
+        promises=() if fit is None else fit.promises,
         out_of_fold=answer_scores(out_of_fold.favoured, out_of_fold.answered, targets, seed=seed),
         test=answered_well(tested, seed=seed),
     )
 
 
-def _in_words(asked: RuleOptions, fit: RuleFit | None) -> str:
+def _in_words(fit: RuleFit | None) -> str:
     if fit is None:
         return "the answers that the class weights give"
-    wishes = []
+    wishes, asked = [], fit.wishes
     if asked.threshold_for is not None:
         wishes.append(f"{asked.threshold_for[0]} {asked.threshold_for[1]:g}")
     if asked.thresholds is not None:

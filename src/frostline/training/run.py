@@ -71,6 +71,7 @@ class Training:
     learned: Part | None = None  # What the head was fitted on, for `--keep-neighbours`
     vocabulary: Vocabulary | None = None  # Of the words among the features
     likeness: Likeness | None = None  # Of those rows, for `--flag-unlike`
+    unmet: tuple[str, ...] = ()  # A sentence for each wish that it was made without, the first of the record's warnings
 
 
 @final
@@ -178,7 +179,14 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     how = replace(chosen.search, n_folds=plan.n_folds)
     rows = _read(dataset, test, split, encoder, told, tries_words=how.choose_parts)
     read_at = time.perf_counter()
-    fitted = fit(rows.learned.rows, rows.learned.targets, search=how, answers=chosen.answers, progress=told.searching)
+    fitted = fit(
+        rows.learned.rows,
+        rows.learned.targets,
+        search=how,
+        answers=chosen.answers,
+        unmet="refuse" if chosen.strict else "leave out",
+        progress=told.searching,
+    )
     fitted_at = time.perf_counter()
     tested = _tested(fitted, rows, how, chosen, choose=choose, progress=told.testing)
     examples = examples_of(fitted.head, split.test or split.train, tested)
@@ -213,6 +221,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         learned=rows.learned,
         vocabulary=vocabulary_of(rows.reader),
         likeness=likeness,
+        unmet=_without_wishes(fitted),
     )
 
 
@@ -229,7 +238,8 @@ def _tested(  # noqa: PLR0913 - what made the head, and what each outer fold mus
     if rows.tested is not None:
         return tested_on_rows(fitted, rows.learned, rows.tested, seed=how.seed)
     own = choose or rows.words_of_folds()
-    tested = tested_in_turn(rows.learned, how, options.answers, choose=own, progress=progress)
+    answers = replace(options.answers, rule=fitted.wishes)
+    tested = tested_in_turn(rows.learned, how, answers, choose=own, progress=progress)
     nested = tested.nested
     if nested is None or nested.chosen_features or not how.choose_parts:
         return tested
@@ -287,7 +297,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
         uncalibrated=uncalibrated(fitted.head, tested),
         probabilities=probability_record(fitted.head, tested),
         calibration=calibration_record(fitted.calibration),
-        decision=decision_record(fitted, made.rows.learned.targets, tested, asked=made.options.answers.rule, seed=seed),
+        decision=decision_record(fitted, made.rows.learned.targets, tested, seed=seed),
         unlike=unlike_record(made.likeness, tested),
         nested=tested.nested,
         baselines=tested.against,
@@ -296,6 +306,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
         machine=this_machine(),
         seed=seed,
         warnings=(
+            *_without_wishes(fitted),
             *unread(made.rows.reader, features),
             *made.folds_told,
             *oddities(made.dataset, leaks, n_test=n_test),
@@ -303,3 +314,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
         ),
         version=__version__,
     )
+
+
+def _without_wishes(fitted: Fitted) -> tuple[str, ...]:
+    return tuple(f"{sentence} The classifier was made without that wish." for sentence in fitted.unmet)
