@@ -202,6 +202,10 @@ class DataRecord:
     n_unlabelled: int = 0  # Rows without a label
     n_duplicates: int = 0  # Rows whose text and labels stand in an earlier row too
     n_conflicts: int = 0  # Distinct texts that stand there with different labels
+    # `text_column`, `label_column`, `other_columns`: As in `frostline.data.dataset.Source`; "" where there were none.
+    text_column: str = ""
+    label_column: str = ""
+    other_columns: tuple[str, ...] = ()
     # What a file of fixes changed before anything else was done: rows in the file = n_rows + n_rejected +
     # fixes.n_dropped.
     fixes: FixesRecord | None = None

@@ -122,6 +122,9 @@ class TrainingData:
     sha256: str  # Digest of the file's bytes
     size_bytes: int
     rows: int  # Rows that the head was fitted on
+    # `text_column`, `label_column`: Of that file, by which the next one is read first; "" where nobody knows.
+    text_column: str = ""
+    label_column: str = ""
 
     @classmethod
     def of_rows(cls, texts: Sequence[str], labels: Sequence[Label]) -> "TrainingData":
@@ -309,7 +312,7 @@ def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
         features=features,
         n_features=integer(document["n_features"], f"{at}n_features", low=0 if are_words else 1, high=MAX_FEATURES),
         encoder=encoder,
-        data=_data(document["data"], f"{at}data"),
+        data=_data(document["data"], f"{at}data", version=document["format_version"]),
         choice=json_object(document["choice"], f"{at}choice"),
         metrics=json_object(document["metrics"], f"{at}metrics"),
         self_test=_self_test(
@@ -382,15 +385,17 @@ def _encoder(value: Any, at: str) -> EncoderIdentity:
     )
 
 
-def _data(value: Any, at: str) -> TrainingData | None:
+def _data(value: Any, at: str, *, version: int) -> TrainingData | None:
     if value is None:
         return None
-    found = members(value, at, names=tuple(TrainingData.__dataclass_fields__))
+    columns = ("text_column", "label_column") if version > 2 else ()
+    found = members(value, at, names=("name", "sha256", "size_bytes", "rows", *columns))
     return TrainingData(
         name=text(found["name"], f"{at}.name"),
         sha256=text(found["sha256"], f"{at}.sha256", pattern=SHA256),
         size_bytes=integer(found["size_bytes"], f"{at}.size_bytes"),
         rows=integer(found["rows"], f"{at}.rows", low=1),
+        **{column: text(found[column], f"{at}.{column}") for column in columns},
     )
 
 

@@ -12,6 +12,7 @@ from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
     FILE,
     ModelChoice,
+    as_learned,
     examples_option,
     json_option,
     limit_option,
@@ -80,7 +81,8 @@ def command(
         refuse_file(report, overwrite=overwrite, inputs=[file, model])
     opened = choice.open(model)
     labels = opened.manifest.labels
-    found = read_labelled(file, replace(reading, limit=limit, known_labels=frozenset(map(str, labels))))
+    known = replace(reading, limit=limit, known_labels=frozenset(map(str, labels)))
+    found = read_labelled(file, as_learned(known, opened.manifest))
     if rejects is not None:
         write_rejects(rejects, found.rejects)
     reader = remembered(opened.encoder, FeatureStore.open()) if store else opened.encoder
@@ -107,7 +109,7 @@ def command(
             evaluate=time.perf_counter() - read_at,
             total=time.perf_counter() - started,
         ),
-        warnings=tuple(unread(reader, features)),
+        warnings=(*([dataset.source.remark] if dataset.source.remark else []), *unread(reader, features)),
         version=__version__,
     )
     if report is not None:

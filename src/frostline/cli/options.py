@@ -28,6 +28,7 @@ from frostline.head.scoring import not_of_each_label
 from frostline.targets import Kind, Targets
 
 if TYPE_CHECKING:
+    from frostline.artifact import Manifest
     from frostline.artifact.load import Artifact
     from frostline.artifact.model import Model
     from frostline.encoder.encoder import Encoder
@@ -51,7 +52,12 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 _reading_options = together(
-    click.option("--text", "text_column", metavar="NAME|N", help="The text column, by name or by number from 1."),
+    click.option(
+        "--text",
+        "text_column",
+        metavar="NAME|N",
+        help="The text column, by name or by number from 1; several, joined line by line: subject,body.",
+    ),
     click.option("--label", "label_column", metavar="NAME|N", help="The label column, by name or by number from 1."),
     click.option(
         "--labels-separator",
@@ -248,6 +254,11 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(reading=chosen, **others)
 
     return _reading_options(gathered)
+
+
+def as_learned(options: TableOptions, manifest: "Manifest") -> TableOptions:
+    """The options, with the columns that a saved model learned from as the first guess."""
+    return options if manifest.data is None else options.guessing(manifest.data.text_column, manifest.data.label_column)
 
 
 def opened_encoder(choice: EncoderChoice, features: str) -> "SentenceEncoder":

@@ -14,6 +14,7 @@ from frostline.artifact import Model, refuse_likeness
 from frostline.cli.console import print_json, progress
 from frostline.cli.options import (
     ModelChoice,
+    as_learned,
     json_option,
     left_out,
     model_options,
@@ -21,10 +22,11 @@ from frostline.cli.options import (
     reading_options,
     rejects_option,
 )
+from frostline.data.columns import Taken
 from frostline.data.dataset import Reject
 from frostline.data.options import TableOptions
 from frostline.disk import refuse_file
-from frostline.errors import InputError, MissingInputError, UsageError
+from frostline.errors import InputError, MissingInputError, UsageError, printable
 from frostline.head.linear import Rule
 from frostline.legible import legibility, legibility_warnings, sampled
 from frostline.score.answers import (
@@ -92,7 +94,7 @@ def command(
     is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
     sample: list[str] = []
     with left_out("standard input" if file is None else str(file), rejects) as note:
-        coming = sampled(_coming(texts, file, reading, note), sample)
+        coming = sampled(_coming(texts, file, as_learned(reading, opened.manifest), note), sample)
         window = 1 if is_conversation else WINDOW_TEXTS
         found = predictions(opened, coming, window=window, with_likeness=flag_unlike is not None)
         counts: Counter[str] = Counter()
@@ -132,7 +134,11 @@ def _coming(
         return lines_of_input(options, note)
     from frostline.data.tables import stream_texts  # noqa: PLC0415 - not needed for a sentence: start-up time
 
-    return (row.text for row in stream_texts(file or "-", options, on_reject=note))
+    def say(taken: Taken) -> None:
+        if taken.remark:
+            click.echo(printable(taken.remark), err=True)
+
+    return (row.text for row in stream_texts(file or "-", options, on_reject=note, on_columns=say))
 
 
 def _print(found: Iterable[Prediction], layout: Layout, *, as_json: bool) -> None:

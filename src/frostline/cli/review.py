@@ -25,6 +25,7 @@ from frostline.disk import refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.errors import UsageError, pasteable, printable
 from frostline.head.options import SearchOptions
+from frostline.report.phrases import columns_text
 from frostline.report.review import as_review_document, print_review
 from frostline.review import Pool, Review, ReviewOptions, review
 from frostline.review.results import fix_rows
@@ -85,6 +86,7 @@ def command(
         refuse_file(out, overwrite=overwrite, inputs=[path for path in given if path is not None])
     dataset = read_labelled(file, replace(reading, limit=limit))
     known = replace(reading, known_labels=frozenset(dataset.counts()))
+    known = known.guessing(dataset.source.text_column, dataset.source.label_column)
     test = None if test_file is None else read_labelled(test_file, known)
     pool = None if pool_file is None else Pool(pool_file.name, list(stream_texts(pool_file, known)))
     reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
@@ -112,7 +114,7 @@ def command(
     if as_json:
         print_json({**as_review_document(findings), "out": None if out is None else str(out), "n_fixes": n_fixes})
     else:
-        print_review(findings, file.name, output())
+        print_review(findings, file.name, output(), columns=columns_text(dataset.source))
         _closing(findings, file, out, n_fixes)
 
 

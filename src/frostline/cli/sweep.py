@@ -89,8 +89,9 @@ def command(
     refuse_scoring(whole.targets.kind)
     dataset, test = _parts(whole, test_fraction, seed=seed)
     if test_file is not None:
-        known = frozenset(dataset.counts())  # tells a test file's columns apart
-        test = of_kind(read_labelled(test_file, replace(reading, known_labels=known)), dataset.targets.kind)
+        known = replace(reading, known_labels=frozenset(dataset.counts()))  # tells a test file's columns apart
+        known = known.guessing(whole.source.text_column, whole.source.label_column)
+        test = of_kind(read_labelled(test_file, known), dataset.targets.kind)
     encoder, precision = settled_choice(encoder, SWEEP_FEATURES, dataset.texts, dataset.targets)
     reader = opened_encoder(encoder, SWEEP_FEATURES)
     search = SearchOptions(

@@ -408,8 +408,11 @@ def _public_parts(name: str) -> "dict[Part, Dataset] | None":
 
 
 def _test_rows(file: Path | None, learned: Dataset, options: TableOptions) -> Dataset | None:
-    """The rows of a test file, in which the labels of those learned from tell the columns apart."""
-    return None if file is None else read_labelled(file, replace(options, known_labels=frozenset(learned.counts())))
+    """The rows of a test file, whose columns are those learned from, or told apart by the labels of those."""
+    if file is None:
+        return None
+    known = replace(options, known_labels=frozenset(learned.counts()))
+    return read_labelled(file, known.guessing(learned.source.text_column, learned.source.label_column))
 
 
 def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> tuple[float, ...] | None:

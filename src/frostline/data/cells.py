@@ -204,6 +204,13 @@ class CellRules:
             raise RowError(f"the text must be a string (got {spelled(value)})")
         return self.text(self._encodable(line, value))
 
+    def joined_text(self, line: int, values: Sequence[object]) -> str:
+        """The text that several values make up: strings, or nothing."""
+        for value in values:
+            if value is not None and not isinstance(value, str):
+                raise RowError(f"the text must be a string (got {spelled(value)})")
+        return self.text(joined([self._encodable(line, value) for value in values if isinstance(value, str)]))
+
     def typed_label(self, line: int, value: object) -> str:
         """The label that a value is: a string as it is, a whole number or boolean as JSON spells it."""
         if isinstance(value, str):
@@ -229,6 +236,11 @@ class CellRules:
         if self.options.on_bad_text == "skip":
             raise SkippedTextError(reason)
         return SURROGATE.sub("\ufffd", value)
+
+
+def joined(cells: Sequence[str]) -> str:
+    """Several cells as one text: those that are not blank, a line each."""
+    return "\n".join(cell for cell in cells if cell and not cell.isspace())
 
 
 def spelled(value: object) -> str:

@@ -14,7 +14,6 @@ from frostline.errors import InputError, shown
 from frostline.targets import Label
 
 NAMED = 5  # how many classes or labels a message names
-NAMED_ROWS = 5  # how many rows a warning names
 
 
 @final
@@ -71,11 +70,6 @@ class Leaks:
     def n_test_rows(self) -> int:
         """How many rows of the test part are not new to who has seen the train part."""
         return sum(len(item.test_lines) for item in self.items)
-
-    @property
-    def n_named(self) -> int:
-        """How many lines a message names."""
-        return sum(len(item.test_lines[:NAMED_ROWS]) for item in self.items[:NAMED_ROWS])
 
 
 @final
@@ -286,18 +280,27 @@ def oddities(dataset: Dataset, leaks: Leaks, *, n_test: int = 0) -> tuple[str, .
     return (*warnings, *_fixed_told(dataset))
 
 
+def in_a_line(parts: Sequence[object], *, joint: str = ", ", room: int = 50) -> str:
+    """As many of the parts, one at least, as have room in so many characters, and how many more there are."""
+    shown_parts = [str(part) for part in parts[: 1 + room]]
+    while len(shown_parts) > 1 and len(joint.join(shown_parts)) > room:
+        shown_parts.pop()
+    more = len(parts) - len(shown_parts)
+    return joint.join(shown_parts) + (f" and {more:,} more" if more else "")
+
+
 def conflicts_told(conflicts: Sequence[Repeat], what: str) -> str:
     """Texts that have several labels, or sets of labels, and their lines."""
-    lines = "; ".join(", ".join(map(str, repeat.lines)) for repeat in conflicts[:NAMED_ROWS])
+    lines = in_a_line([in_a_line(repeat.lines, room=20) for repeat in conflicts], joint="; ")
     stand = "text stands" if len(conflicts) == 1 else "texts stand"
     return f"{len(conflicts):,} {stand} there with different {what} (lines {lines})."
 
 
 def leaks_told(leaks: Leaks, *, n_test: int) -> str:
     """Test rows, of `n_test`, that are copies of training rows, and their lines."""
-    lines = ", ".join(str(line) for leak in leaks.items[:NAMED_ROWS] for line in leak.test_lines[:NAMED_ROWS])
+    lines = in_a_line([line for leak in leaks.items for line in leak.test_lines])
     n = leaks.n_test_rows
-    where = f"line{'' if n == 1 else 's'} {lines}{'' if leaks.n_named == n else ', …'}"
+    where = f"line{'' if n == 1 else 's'} {lines}"
     if n == n_test:
         return f"Every test row is a copy of a training row: nothing is known of new texts ({where})."
     are = "test row is a copy of a training row and was" if n == 1 else "test rows are copies of training rows and were"

@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from frostline.data.options import Column, TableOptions
@@ -88,6 +88,8 @@ LABEL_NAMES = frozenset(LABEL_WORDS.split())
 
 HEADER_EVIDENCE = 20  # rows below a first row whose label occurs once before that is held against it
 LABEL_CHARACTERS = 100
+_NUMBERS = re.compile(r"[\d,\s]+")  # of columns, for `--text`
+_NUMBERED = re.compile(r"column \d+(,column \d+)*")  # what the columns of a file without a header are called
 
 
 @final
@@ -96,9 +98,39 @@ class Layout:
     """Where things stand in a row."""
 
     names: tuple[str, ...]  # One per column: the header's, or `column 1`, `column 2`, ..
-    text: int  # From 0
-    label: int | None  # None where no label was asked for
+    columns: "Columns"
     has_header: bool  # Whether the first row is a header, not data
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Which columns of a table are taken, by their numbers from 0."""
+
+    text: tuple[int, ...]  # One, or several that are joined
+    label: int | None  # None where no label was asked for
+    remark: str = ""  # Where a saved model's own columns are missing: what is taken instead
+
+    def taken_from(self, names: Sequence[str]) -> "Taken":
+        """The same by their names."""
+        used = {*self.text, self.label}
+        return Taken(
+            text=",".join(names[place] for place in self.text),
+            label="" if self.label is None else names[self.label],
+            others=tuple(name for place, name in enumerate(names) if place not in used),
+            remark=self.remark,
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What of a table was taken for what."""
+
+    text: str = ""  # As `--text` takes it: several names parted by commas; empty where the file holds no rows
+    label: str = ""  # Empty where no label was asked for
+    others: tuple[str, ...] = ()  # The columns that are not used
+    remark: str = ""  # As in `Columns`
 
 
 def layout_of_rows(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str, needs_label: bool) -> Layout:
@@ -117,10 +149,8 @@ def layout_of_rows(sample: Sequence[Sequence[str]], *, options: TableOptions, na
     body = [row for row in (sample[1:] if has_header else sample) if len(row) == width]
     names = tuple(sample[0]) if has_header else tuple(f"column {number}" for number in range(1, width + 1))
     columns = [[row[column] for row in body] for column in range(width)]
-    text, label = choose_columns(
-        names, columns, options=options, name=name, needs_label=needs_label, are_named=has_header
-    )
-    return Layout(names=names, text=text, label=label, has_header=has_header)
+    chosen = choose_columns(names, columns, options=options, name=name, needs_label=needs_label, are_named=has_header)
+    return Layout(names=names, columns=chosen, has_header=has_header)
 
 
 def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two places
@@ -131,8 +161,8 @@ def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two pl
     name: str,
     needs_label: bool,
     are_named: bool = True,
-) -> tuple[int, int | None]:
-    """The numbers (from 0) of the text and the label column.
+) -> Columns:
+    """The text columns and the label column.
 
     Parameters
     ----------
@@ -146,8 +176,34 @@ def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two pl
         Whether `names` come from the file.
     """
     table = _Table(names, columns, name, are_named=are_named)
-    text = None if options.text is None else table.numbered(options.text, "text")
+    texts = () if options.text is None else table.joined(options.text)
     label = None if options.label is None or not needs_label else table.numbered(options.label, "label")
+    missing = []
+    if not texts and options.guessed_text:
+        texts = table.guessed(options.guessed_text, besides=label)
+        missing += [] if texts else [options.guessed_text]
+    if label is None and needs_label and options.guessed_label:
+        label = next((place for place in table.guessed(options.guessed_label) if place not in texts), None)
+        missing += [] if label is not None else [options.guessed_label]
+    if len(texts) < 2:
+        text, label = _chosen(table, texts[0] if texts else None, label, options=options, needs_label=needs_label)
+        texts = (text,)
+    if label is None and needs_label:
+        label = table.only_named(LABEL_NAMES, besides=texts[0])
+        label = columns_of_sets(columns, options)[1] if label is None else label
+        if label is None:
+            raise table.unclear(has_text=True, needs_label=True)
+    if needs_label and label in texts:
+        raise InputError(f"{name}: the text and the label cannot be one column ({shown(names[texts[0]])}).")
+    chosen = Columns(text=texts, label=label if needs_label else None)
+    return replace(chosen, remark=table.remark(missing, chosen)) if missing else chosen
+
+
+def _chosen(
+    table: "_Table", text: int | None, label: int | None, *, options: TableOptions, needs_label: bool
+) -> tuple[int, int | None]:
+    """One text column and the label column, where that is clear."""
+    names, columns = table.names, table.columns
     if label is None and (needs_label or text is None):
         label = table.only_named(LABEL_NAMES, besides=text)
     if text is None:
@@ -162,9 +218,7 @@ def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two pl
         text = 0
     if text is None or (needs_label and label is None):
         raise table.unclear(has_text=text is not None, needs_label=needs_label)
-    if text == label and needs_label:
-        raise InputError(f"{name}: the text and the label cannot be one column ({shown(names[text])}).")
-    return text, label if needs_label else None
+    return text, label
 
 
 def _by_sets(
@@ -216,6 +270,37 @@ class _Table:
         raise InputError(
             f"{self.file}: there is no {role} column {shown(wanted)}.{guess} {self.shown()}", hint=self._hint()
         )
+
+    def joined(self, wanted: Column) -> tuple[int, ...]:
+        """The columns whose cells make up a text: one, or several, parted by commas where none is named just so."""
+        if isinstance(wanted, int) or "," not in wanted or (self.are_named and wanted in self.names):
+            return (self.numbered(wanted, "text"),)
+        parts = dict.fromkeys(part if part in self.names else part.strip() for part in wanted.split(","))
+        return tuple(
+            self.numbered(int(part) if part not in self.names and part.isdecimal() else part, "text") for part in parts
+        )
+
+    def guessed(self, wanted: str, *, besides: int | None = None) -> tuple[int, ...]:
+        """The columns that a model learned from, where all of them are there; else none.
+
+        The numbers of a file without a header say something of another one with three columns or more alone: of two,
+        what they hold says more.
+        """
+        if _NUMBERED.fullmatch(wanted) and not self.are_named and len(self.names) < 3:
+            return ()
+        parts = [wanted] if wanted in self.names else wanted.split(",")
+        places = tuple(self.names.index(part) for part in parts if self.names.count(part) == 1)
+        return places if len(places) == len(parts) and besides not in places else ()
+
+    def remark(self, missing: Sequence[str], chosen: Columns) -> str:
+        """That other columns are taken than the model learned from; nothing where those had no names."""
+        named = [shown(name) for name in missing if not _NUMBERED.fullmatch(name)]
+        if not named:
+            return ""
+        taken = chosen.taken_from(self.names)
+        said = f"texts are {shown(taken.text)}" + (f", labels are {shown(taken.label)}" if taken.label else "")
+        are = "columns that the model learned from are" if len(named) > 1 else "column that the model learned from is"
+        return f"{self.file}: the {are} not there ({', '.join(named)}): {said}."
 
     def only_named(self, known: frozenset[str], *, besides: int | None) -> int | None:
         """The one column whose name is among `known`; of several, the one named just `text` or `label`; or None."""
@@ -282,8 +367,12 @@ def _are_labels(values: Sequence[object], *, beside: Sequence[object]) -> bool:
 def _is_header(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str) -> bool:
     """Whether the first row names the columns."""
     first, rest = sample[0], sample[1:]
-    if {column for column in (options.text, options.label) if isinstance(column, str)}:
+    named = (options.text, options.label)
+    if any(isinstance(column, str) and not _NUMBERS.fullmatch(column) for column in named):
         return True  # whoever names a column says that there are names
+    guessed = [options.guessed_text, *options.guessed_text.split(","), options.guessed_label]
+    if any(name and name in first and not any(name in row for row in rest) for name in guessed):
+        return True
     for column, cell in enumerate(first):
         below = [row[column] for row in rest if len(row) == len(first)]
         if normalised(cell) in TEXT_NAMES | LABEL_NAMES and cell not in below:

@@ -33,9 +33,12 @@ class Source:
     name: str  # The path as given, `-` for standard input, or a name such as `sample`
     sha256: str  # Digest of the file's bytes as they lie on disk (compressed, if they are)
     size_bytes: int
-    # `text_column`, `label_column`: As found or chosen: a header's name, or `column 1` where there is no header.
+    # `text_column`, `label_column`: As found or chosen: a header's name, or `column 1` where there is no header. Of
+    # several text columns that are joined, the names parted by commas.
     text_column: str
     label_column: str
+    other_columns: tuple[str, ...] = ()  # Those that are not used
+    remark: str = ""  # That a saved model's own columns are not there, and what was taken instead
 
     @property
     def file_name(self) -> str:

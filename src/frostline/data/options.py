@@ -3,7 +3,7 @@
 Every rule of reading: docs/formats/input.md.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, final
 
 from frostline.errors import UsageError, shown
@@ -48,9 +48,14 @@ class TableOptions:
         A value is outside what is said here.
     """
 
-    # `text`, `label`: The column, by its header's name or its number from 1.
+    # `text`, `label`: The column, by its header's name or its number from 1. Several text columns are parted by commas
+    # and joined (`subject,body`), unless one is named just so.
     text: Column | None = None
     label: Column | None = None
+    # `guessed_text`, `guessed_label`: As written in a saved model that learned from them: taken where they are there
+    # and none is named, and else passed over with a remark.
+    guessed_text: str = ""
+    guessed_label: str = ""
     # Labels known from elsewhere (training rows, a saved model): of two columns, the one that holds one of them, while
     # the other holds none, is the label's.
     known_labels: frozenset[str] = frozenset()
@@ -71,6 +76,10 @@ class TableOptions:
     max_bad_rows: int = 0  # How many rows may be rejected before reading fails
     limit: int | None = None  # Take the first `limit` rows of the file, rejected ones included
     limits: TableLimits = field(default_factory=TableLimits)
+
+    def guessing(self, text: str, label: str) -> "TableOptions":
+        """The same, with the columns that somebody learned from as the first guess."""
+        return replace(self, guessed_text=text, guessed_label=label)
 
     def __post_init__(self) -> None:
         _check_choice("format", self.format, (None, *FORMATS))

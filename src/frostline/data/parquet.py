@@ -211,10 +211,12 @@ class ParquetTable:
             self._check_size(self._n_rows * ROW_BYTES)
             sample = [self._sample(field) for field in self._file.fields[:EXAMPLE_COLUMNS]]
         names = self._file.names
-        text, label = choose_columns(names, sample, options=options, name=self.name, needs_label=needs_label)
-        self.text_column = names[text]
+        chosen = choose_columns(names, sample, options=options, name=self.name, needs_label=needs_label)
+        label = chosen.label
+        self.taken = chosen.taken_from(names)
+        self._texts = [names[place] for place in chosen.text]
         self.label_column = "" if label is None else names[label]
-        for place in (text, label):
+        for place in (*chosen.text, label):
             if place is not None:
                 _check_column(self._file.fields[place], names, self.name, is_label=place == label)
         is_list = label is not None and kind_of(self._file.fields[label]) == "list"
@@ -228,21 +230,23 @@ class ParquetTable:
         """Every row, or why it is left out; numbers count from 1."""
         has_label = bool(self.label_column)
         label_of = rules.typed_labels if self.has_label_sets else rules.typed_label
-        batches = self._file.batches([self.text_column, *([self.label_column] if has_label else [])])
+        batches = self._file.batches([*self._texts, *([self.label_column] if has_label else [])])
         number = given = 0
         while True:
             with translated(self.name):
                 batch = next(batches, None)
                 if batch is None:
                     break
-                texts = self._values(batch.column(0), number)
-                labels = self._values(batch.column(1), number) if has_label else [""] * len(texts)
-            given += sum(len(text) for text in texts if isinstance(text, str)) + ROW_BYTES * len(texts)
+                texts = [self._values(batch.column(place), number) for place in range(len(self._texts))]
+                labels = self._values(batch.column(len(texts)), number) if has_label else [""] * len(batch)
+            given += sum(len(text) for column in texts for text in column if isinstance(text, str))
+            given += ROW_BYTES * len(batch)
             self._check_size(given)
-            for text, label in zip(texts, labels, strict=True):
+            for cells, label in zip(zip(*texts, strict=True), labels, strict=True):
                 number += 1
                 try:
-                    yield number, rules.typed_text(number, text), label_of(number, label) if has_label else ""
+                    text = rules.typed_text(number, cells[0]) if len(cells) == 1 else rules.joined_text(number, cells)
+                    yield number, text, label_of(number, label) if has_label else ""
                 except RowError as error:
                     yield fault(number, error)
         if number != self._n_rows:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from frostline.arrays import Progress
-from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, fault
-from frostline.data.columns import Layout, choose_columns, holds_lists, layout_of_rows
+from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, fault, joined
+from frostline.data.columns import Layout, Taken, choose_columns, holds_lists, layout_of_rows
 from frostline.data.dataset import Dataset, Reject, Source
 from frostline.data.documents import document_of, fasttext_rows, objects_of_document, one_label_each
 from frostline.data.formats import LABEL_MARK, QUOTED, Dialect, JsonRow, Row, dialect_of, format_of, objects_of, rows_of
@@ -34,10 +34,7 @@ AnyRow = TypeVar("AnyRow", Row, JsonRow)
 class Picking:
     """What is wanted of a file."""
 
-    # `text_column`, `label_column`: Their names; "" for the label where none was asked for, and both "" where the file
-    # holds no rows.
-    text_column: str
-    label_column: str
+    taken: Taken  # The columns
     rows: Iterator[Picked | Fault]  # Of every row in the order of the file
     has_label_sets: bool = False  # Whether a text may have several labels
 
@@ -57,7 +54,7 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
 
         with seekable(source) as stored, of_arrow(stored, source.name, is_arrow=kind == "arrow") as file:
             table = ParquetTable(file, source, options=options, needs_label=needs_label)
-            yield Picking(table.text_column, table.label_column, table.rows(rules), table.has_label_sets)
+            yield Picking(table.taken, table.rows(rules), table.has_label_sets)
         return
     check_encoding(head, encoding=options.encoding, name=source.name)
     if kind == "json":
@@ -156,7 +153,7 @@ def _from_rows(
     rows = _trimmed(rows)
     taken, sample = _sampled(rows)
     if not sample:
-        return Picking("", "", iter([item for item in taken if isinstance(item, Fault)]))
+        return Picking(Taken(), iter([item for item in taken if isinstance(item, Fault)]))
     limit = rules.options.limits.columns
     if max(map(len, sample)) > limit:
         raise InputError(
@@ -166,10 +163,9 @@ def _from_rows(
     if layout.has_header:
         taken.remove(next(item for item in taken if not isinstance(item, Fault) and item[1]))
     return Picking(
-        layout.names[layout.text],
-        "" if layout.label is None else layout.names[layout.label],
+        layout.columns.taken_from(layout.names),
         _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged),
-        layout.label is not None and rules.options.labels_separator is not None,
+        layout.columns.label is not None and rules.options.labels_separator is not None,
     )
 
 
@@ -193,22 +189,23 @@ def _from_fasttext(
     sample = [row for row in taken if not isinstance(row, Fault)]
     rest = itertools.chain(taken, rows)
     if not sample:
-        return Picking("", "", iter([row for row in taken if isinstance(row, Fault)]))
+        return Picking(Taken(), iter([row for row in taken if isinstance(row, Fault)]))
     if not needs_label:
-        return Picking("text", "", (row if isinstance(row, Fault) else (row[0], row[2], "") for row in rest))
+        return Picking(Taken(text="text"), (row if isinstance(row, Fault) else (row[0], row[2], "") for row in rest))
     if not any(labels for _, labels, _ in sample):
         raise InputError(f"{name} must have labels that begin with {LABEL_MARK} (the first rows have none).")
     if all(len(labels) == 1 for _, labels, _ in sample):
-        return Picking("text", "label", one_label_each(rest))
+        return Picking(Taken(text="text", label="label"), one_label_each(rest))
     sets = (row if isinstance(row, Fault) else (row[0], row[2], row[1]) for row in rest)
-    return Picking("text", "label", sets, has_label_sets=True)
+    return Picking(Taken(text="text", label="label"), sets, has_label_sets=True)
 
 
 def _cells_picked(
     rows: Iterator[Row | Fault], layout: Layout, rules: CellRules, on_ragged: Callable[[], None]
 ) -> Iterator[Picked | Fault]:
-    width, text, label = len(layout.names), layout.text, layout.label
+    width, texts, label = len(layout.names), layout.columns.text, layout.columns.label
     text_of = rules.text
+    text = texts[0] if len(texts) == 1 else None
     label_of = rules.label if rules.options.labels_separator is None else rules.label_set
     is_regular = True
     for row in rows:
@@ -227,7 +224,8 @@ def _cells_picked(
                 continue
             cells = [""]
         try:
-            yield number, text_of(cells[text]), "" if label is None else label_of(cells[label])
+            cell = joined([cells[place] for place in texts]) if text is None else cells[text]
+            yield number, text_of(cell), "" if label is None else label_of(cells[label])
         except RowError as error:
             yield fault(number, error)
 
@@ -236,25 +234,25 @@ def _from_objects(objects: Iterator[JsonRow | Fault], name: str, *, rules: CellR
     """Of JSONL."""
     taken, sample = _sampled(objects)
     if not sample:
-        return Picking("", "", iter([item for item in taken if isinstance(item, Fault)]))
+        return Picking(Taken(), iter([item for item in taken if isinstance(item, Fault)]))
     names = list(dict.fromkeys(key for value in sample for key in value))
     columns = [[value[key] for value in sample if key in value] for key in names]
-    text, label = choose_columns(names, columns, options=rules.options, name=name, needs_label=needs_label)
-    label_key = "" if label is None else names[label]
+    chosen = choose_columns(names, columns, options=rules.options, name=name, needs_label=needs_label)
+    label = chosen.label
     has_sets = label is not None and (rules.options.labels_separator is not None or holds_lists(columns[label]))
     rows = _values_picked(
         itertools.chain(taken, objects),
-        names[text],
-        None if label is None else label_key,
+        [names[place] for place in chosen.text],
+        None if label is None else names[label],
         rules,
         label_of=rules.typed_labels if has_sets else rules.typed_label,
     )
-    return Picking(names[text], label_key, rows, has_sets)
+    return Picking(chosen.taken_from(names), rows, has_sets)
 
 
 def _values_picked(
     objects: Iterator[JsonRow | Fault],
-    text: str,
+    texts: Sequence[str],
     label: str | None,
     rules: CellRules,
     *,
@@ -268,7 +266,9 @@ def _values_picked(
         try:
             yield (
                 number,
-                rules.typed_text(number, _member(value, text)),
+                rules.typed_text(number, _member(value, texts[0]))
+                if len(texts) == 1
+                else rules.joined_text(number, [value.get(key) for key in texts]),
                 "" if label is None else label_of(number, _member(value, label)),
             )
         except RowError as error:
@@ -364,7 +364,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         most = max(options.limits.expansion_free_rows, source.size_bytes) if source.is_compressed else sys.maxsize
         with picked(source, options=options, needs_label=True) as picking:
             if picking.has_label_sets and not may_be_sets:
-                raise _several(source.name, picking.label_column)
+                raise _several(source.name, picking.taken.label)
             for row in itertools.islice(picking.rows, options.limit):
                 if isinstance(row, Fault):
                     ledger.add(row)
@@ -379,14 +379,16 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         if ledger.is_exceeded:
             raise ledger.error(len(texts) + ledger.left_out, has_one_label=not picking.has_label_sets)
         if not texts:
-            raise _no_rows(source.name, rows_in=ledger.left_out, has_columns=bool(picking.text_column))
+            raise _no_rows(source.name, rows_in=ledger.left_out, has_columns=bool(picking.taken.text))
         identity = source.fingerprint()
     origin = Source(
         name=str(path),
         sha256=identity.sha256,
         size_bytes=identity.size_bytes,
-        text_column=picking.text_column,
-        label_column=picking.label_column,
+        text_column=picking.taken.text,
+        label_column=picking.taken.label,
+        other_columns=picking.taken.others,
+        remark=picking.taken.remark,
     )
     targets = Targets.of_sets(labels) if picking.has_label_sets else Targets.of_labels(labels)
     return Dataset(texts=texts, targets=targets, lines=lines, source=origin, rejects=tuple(rejects))
@@ -398,6 +400,7 @@ def stream_texts(
     *,
     progress: Progress | None = None,
     on_reject: Callable[[Reject], None] | None = None,
+    on_columns: Callable[[Taken], None] | None = None,
 ) -> Iterator[TextRow]:
     """Yield the texts of a file one by one; labels are not needed, and not looked at.
 
@@ -414,10 +417,14 @@ def stream_texts(
         As for `read_dataset`.
     on_reject : callable, optional
         Given each row that is left out.
+    on_columns : callable, optional
+        Given what was taken for what, before the first text.
     """
     with opened(path, limits=options.limits, progress=progress) as source:
         ledger = Ledger(source.name, allowed=options.max_bad_rows, keep=on_reject or _forget)
         with picked(source, options=options, needs_label=False) as picking:
+            if on_columns is not None:
+                on_columns(picking.taken)
             for rows_in, row in enumerate(itertools.islice(picking.rows, options.limit), 1):
                 if not isinstance(row, Fault):
                     yield TextRow(row[0], row[1])

@@ -194,6 +194,7 @@ def _training(record: TrainingRecord) -> str:
     if encoder == WORDS_ALONE:
         who, cut = phrases.encoder_text(encoder), ""
     lines = [
+        *(f"- {escaped(said)}." for said in phrases.columns_text(record.data)),
         f"- Data: {data}. The saved head learned from {record.n_trained:,} rows.",
         f"- Encoder: {who}.",
         f"- Features: `{features.spec}`, {phrases.numbers_text(features)}{chosen}, {scaled}{cut}.",

@@ -39,6 +39,7 @@ _KIND: Mapping[Kind, dict[str, JSON]] = {"one label": {}, "several labels": {"ki
 _COUNTS: Mapping[Kind, str] = {"one label": "class_counts", "several labels": "label_counts"}
 _GIVEN: Mapping[Kind, tuple[str, ...]] = {"one label": (), "several labels": ("n_given", "n_unlabelled")}
 _FILE = ("name", "sha256", "size_bytes", "n_rows", "n_rejected")
+_COLUMNS = ("text_column", "label_column", "other_columns")
 _FEATURES = ("spec", "n_features", "n_words", "max_length", "n_texts", "n_cut", "n_read", "n_candidates", "legibility")
 _READ_BY = ("name", "revision", "family", "precision", "weights_sha256")
 _SEARCH = ("rule", "scoring", "n_folds", "standardise", "class_weight", "not_searched")
@@ -235,7 +236,7 @@ def _data(data: DataRecord) -> dict[str, JSON]:
     return {
         **_picked(data, (*_FILE, *_GIVEN[data.kind])),
         _COUNTS[data.kind]: counts,
-        **_picked(data, ("n_duplicates", "n_conflicts", "fixes")),
+        **_picked(data, ("n_duplicates", "n_conflicts", "fixes", *_COLUMNS)),
     }
 
 
@@ -393,4 +394,5 @@ def _swept_data(data: DataRecord) -> dict[str, JSON]:
         "n_rows": data.n_rows,
         "n_rejected": data.n_rejected,
         "class_counts": counts,
+        **_picked(data, _COLUMNS),
     }

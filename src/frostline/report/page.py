@@ -81,6 +81,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
     test = record.test
     is_of_new = record.test_source is None or record.test_source.is_of_new
     parts = [
+        paragraphs(phrases.columns_text(record.data), kind="quiet"),
         figures(test if is_of_new else None),
         in_plain_words(plain_words(record)),
         cautions(record.warnings),
@@ -116,6 +117,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
 def evaluation_html(record: EvaluationRecord, examples: Examples | None = None, *, quote: bool = True) -> str:
     """The same of a saved classifier on a file."""
     parts = [
+        paragraphs(phrases.columns_text(record.data), kind="quiet"),
         figures(record.test if record.source is None or record.source.is_of_new else None),
         in_plain_words(evaluation_words(record)),
         cautions(record.warnings),

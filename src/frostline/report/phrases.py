@@ -11,6 +11,7 @@ from typing import TypeAlias, final
 import numpy as np
 
 from frostline.advice import FEW, advise
+from frostline.data.dataset import Source
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
@@ -261,6 +262,16 @@ def data_text(data: DataRecord) -> str:
     if data.fixes is not None:
         parts.append(f"{data.fixes.n_relabelled:,} relabelled and {data.fixes.n_dropped:,} dropped by fixes")
     return " · ".join(parts)
+
+
+def columns_text(data: DataRecord | Source) -> list[str]:
+    """`Text: message · label: category`, and the columns that are not used; nothing where there were no columns."""
+    if not data.text_column:
+        return []
+    parts = [f"Text: {printable(data.text_column)}"]
+    parts += [f"label: {printable(data.label_column)}"] if data.label_column else []
+    parts += [f"not used: {named([printable(name, 24) for name in data.other_columns])}"] if data.other_columns else []
+    return [" · ".join(parts)]
 
 
 def counts_text(data: DataRecord, most: int, *, longest: int = LONGEST) -> str:

@@ -28,8 +28,10 @@ EXAMPLES = 3
 _WIDEST = 76
 
 
-def print_review(review: Review, name: str, console: Console) -> None:
-    """The summary: `name` is the file's."""
+def print_review(review: Review, name: str, console: Console, *, columns: Sequence[str] = ()) -> None:
+    """The summary: `name` is the file's, `columns` what of it was taken for what."""
+    for line in columns:
+        say(console, line)
     facts = f"{count_text(review.n_rows, 'row')}, {count_text(review.n_distinct, 'different text')}"
     console.print(Text(f"{printable(name)}: {facts}"))
     sections = [section for section in _sections(review) if section.n]

@@ -51,6 +51,8 @@ SHOWN = 12
 
 def print_sweep(sweep: Sweep, data: DataRecord, console: Console) -> None:
     """Every block as a heat map, the best as a table, the choice, its test."""
+    for line in phrases.columns_text(data):
+        say(console, line)
     layers = phrases.count_text(sweep.n_layers, "layer")
     encoder = f"{phrases.printable(sweep.encoder.name)}, {layers}, frozen"
     facts(console, [("Data", phrases.data_text(data)), ("Encoder", encoder)])
@@ -91,6 +93,8 @@ def _test(sweep: Sweep, test: SweepTest, console: Console) -> None:
 
 def print_comparison(comparison: Comparison, data: DataRecord, console: Console) -> None:
     """A line for each, the best first; where that has no room, what belongs together stands one beneath the other."""
+    for line in phrases.columns_text(data):
+        say(console, line)
     facts(console, [("Data", phrases.data_text(data))])
     heading(console, f"Compared: {_how(comparison.scoring, comparison.n, comparison.n_folds)}")
     wide = _compared(comparison, " ")

@@ -43,6 +43,8 @@ _MOST_WITHOUT_MATRIX = 30  # a screen holds more of them where no confusion matr
 
 def print_report(record: TrainingRecord, console: Console) -> None:
     """The whole of a training."""
+    for line in phrases.columns_text(record.data):
+        say(console, line)
     facts(
         console,
         [
@@ -68,6 +70,8 @@ def print_report(record: TrainingRecord, console: Console) -> None:
 
 def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     """A saved classifier on a test file."""
+    for line in phrases.columns_text(record.data):
+        say(console, line)
     test = record.test
     facts(
         console,

@@ -36,6 +36,9 @@ from frostline.sweep import Sweep
 from frostline.targets import Targets
 from frostline.training.tested import Tested, answered_well
 
+LONGEST_NAME = 1000
+"""Characters of a column's name that is kept."""
+
 
 def data_record(dataset: Dataset) -> DataRecord:
     """What a file held, in numbers."""
@@ -53,7 +56,19 @@ def data_record(dataset: Dataset) -> DataRecord:
         n_duplicates=repeats.n_extra,
         n_conflicts=len(repeats.conflicts),
         fixes=_fixes_record(dataset),
+        text_column=_kept_name(dataset.source.text_column),
+        label_column=_kept_name(dataset.source.label_column),
+        other_columns=tuple(map(_kept_name, dataset.source.other_columns)),
     )
+
+
+def _kept_name(column: str) -> str:
+    """The name of a column, unless it is none that a manifest could hold."""
+    try:
+        column.encode()
+    except UnicodeEncodeError:
+        return ""
+    return column if len(column) <= LONGEST_NAME else ""
 
 
 def _fixes_record(dataset: Dataset) -> FixesRecord | None:

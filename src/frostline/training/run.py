@@ -310,6 +310,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
             *unread(made.rows.reader, features),
             *made.folds_told,
             *oddities(made.dataset, leaks, n_test=n_test),
+            *([made.test.source.remark] if made.test is not None and made.test.source.remark else []),
             *fitted.search.warnings,
         ),
         version=__version__,

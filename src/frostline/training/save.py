@@ -66,6 +66,8 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
                 sha256=record.data.sha256,
                 size_bytes=record.data.size_bytes,
                 rows=record.n_trained,
+                text_column=record.data.text_column,
+                label_column=record.data.label_column,
             ),
             choice={**_object(document["search"]), **_object(document["chosen"])},
             metrics={key: value for key, value in document.items() if key not in _ELSEWHERE[record.data.kind]},
