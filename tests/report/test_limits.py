@@ -29,6 +29,7 @@ from frostline.report.page import (
     report_html,
     training_facts,
 )
+from frostline.report.page import learning as learning_section
 from frostline.report.page import nested as nested_part
 from frostline.report.phrases import (
     DASH,
@@ -45,7 +46,7 @@ from frostline.report.phrases import (
     source_text,
 )
 from frostline.report.plots import confusion_plot, map_plot, map_words
-from frostline.report.terminal import decision_text, print_report, surest_words
+from frostline.report.terminal import decision_text, print_learning, print_report, surest_words
 from frostline.targets import Label
 from small_records import (
     answered,
@@ -524,6 +525,19 @@ def test_a_map_of_one_place_has_air_around_it() -> None:
 def test_outlooks_and_their_lack_are_said() -> None:
     assert outlook_words(replace(learning(with_outlook=False), no_outlook="")) == []
     assert len(outlook_words(learning())) == 2
+
+
+def test_too_few_rows_for_a_curve_are_one_sentence() -> None:
+    """A point by itself is no curve: neither a bar, nor a picture, nor a table."""
+    whole = learning(with_outlook=False)
+    why = "A learning curve needs 64 rows to learn from (there are 60)."
+    alone = replace(whole, points=whole.points[-1:], no_outlook=why)
+    console = Console(file=io.StringIO(), width=100)
+    print_learning(alone, console)
+    told = [line.strip() for line in console.file.getvalue().split("\n") if line]  # type: ignore[attr-defined]
+    assert told == ["Learning curve", why]
+    assert [element in learning_section(alone) for element in (why, "<figure", "<table")] == [True, False, False]
+    assert "<figure" in learning_section(whole)
 
 
 def test_nested_folds_without_chosen_features_have_no_column_of_them() -> None:
