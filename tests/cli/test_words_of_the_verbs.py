@@ -207,7 +207,7 @@ def test_cache_says_what_is_kept(frostline: Command, kept: Path) -> None:
     assert lines[-2].split() == ["kind", "of", "files", "sentences", "size", "blocks"]
     assert lines[-1].split() == ["features", "fake", "2", "40", f"{entry['size_bytes'] / 1000:.1f}", "kB", "mean@2"]
     told = frostline("cache", "verify").out
-    assert re.fullmatch(r"1 shards with 40 rows \(\d\.\d kB\) were checked\.\n", told)
+    assert re.fullmatch(r"1 shard with 40 rows \(\d\.\d kB\) checked\.\n", told)
     checked = frostline("cache", "verify", "--json").document
     assert checked == {"n_shards": 1, "n_rows": 40, "size_bytes": checked["size_bytes"], "damaged": []}
 
@@ -225,7 +225,7 @@ def test_cache_keeps_what_fits_and_no_more(frostline: Command, kept: Path) -> No
     assert (other.code, other.err) == (66, "error: No features of encoder 'another' are kept (kept: 'fake').\n")
     assert list(kept.rglob("*.safetensors"))
     removed = frostline("cache", "prune", "--keep", "0")
-    assert re.fullmatch(r"1 files removed \(\d\.\d kB\)\.\n", removed.out)
+    assert re.fullmatch(r"1 file removed \(\d\.\d kB\)\.\n", removed.out)
     assert not list(kept.rglob("*.safetensors"))
     assert frostline("cache", "info").out.splitlines()[-1].split() == ["features", "fake", "1", "459", "B"]
     assert frostline("cache", "prune", "--all", "--json").document["n_files"] == 1
@@ -245,7 +245,7 @@ def test_cache_names_the_damaged_file_and_what_it_costs(frostline: Command, kept
     told_so = "".join(found.err.split())
     assert told_so.startswith(f"damaged:{shard}(")
     assert found.err.endswith(
-        "error: 1 files are damaged.\n       Nothing is lost: their sentences are read again when needed. "
+        "error: 1 file damaged.\n       Nothing is lost: their sentences are read again when needed. "
         "`frostline cache prune` removes them.\n"
     )
 

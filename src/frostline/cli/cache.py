@@ -11,6 +11,7 @@ from frostline import disk
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import json_option
 from frostline.errors import InputError, UsageError, printable
+from frostline.report.phrases import count_text
 from frostline.store.upkeep import Kind, cache_info, cache_prune, cache_verify
 
 _SIZE = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>[kMGT]?)B?")
@@ -68,14 +69,13 @@ def verify(*, as_json: bool) -> None:
             {"n_shards": report.n_shards, "n_rows": report.n_rows, "size_bytes": report.size_bytes, "damaged": damaged}
         )
     else:
-        output().print(
-            Text(f"{report.n_shards:,} shards with {report.n_rows:,} rows ({_size(report.size_bytes)}) were checked.")
-        )
+        shards, rows = count_text(report.n_shards, "shard"), count_text(report.n_rows, "row")
+        output().print(Text(f"{shards} with {rows} ({_size(report.size_bytes)}) checked."))
     for shard in report.damaged:
         words().print(Text(printable(f"damaged: {shard.path} ({shard.reason})")))
     if report.damaged:
         raise InputError(
-            f"{len(report.damaged)} files are damaged.",
+            f"{count_text(len(report.damaged), 'file')} damaged.",
             hint="Nothing is lost: their sentences are read again when needed. `frostline cache prune` removes them.",
         )
 
@@ -97,7 +97,7 @@ def prune(*, everything: bool, kinds: tuple[Kind, ...], encoder: str | None, kee
     if as_json:
         print_json({"n_files": report.n_files, "size_bytes": report.size_bytes, "n_rewritten": report.n_rewritten})
     else:
-        output().print(Text(f"{report.n_files:,} files removed ({_size(report.size_bytes)})."))
+        output().print(Text(f"{count_text(report.n_files, 'file')} removed ({_size(report.size_bytes)})."))
 
 
 def parsed_size(given: str) -> int:

@@ -25,7 +25,7 @@ from frostline.disk import refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.errors import UsageError, pasteable, printable
 from frostline.head.options import SearchOptions
-from frostline.report.phrases import columns_text
+from frostline.report.phrases import columns_text, count_text
 from frostline.report.review import as_review_document, print_review
 from frostline.review import Pool, Review, ReviewOptions, review
 from frostline.review.results import fix_rows
@@ -126,6 +126,10 @@ def _closing(findings: Review, file: Path, out: Path | None, n_fixes: int) -> No
             console.print(Text("Add --out fixes.tsv for all of them, in a file to go through.", style="dim"))
         return
     actions = "relabel or drop" if findings.doubtful is None else "add, remove or drop"
-    console.print(Text(f"{n_fixes:,} rows in {printable(str(out))}. Set their action to {actions}, then:", style="dim"))
+    console.print(
+        Text(
+            f"{count_text(n_fixes, 'row')} in {printable(str(out))}. Set their action to {actions}, then:", style="dim"
+        )
+    )
     command_line = f"  frostline train {pasteable(file)} --fixes {pasteable(out)} --out model"
     console.print(Text(command_line, style="dim"), soft_wrap=True)

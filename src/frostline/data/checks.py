@@ -313,7 +313,7 @@ def _fixed_told(dataset: Dataset) -> tuple[str, ...]:
     if fixes is None or not (fixes.relabelled or fixes.dropped):
         return ()
     sentence = (
-        f"Fixes relabelled {len(fixes.relabelled):,} rows and dropped {len(fixes.dropped):,}. Where such rows would be "
-        "tested on, suggestions taken unread flatter the score: believe it on a test file of its own (--test)."
+        f"Rows relabelled by fixes: {len(fixes.relabelled):,}; dropped: {len(fixes.dropped):,}. Where such rows would "
+        "be tested on, suggestions taken unread flatter the score: believe it on a test file of its own (--test)."
     )
     return (sentence,)

@@ -149,7 +149,7 @@ def _scores(record: TrainingRecord) -> str:
     labels += [_label_row(score, from_on[place : place + 1]) for place, score in enumerate(test.per_label)]
     source = escaped(phrases.source_text(record.test_source, record.data.kind))
     return (
-        f"## How good it is\n\nTested on {test.n:,} texts: {source}. "
+        f"## How good it is\n\nTested on {phrases.count_text(test.n, 'text')}: {source}. "
         "In brackets: 95 % intervals.\n\n" + "\n".join(rows) + "\n\n" + "\n".join(labels) + _trust(record)
     )
 

@@ -347,7 +347,7 @@ def features_text(features: FeaturesRecord) -> str:
 def numbers_text(features: FeaturesRecord) -> str:
     """How many numbers a text becomes, and how many of them are words."""
     words = f", {features.n_words:,} of them words and pairs of words" if features.n_words else ""
-    return f"{features.n_features:,} numbers per text{words}"
+    return f"{count_text(features.n_features, 'number')} per text{words}"
 
 
 def encoder_text(encoder: EncoderIdentity, *, with_revision: bool = False) -> str:

@@ -45,7 +45,7 @@ def print_review(review: Review, name: str, console: Console, *, columns: Sequen
         say(console, f"Nothing found: {'; '.join(clear)}.", style="green")
     for note in review.notes:
         warn(console, note)
-    say(console, f"{review.n_read:,} texts read, {review.seconds:.1f} s", style="dim")
+    say(console, f"{count_text(review.n_read, 'text')} read, {review.seconds:.1f} s", style="dim")
 
 
 @final

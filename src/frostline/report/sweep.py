@@ -75,7 +75,7 @@ def print_sweep(sweep: Sweep, data: DataRecord, console: Console) -> None:
 
 def _test(sweep: Sweep, test: SweepTest, console: Console) -> None:
     features = sweep.winner.candidate.features
-    heading(console, f"Test of {features}: {test.evaluation.n:,} texts, {_source(test.kind)}")
+    heading(console, f"Test of {features}: {phrases.count_text(test.evaluation.n, 'text')}, {_source(test.kind)}")
     names = [name for name in phrases.columns_of(test.evaluation.scores) if name not in phrases.LOSSES]
     scores = table("", *map(phrases.column_name, names))
     for called, found in ((features, test.evaluation), ("the tutorial's cls@-1", test.tutorial)):
