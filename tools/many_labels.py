@@ -16,6 +16,7 @@ import importlib
 import json
 import multiprocessing
 import resource
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.preprocessing import StandardScaler
 
+from frostline import together_of
 from frostline.arrays import Float64Array, IntArray
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
@@ -51,7 +53,8 @@ NOISE = 0.03  # share of the labels that are the next centre's
 FEW = 5
 LAST_LAYER = slice(-384, None)
 STAGES = {
-    "search": ("frostline.head.fitted", "search_values"),
+    "search": ("frostline.head.fitted", "search_parts"),
+    "searches of features and words": ("frostline.head.parts", "search_rows"),
     "calibration": ("frostline.head.fitted", "fit_calibration"),
     "rule": ("frostline.head.fitted", "default_rule"),
     "scores": ("frostline.training.tested", "evaluate"),
@@ -98,11 +101,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def gathered(folder: Path) -> list[str]:
-    """Every distinct text."""
+    """Every text that is no copy of another."""
     options = TableOptions(text="text", label="label")
     parts = [read_dataset(folder / name, options if name.startswith("trec") else TableOptions()) for name in FILES]
     parts += [read_labelled(folder / name, TableOptions(labels_separator=",")) for name in SEVERAL]
-    return list(dict.fromkeys(text for part in parts for text in part.texts))
+    texts = [text for part in parts for text in part.texts]
+    first = np.unique(together_of(texts), return_index=True)[1]
+    return [texts[row] for row in np.sort(first)]
 
 
 def made(texts: Sequence[str], vectors: np.ndarray, *, n_rows: int, n_labels: int) -> tuple[Dataset, Dataset]:
@@ -169,6 +174,7 @@ def _counted(seconds: dict[str, tuple[float, float]], searches: list[Search]) ->
             result = function(*given, **named)
             wall, cpu = seconds.get(stage, (0.0, 0.0))
             seconds[stage] = (wall + time.perf_counter() - begun, cpu + time.process_time() - used)
+            print(f"{stage}: wall {seconds[stage][0]:.1f}, cpu {seconds[stage][1]:.1f}", file=sys.stderr, flush=True)
             if isinstance(result, Search):
                 searches.append(result)
             return result

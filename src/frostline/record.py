@@ -48,7 +48,7 @@ class SearchRecord:
     # n_labels, or empty: The probability from which on each label is given, where a text may have several.
     thresholds: tuple[float, ...] = ()
     class_weight: str | None = None
-    # Larger values of the default grid that were left out, since the scores had fallen for good.
+    # Values of the default grid that were left out, since the scores had fallen for good; of many labels also smaller.
     not_searched: tuple[float, ...] = ()
 
     @property

@@ -13,7 +13,7 @@ from frostline.encoder.words import fit
 from frostline.head import curvature, quasi_newton
 from frostline.head.curvature import factors_of, stands_apart
 from frostline.head.loss import Softmax
-from frostline.head.options import SearchOptions
+from frostline.head.options import SearchOptions, default_grid
 from frostline.head.problem import Problem, Tasks, front_of, problem_with, scaling_of
 from frostline.head.search import fit_at, search
 from frostline.targets import Targets
@@ -128,3 +128,38 @@ def test_with_words_coefficients_are_scikit_learns(width: int) -> None:
     if scaled is not None:
         expected[:, :width] /= scaled.scale_
     assert np.linalg.norm(head.coef - expected) < 1e-4 * np.linalg.norm(expected)
+
+
+def test_the_default_grid_is_climbed_from_its_middle() -> None:
+    """The choice is that of the whole grid, and its scores are."""
+    rows, codes = clusters(20, n_texts=400, n_features=40, seed=5)
+    targets = Targets.of_codes(codes, range(20))
+    climbed = search(rows, targets, options=SearchOptions())
+    whole = search(rows, targets, options=SearchOptions(Cs=default_grid()))
+    assert climbed.chosen_C == whole.chosen_C
+    assert climbed.Cs == default_grid()[4 : 4 + len(climbed.Cs)]
+    assert set(climbed.Cs) | set(climbed.not_searched) == set(default_grid())
+    assert np.abs(climbed.mean_scores - whole.mean_scores[4 : 4 + len(climbed.Cs)]).max() <= 1 / 400
+
+
+def test_down_from_the_middle_where_that_is_the_best() -> None:
+    """Of labels that nothing tells the commonest is the best answer; the search goes on until a C scores less."""
+    rng = np.random.default_rng(8)
+    codes = np.where(rng.random(300) < 0.5, 0, rng.integers(20, size=300))
+    codes[:60] = np.arange(60) % 20
+    rows, targets = rng.normal(size=(300, 30)), Targets.of_codes(codes, range(20))
+    climbed = search(rows, targets, options=SearchOptions())
+    whole = search(rows, targets, options=SearchOptions(Cs=default_grid()))
+    assert climbed.chosen_C == whole.chosen_C
+    assert climbed.chosen_C[0] < 9e-4
+    assert list(climbed.Cs) == sorted(climbed.Cs)
+    lowest = climbed.mean_scores[0, 0]
+    assert climbed.Cs[0] == default_grid()[0] or lowest < climbed.mean_scores[:, 0].max()
+    first = default_grid().index(climbed.Cs[0])
+    assert np.abs(climbed.mean_scores - whole.mean_scores[first : first + len(climbed.Cs)]).max() <= 1 / 300
+
+
+def test_few_labels_are_climbed_from_the_smallest() -> None:
+    rows, codes = clusters(19, n_texts=300, n_features=20)
+    found = search(rows, Targets.of_codes(codes, range(19)), options=SearchOptions())
+    assert found.Cs[0] == default_grid()[0]

@@ -1,16 +1,22 @@
 """The page with everything on it: what it shows, what it keeps to itself, and how large it gets."""
 
+import io
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 from frostline.evaluate.examples import Examples, surest_mistakes
 from frostline.record import TrainingRecord
+from frostline.report.document import as_document
 from frostline.report.markup import LONGEST_TEXT, quoted
 from frostline.report.page import report_html
+from frostline.report.terminal import print_report
 from page_elements import NASTY, Elements, parsed
 from report_examples import example_report
+from small_records import evaluation, many_label_record
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +171,61 @@ def test_elements_are_closed(page: str) -> None:
     elements.feed(page)
     elements.close()
     assert elements.open == []
+
+
+def of_many(n_labels: int) -> TrainingRecord:
+    """Labels of growing size, of which each tenth is never right."""
+    labels = tuple(f"intent {number}" for number in range(n_labels))
+    confusion = np.diag(np.arange(n_labels) + 3)
+    for place in range(0, n_labels, 10):
+        confusion[place, (place + 1) % n_labels], confusion[place, place] = confusion[place, place], 0
+    counts = dict.fromkeys(labels, 50)
+    record = many_label_record()
+    return replace(
+        record,
+        labels=labels,
+        data=replace(record.data, label_counts=counts),
+        test=evaluation(confusion.tolist(), labels),
+    )
+
+
+def listed(page: str) -> list[str]:
+    """The labels that have a row of scores."""
+    table = page[page.index("<h2>Label by label</h2>") : page.index("<h2>What is taken for what</h2>")]
+    return re.findall(r"intent \d+", table)
+
+
+@pytest.mark.parametrize(("n_labels", "n_listed"), [(100, 100), (101, 54), (600, 60)])
+def test_of_very_many_labels_the_weakest_and_the_largest_are_listed(n_labels: int, n_listed: int) -> None:
+    page = report_html(of_many(n_labels))
+    shown = listed(page)
+    assert len(shown) == len(set(shown)) == n_listed
+    told = f"Of {n_labels:,} labels those {n_listed} are listed that have the lowest F1 or the most texts"
+    assert (told in page) is (n_labels > 100)
+    assert shown == sorted(shown, key=lambda label: int(label.split()[1]))
+    assert {f"intent {n_labels - 1}", "intent 0", "intent 10"} <= set(shown)
+    assert ("intent 55" in shown) is (n_labels == 100)
+    assert len(page) < 200_000
+
+
+@pytest.mark.parametrize(("n_labels", "is_kept"), [(200, True), (201, False)])
+def test_a_manifest_has_no_room_for_the_pairs_of_very_many_labels(n_labels: int, *, is_kept: bool) -> None:
+    """Of 600 labels they took 1.1 MB, and a manifest of more than 1 MB is refused."""
+    record = of_many(n_labels)
+    kept, whole = as_document(record, points=False)["test"], as_document(record)["test"]
+    assert isinstance(kept, dict)
+    assert isinstance(whole, dict)
+    for name in ("confusion", "per_label"):
+        assert whole[name] is not None
+        assert (kept[name] == whole[name]) is is_kept
+        assert (kept[name] is None) is not is_kept
+    assert kept["accuracy"] == whole["accuracy"]
+
+
+def test_six_hundred_labels_are_a_screen_on_the_terminal() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    print_report(of_many(600), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "The 12 weakest of 600 labels" in text
+    assert text.count("\n") < 90
+    assert max(map(len, text.splitlines())) <= 80

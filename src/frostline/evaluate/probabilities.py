@@ -286,8 +286,9 @@ def _equal_gap(plain: float, weights: Float64Array, errors: Float64Array, *, off
     low, high = 0.0, 1.0
     for _ in range(40):
         middle = (low + high) / 2
-        shown = float(weights @ _folded_means(np.full(len(weights), middle), errors))
-        is_below = shown + off * _spread(middle, weights, errors) < plain
+        gaps = np.full(len(weights), middle)
+        means = _folded_means(gaps, errors)
+        is_below = float(weights @ means) + off * _spread_about(means, gaps, weights, errors) < plain
         low, high = (middle, high) if is_below else (low, middle)
     return 0.0 if high < 1e-9 else high
 
@@ -295,7 +296,11 @@ def _equal_gap(plain: float, weights: Float64Array, errors: Float64Array, *, off
 def _spread(gaps: Float64Array | float, weights: Float64Array, errors: Float64Array) -> float:
     """The standard deviation of the plain error, had the bins these true gaps."""
     true = np.broadcast_to(np.asarray(gaps, dtype=np.float64), errors.shape)
-    variances = np.maximum(0.0, true**2 + errors**2 - _folded_means(true, errors) ** 2)
+    return _spread_about(_folded_means(true, errors), true, weights, errors)
+
+
+def _spread_about(means: Float64Array, true: Float64Array, weights: Float64Array, errors: Float64Array) -> float:
+    variances = np.maximum(0.0, true**2 + errors**2 - means**2)
     return math.sqrt(float(weights**2 @ variances))
 
 

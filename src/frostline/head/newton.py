@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Float64Array
-from frostline.head.curvature import Preconditioner, gram_of, preconditioner_of
+from frostline.head.curvature import Preconditioner, gram_of, preconditioner_of, stands_apart
 from frostline.head.problem import (
     Front,
     Problem,
@@ -232,8 +232,9 @@ def _confirmed(
     exact, known = _round(problem, tasks, rough.coef, gram=gram, known=known, aim=aim)
     steps = rough.iterations + exact.iterations
     left = np.flatnonzero(~exact.converged)
+    gram = gram if known is None else known.gram
     if not len(left):
-        return replace(exact, iterations=steps, gram=known.gram)
+        return replace(exact, iterations=steps, gram=gram)
     aim = replace(aim, steps=limits.double)
     double = _in_double(problem, tasks[left], exact.coef[:, left], aim=aim)
     for whole, part in (
@@ -242,7 +243,7 @@ def _confirmed(
     ):
         whole[left] = part
     exact.coef[:, left] = double.coef
-    return replace(exact, iterations=steps + double.iterations, gram=known.gram)
+    return replace(exact, iterations=steps + double.iterations, gram=gram)
 
 
 def _in_double(problem: Problem, tasks: Tasks, start: Float64Array, *, aim: _Aim) -> Minimum:
@@ -270,20 +271,23 @@ def _round(  # noqa: PLR0913 - the parts of one round; they come from three plac
     gram: np.ndarray | None,
     known: _Known | None,
     aim: _Aim,
-) -> tuple[Minimum, _Known]:
+) -> tuple[Minimum, _Known | None]:
     """Newton steps until each task has arrived or the steps are spent."""
     front = front_of(problem, tasks, start, exact=aim.exact)
     coef = start.copy()
     relative = np.zeros(len(tasks))
     arrived = np.zeros(len(tasks), dtype=bool)
+    if stands_apart(problem) and not aim.settle:  # many labels' factors cost more than a look whether they are needed
+        relative[:] = _relative(problem, front)
+        if (relative <= aim.tolerance).all():
+            return Minimum(coef, relative, ~arrived, 0), known
     if known is None:
         gram = _gram(problem, front) if gram is None else gram
         known = _Known(_preconditioner(problem, front, gram), np.full(len(tasks), np.inf), gram)
     pre, stretch, gram = known.pre, known.stretch, known.gram
     effort, best, idle = 0, np.inf, 0
     for taken in range(aim.steps + 1):
-        norm = np.sqrt((problem.own(front.gradient, front.tasks.folds) ** 2).sum(axis=(0, 2)))
-        relative[front.index] = norm / problem.start_norm[front.tasks.folds]
+        relative[front.index] = _relative(problem, front)
         stale = aim.settle and bool((stretch[front.index][np.isfinite(stretch[front.index])] > _STALE).any())
         if stale:
             gram = _gram(problem, front)
@@ -308,6 +312,13 @@ def _round(  # noqa: PLR0913 - the parts of one round; they come from three plac
         step = _advance(problem, front, forcing=forcing, pre=pre, aim=aim)
         effort, stretch[front.index] = step.iterations, step.stretch
     return Minimum(coef, relative, arrived, taken), _Known(pre, stretch, gram)
+
+
+def _relative(problem: Problem, front: Front) -> Float64Array:
+    """The norm of each task's gradient, in the fold's own coordinates, by that at zero coefficients."""
+    norm = np.sqrt((problem.own(front.gradient, front.tasks.folds) ** 2).sum(axis=(0, 2)))
+    relative: Float64Array = norm / problem.start_norm[front.tasks.folds]
+    return relative
 
 
 def _move(front: Front, step: np.ndarray) -> Float64Array:

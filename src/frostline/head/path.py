@@ -150,6 +150,13 @@ class Climb:
         self._known = [(C, coef[:, :, list(places)]) for C, coef in self._known]
         self.problem = regressions.of(np.concatenate([group.columns for group in self.groups]))
 
+    def stand_on(self, trials: Sequence["Trial"], grid: Sequence[float]) -> None:
+        """Go on from two solutions of the one group, the last the nearer.
+
+        What rounding added to all labels alike is taken off: no step does, and the penalty of a smaller C sees it.
+        """
+        self._known = [(grid[trial.position], trial.coef - trial.coef.mean(axis=2, keepdims=True)) for trial in trials]
+
     def _start(self, C: float) -> Float64Array:
         """Where to start for C: (n_features + 1, n_folds, n_coef_rows), on the line in log C through the last two."""
         if not self._known:
@@ -214,6 +221,7 @@ def solve_tasks(  # noqa: PLR0913 - the tasks, what is known before, and when to
 _WAVE = 4  # values of C solved at a time
 _TIED = 2  # rows by which mean scores may differ that are a tie
 _AFTER = 2  # values of C in a row that must be worse before the climb ends
+_MIDDLE = 0.999e-3  # C from which on many labels are climbed: below it they cost as much, and hardly ever score more
 
 
 @final
@@ -245,13 +253,15 @@ def climbed(
 ) -> list[list[Trial]]:
     """The trials of each group, solved and scored from the smallest C up; if `may_stop` none after a hopeless one.
 
+    Many labels that compete begin in the middle of the default grid, and go down from there only if that is the best.
     A group of a block is through by itself, and leaves it: `regressions` then give the problem of those that are left.
     """
     trials: list[list[Trial]] = [[] for _ in climb.groups]
     going = list(range(len(trials)))
     order = np.argsort(grid, kind="stable")
-    n_done = 0
-    while n_done < len(grid) and going:
+    first = int(np.searchsorted(np.sort(grid), _MIDDLE)) if may_stop and stands_apart(climb.problem) else 0
+    below, order, n_done = order[:first][::-1], order[first:], 0
+    while n_done < len(order) and going:
         # Where it gets worse the end may be near.
         is_worse = may_stop and any(_is_getting_worse(trials[place]) for place in going)
         count = min(_AFTER if is_worse else _WAVE, climb.width)
@@ -266,7 +276,19 @@ def climbed(
         if left and len(left) < len(going) and regressions is not None:
             climb.keep(left, regressions)
         going = [going[turn] for turn in left]
-    return trials
+    return [[*_descended(climb, own, below, grid), *own] for own in trials] if len(below) else trials
+
+
+def _descended(climb: Climb, trials: Sequence[Trial], below: IntArray, grid: Sequence[float]) -> list[Trial]:
+    """The trials below those of the one group, downwards until one scores less than the best; ascending."""
+    found: list[Trial] = []
+    for position in below:
+        lowest = [*found, *trials][:2]
+        if lowest[0].mean < max(trial.mean for trial in (*found, *trials)):
+            break
+        climb.stand_on(lowest[::-1], grid)
+        found[:0] = _scored(climb, climb.solve(np.array([grid[position]])), np.array([position]))[0]
+    return found
 
 
 def _scored(climb: Climb, wave: Wave, positions: IntArray) -> list[list[Trial]]:

@@ -63,7 +63,7 @@ class Search:
 
     head: LinearHead  # Fitted on all rows at `chosen_C`; neither calibrated nor with a rule
     Cs: tuple[float, ...]  # length n_Cs: Those searched for any group of labels, in the order given
-    not_searched: tuple[float, ...]  # Values of the default grid that were left out, all larger than those searched
+    not_searched: tuple[float, ...]  # Values of the default grid left out: larger than those searched, or smaller
     # (n_Cs, n_groups, n_folds): A group is all labels where they exclude each other, else one label. NaN where a group
     # was not searched so far.
     scores: Float64Array

@@ -81,7 +81,7 @@ def _picked(value: object, names: Sequence[str]) -> dict[str, JSON]:
 
 
 def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSON]:
-    """What `frostline train --json` prints; without `points`, no label has curves of its own."""
+    """What `frostline train --json` prints; without `points`, no label has curves of its own, nor one of 201 scores."""
     return {
         "format": FORMAT,
         **_KIND[record.data.kind],
@@ -96,7 +96,7 @@ def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSO
         "choice": as_json(record.choice),
         "parts": as_json(record.parts),
         "in_plain_words": list(plain_words(record)),
-        "test": None if record.test is None else {**_source(record.test_source), **evaluation_document(record.test)},
+        "test": None if record.test is None else {**_source(record.test_source), **_tested(record.test, points=points)},
         **_of_thresholds(record),
         "probabilities": as_json(record.probabilities, without=_NOTHING if points else _POINTS),
         "calibration": as_json(record.calibration),
@@ -132,6 +132,16 @@ def as_evaluation_document(record: EvaluationRecord) -> dict[str, JSON]:
         "seconds": as_json(record.seconds),
         "warnings": list(record.warnings),
     }
+
+
+_MOST_KEPT = 200  # labels of which a manifest has room for each one's scores, and each pair's texts
+
+
+def _tested(test: Evaluation, *, points: bool) -> dict[str, JSON]:
+    document = evaluation_document(test)
+    if not points and len(test.labels) > _MOST_KEPT:
+        document |= {name: None for name in ("confusion", "per_label") if name in document}
+    return document
 
 
 def evaluation_document(test: Evaluation) -> dict[str, JSON]:

@@ -219,11 +219,30 @@ def _line(name: str, one: Scored, names: Sequence[str], *, lead: str) -> Sequenc
     return (safe(name), *cells, lead)
 
 
+MOST_LISTED = 100  # labels
+_EXTREME = 30  # weakest and largest of more
+
+
+def _rows_listed(test: Evaluation) -> tuple[list[int], str]:
+    """The columns that get a row, and of very many labels which those are."""
+    columns, scores = list(range(len(test.labels))), test.per_label
+    if test.confusion is None:
+        columns.sort(key=lambda column: -scores[column].support)
+    if len(columns) <= MOST_LISTED:
+        return columns, ""
+    known = [column for column in columns if scores[column].f1 is not None]
+    weakest = sorted(known, key=lambda column: scores[column].f1.value if scores[column].f1 else 1.0)[:_EXTREME]
+    largest = sorted(columns, key=lambda column: -scores[column].support)[:_EXTREME]
+    shown = {*weakest, *largest}
+    return [column for column in columns if column in shown], (
+        f"Of {len(columns):,} labels those {len(shown)} are listed that have the lowest F1 or the most texts; "
+        "the others are in the JSON (--json). "
+    )
+
+
 def per_label(test: Evaluation, search: SearchRecord | None = None, decision: DecisionRecord | None = None) -> str:
     """A row for each label, in the order of the matrix, else the commonest first, with its own C and threshold."""
-    columns = list(range(len(test.labels)))
-    if test.confusion is None:
-        columns.sort(key=lambda column: -test.per_label[column].support)
+    columns, which = _rows_listed(test)
     thresholds = () if search is None else search.thresholds
     rows = [_label_row(test, column, search if thresholds else None) for column in columns]
     start = (
@@ -243,7 +262,7 @@ def per_label(test: Evaluation, search: SearchRecord | None = None, decision: De
     chosen = ("C", "from") if thresholds else ()
     names = ("label", "texts", *chosen, "precision %", "recall %", "F1 %", *ranked)
     listed = table(names, rows, called="Scores of each label")
-    return section("Label by label", listed + quiet(start * bool(thresholds) + note))
+    return section("Label by label", listed + quiet(which + start * bool(thresholds) + note))
 
 
 def _label_row(test: Evaluation, column: int, search: SearchRecord | None) -> Sequence[str]:

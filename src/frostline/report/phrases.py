@@ -315,7 +315,9 @@ def search_text(search: SearchRecord, decision: DecisionRecord | None = None) ->
     judged = (
         f"{len(search.Cs)} by {printable(search.scoring)} over {search.n_folds} folds, rule: {printable(search.rule)}"
     )
-    left_out = f" ({len(search.not_searched)} larger ones left out: scores had fallen)" if search.not_searched else ""
+    n_larger = sum(max(search.Cs) < C for C in search.not_searched)
+    others = "larger ones" if n_larger == len(search.not_searched) else "smaller and larger ones"
+    left_out = f" ({len(search.not_searched)} {others} left out: scores had fallen)" if search.not_searched else ""
     return f"C = {search.chosen_C:.4g}, chosen among {judged}{left_out}"
 
 
