@@ -76,15 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, help="keep the classifiers here")
     parser.add_argument("--learning-curve", action="store_true")
     parser.add_argument("--nested", action="store_true")
-    parser.add_argument("--features", default=DEFAULT_FEATURES)
+    parser.add_argument("--features", help="these alone, without trying words beside them")
     parser.add_argument("-C", type=float, action="append", default=[], help="search these alone")
     parser.add_argument("--beside", action="store_true", help="time scikit-learn's LogisticRegressionCV too")
     options = parser.parse_args(arguments)
     store = FeatureStore.open()
-    encoder = StoredEncoder(Encoder.open("minilm", features=options.features), store)
+    encoder = StoredEncoder(Encoder.open("minilm", features=options.features or DEFAULT_FEATURES), store)
     texts = gathered(options.data)
     vectors = StoredEncoder(Encoder.open("minilm"), store).encode(texts).rows
-    search = SearchOptions(Cs=tuple(options.C) or None)
+    search = SearchOptions(Cs=tuple(options.C) or None, choose_parts=options.features is None)
     how = TrainingOptions(search=search, nested=options.nested, learning_curve=options.learning_curve)
     for name in options.set or ["8000x77", "15000x150", "1800x600"]:
         n_rows, n_labels = (int(part) for part in name.split("x"))

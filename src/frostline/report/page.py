@@ -230,8 +230,8 @@ def _rows_listed(test: Evaluation) -> tuple[list[int], str]:
         columns.sort(key=lambda column: -scores[column].support)
     if len(columns) <= MOST_LISTED:
         return columns, ""
-    known = [column for column in columns if scores[column].f1 is not None]
-    weakest = sorted(known, key=lambda column: scores[column].f1.value if scores[column].f1 else 1.0)[:_EXTREME]
+    known = {column: score.f1.value for column, score in enumerate(scores) if score.f1 is not None}
+    weakest = sorted(known, key=lambda column: known[column])[:_EXTREME]
     largest = sorted(columns, key=lambda column: -scores[column].support)[:_EXTREME]
     shown = {*weakest, *largest}
     return [column for column in columns if column in shown], (
