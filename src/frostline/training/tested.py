@@ -7,7 +7,7 @@ import numpy as np
 
 from frostline.arrays import Advance, BoolArray, IntArray, Probabilities, dense_part
 from frostline.data.dataset import Dataset
-from frostline.evaluate.baselines import Baseline, Part, baselines
+from frostline.evaluate.baselines import Baseline, Part, baselines, from_known_words
 from frostline.evaluate.curve_points import Trial, Whole, given_by, learning_curve, share_right
 from frostline.evaluate.examples import Examples
 from frostline.evaluate.intervals import Estimate, clopper_pearson, design_effect
@@ -55,6 +55,7 @@ class Tested:
 def tested_on_rows(fitted: Fitted, train: Part, test: Part, *, seed: int) -> Tested:
     """The head on rows held back, beside the baselines on the same rows."""
     answer = fitted.head.answer(fitted.head.predict_proba(test.rows))
+    known = None if fitted.parts is None else from_known_words(fitted.parts.words, test)
     return Tested(
         part=test,
         evaluation=evaluate(answer.probabilities, answer.favoured, test.targets, seed=seed),
@@ -62,7 +63,7 @@ def tested_on_rows(fitted: Fitted, train: Part, test: Part, *, seed: int) -> Tes
         uncalibrated=fitted.search.head.predict_proba(test.rows),
         favoured=answer.favoured,
         answered=answer.answered,
-        against=baselines([(train, test)], favoured=answer.favoured, seed=seed),
+        against=baselines([(train, test)], favoured=answer.favoured, seed=seed, known=known),
         n_fitted=len(train),
     )
 
