@@ -54,13 +54,16 @@ def test_no_text_is_tested_by_a_head_that_learned_from_its_copy(made: Callable[[
 
 
 @pytest.mark.parametrize("made", [dataset, dataset_of_sets])
-def test_the_score_is_of_texts_that_were_not_learned_from(made: Callable[[int], Dataset]) -> None:
+@pytest.mark.parametrize("choose_parts", [False, True])
+def test_the_score_is_of_texts_that_were_not_learned_from(
+    made: Callable[[int], Dataset], *, choose_parts: bool
+) -> None:
     """Copies among the test rows, spelled otherwise, are left out of all that is told, and told beside it."""
     data = made(1)
     learned, new = data.take(np.arange(40)), data.take(np.arange(40, 60))
     both = replace(data.take(np.r_[np.arange(30, 40), np.arange(40, 60)]), targets=data.targets.take(np.arange(30, 60)))
     spelled = replace(both, texts=[f" {text.upper()}!" for text in both.texts[:10]] + [*both.texts[10:]])
-    how = TrainingOptions(search=SearchOptions(Cs=(1.0,), n_folds=3, threads=1))
+    how = TrainingOptions(search=SearchOptions(Cs=(1.0,), n_folds=3, threads=1, choose_parts=choose_parts))
     clean = train(learned, FakeEncoder(), test=new, options=how)
     mixed = train(learned, FakeEncoder(), test=spelled, options=how)
     source = mixed.record.test_source

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from frostline.arrays import Float64Array, Probabilities, Rows, dense_part
+from frostline.arrays import Float64Array, IntArray, Probabilities, Rows, dense_part
 from frostline.artifact import (
     ArtifactRecord,
     Manifest,
@@ -26,7 +26,7 @@ from frostline.artifact import (
     refuse_size,
     save_artifact,
 )
-from frostline.data.copies import together_of
+from frostline.data.copies import digests_of, together_of
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
@@ -240,6 +240,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         reading = self._read(texts)
         self._fit_head(reading.for_head, targets, choose_parts=tried)
         self.data_: TrainingData | None = TrainingData.of_rows(texts, names)
+        self.learned_: IntArray | None = np.unique(digests_of(texts))
         self.n_read_ = reading.n_read
         self.n_cut_ = int(reading.cut.sum())
         return self
@@ -317,6 +318,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         overwrite: bool = False,
         with_encoder: bool = False,
         neighbours: tuple[Sequence[str], Sequence[Any]] | None = None,
+        keep_digests: bool = True,
     ) -> None:
         """Save as an artifact folder: arrays and JSON, no pickle.
 
@@ -329,6 +331,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             Add the encoder's files, for machines without a network.
         neighbours : (texts, labels), optional
             Sentences with their labels to keep in the artifact, those of `fit` as a rule: `explain` shows the nearest.
+        keep_digests : bool, default=True
+            Keep 8 bytes of each text of `fit`, by which `frostline evaluate` knows which texts are new.
 
         Raises
         ------
@@ -352,6 +356,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                     "parameters": _kept_parameters(self.get_params(deep=False)),
                 },
                 neighbours=None if neighbours is None else self._neighbours(*neighbours),
+                learned=self.learned_ if keep_digests else None,
                 likeness=self.likeness_,
             ),
             overwrite=overwrite,
@@ -391,6 +396,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         loaded.encoder_ = model.encoder
         loaded.data_ = model.manifest.data
         loaded.C_ = float(model.manifest.choice.get("C", np.nan))
+        loaded.learned_ = model.learned
         loaded.search_ = None
         loaded.calibration_ = loaded.rule_ = None
         loaded.likeness_ = model.likeness

@@ -295,7 +295,7 @@ def test_a_footer_that_counts_other_rows_than_there_are_is_refused(tmp_path: Pat
         table = ParquetTable(file, source, options=options, needs_label=True)
         table._n_rows = 3
         rows = table.rows(CellRules(options, source.name))
-        assert [next(rows), next(rows)] == [(1, "a", "x"), (2, "b", "y")]
+        assert [next(rows), next(rows)] == [(1, "a", "x", ""), (2, "b", "y", "")]
         with pytest.raises(InputError, match=r"its footer says 3 rows, there are 2\.") as caught:
             next(rows)
     assert caught.value.hint == "Write the file again."

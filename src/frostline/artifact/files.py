@@ -27,6 +27,7 @@ from frostline.artifact.manifest import (
     DEFAULT_LIMITS,
     ENCODER_FOLDER,
     HEAD,
+    LEARNED,
     LIKENESS,
     MANIFEST,
     NEIGHBOURS,
@@ -317,6 +318,24 @@ def read_neighbours(
     )
 
 
+MOST_LEARNED = 1_000_000
+"""Texts whose digests are kept: 8 MB. Of more none are."""
+
+
+def learned_bytes(learned: IntArray) -> bytes:
+    """The digests of the texts that a head learned from, in the safetensors format."""
+    return tensors_bytes({"digests": learned})
+
+
+def read_learned(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> IntArray:
+    """The digests in `content`. Raises `ArtifactCorrupt`: as `read_tensors`; none, or they do not ascend."""
+    tensors = read_tensors(content, LEARNED, {"digests": Expected("I64", (None,))}, header_bytes=limits.header_bytes)
+    digests = tensors["digests"].astype(np.int64)
+    if not len(digests) or (digests[1:] <= digests[:-1]).any():
+        raise ArtifactCorrupt(f"{LEARNED}: digests must ascend, and be one or more.")
+    return digests
+
+
 def words_bytes(vocabulary: Vocabulary, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """words.json: one member a line.
 
@@ -420,7 +439,7 @@ def _reading_error(error: OSError, path: Path) -> FrostlineError:
     return StorageError(f"{path}: reading failed ({error.strerror}).", hint="Check the disk, and try again.")
 
 
-_OURS = {MANIFEST, HEAD, CARD, REPORT, WORDS, NEIGHBOURS, LIKENESS, ENCODER_FOLDER}
+_OURS = {MANIFEST, HEAD, CARD, REPORT, WORDS, NEIGHBOURS, LIKENESS, LEARNED, ENCODER_FOLDER}
 _ELSEWHERE = "Choose another name, or move it away."
 _BLOCK = 4096  # rows that are looked at together
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
+from frostline.arrays import IntArray
 from frostline.artifact.files import (
     Neighbours,
     OpenFolder,
@@ -14,6 +15,7 @@ from frostline.artifact.files import (
     opened_folder,
     read_file,
     read_head,
+    read_learned,
     read_manifest_file,
     read_neighbours,
     read_words,
@@ -23,6 +25,7 @@ from frostline.artifact.manifest import (
     DEFAULT_LIMITS,
     ENCODER_FOLDER,
     HEAD,
+    LEARNED,
     LIKENESS,
     NEIGHBOURS,
     WORDS,
@@ -50,6 +53,8 @@ class Artifact:
     manifest: Manifest
     head: LinearHead
     vocabulary: Vocabulary | None  # Of words as features, where the artifact has one
+    # (n_distinct,): Digests of the texts learned from (`data.copies.digests_of`), ascending; None: it keeps none
+    learned: IntArray | None
     likeness: Likeness | None  # None: saved before format 3, or the head could not remember any
     # The manifest's digest. It covers the digests of all files, so whoever knows it knows the whole artifact.
     sha256: str
@@ -153,7 +158,7 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
     for name, entry in manifest.files.items():
         if name == NEIGHBOURS:
             check_size(folder, name, entry)  # may be 500 MB, and whoever only predicts has no use for them
-        elif name not in {HEAD, WORDS, LIKENESS} and not name.startswith(inside):
+        elif name not in {HEAD, WORDS, LIKENESS, LEARNED} and not name.startswith(inside):
             check_file(folder, name, entry)
     if manifest.has_encoder:
         listed = {name.removeprefix(inside) for name in manifest.files if name.startswith(inside)}
@@ -163,9 +168,15 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
         manifest=manifest,
         head=head,
         vocabulary=vocabulary,
+        learned=_learned(folder, manifest, limits),
         likeness=_likeness(folder, manifest, limits),
         sha256=digest,
     )
+
+
+def _learned(folder: OpenFolder, manifest: Manifest, limits: Limits) -> IntArray | None:
+    entry = manifest.files.get(LEARNED)
+    return None if entry is None else read_learned(read_file(folder, LEARNED, entry), limits=limits)
 
 
 def _likeness(folder: OpenFolder, manifest: Manifest, limits: Limits) -> Likeness | None:

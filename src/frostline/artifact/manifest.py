@@ -33,6 +33,7 @@ REPORT = "report.html"
 WORDS = "words.json"
 NEIGHBOURS = "neighbours.safetensors"
 LIKENESS = "likeness.safetensors"
+LEARNED = "learned.safetensors"
 ENCODER_FOLDER = "encoder"
 
 ENCODER_FILES = (*CHECKPOINT_FILES, "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
@@ -41,7 +42,7 @@ ENCODER_FILES = (*CHECKPOINT_FILES, "LICENSE", "LICENSE.txt", "LICENSE.md", "NOT
 SINCE_2 = (WORDS, NEIGHBOURS)
 """Files that format 1 did not know."""
 
-SINCE_3 = (LIKENESS,)
+SINCE_3 = (LIKENESS, LEARNED)
 """And those that format 2 did not know."""
 
 KNOWN_FILES = (HEAD, CARD, REPORT, *SINCE_2, *SINCE_3, *(f"{ENCODER_FOLDER}/{name}" for name in ENCODER_FILES))
@@ -70,8 +71,8 @@ class Limits:
     """The most bytes that are read, checked before reading."""
 
     # `manifest_bytes`, `head_bytes`, `header_bytes`, `card_bytes`, `report_bytes`, `words_bytes`, `neighbours_bytes`,
-    # `likeness_bytes`: `manifest.json`, `head.safetensors`, the JSON header inside a `.safetensors`, `README.md`,
-    # `report.html`, `words.json`, `neighbours.safetensors`, `likeness.safetensors`.
+    # `likeness_bytes`, `learned_bytes`: `manifest.json`, `head.safetensors`, the JSON header inside a `.safetensors`,
+    # `README.md`, `report.html`, `words.json`, `neighbours.safetensors`, `likeness.safetensors`, `learned.safetensors`.
     manifest_bytes: int = _MB
     head_bytes: int = 64 * _MB
     header_bytes: int = _MB
@@ -80,6 +81,7 @@ class Limits:
     words_bytes: int = 32 * _MB
     neighbours_bytes: int = 512 * _MB
     likeness_bytes: int = _MB
+    learned_bytes: int = 8 * _MB
     # `encoder_weights_bytes`, `encoder_file_bytes`: `encoder/model.safetensors`, and each other file in `encoder/`.
     encoder_weights_bytes: int = 16 * 1024 * _MB
     encoder_file_bytes: int = 64 * _MB
@@ -97,6 +99,7 @@ class Limits:
             WORDS: self.words_bytes,
             NEIGHBOURS: self.neighbours_bytes,
             LIKENESS: self.likeness_bytes,
+            LEARNED: self.learned_bytes,
         }
         return own.get(name, self.encoder_file_bytes)
 

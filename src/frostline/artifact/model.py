@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, final
 
 from numpy.typing import NDArray
 
-from frostline.arrays import Probabilities, Progress, dense_part
+from frostline.arrays import IntArray, Probabilities, Progress, dense_part
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
 from frostline.artifact.manifest import Manifest
 from frostline.artifact.self_test import check_self_test
@@ -54,7 +54,9 @@ class Model:
     manifest: Manifest
     head: LinearHead
     encoder: SentenceEncoder  # With its vocabulary beside it, where words are among the features
-    likeness: Likeness | None = None  # As in `Artifact`
+    # `likeness`, `learned`: As in `Artifact`
+    likeness: Likeness | None = None
+    learned: IntArray | None = None
 
     def answer(self, texts: Sequence[str], *, with_likeness: bool = False, progress: Progress | None = None) -> Answers:
         """What the classifier says of each text. Progress counts distinct texts.
@@ -141,7 +143,9 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
         )
     if check:
         check_self_test(loaded.manifest.self_test, loaded.head, found)
-    return Model(manifest=loaded.manifest, head=loaded.head, encoder=found, likeness=loaded.likeness)
+    return Model(
+        manifest=loaded.manifest, head=loaded.head, encoder=found, likeness=loaded.likeness, learned=loaded.learned
+    )
 
 
 def refuse_likeness(likeness: Likeness | None, *, below: float = 1.0) -> None:

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 import frostline
-from frostline.artifact.files import Neighbours, head_bytes, neighbours_bytes, refuse_place, words_bytes
+from frostline.arrays import IntArray
+from frostline.artifact.files import (
+    MOST_LEARNED,
+    Neighbours,
+    head_bytes,
+    learned_bytes,
+    neighbours_bytes,
+    refuse_place,
+    words_bytes,
+)
 from frostline.artifact.likeness import likeness_bytes
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact, load_neighbours
 from frostline.artifact.manifest import (
@@ -25,6 +34,7 @@ from frostline.artifact.manifest import (
     ENCODER_NAME,
     HEAD,
     KINDS,
+    LEARNED,
     LIKENESS,
     MANIFEST,
     NEIGHBOURS,
@@ -68,6 +78,8 @@ class ArtifactRecord:
     report: str | None = None  # report.html
     # neighbours.safetensors: the training sentences themselves, which an artifact otherwise has nothing of.
     neighbours: Neighbours | None = None
+    # learned.safetensors: digests of those sentences, so that a test knows which of its texts are new
+    learned: IntArray | None = None
     likeness: Likeness | None = None  # likeness.safetensors: how far those sentences spread, without any of them
 
 
@@ -161,6 +173,8 @@ def _contents(head: LinearHead, encoder: SentenceEncoder, record: ArtifactRecord
         contents[WORDS] = words_bytes(vocabulary)
     if record.neighbours is not None:
         contents[NEIGHBOURS] = neighbours_bytes(record.neighbours)
+    if record.learned is not None and 0 < len(record.learned) <= MOST_LEARNED:
+        contents[LEARNED] = learned_bytes(record.learned)
     if record.likeness is not None:
         contents[LIKENESS] = likeness_bytes(record.likeness)
     return contents

@@ -13,6 +13,7 @@ from frostline.cli.options import (
     FILE,
     EncoderChoice,
     fresh_encoder,
+    group_option,
     json_option,
     limit_option,
     reading_options,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
 @store_option
 @limit_option
 @reading_options
+@group_option
 def command(
     *,
     file: Path,

@@ -14,6 +14,7 @@ from frostline.cli.options import (
     ModelChoice,
     as_learned,
     examples_option,
+    group_option,
     json_option,
     limit_option,
     model_options,
@@ -38,7 +39,7 @@ from frostline.report.terminal import print_evaluation
 from frostline.store import FeatureStore
 from frostline.store.stored import remembered
 from frostline.training.records import data_record, features_record, unread
-from frostline.training.tested import answered_well, examples_of, measured_head, probability_record, unlike_record
+from frostline.training.tested import answered_well, examples_of, measured_on_new, probability_record, unlike_record
 from frostline.version import __version__
 
 
@@ -59,6 +60,7 @@ from frostline.version import __version__
 @store_option
 @limit_option
 @reading_options
+@group_option
 def command(
     *,
     model: Path,
@@ -93,11 +95,14 @@ def command(
     features = features_record(reader, rows, dataset.texts)
     read_at = time.perf_counter()
     targets = replace(dataset.targets_over([str(label) for label in labels]), labels=tuple(labels))
-    tested = measured_head(opened.head, Part(dataset.texts, rows.for_head, targets))
+    n_fitted = 0 if opened.manifest.data is None else opened.manifest.data.rows
+    part = Part(dataset.texts, rows.for_head, targets)
+    tested, tested_rows, source = measured_on_new(opened.head, part, opened.learned, n_fitted=n_fitted)
     record = EvaluationRecord(
         model=str(model),
         C=float(opened.manifest.choice.get("C", math.nan)),
         data=data_record(dataset),
+        source=source,
         features=features,
         test=tested.evaluation,
         probabilities=probability_record(opened.head, tested),
@@ -109,11 +114,15 @@ def command(
             evaluate=time.perf_counter() - read_at,
             total=time.perf_counter() - started,
         ),
-        warnings=(*([dataset.source.remark] if dataset.source.remark else []), *unread(reader, features)),
+        warnings=(
+            *([dataset.source.remark] if dataset.source.remark else []),
+            *unread(reader, features),
+            *(() if source is not None else (_NO_MEMORY,)),
+        ),
         version=__version__,
     )
     if report is not None:
-        shown = mapped(examples_of(opened.head, dataset, tested))
+        shown = mapped(examples_of(opened.head, dataset.take(tested_rows), tested))
         publish_bytes(report, evaluation_html(record, shown, quote=examples).encode("utf-8"))
     if as_json:
         print_json({**as_evaluation_document(record), "report": None if report is None else str(report)})
@@ -121,6 +130,12 @@ def command(
         print_evaluation(record, output())
         if report is not None:
             words().print(Text(f"The page with pictures: {printable(str(report))}", style="dim"))
+
+
+_NO_MEMORY = (
+    "Whether the model learned from some of these texts is not known, since it keeps no digests of its own: a copy of "
+    "one would flatter the score."
+)
 
 
 def _is_wished(head: LinearHead) -> bool:

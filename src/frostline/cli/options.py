@@ -261,6 +261,21 @@ def as_learned(options: TableOptions, manifest: "Manifest") -> TableOptions:
     return options if manifest.data is None else options.guessing(manifest.data.text_column, manifest.data.label_column)
 
 
+def group_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--group` to a command that splits its rows, below `reading_options`: it becomes a part of `reading`."""
+
+    @click.option(
+        "--group",
+        metavar="NAME|N",
+        help="A column whose equal values belong together, such as the author's: all are learned from, or all tested.",
+    )
+    @functools.wraps(command)
+    def gathered(*, group: str | None, reading: TableOptions, **others: Any) -> Any:
+        return command(reading=replace(reading, group=None if group is None else column_choice(group)), **others)
+
+    return gathered
+
+
 def opened_encoder(choice: EncoderChoice, features: str) -> "SentenceEncoder":
     """The encoder that was chosen, computing `features`; it remembers what it reads if the choice says so.
 

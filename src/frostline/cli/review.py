@@ -12,6 +12,7 @@ from frostline.cli.options import (
     EncoderChoice,
     encoder_options,
     features_option,
+    group_option,
     json_option,
     limit_option,
     opened_encoder,
@@ -60,6 +61,7 @@ from frostline.review.results import fix_rows
 @encoder_options
 @limit_option
 @reading_options
+@group_option
 def command(
     *,
     file: Path,

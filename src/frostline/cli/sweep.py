@@ -10,6 +10,7 @@ from frostline.cli.options import (
     FILE,
     EncoderChoice,
     encoder_options,
+    group_option,
     json_option,
     limit_option,
     of_kind,
@@ -59,6 +60,7 @@ from frostline.training.records import data_record
 @encoder_options
 @limit_option
 @reading_options
+@group_option
 def command(
     *,
     file: Path,

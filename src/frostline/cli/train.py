@@ -18,6 +18,7 @@ from frostline.cli.options import (
     answer_options,
     encoder_options,
     examples_option,
+    group_option,
     json_option,
     limit_option,
     of_kind,
@@ -262,12 +263,20 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @rejects_option
 @click.option("--with-encoder", is_flag=True, help="Save the encoder's files too, for machines without a network.")
 @click.option("--keep-neighbours", is_flag=True, help="Save the training sentences too, for frostline explain to show.")
+@click.option(
+    "--keep-digests/--no-keep-digests",
+    default=True,
+    show_default=True,
+    help="Keep 8 bytes of each training text in the classifier, so that evaluate can tell which texts are new. No text "
+    "can be read from them; whoever guesses one can see that it was there.",
+)
 @examples_option
 @overwrite_option
 @json_option
 @encoder_options
 @limit_option
 @reading_options
+@group_option
 def command(
     *,
     file: Path,
@@ -278,6 +287,7 @@ def command(
     rejects: Path | None,
     with_encoder: bool,
     keep_neighbours: bool,
+    keep_digests: bool,
     examples: bool,
     overwrite: bool,
     as_json: bool,
@@ -317,6 +327,7 @@ def command(
             overwrite=overwrite,
             with_encoder=with_encoder,
             keep_neighbours=keep_neighbours,
+            keep_digests=keep_digests,
             quote=examples,
         )
     show(training, out, as_json=as_json)

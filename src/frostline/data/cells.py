@@ -114,9 +114,9 @@ def reject_line(reject: Reject) -> bytes:
     return json.dumps(asdict(reject)).encode("ascii") + b"\n"
 
 
-Picked: TypeAlias = tuple[int, str, "str | tuple[str, ...]"]
+Picked: TypeAlias = tuple[int, str, "str | tuple[str, ...]", str]
 """What is wanted of a row: its line (Parquet: its number), its text, its label ("" where none was asked for), or
-its labels where it may have several."""
+its labels where it may have several; its group ("" where it has none, or none was asked for)."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -241,6 +241,11 @@ class CellRules:
 def joined(cells: Sequence[str]) -> str:
     """Several cells as one text: those that are not blank, a line each."""
     return "\n".join(cell for cell in cells if cell and not cell.isspace())
+
+
+def group_of(value: object) -> str:
+    """The group that a value names; "" where it names none."""
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def spelled(value: object) -> str:

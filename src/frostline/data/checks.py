@@ -153,7 +153,12 @@ def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -
             hint="Copies are equal but for case, blanks and punctuation. Look at --text.",
         )
     plan = {"one label": _folds_for_labels, "several labels": _folds_for_sets}[dataset.targets.kind]
-    return plan(dataset, n_folds, strict=strict)
+    folds, grouping = plan(dataset, n_folds, strict=strict), dataset.grouping
+    if grouping is None:
+        return folds
+    alone = f"; {grouping.n_alone:,} rows have none and stand alone" if grouping.n_alone else ""
+    sentence = f"Rows with the same {shown(grouping.column)} stay together ({grouping.n_groups:,} of them{alone})."
+    return FoldPlan(folds.n_folds, (sentence, *folds.warnings))
 
 
 def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:

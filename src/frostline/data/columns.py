@@ -99,6 +99,7 @@ class Layout:
 
     names: tuple[str, ...]  # One per column: the header's, or `column 1`, `column 2`, ..
     columns: "Columns"
+    group: int | None  # None where rows are in no groups
     has_header: bool  # Whether the first row is a header, not data
 
 
@@ -150,7 +151,22 @@ def layout_of_rows(sample: Sequence[Sequence[str]], *, options: TableOptions, na
     names = tuple(sample[0]) if has_header else tuple(f"column {number}" for number in range(1, width + 1))
     columns = [[row[column] for row in body] for column in range(width)]
     chosen = choose_columns(names, columns, options=options, name=name, needs_label=needs_label, are_named=has_header)
-    return Layout(names=names, columns=chosen, has_header=has_header)
+    group = group_column(names, columns, options=options, name=name, are_named=has_header)
+    return Layout(names=names, columns=chosen, group=group, has_header=has_header)
+
+
+def group_column(
+    names: Sequence[str],
+    columns: Sequence[Sequence[object]],
+    *,
+    options: TableOptions,
+    name: str,
+    are_named: bool = True,
+) -> int | None:
+    """The number (from 0) of the column that says which rows belong together, where one is named."""
+    if options.group is None:
+        return None
+    return _Table(names, columns, name, are_named=are_named).numbered(options.group, "group")
 
 
 def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two places
@@ -367,7 +383,7 @@ def _are_labels(values: Sequence[object], *, beside: Sequence[object]) -> bool:
 def _is_header(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str) -> bool:
     """Whether the first row names the columns."""
     first, rest = sample[0], sample[1:]
-    named = (options.text, options.label)
+    named = (options.text, options.label, options.group)
     if any(isinstance(column, str) and not _NUMBERS.fullmatch(column) for column in named):
         return True  # whoever names a column says that there are names
     guessed = [options.guessed_text, *options.guessed_text.split(","), options.guessed_label]

@@ -1,5 +1,6 @@
 """Which texts belong together: copies, equal but for case, blanks and punctuation; and those of one group."""
 
+import hashlib
 import math
 import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
@@ -73,6 +74,12 @@ def are_new(texts: Iterable[str], known: Iterable[str]) -> BoolArray:
     """Whether each text (n_texts,) is no copy of any of those known."""
     keys = set(copy_keys(known))
     return np.array([key not in keys for key in copy_keys(texts)], dtype=bool)
+
+
+def digests_of(texts: Iterable[str]) -> IntArray:
+    """8 bytes for each text (n_texts,), equal where texts are copies: what a model keeps of those it learned from."""
+    keys = (key.encode("utf-8", "surrogatepass") for key in copy_keys(texts))
+    return np.frombuffer(b"".join(hashlib.blake2b(key, digest_size=8).digest() for key in keys), "<i8").astype(np.int64)
 
 
 def numbered(keys: Iterable[Hashable]) -> IntArray:

@@ -59,6 +59,16 @@ class AppliedFixes:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """Which rows of a file belong together, as a column of it says."""
+
+    column: str
+    n_groups: int
+    n_alone: int  # Rows without a group
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Labelled sentences."""
 
@@ -70,6 +80,7 @@ class Dataset:
     source: Source
     rejects: tuple[Reject, ...] = ()  # Rows in the file = n_texts + len(rejects) + len(fixes.dropped)
     fixes: AppliedFixes | None = None  # What `apply_fixes` changed
+    grouping: Grouping | None = None  # Of the whole file; None: only copies belong together
 
     def __post_init__(self) -> None:
         if self.targets.together is None:  # copies belong together, whoever made the rows

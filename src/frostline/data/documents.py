@@ -152,7 +152,7 @@ def one_label_each(rows: Iterable[tuple[int, tuple[str, ...], str] | Fault]) -> 
         if isinstance(row, Fault):
             yield row
         elif len(row[1]) == 1:
-            yield row[0], row[2], row[1][0]
+            yield row[0], row[2], row[1][0], ""
         else:
             named = ", ".join(map(shown, row[1][:3])) or "none"
             yield Fault(row[0], f"must have one label, as the rows before it (it has {named})")

@@ -56,6 +56,7 @@ class TableOptions:
     # and none is named, and else passed over with a remark.
     guessed_text: str = ""
     guessed_label: str = ""
+    group: Column | None = None  # Rows with the same value there belong together: one author, one thread, one document
     # Labels known from elsewhere (training rows, a saved model): of two columns, the one that holds one of them, while
     # the other holds none, is the label's.
     known_labels: frozenset[str] = frozenset()
@@ -87,6 +88,7 @@ class TableOptions:
         _check_choice("on_empty_text", self.on_empty_text, ("reject", "keep"))
         _check_column("text", self.text)
         _check_column("label", self.label)
+        _check_column("group", self.group)
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '\n\r"'):
             raise UsageError(
                 f"The delimiter must be one character, not a quote or a line break (got {shown(self.delimiter)})."

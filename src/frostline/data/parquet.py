@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from frostline.data.cells import BadBytes, CellRules, Fault, Picked, RowError, fault
-from frostline.data.columns import choose_columns
+from frostline.data.cells import BadBytes, CellRules, Fault, Picked, RowError, fault, group_of
+from frostline.data.columns import choose_columns, group_column
 from frostline.data.lines import Opened, bad_text
 from frostline.data.options import TableOptions
 from frostline.disk import home, private_folder
@@ -216,9 +216,13 @@ class ParquetTable:
         self.taken = chosen.taken_from(names)
         self._texts = [names[place] for place in chosen.text]
         self.label_column = "" if label is None else names[label]
+        group = group_column(names, sample, options=options, name=self.name)
+        self.group_column = "" if group is None else names[group]
         for place in (*chosen.text, label):
             if place is not None:
                 _check_column(self._file.fields[place], names, self.name, is_label=place == label)
+        if group is not None:
+            _check_group(self._file.fields[group], self.name)
         is_list = label is not None and kind_of(self._file.fields[label]) == "list"
         self.has_label_sets = is_list or (label is not None and options.labels_separator is not None)
         if is_list:
@@ -230,7 +234,10 @@ class ParquetTable:
         """Every row, or why it is left out; numbers count from 1."""
         has_label = bool(self.label_column)
         label_of = rules.typed_labels if self.has_label_sets else rules.typed_label
-        batches = self._file.batches([*self._texts, *([self.label_column] if has_label else [])])
+        wanted = [*self._texts, *([self.label_column] if has_label else [])]
+        if self.group_column and self.group_column not in wanted:
+            wanted.append(self.group_column)
+        batches = self._file.batches(wanted)
         number = given = 0
         while True:
             with translated(self.name):
@@ -239,14 +246,16 @@ class ParquetTable:
                     break
                 texts = [self._values(batch.column(place), number) for place in range(len(self._texts))]
                 labels = self._values(batch.column(len(texts)), number) if has_label else [""] * len(batch)
+                has_group = bool(self.group_column)
+                groups = self._values(batch.column(self.group_column), number) if has_group else [""] * len(batch)
             given += sum(len(text) for column in texts for text in column if isinstance(text, str))
             given += ROW_BYTES * len(batch)
             self._check_size(given)
-            for cells, label in zip(zip(*texts, strict=True), labels, strict=True):
+            for cells, label, group in zip(zip(*texts, strict=True), labels, groups, strict=True):
                 number += 1
                 try:
                     text = rules.typed_text(number, cells[0]) if len(cells) == 1 else rules.joined_text(number, cells)
-                    yield number, text, label_of(number, label) if has_label else ""
+                    yield number, text, label_of(number, label) if has_label else "", group_of(group)
                 except RowError as error:
                     yield fault(number, error)
         if number != self._n_rows:
@@ -302,6 +311,15 @@ class ParquetTable:
                 f"{limits.expansion} times as many are taken.",
                 hint="If the file is what it should be, write it as TSV or JSONL.",
             )
+
+
+def _check_group(field: pa.Field, file: str) -> None:
+    if kind_of(field) not in {"string", "number"}:
+        raise InputError(
+            f"{file}: the group column {shown(field.name)} must hold strings, whole numbers or booleans (it holds "
+            f"{shown(str(field.type))}).",
+            hint="Write that column as strings, or choose another with --group NAME.",
+        )
 
 
 def _check_column(field: pa.Field, names: Sequence[str], file: str, *, is_label: bool) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from frostline.arrays import Progress
-from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, fault, joined
-from frostline.data.columns import Layout, Taken, choose_columns, holds_lists, layout_of_rows
-from frostline.data.dataset import Dataset, Reject, Source
+from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, fault, group_of, joined
+from frostline.data.columns import Layout, Taken, choose_columns, group_column, holds_lists, layout_of_rows
+from frostline.data.copies import together_of
+from frostline.data.dataset import Dataset, Grouping, Reject, Source
 from frostline.data.documents import document_of, fasttext_rows, objects_of_document, one_label_each
 from frostline.data.formats import LABEL_MARK, QUOTED, Dialect, JsonRow, Row, dialect_of, format_of, objects_of, rows_of
 from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lines_of, opened, working_encoding
@@ -66,6 +67,8 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
         return
     runs = _lines(source, head, options)
     if kind == "fasttext":
+        if options.group is not None:
+            raise InputError(f"{source.name}: fastText's lines have no column of groups.", hint="Leave --group out.")
         yield _from_fasttext(fasttext_rows(runs, rules), source.name, needs_label=needs_label)
         return
     if kind == "jsonl":
@@ -191,12 +194,13 @@ def _from_fasttext(
     if not sample:
         return Picking(Taken(), iter([row for row in taken if isinstance(row, Fault)]))
     if not needs_label:
-        return Picking(Taken(text="text"), (row if isinstance(row, Fault) else (row[0], row[2], "") for row in rest))
+        rows_of_texts = (row if isinstance(row, Fault) else (row[0], row[2], "", "") for row in rest)
+        return Picking(Taken(text="text"), rows_of_texts)
     if not any(labels for _, labels, _ in sample):
         raise InputError(f"{name} must have labels that begin with {LABEL_MARK} (the first rows have none).")
     if all(len(labels) == 1 for _, labels, _ in sample):
         return Picking(Taken(text="text", label="label"), one_label_each(rest))
-    sets = (row if isinstance(row, Fault) else (row[0], row[2], row[1]) for row in rest)
+    sets = (row if isinstance(row, Fault) else (row[0], row[2], row[1], "") for row in rest)
     return Picking(Taken(text="text", label="label"), sets, has_label_sets=True)
 
 
@@ -204,6 +208,7 @@ def _cells_picked(
     rows: Iterator[Row | Fault], layout: Layout, rules: CellRules, on_ragged: Callable[[], None]
 ) -> Iterator[Picked | Fault]:
     width, texts, label = len(layout.names), layout.columns.text, layout.columns.label
+    group = layout.group
     text_of = rules.text
     text = texts[0] if len(texts) == 1 else None
     label_of = rules.label if rules.options.labels_separator is None else rules.label_set
@@ -225,7 +230,8 @@ def _cells_picked(
             cells = [""]
         try:
             cell = joined([cells[place] for place in texts]) if text is None else cells[text]
-            yield number, text_of(cell), "" if label is None else label_of(cells[label])
+            label_cell = "" if label is None else label_of(cells[label])
+            yield number, text_of(cell), label_cell, "" if group is None else cells[group]
         except RowError as error:
             yield fault(number, error)
 
@@ -239,23 +245,26 @@ def _from_objects(objects: Iterator[JsonRow | Fault], name: str, *, rules: CellR
     columns = [[value[key] for value in sample if key in value] for key in names]
     chosen = choose_columns(names, columns, options=rules.options, name=name, needs_label=needs_label)
     label = chosen.label
+    group = group_column(names, columns, options=rules.options, name=name)
     has_sets = label is not None and (rules.options.labels_separator is not None or holds_lists(columns[label]))
     rows = _values_picked(
         itertools.chain(taken, objects),
         [names[place] for place in chosen.text],
         None if label is None else names[label],
         rules,
+        group=None if group is None else names[group],
         label_of=rules.typed_labels if has_sets else rules.typed_label,
     )
     return Picking(chosen.taken_from(names), rows, has_sets)
 
 
-def _values_picked(
+def _values_picked(  # noqa: PLR0913 - rows, and what is wanted of each
     objects: Iterator[JsonRow | Fault],
     texts: Sequence[str],
     label: str | None,
     rules: CellRules,
     *,
+    group: str | None,
     label_of: Callable[[int, object], str | tuple[str, ...]],
 ) -> Iterator[Picked | Fault]:
     for item in objects:
@@ -270,6 +279,7 @@ def _values_picked(
                 if len(texts) == 1
                 else rules.joined_text(number, [value.get(key) for key in texts]),
                 "" if label is None else label_of(number, _member(value, label)),
+                "" if group is None else group_of(value.get(group)),
             )
         except RowError as error:
             yield fault(number, error)
@@ -357,6 +367,7 @@ def read_labelled(path: Path | str, options: TableOptions = DEFAULTS, *, progres
 def _read(path: Path | str, options: TableOptions, *, progress: Progress | None, may_be_sets: bool) -> Dataset:
     texts: list[str] = []
     labels: list[Any] = []
+    groups: list[str] = []
     lines = array("q")
     rejects: list[Reject] = []
     with opened(path, limits=options.limits, progress=progress) as source:
@@ -374,6 +385,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
                     lines.append(row[0])
                     texts.append(row[1])
                     labels.append(row[2])
+                    groups.append(row[3].strip())
                     if len(texts) > most:
                         raise _too_many(source.name, most)
         if ledger.is_exceeded:
@@ -391,7 +403,12 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         remark=picking.taken.remark,
     )
     targets = Targets.of_sets(labels) if picking.has_label_sets else Targets.of_labels(labels)
-    return Dataset(texts=texts, targets=targets, lines=lines, source=origin, rejects=tuple(rejects))
+    dataset = Dataset(texts=texts, targets=targets, lines=lines, source=origin, rejects=tuple(rejects))
+    if options.group is None:
+        return dataset
+    grouping = Grouping(column=str(options.group), n_groups=len(set(groups) - {""}), n_alone=groups.count(""))
+    together = together_of(texts, groups=groups)
+    return replace(dataset, targets=replace(targets, together=together), grouping=grouping)
 
 
 def stream_texts(

@@ -87,12 +87,12 @@ class _Rows:
 
     def of(self, part: PartName) -> "_Rows":
         """The same with the columns of one part alone."""
-        tested = None if self.tested is None else self.tested.of(part)
+        tested, known = (None if tests is None else tests.of(part) for tests in (self.tested, self.known))
         reading = self.reading if part == "both" else replace(self.reading, words=None)
         if part == "words":
             nothing = np.zeros(len(reading.rows), dtype=bool)
             reading = replace(self.reading, rows=reading.rows[:, :0], cut=nothing)
-        return _Rows(kept_reader(self.reader, part), reading, self.learned.of(part), tested)
+        return _Rows(kept_reader(self.reader, part), reading, self.learned.of(part), tested, known)
 
     @property
     def n_features(self) -> int:

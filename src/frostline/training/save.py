@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline.arrays import dense_part
+from frostline.arrays import IntArray, dense_part
 from frostline.artifact import (
     Artifact,
     ArtifactRecord,
@@ -15,6 +15,7 @@ from frostline.artifact import (
     refuse_size,
     save_artifact,
 )
+from frostline.data.copies import digests_of
 from frostline.data.dataset import Dataset
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.reading import SentenceEncoder
@@ -37,6 +38,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
     with_encoder: bool = False,
     quote: bool = True,
     keep_neighbours: bool = False,
+    keep_digests: bool = True,
 ) -> Artifact:
     """Save the head of `training` at `path`, with what is known about it.
 
@@ -52,6 +54,8 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
         Whether the report may quote test texts: the mistakes that the classifier was surest of.
     keep_neighbours : bool
         Keep the training sentences with their rows, so that `explain` can show the nearest.
+    keep_digests : bool
+        Keep 8 bytes of each training text, by which a test knows which of its texts the head learned from.
     """
     encoder_named = replace(training.record.encoder, name=portable_name(training.record.encoder.name))
     record = replace(training.record, encoder=encoder_named)
@@ -74,11 +78,16 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
             card=model_card(record),
             report=report_html(record, _with_map(training), quote=quote),
             neighbours=_neighbours(training) if keep_neighbours else None,
+            learned=_digests(training) if keep_digests else None,
             likeness=training.likeness,
         ),
         overwrite=overwrite,
         with_encoder=with_encoder,
     )
+
+
+def _digests(training: Training) -> IntArray | None:
+    return None if training.learned is None else np.unique(digests_of(training.learned.texts))
 
 
 _ELSEWHERE = {"one label": ("search", "encoder", "labels"), "several labels": ("search", "chosen", "encoder", "labels")}

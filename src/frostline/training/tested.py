@@ -6,6 +6,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Advance, BoolArray, IntArray, Probabilities, dense_part
+from frostline.data.copies import digests_of
 from frostline.data.dataset import Dataset
 from frostline.evaluate.baselines import Baseline, Part, baselines, from_known_words
 from frostline.evaluate.curve_points import Trial, Whole, given_by, learning_curve, share_right
@@ -26,7 +27,7 @@ from frostline.head.fitted import AnswerOptions, Fitted
 from frostline.head.likeness import UNLIKE_BELOW, Likeness
 from frostline.head.linear import PLAIN_THRESHOLD, LinearHead
 from frostline.head.options import SearchOptions
-from frostline.record import ProbabilityRecord, UnlikeRecord
+from frostline.record import ProbabilityRecord, TestRecord, UnlikeRecord
 from frostline.targets import Targets
 
 
@@ -162,6 +163,34 @@ def with_known(head: LinearHead, new: Part | None, known: Part | None, *, seed: 
         Targets.concatenated([new.targets, known.targets]),
         seed=seed,
     )
+
+
+def measured_on_new(
+    head: LinearHead, part: Part, learned: IntArray | None, *, n_fitted: int
+) -> tuple[Tested, IntArray, TestRecord | None]:
+    """A saved head on the rows of a file that it did not learn from, or on all of them where none is new.
+
+    Parameters
+    ----------
+    learned : ndarray of shape (n_distinct,), dtype=int64, or None
+        As in `Artifact`.
+
+    Returns
+    -------
+    tested, rows, source : Tested, ndarray, TestRecord or None
+        `rows` are the numbers of those tested on; None: it does not remember what it learned from.
+    """
+    every = np.arange(len(part), dtype=np.int64)
+    if learned is None:
+        return measured_head(head, part), every, None
+    is_known = np.isin(digests_of(part.texts), learned)
+    n_known = int(is_known.sum())
+    if n_known in {0, len(part)}:
+        source = TestRecord(kind="file", n_fitted=n_fitted, n_leaks=n_known)
+        return measured_head(head, part), every, source
+    new, known = part.take(every[~is_known]), part.take(every[is_known])
+    source = TestRecord(kind="file", n_fitted=n_fitted, n_leaks=n_known, with_leaks=with_known(head, new, known))
+    return measured_head(head, new), every[~is_known], source
 
 
 def answered_well(tested: Tested, *, seed: int = 0) -> AnswerScores:

@@ -1,0 +1,82 @@
+"""`--group`: a column of any format says which rows belong together."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from frostline.data.checks import require_learnable
+from frostline.data.dataset import Dataset
+from frostline.data.options import TableOptions
+from frostline.data.tables import read_labelled
+from frostline.errors import InputError, UsageError
+
+ROWS = [
+    ("a fine film", "good", 7),
+    ("dull", "bad", 7),
+    ("a joy", "good", None),
+    ("a bore", "bad", 8),
+    ("Dull!", "bad", 9),
+    ("new", "good", 9),
+    ("old", "bad", None),
+]
+
+
+def written(folder: Path, kind: str) -> Path:
+    path = folder / f"rows.{kind}"
+    if kind in {"tsv", "csv"}:
+        mark = "\t" if kind == "tsv" else ","
+        lines = [mark.join((text, label, "" if who is None else str(who))) for text, label, who in ROWS]
+        path.write_text("\n".join([mark.join(("text", "label", "who")), *lines]) + "\n", "utf-8")
+    elif kind == "jsonl":
+        objects = [{"text": text, "label": label, **({} if who is None else {"who": who})} for text, label, who in ROWS]
+        path.write_text("".join(json.dumps(value) + "\n" for value in objects), "utf-8")
+    else:
+        pq.write_table(
+            pa.table(dict(zip(("text", "label", "who"), map(list, zip(*ROWS, strict=True)), strict=True))), path
+        )
+    return path
+
+
+def read(path: Path, group: str | int | None) -> Dataset:
+    return read_labelled(path, TableOptions(text="text", label="label", group=group))
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl", "parquet"])
+def test_rows_of_one_group_belong_together(tmp_path: Path, kind: str) -> None:
+    """7 and 9 through a copy of one text; rows without a group stand alone, and that is told."""
+    path = written(tmp_path, kind)
+    dataset = read(path, "who")
+    assert dataset.targets.lots.tolist() == [0, 0, 1, 2, 0, 0, 3]
+    assert dataset.targets.counts_apart() == {"bad": 3, "good": 2}
+    assert read(path, 3).targets.lots.tolist() == [0, 0, 1, 2, 0, 0, 3]
+    assert read(path, None).targets.lots.tolist() == [0, 1, 2, 3, 1, 4, 5]
+    assert require_learnable(dataset, 2).warnings == (
+        "Rows with the same 'who' stay together (3 of them; 2 rows have none and stand alone).",
+    )
+    with pytest.raises(InputError) as caught:
+        read(path, "author")
+    assert "there is no group column 'author'" in caught.value.message
+
+
+def test_a_column_that_can_name_no_group_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": ["a", "b"], "label": ["x", "y"], "who": [0.5, 1.5]}), path)
+    with pytest.raises(InputError) as caught:
+        read(path, "who")
+    assert caught.value.message.endswith(
+        "the group column 'who' must hold strings, whole numbers or booleans (it holds 'double')."
+    )
+    with pytest.raises(UsageError) as refused:
+        TableOptions(group=0)
+    assert str(refused.value) == "The group column's number counts from 1 (got 0)."
+
+
+def test_lines_without_columns_have_no_groups(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text("__label__good a fine film\n__label__bad dull\n", "utf-8")
+    with pytest.raises(InputError) as caught:
+        read_labelled(path, TableOptions(group="who"))
+    assert caught.value.message.endswith("rows.txt: fastText's lines have no column of groups.")
