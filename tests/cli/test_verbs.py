@@ -159,10 +159,10 @@ def test_predict_on_a_file_without_rows_writes_an_empty_answer(frostline: Comman
 
 
 def test_evaluate_measures_on_another_file(frostline: Command, model: Path, reviews: Path) -> None:
-    """The same keys as `train --json`."""
+    """The same keys as `train --json`. Of the rows that it was trained with, those that it did not learn from."""
     document = frostline("evaluate", model, reviews, "--json").document
-    assert document["test"]["n"] == 60
-    assert document["test"]["accuracy"]["value"] > 0.8
+    assert (document["test"]["n"], document["test"]["n_leaks"], document["test"]["with_leaks"]["n"]) == (15, 45, 60)
+    assert document["test"]["with_leaks"]["accuracy"]["value"] > 0.8
     assert document["chosen"] == {"C": document["chosen"]["C"], "features": "mean@all"}
     assert document["seconds"]["search"] == 0
     assert "accuracy" in frostline("evaluate", model, reviews).out

@@ -16,7 +16,8 @@ from frostline.data.dataset import Dataset, Source
 from frostline.errors import InputError, UsageError
 from frostline.evaluate.curve_points import proportional_order
 from frostline.head.options import SearchOptions
-from frostline.review import ReviewOptions, review
+from frostline.review import ReviewOptions, repeats, review
+from frostline.review.repeats import count_near_copies, with_near_copies
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, train
@@ -248,3 +249,24 @@ def test_the_estimator_keeps_groups_together() -> None:
     assert all(len(set(new.folds[authors == author])) == 1 for author in range(12))
     with pytest.raises(UsageError, match="one group per text"):
         classifier.fit(texts, coin[authors], groups=authors[:5])
+
+
+def test_near_copies_are_counted_and_kept_together_on_request() -> None:
+    """A word more or less, among texts of other words; where pairs are too many some texts are looked at, evenly."""
+    texts = [" ".join(f"w{row}x{place}" for place in range(8)) for row in range(30)]
+    near = [f"{texts[3]} more", f"{texts[7]} and"]
+    rows = FakeEncoder(features="mean@-1").encode([*texts, *near]).rows
+    assert count_near_copies(near, rows[30:], texts, rows[:30]) == (2, 2)
+    assert count_near_copies(texts[10:], rows[10:30], texts[:10], rows[:10]) == (0, 20)
+    dataset = table([*texts, *near], [f"l{row % 2}" for row in range(32)])
+    joined_dataset, n_near = with_near_copies(dataset, rows)
+    assert n_near == 4
+    assert joined_dataset.targets.lots.tolist() == [*range(30), 3, 7]
+    assert dataset.targets.stand_alone
+
+
+def test_only_so_many_pairs_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "MOST_COMPARED", 100)
+    texts = [f"word{row} other{row} third{row}" for row in range(40)]
+    rows = FakeEncoder(features="mean@-1").encode(texts).rows
+    assert count_near_copies(texts, rows, texts[:20], rows[:20])[1] == 5

@@ -45,6 +45,8 @@ from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.report.document import as_document
 from frostline.report.terminal import print_report
+from frostline.review.near import columns_to_compare
+from frostline.review.repeats import with_near_copies
 from frostline.sweep import SWEEP_FEATURES, Sweep
 from frostline.sweep.run import FoldChoice
 from frostline.targets import Kind
@@ -264,6 +266,12 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--with-encoder", is_flag=True, help="Save the encoder's files too, for machines without a network.")
 @click.option("--keep-neighbours", is_flag=True, help="Save the training sentences too, for frostline explain to show.")
 @click.option(
+    "--keep-near-copies-together",
+    "near_together",
+    is_flag=True,
+    help="Learn from near copies (as frostline review finds them) or test on them, never both; every pair is compared.",
+)
+@click.option(
     "--keep-digests/--no-keep-digests",
     default=True,
     show_default=True,
@@ -288,6 +296,7 @@ def command(
     with_encoder: bool,
     keep_neighbours: bool,
     keep_digests: bool,
+    near_together: bool,
     examples: bool,
     overwrite: bool,
     as_json: bool,
@@ -311,6 +320,8 @@ def command(
         )
     test = None if found_test is None else of_kind(found_test, found.targets.kind)
     dataset = found if fixes is None else apply_fixes(found, read_fixes(fixes))
+    if near_together:
+        dataset = _near_together(dataset, encoder)
     tried = {None: DEFAULT_FEATURES, AUTO: SWEEP_FEATURES}.get(features, features or DEFAULT_FEATURES)
     encoder, precision = _settled(encoder, tried, dataset, test, options)
     features, swept, choose = _chosen(features, encoder, dataset, test, options)
@@ -333,6 +344,17 @@ def command(
     show(training, out, as_json=as_json)
     for sentence in training.unmet:
         words().print(Text(printable(sentence), style="bold red"))
+
+
+def _near_together(dataset: Dataset, encoder: EncoderChoice) -> Dataset:
+    """The same, with near copies kept together; how many there are is said."""
+    reader = opened_encoder(encoder, DEFAULT_FEATURES)
+    with progress("Reading", "sentences") as reading:
+        rows = reader.encode(dataset.texts, progress=reading).rows
+    columns = columns_to_compare(reader.blocks, reader.hidden_size)
+    joined, n_near = with_near_copies(dataset, rows[:, columns], threads=encoder.threads)
+    words().print(Text(f"{n_near:,} texts have a near copy, and stay together with it.", style="dim"))
+    return joined
 
 
 def _refuse_outputs(

@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
 from frostline.arrays import Features, IntArray
+from frostline.data.copies import joined, numbered
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Distinct
-from frostline.review.near import Neighbours, check_outliers
+from frostline.review.near import Neighbours, check_outliers, directions, nearest
 from frostline.review.results import Kind, Leaked, Outlier, Repeated
 from frostline.targets import Names
 
 NEAR_COSINE = 0.85
 NEAR_WORDS = 0.6
+_NEAREST = 20  # of a text, that are looked at for near copies
 
 
 _WORD = re.compile(r"\w+")
@@ -95,6 +97,49 @@ def word_overlap(text: str, other: str) -> float:
     first, second = _words(text), _words(other)
     either = len(first | second)
     return len(first & second) / either if either else 0.0
+
+
+MOST_COMPARED = 10_000_000
+"""Pairs of texts that a training compares to count near copies: at most half a second on a core."""
+
+
+def count_near_copies(
+    texts: Sequence[str], rows: Features, others: Sequence[str], other_rows: Features, *, threads: int | None = None
+) -> tuple[int, int]:
+    """How many of `texts` nearly stand in `others`, and of how many that were looked at: some, evenly spread, of many.
+
+    Parameters
+    ----------
+    rows, other_rows : ndarray of shape (n_texts, n_features)
+        The columns by which texts are compared.
+    """
+    most = max(1, MOST_COMPARED // max(1, len(others)))
+    looked = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), most)).astype(np.int64))
+    points, centre = directions(other_rows)
+    asked, _ = directions(rows[looked], centre=centre)
+    near = nearest(asked, among=points, k=3, threads=threads)
+    pairs = _near_pairs([texts[row] for row in looked.tolist()], others, near)
+    return len({row for row, _, _ in pairs}), len(looked)
+
+
+def with_near_copies(dataset: Dataset, rows: Features, *, threads: int | None = None) -> tuple[Dataset, int]:
+    """The same, but that near copies belong together too; and how many texts have one.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_texts, n_features)
+        The columns by which texts are compared. Every text is compared with every other one.
+    """
+    number = numbered(dataset.texts)
+    first = np.unique(number, return_index=True)[1]
+    points, _ = directions(rows[first])
+    texts = [dataset.texts[row] for row in first.tolist()]
+    lots = np.arange(len(texts))
+    groups = near_groups(texts, nearest(points, k=_NEAREST, threads=threads))
+    for group in groups:
+        lots[list(group.rows)] = group.rows[0]
+    together = joined(dataset.targets.lots, lots[number])
+    return replace(dataset, targets=replace(dataset.targets, together=together)), sum(len(one.rows) for one in groups)
 
 
 def _near_pairs(texts: Sequence[str], others: Sequence[str], near: Neighbours) -> list[tuple[int, int, float]]:

@@ -27,6 +27,8 @@ from frostline.head.options import SearchOptions
 from frostline.head.parts import PartName
 from frostline.machine import this_machine
 from frostline.record import PartsRecord, Seconds, TestRecord, TrainingRecord
+from frostline.review.near import columns_to_compare
+from frostline.review.repeats import count_near_copies
 from frostline.sweep import Sweep
 from frostline.sweep.run import FoldChoice
 from frostline.training.choosing import is_in_turn, refuse_without_choice
@@ -270,6 +272,22 @@ def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is t
     return _Rows(reader, reading, learned, tested, known)
 
 
+def _near_copies(rows: _Rows) -> tuple[str, ...]:
+    """How many test texts are nearly training texts, where rows of an encoder are there and some were held out."""
+    if rows.tested is None or not rows.n_features:
+        return ()
+    columns = columns_to_compare(rows.reader.blocks, rows.reader.hidden_size)
+    tested, learned = (
+        np.asarray(dense_part(part.rows)[:, columns], np.float32) for part in (rows.tested, rows.learned)
+    )
+    n_near, n_looked = count_near_copies(rows.tested.texts, tested, rows.learned.texts, learned)
+    if not n_near:
+        return ()
+    of = f"{n_looked:,} test texts" + (" looked at" if n_looked < len(rows.tested) else "")
+    are = "is nearly a training text" if n_near == 1 else "are nearly training texts"
+    return (f"{n_near:,} of {of} {are}: --keep-near-copies-together has such on one side.",)
+
+
 def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecord:
     split, fitted, tested, seed = made.split, made.fitted, made.tested, made.how.seed
     leaks = Leaks(()) if split.test is None else leaked(split.train, split.known or split.test)
@@ -311,6 +329,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
             *made.folds_told,
             *oddities(made.dataset, leaks, n_test=n_test),
             *([made.test.source.remark] if made.test is not None and made.test.source.remark else []),
+            *_near_copies(made.rows),
             *fitted.search.warnings,
         ),
         version=__version__,
