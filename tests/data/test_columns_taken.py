@@ -137,6 +137,11 @@ def test_what_is_named_wins_over_the_guess(tmp_path: Path) -> None:
     assert (found.source.text_column, found.source.label_column) == ("subject", "id")
     only_text = read_labelled(path, TableOptions(text="subject", on_empty_text="keep").guessing("body", "team"))
     assert (only_text.source.text_column, only_text.source.label_column) == ("subject", "team")
+    turned = tmp_path / "turned.tsv"
+    turned.write_text("body\tteam\n" + "".join(f"{'ab'[row % 2]}\ttext number {row}\n" for row in range(30)), "utf-8")
+    for options in (TableOptions(label="body"), TableOptions(text="team")):
+        source = read_labelled(turned, options.guessing("body", "team")).source
+        assert (source.text_column, source.label_column, source.remark) == ("team", "body", "")
 
 
 def test_a_guess_that_fails_is_passed_over_with_a_sentence(tmp_path: Path) -> None:

@@ -196,11 +196,13 @@ def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two pl
     label = None if options.label is None or not needs_label else table.numbered(options.label, "label")
     missing = []
     if not texts and options.guessed_text:
-        texts = table.guessed(options.guessed_text, besides=label)
+        texts = table.guessed(options.guessed_text)
         missing += [] if texts else [options.guessed_text]
+        texts = () if label in texts else texts
     if label is None and needs_label and options.guessed_label:
-        label = next((place for place in table.guessed(options.guessed_label) if place not in texts), None)
-        missing += [] if label is not None else [options.guessed_label]
+        guessed = table.guessed(options.guessed_label)
+        missing += [] if guessed else [options.guessed_label]
+        label = next((place for place in guessed if place not in texts), None)
     if len(texts) < 2:
         text, label = _chosen(table, texts[0] if texts else None, label, options=options, needs_label=needs_label)
         texts = (text,)
@@ -296,7 +298,7 @@ class _Table:
             self.numbered(int(part) if part not in self.names and part.isdecimal() else part, "text") for part in parts
         )
 
-    def guessed(self, wanted: str, *, besides: int | None = None) -> tuple[int, ...]:
+    def guessed(self, wanted: str) -> tuple[int, ...]:
         """The columns that a model learned from, where all of them are there; else none.
 
         The numbers of a file without a header say something of another one with three columns or more alone: of two,
@@ -306,7 +308,7 @@ class _Table:
             return ()
         parts = [wanted] if wanted in self.names else wanted.split(",")
         places = tuple(self.names.index(part) for part in parts if self.names.count(part) == 1)
-        return places if len(places) == len(parts) and besides not in places else ()
+        return places if len(places) == len(parts) else ()
 
     def remark(self, missing: Sequence[str], chosen: Columns) -> str:
         """That other columns are taken than the model learned from; nothing where those had no names."""
