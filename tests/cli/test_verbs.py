@@ -58,13 +58,13 @@ def test_a_second_train_reads_no_sentence(frostline: Command, reviews: Path) -> 
 
 def test_nothing_that_is_saved_holds_a_path_of_this_machine(frostline: Command, reviews: Path, tmp_path: Path) -> None:
     """An artifact is handed on: its encoder and its file have names and digests there, no folders."""
-    encoder, out = make_checkpoint(tmp_path / "private" / "my encoder"), tmp_path / "model"
+    encoder, out = make_checkpoint(tmp_path / "nobodys-business" / "my encoder"), tmp_path / "model"
     arguments = ("--encoder", encoder, "-C", "0.1", "--test", reviews, "--keep-neighbours", "--out", out)
     assert frostline("train", reviews, *arguments).code == 0
     saved = [path for path in out.rglob("*") if path.is_file()]
     assert len(saved) > 4
     for path in saved:
-        for secret in (str(tmp_path), str(reviews.parent), "private"):
+        for secret in (str(tmp_path), str(reviews.parent), "nobodys-business"):
             assert secret.encode() not in path.read_bytes(), path
     assert "my-encoder" in (out / "README.md").read_text("utf-8")
 
