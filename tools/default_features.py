@@ -1,14 +1,17 @@
 """Check the default features on rows that chose nothing: `python tools/default_features.py FOLDER [SET ...]`.
 
-Beside them: the same with words (`mean@all+words`), what `auto` chooses on the rows learned from, and
-sentence-transformers' way, the normalised mean of the last layer under scikit-learn's LogisticRegression() as it comes.
+Beside them: what `train` takes where nobody names features (`default`: they, they with words, or words alone, by the
+folds), the words' baseline and the nearest centroid of its report, `mean@all+words`, what `auto` chooses on the rows
+learned from, and sentence-transformers' way, the normalised mean of the last layer under scikit-learn's
+LogisticRegression() as it comes.
 FOLDER holds sst2/, trec/, sst5/ and cr/ (docs/decisions/0002-default-features.md says which files). `--rows N` learns
-from N rows drawn at random, label by label, five times over, without `auto`. `--among A;B;...` lets `auto` sweep these
-alone: a whole sweep of six labels takes minutes.
+from N rows drawn at random, label by label, five times over, without `auto`. `--no-auto` leaves that out with all rows
+too. `--among A;B;...` lets `auto` sweep these alone: a whole sweep of six labels takes minutes.
 """
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +27,11 @@ from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.words import with_words
+from frostline.evaluate.baselines import CENTROID, WORDS, Part, from_words, nearest_centroid
 from frostline.evaluate.intervals import wilson
 from frostline.evaluate.paired import paired_difference
 from frostline.head.options import SearchOptions
-from frostline.head.search import search
+from frostline.head.parts import search
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
 from frostline.targets import Targets
@@ -84,14 +88,37 @@ def rows_of(folder: Path, name: str, n_rows: int | None) -> Rows:
     return Rows(data, codes, tuple(splits))
 
 
-def right(rows: Rows, features: str, learned: IntArray, tested: IntArray) -> BoolArray:
-    """Which tested rows a head of these features labels rightly."""
-    codes = rows.codes[learned]
+def right(
+    rows: Rows, features: str, learned: IntArray, tested: IntArray, *, choose: bool = False
+) -> tuple[BoolArray, str]:
+    """Which tested rows a head of these features labels rightly, or of the part chosen; and what was kept."""
     train, test = rows.data.take(learned), rows.data.take(tested)
-    encoder = with_words(reader(features), train.texts)
-    labels = tuple(range(int(rows.codes.max()) + 1))
-    head = search(encoder.encode(train.texts).for_head, Targets.of_codes(codes, labels), options=SearchOptions()).head
-    return np.asarray(head.predict(encoder.encode(test.texts).for_head) == rows.codes[tested])
+    encoder = with_words(reader(features), train.texts, tried=choose)
+    targets, began = targets_of(rows, learned), time.process_time()
+    found, parts = search(encoder.encode(train.texts).for_head, targets, options=SearchOptions(choose_parts=choose))
+    print(f"  {features}{' or words' * choose}: {time.process_time() - began:.1f} CPU s", file=sys.stderr, flush=True)
+    given = found.head.predict(encoder.encode(test.texts).for_head)
+    return np.asarray(given == rows.codes[tested]), "features" if parts is None else parts.kept
+
+
+def targets_of(rows: Rows, chosen: IntArray) -> Targets:
+    """The labels of some rows."""
+    return Targets.of_codes(rows.codes[chosen], tuple(range(int(rows.codes.max()) + 1)))
+
+
+def right_of_baselines(rows: Rows, learned: IntArray, tested: IntArray) -> dict[str, BoolArray]:
+    """Which tested rows the baselines of a report label rightly, but the majority."""
+    encoder = reader(DEFAULT_FEATURES)
+    parts = []
+    for chosen in (learned, tested):
+        texts = rows.data.take(chosen).texts
+        parts.append(Part(texts, encoder.encode(texts).rows, targets_of(rows, chosen)))
+    guesses = {WORDS: from_words(parts[0], parts[1], 0), CENTROID: nearest_centroid(parts[0], parts[1], 0)}
+    return {
+        name: guess.favoured.argmax(axis=1) == rows.codes[tested]
+        for name, guess in guesses.items()
+        if guess is not None
+    }
 
 
 def right_theirs(rows: Rows, learned: IntArray, tested: IntArray) -> BoolArray:
@@ -118,38 +145,44 @@ def chosen(rows: Rows, learned: IntArray, among: tuple[str, ...] | None) -> str:
 def found(rows: Rows, *, with_auto: bool, among: tuple[str, ...] | None) -> Iterator[tuple[dict[str, BoolArray], str]]:
     """For each split, which tested rows each way labels rightly, and what `auto` took."""
     for learned, tested in rows.splits:
+        default, kept = right(rows, DEFAULT_FEATURES, learned, tested, choose=True)
         ways = {
-            DEFAULT_FEATURES: right(rows, DEFAULT_FEATURES, learned, tested),
-            WORDED: right(rows, WORDED, learned, tested),
+            "default": default,
+            **right_of_baselines(rows, learned, tested),
+            DEFAULT_FEATURES: right(rows, DEFAULT_FEATURES, learned, tested)[0],
+            WORDED: right(rows, WORDED, learned, tested)[0],
         }
         took = chosen(rows, learned, among) if with_auto else ""
         if took:
-            ways["auto"] = ways[took] if took in ways else right(rows, took, learned, tested)
-        yield {**ways, THEIRS: right_theirs(rows, learned, tested)}, took
+            ways["auto"] = ways[took] if took in ways else right(rows, took, learned, tested)[0]
+        yield {**ways, THEIRS: right_theirs(rows, learned, tested)}, f"{kept}{took and f', auto: {took}'}"
+
+
+def lead(first: BoolArray, second: BoolArray) -> str:
+    """The lead of one way over another on the same rows, in points."""
+    found = paired_difference(first.astype(np.int64), second.astype(np.int64), np.ones(len(first), np.int64))
+    return f"{100 * found.value:+.2f} ({100 * found.interval[0]:+.1f} to {100 * found.interval[1]:+.1f})"
 
 
 def line(name: str, ways: dict[str, BoolArray]) -> str:
-    """One row of the table: each way's accuracy, then the lead of ours over theirs."""
+    """One row of the table: each way's accuracy, then the lead of the default over each."""
     cells = []
     for own in ways.values():
         low, high = wilson(int(own.sum()), len(own))
         cells.append(f"{100 * own.mean():.2f} ({100 * low:.1f} to {100 * high:.1f})")
-    theirs = ways[THEIRS]
-    for way, own in ways.items():
-        if way != THEIRS:
-            lead = paired_difference(own.astype(np.int64), theirs.astype(np.int64), np.ones(len(own), np.int64))
-            cells.append(f"{100 * lead.value:+.2f} ({100 * lead.interval[0]:+.1f} to {100 * lead.interval[1]:+.1f})")
-    return f"| {name} | {len(theirs):,} | " + " | ".join(cells) + " |"
+    cells += [lead(ways["default"], own) for way, own in ways.items() if way != "default"]
+    return f"| {name} | {len(ways[THEIRS]):,} | " + " | ".join(cells) + " |"
 
 
 def few_line(name: str, splits: list[dict[str, BoolArray]]) -> str:
-    """One row of the table for few rows: the mean over the draws, and its standard error."""
-    cells = []
-    for way in splits[0]:
-        each = np.array([100 * split[way].mean() for split in splits])
-        cells.append(f"{each.mean():.2f} ± {each.std(ddof=1) / np.sqrt(len(each)):.2f}")
-    gain = np.array([100 * (split[WORDED].mean() - split[DEFAULT_FEATURES].mean()) for split in splits])
-    cells.append(f"{gain.mean():+.2f} ± {gain.std(ddof=1) / np.sqrt(len(gain)):.2f}")
+    """One row of the table for few rows: the mean over the draws, and its standard error; then the default's leads."""
+    of = {way: np.array([100 * split[way].mean() for split in splits]) for way in splits[0]}
+    leads = [of["default"] - own for way, own in of.items() if way != "default"]
+    cells = [
+        f"{each.mean():{sign}.2f} ± {each.std(ddof=1) / np.sqrt(len(each)):.2f}"
+        for sign, figures in (("", of.values()), ("+", leads))
+        for each in figures
+    ]
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
@@ -159,20 +192,22 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(FILES)}; all unless named")
     parser.add_argument("--rows", type=int, help="learn from so many rows, five times over")
+    parser.add_argument("--no-auto", action="store_true", help="without what auto takes")
     parser.add_argument("--among", type=lambda given: tuple(given.split(";")), help="features that auto sweeps")
     asked = parser.parse_args()
     leads: dict[str, list[float]] = {}
     for turn, name in enumerate(asked.sets or FILES):
-        splits = list(found(rows_of(asked.folder, name, asked.rows), with_auto=asked.rows is None, among=asked.among))
+        with_auto = asked.rows is None and not asked.no_auto
+        splits = list(found(rows_of(asked.folder, name, asked.rows), with_auto=with_auto, among=asked.among))
         each = [ways for ways, _ in splits]
         if not turn:
-            names = [*each[0], *([f"lead of {way}" for way in each[0] if way != THEIRS] if asked.rows is None else [])]
+            names = [*each[0], *(f"lead over {way}" for way in each[0] if way != "default")]
             print("| set | n tested | " if asked.rows is None else "| set | ", " | ".join(names), "|", flush=True)
         if asked.rows is not None:
-            print(few_line(name, each), flush=True)
+            print(few_line(name, each), " kept:", ", ".join(took for _, took in splits), flush=True)
             continue
         ways = {way: np.concatenate([split[way] for split in each]) for way in each[0]}
-        print(line(name, ways), " auto:", ", ".join(took for _, took in splits), flush=True)
+        print(line(name, ways), " kept:", ", ".join(took for _, took in splits), flush=True)
         for way, own in ways.items():
             leads.setdefault(way, []).append(100 * (own.mean() - ways[THEIRS].mean()))
     for way, points in leads.items():

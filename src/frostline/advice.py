@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-from frostline.errors import shown
+from frostline.encoder.features import AUTO
+from frostline.encoder.features import WORDS as WORDS_FEATURES
+from frostline.errors import pasteable, shown
+from frostline.evaluate.baselines import CENTROID, WORDS, WORDS_EACH
 from frostline.evaluate.intervals import Z
 from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.record import TrainingRecord
@@ -30,7 +33,14 @@ ENOUGH_TO_FINE_TUNE = 1000
 """Labelled rows. Fine-tuning moves millions of weights; of fewer rows it seldom makes more than a linear head does."""
 
 Kind: TypeAlias = Literal[
-    "label more", "unsure", "other features", "fine-tune", "stop", "more test rows", "unequal labels"
+    "baseline ahead",
+    "label more",
+    "unsure",
+    "other features",
+    "fine-tune",
+    "stop",
+    "more test rows",
+    "unequal labels",
 ]
 
 
@@ -55,6 +65,42 @@ def advise(record: TrainingRecord) -> tuple[Advice, ...]:
     if record.test is None:
         return ()
     return (*_about_rows(record), *_about_labels(record), *_about_test(record))
+
+
+_INSTEAD = {WORDS: WORDS_FEATURES, WORDS_EACH: WORDS_FEATURES, CENTROID: AUTO}
+
+
+def ahead_of_it(record: TrainingRecord) -> tuple[Advice, ...]:
+    """Each baseline that surely does better on the test rows, with the command that does as it does, furthest first.
+
+    Surely: the whole 95 % interval of the difference, on the same rows, lies on its side.
+    """
+    found = []
+    leads = [(one.leads.get("accuracy") or one.leads["macro_f1"], one) for one in record.baselines]
+    for lead, baseline in sorted(leads, key=lambda pair: pair[0].value):
+        if lead.interval[1] >= 0:
+            continue
+        score = "accuracy" if "accuracy" in baseline.leads else "macro F1"
+        low, high = (-limit for limit in reversed(lead.interval))
+        features = _INSTEAD.get(baseline.name)
+        instead = f"review {pasteable(record.data.name)}"
+        if features is not None:
+            features = AUTO if features == record.features.spec else features
+            instead = f"train {pasteable(record.data.name)}{_tested_on(record)} --features {features} --out model"
+        points = f"{-100 * lead.value:.1f} points ({100 * low:.1f} to {100 * high:.1f})"
+        found.append(
+            Advice(
+                kind="baseline ahead",
+                sentence=f"Take what does better, with the other options as they were: frostline {instead}",
+                reason=f"{baseline.name} does better here by {points} of {score}, beyond chance.",
+            )
+        )
+    return tuple(found)
+
+
+def _tested_on(record: TrainingRecord) -> str:
+    file = None if record.test_source is None else record.test_source.data
+    return "" if file is None else f" --test {pasteable(file.name)}"
 
 
 def curve_measure(record: TrainingRecord) -> str:

@@ -37,7 +37,7 @@ from frostline.data.fixes import apply_fixes, read_fixes
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.disk import refuse_existing, refuse_file
-from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES, FeatureSpec
+from frostline.encoder.features import AUTO, DEFAULT_FEATURES, TUTORIAL_FEATURES, FeatureSpec
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, pasteable, printable
@@ -152,9 +152,6 @@ _SEARCHING: dict[Kind, tuple[str, str]] = {
     "one label": ("Searching C", "values of C"),
     "several labels": ("Fitting", "labels"),
 }
-
-
-AUTO = "auto"
 
 
 @final

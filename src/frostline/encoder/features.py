@@ -18,6 +18,7 @@ POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 TUTORIAL_FEATURES = "cls@-1"
 DEFAULT_FEATURES = "mean@all"
 WORDS = "words"
+AUTO = "auto"  # What a sweep takes
 
 _TERM = re.compile(r"(?P<pooling>[a-z]+)@(?P<layers>all|-?\d{1,4}(,-?\d{1,4})*)")
 

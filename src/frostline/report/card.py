@@ -107,7 +107,7 @@ def _opening(record: TrainingRecord) -> str:
     made = f"A frozen encoder ({code(record.encoder.name)}) and {WORDING[record.data.kind].made} on top of it."
     if record.encoder == WORDS_ALONE:
         made = f"Words and pairs of words, and {WORDING[record.data.kind].made} on top of them; no encoder."
-    return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join(said)}"
+    return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join([*map(escaped, phrases.ahead_text(record)), *said])}"
 
 
 def _use(record: TrainingRecord) -> str:

@@ -82,6 +82,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
     is_of_new = record.test_source is None or record.test_source.is_of_new
     parts = [
         paragraphs(phrases.columns_text(record.data), kind="quiet"),
+        section("What does better", paragraphs(phrases.ahead_text(record)), kind="caution"),
         figures(test if is_of_new else None),
         in_plain_words(plain_words(record)),
         cautions(record.warnings),

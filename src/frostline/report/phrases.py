@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.advice import FEW, advise
+from frostline.advice import FEW, advise, ahead_of_it
 from frostline.data.dataset import Source
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
@@ -446,6 +446,11 @@ def leaks_text(source: TestRecord | None, test: Evaluation) -> list[str]:
     return [f"{left_out}: with {them} {right} % would be right, not {rightly} %."]
 
 
+def ahead_text(record: TrainingRecord) -> list[str]:
+    """What surely does better than this classifier, and the command for it: to stand on top of every report."""
+    return [] if record.test is None else [f"{one.reason} {one.sentence}" for one in ahead_of_it(record)]
+
+
 def verdict(lead: Lead | PairedDifference | Difference) -> str:
     """What a lead means, in a few words."""
     low, high = lead.interval
@@ -659,7 +664,7 @@ def next_step(record: TrainingRecord) -> str:
         return "Next: test it on texts with labels."
     if record.test_source is not None and not record.test_source.is_of_new:
         return "Next: test it on texts that it did not learn from."
-    advice = advise(record)
+    advice = (*ahead_of_it(record), *advise(record))
     if advice:
         return f"Next: {advice[0].sentence}"
     return f"Next: read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."

@@ -42,9 +42,10 @@ _MOST_WITHOUT_MATRIX = 30  # a screen holds more of them where no confusion matr
 
 
 def print_report(record: TrainingRecord, console: Console) -> None:
-    """The whole of a training."""
+    """The whole of a training; what does better than it stands on top."""
     for line in phrases.columns_text(record.data):
         say(console, line)
+    closing(console, phrases.ahead_text(record))
     facts(
         console,
         [
