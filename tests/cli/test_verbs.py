@@ -22,7 +22,7 @@ def test_nested_and_hold_out_outrank_the_test_part_of_a_public_set(
 ) -> None:
     """What was asked for is done; a set's own test part is used only where nothing was."""
     parts = {"train": load_sample().train.take(np.arange(40)), "test": load_sample().train.take(np.arange(40, 60))}
-    monkeypatch.setattr("frostline.cli.train.load_public_set", lambda _name, **_: parts)
+    monkeypatch.setattr("frostline.data.public_sets.load_public_set", lambda _name, **_: parts)
     kinds = [
         frostline("train", "trec", "--json", "-C", "0.01", "--folds", "3", *asked).document["test"]["source"]["kind"]
         for asked in ([], ["--nested"], ["--holdout", "0.25"])

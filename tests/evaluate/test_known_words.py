@@ -36,7 +36,7 @@ def test_words_are_searched_once(n_labels: int, n_searches: int, monkeypatch: py
         searches.append(seed)
         return from_words(first, second, seed)
 
-    monkeypatch.setitem(module._TRIED["one label"], WORDS, counted)  # type: ignore[index]
+    monkeypatch.setitem(module._TRIED["one label"], WORDS, counted)
     options = SearchOptions(choose_parts=True, seed=3)
     fitted = fit(train.rows, train.targets, search=options, answers=PLAIN_ANSWERS)
     tested = stage.tested_on_rows(fitted, train, test, seed=3)

@@ -1,5 +1,7 @@
 """Calibration in numbers: what is tried from how many rows on, what each way gains, and the maps themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -152,9 +154,44 @@ def test_a_correction_has_to_gain_more_than_its_standard_error(way: Way, spread:
     """Gains of 0.1 ± spread on 101 texts, half of them each way: the error of their mean is a tenth of that spread."""
     gains = 0.1 + spread * np.append(np.where(np.arange(100) % 2, 1.0, -1.0), 0.0)
     losses: dict[Way, Float64Array] = {"none": np.full(101, 5.0), way: 5.0 - gains}
-    candidate = candidate_of(way, losses)
+    lots = np.arange(101)
+    candidate = candidate_of(way, losses, lots=lots)
     assert candidate.gain_error == pytest.approx(spread / np.sqrt(101))
-    assert choice_of(losses) == ((way, "it lost less on rows it was not fitted on") if is_taken else ("none", NOTHING))
+    assert choice_of(losses, lots=lots) == (
+        (way, "it lost less on rows it was not fitted on") if is_taken else ("none", NOTHING)
+    )
+
+
+def test_copies_make_no_gain_surer() -> None:
+    """Each text twice is twice the rows and the same error: what gains too little once gains too little ever."""
+    gains = 0.1 + 1.01 * np.append(np.where(np.arange(100) % 2, 1.0, -1.0), 0.0)
+    lots = np.arange(101)
+    losses: dict[Way, Float64Array] = {"none": np.full(202, 5.0), "temperature": 5.0 - np.tile(gains, 2)}
+    once, twice = np.arange(202), np.tile(lots, 2)
+    assert candidate_of("temperature", losses, lots=twice).gain_error == pytest.approx(1.01 / np.sqrt(101))
+    assert choice_of(losses, lots=twice) == ("none", NOTHING)
+    assert choice_of(losses, lots=once)[0] == "temperature"
+    of_one = candidate_of("temperature", losses, lots=np.zeros(202, np.int64))
+    assert of_one.gain == of_one.gain_error == pytest.approx(0.1)
+
+
+def test_a_calibration_is_chosen_by_lots() -> None:
+    """The candidates of a fit are measured over what stands together."""
+    decisions, codes = made(300)
+    alone, folds = one_label(codes), np.arange(300) // 3 % 3
+    lots = np.arange(300) // 3
+    gains = {
+        name: fit_calibration(decisions, replace(alone, together=together), folds=folds).candidates[1].gain_error
+        for name, together in (("rows", None), ("lots", lots))
+    }
+    values = replace(alone, together=lots)
+    fit = fit_calibration(decisions, values, folds=folds, calibrate="temperature")
+    plain = softmax(np.column_stack([np.zeros(300), decisions])) if decisions.shape[1] == 1 else softmax(decisions)
+    rows = np.arange(300)
+    each = np.log(fit.held_out[rows, codes]) - np.log(plain[rows, codes])
+    of_lots = each.reshape(100, 3).mean(axis=1)
+    assert gains["rows"] == pytest.approx(each.std(ddof=1) / np.sqrt(300), rel=1e-9)
+    assert gains["lots"] == pytest.approx(of_lots.std(ddof=1) / np.sqrt(100), rel=1e-9)
 
 
 def test_why_a_way_was_taken_is_one_clause() -> None:
@@ -273,7 +310,12 @@ def test_a_threshold_is_the_highest_of_those_with_the_best_f1(seed: int, n: int)
 
 
 def test_a_label_on_ten_texts_has_a_threshold_of_its_own() -> None:
-    """On nine it takes the one that is best for all labels together."""
+    """A quarter of the way to the one that is best for all labels together, in log-odds; on nine it takes that one."""
+
+    def drawn(own: float, together: float) -> float:
+        odds = 0.75 * np.log(own / (1 - own)) + 0.25 * np.log(together / (1 - together))
+        return float(1 / (1 + np.exp(-odds)))
+
     claimed = np.column_stack([np.linspace(0, 1, 40), np.linspace(0.4, 0, 40)])
     for n_with, is_own in ((9, False), (10, True)):
         members = np.column_stack([np.arange(40) >= 30, np.arange(40) < n_with])
@@ -283,5 +325,5 @@ def test_a_label_on_ten_texts_has_a_threshold_of_its_own() -> None:
         together = best_threshold(claimed.ravel(), members.ravel())
         own = best_threshold(claimed[:, 1], members[:, 1])
         assert own != together
-        assert found[1] == (own if is_own else together)
-        assert found[0] == best_threshold(claimed[:, 0], members[:, 0])
+        assert found[1] == pytest.approx(drawn(own, together) if is_own else together, rel=1e-12)
+        assert found[0] == pytest.approx(drawn(best_threshold(claimed[:, 0], members[:, 0]), together), rel=1e-12)

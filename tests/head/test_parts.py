@@ -128,10 +128,11 @@ def test_the_folds_choose(tell: tuple[float, float], kept: str) -> None:
         assert np.array_equal(found.search.held_out_decisions, plain.held_out_decisions)
 
 
-def chosen_by(features: np.ndarray, both: np.ndarray) -> str:
+def chosen_by(features: np.ndarray, both: np.ndarray, *, lots: np.ndarray | None = None) -> str:
     """The choice where these rows (n_texts,) were answered right; by the words none."""
     of: dict[PartName, np.ndarray] = {"features": features, "words": np.zeros_like(both), "both": both}
-    return module._choice({part: Trial(right=right, fold_scores=NONE) for part, right in of.items()}, "accuracy")
+    trials = {part: Trial(right=right, fold_scores=NONE) for part, right in of.items()}
+    return module._choice(trials, "accuracy", np.arange(len(both)) if lots is None else lots)
 
 
 def test_words_must_gain_more_than_a_standard_error() -> None:
@@ -142,12 +143,18 @@ def test_words_must_gain_more_than_a_standard_error() -> None:
     assert chosen_by(rows == 99, rows == 99) == "features", "no gain at all, and no error"
 
 
+def test_copies_make_no_words_better() -> None:
+    """3 to 1 among 100 texts is a gain; one text that stands there three times, and one other, is none."""
+    rows = np.arange(100)
+    assert chosen_by(rows == 99, rows < 3, lots=np.maximum(rows - 2, 0)) == "features"
+
+
 def test_margins_of_other_scores_are_over_the_folds() -> None:
     first, second = (Trial(right=CODES == 1, fold_scores=np.array(own)) for own in ([0.5, 0.7, 0.9], [0.4, 0.5, 0.6]))
-    value, error = margin_of(first, second, "f1_macro")
+    value, error = margin_of(first, second, "f1_macro", np.arange(len(CODES)))
     assert value == pytest.approx(0.2)
     assert error == pytest.approx(0.1 / np.sqrt(3))
-    assert margin_of(first, second, "accuracy") == (0.0, 0.0)
+    assert margin_of(first, second, "accuracy", np.arange(len(CODES))) == (0.0, 0.0)
 
 
 def test_labels_that_were_not_learned_keep_their_share() -> None:

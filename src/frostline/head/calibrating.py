@@ -183,7 +183,7 @@ def fit_calibration(
     rows = _Rows(decisions, targets, every)
     tried = {way: _held_out(way, rows, folds) for way in _worth_trying(calibrate, rows, folds)}
     losses = {way: _losses(found, targets) for way, found in tried.items()}
-    way, why = choice_of(losses) if calibrate == "auto" else (calibrate, "asked for")
+    way, why = choice_of(losses, lots=targets.lots) if calibrate == "auto" else (calibrate, "asked for")
     if calibrate == "auto" and len(tried) == 1:
         why = _why_nothing_was_tried(rows, folds)
     fitted = _fitted(way, rows)
@@ -198,7 +198,7 @@ def fit_calibration(
         way=way,
         why=why,
         n=len(targets),
-        candidates=tuple(candidate_of(way, losses) for way in losses),
+        candidates=tuple(candidate_of(way, losses, lots=targets.lots) for way in losses),
         held_out=tried[way] if way in tried else rows.plain(),
     )
 
@@ -308,27 +308,34 @@ def _losses(found: Probabilities, targets: Targets) -> Float64Array:
     return losses
 
 
-def _gain(losses: Float64Array, of: Float64Array) -> tuple[float, float]:
-    """By how much the mean of `of` is less than that of `losses`, row by row, and the standard error."""
-    gains = losses - of
-    error = float(gains.std(ddof=1)) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
-    return float(gains.mean()), float(error)
+def mean_by_lots(values: Float64Array, lots: IntArray) -> tuple[float, float]:
+    """The mean of values (n_texts,), and its standard error where lots are drawn, each with all its texts."""
+    mean, n_lots = float(values.mean()), len(np.unique(lots))
+    if n_lots < 2:
+        return mean, abs(mean)
+    sums = np.bincount(lots, values - mean)
+    return mean, float(np.sqrt(sums @ sums * n_lots / (n_lots - 1))) / len(values)
 
 
-def candidate_of(way: Way, losses: dict[Way, Float64Array]) -> Candidate:
+def candidate_of(way: Way, losses: dict[Way, Float64Array], *, lots: IntArray) -> Candidate:
     """What one way of those whose losses (n_texts,) are given is worth beside none."""
-    gain, error = _gain(losses["none"], losses[way])
+    gain, error = mean_by_lots(losses["none"] - losses[way], lots)
     return Candidate(way=way, log_loss=float(losses[way].mean()), gain=gain, gain_error=error)
 
 
-def choice_of(losses: dict[Way, Float64Array]) -> tuple[Way, str]:
+def choice_of(losses: dict[Way, Float64Array], *, lots: IntArray) -> tuple[Way, str]:
     """From plain to flexible, a step at a time, where the step gains more than its standard error.
 
-    On rows that its fit has not seen, row by row; the standard error is that of the mean gain.
+    On rows that its fit has not seen, text by text; the standard error is that of the mean gain, over lots.
+
+    Parameters
+    ----------
+    lots : ndarray of shape (n_texts,), dtype=int64
+        As `Targets.lots`: texts that belong together are one draw.
     """
     chosen: Way = "none"
     for way, each in losses.items():
-        gain, error = _gain(losses[chosen], each)
+        gain, error = mean_by_lots(losses[chosen] - each, lots)
         if gain > error:
             chosen = way
     if chosen == "none":

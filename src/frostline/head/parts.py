@@ -13,6 +13,7 @@ import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Progress, Rows, are_equal
 from frostline.data import split
+from frostline.head.calibrating import mean_by_lots
 from frostline.head.linear import LinearHead
 from frostline.head.loss import Loss, loss_of, weighed
 from frostline.head.options import SearchOptions, row_weights, share_c
@@ -104,7 +105,7 @@ def _together(features: Search, words: Search, targets: Targets, options: Search
         "both": pair.held_out(),
     }
     trials = {part: pair.tried(own) for part, own in decisions.items()}
-    kept = _choice(trials, features.scoring) if options.choose_parts else "both"
+    kept = _choice(trials, features.scoring, targets.lots) if options.choose_parts else "both"
     whole = {"features": (1.0, 0.0, 0.0), "words": (0.0, 1.0, 0.0), "both": weights}[kept]
     parts = Parts(kept=kept, weights=weights, trials=trials, words=words)
     return replace(
@@ -115,7 +116,7 @@ def _together(features: Search, words: Search, targets: Targets, options: Search
     ), parts
 
 
-def _choice(trials: dict[PartName, Trial], scoring: str) -> PartName:
+def _choice(trials: dict[PartName, Trial], scoring: str, lots: IntArray) -> PartName:
     """The features, unless words beside them gain more than a standard error of that difference, or words alone two.
 
     Words alone must also be within one standard error of both. The difference is known far better than either score:
@@ -123,7 +124,7 @@ def _choice(trials: dict[PartName, Trial], scoring: str) -> PartName:
     """
 
     def margin(first: PartName, second: PartName) -> tuple[float, float]:
-        return margin_of(trials[first], trials[second], scoring)
+        return margin_of(trials[first], trials[second], scoring, lots)
 
     gain, error = margin("words", "features")
     lead, lead_error = margin("both", "words")
@@ -133,11 +134,10 @@ def _choice(trials: dict[PartName, Trial], scoring: str) -> PartName:
     return "both" if gain > error else "features"
 
 
-def margin_of(first: Trial, second: Trial, scoring: str) -> tuple[float, float]:
-    """By how much the first scores more on the same rows, and the standard error of that."""
+def margin_of(first: Trial, second: Trial, scoring: str, lots: IntArray) -> tuple[float, float]:
+    """By how much the first scores more on the same rows, and the standard error of that, over lots (n_texts,)."""
     if scoring == "accuracy":
-        each = first.right.astype(np.float64) - second.right
-        return float(each.mean()), float(each.std()) / float(np.sqrt(len(each)))
+        return mean_by_lots(first.right.astype(np.float64) - second.right, lots)
     each = first.fold_scores - second.fold_scores
     return float(each.mean()), float(each.std(ddof=1)) / float(np.sqrt(len(each)))
 
