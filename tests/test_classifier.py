@@ -334,6 +334,22 @@ def test_the_estimator_takes_sets_and_answers_tuples() -> None:
         classifier.score(["a"], ["dog"])
 
 
+def test_accuracy_of_several_labels_is_refused_by_the_estimator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for, it is no log loss; what 0.1.0 saved under that name was one, and is loaded as the default."""
+    texts, sets = made()
+    refused = SentenceClassifier(FakeEncoder(), Cs=[0.1], scoring="accuracy")
+    with pytest.raises(UsageError, match=r"several labels, C is chosen by neg_log_loss, .* \(got 'accuracy'\)"):
+        refused.fit(texts, sets)
+    classifier = SentenceClassifier(FakeEncoder(), Cs=[0.1], n_folds=3).fit(texts, sets)
+    classifier.scoring = "accuracy"
+    classifier.save(tmp_path / "model")
+    opened = open_model(tmp_path / "model", open_encoder=lambda *_, **__: FakeEncoder())
+    monkeypatch.setattr("frostline.classifier.open_model", lambda *_, **__: opened)
+    assert SentenceClassifier.load(tmp_path / "model").scoring is None
+
+
 def test_the_estimator_takes_a_matrix_and_answers_one(tmp_path: Path) -> None:
     """Also after it was saved, and in scikit-learn's cross-validation."""
     texts, sets = made()

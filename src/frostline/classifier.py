@@ -72,9 +72,9 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         The grid to search; None is the default log grid (`head.search.default_grid`), climbed as far as it pays.
     n_folds : int, default=5
         Folds of the search.
-    scoring : str, default="accuracy"
-        Any scikit-learn scorer's name. Where a text may have several labels: `neg_log_loss`, which `accuracy` means
-        there too, `average_precision` or `f1_macro` of each label; or `f1_micro`, for which they share a C.
+    scoring : str or None, default=None
+        Any scikit-learn scorer's name; None is `accuracy`. Where a text may have several labels: `neg_log_loss`, which
+        None is there, `average_precision` or `f1_macro` of each label; or `f1_micro`, for which they share a C.
     class_weight : dict, "balanced" or None, default=None
         As in scikit-learn. Where a text may have several labels: what the rows weigh that have the label; "balanced"
         makes them weigh as much as those that don't.
@@ -153,7 +153,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         C: float | None = None,
         Cs: Sequence[float] | None = None,
         n_folds: int = 5,
-        scoring: str = "accuracy",
+        scoring: str | None = None,
         class_weight: dict[Any, float] | str | None = None,
         one_standard_error: bool = False,
         standardise: bool = True,
@@ -474,7 +474,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _search_options(self, n_folds: int) -> SearchOptions:
         """How C is searched, over as many folds as there can be."""
-        if not isinstance(self.scoring, str):
+        if not isinstance(self.scoring, str | None):
             raise UsageError(
                 f"scoring must be the name of a scorer (got {shown(self.scoring)}).",
                 hint="sklearn.metrics.get_scorer_names() lists them; a scorer of your own goes to GridSearchCV over C.",
@@ -570,6 +570,8 @@ def _read_parameters(manifest: Manifest, names: AbstractSet[str]) -> dict[str, A
             except (LookupError, TypeError, ValueError) as error:
                 raise ArtifactCorrupt(f"choice.parameters.{name} must hold pairs of a label and a weight.") from error
         read[name] = value
+    if read.get("scoring") == "accuracy" and manifest.kind == "several labels":
+        read["scoring"] = None  # as 0.1.0 meant it
     return read
 
 

@@ -170,7 +170,7 @@ def test_the_scoring_asked_for_chooses_each_c(
 
 @pytest.mark.parametrize("verb", ["train", "sweep", "compare"])
 def test_accuracy_is_refused_where_it_is_asked_for(frostline: Command, table: Path, verb: str) -> None:
-    """As the option's default it stands for log loss."""
+    """Left out it stands for log loss."""
     found = frostline(verb, table, *READING, "--scoring", "accuracy")
     assert (found.code, found.out) == (2, "")
     said = " ".join(found.err.split())

@@ -361,8 +361,25 @@ def test_nothing_to_learn_and_options_that_do_not_fit_are_refused() -> None:
         search(rows, Targets(LABELS, np.zeros_like(members), exclusive=False), options=SearchOptions())
     with pytest.raises(InputError, match="missing from two or more"):
         search(rows, Targets(LABELS, np.ones_like(members), exclusive=False), options=SearchOptions())
-    with pytest.raises(UsageError, match="neg_log_loss, average_precision or f1_macro of each label, or by f1_micro"):
-        search(rows, Targets(LABELS, members, exclusive=False), options=SearchOptions(scoring="roc_auc"))
+    for scoring in ("roc_auc", "accuracy"):
+        with pytest.raises(UsageError) as caught:
+            search(rows, Targets(LABELS, members, exclusive=False), options=SearchOptions(scoring=scoring))
+        assert caught.value.message == (
+            "Where a text may have several labels, C is chosen by neg_log_loss, average_precision or f1_macro of each "
+            f"label, or by f1_micro of all together (got '{scoring}')."
+        )
+
+
+def test_what_is_not_said_is_accuracy_or_log_loss_of_each_label() -> None:
+    """The search says which; accuracy that is asked for is never log loss."""
+    rows, members = made()
+    several = search(rows, Targets(LABELS, members, exclusive=False), options=SearchOptions(Cs=(0.1,)))
+    assert (several.scoring, several.rule) == ("neg_log_loss", "best log loss of each label")
+    codes = members[:, 0].astype(np.int64)
+    one = [search(rows, Targets.of_codes(codes, ("n", "y")), options=SearchOptions(Cs=(0.1,), scoring=scoring))
+           for scoring in (None, "accuracy", "neg_log_loss")]  # fmt: skip
+    assert [found.scoring for found in one] == ["accuracy", "accuracy", "neg_log_loss"]
+    assert np.array_equal(one[0].scores, one[1].scores)
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {"a": 3.0, "c": 0.5}])

@@ -184,8 +184,8 @@ def test_the_labels_named_with_a_weight_that_fits_none_are_ten_at_most() -> None
 
 def test_a_search_is_told_nothing_but_what_differs_from_this() -> None:
     assert repr(SearchOptions()) == (
-        "SearchOptions(Cs=None, n_folds=5, scoring='accuracy', class_weight=None, one_standard_error=False, "
-        "standardise=True, seed=0, threads=None, tolerance=None)"
+        "SearchOptions(Cs=None, n_folds=5, scoring=None, class_weight=None, one_standard_error=False, "
+        "choose_parts=False, standardise=True, seed=0, threads=None, tolerance=None)"
     )
 
 

@@ -14,7 +14,6 @@ from frostline.report.document import as_document
 from frostline.report.markup import LONGEST_TEXT, quoted
 from frostline.report.page import report_html
 from frostline.report.terminal import print_report
-from frostline.targets import Label
 from page_elements import NASTY, Elements, parsed
 from report_examples import example_report
 from small_records import evaluation, many_label_record
@@ -180,7 +179,7 @@ def of_many(n_labels: int) -> TrainingRecord:
     confusion = np.diag(np.arange(n_labels) + 3)
     for place in range(0, n_labels, 10):
         confusion[place, (place + 1) % n_labels], confusion[place, place] = confusion[place, place], 0
-    counts: dict[Label, int] = dict.fromkeys(labels, 50)
+    counts: dict[str | int | bool, int] = dict.fromkeys(labels, 50)
     record = many_label_record()
     return replace(
         record,

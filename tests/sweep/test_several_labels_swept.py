@@ -100,7 +100,7 @@ def test_the_score_of_labels_where_nothing_is_asked_for_is_log_loss(swept: Sweep
     assert all(trial.score.value < 0 for trial in swept.trials)
 
 
-@pytest.mark.parametrize("scoring", ["accuracy", "average_precision", "f1_macro", "f1_micro"])
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "average_precision", "f1_macro", "f1_micro"])
 def test_rows_that_are_all_equal_score_by_the_shares_of_the_other_folds(scoring: str) -> None:
     """Half a text keeps a share off 0 and 1; the label that most texts have is given to all."""
     made = dataset(30).targets
@@ -117,7 +117,7 @@ def test_rows_that_are_all_equal_score_by_the_shares_of_the_other_folds(scoring:
         assert ((shares >= 0.5) == given).all()
         occurring, n = members[held].sum(axis=0), held.sum()
         scores = {
-            "accuracy": np.log(np.where(members[held], shares, 1 - shares)).mean(),
+            "neg_log_loss": np.log(np.where(members[held], shares, 1 - shares)).mean(),
             "average_precision": members[held].mean(),  # of a ranking in which all are equal
             "f1_macro": 2 * occurring[0] / (occurring[0] + n) / 3,
             "f1_micro": 2 * occurring[0] / (occurring.sum() + n),

@@ -17,7 +17,6 @@ from frostline.cli.options import (
     json_option,
     limit_option,
     reading_options,
-    refuse_scoring,
     scoring_option,
     settled_choice,
     store_option,
@@ -90,7 +89,7 @@ def command(
     features: str,
     C: tuple[float, ...],
     folds: int,
-    scoring: str,
+    scoring: str | None,
     class_weight: str | None,
     strict: bool,
     seed: int,
@@ -104,7 +103,6 @@ def command(
 ) -> None:
     """Read, compare, print."""
     dataset = read_labelled(file, replace(reading, limit=limit))
-    refuse_scoring(dataset.targets.kind)
     chosen, settled = settled_choice(EncoderChoice(max_length=max_length, threads=threads, precision=precision), "", ())
 
     def opened(name: str, spec: str) -> "Encoder":

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 import click
-from click.core import ParameterSource
 from rich.text import Text
 
 from frostline.cli.console import progress, words
@@ -24,7 +23,6 @@ from frostline.errors import ConsentError, InputError, printable
 from frostline.head.calibrating import Calibrate
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.promise import CONFIDENCE
-from frostline.head.scoring import not_of_each_label
 from frostline.targets import Kind, Targets
 
 if TYPE_CHECKING:
@@ -142,10 +140,8 @@ store_option = click.option(
 
 scoring_option = click.option(
     "--scoring",
-    default="accuracy",
-    show_default=True,
-    help="Any scikit-learn scorer's name. Where texts have several labels: neg_log_loss (log loss, the default there), "
-    "average_precision, f1_macro or f1_micro.",
+    help="Any scikit-learn scorer's name; where texts have several labels neg_log_loss (log loss), average_precision, "
+    "f1_macro or f1_micro.  [default: accuracy; with several labels neg_log_loss]",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, for programs.")
@@ -346,17 +342,6 @@ def of_kind(dataset: Dataset, kind: Kind) -> Dataset:
         said, hint = _OTHER_KIND[kind]
         raise InputError(f"{dataset.source.name}: {said}", hint=hint)
     return dataset
-
-
-def refuse_scoring(kind: Kind) -> None:
-    """Raise if `--scoring accuracy` was given for texts with several labels.
-
-    The option's default means log loss there, so that only click can tell whether accuracy was given.
-    """
-    context = click.get_current_context()
-    is_given = context.get_parameter_source("scoring") is not ParameterSource.DEFAULT
-    if kind == "several labels" and is_given and context.params["scoring"] == "accuracy":
-        raise not_of_each_label("accuracy")
 
 
 def answer_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,7 +17,6 @@ from frostline.cli.options import (
     opened_encoder,
     overwrite_option,
     reading_options,
-    refuse_scoring,
     scoring_option,
     settled_choice,
 )
@@ -71,7 +70,7 @@ def command(
     plot: Path | None,
     C: tuple[float, ...],
     folds: int,
-    scoring: str,
+    scoring: str | None,
     class_weight: str | None,
     strict: bool,
     seed: int,
@@ -88,7 +87,6 @@ def command(
         refuse_plot(plot)
         refuse_file(plot, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
     whole = read_labelled(file, replace(reading, limit=limit))
-    refuse_scoring(whole.targets.kind)
     dataset, test = _parts(whole, test_fraction, seed=seed)
     if test_file is not None:
         known = replace(reading, known_labels=frozenset(dataset.counts()))  # tells a test file's columns apart

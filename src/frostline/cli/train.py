@@ -25,7 +25,6 @@ from frostline.cli.options import (
     opened_encoder,
     overwrite_option,
     reading_options,
-    refuse_scoring,
     rejects_option,
     scoring_option,
     settled_choice,
@@ -164,7 +163,7 @@ class Wishes:
     grid: Literal["log", "tutorial"] | None
     C: tuple[float, ...]
     folds: int
-    scoring: str
+    scoring: str | None
     class_weight: str | None
     one_standard_error: bool
     standardise: bool
@@ -310,7 +309,6 @@ def command(
     found, found_test = _read(file, test_file, replace(reading, limit=limit), reading, is_own_test=is_own_test)
     if rejects is not None:
         write_rejects(rejects, found.rejects)
-    refuse_scoring(found.targets.kind)
     if found.targets.kind == "several labels" and wishes.preset is not None:
         raise UsageError(
             "--preset is for texts with one label each; here each may have several.", hint="Leave --preset out."

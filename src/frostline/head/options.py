@@ -199,10 +199,10 @@ class SearchOptions:
     # would cost most.
     Cs: tuple[float, ...] | None = None
     n_folds: int = 5  # Used where no folds are given
-    # The name of a scorer of scikit-learn: accuracy, f1_macro, neg_log_loss, roc_auc, ... Where a text may have several
-    # labels: neg_log_loss (which accuracy means too), average_precision or f1_macro of each label; or f1_micro of all
-    # of them, which then share a C.
-    scoring: str = "accuracy"
+    # The name of a scorer of scikit-learn: accuracy (None), f1_macro, neg_log_loss, roc_auc, ... Where a text may have
+    # several labels: neg_log_loss (None), average_precision or f1_macro of each label; or f1_micro of all of them,
+    # which then share a C.
+    scoring: str | None = None
     # As in scikit-learn; 'balanced' counts each fold's training rows. Where a text may have several labels, a weight is
     # of the rows that have the label, and 'balanced' makes those that have it weigh as much as those that don't.
     class_weight: ClassWeight = None

@@ -34,14 +34,23 @@ class Criterion:
     is_pooled: bool = False
 
 
-def criterion_of(scoring: str, targets: Targets, *, one_standard_error: bool) -> Criterion:
-    """What `SearchOptions.scoring` means for these targets."""
+def criterion_of(scoring: str | None, targets: Targets, *, one_standard_error: bool) -> Criterion:
+    """What `SearchOptions.scoring` means for these targets.
+
+    Raises `UsageError`: there is no such score, or not for these targets.
+    """
     if targets.exclusive:
         rule = "one standard error" if one_standard_error else "best mean score"
-        return Criterion(name=scoring, rule=rule, score=score_named(scoring, len(targets.labels)), is_shared=True)
-    if scoring not in _EACH:
-        raise not_of_each_label(scoring)
-    name, words, score = _EACH[scoring]
+        name = scoring or "accuracy"
+        return Criterion(name=name, rule=rule, score=score_named(name, len(targets.labels)), is_shared=True)
+    name = scoring or "neg_log_loss"
+    if name not in _EACH:
+        raise UsageError(
+            "Where a text may have several labels, C is chosen by neg_log_loss, average_precision or f1_macro of each "
+            f"label, or by f1_micro of all together (got {shown(scoring)}).",
+            hint="Leave the scoring out for neg_log_loss.",
+        )
+    words, score = _EACH[name]
     is_pooled = name == "f1_micro"
     whose = "all labels" if is_pooled else "each label"
     return Criterion(
@@ -62,15 +71,6 @@ def score_of(criterion: Criterion, targets: Targets, decisions: Float64Array, le
     columns = np.flatnonzero(learned)
     codes = targets.members.astype(np.int64)
     return float(np.mean([criterion.score(codes[:, column], decisions[:, [column]]) for column in columns]))
-
-
-def not_of_each_label(scoring: str) -> UsageError:
-    """The refusal of a scoring for texts that may have several labels."""
-    return UsageError(
-        "Where a text may have several labels, C is chosen by neg_log_loss, average_precision or f1_macro of each "
-        f"label, or by f1_micro of all together (got {shown(scoring)}).",
-        hint="Leave the scoring out for neg_log_loss.",
-    )
 
 
 def micro_f1(members: BoolArray, decisions: Float64Array) -> float:
@@ -124,12 +124,11 @@ def _average_precision(codes: IntArray, decisions: Float64Array) -> float:
     return float((gains * hits[ends] / (ends + 1)).sum()) / max(1, int(hits[-1]))
 
 
-_EACH: dict[str, tuple[str, str, Score]] = {
-    "accuracy": ("neg_log_loss", "log loss", _negative_log_loss),  # the default of the options
-    "neg_log_loss": ("neg_log_loss", "log loss", _negative_log_loss),
-    "average_precision": ("average_precision", "average precision", _average_precision),
-    "f1_macro": ("f1_macro", "F1", _label_f1),
-    "f1_micro": ("f1_micro", "micro F1", _label_f1),
+_EACH: dict[str, tuple[str, Score]] = {
+    "neg_log_loss": ("log loss", _negative_log_loss),
+    "average_precision": ("average precision", _average_precision),
+    "f1_macro": ("F1", _label_f1),
+    "f1_micro": ("micro F1", _label_f1),
 }
 
 

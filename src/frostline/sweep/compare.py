@@ -17,6 +17,7 @@ from frostline.encoder.words import vocabulary_of, with_words
 from frostline.errors import UsageError
 from frostline.evaluate.paired import Difference, Score
 from frostline.head.options import SearchOptions
+from frostline.head.scoring import criterion_of
 from frostline.legible import reading_warnings
 from frostline.machine import Machine, this_machine, usable_cores
 from frostline.sweep.candidates import Columns
@@ -120,6 +121,7 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
     how = search or SearchOptions()
     _check(contestants)
     plan = require_learnable(dataset, how.n_folds, strict=strict)
+    criterion_of(how.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
     targets = dataset.targets_over(tuple(dataset.counts()))
     folds = split.folds(targets, n_folds=plan.n_folds, seed=how.seed)
     readers = [with_words(contestant.fresh, dataset.texts) for contestant in contestants]

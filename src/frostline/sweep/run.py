@@ -23,6 +23,7 @@ from frostline.evaluate.paired import Difference, PairedDifference, Score, paire
 from frostline.evaluate.scores import Evaluation, evaluate
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
+from frostline.head.scoring import criterion_of
 from frostline.legible import reading_warnings
 from frostline.machine import Machine, this_machine, usable_cores
 from frostline.sweep.candidates import SWEEP_FEATURES, Candidate, Columns, candidates, named, tutorial_among
@@ -148,6 +149,7 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
     """
     chosen = options or SweepOptions()
     plan = require_learnable(dataset, chosen.search.n_folds, strict=chosen.strict)
+    criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
     n_layers = depth(encoder)
     tried = candidates(n_layers, joins=chosen.joins) if chosen.among is None else named(chosen.among, n_layers)
     targets = dataset.targets_over(tuple(dataset.counts()))

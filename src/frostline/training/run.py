@@ -25,6 +25,7 @@ from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
 from frostline.head.parts import PartName
+from frostline.head.scoring import criterion_of
 from frostline.machine import this_machine
 from frostline.record import PartsRecord, Seconds, TestRecord, TrainingRecord
 from frostline.review.near import columns_to_compare
@@ -176,6 +177,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     started = time.perf_counter()
     refuse_without_choice(swept, choose, in_turn=is_in_turn(test, chosen))
     require_learnable(dataset, chosen.search.n_folds)  # before the split: the words then speak of the whole file
+    criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
     split = split_rows(dataset, test, chosen)
     plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict)
     how = replace(chosen.search, n_folds=plan.n_folds)
