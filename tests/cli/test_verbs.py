@@ -30,6 +30,26 @@ def test_nested_and_hold_out_outrank_the_test_part_of_a_public_set(
     assert kinds == ["file", "nested cross-validation", "stratified hold-out"]
 
 
+def test_a_public_set_has_no_groups(frostline: Command) -> None:
+    """Refused before anything is fetched, where it was left out silently."""
+    found = frostline("train", "trec", "--group", "author")
+    assert (found.code, found.out) == (2, "")
+    assert "The public set trec has no column of groups for --group to name." in " ".join(found.err.split())
+
+
+def test_sentences_that_words_alone_cannot_keep_are_told_of(frostline: Command, reviews: Path, tmp_path: Path) -> None:
+    """The classifier is saved all the same."""
+    asked = ("--features", "words", "-C", "0.01", "--json")
+    found = frostline("train", reviews, *asked, "--keep-neighbours", "--out", tmp_path / "model")
+    told = "No sentences are kept for frostline explain: words alone have no rows by which others are near."
+    assert found.document["warnings"][0] == told
+    assert told in " ".join(found.err.split())
+    assert (tmp_path / "model" / "manifest.json").is_file()
+    assert not (tmp_path / "model" / "neighbours.safetensors").exists()
+    without = frostline("train", reviews, *asked).document["warnings"]
+    assert told not in without
+
+
 def test_train_prints_one_json_object_with_the_promised_figures(
     frostline: Command, reviews: Path, tmp_path: Path
 ) -> None:

@@ -3,15 +3,21 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from frostline.data.checks import require_learnable
+from fakes import FakeEncoder
+from frostline.data.checks import require_learnable, shared_groups_told
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.errors import InputError, UsageError
+from frostline.head.options import SearchOptions
+from frostline.training import TrainingOptions, train
+
+QUICK = TrainingOptions(search=SearchOptions(Cs=(0.1,), n_folds=2))
 
 ROWS = [
     ("a fine film", "good", 7),
@@ -72,6 +78,26 @@ def test_a_column_that_can_name_no_group_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         TableOptions(group=0)
     assert str(refused.value) == "The group column's number counts from 1 (got 0)."
+
+
+def test_test_rows_of_a_training_row_s_group_are_told_of(tmp_path: Path) -> None:
+    """New texts of known authors; an author that is missing is nobody's."""
+    dataset = read(written(tmp_path, "tsv"), "who")
+    learned, tested = dataset.take(np.array([0, 1, 2])), dataset.take(np.array([3, 6, 5]))
+    assert tested.groups == ["8", "", "9"]
+    assert shared_groups_told(learned, tested) == ()
+    both = dataset.take(np.array([0, 3, 1]))
+    assert shared_groups_told(learned, both) == (
+        "2 test rows have a 'who' of training rows: of others the score tells less than it seems (lines 2, 3).",
+    )
+    assert shared_groups_told(learned, both.take(np.array([0]))) == (
+        "1 test row has a 'who' of training rows: of others the score tells less than it seems (line 2).",
+    )
+    alone = read(written(tmp_path, "tsv"), None)
+    assert shared_groups_told(alone, alone) == shared_groups_told(learned, alone) == ()
+    path = written(tmp_path, "tsv")
+    record = train(read(path, "who"), FakeEncoder(), test=read(path, "who"), options=QUICK).record
+    assert any("have a 'who' of training rows" in warning for warning in record.warnings)
 
 
 def test_lines_without_columns_have_no_groups(tmp_path: Path) -> None:

@@ -141,6 +141,7 @@ def test_words_must_gain_more_than_a_standard_error() -> None:
     assert chosen_by(rows == 99, rows < 3) == "both"
     assert chosen_by(rows == 99, rows < 2) == "features"
     assert chosen_by(rows == 99, rows == 99) == "features", "no gain at all, and no error"
+    assert chosen_by(rows < 0, rows == 99) == "both", "one row alone: 0.01, and 0.00995"
 
 
 def test_copies_make_no_words_better() -> None:

@@ -325,6 +325,8 @@ def command(
         refuse_neighbours(dataset, reader, test=test, options=options)
     training = trained(dataset, reader, test=test, options=options, swept=swept, choose=choose)
     training = replace(training, record=replace(training.record, precision=precision))
+    if keep_neighbours and FeatureSpec.parse(training.record.features.spec).is_words_alone:
+        training = _without_neighbours(training)
     if out is not None:
         save_training(
             training,
@@ -339,6 +341,13 @@ def command(
     show(training, out, as_json=as_json)
     for sentence in training.unmet:
         words().print(Text(printable(sentence), style="bold red"))
+
+
+def _without_neighbours(training: Training) -> Training:
+    """The same, and that no sentences are kept is said: a training is not thrown away for a wish."""
+    told = "No sentences are kept for frostline explain: words alone have no rows by which others are near."
+    record = replace(training.record, warnings=(told, *training.record.warnings))
+    return replace(training, record=record, unmet=(told, *training.unmet))
 
 
 def _near_together(dataset: Dataset, encoder: EncoderChoice) -> Dataset:
@@ -414,7 +423,7 @@ def _read(
     file: Path, test_file: Path | None, options: TableOptions, test_options: TableOptions, *, is_own_test: bool
 ) -> tuple[Dataset, Dataset | None]:
     """The rows to learn from and those to test on; a name that is no file may be a public set's."""
-    parts = None if file.exists() else _public_parts(str(file))
+    parts = None if file.exists() else _public_parts(str(file), is_grouped=options.group is not None)
     if parts is None:
         learned = read_labelled(file, options)
         return learned, _test_rows(test_file, learned, test_options)
@@ -425,12 +434,17 @@ def _read(
     return train_part, _test_rows(test_file, train_part, test_options) or own
 
 
-def _public_parts(name: str) -> "dict[Part, Dataset] | None":
+def _public_parts(name: str, *, is_grouped: bool) -> "dict[Part, Dataset] | None":
     """The parts of the public set of that name, if there is one."""
     from frostline.data.public_sets import PUBLIC_SETS, load_public_set  # noqa: PLC0415 - where there is no such file
 
     if name not in PUBLIC_SETS:
         return None
+    if is_grouped:
+        raise UsageError(
+            f"The public set {name} has no column of groups for --group to name.",
+            hint="Leave --group out; copies stay together in any case.",
+        )
     with progress(f"Fetching {name}", "bytes") as advance:
         return load_public_set(name, progress=advance)
 

@@ -312,6 +312,21 @@ def leaks_told(leaks: Leaks, *, n_test: int) -> str:
     return f"{n:,} {are} left out of the scores ({where})."
 
 
+def shared_groups_told(train: Dataset, test: Dataset) -> tuple[str, ...]:
+    """That test rows belong to groups which training rows belong to, where a test file has such; by line."""
+    if train.grouping is None:
+        return ()
+    known = {*train.groups} - {""}
+    lines = [line for line, group in zip(test.lines, test.groups, strict=False) if group in known]
+    if not lines:
+        return ()
+    have, rows = ("row has", "line") if len(lines) == 1 else ("rows have", "lines")
+    said = (
+        f"{len(lines):,} test {have} a {shown(train.grouping.column)} of training rows: of others the score tells less"
+    )
+    return (f"{said} than it seems ({rows} {in_a_line(lines)}).",)
+
+
 def _fixed_told(dataset: Dataset) -> tuple[str, ...]:
     """That rows were changed which may be tested on: a suggestion taken unread is the head's own opinion."""
     fixes = dataset.fixes

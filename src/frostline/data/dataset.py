@@ -81,6 +81,7 @@ class Dataset:
     rejects: tuple[Reject, ...] = ()  # Rows in the file = n_texts + len(rejects) + len(fixes.dropped)
     fixes: AppliedFixes | None = None  # What `apply_fixes` changed
     grouping: Grouping | None = None  # Of the whole file; None: only copies belong together
+    groups: Sequence[str] = ()  # n_texts, where there is a grouping: the group of each text, "" where it has none
 
     def __post_init__(self) -> None:
         if self.targets.together is None:  # copies belong together, whoever made the rows
@@ -114,6 +115,7 @@ class Dataset:
             texts=[self.texts[row] for row in chosen],
             targets=self.targets.take(np.asarray(chosen, dtype=np.int64)),
             lines=[self.lines[row] for row in chosen],
+            groups=[self.groups[row] for row in chosen] if self.groups else (),
         )
 
     def targets_over(self, labels: Sequence[Label]) -> Targets:

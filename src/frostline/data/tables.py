@@ -408,7 +408,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         return dataset
     grouping = Grouping(column=str(options.group), n_groups=len(set(groups) - {""}), n_alone=groups.count(""))
     together = together_of(texts, groups=groups)
-    return replace(dataset, targets=replace(targets, together=together), grouping=grouping)
+    return replace(dataset, targets=replace(targets, together=together), grouping=grouping, groups=groups)
 
 
 def stream_texts(

@@ -137,7 +137,8 @@ def _choice(trials: dict[PartName, Trial], scoring: str, lots: IntArray) -> Part
 def margin_of(first: Trial, second: Trial, scoring: str, lots: IntArray) -> tuple[float, float]:
     """By how much the first scores more on the same rows, and the standard error of that, over lots (n_texts,)."""
     if scoring == "accuracy":
-        return mean_by_lots(first.right.astype(np.float64) - second.right, lots)
+        value, error = mean_by_lots(first.right.astype(np.float64) - second.right, lots)
+        return value, error * float(np.sqrt(1 - 1 / len(np.unique(lots))))  # a single row's gain is more than its error
     each = first.fold_scores - second.fold_scores
     return float(each.mean()), float(each.std(ddof=1)) / float(np.sqrt(len(each)))
 

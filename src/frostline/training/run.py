@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Advance, Probabilities, dense_part
-from frostline.data.checks import Leaks, leaked, oddities, require_learnable
+from frostline.data.checks import Leaks, leaked, oddities, require_learnable, shared_groups_told
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.encoder.words import FoldWords, Vocabulary, kept_reader, vocabulary_of, with_words
@@ -330,6 +330,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
             *unread(made.rows.reader, features),
             *made.folds_told,
             *oddities(made.dataset, leaks, n_test=n_test),
+            *(() if split.test is None else shared_groups_told(split.train, split.test)),
             *([made.test.source.remark] if made.test is not None and made.test.source.remark else []),
             *_near_copies(made.rows),
             *fitted.search.warnings,
