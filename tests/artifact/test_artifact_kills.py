@@ -135,8 +135,8 @@ def test_a_reader_never_meets_half_a_save(tmp_path: Path) -> None:
     loaded = set()
     with saver(path) as child:
         pid = started(child, 0)
-        end = time.monotonic() + 2
-        while time.monotonic() < end:
+        end = time.monotonic() + 30
+        while len(loaded) <= 10 and time.monotonic() < end:  # two seconds on a quiet machine
             loaded.add(load_artifact(path).sha256)
         killed(child, pid)
     assert len(loaded) > 10

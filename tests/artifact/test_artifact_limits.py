@@ -678,17 +678,17 @@ def opening(asked: list[tuple[str, str | None, int, int | None]], *fail: str) ->
 def test_where_the_encoder_is_looked_for_and_in_which_order(tmp_path: Path) -> None:
     path, asked = saved(tmp_path), []  # type: ignore[var-annotated]
     forge(path, lambda document: document["encoder"].update(name="minilm", revision="abc"))
-    open_model(path, open_encoder=opening(asked, "None"), threads=3)
+    open_model(path, open_encoder=opening(asked, "None"), threads=3, fetch=True)
     assert asked == [("minilm", None, 128, 3), ("minilm", "abc", 128, 3)]
     asked.clear()
     open_model(path, open_encoder=opening(asked), encoder="here")
     assert asked == [("here", None, 128, None)]
     asked.clear()
     forge(path, lambda document: document["encoder"].update(name="org/model"))
-    open_model(path, open_encoder=opening(asked))
+    open_model(path, open_encoder=opening(asked), fetch=True)
     assert asked == [("org/model", "abc", 128, None)]
     with pytest.raises(UnavailableError, match=r"^Out of reach"):
-        open_model(path, open_encoder=opening(asked, "abc"))
+        open_model(path, open_encoder=opening(asked, "abc"), fetch=True)
     with pytest.raises(InputError) as caught:
         open_model(path, open_encoder=opening(asked), encoder="elsewhere")
     want, got = FakeEncoder().identity.weights_sha256, FakeEncoder(weights="elsewhere").identity.weights_sha256

@@ -147,7 +147,7 @@ def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -
         As `folds_for`; all texts belong together; of several labels per text: one row only, no label at all, or one
         only; if `strict`, a label with fewer rows than there are folds.
     """
-    if len(dataset) > 1 and dataset.targets.n_apart == 1:
+    if len(dataset) > 1 and dataset.targets.n_apart == 1 and dataset.counts():
         raise InputError(
             f"{dataset.source.name}: the texts must differ (all {len(dataset):,} are copies of one, or of one group).",
             hint="Copies are equal but for case, blanks and punctuation. Look at --text.",
