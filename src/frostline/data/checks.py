@@ -175,13 +175,13 @@ def _apart(dataset: Dataset) -> dict[str, int] | None:
 
 def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:
     counts, n_rows, name = dataset.counts(), dataset.targets.n_apart, dataset.source.name
+    if not counts:
+        raise InputError(f"{name}: no row has a label ({len(dataset):,} rows).", hint="Check --label.")
     if n_rows < 2:
         raise InputError(
             f"{name}: there are too few rows to learn from ({n_rows}, without those held out).",
             hint="Add rows: a label is learned from two that have it and two that lack it, or more.",
         )
-    if not counts:
-        raise InputError(f"{name}: no row has a label ({len(dataset):,} rows).", hint="Check --label.")
     if len(counts) == 1:
         raise InputError(
             f"{name}: there must be two labels or more (all that occurs is {_listed(list(counts))}).",
