@@ -200,8 +200,8 @@ class DataRecord:
     kind: Kind = "one label"  # What a row has: exactly one, or any number
     n_given: int = 0  # Labels on all rows together
     n_unlabelled: int = 0  # Rows without a label
-    n_duplicates: int = 0  # Rows whose text and labels stand in an earlier row too
-    n_conflicts: int = 0  # Distinct texts that stand there with different labels
+    n_duplicates: int = 0  # Rows of whose text an earlier row holds a copy
+    n_conflicts: int = 0  # Texts that stand there, or copies of them, with different labels
     # `text_column`, `label_column`, `other_columns`: As in `frostline.data.dataset.Source`; "" where there were none.
     text_column: str = ""
     label_column: str = ""

@@ -8,6 +8,7 @@ import pytest
 
 from frostline.data.checks import (
     FoldPlan,
+    conflicts_told,
     duplicates,
     folds_for,
     label_warnings,
@@ -32,9 +33,20 @@ def dataset(rows: Sequence[tuple[str, str]]) -> Dataset:
 
 def test_repeats_and_contradictions_are_counted_and_listed() -> None:
     found = duplicates(dataset([("a", "1"), ("b", "0"), ("a", "1"), ("c", "1"), ("b", "1"), ("a", "1"), ("A", "1")]))
-    assert [(item.text, item.lines) for item in found.items] == [("a", (10, 12, 15)), ("b", (11, 14))]
-    assert found.n_extra == 3
+    assert [(item.text, item.lines) for item in found.items] == [("a", (10, 12, 15, 16)), ("b", (11, 14))]
+    assert found.n_extra == 4
     assert [(item.text, item.labels) for item in found.conflicts] == [("b", (("0",), ("1",)))]
+
+
+def test_copies_contradict_each_other_as_one_text_does() -> None:
+    """Case, blanks and punctuation aside, which is said where it matters."""
+    exact, spelled = [("a", "1"), ("a", "0")], [("So  good!", "1"), ("so good", "0"), ("so good, too", "0")]
+    assert conflicts_told(duplicates(dataset(exact)).conflicts, "labels") == (
+        "1 text stands there with different labels (lines 10, 11)."
+    )
+    assert conflicts_told(duplicates(dataset(exact + spelled)).conflicts, "labels") == (
+        "2 texts stand there with different labels (lines 10, 11; 12, 13; case, blanks and punctuation aside)."
+    )
 
 
 def test_leaks_list_the_lines_on_both_sides() -> None:

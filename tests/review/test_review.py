@@ -96,6 +96,23 @@ def test_repeats_near_repeats_and_contradictions_are_told_apart() -> None:
     assert (found.n_rows, found.n_distinct) == (66, 64)
 
 
+def test_copies_with_two_labels_contradict_each_other() -> None:
+    """As in the splits a text is its copies: not to the letter, and told once, not again as nearly the same."""
+    rows = [
+        *opinions(60),
+        ("dull grim cold these words have two labels", "good"),
+        ("Dull grim cold: these words have two labels!", "bad"),
+        ("dull grim cold these words have two labels", "good"),
+        ("the very same words here again today", "good"),
+        ("The very same words here again today", "good"),
+    ]
+    found = found_in(rows)
+    assert [(group.lines, group.suggested) for group in found.conflicts] == [((61, 62, 63), "bad")]
+    assert found.conflicts[0].texts == (rows[60][0], rows[61][0])
+    assert not [group for group in (*found.near, *found.exact) if {61, 62} <= {*group.lines}]
+    assert found.exact == ()
+
+
 def test_test_rows_that_are_also_reviewed_are_found() -> None:
     """To the letter, or nearly."""
     rows = [*opinions(60), ("a b c d e f g h i j k l m", "bad")]

@@ -1,6 +1,7 @@
 """What is odd about labelled texts, before anything is learned from them.
 
-A text is repeated if every character is the same; it is learned and tested on if it is a copy (`copies.copy_keys`).
+A text is repeated, contradicted, or learned and tested on by its copies: equal but for case, blanks and punctuation
+(`copies.copy_keys`).
 """
 
 from collections import defaultdict
@@ -19,11 +20,12 @@ NAMED = 5  # how many classes or labels a message names
 @final
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A text that occurs more than once: the lines it stands in, and the labels it has in each."""
+    """A text of which there are copies: the lines they stand in, and the labels it has in each."""
 
-    text: str
+    text: str  # Of the first line
     lines: tuple[int, ...]
     labels: tuple[tuple[Label, ...], ...]
+    is_exact: bool = True  # Whether all are the same to the letter
 
     @property
     def is_conflict(self) -> bool:
@@ -82,12 +84,17 @@ class FoldPlan:
 
 
 def duplicates(dataset: Dataset) -> Repeats:
-    """The texts that occur more than once."""
-    rows = _rows_by(dataset.texts)
+    """The texts of which there are copies."""
+    rows = _rows_by(copy_keys(dataset.texts))
     return Repeats(
         tuple(
-            Repeat(text, tuple(dataset.lines[row] for row in places), tuple(map(dataset.targets.names, places)))
-            for text, places in rows.items()
+            Repeat(
+                dataset.texts[places[0]],
+                tuple(dataset.lines[row] for row in places),
+                tuple(map(dataset.targets.names, places)),
+                is_exact=len({dataset.texts[row] for row in places}) == 1,
+            )
+            for places in rows.values()
             if len(places) > 1
         )
     )
@@ -298,7 +305,8 @@ def conflicts_told(conflicts: Sequence[Repeat], what: str) -> str:
     """Texts that have several labels, or sets of labels, and their lines."""
     lines = in_a_line([in_a_line(repeat.lines, room=20) for repeat in conflicts], joint="; ")
     stand = "text stands" if len(conflicts) == 1 else "texts stand"
-    return f"{len(conflicts):,} {stand} there with different {what} (lines {lines})."
+    aside = "" if all(repeat.is_exact for repeat in conflicts) else "; case, blanks and punctuation aside"
+    return f"{len(conflicts):,} {stand} there with different {what} (lines {lines}{aside})."
 
 
 def leaks_told(leaks: Leaks, *, n_test: int) -> str:

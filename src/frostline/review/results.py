@@ -77,7 +77,7 @@ class Repeated:
     rows: tuple[int, ...]
     lines: tuple[int, ...]
     labels: tuple[Names, ...]  # tuple of str, or of tuples of str: One per row, or one set per row
-    texts: tuple[str, ...]  # One per row; of an exact group, one text
+    texts: tuple[str, ...]  # One per row; of an exact group one, or, of copies with different labels, each spelling
     # str or tuple of str: For rows that contradict each other: the label that the head and the neighbours give, or the
     # likeliest of the sets; an empty string if they cannot say.
     suggested: Names = ""
@@ -378,6 +378,7 @@ def _near(group: Repeated) -> Iterator[_Reason]:
 
 def _conflict(group: Repeated) -> Iterator[_Reason]:
     """Every row of a text with two labels; those that have the likelier one are only to be looked at."""
+    same = "the same text" + ("" if len(group.texts) == 1 else ", but for case, blanks and punctuation,")
     for row, label in zip(group.rows, group.labels, strict=True):
         others = [
             f"line {line} ({named(other)})"
@@ -388,10 +389,10 @@ def _conflict(group: Repeated) -> Iterator[_Reason]:
         if isinstance(label, str):
             is_other = bool(group.suggested) and group.suggested != label
             suggested = str(group.suggested) if is_other else ""
-            words = f"the same text with another label in {listed}"
+            words = f"{same} with another label in {listed}"
             yield _Reason(row, "relabel" if is_other else "look", 1.0, words, suggested=suggested)
         else:
-            yield from _set_conflict(row, label, group.suggested, f"the same text with other labels in {listed}")
+            yield from _set_conflict(row, label, group.suggested, f"{same} with other labels in {listed}")
 
 
 def _set_conflict(row: int, given: tuple[str, ...], suggested: Names, words: str) -> Iterator[_Reason]:
