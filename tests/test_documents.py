@@ -1,9 +1,11 @@
 """What the documents say is what the program does."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -59,3 +61,33 @@ def test_every_test_that_the_table_of_faults_names_is_there() -> None:
         file = named["file"] or file
         assert not named["file"] or (tests / file).is_file(), file
         assert not named["test"] or f"def {named['test']}(" in (tests / file).read_text("utf-8"), named["test"]
+
+
+def keys_of(value: Any) -> set[str]:
+    """Every key of a JSON value, at any depth."""
+    if isinstance(value, dict):
+        return {*value, *(key for part in value.values() for key in keys_of(part))}
+    return {key for part in value for key in keys_of(part)} if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("name", ["train.json", "evaluate.json"])
+def test_every_key_of_the_json_report_is_told_of(name: str) -> None:
+    """Of all that the recorded trainings hold; and of the manifest's own members, in its page."""
+    page = (ROOT / "docs" / "formats" / "report.md").read_text("utf-8")
+    told = set(re.findall(r"`(\w+)`", page)) | set(re.findall(r'"(\w+)"', page))
+    documents = [json.loads(path.read_text("utf-8")) for path in (ROOT / "tests" / "golden").glob(f"*/{name}")]
+    assert len(documents) > 1
+    shortened = {"sum", "some"}  # how long lists are recorded
+    assert keys_of(documents) - told - shortened == set()
+
+
+def test_every_member_of_a_manifest_is_told_of() -> None:
+    """Of all those that were recorded; and every file beside it but the encoder's own."""
+    page = (ROOT / "docs" / "formats" / "artifact.md").read_text("utf-8")
+    for path in (ROOT / "tests" / "golden").glob("*/manifest.json"):
+        document = json.loads(path.read_text("utf-8"))
+        parts = [document[name] or {} for name in ("encoder", "data", "calibration", "rule", "self_test")]
+        files = {name for name in document["files"] if "/" not in name}
+        assert {"head.safetensors", "learned.safetensors"} <= files
+        assert [key for key in {*document, *(key for part in parts for key in part)} if f"`{key}`" not in page] == []
+        assert [name for name in files if name not in page] == []
