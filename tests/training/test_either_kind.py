@@ -20,6 +20,7 @@ from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.errors import InputError, UsageError
 from frostline.evaluate.examples import furthest_missed, mapped, surest_mistakes
+from frostline.evaluate.nested import IN_TURN
 from frostline.head.deciding import RuleOptions
 from frostline.head.fitted import AnswerOptions
 from frostline.head.options import SearchOptions
@@ -123,6 +124,17 @@ def test_cross_validation_tests_every_row(tmp_path: Path, kind: Kind, called: st
     assert record.test_source is not None
     assert (record.test.n, record.n_trained, record.test_source.kind) == (160, 160, called)
     assert record.test_source.n_fitted < 160
+    assert record.nested is not None
+    assert record.nested.evaluation is record.test
+    assert record.probabilities is not None
+    told = [record.test.macro_f1, record.probabilities.scores.brier, record.probabilities.curves[0].auc]
+    told += record.baselines[0].scores.values()
+    told += [] if record.at_half is None else record.at_half.scores.values()
+    told += [] if record.uncalibrated is None else [record.uncalibrated.error]
+    assert all(one.method.endswith(IN_TURN) for one in told)
+    held_out = trained(tmp_path, kind).record
+    assert held_out.test is not None
+    assert not any(one.method.endswith(IN_TURN) for one in held_out.test.scores.values())
 
 
 @of_either_kind
@@ -288,6 +300,8 @@ def test_a_calibration_is_kept_with_the_classifier(tmp_path: Path, kind: Kind, w
     assert in_turn.probabilities.before != in_turn.probabilities.scores  # every outer fold calibrates too
     if kind == SEVERAL:
         assert in_turn.uncalibrated != in_turn.test.reliability
+        assert in_turn.uncalibrated is not None
+        assert in_turn.uncalibrated.error.method.endswith(IN_TURN)
 
 
 def test_the_verbs_train_predict_and_evaluate(frostline: Command, tmp_path: Path) -> None:

@@ -13,7 +13,13 @@ from frostline.evaluate.curve_points import Trial, Whole, given_by, learning_cur
 from frostline.evaluate.examples import Examples
 from frostline.evaluate.intervals import Estimate, clopper_pearson, design_effect
 from frostline.evaluate.learning_curve import LearningCurve
-from frostline.evaluate.nested import Choice, NestedResult, nested_cross_validation
+from frostline.evaluate.nested import (
+    Choice,
+    Measured,
+    NestedResult,
+    allowing_for_heads,
+    nested_cross_validation,
+)
 from frostline.evaluate.probabilities import (
     Reliability,
     calibration_scores,
@@ -51,6 +57,10 @@ class Tested:
     def order(self) -> IntArray:
         """In which the rows are evaluated: as they come, or one fold after the other."""
         return np.arange(len(self.part), dtype=np.int64) if self.nested is None else self.nested.order
+
+    def allowing(self, measured: Measured) -> Measured:
+        """What was measured on the rows, with the intervals that rows tested in turn need."""
+        return measured if self.nested is None else allowing_for_heads(measured)
 
 
 def tested_on_rows(fitted: Fitted, train: Part, test: Part, *, seed: int) -> Tested:
@@ -92,7 +102,7 @@ def tested_in_turn(
         uncalibrated=nested.uncalibrated,
         favoured=nested.favoured,
         answered=nested.answered,
-        against=baselines(splits, favoured=nested.favoured[nested.order], seed=how.seed),
+        against=allowing_for_heads(baselines(splits, favoured=nested.favoured[nested.order], seed=how.seed)),
         n_fitted=nested.n_fitted,
         nested=nested,
     )
@@ -104,7 +114,8 @@ def at_half(tested: Tested, *, seed: int) -> Evaluation | None:
         return None
     rows = tested.order
     probabilities = tested.probabilities[rows]
-    return evaluate(probabilities, probabilities >= PLAIN_THRESHOLD, tested.part.targets.take(rows), seed=seed)
+    targets = tested.part.targets.take(rows)
+    return tested.allowing(evaluate(probabilities, probabilities >= PLAIN_THRESHOLD, targets, seed=seed))
 
 
 def uncalibrated(head: LinearHead, tested: Tested) -> Reliability | None:
@@ -112,7 +123,7 @@ def uncalibrated(head: LinearHead, tested: Tested) -> Reliability | None:
     if head.calibration is None or tested.evaluation.confusion is not None:
         return None
     targets = tested.part.targets
-    return reliability_of(tested.uncalibrated, targets.members, lots=targets.shared_lots)
+    return tested.allowing(reliability_of(tested.uncalibrated, targets.members, lots=targets.shared_lots))
 
 
 def examples_of(head: LinearHead, source: Dataset, tested: Tested) -> Examples:
@@ -195,13 +206,13 @@ def measured_on_new(
 
 def answered_well(tested: Tested, *, seed: int = 0) -> AnswerScores:
     """What the rule's answers are worth."""
-    return answer_scores(tested.favoured, tested.answered, tested.part.targets, seed=seed)
+    return tested.allowing(answer_scores(tested.favoured, tested.answered, tested.part.targets, seed=seed))
 
 
 def probability_record(head: LinearHead, tested: Tested) -> ProbabilityRecord:
     """The measures of its probabilities; those before calibration where there was one."""
     targets, given = tested.part.targets, tested.probabilities
-    return ProbabilityRecord(
+    record = ProbabilityRecord(
         way="none" if head.calibration is None else head.calibration.method,
         scores=calibration_scores(given, targets),
         before=None if _is_plain(head, tested) else calibration_scores(tested.uncalibrated, targets),
@@ -213,6 +224,7 @@ def probability_record(head: LinearHead, tested: Tested) -> ProbabilityRecord:
             answer_from=0.0 if head.rule is None else head.rule.answer_from,
         ),
     )
+    return tested.allowing(record)
 
 
 def unlike_record(likeness: Likeness | None, tested: Tested) -> UnlikeRecord | None:
