@@ -511,12 +511,12 @@ def best_thresholds(held_out: Probabilities, members: BoolArray, *, fewest: int 
     """
     counts = members.sum(axis=0)
     shared = best_threshold(held_out.ravel(), members.ravel())
-    own = np.full(len(counts), shared)
-    for label in np.flatnonzero(counts >= fewest):
-        own[label] = best_threshold(held_out[:, label], members[:, label])
+    thresholds = np.full(len(counts), shared)
+    often = np.flatnonzero(counts >= fewest)
+    own: Float64Array = np.array([best_threshold(held_out[:, label], members[:, label]) for label in often])
     odds = OWN_SHARE * np.log(own / (1 - own)) + (1 - OWN_SHARE) * np.log(shared / (1 - shared))
-    drawn: Float64Array = np.clip(logistic(odds), LOWEST, HIGHEST)
-    return drawn
+    thresholds[often] = np.clip(logistic(odds), LOWEST, HIGHEST)
+    return thresholds
 
 
 def best_threshold(probabilities: Float64Array, members: BoolArray) -> float:
