@@ -120,7 +120,9 @@ def test_train_takes_the_features_of_the_sweep_and_saves_them(
     document = frostline(*arguments, "--out", out, "--json").document
     swept = frostline("sweep", reviews, "--holdout", "0.25", "--folds", "3", "-C", "0.01", "--json").document
     assert document["chosen"]["features"] == swept["winner"]["features"]
-    assert document["features"]["n_candidates"] == 30  # the best single block with words is one
+    # the best single block with words is one, and words alone
+    assert document["features"]["n_candidates"] == len(swept["candidates"]) == 31
+    assert "words" in {one["features"] for one in swept["candidates"]}
     assert document["search"]["best_score"] == pytest.approx(swept["winner"]["cross_validated"]["value"])
     assert "by cross-validation on the training rows" in (out / "README.md").read_text("utf-8")
     assert frostline("predict", out, "a joy").code == 0
