@@ -49,8 +49,9 @@ class FakeModel:
 
     told: Answers
 
-    def answer(self, texts: Sequence[str]) -> Answers:
+    def answer(self, texts: Sequence[str], *, with_likeness: bool) -> Answers:
         assert len(texts) == len(self.told)
+        assert not with_likeness
         return self.told
 
 

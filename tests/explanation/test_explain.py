@@ -55,7 +55,7 @@ def word_pieces(tmp_path_factory: pytest.TempPathFactory) -> WordPieces:
 def model(word_pieces: WordPieces, head: LinearHead, backend: Backend | None = None) -> Model:
     spec = FeatureSpec.parse("cls@-1")
     encoder = Encoder(
-        identity=FakeEncoder().identity,
+        identity=replace(FakeEncoder().identity, max_length=word_pieces.max_length),
         spec=spec,
         blocks=spec.blocks(2),
         hidden_size=WIDTH,

@@ -99,6 +99,7 @@ def test_words_that_tell_are_kept_beside_the_features(tmp_path: Path, *, several
     save_training(found, tmp_path / "model", encoder=encoder)
     model = open_model(tmp_path / "model", open_encoder=open_telling)
     new = np.flatnonzero(are_new(test.texts, data.texts))
+    assert len(new) == len(found.test_probabilities) == 57
     assert np.allclose(model.predict_proba(test.take(new).texts), found.test_probabilities)
 
 

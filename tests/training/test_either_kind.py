@@ -266,7 +266,13 @@ def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> Non
     few = replace(record.data, label_counts={**record.data.label_counts, "dog": 19})
     assert next_step(replace(record, data=few)).startswith("Next: Label more texts of 'dog' (it is on 19)")
     many = replace(record.data, label_counts=dict.fromkeys(record.labels, 20))
-    assert next_step(replace(record, data=many)).startswith("Next: read its surest mistakes")
+    many_each = replace(record, data=many)
+    assert next_step(many_each) == (
+        "Next: Test on 772 rows, to know the share of texts with all labels right to 2 points."
+    )
+    narrow = replace(record.test.scores["subset_accuracy"], interval=(0.89, 0.91))
+    test = replace(record.test, scores={**record.test.scores, "subset_accuracy": narrow})
+    assert next_step(replace(many_each, test=test)).startswith("Next: read its surest mistakes")
     assert record.test_source is not None
     leaky = replace(record.test_source, n_leaks=record.test.n)
     assert next_step(replace(record, test_source=leaky)) == "Next: test it on texts that it did not learn from."
@@ -328,7 +334,8 @@ def test_the_verbs_train_predict_and_evaluate(frostline: Command, tmp_path: Path
     one = frostline("predict", model, "it is red and blue", "--json").document
     assert (", ".join(one["labels"]), sorted(one["probabilities"])) == (labels, sorted(WORDS))
     measured = frostline("evaluate", model, file, "--labels-separator", ",", "--no-header", "--json").document
-    assert measured["test"]["n"] == 60
+    assert measured["test"]["n"] == 15, "the rows that it learned from are told apart"
+    assert (measured["test"]["n_leaks"], measured["test"]["with_leaks"]["n"]) == (45, 60)
     page = tmp_path / "page.html"
     said = frostline("evaluate", model, file, "--labels-separator", ",", "--no-header", "--report", page)
     assert "micro F1" in said.out
