@@ -132,7 +132,7 @@ def test_a_first_save_that_is_killed_leaves_the_whole_or_nothing(tmp_path: Path)
 def test_a_reader_never_meets_half_a_save(tmp_path: Path) -> None:
     """Loading again and again while another process overwrites: always an artifact."""
     path = saved(tmp_path)
-    loaded = set()
+    loaded: set[str] = set()
     with saver(path) as child:
         pid = started(child, 0)
         end = time.monotonic() + 30
