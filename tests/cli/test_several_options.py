@@ -178,7 +178,7 @@ def test_accuracy_is_refused_where_it_is_asked_for(frostline: Command, table: Pa
     assert "neg_log_loss, average_precision or f1_macro of each label, or by f1_micro of all together" in said
     assert "(got 'accuracy')" in said
     shown = " ".join(frostline(verb, "--help").out.split())
-    assert "neg_log_loss (log loss, the default there), average_precision, f1_macro or f1_micro." in shown
+    assert "neg_log_loss (log loss), average_precision, f1_macro or f1_micro." in shown
 
 
 def test_log_loss_is_the_scoring_if_none_is_asked_for(plain: dict[str, Any]) -> None:

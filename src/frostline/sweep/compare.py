@@ -119,9 +119,9 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
         An encoder, a solver or the store failed.
     """
     how = search or SearchOptions()
+    criterion_of(how.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
     _check(contestants)
     plan = require_learnable(dataset, how.n_folds, strict=strict)
-    criterion_of(how.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
     targets = dataset.targets_over(tuple(dataset.counts()))
     folds = split.folds(targets, n_folds=plan.n_folds, seed=how.seed)
     readers = [with_words(contestant.fresh, dataset.texts) for contestant in contestants]
