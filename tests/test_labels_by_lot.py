@@ -16,7 +16,7 @@ from frostline.evaluate.intervals import Estimate
 from frostline.head.deciding import RuleOptions
 from frostline.head.fitted import AnswerOptions
 from frostline.head.options import SearchOptions
-from frostline.review import ReviewOptions, review
+from frostline.review.run import ReviewOptions, review
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets

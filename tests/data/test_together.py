@@ -16,8 +16,9 @@ from frostline.data.dataset import Dataset, Source
 from frostline.errors import InputError, UsageError
 from frostline.evaluate.curve_points import proportional_order
 from frostline.head.options import SearchOptions
-from frostline.review import ReviewOptions, repeats, review
+from frostline.review import repeats
 from frostline.review.repeats import count_near_copies, with_near_copies
+from frostline.review.run import ReviewOptions, review
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, train

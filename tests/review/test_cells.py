@@ -10,7 +10,6 @@ from frostline.arrays import BoolArray, Float64Array
 from frostline.data.dataset import Dataset, Source
 from frostline.data.tables import TextRow
 from frostline.head.options import SearchOptions
-from frostline.review import Pool, Review, ReviewOptions, review
 from frostline.review.cells import (
     LARGEST_RATE,
     NO_SUPPORT,
@@ -21,6 +20,8 @@ from frostline.review.cells import (
     least_sure,
     noise_rates,
 )
+from frostline.review.results import Review
+from frostline.review.run import Pool, ReviewOptions, review
 from frostline.targets import Targets
 
 OPTIONS = ReviewOptions(search=SearchOptions(Cs=(0.1,), n_folds=3, threads=1), n_foldings=1, pool_size=3)

@@ -12,8 +12,8 @@ from frostline.data.fixes import apply_fixes, read_fixes, write_fixes
 from frostline.data.tables import TextRow
 from frostline.errors import UsageError
 from frostline.head.options import SearchOptions
-from frostline.review import Pool, Review, ReviewOptions, review
-from frostline.review.results import PoolSummary, fix_rows
+from frostline.review.results import PoolSummary, Review, fix_rows
+from frostline.review.run import Pool, ReviewOptions, review
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Targets
 from goldens import compare_json, rounded

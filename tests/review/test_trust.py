@@ -7,8 +7,8 @@ from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
 from frostline.data.tables import TextRow
 from frostline.head.options import SearchOptions
-from frostline.review import Pool, ReviewOptions, review
 from frostline.review.labels import knowledge_of
+from frostline.review.run import Pool, ReviewOptions, review
 from frostline.targets import Targets
 
 OPTIONS = ReviewOptions(search=SearchOptions(Cs=(0.001, 1.0), n_folds=3, threads=1), n_foldings=2, pool_size=4)

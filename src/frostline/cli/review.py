@@ -28,8 +28,8 @@ from frostline.errors import UsageError, pasteable, printable
 from frostline.head.options import SearchOptions
 from frostline.report.phrases import columns_text, count_text
 from frostline.report.review import as_review_document, print_review
-from frostline.review import Pool, Review, ReviewOptions, review
-from frostline.review.results import fix_rows
+from frostline.review.results import Review, fix_rows
+from frostline.review.run import Pool, ReviewOptions, review
 
 
 @click.command(

@@ -17,7 +17,6 @@ from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, fau
 from frostline.data.columns import Layout, Taken, choose_columns, group_column, holds_lists, layout_of_rows
 from frostline.data.copies import together_of
 from frostline.data.dataset import Dataset, Grouping, Reject, Source
-from frostline.data.documents import document_of, fasttext_rows, objects_of_document, one_label_each
 from frostline.data.formats import LABEL_MARK, QUOTED, Dialect, JsonRow, Row, dialect_of, format_of, objects_of, rows_of
 from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lines_of, opened, working_encoding
 from frostline.data.options import MEGABYTE, TableOptions
@@ -59,6 +58,8 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
         return
     check_encoding(head, encoding=options.encoding, name=source.name)
     if kind == "json":
+        from frostline.data.documents import document_of, objects_of_document  # noqa: PLC0415 - only for such files
+
         chunks = line_chunks(source.chunks(), head=head, options=options, name=source.name)
         encoding = working_encoding(options.encoding)
         document = document_of(chunks, encoding=encoding, options=options, name=source.name)
@@ -67,6 +68,8 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
         return
     runs = _lines(source, head, options)
     if kind == "fasttext":
+        from frostline.data.documents import fasttext_rows  # noqa: PLC0415 - only for such files
+
         if options.group is not None:
             raise InputError(f"{source.name}: fastText's lines have no column of groups.", hint="Leave --group out.")
         yield _from_fasttext(fasttext_rows(runs, rules), source.name, needs_label=needs_label)
@@ -199,6 +202,8 @@ def _from_fasttext(
     if not any(labels for _, labels, _ in sample):
         raise InputError(f"{name} must have labels that begin with {LABEL_MARK} (the first rows have none).")
     if all(len(labels) == 1 for _, labels, _ in sample):
+        from frostline.data.documents import one_label_each  # noqa: PLC0415 - only for such files
+
         return Picking(Taken(text="text", label="label"), one_label_each(rest))
     sets = (row if isinstance(row, Fault) else (row[0], row[2], row[1], "") for row in rest)
     return Picking(Taken(text="text", label="label"), sets, has_label_sets=True)
