@@ -86,6 +86,20 @@ def test_the_score_is_of_texts_that_were_not_learned_from(
     assert told in mixed.record.warnings
 
 
+def test_a_likeness_counts_copies_once() -> None:
+    """Each text, and the same with two blanks and a full stop, of which the encoder makes another row."""
+    data = dataset(1)
+    twice = replace(
+        data,
+        texts=[*data.texts, *(f"{text}  ." for text in data.texts)],
+        targets=Targets.of_labels([*data.labels, *data.labels]),
+        lines=list(range(1, 121)),
+    )
+    training = train(twice, FakeEncoder(), options=NESTED)
+    assert training.likeness is not None
+    assert training.likeness.n_texts == 60
+
+
 def test_where_nothing_is_new_that_is_said() -> None:
     data = dataset(1)
     how = TrainingOptions(search=SearchOptions(Cs=(1.0,), n_folds=3, threads=1))

@@ -137,7 +137,7 @@ def ways(train: Part, with_others: bool) -> dict[str, Unlike]:  # noqa: FBT001 -
     fitted = fit(train.rows, train.targets, search=SearchOptions(), answers=AnswerOptions())
     n_blocks = train.rows.shape[1] // 384
     begun = time.process_time()
-    likeness = fit_likeness(train.rows, fitted.calibration.held_out, n_blocks=n_blocks)
+    likeness = fit_likeness(train.rows, fitted.calibration.held_out, n_blocks=n_blocks, lots=train.targets.lots)
     if likeness is None:
         raise ValueError("all rows are the same")
     print(f"{len(train.rows):,} rows: {time.process_time() - begun:.2f} s of one processor")

@@ -469,6 +469,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             dense_part(rows),
             fitted.calibration.held_out,
             n_blocks=len(self.encoder_.blocks),
+            lots=targets.lots,
         )
         return self._adopt(fitted.head)
 

@@ -23,7 +23,7 @@ MANY = [f"{text} {number}" for number in range(40) for text in TEXTS]
 
 def some_likeness() -> Likeness:
     shares = np.random.default_rng(0).dirichlet([1, 1, 1], len(MANY))
-    fitted = fit_likeness(FakeEncoder().encode(MANY).rows, shares, n_blocks=3)
+    fitted = fit_likeness(FakeEncoder().encode(MANY).rows, shares, n_blocks=3, lots=np.arange(len(MANY)))
     assert fitted is not None
     return fitted
 
@@ -73,7 +73,7 @@ def test_a_share_that_so_few_texts_cannot_tell_is_refused() -> None:
         refuse_likeness(replace(LIKENESS, n_texts=99), below=0.01)
     assert caught.value.message == (
         "To mark a share of 0.01 of texts like those learned from, there must be 100 of them or more (this model "
-        "learned from 99)."
+        "learned from 99, those that belong together counted once)."
     )
     assert caught.value.hint == "Pass a share above 0.01."
 

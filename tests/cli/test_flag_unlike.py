@@ -28,7 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = model.encoder.encode(LIKE * 16).rows
         rows = rows + np.random.default_rng(0).normal(size=rows.shape).astype(np.float32) * rows.std() / 10
         shares = model.head.predict_proba(rows)
-        record = ArtifactRecord(likeness=fit_likeness(rows, shares, n_blocks=len(model.encoder.blocks)))
+        likeness = fit_likeness(rows, shares, n_blocks=len(model.encoder.blocks), lots=np.arange(len(rows)))
+        record = ArtifactRecord(likeness=likeness)
         save_artifact(
             made / kind, head=model.head, encoder=model.encoder, record=record, with_encoder=SAVED / kind / "encoder"
         )

@@ -243,6 +243,8 @@ def test_the_estimator_keeps_groups_together() -> None:
         classifier.fit(texts, coin[authors]).search_,
         classifier.fit(texts, coin[authors], groups=authors).search_,
     )
+    assert classifier.likeness_ is not None
+    assert classifier.likeness_.n_texts == 12
     assert known is not None
     assert new is not None
     assert known.mean_scores[0, 0] > 0.9

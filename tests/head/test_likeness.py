@@ -5,16 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from frostline.arrays import Float32Array, Float64Array
+from frostline.arrays import Float32Array, Float64Array, IntArray
 from frostline.head.likeness import (
     N_DIMENSIONS,
     N_SHARES,
     Likeness,
-    _copies,
     _dealt,
-    _distances,
+    _held_out,
     _shape,
-    _without_itself,
     fit_likeness,
     folded,
     unsureness,
@@ -42,7 +40,7 @@ ROWS, SHARES = made_rows(N_TEXTS, seed=0), made_shares(N_TEXTS, seed=0)
 
 @pytest.fixture(scope="module")
 def likeness() -> Likeness:
-    fitted = fit_likeness(ROWS, SHARES, n_blocks=N_BLOCKS)
+    fitted = fit_likeness(ROWS, SHARES, n_blocks=N_BLOCKS, lots=np.arange(N_TEXTS))
     assert fitted is not None
     return fitted
 
@@ -76,7 +74,7 @@ def test_a_text_is_as_like_alone_as_in_company(likeness: Likeness) -> None:
 
 
 def test_the_same_rows_give_the_same_bytes(likeness: Likeness) -> None:
-    again = fit_likeness(ROWS, SHARES, n_blocks=N_BLOCKS)
+    again = fit_likeness(ROWS, SHARES, n_blocks=N_BLOCKS, lots=np.arange(N_TEXTS))
     assert again is not None
     assert [getattr(again, name).tobytes() for name in ("centre", "factor", "exceeded")] == [
         getattr(likeness, name).tobytes() for name in ("centre", "factor", "exceeded")
@@ -98,7 +96,7 @@ def test_what_is_kept_does_not_grow_with_texts_features_or_labels(likeness: Like
 def test_the_held_out_texts_themselves_are_below_each_share_as_often_as_it_says() -> None:
     """By rank: of n distinct values the k-th largest has the likeness k / (n + 1), where the table has it exactly."""
     rows = made_rows(99, seed=5)
-    fitted = fit_likeness(rows, np.full((99, 2), 0.5), n_blocks=N_BLOCKS)
+    fitted = fit_likeness(rows, np.full((99, 2), 0.5), n_blocks=N_BLOCKS, lots=np.arange(99))
     assert fitted is not None
     assert fitted.exceeded[0, -1] == fitted.exceeded[0].max()
     assert np.isclose(fitted._share(0, np.array([fitted.exceeded[0, -1]]))[0], 0.01)
@@ -110,30 +108,76 @@ def test_a_share_can_be_told_from_so_many_texts_on(likeness: Likeness, n_texts: 
     assert replace(likeness, n_texts=n_texts).can_tell(below) is can
 
 
-def test_a_held_out_distance_is_that_from_all_other_texts() -> None:
-    """Against the covariance of the others, shrunk as much; a copy of the text is left out with it."""
+def test_a_held_out_distance_is_that_from_all_texts_of_other_lots() -> None:
+    """Against the covariance of the others, shrunk as much; lots of one, two and of more texts than dimensions."""
     points = np.random.default_rng(9).normal(size=(50, 4)) * [1, 2, 3, 4]
-    points[7] = points[3]
-    centre, factor, shrinkage = _shape(points)
-    copies = _copies(points)
-    assert copies.tolist() == [2 if row in {3, 7} else 1 for row in range(50)]
-    told = _without_itself(_distances(points, centre, factor), copies, shrinkage)
-    for row in (0, 3):
-        others = points[[other for other in range(50) if not np.array_equal(points[other], points[row])]]
+    lots = np.repeat(np.arange(41), [1] * 39 + [2, 9])
+    centre, factor, shrinkage = _shape(points, lots)
+    told = _held_out(points - centre, factor, shrinkage, lots)
+    for row in (0, 38, 39, 40, 41, 49):
+        others = points[lots != lots[row]]
         covariance, size = np.cov(others.T, ddof=0), np.trace(np.cov(points.T, ddof=0)) / 4 * 50 / len(others)
         shrunk = (1 - shrinkage) * covariance + shrinkage * size * np.eye(4)
         moved = points[row] - others.mean(axis=0)
         assert told[row] == pytest.approx(moved @ np.linalg.inv(shrunk) @ moved, rel=1e-2)
 
 
-def test_rows_without_features_or_without_a_difference_have_no_likeness() -> None:
-    assert fit_likeness(np.zeros((9, 0), np.float32), np.ones((9, 2)), n_blocks=1) is None
-    assert fit_likeness(np.ones((9, 4), np.float32), np.ones((9, 2)), n_blocks=1) is None
+def test_a_covariance_is_shrunk_as_the_spread_over_lots_says() -> None:
+    """Term by term; copies of all texts shrink it as the texts alone do."""
+    points = np.random.default_rng(10).normal(size=(50, 4)) * [1, 2, 3, 4]
+    lots = np.repeat(np.arange(41), [1] * 39 + [2, 9])
+    moved = points - points.mean(axis=0)
+    each = np.einsum("ni,nj->nij", moved, moved)
+    covariance = each.mean(axis=0)
+    noise = sum(np.square((each[lots == lot] - covariance).sum(axis=0)).sum() for lot in range(41)) / 50**2
+    spread = np.square(covariance - np.trace(covariance) / 4 * np.eye(4)).sum()
+    assert _shape(points, lots)[2] == pytest.approx(noise / spread)
+    twice = _shape(np.concatenate([points, points]), np.tile(np.arange(50), 2))[2]
+    assert twice == pytest.approx(_shape(points, np.arange(50))[2])
+
+
+@pytest.mark.parametrize("off", [0.0, 0.05])
+def test_near_twins_of_a_lot_leave_each_share_what_it_is(off: float) -> None:
+    """Each text once more, equal or nearly: of 5,000 new ones so many have a likeness below a share as without."""
+    near = ROWS + off * np.random.default_rng(11).normal(size=ROWS.shape).astype(np.float32)
+    twice, shares = np.concatenate([ROWS, near]), np.tile(SHARES, (2, 1))
+    fitted = fit_likeness(twice, shares, n_blocks=N_BLOCKS, lots=np.tile(np.arange(N_TEXTS), 2))
+    assert fitted is not None
+    assert fitted.n_texts == N_TEXTS
+    told = fitted.of(made_rows(5_000, seed=1), made_shares(5_000, seed=1))
+    for below, most_off in ((0.01, 0.009), (0.05, 0.02), (0.5, 0.05)):
+        assert abs((told < below).mean() - below) < most_off
+
+
+def test_texts_of_the_same_row_are_held_out_together_whatever_their_lots() -> None:
+    twice, shares = np.concatenate([ROWS, ROWS]), np.tile(SHARES, (2, 1))
+    known, unknown = (
+        fit_likeness(twice, shares, n_blocks=N_BLOCKS, lots=lots)
+        for lots in (np.tile(np.arange(N_TEXTS), 2), np.arange(2 * N_TEXTS))
+    )
+    assert known is not None
+    assert unknown is not None
+    assert unknown.n_texts == N_TEXTS
+    assert np.array_equal(known.exceeded, unknown.exceeded)
+
+
+@pytest.mark.parametrize(
+    ("rows", "lots"),
+    [
+        (np.zeros((9, 0), np.float32), np.arange(9)),
+        (np.ones((9, 4), np.float32), np.arange(9)),
+        (ROWS[:9], np.zeros(9, np.int64)),
+    ],
+)
+def test_rows_without_features_without_a_difference_or_of_one_lot_have_no_likeness(
+    rows: Float32Array, lots: IntArray
+) -> None:
+    assert fit_likeness(rows, np.ones((9, 2)), n_blocks=1, lots=lots) is None
 
 
 def test_fewer_texts_than_dimensions_will_do() -> None:
     rows = made_rows(40, seed=6)
-    fitted = fit_likeness(rows, made_shares(40, seed=6), n_blocks=N_BLOCKS)
+    fitted = fit_likeness(rows, made_shares(40, seed=6), n_blocks=N_BLOCKS, lots=np.arange(40))
     assert fitted is not None
     new, other = (fitted.of(made_rows(200, seed=7, shift=shift), made_shares(200, seed=7)) for shift in (0.0, 8.0))
     assert np.median(other) < 0.1 < np.median(new)

@@ -160,7 +160,7 @@ def refuse_likeness(likeness: Likeness | None, *, below: float = 1.0) -> None:
         fewest = int(round(1 / below, 6))
         raise UsageError(
             f"To mark a share of {below:g} of texts like those learned from, there must be {fewest:,} of them or more "
-            f"(this model learned from {likeness.n_texts:,}).",
+            f"(this model learned from {likeness.n_texts:,}, those that belong together counted once).",
             hint=f"Pass a share above {1 / (likeness.n_texts + 1):.2g}.",
         )
 

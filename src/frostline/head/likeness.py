@@ -6,7 +6,7 @@ kind that are about something else. What both come to is turned into a share onc
 kind one in a hundred has a likeness below 0.01. Measured, and beside other ways: docs/decisions/0030.
 """
 
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import Features, Float32Array, Float64Array, IntArray, Probabilities
+from frostline.data.copies import joined, numbered
 
 N_DIMENSIONS = 240
 N_SHARES = 256
@@ -31,7 +32,7 @@ class Likeness:
     """What a head remembers of the texts that it learned from: a few dozen kilobytes, whatever their number."""
 
     n_blocks: int  # Equal parts of a row, each of which counts the same
-    n_texts: int  # By which it is calibrated; no likeness is below 1 / (n_texts + 1)
+    n_texts: int  # By which it is calibrated, those of a lot once; no likeness is below 1 / (n_texts + 1)
     centre: Float32Array  # (n_dimensions,): The mean of the rows, folded
     # (n_dimensions * (n_dimensions + 1) / 2,): The lower triangle of L, row by row: L L' is the inverse of their
     # covariance.
@@ -54,33 +55,39 @@ class Likeness:
         return _share(values, self.exceeded[which], self.n_texts)
 
 
-def fit_likeness(rows: Features | Float64Array, probabilities: Probabilities, *, n_blocks: int) -> Likeness | None:
+def fit_likeness(
+    rows: Features | Float64Array, probabilities: Probabilities, *, n_blocks: int, lots: IntArray
+) -> Likeness | None:
     """What to remember of rows (n_texts, n_features); None where there are no features, or all texts are the same.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_texts, n_labels)
-        Of each text, by a head that learned without it.
+        Of each text, by a head that learned without its lot.
     n_blocks : int
         Equal parts of a row: the layers that were pooled.
+    lots : ndarray of shape (n_texts,), dtype=int64
+        As `Targets.lots`: a text is held out with all that belongs to it. So are texts with the same row.
     """
-    n_texts, n_features = rows.shape
+    n_features = rows.shape[1]
     if not n_features:
         return None
     points = folded(rows, n_blocks=n_blocks, n_dimensions=min(N_DIMENSIONS, n_features))
-    if np.ptp(points, axis=0).max() < _SAME:
+    lots = joined(lots, numbered(point.tobytes() for point in points))
+    n_lots = int(lots.max()) + 1
+    if np.ptp(points, axis=0).max() < _SAME or n_lots == 1:
         return None
-    centre, factor, shrinkage = _shape(points)
-    far = _without_itself(_distances(points, centre, factor), _copies(points), shrinkage)
+    centre, factor, shrinkage = _shape(points, lots)
+    far = _held_out(points - centre, factor, shrinkage, lots)
     unsure = unsureness(probabilities)
-    tables = [_exceeded(far), _exceeded(unsure)]
-    shares = [_share(values, table, n_texts) for values, table in zip((far, unsure), tables, strict=True)]
+    tables = [_exceeded(far, n_lots), _exceeded(unsure, n_lots)]
+    shares = [_share(values, table, n_lots) for values, table in zip((far, unsure), tables, strict=True)]
     return Likeness(
         n_blocks=n_blocks,
-        n_texts=n_texts,
+        n_texts=n_lots,
         centre=centre,
         factor=factor,
-        exceeded=np.stack([*tables, _exceeded(_unlikeness(*shares))]),
+        exceeded=np.stack([*tables, _exceeded(_unlikeness(*shares), n_lots)]),
     )
 
 
@@ -125,47 +132,66 @@ def _dealt(n_columns: int) -> tuple[IntArray, Float32Array]:
     return order.astype(np.int64), np.where(mixed[order] & np.uint64(1), 1, -1).astype(np.float32)
 
 
-def _shape(points: Float64Array) -> tuple[Float32Array, NDArray[np.float16], float]:
-    """Centre, factor, and by how much the covariance is shrunk, as Ledoit and Wolf (2004) have it."""
+def _shape(points: Float64Array, lots: IntArray) -> tuple[Float32Array, NDArray[np.float16], float]:
+    """Centre, factor, and by how much the covariance is shrunk: Ledoit and Wolf (2004), whose draws are the lots."""
     n_texts, n_dimensions = points.shape
     centre = points.mean(axis=0)
     moved = points - centre
     covariance = moved.T @ moved / n_texts
     size = float(np.trace(covariance)) / n_dimensions
     spread = float(np.square(covariance - size * np.eye(n_dimensions)).sum())
-    noise = (float(np.square(np.square(moved).sum(axis=1)).mean()) - float(np.square(covariance).sum())) / n_texts
-    shrinkage = max(_LEAST_SHRINKAGE, min(1.0, noise / spread)) if spread > 0 else 1.0
+    along, noise = ((moved @ covariance) * moved).sum(axis=1), 0.0
+    for rows in _lots_by_size(lots):
+        n_own, drawn = rows.shape[1], moved[rows] if rows.shape[1] <= n_dimensions else moved[rows].swapaxes(1, 2)
+        noise += float(np.square(drawn @ drawn.swapaxes(1, 2)).sum()) - 2 * n_own * float(along[rows].sum())
+        noise += len(rows) * n_own**2 * float(np.square(covariance).sum())
+    shrinkage = max(_LEAST_SHRINKAGE, min(1.0, noise / n_texts**2 / spread)) if spread > 0 else 1.0
     shrunk = (1 - shrinkage) * covariance + shrinkage * size * np.eye(n_dimensions)
     lower = np.linalg.cholesky(np.linalg.inv(shrunk))[np.tril_indices(n_dimensions)]
     return centre.astype(np.float32), lower.astype(np.float16), shrinkage
 
 
-def _copies(points: Float64Array) -> IntArray:
-    """How often each point (n_texts,) is there."""
-    keys = [point.tobytes() for point in points]
-    counts = Counter(keys)
-    return np.array([counts[key] for key in keys], dtype=np.int64)
+def _lots_by_size(lots: IntArray) -> Iterator[IntArray]:
+    """The rows (n, size) of all lots of a size, for each size."""
+    order = np.argsort(lots, kind="stable")
+    sizes = np.bincount(lots)[lots[order]]
+    for size in np.unique(sizes).tolist():
+        yield order[sizes == size].reshape(-1, size)
 
 
-def _without_itself(distances: Float64Array, copies: IntArray, shrinkage: float) -> Float64Array:
-    """Distances (n_texts,) from all that was learned from but the text itself and its copies.
+def _held_out(moved: Float64Array, factor: NDArray[np.float16], shrinkage: float, lots: IntArray) -> Float64Array:
+    """Squared distances (n_texts,) from all that was learned from but the text's own lot.
 
-    Sherman and Morrison's formula: leaving out c of n equal points takes c / (n - c) z z' from the covariance, where z
-    is the point less the centre, which moves away from it by n / (n - c). The shrinkage stays.
+    Woodbury's formula: leaving out m of n points Z, less the centre, takes Z' M Z / n from the covariance, where M is
+    I + 11' / (n - m), and they themselves are then M Z from the centre. The shrinkage stays.
     """
-    n_texts = len(distances)
-    left = n_texts - copies
-    leverage = (1 - shrinkage) * copies * distances / left
-    held_out: Float64Array = n_texts / left * distances / np.maximum(1 - leverage, _SAME)
-    return held_out
+    n_texts, white = len(moved), moved @ _triangle(factor, moved.shape[1])
+    distances = np.empty(n_texts)
+    for rows in _lots_by_size(lots):
+        left = n_texts - rows.shape[1]
+        own, lengths, _ = np.linalg.svd(_root_times(white[rows], n_texts / left), full_matrices=False)
+        kept = np.maximum(1 - (1 - shrinkage) / n_texts * lengths**2, _SAME)
+        far = _root_times(own, n_texts / left) * (lengths / np.sqrt(kept))[:, None]
+        distances[rows] = left / n_texts * np.square(far).sum(axis=2)
+    return distances
+
+
+def _root_times(values: Float64Array, along: float) -> Float64Array:
+    """The root of M times values (n, size, columns); M stretches their mean `along`, and nothing else."""
+    times: Float64Array = values + (np.sqrt(along) - 1) * values.mean(axis=1, keepdims=True)
+    return times
 
 
 def _distances(points: Float64Array, centre: Float32Array, factor: NDArray[np.float16]) -> Float64Array:
     """Squared Mahalanobis distances (n_texts,) of points from the centre."""
-    lower = np.zeros((len(centre), len(centre)))
-    lower[np.tril_indices(len(centre))] = factor
-    distances: Float64Array = np.square((points - centre) @ lower).sum(axis=1)
+    distances: Float64Array = np.square((points - centre) @ _triangle(factor, len(centre))).sum(axis=1)
     return distances
+
+
+def _triangle(factor: NDArray[np.float16], n_dimensions: int) -> Float64Array:
+    lower = np.zeros((n_dimensions, n_dimensions))
+    lower[np.tril_indices(n_dimensions)] = factor
+    return lower
 
 
 def _unlikeness(far: Float64Array, unsure: Float64Array) -> Float64Array:
@@ -174,11 +200,11 @@ def _unlikeness(far: Float64Array, unsure: Float64Array) -> Float64Array:
     return both
 
 
-def _exceeded(values: Float64Array) -> Float32Array:
-    """The values that are exceeded by shares of 1 down to 1 / (n + 1) of them, ascending."""
-    ranks = np.exp(_log_shares(len(values))) * (len(values) + 1)
-    descending = np.sort(values)[::-1]
-    exceeded: Float32Array = np.interp(ranks, np.arange(1, len(values) + 1), descending).astype(np.float32)
+def _exceeded(values: Float64Array, n_lots: int) -> Float32Array:
+    """The values that shares of 1 down to 1 / (n_lots + 1) of them exceed, ascending; they tell as much as n_lots."""
+    ranks = np.exp(_log_shares(n_lots)) * (n_lots + 1)
+    places = (np.arange(len(values)) + 0.5) * n_lots / len(values) + 0.5
+    exceeded: Float32Array = np.interp(ranks, places, np.sort(values)[::-1]).astype(np.float32)
     return exceeded
 
 

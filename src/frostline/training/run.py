@@ -112,6 +112,7 @@ class _Rows:
             dense_part(self.learned.rows),
             fitted.calibration.held_out,
             n_blocks=len(self.reader.blocks),
+            lots=self.learned.targets.lots,
         )
 
 
