@@ -1,6 +1,7 @@
 """`--group`: a column of any format says which rows belong together."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.errors import InputError, UsageError
 from frostline.head.options import SearchOptions
+from frostline.report.phrases import columns_text
 from frostline.training import TrainingOptions, train
+from frostline.training.records import data_record
 
 QUICK = TrainingOptions(search=SearchOptions(Cs=(0.1,), n_folds=2))
 
@@ -60,11 +63,40 @@ def test_rows_of_one_group_belong_together(tmp_path: Path, kind: str) -> None:
     assert read(path, 3).targets.lots.tolist() == [0, 0, 1, 2, 0, 0, 3]
     assert read(path, None).targets.lots.tolist() == [0, 1, 2, 3, 1, 4, 5]
     assert require_learnable(dataset, 2).warnings == (
-        "Rows with the same 'who' stay together (3 of them; 2 rows have none and stand alone).",
+        "Rows with the same 'who' stay together (3 groups; 2 rows have none and stand alone).",
     )
     with pytest.raises(InputError) as caught:
         read(path, "author")
     assert "there is no group column 'author'" in caught.value.message
+    assert caught.value.hint == "Pass --group NAME (a number counts from 1)."
+    with pytest.raises(InputError) as caught:
+        read(path, "Who")
+    assert "there is no group column 'Who'. Did you mean 'who'?" in caught.value.message
+    assert caught.value.hint == "Pass --group who (a number counts from 1)."
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl", "parquet"])
+def test_the_column_of_groups_is_said_by_its_own_name(tmp_path: Path, kind: str) -> None:
+    """Named or numbered, it is used: it is not among those that are not; one group alone is one group."""
+    path = written(tmp_path, kind)
+    for group in ("who", 3):
+        dataset = read(path, group)
+        assert (dataset.source.group_column, dataset.source.other_columns) == ("who", ())
+        assert dataset.grouping is not None
+        assert dataset.grouping.column == "who"
+        assert columns_text(data_record(dataset)) == ["Text: text · label: label · groups: who"]
+    assert read(path, None).source.other_columns == ("who",)
+    record = data_record(read(path, 3))
+    assert (record.group_column, record.other_columns) == ("who", ())
+
+
+def test_one_group_is_one_group(tmp_path: Path) -> None:
+    path = tmp_path / "rows.tsv"
+    path.write_text("text\tlabel\twho\na\tx\tann\nb\ty\tann\nc\tx\t\nd\ty\tann\ne\ty\tann\nf\tx\tann\n", "utf-8")
+    dataset = replace(read(path, "who"), targets=read(path, None).targets)
+    assert require_learnable(dataset, 2).warnings == (
+        "Rows with the same 'who' stay together (1 group; 1 row has none and stands alone).",
+    )
 
 
 def test_a_column_that_can_name_no_group_is_refused(tmp_path: Path) -> None:

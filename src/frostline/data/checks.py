@@ -163,8 +163,10 @@ def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -
     folds, grouping = plan(dataset, n_folds, strict=strict), dataset.grouping
     if grouping is None:
         return folds
-    alone = f"; {grouping.n_alone:,} rows have none and stand alone" if grouping.n_alone else ""
-    sentence = f"Rows with the same {shown(grouping.column)} stay together ({grouping.n_groups:,} of them{alone})."
+    groups = f"{grouping.n_groups:,} group{'' if grouping.n_groups == 1 else 's'}"
+    have = "row has none and stands" if grouping.n_alone == 1 else "rows have none and stand"
+    alone = f"; {grouping.n_alone:,} {have} alone" if grouping.n_alone else ""
+    sentence = f"Rows with the same {shown(grouping.column)} stay together ({groups}{alone})."
     return FoldPlan(folds.n_folds, (sentence, *folds.warnings))
 
 

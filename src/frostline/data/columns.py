@@ -6,13 +6,14 @@ The rules, in words: docs/formats/input.md.
 import difflib
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
 from frostline.data.options import Column, TableOptions
-from frostline.errors import InputError, shown
+from frostline.errors import InputError, printable, shown
 
 _REPEATING = 2  # how often a label occurs on average at least, in the column that holds labels
 _LONGER = 2  # how many times longer than any other column's the texts are
@@ -112,12 +113,13 @@ class Columns:
     label: int | None  # None where no label was asked for
     remark: str = ""  # Where a saved model's own columns are missing: what is taken instead
 
-    def taken_from(self, names: Sequence[str]) -> "Taken":
-        """The same by their names."""
-        used = {*self.text, self.label}
+    def taken_from(self, names: Sequence[str], group: int | None = None) -> "Taken":
+        """The same by their names, and that of the column of groups."""
+        used = {*self.text, self.label, group}
         return Taken(
             text=",".join(names[place] for place in self.text),
             label="" if self.label is None else names[self.label],
+            group="" if group is None else names[group],
             others=tuple(name for place, name in enumerate(names) if place not in used),
             remark=self.remark,
         )
@@ -130,6 +132,7 @@ class Taken:
 
     text: str = ""  # As `--text` takes it: several names parted by commas; empty where the file holds no rows
     label: str = ""  # Empty where no label was asked for
+    group: str = ""  # Empty where rows are in no groups
     others: tuple[str, ...] = ()  # The columns that are not used
     remark: str = ""  # As in `Columns`
 
@@ -272,7 +275,7 @@ class _Table:
         """The number of the column that the caller wants, from 0."""
         if isinstance(wanted, int):
             if wanted > len(self.names):
-                raise InputError(f"{self.file}: there is no column {wanted}. {self.shown()}", hint=self._hint())
+                raise InputError(f"{self.file}: there is no column {wanted}. {self.shown()}", hint=self._hint(role))
             return wanted - 1
         places = [place for place, name in enumerate(self.names) if name == wanted] if self.are_named else []
         if len(places) == 1:
@@ -286,7 +289,8 @@ class _Table:
         meant = next((name for name in self.names if near and name.casefold() == near[0]), None)
         guess = f" Did you mean {shown(meant)}?" if meant is not None and self.are_named else ""
         raise InputError(
-            f"{self.file}: there is no {role} column {shown(wanted)}.{guess} {self.shown()}", hint=self._hint()
+            f"{self.file}: there is no {role} column {shown(wanted)}.{guess} {self.shown()}",
+            hint=self._hint(role, meant),
         )
 
     def joined(self, wanted: Column) -> tuple[int, ...]:
@@ -363,9 +367,11 @@ class _Table:
             f"{self.file}: which column{plural} {missing} is not clear. {self.shown()}", hint=self._hint()
         )
 
-    def _hint(self) -> str:
+    def _hint(self, role: str = "", meant: str | None = None) -> str:
         kind = "NAME" if self.are_named else "NUMBER"
-        return f"Pass --text {kind} --label {kind}" + (" (a number counts from 1)." if self.are_named else ".")
+        option = f"--group {kind if meant is None or not self.are_named else printable(shlex.quote(meant))}"
+        named = option if role == "group" else f"--text {kind} --label {kind}"
+        return f"Pass {named}" + (" (a number counts from 1)." if self.are_named else ".")
 
 
 def _label(value: object) -> str | None:

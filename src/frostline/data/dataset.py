@@ -37,6 +37,7 @@ class Source:
     # several text columns that are joined, the names parted by commas.
     text_column: str
     label_column: str
+    group_column: str = ""  # "" where rows are in no groups
     other_columns: tuple[str, ...] = ()  # Those that are not used
     remark: str = ""  # That a saved model's own columns are not there, and what was taken instead
 

@@ -213,11 +213,11 @@ class ParquetTable:
         names = self._file.names
         chosen = choose_columns(names, sample, options=options, name=self.name, needs_label=needs_label)
         label = chosen.label
-        self.taken = chosen.taken_from(names)
         self._texts = [names[place] for place in chosen.text]
         self.label_column = "" if label is None else names[label]
         group = group_column(names, sample, options=options, name=self.name)
         self.group_column = "" if group is None else names[group]
+        self.taken = chosen.taken_from(names, group)
         for place in (*chosen.text, label):
             if place is not None:
                 _check_column(self._file.fields[place], names, self.name, is_label=place == label)

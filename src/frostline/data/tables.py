@@ -169,7 +169,7 @@ def _from_rows(
     if layout.has_header:
         taken.remove(next(item for item in taken if not isinstance(item, Fault) and item[1]))
     return Picking(
-        layout.columns.taken_from(layout.names),
+        layout.columns.taken_from(layout.names, layout.group),
         _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged),
         layout.columns.label is not None and rules.options.labels_separator is not None,
     )
@@ -260,7 +260,7 @@ def _from_objects(objects: Iterator[JsonRow | Fault], name: str, *, rules: CellR
         group=None if group is None else names[group],
         label_of=rules.typed_labels if has_sets else rules.typed_label,
     )
-    return Picking(chosen.taken_from(names), rows, has_sets)
+    return Picking(chosen.taken_from(names, group), rows, has_sets)
 
 
 def _values_picked(  # noqa: PLR0913 - rows, and what is wanted of each
@@ -404,6 +404,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         size_bytes=identity.size_bytes,
         text_column=picking.taken.text,
         label_column=picking.taken.label,
+        group_column=picking.taken.group,
         other_columns=picking.taken.others,
         remark=picking.taken.remark,
     )
@@ -411,7 +412,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
     dataset = Dataset(texts=texts, targets=targets, lines=lines, source=origin, rejects=tuple(rejects))
     if options.group is None:
         return dataset
-    grouping = Grouping(column=str(options.group), n_groups=len(set(groups) - {""}), n_alone=groups.count(""))
+    grouping = Grouping(column=picking.taken.group, n_groups=len(set(groups) - {""}), n_alone=groups.count(""))
     together = together_of(texts, groups=groups)
     return replace(dataset, targets=replace(targets, together=together), grouping=grouping, groups=groups)
 

@@ -265,11 +265,12 @@ def data_text(data: DataRecord) -> str:
 
 
 def columns_text(data: DataRecord | Source) -> list[str]:
-    """`Text: message · label: category`, and the columns that are not used; nothing where there were no columns."""
+    """`Text: message · label: category · groups: author · not used: id`; nothing where there were no columns."""
     if not data.text_column:
         return []
     parts = [f"Text: {printable(data.text_column)}"]
     parts += [f"label: {printable(data.label_column)}"] if data.label_column else []
+    parts += [f"groups: {printable(data.group_column)}"] if data.group_column else []
     parts += [f"not used: {named([printable(name, 24) for name in data.other_columns])}"] if data.other_columns else []
     return [" · ".join(parts)]
 

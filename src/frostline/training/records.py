@@ -58,6 +58,7 @@ def data_record(dataset: Dataset) -> DataRecord:
         fixes=_fixes_record(dataset),
         text_column=_kept_name(dataset.source.text_column),
         label_column=_kept_name(dataset.source.label_column),
+        group_column=_kept_name(dataset.source.group_column),
         other_columns=tuple(map(_kept_name, dataset.source.other_columns)),
     )
 
