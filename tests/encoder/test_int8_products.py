@@ -315,3 +315,17 @@ def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArra
         [layer.max(axis=1) for layer in cut],
     ]
     return np.concatenate([rows for pooling in poolings for rows in pooling], axis=1)
+
+
+def test_the_lowest_values_of_the_activations_are_what_they_are_said_to_be() -> None:
+    """Rounded down at the sixth place: a level below zero for less would lose what there is."""
+    x = np.linspace(-3, 0, 300_001)
+    functions = {
+        "gelu": x * np.array([0.5 * (1 + math.erf(value / math.sqrt(2))) for value in x.tolist()]),
+        "gelu_tanh": 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+        "relu": np.maximum(x, 0),
+        "silu": x / (1 + np.exp(-x)),
+    }
+    lowest = {name: math.floor(values.min() * 1e6) / 1e6 for name, values in functions.items()}
+    assert lowest == pytest.approx(LEAST, abs=1e-9)
+    assert list(LEAST) == list(functions)
