@@ -207,12 +207,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             Or, where a text may have several labels or none: a list of lists, tuples or sets of labels; or a 0/1 array
             of shape (n_texts, n_labels). Each label then has a C and a threshold of its own, chosen out of fold.
         groups : sequence of n_texts hashable values, optional
-            Author, thread, document: texts of one group are in one fold too. None: in no group.
+            Author, thread, document: texts of one group are in one fold too. Missing or blank: in no group.
 
         Raises
         ------
         UsageError
-            Not as many groups as texts.
+            Not one group per text, or one that is not hashable.
         TextTypeError
             An item of X is not a str (its position is named), or X is a lone str.
         InputError

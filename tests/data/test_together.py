@@ -1,8 +1,10 @@
 """Which texts belong together, and that no split parts them."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,6 +74,36 @@ def test_copies_and_groups_join_through_each_other() -> None:
     with pytest.raises(UsageError) as caught:
         together_of(texts, groups=["ann"])
     assert str(caught.value) == "There must be one group per text (got 7 texts and 1 groups)."
+
+
+@pytest.mark.parametrize(
+    "missing", [None, "", " \t", float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT")]
+)
+def test_texts_without_a_group_stand_alone(missing: object) -> None:
+    assert together_of(["a", "b", "c", "d"], groups=[missing, "x", missing, "x"]).tolist() == [0, 1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ([1, [2]], "A group must be hashable, such as a str or a number (got '[2]' at position 1)."),
+        (
+            np.ones((2, 1), int),
+            "The groups must be a list or a column of one value per text (got 'array([[1],\\n       [1]])').",
+        ),
+        (
+            pd.DataFrame({"by": [1, 2]}),
+            "The groups must be a list or a column of one value per text (got '   by\\n0   1\\n1   2').",
+        ),
+        ("ab", "The groups must be a list or a column of one value per text (got 'ab')."),
+        ({1: 2, 2: 3}, "The groups must be a list or a column of one value per text (got '{1: 2, 2: 3}')."),
+        (5, "The groups must be a list or a column of one value per text (got '5')."),
+    ],
+)
+def test_what_is_no_column_of_groups_is_refused(groups: Any, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        together_of(["a", "b"], groups=groups)
+    assert str(caught.value) == message
 
 
 def test_a_chain_of_any_length_is_one() -> None:

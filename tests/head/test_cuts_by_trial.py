@@ -219,6 +219,8 @@ def test_what_cannot_be_promised_is_left_out_and_the_rest_is_kept() -> None:
 @pytest.mark.parametrize(
     ("wishes", "told"),
     [
+        ({"abstain_precision": ".7"}, "The precision to abstain for must be above 0 and below 1 (got '.7')."),
+        ({"confidence": "0.9"}, "The confidence of a promise must be from 0.5 up to below 1 (got '0.9')."),
         ({"abstain_precision": 1.0}, "The precision to abstain for must be above 0 and below 1 (got 1.0)."),
         ({"confidence": 1.0}, "The confidence of a promise must be from 0.5 up to below 1 (got 1.0)."),
         ({"confidence": 0.499}, "The confidence of a promise must be from 0.5 up to below 1 (got 0.499)."),

@@ -1,16 +1,16 @@
 """Which texts belong together: copies, equal but for case, blanks and punctuation; and those of one group."""
 
 import hashlib
-import math
 import unicodedata
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import BoolArray, IntArray
-from frostline.errors import UsageError
+from frostline.errors import UsageError, shown
 
 _DROPPED = ("P", "Z", "C", "Sk")  # Unicode's punctuation, blanks, invisible characters, and signs such as ^ and `
 
@@ -48,12 +48,12 @@ def together_of(texts: Sequence[str], *, groups: Sequence[Any] | NDArray[Any] | 
     ----------
     texts : sequence of str
     groups : sequence of n_texts hashable values, optional
-        Author, thread, document. A text whose value is None, NaN or empty is in no group.
+        Author, thread, document. A text whose value is missing (None, NaN, NA, NaT) or blank is in no group.
 
     Raises
     ------
     UsageError
-        Not as many groups as texts.
+        Not one group per text, or one that is not hashable.
 
     Examples
     --------
@@ -63,11 +63,12 @@ def together_of(texts: Sequence[str], *, groups: Sequence[Any] | NDArray[Any] | 
     copies = numbered(copy_keys(texts))
     if groups is None:
         return copies
+    is_unordered = isinstance(groups, str | Mapping | AbstractSet) or not hasattr(groups, "__len__")
+    if is_unordered or len(getattr(groups, "shape", (len(groups),))) != 1:
+        raise UsageError(f"The groups must be a list or a column of one value per text (got {shown(groups)}).")
     if len(groups) != len(texts):
         raise UsageError(f"There must be one group per text (got {len(texts)} texts and {len(groups)} groups).")
-    alone = (("", place) for place in range(len(groups)))
-    named = [other if _is_missing(group) else (group,) for group, other in zip(groups, alone, strict=True)]
-    return joined(copies, numbered(named))
+    return joined(copies, numbered(_group_key(group, row) for row, group in enumerate(groups)))
 
 
 def are_new(texts: Iterable[str], known: Iterable[str]) -> BoolArray:
@@ -101,5 +102,15 @@ def joined(first: IntArray, second: IntArray) -> IntArray:
             return np.unique(together, return_inverse=True)[1].astype(np.int64)
 
 
-def _is_missing(group: object) -> bool:
-    return group is None or group == "" or (isinstance(group, float) and math.isnan(group))
+def _group_key(group: object, row: int) -> Hashable:
+    """Of the group, or of the row alone where there is none."""
+    try:
+        hash(group)
+    except TypeError:
+        raise UsageError(
+            f"A group must be hashable, such as a str or a number (got {shown(group)} at position {row})."
+        ) from None
+    if group is None or (isinstance(group, str) and not group.strip()):
+        return "", row
+    same: object = group == group  # noqa: PLR0124 - what is missing does not equal itself, and pandas' NA does not say
+    return (group,) if isinstance(same, bool | np.bool_) and same else ("", row)

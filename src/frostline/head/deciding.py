@@ -115,14 +115,15 @@ class RuleOptions:
     thresholds: Literal["f1"] | None = None
 
     def __post_init__(self) -> None:
-        wishes = [("The precision to abstain for", self.abstain_precision)]
+        wishes: list[tuple[str, object]] = [("The precision to abstain for", self.abstain_precision)]
         if self.threshold_for is not None:
             wishes.append((f"The {self.threshold_for[0]} to reach", self.threshold_for[1]))
         for what, wish in wishes:
-            if wish is not None and not 0 < wish < 1:
-                raise UsageError(f"{what} must be above 0 and below 1 (got {wish}).")
-        if not 0.5 <= self.confidence < 1:
-            raise UsageError(f"The confidence of a promise must be from 0.5 up to below 1 (got {self.confidence}).")
+            if wish is not None and not (isinstance(wish, int | float | np.floating) and 0 < wish < 1):
+                raise UsageError(f"{what} must be above 0 and below 1 (got {wish!r}).")
+        sure: object = self.confidence  # of an estimator, which anybody may have given
+        if not (isinstance(sure, int | float | np.floating) and 0.5 <= sure < 1):
+            raise UsageError(f"The confidence of a promise must be from 0.5 up to below 1 (got {sure!r}).")
         if self.confidence != CONFIDENCE and self.abstain_precision is None and self.threshold_for is None:
             raise UsageError(
                 "A confidence was named, but nothing to promise with it.",
