@@ -87,7 +87,7 @@ def test_repeats_near_repeats_and_contradictions_are_told_apart() -> None:
         ("dull grim cold these words have two labels", "good"),
         ("dull grim cold these words have two labels", "bad"),
         ("a b c d e f g h i j k l m", "bad"),
-        ("a b c d e f g h i j k l m .", "bad"),
+        ("a b c d e f g h i j k l m m", "bad"),
     ]
     found = found_in(rows)
     assert [group.lines for group in found.exact] == [(61, 62)]
@@ -109,8 +109,9 @@ def test_copies_with_two_labels_contradict_each_other() -> None:
     found = found_in(rows)
     assert [(group.lines, group.suggested) for group in found.conflicts] == [((61, 62, 63), "bad")]
     assert found.conflicts[0].texts == (rows[60][0], rows[61][0])
-    assert not [group for group in (*found.near, *found.exact) if {61, 62} <= {*group.lines}]
-    assert found.exact == ()
+    assert not [group for group in found.near if {61, 62} <= {*group.lines} or {64, 65} <= {*group.lines}]
+    assert [(group.lines, group.texts) for group in found.exact] == [((64, 65), (rows[63][0], rows[64][0]))]
+    assert (found.n_rows, found.n_distinct) == (65, 62)
 
 
 def test_test_rows_that_are_also_reviewed_are_found() -> None:

@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, IntArray
+from frostline.arrays import Features, IntArray
 from frostline.data.copies import copy_keys, joined, numbered
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Distinct
@@ -30,7 +30,7 @@ class Group:
     """Rows whose texts are the same, or nearly."""
 
     rows: tuple[int, ...]  # tuple of int, ascending: At least two
-    kind: Kind  # `exact`: all are the same to the letter, or copies that contradict each other
+    kind: Kind  # `exact`: all are copies of one, equal but for case, blanks and punctuation
     cosine: float  # Of the least alike pair that joined the group; 1 for exact ones
 
 
@@ -191,18 +191,9 @@ def reviewed(dataset: Dataset, distinct: Distinct, near: Neighbours) -> Reviewed
     return Reviewed(dataset, distinct, near, distinct.rows(), dataset.names)
 
 
-def contradictions(file: Reviewed) -> tuple[IntArray, BoolArray]:
-    """The number of each row's text (n_texts,), copies having the same; and whether its rows have different labels."""
-    copies = numbered(copy_keys(file.dataset.texts))
-    names: dict[int, set[Names]] = {}
-    for number, name in zip(copies.tolist(), file.names, strict=True):
-        names.setdefault(number, set()).add(name)
-    return copies, np.array([len(names[number]) > 1 for number in copies.tolist()], dtype=bool)
-
-
-def _with_contradictions(distinct: Distinct, copies: IntArray, contradicted: BoolArray) -> Distinct:
-    """The same, but that copies that contradict each other count as one text."""
-    of_row = numbered(np.where(contradicted, -1 - copies, distinct.of_row).tolist())
+def distinct_copies(texts: Sequence[str]) -> Distinct:
+    """The different texts, copies counting as one."""
+    of_row = numbered(copy_keys(texts))
     return Distinct(np.unique(of_row, return_index=True)[1], of_row)
 
 
@@ -214,7 +205,7 @@ def repeats_of(file: Reviewed, suggested: Mapping[int, Names]) -> tuple[Repeated
     suggested : mapping of int to str or tuple of str
         The label of a text, or its labels, by its number, where they could be found.
     """
-    copies, contradicted = contradictions(file)
+    copies = distinct_copies(file.dataset.texts)
     repeats = [
         Repeated(
             kind="exact",
@@ -224,13 +215,13 @@ def repeats_of(file: Reviewed, suggested: Mapping[int, Names]) -> tuple[Repeated
             texts=tuple(dict.fromkeys(file.dataset.texts[row] for row in group.rows)),
             suggested=suggested.get(int(file.distinct.of_row[group.rows[0]]), ""),
         )
-        for group in exact_groups(_with_contradictions(file.distinct, copies, contradicted))
+        for group in exact_groups(copies)
     ]
     texts = file.texts
     for group in near_groups(texts, file.near):
         rows = tuple(int(file.distinct.first[number]) for number in group.rows)
-        if contradicted[rows[0]] and len(set(copies[list(rows)].tolist())) == 1:
-            continue  # told as a contradiction
+        if len(set(copies.of_row[list(rows)].tolist())) == 1:
+            continue  # told as copies
         repeats.append(
             Repeated(
                 kind="near",

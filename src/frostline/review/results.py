@@ -77,7 +77,7 @@ class Repeated:
     rows: tuple[int, ...]
     lines: tuple[int, ...]
     labels: tuple[Names, ...]  # tuple of str, or of tuples of str: One per row, or one set per row
-    texts: tuple[str, ...]  # One per row; of an exact group one, or, of copies with different labels, each spelling
+    texts: tuple[str, ...]  # One per row; of an exact group each spelling
     # str or tuple of str: For rows that contradict each other: the label that the head and the neighbours give, or the
     # likeliest of the sets; an empty string if they cannot say.
     suggested: Names = ""
@@ -185,7 +185,7 @@ class PoolSummary:
 class Review:
     """What was found."""
 
-    # `n_rows`, `n_distinct`: Rows reviewed, and different texts among them.
+    # `n_rows`, `n_distinct`: Rows reviewed, and different texts among them, copies counting as one.
     n_rows: int
     n_distinct: int
     labels: LabelSummary | CellSummary | None  # None: they could not be checked (`notes` say why)
@@ -332,8 +332,10 @@ def _reasons(review: Review) -> Iterator[_Reason]:
         yield from _conflict(group)
     yield from _label_reasons(review)
     for group in review.exact:
+        aside = "" if len(group.texts) == 1 else " but for case, blanks and punctuation,"
+        words = f"the same text,{aside} with the same label, as line {group.lines[0]}"
         for row in group.rows[1:]:
-            yield _Reason(row, "drop", 1.0, f"the same text, with the same label, as line {group.lines[0]}")
+            yield _Reason(row, "drop", 1.0, words)
     for leak in review.leaked:
         yield from _leak(leak)
     for group in review.near:

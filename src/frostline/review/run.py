@@ -31,7 +31,7 @@ from frostline.legible import reading_warnings
 from frostline.review.cells import judge_sets
 from frostline.review.labels import N_FOLDINGS, Verdict, judge_labels
 from frostline.review.near import columns_to_compare, directions, nearest
-from frostline.review.repeats import leaks_of, outliers_of, repeats_of, reviewed
+from frostline.review.repeats import distinct_copies, leaks_of, outliers_of, repeats_of, reviewed
 from frostline.review.results import Leaked, PoolSummary, Review, Wanted
 
 SHORTLIST = 10
@@ -206,7 +206,7 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
         of_pool = ask(pool, pools, judged, known=known, columns=columns, n=chosen.pool_size)
     return Review(
         n_rows=n,
-        n_distinct=len(distinct.first),
+        n_distinct=len(distinct_copies(dataset.texts).first),
         labels=None if judged is None else judged.summary,
         wrong=() if judged is None else judged.wrong,
         doubtful={"one label": None, "several labels": () if judged is None else judged.doubtful}[dataset.targets.kind],
