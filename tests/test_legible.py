@@ -138,6 +138,19 @@ def test_the_warning_says_what_is_wrong_and_what_would_do(encoder: Encoder) -> N
     ]
 
 
+def test_a_file_of_unknown_signs_alone_is_warned_of(encoder: Encoder) -> None:
+    """From a tenth of all pieces on, though no text has a letter that could not be read."""
+    few, many = (Legibility(n_texts=30, n_pieces=150, n_unknown=n, n_unreadable=0, scripts=()) for n in (14, 15))
+    assert legibility_warnings(encoder, few) == []
+    name = encoder.identity.name
+    (told,) = legibility_warnings(encoder, many)
+    assert told == (
+        f"The encoder {name!r} does not know 10 % of the word pieces of the 30 texts looked at (emoji, signs): "
+        "it reads one as it reads another. An encoder of many languages may: "
+        "--encoder sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2."
+    )
+
+
 def test_texts_cut_are_told_with_the_length_that_would_do(tmp_path: Path) -> None:
     """Where the encoder can see no more, texts must be split."""
     folder = str(make_checkpoint(tmp_path / "checkpoint"))

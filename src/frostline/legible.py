@@ -29,6 +29,9 @@ UNREADABLE_LETTERS = 0.25
 WARN_FROM = 0.02
 """Share of the texts, unreadable or cut, from which on it is worth a warning."""
 
+WARN_UNKNOWN = 0.1
+"""Share of all word pieces, unknown, from which on it is: of emoji alone, which have no letters."""
+
 MULTILINGUAL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
 """A BERT of MiniLM's width for fifty languages, which the hub has."""
 
@@ -134,6 +137,8 @@ def legibility_warnings(
     said = []
     if counted is not None and counted.n_unreadable >= max(1, WARN_FROM * counted.n_texts):
         said.append(_unreadable_text(counted, encoder.identity.name))
+    elif counted is not None and counted.n_unknown >= max(1, WARN_UNKNOWN * counted.n_pieces):
+        said.append(_unknown_text(counted, encoder.identity.name))
     if n_cut >= max(1, WARN_FROM * n_texts):
         said.append(_cut_text(encoder, n_cut, n_texts))
     return said
@@ -168,6 +173,15 @@ def _unreadable_text(counted: Legibility, encoder: str) -> str:
     of = f"{counted.n_unreadable:,} of {counted.n_texts:,} {'text' if counted.n_texts == 1 else 'texts'} looked at"
     return (
         f"The encoder {shown(encoder)} can hardly read {of} ({'; '.join(why) or 'words that it cannot spell'}). {cure}"
+    )
+
+
+def _unknown_text(counted: Legibility, encoder: str) -> str:
+    cure = "" if encoder == MULTILINGUAL else f" An encoder of many languages may: --encoder {MULTILINGUAL}."
+    share = 100 * counted.n_unknown / counted.n_pieces
+    return (
+        f"The encoder {shown(encoder)} does not know {share:.0f} % of the word pieces of the "
+        f"{counted.n_texts:,} texts looked at (emoji, signs): it reads one as it reads another.{cure}"
     )
 
 

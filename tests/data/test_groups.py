@@ -125,6 +125,7 @@ def test_test_rows_of_a_training_row_s_group_are_told_of(tmp_path: Path) -> None
     assert shared_groups_told(learned, both.take(np.array([0]))) == (
         "1 test row has a 'who' of training rows: of others the score tells less than it seems (line 2).",
     )
+    assert "(lines 2, 3)" in shared_groups_told(learned, dataset.take(np.array([1, 3, 0])))[0]
     alone = read(written(tmp_path, "tsv"), None)
     assert shared_groups_told(alone, alone) == shared_groups_told(learned, alone) == ()
     path = written(tmp_path, "tsv")

@@ -165,7 +165,7 @@ def test_a_share_is_never_rounded_to_all_or_none(share: float, words: str) -> No
 
 
 def test_a_difference_always_has_a_sign() -> None:
-    assert [points(value) for value in (0.123, 0.0, -0.056)] == ["+12.3", "+0.0", "\N{MINUS SIGN}5.6"]
+    assert [points(value) for value in (0.123, 0.0, -0.0003, -0.056)] == ["+12.3", "+0.0", "+0.0", "\N{MINUS SIGN}5.6"]
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--features",
-    default=DEFAULT_FEATURES,
+    multiple=True,
+    default=(DEFAULT_FEATURES,),
     show_default=True,
     metavar="X,Y",
-    help="Features, joined by commas; each encoder is tried with each: cls@-1,mean@-1,-2,mean@all+words is three.",
+    help="Features, joined by commas, or the option repeated; each encoder is tried with each: "
+    "cls@-1,mean@-1,-2,mean@all+words is three.",
 )
 @click.option("-C", "C", type=float, multiple=True, help="A value of C to try; repeat it for a grid of your own.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds, the same for all.")
@@ -86,7 +88,7 @@ def command(
     *,
     file: Path,
     encoders: str,
-    features: str,
+    features: tuple[str, ...],
     C: tuple[float, ...],
     folds: int,
     scoring: str | None,
@@ -121,7 +123,7 @@ def command(
             precision=chosen.precision,
         )
 
-    specs = _feature_names(features)
+    specs = _feature_names(",".join(features))
     read = [spec for spec in specs if spec != WORDS]
     contestants = [
         contestant

@@ -313,7 +313,7 @@ def conflicts_told(conflicts: Sequence[Repeat], what: str) -> str:
 
 def leaks_told(leaks: Leaks, *, n_test: int) -> str:
     """Test rows, of `n_test`, that are copies of training rows, and their lines."""
-    lines = in_a_line([line for leak in leaks.items for line in leak.test_lines])
+    lines = in_a_line(sorted(line for leak in leaks.items for line in leak.test_lines))
     n = leaks.n_test_rows
     where = f"line{'' if n == 1 else 's'} {lines}"
     if n == n_test:
@@ -327,7 +327,7 @@ def shared_groups_told(train: Dataset, test: Dataset) -> tuple[str, ...]:
     if train.grouping is None:
         return ()
     known = {*train.groups} - {""}
-    lines = [line for line, group in zip(test.lines, test.groups, strict=False) if group in known]
+    lines = sorted(line for line, group in zip(test.lines, test.groups, strict=False) if group in known)
     if not lines:
         return ()
     have, rows = ("row has", "line") if len(lines) == 1 else ("rows have", "lines")

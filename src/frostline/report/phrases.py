@@ -231,7 +231,7 @@ def loss_range(interval: Interval) -> str:
 
 def points(value: float) -> str:
     """A difference of shares in percentage points, signed."""
-    return f"{100 * value:+.1f}".replace("-", MINUS)
+    return f"{100 * value:+z.1f}".replace("-", MINUS)
 
 
 def lead_text(lead: Lead | PairedDifference | Difference) -> str:
