@@ -33,6 +33,7 @@ ENOUGH_TO_FINE_TUNE = 1000
 """Labelled rows. Fine-tuning moves millions of weights; of fewer rows it seldom makes more than a linear head does."""
 
 Kind: TypeAlias = Literal[
+    "near copies",
     "baseline ahead",
     "label more",
     "unsure",
@@ -64,7 +65,24 @@ def advise(record: TrainingRecord) -> tuple[Advice, ...]:
     """
     if record.test is None:
         return ()
-    return (*_about_rows(record), *_about_labels(record), *_about_test(record))
+    return (*about_near(record), *_about_rows(record), *_about_labels(record), *_about_test(record))
+
+
+def about_near(record: TrainingRecord) -> tuple[Advice, ...]:
+    """To part near copies, where many test texts are such of training texts: until then no score can be relied on."""
+    source = record.test_source
+    if source is None or source.near is None or not source.near.matters:
+        return ()
+    near, file = source.near, pasteable(record.data.name)
+    turn = "" if source.kind == "stratified hold-out" else " --nested"
+    sentence = f"Look at near copies, and leave them out: frostline review {file}{_tested_on(record)}"
+    if near.can_be_kept:
+        sentence = (
+            "Test with near copies on one side, with the other options as they were: "
+            f"frostline train {file}{turn} --keep-near-copies-together --out model"
+        )
+    reason = f"{near.n:,} of {near.n_looked:,} test texts are nearly training texts."
+    return (Advice(kind="near copies", sentence=sentence, reason=reason),)
 
 
 _INSTEAD = {WORDS: WORDS_FEATURES, WORDS_EACH: WORDS_FEATURES, CENTROID: AUTO}

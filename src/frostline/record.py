@@ -212,6 +212,26 @@ class DataRecord:
     fixes: FixesRecord | None = None
 
 
+NEAR_MATTERS = 0.05
+"""The share of test texts that nearly are training texts from which on the score says little of new texts."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearRecord:
+    """Test texts that nearly are texts that their head learned from, among those looked at."""
+
+    n: int
+    n_looked: int
+    n_right: int  # Of the others looked at: how many were answered rightly
+    can_be_kept: bool  # Whether --keep-near-copies-together would have them on one side: of one file, if not given
+
+    @property
+    def matters(self) -> bool:
+        """Whether they are so many that the score says little of new texts."""
+        return self.n >= NEAR_MATTERS * self.n_looked
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestRecord:
@@ -223,6 +243,7 @@ class TestRecord:
     n_leaks: int = 0
     with_leaks: Evaluation | None = None  # Of all test rows, those among them; None where there are none, or no others
     data: DataRecord | None = None  # The test file, for `file`
+    near: NearRecord | None = None  # None where none was met, or none could be looked for
 
     @property
     def is_of_new(self) -> bool:

@@ -19,7 +19,7 @@ from frostline.errors import InputError, UsageError
 from frostline.evaluate.curve_points import proportional_order
 from frostline.head.options import SearchOptions
 from frostline.review import repeats
-from frostline.review.repeats import count_near_copies, with_near_copies
+from frostline.review.repeats import near_copies, with_near_copies
 from frostline.review.run import ReviewOptions, review
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
@@ -291,8 +291,11 @@ def test_near_copies_are_counted_and_kept_together_on_request() -> None:
     texts = [" ".join(f"w{row}x{place}" for place in range(8)) for row in range(30)]
     near = [f"{texts[3]} more", f"{texts[7]} and"]
     rows = FakeEncoder(features="mean@-1").encode([*texts, *near]).rows
-    assert count_near_copies(near, rows[30:], texts, rows[:30]) == (2, 2)
-    assert count_near_copies(texts[10:], rows[10:30], texts[:10], rows[:10]) == (0, 20)
+    looked_at = [*texts[10:12], near[0], texts[12], near[1]]
+    found, looked = near_copies(looked_at, rows[[10, 11, 30, 12, 31]], texts[:10], rows[:10])
+    assert (found.tolist(), looked.tolist()) == ([2, 4], [0, 1, 2, 3, 4])
+    found, looked = near_copies(texts[10:], rows[10:30], texts[:10], rows[:10])
+    assert (len(found), len(looked)) == (0, 20)
     dataset = table([*texts, *near], [f"l{row % 2}" for row in range(32)])
     joined_dataset, n_near = with_near_copies(dataset, rows)
     assert n_near == 4
@@ -304,4 +307,7 @@ def test_only_so_many_pairs_are_compared(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(repeats, "MOST_COMPARED", 100)
     texts = [f"word{row} other{row} third{row}" for row in range(40)]
     rows = FakeEncoder(features="mean@-1").encode(texts).rows
-    assert count_near_copies(texts, rows, texts[:20], rows[:20])[1] == 5
+    for n_parts, n_looked in ((1, 5), (2, 2)):
+        found, looked = near_copies(texts, rows, texts[:20], rows[:20], n_parts=n_parts)
+        assert len(looked) == n_looked
+        assert found.tolist() == [row for row in looked.tolist() if row < 20]

@@ -265,7 +265,8 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--keep-near-copies-together",
     "near_together",
     is_flag=True,
-    help="Learn from near copies (as frostline review finds them) or test on them, never both; every pair is compared.",
+    help="Learn from near copies in FILE (as frostline review finds them) or test on them, never both; every pair is "
+    "compared. Near copies in a test file are told of, and stay in the score.",
 )
 @click.option(
     "--keep-digests/--no-keep-digests",
@@ -316,7 +317,7 @@ def command(
     test = None if found_test is None else of_kind(found_test, found.targets.kind)
     dataset = found if fixes is None else apply_fixes(found, read_fixes(fixes))
     if near_together:
-        dataset = _near_together(dataset, encoder)
+        dataset, options = _near_together(dataset, encoder), replace(options, near_together=True)
     tried = {None: DEFAULT_FEATURES, AUTO: SWEEP_FEATURES}.get(features, features or DEFAULT_FEATURES)
     encoder, precision = _settled(encoder, tried, dataset, test, options)
     features, swept, choose = _chosen(features, encoder, dataset, test, options)

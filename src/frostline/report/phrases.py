@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.advice import FEW, advise, ahead_of_it
+from frostline.advice import FEW, about_near, advise, ahead_of_it
 from frostline.data.dataset import Source
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
@@ -447,6 +447,20 @@ def leaks_text(source: TestRecord | None, test: Evaluation) -> list[str]:
     return [f"{left_out}: with {them} {right} % would be right, not {rightly} %."]
 
 
+def near_text(source: TestRecord | None) -> list[str]:
+    """What test texts that nearly are training texts do to the score, where they are many."""
+    near = None if source is None else source.near
+    if near is None or not near.matters:
+        return []
+    said = f"But of {near.n_looked:,} of these texts {near.n:,} are nearly texts that it learned from"
+    n_others = near.n_looked - near.n
+    if not n_others:
+        return [f"{said}: how good it is on new ones is not known."]
+    return [
+        f"{said}; of the {count_text(n_others, 'other')} {near.n_right:,} were right, which tells more of new ones."
+    ]
+
+
 def ahead_text(record: TrainingRecord) -> list[str]:
     """What surely does better than this classifier, and the command for it: to stand on top of every report."""
     return [] if record.test is None else [f"{one.reason} {one.sentence}" for one in ahead_of_it(record)]
@@ -590,7 +604,7 @@ def _gives(kind: Kind, labels: Sequence[Label]) -> str:
 def _how_often_new(test: Evaluation, source: TestRecord | None) -> list[str]:
     """How often it is right on texts that it had not learned from; that this is not known, where there were none."""
     often = how_often(test, "that it had not learned from") if source is None or source.is_of_new else []
-    return [*often, *leaks_text(source, test)]
+    return [*often, *near_text(source), *leaks_text(source, test)]
 
 
 def how_often(test: Evaluation, which: str) -> list[str]:
@@ -665,7 +679,7 @@ def next_step(record: TrainingRecord) -> str:
         return "Next: test it on texts with labels."
     if record.test_source is not None and not record.test_source.is_of_new:
         return "Next: test it on texts that it did not learn from."
-    advice = (*ahead_of_it(record), *advise(record))
+    advice = (*about_near(record), *ahead_of_it(record), *advise(record))
     if advice:
         return f"Next: {advice[0].sentence}"
     return f"Next: read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."

@@ -103,23 +103,31 @@ MOST_COMPARED = 10_000_000
 """Pairs of texts that a training compares to count near copies: at most half a second on a core."""
 
 
-def count_near_copies(
-    texts: Sequence[str], rows: Features, others: Sequence[str], other_rows: Features, *, threads: int | None = None
-) -> tuple[int, int]:
-    """How many of `texts` nearly stand in `others`, and of how many that were looked at: some, evenly spread, of many.
+def near_copies(  # noqa: PLR0913 - texts of two kinds with their rows, and how much may be done
+    texts: Sequence[str],
+    rows: Features,
+    others: Sequence[str],
+    other_rows: Features,
+    *,
+    n_parts: int = 1,
+    threads: int | None = None,
+) -> tuple[IntArray, IntArray]:
+    """Which of `texts` nearly stand in `others`, and which were looked at, by number: some, evenly spread, of many.
 
     Parameters
     ----------
     rows, other_rows : ndarray of shape (n_texts, n_features)
         The columns by which texts are compared.
+    n_parts : int
+        How many such searches share `MOST_COMPARED`.
     """
-    most = max(1, MOST_COMPARED // max(1, len(others)))
+    most = max(1, MOST_COMPARED // max(1, len(others) * n_parts))
     looked = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), most)).astype(np.int64))
     points, centre = directions(other_rows)
     asked, _ = directions(rows[looked], centre=centre)
     near = nearest(asked, among=points, k=3, threads=threads)
     pairs = _near_pairs([texts[row] for row in looked.tolist()], others, near)
-    return len({row for row, _, _ in pairs}), len(looked)
+    return looked[np.unique(np.array([row for row, _, _ in pairs], np.int64))], looked
 
 
 def with_near_copies(dataset: Dataset, rows: Features, *, threads: int | None = None) -> tuple[Dataset, int]:

@@ -55,6 +55,8 @@ class TrainingOptions:
         Calibration, thresholds, abstaining.
     strict : bool
         Refuse where otherwise a warning would do (fewer folds than asked for).
+    near_together : bool
+        That near copies of the training file belong together already (`with_near_copies`): it is not advised again.
     """
 
     search: SearchOptions = field(default_factory=SearchOptions)
@@ -64,6 +66,7 @@ class TrainingOptions:
     learning_curve: bool = False
     answers: AnswerOptions = field(default_factory=AnswerOptions)
     strict: bool = False
+    near_together: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.test_fraction < 1:
@@ -94,6 +97,7 @@ class Split:
     kind: TestKind
     known: Dataset | None = None  # Those that were left out
     known_rows: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    is_of_new: bool = True  # Whether any test text is no copy of what is learned from
 
 
 def split_rows(dataset: Dataset, test: Dataset | None, options: TrainingOptions) -> Split:
@@ -121,7 +125,7 @@ def _tested_on_new(split: Split) -> Split:
         return split
     is_new = are_new(split.test.texts, split.train.texts)
     if is_new.all() or not is_new.any():
-        return split
+        return replace(split, is_of_new=bool(is_new.all()))
     new, known = np.flatnonzero(is_new), np.flatnonzero(~is_new)
     return replace(
         split,

@@ -27,9 +27,7 @@ from frostline.head.options import SearchOptions
 from frostline.head.parts import PartName
 from frostline.head.scoring import criterion_of
 from frostline.machine import this_machine
-from frostline.record import PartsRecord, Seconds, TestRecord, TrainingRecord
-from frostline.review.near import columns_to_compare
-from frostline.review.repeats import count_near_copies
+from frostline.record import NearRecord, PartsRecord, Seconds, TestRecord, TrainingRecord
 from frostline.sweep import Sweep
 from frostline.sweep.run import FoldChoice
 from frostline.training.choosing import is_in_turn, refuse_without_choice
@@ -52,12 +50,15 @@ from frostline.training.tested import (
     at_half,
     examples_of,
     measured_curve,
+    near_record,
+    near_told,
     probability_record,
     tested_in_turn,
     tested_on_rows,
     uncalibrated,
     unlike_record,
     with_known,
+    without_forecast,
 )
 from frostline.version import __version__
 
@@ -133,6 +134,8 @@ class _Made:
     options: TrainingOptions
     folds_told: tuple[str, ...]
     parts: PartsRecord | None
+    near: NearRecord | None
+    near_told: tuple[str, ...]
 
 
 def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the features are from
@@ -196,6 +199,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     tested = _tested(fitted, rows, how, chosen, choose=choose, progress=told.testing)
     examples = examples_of(fitted.head, split.test or split.train, tested)
     parts = parts_record(fitted, rows.reader.spec, is_chosen=how.choose_parts)
+    near = near_record(rows.reader, rows.learned, tested, split, is_kept=chosen.near_together)
+    of_near = near_told(near, rows.learned, len(tested.part))
     if fitted.parts is not None:
         rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
     likeness = rows.likeness(fitted)
@@ -203,6 +208,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     if chosen.learning_curve:
         own = tested if rows.tested is None else replace(tested, part=rows.tested)
         curve = measured_curve(fitted, rows.learned, own, how=how, progress=told.learning)
+        curve = without_forecast(curve, near, is_of_new=split.is_of_new)
     seconds = seconds_of(started, read_at, fitted_at, time.perf_counter(), swept=swept)
     made = _Made(
         dataset=dataset,
@@ -217,6 +223,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         options=chosen,
         folds_told=plan.warnings,
         parts=parts,
+        near=near,
+        near_told=of_near,
     )
     return Training(
         head=fitted.head,
@@ -275,22 +283,6 @@ def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is t
     return _Rows(reader, reading, learned, tested, known)
 
 
-def _near_copies(rows: _Rows) -> tuple[str, ...]:
-    """How many test texts are nearly training texts, where rows of an encoder are there and some were held out."""
-    if rows.tested is None or not rows.n_features:
-        return ()
-    columns = columns_to_compare(rows.reader.blocks, rows.reader.hidden_size)
-    tested, learned = (
-        np.asarray(dense_part(part.rows)[:, columns], np.float32) for part in (rows.tested, rows.learned)
-    )
-    n_near, n_looked = count_near_copies(rows.tested.texts, tested, rows.learned.texts, learned)
-    if not n_near:
-        return ()
-    of = f"{n_looked:,} test texts" + (" looked at" if n_looked < len(rows.tested) else "")
-    are = "is nearly a training text" if n_near == 1 else "are nearly training texts"
-    return (f"{n_near:,} of {of} {are}: --keep-near-copies-together has such on one side.",)
-
-
 def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecord:
     split, fitted, tested, seed = made.split, made.fitted, made.tested, made.how.seed
     leaks = Leaks(()) if split.test is None else leaked(split.train, split.known or split.test)
@@ -312,6 +304,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
             n_leaks=leaks.n_test_rows,
             with_leaks=with_known(fitted.head, made.rows.tested, made.rows.known, seed=seed),
             data=None if made.test is None else data_record(made.test),
+            near=made.near,
         ),
         test=tested.evaluation,
         at_half=at_half(tested, seed=seed),
@@ -333,7 +326,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
             *oddities(made.dataset, leaks, n_test=n_test),
             *(() if split.test is None else shared_groups_told(split.train, split.test)),
             *([made.test.source.remark] if made.test is not None and made.test.source.remark else []),
-            *_near_copies(made.rows),
+            *made.near_told,
             *fitted.search.warnings,
         ),
         version=__version__,

@@ -8,6 +8,7 @@ import numpy as np
 from frostline.arrays import Advance, BoolArray, IntArray, Probabilities, dense_part
 from frostline.data.copies import digests_of
 from frostline.data.dataset import Dataset
+from frostline.encoder.reading import SentenceEncoder
 from frostline.evaluate.baselines import Baseline, Part, baselines, from_known_words
 from frostline.evaluate.curve_points import Trial, Whole, given_by, learning_curve, share_right
 from frostline.evaluate.examples import Examples
@@ -33,8 +34,11 @@ from frostline.head.fitted import AnswerOptions, Fitted
 from frostline.head.likeness import UNLIKE_BELOW, Likeness
 from frostline.head.linear import PLAIN_THRESHOLD, LinearHead
 from frostline.head.options import SearchOptions
-from frostline.record import ProbabilityRecord, TestRecord, UnlikeRecord
+from frostline.record import NearRecord, ProbabilityRecord, TestRecord, UnlikeRecord
+from frostline.review.near import columns_to_compare
+from frostline.review.repeats import near_copies
 from frostline.targets import Targets
+from frostline.training.options import Split
 
 
 @final
@@ -235,6 +239,60 @@ def unlike_record(likeness: Likeness | None, tested: Tested) -> UnlikeRecord | N
     n, effect = len(is_unlike), design_effect(is_unlike.astype(np.float64), tested.part.targets.together)
     interval = clopper_pearson(int(is_unlike.sum()) / effect, n / effect)
     return UnlikeRecord(below=UNLIKE_BELOW, share=Estimate(float(is_unlike.mean()), interval, n, "Clopper-Pearson"))
+
+
+def near_record(
+    encoder: SentenceEncoder, train: Part, tested: Tested, split: Split, *, is_kept: bool
+) -> NearRecord | None:
+    """Which test texts are nearly texts that their head learned from: training rows, or those of the other folds.
+
+    None where there are none, where all are copies anyway, and of words alone, which have no rows to compare.
+    """
+    if not split.is_of_new or not dense_part(train.rows).shape[1]:
+        return None
+    columns = columns_to_compare(encoder.blocks, encoder.hidden_size)
+    learned, rows = (np.asarray(dense_part(part.rows)[:, columns], np.float32) for part in (train, tested.part))
+    texts, n = tested.part.texts, len(tested.part)
+    fold_of = np.zeros(n, np.int64) if tested.nested is None else tested.nested.fold_of
+    is_near, is_looked, n_folds = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), int(fold_of.max()) + 1
+    for fold in range(n_folds):
+        held, others = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+        known = (train.texts, learned)
+        if tested.nested is not None:
+            known = ([texts[row] for row in others.tolist()], rows[others])
+        near, looked = near_copies([texts[row] for row in held.tolist()], rows[held], *known, n_parts=n_folds)
+        is_near[held[near]], is_looked[held[looked]] = True, True
+    if not is_near.any():
+        return None
+    is_right = (tested.favoured == tested.part.targets.members).all(axis=1)
+    return NearRecord(
+        n=int(is_near.sum()),
+        n_looked=int(is_looked.sum()),
+        n_right=int(is_right[is_looked & ~is_near].sum()),
+        can_be_kept=not is_kept and split.kind not in {"file", "random hold-out"},
+    )
+
+
+def near_told(near: NearRecord | None, train: Part, n_test: int) -> tuple[str, ...]:
+    """The warning of near copies; of words alone, that there is no telling."""
+    if not dense_part(train.rows).shape[1]:
+        return ("Near copies were not looked for: words alone have no rows by which texts are near.",)
+    if near is None:
+        return ()
+    of = f"{near.n_looked:,} test texts" + (" looked at" if near.n_looked < n_test else "")
+    are = "is nearly a training text" if near.n == 1 else "are nearly training texts"
+    what = "--keep-near-copies-together has" if near.can_be_kept else "frostline review lists"
+    end = " on one side" if near.can_be_kept else ""
+    return (f"{near.n:,} of {of} {are}: {what} such{end}.",)
+
+
+def without_forecast(curve: LearningCurve, near: NearRecord | None, *, is_of_new: bool) -> LearningCurve:
+    """The same, but that nothing is forecast of new texts where those tested on are training texts, or many nearly."""
+    if curve.outlook is None or (is_of_new and (near is None or not near.matters)):
+        return curve
+    are = "copies of training texts"
+    why = f"all test texts are {are}" if near is None else f"{near.n:,} of {near.n_looked:,} test texts are near {are}"
+    return replace(curve, outlook=None, no_outlook=f"What more rows bring to new texts is not forecast: {why}.")
 
 
 def _is_plain(head: LinearHead, tested: Tested) -> bool:
