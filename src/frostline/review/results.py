@@ -333,9 +333,10 @@ def _reasons(review: Review) -> Iterator[_Reason]:
     yield from _label_reasons(review)
     for group in review.exact:
         aside = "" if len(group.texts) == 1 else " but for case, blanks and punctuation,"
+        advice: Advice = "look" if aside else "drop"  # of two spellings a person chooses
         words = f"the same text,{aside} with the same label, as line {group.lines[0]}"
         for row in group.rows[1:]:
-            yield _Reason(row, "drop", 1.0, words)
+            yield _Reason(row, advice, 1.0, words)
     for leak in review.leaked:
         yield from _leak(leak)
     for group in review.near:
