@@ -1,4 +1,4 @@
-"""A baseline that surely does better stands on top of every report, with the command that does as it does."""
+"""A baseline that surely does better stands on top of every report, with what to do about it."""
 
 from dataclasses import replace
 from io import StringIO
@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from frostline.advice import ahead_of_it
 from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
 from frostline.record import TrainingRecord
 from frostline.report.card import model_card
@@ -32,28 +33,39 @@ def test_only_what_is_surely_ahead_is_told(high: float, *, is_told: bool) -> Non
     assert bool(told) is is_told
 
 
-def test_the_command_can_be_pasted() -> None:
-    record = record_with(baseline(WORDS, -0.05, (-0.1, -0.02)))
-    (told,) = ahead_text(record)
-    assert told.startswith(f"{WORDS} does better here by 5.0 points (2.0 to 10.0) of accuracy, beyond chance. ")
-    assert "frostline train 'my reviews.tsv'" in told
-    assert told.endswith(" --features words --out model")
-    words = replace(record, features=replace(record.features, spec="words"))
-    assert ahead_text(words)[0].endswith(" --features auto --out model")
-
-
-def test_the_furthest_ahead_is_first_and_each_has_its_own_command() -> None:
-    told = ahead_text(
-        record_with(
-            baseline(MAJORITY, -0.01, (-0.02, -0.005)),
-            baseline(WORDS_EACH, -0.02, (-0.03, -0.01), "macro_f1"),
-            baseline(CENTROID, -0.03, (-0.04, -0.02)),
-        )
+def test_words_ahead_are_taken_by_the_same_command() -> None:
+    (told,) = ahead_text(record_with(baseline(WORDS, -0.05, (-0.1, -0.02))))
+    assert told == (
+        f"{WORDS} does better here by 5.0 points (2.0 to 10.0) of accuracy, beyond chance. "
+        'Take what does better: run the same command with --features words (in Python: features="words").'
     )
-    assert [one.split(" does better")[0] for one in told] == [CENTROID, WORDS_EACH, MAJORITY]
-    assert "--features auto" in told[0]
-    assert "of macro F1" in told[1]
-    assert told[2].endswith("frostline review 'my reviews.tsv'")
+    (told,) = ahead_text(record_with(baseline(WORDS_EACH, -0.02, (-0.03, -0.01), "macro_f1")))
+    assert "2.0 points (1.0 to 3.0) of macro F1" in told
+    assert "--features words" in told
+
+
+def test_where_no_command_takes_it_other_features_are_to_be_tried() -> None:
+    """No features are known to do as centroids do, or better than words where words are the features."""
+    said = "Try other features than these: frostline sweep, with the same file and columns."
+    (told,) = ahead_text(record_with(baseline(CENTROID, -0.05, (-0.1, -0.02))))
+    assert told.endswith(f"beyond chance. {said}")
+    record = record_with(baseline(WORDS, -0.05, (-0.1, -0.02)))
+    (told,) = ahead_text(replace(record, features=replace(record.features, spec="words")))
+    assert told.endswith(said)
+
+
+def test_only_the_one_furthest_ahead_is_named() -> None:
+    others = (baseline(WORDS, -0.02, (-0.03, -0.01)), baseline(CENTROID, -0.06, (-0.14, 0.02)))
+    (told,) = ahead_text(record_with(*others, baseline(MAJORITY, -0.03, (-0.04, -0.02))))
+    assert told.startswith(f"{MAJORITY} does better")
+    assert told.endswith("Look for wrong labels: frostline review, with the same file and columns.")
+
+
+@pytest.mark.parametrize("name", [MAJORITY, WORDS, WORDS_EACH, CENTROID])
+def test_no_command_is_shown_that_lacks_the_options_of_this_one(name: str) -> None:
+    (advice,) = ahead_of_it(record_with(baseline(name, -0.05, (-0.1, -0.02))))
+    assert "frostline train" not in advice.sentence
+    assert "my reviews" not in advice.sentence
 
 
 def test_it_stands_on_top_of_every_report() -> None:
@@ -70,7 +82,7 @@ def test_it_stands_on_top_of_every_report() -> None:
     assert isinstance(advice, list)
     assert isinstance(advice[0], dict)
     assert advice[0]["kind"] == "baseline ahead"
-    assert plain_words(record)[-1].startswith("Next: Take what does better")
+    assert plain_words(record)[-1].startswith("Next: Look for wrong labels: frostline review")
 
 
 AHEAD = {"accuracy": Lead(value=-0.05, interval=(-0.1, -0.02), n=200)}

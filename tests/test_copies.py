@@ -1,15 +1,25 @@
 """A text that is tested must not have been learned from; where a copy was, it is counted and said."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from fakes import FakeEncoder
 from frostline.data.dataset import Dataset, Source
 from frostline.data.split import random_holdout
+from frostline.head.deciding import RuleOptions
+from frostline.head.fitted import AnswerOptions
 from frostline.head.options import SearchOptions
+from frostline.report.card import model_card
+from frostline.report.document import as_document
+from frostline.report.page import report_html
+from frostline.report.phrases import plain_words
+from frostline.report.terminal import print_report
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, train
 
@@ -105,10 +115,35 @@ def test_where_nothing_is_new_that_is_said() -> None:
     how = TrainingOptions(search=SearchOptions(Cs=(1.0,), n_folds=3, threads=1))
     record = train(data, FakeEncoder(), test=data.take(np.arange(3)), options=how).record
     assert record.test_source is not None
-    assert record.test is not None
-    assert (record.test_source.n_leaks, record.test.n, record.test_source.is_of_new) == (3, 3, False)
+    assert (record.test_source.n_leaks, record.test_source.is_of_new) == (3, False)
     said = "Every test row is a copy of a training row: nothing is known of new texts (lines 1, 2, 3)."
     assert said in record.warnings
+
+
+def test_where_nothing_is_new_no_report_shows_a_score() -> None:
+    """Nor baselines, a learning curve, what probabilities or a rule's answers are worth: why not, once."""
+    data = dataset(1)
+    search = SearchOptions(Cs=(1.0,), n_folds=3, threads=1)
+    answers = AnswerOptions(rule=RuleOptions(thresholds="f1"))
+    how = TrainingOptions(search=search, answers=answers, learning_curve=True)
+    training = train(data, FakeEncoder(), test=data.take(np.arange(40)), options=how)
+    record = training.record
+    assert (record.test, record.probabilities, record.unlike, record.learning, record.baselines) == (*[None] * 4, ())
+    assert record.decision is not None
+    assert record.decision.test is None
+    said = "All 40 test texts are copies of texts that it learned from: how good it is on new ones is not known."
+    out = StringIO()
+    print_report(record, Console(file=out, width=300))
+    page, card, document = report_html(record, training.examples), model_card(record), as_document(record)
+    for shown in (out.getvalue(), page, card):
+        assert shown.count(said) == 1
+        assert not re.search(
+            r"(?i)learning curve|baseline|counting words|commonest label|beyond chance|confusion", shown
+        )
+    assert "Next: test it on texts that it did not learn from." in out.getvalue()
+    keys = ("test", "probabilities", "unlike", "learning", "advice", "baselines")
+    assert [document[key] for key in keys] == [None, None, None, None, [], []]
+    assert said in plain_words(record)
 
 
 def test_the_practicals_split_is_drawn_as_ever_and_its_clean_rows_are_scored() -> None:

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-from frostline.encoder.features import AUTO
 from frostline.encoder.features import WORDS as WORDS_FEATURES
 from frostline.errors import pasteable, shown
-from frostline.evaluate.baselines import CENTROID, WORDS, WORDS_EACH
+from frostline.evaluate.baselines import CENTROID, MAJORITY
 from frostline.evaluate.intervals import Z
 from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.record import TrainingRecord
@@ -85,35 +84,35 @@ def about_near(record: TrainingRecord) -> tuple[Advice, ...]:
     return (Advice(kind="near copies", sentence=sentence, reason=reason),)
 
 
-_INSTEAD = {WORDS: WORDS_FEATURES, WORDS_EACH: WORDS_FEATURES, CENTROID: AUTO}
-
-
 def ahead_of_it(record: TrainingRecord) -> tuple[Advice, ...]:
-    """Each baseline that surely does better on the test rows, with the command that does as it does, furthest first.
+    """The baseline that does better on the test rows by most, where one surely does, and what to do about it.
 
     Surely: the whole 95 % interval of the difference, on the same rows, lies on its side.
     """
-    found = []
     leads = [(one.leads.get("accuracy") or one.leads["macro_f1"], one) for one in record.baselines]
-    for lead, baseline in sorted(leads, key=lambda pair: pair[0].value):
-        if lead.interval[1] >= 0:
-            continue
-        score = "accuracy" if "accuracy" in baseline.leads else "macro F1"
-        low, high = (-limit for limit in reversed(lead.interval))
-        features = _INSTEAD.get(baseline.name)
-        instead = f"review {pasteable(record.data.name)}"
-        if features is not None:
-            features = AUTO if features == record.features.spec else features
-            instead = f"train {pasteable(record.data.name)}{_tested_on(record)} --features {features} --out model"
-        points = f"{-100 * lead.value:.1f} points ({100 * low:.1f} to {100 * high:.1f})"
-        found.append(
-            Advice(
-                kind="baseline ahead",
-                sentence=f"Take what does better, with the other options as they were: frostline {instead}",
-                reason=f"{baseline.name} does better here by {points} of {score}, beyond chance.",
-            )
-        )
-    return tuple(found)
+    ahead = [pair for pair in leads if pair[0].interval[1] < 0]
+    if not ahead:
+        return ()
+    lead, baseline = min(ahead, key=lambda pair: pair[0].value)
+    score = "accuracy" if "accuracy" in baseline.leads else "macro F1"
+    low, high = (-limit for limit in reversed(lead.interval))
+    points = f"{-100 * lead.value:.1f} points ({100 * low:.1f} to {100 * high:.1f})"
+    return (
+        Advice(
+            kind="baseline ahead",
+            sentence=_instead(record, baseline.name),
+            reason=f"{baseline.name} does better here by {points} of {score}, beyond chance.",
+        ),
+    )
+
+
+def _instead(record: TrainingRecord, name: str) -> str:
+    """What to do where that baseline does better. No whole command: the options of this training are not known here."""
+    if name == MAJORITY:
+        return "Look for wrong labels: frostline review, with the same file and columns."
+    if name == CENTROID or record.features.spec == WORDS_FEATURES:
+        return "Try other features than these: frostline sweep, with the same file and columns."
+    return 'Take what does better: run the same command with --features words (in Python: features="words").'
 
 
 def _tested_on(record: TrainingRecord) -> str:

@@ -293,7 +293,7 @@ class TrainingRecord:
     features: FeaturesRecord
     search: SearchRecord
     test_source: TestRecord | None
-    test: Evaluation | None  # None if nothing was tested
+    test: Evaluation | None  # None if nothing was tested, or only copies of what was learned from
     # The same probabilities with every label given from 0.5 on: what the thresholds are worth; None where labels
     # exclude each other.
     at_half: Evaluation | None = None

@@ -9,7 +9,15 @@ import pytest
 from frostline.evaluate.baselines import Baseline
 from frostline.report.card import model_card
 from frostline.report.page import report_html
-from frostline.report.phrases import evaluation_words, how_often, next_step, of_hundred, plain_words, verdict
+from frostline.report.phrases import (
+    evaluation_words,
+    how_often,
+    next_step,
+    of_hundred,
+    plain_words,
+    untested_text,
+    verdict,
+)
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
 from small_records import evaluation_record, two_label_record
@@ -130,11 +138,15 @@ def test_only_new_texts_are_called_not_learned_from() -> None:
     ) in some
     one = plain_words(replace(record, test_source=replace(source, n_leaks=1)))
     assert any("1 test text is a copy of one that it learned from, and left out here: with it" in told for told in one)
-    none = replace(record, test_source=replace(source, n_leaks=300, with_leaks=None))
+    none = replace(record, test=None, test_source=replace(source, n_leaks=300, with_leaks=None))
     told = plain_words(none)
     assert not any("had not learned from" in sentence for sentence in told)
     assert (
         "All 300 test texts are copies of texts that it learned from: how good it is on new ones is not known." in told
+    )
+    only = replace(source, n_leaks=1, with_leaks=None)
+    assert untested_text(only) == (
+        "The only test text is a copy of one that it learned from: how good it is on new ones is not known."
     )
     assert next_step(none) == "Next: test it on texts that it did not learn from."
     assert 'class="figures"' in report_html(record)

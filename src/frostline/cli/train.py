@@ -410,7 +410,7 @@ def show(training: Training, out: Path | None, *, as_json: bool) -> None:
         return
     print_report(record, output())
     console = words()
-    if record.learning is None:
+    if record.learning is None and record.test is not None:
         console.print(Text("Would more labels help? Add --learning-curve.", style="dim"))
     if out is None:
         console.print(Text("Not saved. Add --out model to keep this classifier.", style="dim"))

@@ -55,7 +55,7 @@ def _front_matter(record: TrainingRecord) -> str:
     if base is not None:
         lines += [f"base_model: {json.dumps(base)}"]
     lines += ["metrics:", *(f"- {metric}" for metric in wording.metrics)]
-    if record.test is not None and (record.test_source is None or record.test_source.is_of_new):
+    if record.test is not None:
         lines += _model_index(record, record.test)
     return "\n".join([*lines, "---"])
 

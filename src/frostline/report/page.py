@@ -79,11 +79,10 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
         Whether texts of theirs stand in the page; else the mistakes are named by their lines.
     """
     test = record.test
-    is_of_new = record.test_source is None or record.test_source.is_of_new
     parts = [
         paragraphs(phrases.columns_text(record.data), kind="quiet"),
         section("What does better", paragraphs(phrases.ahead_text(record)), kind="caution"),
-        figures(test if is_of_new else None),
+        figures(test),
         in_plain_words(plain_words(record)),
         cautions(record.warnings),
     ]

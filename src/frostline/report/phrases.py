@@ -434,13 +434,24 @@ def seconds_text(record: TrainingRecord) -> str:
 NOT_TESTED = "Nothing was tested: there is no telling how good this classifier is."
 
 
+def untested_text(source: TestRecord | None) -> str:
+    """Why there is no score: nothing was tested, or every test text is a copy of one that was learned from."""
+    if source is None or source.is_of_new:
+        return NOT_TESTED
+    if source.n_leaks == 1:
+        return "The only test text is a copy of one that it learned from: how good it is on new ones is not known."
+    return (
+        f"All {source.n_leaks:,} test texts are copies of texts that it learned from: how good it is on new ones "
+        "is not known."
+    )
+
+
 def leaks_text(source: TestRecord | None, test: Evaluation) -> list[str]:
     """What test texts that are copies of training texts do to the score, where there are any."""
     if source is None or not source.n_leaks:
         return []
     if source.with_leaks is None:
-        what = "text is a copy of one" if test.n == 1 else "texts are copies of texts"
-        return [f"All {test.n:,} test {what} that it learned from: how good it is on new ones is not known."]
+        return [untested_text(source)]
     are, them = ("text is a copy of one", "it") if source.n_leaks == 1 else ("texts are copies of texts", "them")
     right, rightly = (percent(right_of(one).value) for one in (source.with_leaks, test))
     left_out = f"{source.n_leaks:,} test {are} that it learned from, and left out here"
@@ -510,6 +521,7 @@ def unlike_text(unlike: UnlikeRecord | None) -> list[str]:
     return [said, "That is more than chance: some of the test texts are of another kind."]
 
 
+_NEW = "that it had not learned from"
 _NAMED = 6  # labels that a sentence can hold
 _WIDE = 0.15  # of an interval, from end to end: beyond, a score is a hint
 _TRUSTED = 4  # points that percentages may be off on average and be taken at their word
@@ -569,8 +581,12 @@ def plain_words(record: TrainingRecord) -> list[str]:
         )
     ]
     if record.test is None:
-        return [*said, NOT_TESTED]
-    said += _how_often_new(record.test, record.test_source)
+        return [*said, untested_text(record.test_source)]
+    said += [
+        *how_often(record.test, _NEW),
+        *near_text(record.test_source),
+        *leaks_text(record.test_source, record.test),
+    ]
     said += [*how_often_answered(record.probabilities), *promise_words(record.decision)]
     said += [
         _beside_words(baseline)
@@ -588,10 +604,12 @@ def evaluation_words(record: EvaluationRecord) -> list[str]:
         f"The classifier {printable(record.model)} gives a text {_gives(record.data.kind, record.test.labels)}. "
         f"It was tested on {printable(record.data.name)}."
     )
+    if record.source is not None and not record.source.is_of_new:
+        return [said, untested_text(record.source)]
     sure = how_sure(record.probabilities, record.test)
     often = how_often(record.test, "of that file")
     if record.source is not None:
-        often = _how_often_new(record.test, record.source)
+        often = [*how_often(record.test, _NEW), *near_text(record.source), *leaks_text(record.source, record.test)]
     often += how_often_answered(record.probabilities)
     return [said, *often, *confuses(record.test), *sure]
 
@@ -599,12 +617,6 @@ def evaluation_words(record: EvaluationRecord) -> list[str]:
 def _gives(kind: Kind, labels: Sequence[Label]) -> str:
     names = named([printable(label, 24) for label in labels])
     return WORDING[kind].gives.format(labels=f"{len(labels)} labels ({names})")
-
-
-def _how_often_new(test: Evaluation, source: TestRecord | None) -> list[str]:
-    """How often it is right on texts that it had not learned from; that this is not known, where there were none."""
-    often = how_often(test, "that it had not learned from") if source is None or source.is_of_new else []
-    return [*often, *near_text(source), *leaks_text(source, test)]
 
 
 def how_often(test: Evaluation, which: str) -> list[str]:
@@ -675,10 +687,10 @@ def misses(found: Reliability) -> str:
 
 def next_step(record: TrainingRecord) -> str:
     """What the figures at hand advise, the most useful first; that it be tested, where it was not."""
-    if record.test is None:
-        return "Next: test it on texts with labels."
     if record.test_source is not None and not record.test_source.is_of_new:
         return "Next: test it on texts that it did not learn from."
+    if record.test is None:
+        return "Next: test it on texts with labels."
     advice = (*about_near(record), *ahead_of_it(record), *advise(record))
     if advice:
         return f"Next: {advice[0].sentence}"

@@ -63,7 +63,7 @@ def print_report(record: TrainingRecord, console: Console) -> None:
     print_learning(record.learning, console, curve_measure(record))
     print_choice(record.choice, console)
     _nested(record.nested, record.test, console)
-    untested = [] if record.test is not None else [phrases.NOT_TESTED]
+    untested = [] if record.test is not None else [phrases.untested_text(record.test_source)]
     closing(console, [*untested, *record.warnings])
     print_next(record, console)
     say(console, phrases.seconds_text(record), style="dim")
@@ -230,7 +230,7 @@ def print_choice(choice: ChoiceRecord | None, console: Console) -> None:
 
 def print_next(record: TrainingRecord, console: Console) -> None:
     """What to do now."""
-    if record.test is None:
+    if record.test is None and record.test_source is None:
         return
     console.print()
     show(console, Text(next_step(record), style="bold green"))

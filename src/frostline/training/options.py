@@ -125,7 +125,7 @@ def _tested_on_new(split: Split) -> Split:
         return split
     is_new = are_new(split.test.texts, split.train.texts)
     if is_new.all() or not is_new.any():
-        return replace(split, is_of_new=bool(is_new.all()))
+        return replace(split, is_of_new=bool(is_new.any()))
     new, known = np.flatnonzero(is_new), np.flatnonzero(~is_new)
     return replace(
         split,

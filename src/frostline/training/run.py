@@ -205,7 +205,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
     likeness = rows.likeness(fitted)
     curve = None
-    if chosen.learning_curve:
+    if chosen.learning_curve and split.is_of_new:
         own = tested if rows.tested is None else replace(tested, part=rows.tested)
         curve = measured_curve(fitted, rows.learned, own, how=how, progress=told.learning)
         curve = without_forecast(curve, near, is_of_new=split.is_of_new)
@@ -289,7 +289,7 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
     n_test = sum(len(part) for part in (split.test, split.known) if part is not None)
     texts = [*made.dataset.texts, *(() if made.test is None else made.test.texts)]
     features = features_record(made.rows.reader, made.rows.reading, texts)
-    return TrainingRecord(
+    record = TrainingRecord(
         labels=fitted.head.labels,
         data=data_record(made.dataset),
         n_trained=len(split.train),
@@ -330,6 +330,22 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
             *fitted.search.warnings,
         ),
         version=__version__,
+    )
+    return record if split.is_of_new else _of_known_texts(record)
+
+
+def _of_known_texts(record: TrainingRecord) -> TrainingRecord:
+    """The same without all that was measured on its test texts, of which none is new."""
+    decision = None if record.decision is None else replace(record.decision, test=None)
+    return replace(
+        record,
+        test=None,
+        at_half=None,
+        uncalibrated=None,
+        baselines=(),
+        probabilities=None,
+        unlike=None,
+        decision=decision,
     )
 
 
