@@ -131,38 +131,33 @@ def test_copies_alone_are_not_told_of_as_near() -> None:
     assert not any("nearly" in warning for warning in record.warnings)
 
 
-def test_nothing_is_forecast_by_copies_or_near_copies() -> None:
+def test_nothing_is_forecast_by_near_copies() -> None:
     """Unless they are few; and a curve that forecasts nothing anyway keeps its own reason."""
     curve, near = held_out().learning, NearRecord(n=18, n_looked=30, n_right=6, can_be_kept=True)
     assert curve is not None
     outlook = Outlook(n_rows=(), accuracy=(), low=(), high=(), gains=())
     forecast = replace(curve, outlook=outlook, no_outlook="")
     begun = "What more rows bring to new texts is not forecast"
-    for met, is_of_new, why in (
-        (near, True, "18 of 30 test texts are near copies of training texts"),
-        (None, False, "all test texts are copies of training texts"),
-    ):
-        without = without_forecast(forecast, met, is_of_new=is_of_new)
-        assert (without.outlook, without.no_outlook) == (None, f"{begun}: {why}.")
+    without = without_forecast(forecast, near)
+    why = "18 of 30 test texts are near copies of training texts"
+    assert (without.outlook, without.no_outlook) == (None, f"{begun}: {why}.")
     for few in (None, replace(near, n=1)):
-        assert without_forecast(forecast, few, is_of_new=True) is forecast
+        assert without_forecast(forecast, few) is forecast
     silent = replace(curve, outlook=None, no_outlook="too few")
-    assert without_forecast(silent, near, is_of_new=True) is silent
+    assert without_forecast(silent, near) is silent
 
 
 def test_a_training_withholds_the_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[NearRecord | None, bool]] = []
+    asked: list[NearRecord | None] = []
 
-    def noted(curve: LearningCurve, near: NearRecord | None, *, is_of_new: bool) -> LearningCurve:
-        asked.append((near, is_of_new))
+    def noted(curve: LearningCurve, near: NearRecord | None) -> LearningCurve:
+        asked.append(near)
         return curve
 
     monkeypatch.setattr(run, "without_forecast", noted)
     near = near_of(trained(both(), learning_curve=True).record)
-    texts, _, labels = near_pairs(40)
-    trained(table(texts, labels), test=table(texts[:20], labels[:20], "test.tsv"), learning_curve=True)
     assert near is not None
-    assert asked == [(near, True), (None, False)]
+    assert asked == [near]
 
 
 @pytest.mark.parametrize(("n", "n_looked", "matters"), [(1, 20, True), (1, 21, False), (30, 30, True)])

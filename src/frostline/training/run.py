@@ -208,7 +208,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     if chosen.learning_curve and split.is_of_new:
         own = tested if rows.tested is None else replace(tested, part=rows.tested)
         curve = measured_curve(fitted, rows.learned, own, how=how, progress=told.learning)
-        curve = without_forecast(curve, near, is_of_new=split.is_of_new)
+        curve = without_forecast(curve, near)
     seconds = seconds_of(started, read_at, fitted_at, time.perf_counter(), swept=swept)
     made = _Made(
         dataset=dataset,

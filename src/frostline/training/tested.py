@@ -286,12 +286,11 @@ def near_told(near: NearRecord | None, train: Part, n_test: int) -> tuple[str, .
     return (f"{near.n:,} of {of} {are}: {what} such{end}.",)
 
 
-def without_forecast(curve: LearningCurve, near: NearRecord | None, *, is_of_new: bool) -> LearningCurve:
-    """The same, but that nothing is forecast of new texts where those tested on are training texts, or many nearly."""
-    if curve.outlook is None or (is_of_new and (near is None or not near.matters)):
+def without_forecast(curve: LearningCurve, near: NearRecord | None) -> LearningCurve:
+    """The same, but that nothing is forecast of new texts where many of those tested on are nearly training texts."""
+    if curve.outlook is None or near is None or not near.matters:
         return curve
-    are = "copies of training texts"
-    why = f"all test texts are {are}" if near is None else f"{near.n:,} of {near.n_looked:,} test texts are near {are}"
+    why = f"{near.n:,} of {near.n_looked:,} test texts are near copies of training texts"
     return replace(curve, outlook=None, no_outlook=f"What more rows bring to new texts is not forecast: {why}.")
 
 
