@@ -73,13 +73,9 @@ def about_near(record: TrainingRecord) -> tuple[Advice, ...]:
     if source is None or source.near is None or not source.near.matters:
         return ()
     near, file = source.near, pasteable(record.data.name)
-    turn = "" if source.kind == "stratified hold-out" else " --nested"
     sentence = f"Look at near copies, and leave them out: frostline review {file}{_tested_on(record)}"
     if near.can_be_kept:
-        sentence = (
-            "Test with near copies on one side, with the other options as they were: "
-            f"frostline train {file}{turn} --keep-near-copies-together --out model"
-        )
+        sentence = "Test with near copies on one side: run the same command with --keep-near-copies-together."
     reason = f"{near.n:,} of {near.n_looked:,} test texts are nearly training texts."
     return (Advice(kind="near copies", sentence=sentence, reason=reason),)
 

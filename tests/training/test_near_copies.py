@@ -84,8 +84,7 @@ def test_near_copies_in_other_folds_are_told() -> None:
     )
     assert said in plain_words(record)
     assert next_step(record) == (
-        "Next: Test with near copies on one side, with the other options as they were: "
-        "frostline train near.tsv --nested --keep-near-copies-together --out model"
+        "Next: Test with near copies on one side: run the same command with --keep-near-copies-together."
     )
 
 
@@ -102,7 +101,7 @@ def test_what_was_kept_together_is_not_told_of() -> None:
 def test_a_hold_out_advises_the_option_once() -> None:
     record = held_out()
     (advice,) = about_near(record)
-    assert advice.sentence.endswith(": frostline train near.tsv --keep-near-copies-together --out model")
+    assert advice.sentence.endswith(": run the same command with --keep-near-copies-together.")
     near = near_of(record)
     assert near is not None
     assert advice.reason == f"{near.n} of 30 test texts are nearly training texts."
