@@ -25,6 +25,7 @@ def shape(folder: Path) -> Shape:
     return describe(json.loads((folder / "config.json").read_text("utf-8")))
 
 
+@pytest.mark.slow
 def test_both_precisions_are_read_in_turn_and_told(folder: Path) -> None:
     """Int8 by its exact form where the processor has no instruction for it: asked for by this test alone."""
     found = compare_precisions(

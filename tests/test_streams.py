@@ -64,8 +64,8 @@ def peak(act: Callable[[], None]) -> int:
     ("act", "name"),
     [
         (predicted, "a.tsv"),
-        (predicted, "a.csv"),
-        (predicted, "a.jsonl"),
+        pytest.param(predicted, "a.csv", marks=pytest.mark.slow),  # the writers differ, not what goes through them
+        pytest.param(predicted, "a.jsonl", marks=pytest.mark.slow),
         (embedded, "a.npy"),
         (embedded, "a.safetensors"),
     ],
