@@ -95,8 +95,11 @@ class FakeEncoder:
         words = ["[CLS]", *text.split()[: self.max_length - 2]]
         return np.concatenate(
             [
-                sum((self._vector(block, word) for word in words), start=np.zeros(self.hidden_size, np.float32))
-                for block in self.blocks
+                np.zeros(0, np.float32),  # where words alone are the features
+                *(
+                    sum((self._vector(block, word) for word in words), start=np.zeros(self.hidden_size, np.float32))
+                    for block in self.blocks
+                ),
             ]
         )
 
