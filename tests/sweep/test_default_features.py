@@ -17,5 +17,5 @@ def test_the_default_features_reach_85_percent_on_sst2(frostline: Command, real_
     folder = real_data / "sst2"
     document = frostline("train", folder / "train.tsv", "--test", folder / "test.tsv", "--json").document
     assert document["chosen"]["features"] == "mean@all+words"  # the folds keep both
-    assert document["test"]["n"] == 1821
+    assert document["test"]["n"] == 1819  # two of 1,821 are copies of training rows
     assert document["test"]["accuracy"]["value"] >= 0.85
