@@ -255,7 +255,7 @@ def fit_weights(given: Float64Array, loss: Loss, row_weights: Float64Array) -> t
         weights, lost = moved, now
         residual = loss.residual(shares, row_weights, slice(None))[:, 0]
         curvature = loss.curvature(shares, row_weights)
-        bent = np.repeat(given[:, :, None], 1, axis=2)
+        bent = given[:, :, None].copy()  # `bend` writes into what it is given
         for own in bent:
             loss.bend(own, shares, curvature)
         second = np.einsum("pij,qij->pq", given, bent[:, :, 0]) + np.eye(3)
