@@ -72,8 +72,8 @@ class OverNumbers(SentenceClassifier):
             encoder, C=C, n_folds=n_folds, class_weight=class_weight, standardise=standardise, random_state=random_state
         )
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
-        return super().fit(spelled(X), y, groups=groups)
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> Self:
+        return super().fit(spelled(X), y, sample_weight=sample_weight, groups=groups)
 
     def predict(self, X: Any) -> Any:
         return super().predict(spelled(X))

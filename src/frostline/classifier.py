@@ -44,7 +44,7 @@ from frostline.head.search import fit_at
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
 from frostline.store import FeatureStore, StoredEncoder
-from frostline.targets import Label, Targets, is_matrix, one_label, several_labels
+from frostline.targets import Label, Targets, is_matrix, one_label, sample_weights, several_labels
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import PrecisionRecord
@@ -193,7 +193,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.thresholds = thresholds
 
     def fit(
-        self, X: Sequence[str], y: Sequence[Any] | NDArray[Any], *, groups: Sequence[Any] | NDArray[Any] | None = None
+        self,
+        X: Sequence[str],
+        y: Sequence[Any] | NDArray[Any],
+        *,
+        sample_weight: Sequence[float] | NDArray[Any] | None = None,
+        groups: Sequence[Any] | NDArray[Any] | None = None,
     ) -> Self:
         """Read the texts once, choose C where it is not given, fit the head on all of them.
 
@@ -206,6 +211,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         y : sequence of str, int or bool, length n_texts
             Or, where a text may have several labels or none: a list of lists, tuples or sets of labels; or a 0/1 array
             of shape (n_texts, n_labels). Each label then has a C and a threshold of its own, chosen out of fold.
+        sample_weight : sequence of n_texts numbers from 0 on, optional
+            What each text counts for: one of 2 is learned from, scaled and scored as if it stood there twice, one of 0
+            is left out. Folds are dealt, words of the vocabulary and what a promise is tested on counted by texts,
+            whatever they weigh.
         groups : sequence of n_texts hashable values, optional
             Author, thread, document: texts of one group are in one fold too. Missing or blank: in no group.
 
@@ -216,7 +225,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         TextTypeError
             An item of X is not a str (its position is named), or X is a lone str.
         InputError
-            X and y differ in length, y has one class only or missing values.
+            X and y differ in length, y has one class only or missing values, a weight is no number from 0 on.
 
         Warns
         -----
@@ -227,14 +236,22 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         texts = check_texts(X)
         several = several_labels(y, n_texts=len(texts))
         self.is_indicator_ = several is not None and is_matrix(y)
-        if several is not None:
-            targets, names = several, [repr(list(several.names(row))) for row in range(len(several))]
-        else:
+        if several is None:
             labels, codes = one_label(y, n_texts=len(texts))
-            targets, names = Targets.of_codes(codes, labels), [labels[code] for code in codes.tolist()]
+        targets = Targets.of_codes(codes, labels) if several is None else several
+        targets = replace(targets, together=together_of(texts, groups=groups))
+        weights = None if sample_weight is None else sample_weights(sample_weight, n_texts=len(texts))
+        if weights is not None:
+            kept = np.flatnonzero(weights)
+            texts = [texts[row] for row in kept.tolist()]
+            targets = replace(targets, weights=weights).take(kept)
+            targets = targets if self.is_indicator_ else targets.occurring()
+            if several is None and len(targets.labels) < 2:
+                raise InputError("Two classes or more are needed (got one class among texts with a weight above zero).")
         if not targets.labels:
             raise InputError("At least one text must have a label (got none).")
-        targets = replace(targets, together=together_of(texts, groups=groups))
+        named = [targets.names(row) for row in range(len(targets))]
+        names = [own[0] for own in named] if several is None else [repr(list(own)) for own in named]
         tried = self.features is None and self.C is None and isinstance(self.encoder, str)
         self.encoder_ = with_words(self._settled_encoder(texts, targets), texts, tried=tried)
         reading = self._read(texts)

@@ -39,6 +39,8 @@ class Targets:
     # (n_texts,): A number for each text, the same for those that must stand on one side of every split. None: each
     # stands alone.
     together: IntArray | None = None
+    # (n_texts,): What each text weighs in learning and scoring, above 0; None: all the same. A text of 2 counts as two.
+    weights: Float64Array | None = None
 
     @classmethod
     def of_codes(cls, codes: IntArray, labels: Sequence[Label]) -> "Targets":
@@ -82,6 +84,19 @@ class Targets:
         """How many texts have each label, in column order."""
         return dict(zip(self.labels, self.members.sum(axis=0).tolist(), strict=True))
 
+    @property
+    def weighed_counts(self) -> Float64Array:
+        """What the texts that have each label weigh together (n_labels,)."""
+        counts: Float64Array = (
+            self.members.sum(axis=0).astype(np.float64) if self.weights is None else self.weights @ self.members
+        )
+        return counts
+
+    @property
+    def weighed_total(self) -> float:
+        """What all texts weigh together."""
+        return float(len(self)) if self.weights is None else float(self.weights.sum())
+
     def groups(self) -> tuple[IntArray, ...]:
         """The columns that share a value of C: all of them where labels exclude each other, else each by itself."""
         columns = np.arange(len(self.labels), dtype=np.int64)
@@ -90,7 +105,14 @@ class Targets:
     def take(self, rows: IntArray | BoolArray) -> "Targets":
         """The texts numbered in `rows`, in that order; the columns stay."""
         together = None if self.together is None else self.together[rows]
-        return replace(self, members=self.members[rows], together=together)
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, members=self.members[rows], together=together, weights=weights)
+
+    def occurring(self) -> "Targets":
+        """Without the labels that no text has."""
+        columns = np.flatnonzero(self.members.any(axis=0)).tolist()
+        labels = tuple(self.labels[column] for column in columns)
+        return replace(self, labels=labels, members=self.members[:, columns])
 
     @property
     def n_apart(self) -> int:
@@ -132,7 +154,13 @@ class Targets:
         """The texts of parts of one file, one part after the other."""
         numbers = [part.together for part in parts if part.together is not None]
         together = np.concatenate(numbers) if len(numbers) == len(parts) else None
-        return replace(parts[0], members=np.concatenate([part.members for part in parts]), together=together)
+        own = [part.weights for part in parts if part.weights is not None]
+        return replace(
+            parts[0],
+            members=np.concatenate([part.members for part in parts]),
+            together=together,
+            weights=np.concatenate(own) if len(own) == len(parts) else None,
+        )
 
     def keys(self) -> list[bytes]:
         """A key for each text, equal where their labels are."""
@@ -288,6 +316,30 @@ def one_label(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> tuple[tuple[A
     if len(labels) < 2:
         raise InputError(f"Two classes or more are needed (got one class, {shown(labels.tolist()[0])}).")
     return tuple(labels.tolist()), codes.astype(np.int64)
+
+
+def sample_weights(weights: Sequence[float] | NDArray[Any], *, n_texts: int) -> Float64Array | None:
+    """A caller's weights (n_texts,); None where all are 1, which changes nothing.
+
+    Raises
+    ------
+    InputError
+        Not one number for each text, one that is missing, infinite or below 0, or none above 0.
+    """
+    try:
+        found = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"sample_weight must hold numbers ({error}).") from error
+    if found.shape != (n_texts,):
+        raise InputError(
+            f"sample_weight must hold one number for each text (got shape {found.shape} for {n_texts:,} texts)."
+        )
+    odd = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    if len(odd):
+        raise InputError(f"sample_weight must hold finite numbers from 0 on (item {odd[0]} is {found[odd[0]]:g}).")
+    if not found.any():
+        raise InputError("Some text must have a sample_weight above zero (all are zero).")
+    return None if (found == 1).all() else found
 
 
 def _refuse_missing(y: NDArray[Any]) -> None:

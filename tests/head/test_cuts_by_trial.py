@@ -17,11 +17,11 @@ from frostline.head.deciding import (
     RuleOptions,
     WhereUnmet,
     fit_rule,
-    macro_f1_of,
     macro_f1_thresholds,
     parsed_wish,
 )
 from frostline.head.linear import NO_ANSWER, Rule
+from frostline.head.scoring import macro_f1_of
 from frostline.targets import Targets
 
 LABELS = ("a", "b", "c")

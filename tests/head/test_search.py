@@ -187,7 +187,7 @@ def test_scores_equal_those_of_scikit_learns_scorer(scoring: str, n_labels: int)
     model = LogisticRegression(max_iter=5000).fit(rows, codes)
     decisions = model.decision_function(rows).reshape(len(rows), -1)
     wanted = get_scorer(scoring)(model, rows, codes)
-    assert score_named(scoring, n_labels)(codes, decisions) == pytest.approx(wanted, rel=1e-9)
+    assert score_named(scoring, n_labels)(codes, decisions, None) == pytest.approx(wanted, rel=1e-9)
 
 
 def test_an_unknown_scorer_is_refused_with_the_nearest_names() -> None:

@@ -208,7 +208,7 @@ def test_the_grids_are_these() -> None:
     ],
 )
 def test_a_score_is_that_by_hand(scoring: str, codes: list[int], decisions: list[list[float]], value: float) -> None:
-    found = score_named(scoring, max(2, len(decisions[0])))(np.array(codes), np.array(decisions, dtype=float))
+    found = score_named(scoring, max(2, len(decisions[0])))(np.array(codes), np.array(decisions, dtype=float), None)
     assert found == pytest.approx(value, abs=1e-15)
 
 
@@ -228,7 +228,7 @@ def test_a_scorer_that_is_none_is_refused_with_names(name: str, told: str) -> No
 def test_a_score_that_is_no_number_is_refused() -> None:
     score = score_named("r2", 2)
     with pytest.raises(UsageError) as caught:
-        score(np.array([1]), np.array([[2.0]]))
+        score(np.array([1]), np.array([[2.0]]), None)
     assert str(caught.value) == (
         "The scoring 'r2' must give a finite score (got nan on a fold of 1 rows). "
         "Choose accuracy, f1_macro or neg_log_loss."

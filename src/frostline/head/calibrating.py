@@ -21,7 +21,7 @@ from frostline.targets import Targets
 MOST_KNOTS = 500
 
 
-def fit_knots(claimed: Float64Array, came_true: BoolArray) -> Knots | None:
+def fit_knots(claimed: Float64Array, came_true: BoolArray, weights: Float64Array | None = None) -> Knots | None:
     """Knots of the never-falling map with the least squared error; None where the claims are all equal.
 
     Blocks of rows are pooled until their shares ascend (PAV); each block becomes a knot at its mean claim, straight
@@ -33,6 +33,8 @@ def fit_knots(claimed: Float64Array, came_true: BoolArray) -> Knots | None:
     ----------
     claimed : ndarray of shape (n,), from 0 to 1
     came_true : ndarray of shape (n,), dtype=bool
+    weights : ndarray of shape (n,), optional
+        How many rows each counts for.
 
     References
     ----------
@@ -41,11 +43,12 @@ def fit_knots(claimed: Float64Array, came_true: BoolArray) -> Knots | None:
     """
     from scipy.optimize import isotonic_regression  # noqa: PLC0415 - takes 0.3 s, and only fitting needs it
 
-    points, place, counts = np.unique(claimed, return_inverse=True, return_counts=True)
+    points, place = np.unique(claimed, return_inverse=True)
     if len(points) < 2:
         return None
-    hits = np.bincount(place, weights=came_true, minlength=len(points))
-    shares: Float64Array = isotonic_regression(hits / counts, weights=counts.astype(np.float64)).x
+    each = np.ones(len(claimed)) if weights is None else weights
+    hits, counts = np.bincount(place, weights=each * came_true), np.bincount(place, weights=each)
+    shares: Float64Array = isotonic_regression(hits / counts, weights=counts).x
     starts = np.flatnonzero(np.append(True, shares[1:] != shares[:-1]))
     rows = np.add.reduceat(counts, starts)
     before = np.add.reduceat(points * counts, starts) / rows
@@ -67,7 +70,7 @@ COLDEST, HOTTEST = 0.05, 20.0
 _STEPS = 100
 
 
-def fit_temperature(decisions: Float64Array, codes: IntArray) -> float:
+def fit_temperature(decisions: Float64Array, codes: IntArray, weights: Float64Array | None = None) -> float:
     """The temperature with the least log loss, from `COLDEST` to `HOTTEST`; 1 where the decisions are all equal.
 
     The truth is softened as Platt does it, by one row in n + 2 that might have been another label, so that rows
@@ -78,6 +81,8 @@ def fit_temperature(decisions: Float64Array, codes: IntArray) -> float:
     ----------
     decisions : ndarray of shape (n_texts, n_coef_rows), dtype=float64
     codes : ndarray of shape (n_texts,), dtype=int64
+    weights : ndarray of shape (n_texts,), optional
+        How many rows each counts for.
 
     References
     ----------
@@ -90,16 +95,17 @@ def fit_temperature(decisions: Float64Array, codes: IntArray) -> float:
     if size == 0:
         return 1.0
     full = full / size  # decisions may be 1e30: their squares are not asked for
-    truth = np.full(full.shape, 1.0 / ((len(codes) + 2) * full.shape[1]))
-    truth[np.arange(len(codes)), codes] += 1.0 - 1.0 / (len(codes) + 2)
-    wanted = float((truth * full).sum(axis=1).mean())
+    n_rows = len(codes) if weights is None else float(weights.sum())
+    truth = np.full(full.shape, 1.0 / ((n_rows + 2) * full.shape[1]))
+    truth[np.arange(len(codes)), codes] += 1.0 - 1.0 / (n_rows + 2)
+    wanted = float(np.average((truth * full).sum(axis=1), weights=weights))
     low, high = size / HOTTEST, size / COLDEST  # bounds of the sharpness, size / temperature
     sharpness = min(max(size, low), high)
     for _ in range(_STEPS):
         shares = softmax(sharpness * full)
         means = (shares * full).sum(axis=1)
-        slope = float(means.mean()) - wanted
-        curvature = float(((shares * full**2).sum(axis=1) - means**2).mean())
+        slope = float(np.average(means, weights=weights)) - wanted
+        curvature = float(np.average((shares * full**2).sum(axis=1) - means**2, weights=weights))
         low, high = (sharpness, high) if slope < 0 else (low, sharpness)
         step = sharpness - slope / curvature if curvature > 0 else high if slope < 0 else low
         following = step if low < step < high else (low + high) / 2
@@ -183,7 +189,8 @@ def fit_calibration(
     rows = _Rows(decisions, targets, every)
     tried = {way: _held_out(way, rows, folds) for way in _worth_trying(calibrate, rows, folds)}
     losses = {way: _losses(found, targets) for way, found in tried.items()}
-    way, why = choice_of(losses, lots=targets.lots) if calibrate == "auto" else (calibrate, "asked for")
+    lots, weights = targets.lots, targets.weights
+    way, why = choice_of(losses, lots=lots, weights=weights) if calibrate == "auto" else (calibrate, "asked for")
     if calibrate == "auto" and len(tried) == 1:
         why = _why_nothing_was_tried(rows, folds)
     fitted = _fitted(way, rows)
@@ -198,7 +205,7 @@ def fit_calibration(
         way=way,
         why=why,
         n=len(targets),
-        candidates=tuple(candidate_of(way, losses, lots=targets.lots) for way in losses),
+        candidates=tuple(candidate_of(way, losses, lots=lots, weights=weights) for way in losses),
         held_out=tried[way] if way in tried else rows.plain(),
     )
 
@@ -266,21 +273,24 @@ def _fitted(way: Way, rows: _Rows) -> Calibration | None:
     """The calibration; None for `none`, and for an isotonic map where a label's probabilities are all equal."""
     if way == "none":
         return None
-    targets, is_one = rows.targets, share_c(rows.targets)
+    targets, is_one, weights = rows.targets, share_c(rows.targets), rows.targets.weights
     if way == "temperature":
         if is_one:
-            return Calibration(method="temperature", temperature=fit_temperature(rows.decisions, targets.codes))
+            found = fit_temperature(rows.decisions, targets.codes, weights)
+            return Calibration(method="temperature", temperature=found)
         apart = rows.decisions[:, rows.learned].reshape(-1, 1)
         codes = targets.members[:, rows.learned].ravel().astype(np.int64)
-        return Calibration(method="temperature", temperature=fit_temperature(apart, codes))
+        repeated = None if weights is None else np.repeat(weights, rows.learned.sum())
+        return Calibration(method="temperature", temperature=fit_temperature(apart, codes, repeated))
     plain = rows.plain()
     if not is_one:
         each = [
-            _own_knots(plain[:, place], targets.members[:, place], rows.learned[place]) for place in _columns(plain)
+            _own_knots(plain[:, place], targets.members[:, place], weights) if rows.learned[place] else _AS_IT_IS
+            for place in _columns(plain)
         ]
         return Calibration(method="isotonic", knots=tuple(each))
     columns = [1] if plain.shape[1] == 2 else _columns(plain)
-    maps = [fit_knots(plain[:, column], targets.members[:, column]) for column in columns]
+    maps = [fit_knots(plain[:, column], targets.members[:, column], weights) for column in columns]
     knots = tuple(own for own in maps if own is not None)
     return Calibration(method="isotonic", knots=knots) if len(knots) == len(maps) else None
 
@@ -292,12 +302,12 @@ def _columns(plain: Probabilities) -> list[int]:
 _AS_IT_IS: Knots = ((0.0, 0.0), (1.0, 1.0))
 
 
-def _own_knots(claimed: Float64Array, has: BoolArray, is_learned: np.bool_) -> Knots:
+def _own_knots(claimed: Float64Array, has: BoolArray, weights: Float64Array | None) -> Knots:
     """The map of one label by itself; one on too few texts, or missing from too few, stays as it is."""
     n_with = int(has.sum())
-    if not is_learned or min(n_with, len(has) - n_with) < FEWEST_OF_A_LABEL:
+    if min(n_with, len(has) - n_with) < FEWEST_OF_A_LABEL:
         return _AS_IT_IS
-    return fit_knots(claimed, has) or _AS_IT_IS
+    return fit_knots(claimed, has, weights) or _AS_IT_IS
 
 
 def _losses(found: Probabilities, targets: Targets) -> Float64Array:
@@ -308,22 +318,28 @@ def _losses(found: Probabilities, targets: Targets) -> Float64Array:
     return losses
 
 
-def mean_by_lots(values: Float64Array, lots: IntArray) -> tuple[float, float]:
+def mean_by_lots(values: Float64Array, lots: IntArray, weights: Float64Array | None = None) -> tuple[float, float]:
     """The mean of values (n_texts,), and its standard error where lots are drawn, each with all its texts."""
-    mean, n_lots = float(values.mean()), len(np.unique(lots))
+    mean, n_lots = float(np.average(values, weights=weights)), len(np.unique(lots))
     if n_lots < 2:
         return mean, abs(mean)
-    sums = np.bincount(lots, values - mean)
-    return mean, float(np.sqrt(sums @ sums * n_lots / (n_lots - 1))) / len(values)
+    each = 1.0 if weights is None else weights
+    sums = np.bincount(lots, each * (values - mean))
+    return mean, float(np.sqrt(sums @ sums * n_lots / (n_lots - 1))) / (len(values) * float(np.mean(each)))
 
 
-def candidate_of(way: Way, losses: dict[Way, Float64Array], *, lots: IntArray) -> Candidate:
+def candidate_of(
+    way: Way, losses: dict[Way, Float64Array], *, lots: IntArray, weights: Float64Array | None = None
+) -> Candidate:
     """What one way of those whose losses (n_texts,) are given is worth beside none."""
-    gain, error = mean_by_lots(losses["none"] - losses[way], lots)
-    return Candidate(way=way, log_loss=float(losses[way].mean()), gain=gain, gain_error=error)
+    gain, error = mean_by_lots(losses["none"] - losses[way], lots, weights)
+    lost = float(np.average(losses[way], weights=weights))
+    return Candidate(way=way, log_loss=lost, gain=gain, gain_error=error)
 
 
-def choice_of(losses: dict[Way, Float64Array], *, lots: IntArray) -> tuple[Way, str]:
+def choice_of(
+    losses: dict[Way, Float64Array], *, lots: IntArray, weights: Float64Array | None = None
+) -> tuple[Way, str]:
     """From plain to flexible, a step at a time, where the step gains more than its standard error.
 
     On rows that its fit has not seen, text by text; the standard error is that of the mean gain, over lots.
@@ -332,10 +348,12 @@ def choice_of(losses: dict[Way, Float64Array], *, lots: IntArray) -> tuple[Way, 
     ----------
     lots : ndarray of shape (n_texts,), dtype=int64
         As `Targets.lots`: texts that belong together are one draw.
+    weights : ndarray of shape (n_texts,), optional
+        How many texts each counts for.
     """
     chosen: Way = "none"
     for way, each in losses.items():
-        gain, error = mean_by_lots(losses[chosen] - each, lots)
+        gain, error = mean_by_lots(losses[chosen] - each, lots, weights)
         if gain > error:
             chosen = way
     if chosen == "none":

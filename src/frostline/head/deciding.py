@@ -22,21 +22,16 @@ from frostline.head.promise import (
     texts_for_precision,
     texts_for_recall,
 )
+from frostline.head.scoring import macro_f1_of
 from frostline.targets import Kind, Label, Targets
 
 _PASSES = 5
 _SMALLEST, _LARGEST = 1e-3, 1e3  # how far a label's threshold may be from the others'
 
 
-def macro_f1_of(predicted: IntArray, codes: IntArray, n_labels: int) -> float:
-    """The mean F1 of the labels that are true or predicted of a row; a code below 0 is no label."""
-    hits = np.bincount(codes[predicted == codes], minlength=n_labels)
-    occurring = np.bincount(codes, minlength=n_labels) + np.bincount(predicted[predicted >= 0], minlength=n_labels)
-    present = occurring > 0
-    return float((2 * hits[present] / occurring[present]).mean())
-
-
-def macro_f1_thresholds(held_out: Probabilities, codes: IntArray) -> tuple[float, ...]:
+def macro_f1_thresholds(
+    held_out: Probabilities, codes: IntArray, weights: Float64Array | None = None
+) -> tuple[float, ...]:
     """Thresholds (of sum 1) that make macro F1 on these rows as high as label by label can make it.
 
     In turn each label's threshold is set where macro F1 is highest, the others' held: at each place where a row
@@ -47,15 +42,18 @@ def macro_f1_thresholds(held_out: Probabilities, codes: IntArray) -> tuple[float
     ----------
     held_out : ndarray of shape (n_texts, n_labels)
     codes : ndarray of shape (n_texts,), dtype=int64
+    weights : ndarray of shape (n_texts,), optional
+        How many rows each counts for.
     """
     n_labels = held_out.shape[1]
     given = np.maximum(held_out, 1e-12)
     thresholds = np.full(n_labels, 1.0)
-    score = macro_f1_of((given / thresholds).argmax(axis=1), codes, n_labels)
+    each = np.ones(len(codes)) if weights is None else weights
+    score = macro_f1_of((given / thresholds).argmax(axis=1), codes, n_labels, weights)
     for _ in range(_PASSES):
         before = score
         for label in range(1 if n_labels == 2 else 0, n_labels):
-            threshold, found = _best_of(label, given, codes, thresholds)
+            threshold, found = _best_of(label, given, codes, thresholds, each)
             if found > score + 1e-12:
                 thresholds[label], score = threshold, found
         if score <= before:
@@ -63,7 +61,9 @@ def macro_f1_thresholds(held_out: Probabilities, codes: IntArray) -> tuple[float
     return tuple((thresholds / thresholds.sum()).tolist())
 
 
-def _best_of(label: int, given: Probabilities, codes: IntArray, thresholds: Float64Array) -> tuple[float, float]:
+def _best_of(
+    label: int, given: Probabilities, codes: IntArray, thresholds: Float64Array, weights: Float64Array
+) -> tuple[float, float]:
     """The threshold of one label with the highest macro F1, the others' as they are; and that F1."""
     n_labels = given.shape[1]
     weighed = given / thresholds
@@ -71,20 +71,20 @@ def _best_of(label: int, given: Probabilities, codes: IntArray, thresholds: Floa
     rival = weighed.argmax(axis=1)
     ratio = np.clip(given[:, label] / weighed.max(axis=1), _SMALLEST, _LARGEST)
     order = np.argsort(-ratio, kind="stable")
-    falling, true, other = ratio[order], codes[order], rival[order]
+    falling, true, other, each = ratio[order], codes[order], rival[order], weights[order]
     taken_from = np.zeros((len(codes) + 1, n_labels))
     hits_lost = np.zeros((len(codes) + 1, n_labels))
     rows = np.arange(len(codes))
-    taken_from[rows + 1, other] = 1.0
-    hits_lost[rows + 1, other] = other == true
+    taken_from[rows + 1, other] = each
+    hits_lost[rows + 1, other] = each * (other == true)
     np.cumsum(taken_from, axis=0, out=taken_from)
     np.cumsum(hits_lost, axis=0, out=hits_lost)
     predicted = taken_from[-1] - taken_from
     hits = hits_lost[-1] - hits_lost
-    predicted[:, label] = np.arange(len(codes) + 1)
-    hits[1:, label] = np.cumsum(true == label)
+    predicted[:, label] = np.append(0.0, np.cumsum(each))
+    hits[1:, label] = np.cumsum(each * (true == label))
     hits[0, label] = 0.0
-    occurring = predicted + np.bincount(codes, minlength=n_labels)
+    occurring = predicted + np.bincount(codes, weights, minlength=n_labels)
     present = occurring > 0
     scores = np.divide(2 * hits, occurring, out=np.zeros_like(hits), where=present).sum(axis=1) / present.sum(axis=1)
     ends = np.concatenate([[0], np.flatnonzero(falling[1:] < falling[:-1]) + 1, [len(falling)]])
@@ -225,7 +225,7 @@ def default_rule(
         That the head was fitted with.
     """
     if not share_c(targets):
-        return Rule(thresholds=tuple(best_thresholds(held_out, targets.members).tolist()))
+        return Rule(thresholds=tuple(best_thresholds(held_out, targets.members, weights=targets.weights).tolist()))
     if class_weight is None or calibration is None or calibration.method == "temperature":
         return None
     if len(targets.labels) == 2:
@@ -233,7 +233,7 @@ def default_rule(
         return Rule(thresholds=(1 - middle, middle))
     everything = np.ones((len(targets), 1), dtype=bool)
     weights = row_weights(class_weight, targets, targets.groups()[0], everything)[:, 0]
-    each: Float64Array = np.array([weights[has].mean() for has in targets.members.T])
+    each: Float64Array = np.array([weights[has].sum() for has in targets.members.T]) / targets.weighed_counts
     return Rule(thresholds=tuple(((1 / each) / (1 / each).sum()).tolist()))
 
 
@@ -377,7 +377,7 @@ def _answers_in_turn(
 def _thresholds(held: _Held, column: int | None, options: RuleOptions) -> _Chosen:
     """Thresholds as wished for; labels that do not exclude each other have that of their highest F1 in any case."""
     if not held.targets.exclusive:
-        thresholds = best_thresholds(held.probabilities, held.targets.members)
+        thresholds = best_thresholds(held.probabilities, held.targets.members, weights=held.targets.weights)
         plain = _Chosen(Rule(thresholds=tuple(thresholds.tolist())))
         if column is None:
             return plain
@@ -386,7 +386,8 @@ def _thresholds(held: _Held, column: int | None, options: RuleOptions) -> _Chose
     if column is not None:
         return _against_rivals(held, column, options)
     if options.thresholds == "f1":
-        return _Chosen(Rule(thresholds=macro_f1_thresholds(held.probabilities, held.targets.codes)))
+        targets = held.targets
+        return _Chosen(Rule(thresholds=macro_f1_thresholds(held.probabilities, targets.codes, targets.weights)))
     return _Chosen(Rule())
 
 
@@ -417,9 +418,12 @@ def _is_no_better(favoured: BoolArray, held: _Held, options: RuleOptions) -> boo
     """Whether thresholds chosen on the other folds gain no macro F1; where rows are left unanswered, not asked."""
     if options.abstain_precision is not None:
         return False
-    n_labels, codes = len(held.targets.labels), held.targets.codes
-    plain = held.probabilities.argmax(axis=1)
-    return macro_f1_of(favoured.argmax(axis=1), codes, n_labels) <= macro_f1_of(plain, codes, n_labels)
+    targets, n_labels = held.targets, len(held.targets.labels)
+    gained, plain = (
+        macro_f1_of(codes, targets.codes, n_labels, targets.weights)
+        for codes in (favoured.argmax(axis=1), held.probabilities.argmax(axis=1))
+    )
+    return gained <= plain
 
 
 def _column(targets: Targets, options: RuleOptions) -> int | None:
@@ -497,7 +501,9 @@ OWN_SHARE = 0.75
 LOWEST, HIGHEST = 1e-6, 1 - 1e-6
 
 
-def best_thresholds(held_out: Probabilities, members: BoolArray, *, fewest: int = FEWEST) -> Float64Array:
+def best_thresholds(
+    held_out: Probabilities, members: BoolArray, *, fewest: int = FEWEST, weights: Float64Array | None = None
+) -> Float64Array:
     """The threshold (n_labels,) of each label that gives the highest F1 on the held-out rows, drawn to that of all.
 
     A threshold of a label's own is chosen by a few texts and is partly chance. A quarter of the way to the one that is
@@ -509,18 +515,21 @@ def best_thresholds(held_out: Probabilities, members: BoolArray, *, fewest: int 
     members : ndarray of shape (n_texts, n_labels), dtype=bool
     fewest : int
         Texts that a label must have for a threshold of its own.
+    weights : ndarray of shape (n_texts,), optional
+        How many texts each counts for, in F1.
     """
     counts = members.sum(axis=0)
-    shared = best_threshold(held_out.ravel(), members.ravel())
+    all_weights = None if weights is None else np.repeat(weights, members.shape[1])
+    shared = best_threshold(held_out.ravel(), members.ravel(), all_weights)
     thresholds = np.full(len(counts), shared)
     often = np.flatnonzero(counts >= fewest)
-    own: Float64Array = np.array([best_threshold(held_out[:, label], members[:, label]) for label in often])
+    own: Float64Array = np.array([best_threshold(held_out[:, label], members[:, label], weights) for label in often])
     odds = OWN_SHARE * np.log(own / (1 - own)) + (1 - OWN_SHARE) * np.log(shared / (1 - shared))
     thresholds[often] = np.clip(logistic(odds), LOWEST, HIGHEST)
     return thresholds
 
 
-def best_threshold(probabilities: Float64Array, members: BoolArray) -> float:
+def best_threshold(probabilities: Float64Array, members: BoolArray, weights: Float64Array | None = None) -> float:
     """The threshold of the highest F1: half-way between the last probability taken and the first one left.
 
     F1 changes only where a probability is passed, so all values that it takes are looked at. Of equal ones the
@@ -530,8 +539,8 @@ def best_threshold(probabilities: Float64Array, members: BoolArray) -> float:
     given, has = probabilities[order], members[order]
     if not has.any():
         return 0.5
-    hits = np.cumsum(has)
-    taken = np.arange(1, len(given) + 1)
+    each = np.ones(len(given)) if weights is None else weights[order]
+    hits, taken = np.cumsum(each * has), np.cumsum(each)
     scores = 2 * hits / (taken + hits[-1])
     ends = np.append(np.flatnonzero(given[1:] < given[:-1]), len(given) - 1)  # equal probabilities go together
     last = int(ends[scores[ends].argmax()])

@@ -148,13 +148,14 @@ def check_class_weight(class_weight: ClassWeight, labels: Sequence[Label]) -> No
 
 
 def row_weights(class_weight: ClassWeight, targets: Targets, columns: IntArray, training: BoolArray) -> Float64Array:
-    """Each row's weight in each fold, 0 where held out, as scikit-learn's class_weight has it.
+    """Each row's weight in each fold, 0 where held out, as scikit-learn's class_weight and sample_weight have it.
 
     (n_texts, n_folds) for labels that share a C, and without class weights; else for each label apart, as a problem of
     rows with it and rows without it: (n_texts, n_folds, n_columns).
     """
+    counted: Float64Array = np.asarray(training * (1.0 if targets.weights is None else targets.weights[:, None]))
     if class_weight is None:
-        return training.astype(np.float64)
+        return counted
     codes = group_codes(targets, columns)
     if codes.ndim == 1:
         each: Mapping[int, float] | str = (
@@ -162,12 +163,12 @@ def row_weights(class_weight: ClassWeight, targets: Targets, columns: IntArray, 
             if isinstance(class_weight, str)
             else {place: float(class_weight.get(label, 1.0)) for place, label in enumerate(targets.labels)}
         )
-        return _weights(each, codes, training, n_classes=len(columns))
+        return _weights(each, codes, counted, n_classes=len(columns))
     apart = [
         class_weight if isinstance(class_weight, str) else {1: float(class_weight.get(targets.labels[column], 1.0))}
         for column in columns.tolist()
     ]
-    return np.stack([_weights(own, codes[:, place], training, n_classes=2) for place, own in enumerate(apart)], axis=2)
+    return np.stack([_weights(own, codes[:, place], counted, n_classes=2) for place, own in enumerate(apart)], axis=2)
 
 
 def share_c(targets: Targets) -> bool:
@@ -180,9 +181,11 @@ def group_codes(targets: Targets, columns: IntArray) -> IntArray:
     return targets.codes if share_c(targets) else targets.members[:, columns].astype(np.int64)
 
 
-def _weights(each: Mapping[int, float] | str, codes: IntArray, training: BoolArray, *, n_classes: int) -> Float64Array:
+def _weights(
+    each: Mapping[int, float] | str, codes: IntArray, training: Float64Array, *, n_classes: int
+) -> Float64Array:
     if isinstance(each, str):
-        counts = np.stack([np.bincount(codes[column], minlength=n_classes) for column in training.T], axis=1)
+        counts = np.stack([np.bincount(codes, weights=own, minlength=n_classes) for own in training.T], axis=1)
         balanced = training.sum(axis=0) / (n_classes * counts)
         return np.asarray(balanced[codes] * training)
     given = np.array([each.get(code, 1.0) for code in range(n_classes)])

@@ -105,7 +105,7 @@ def _together(features: Search, words: Search, targets: Targets, options: Search
         "both": pair.held_out(),
     }
     trials = {part: pair.tried(own) for part, own in decisions.items()}
-    kept = _choice(trials, features.scoring, targets.lots) if options.choose_parts else "both"
+    kept = _choice(trials, features.scoring, targets.lots, targets.weights) if options.choose_parts else "both"
     whole = {"features": (1.0, 0.0, 0.0), "words": (0.0, 1.0, 0.0), "both": weights}[kept]
     parts = Parts(kept=kept, weights=weights, trials=trials, words=words)
     return replace(
@@ -116,7 +116,9 @@ def _together(features: Search, words: Search, targets: Targets, options: Search
     ), parts
 
 
-def _choice(trials: dict[PartName, Trial], scoring: str, lots: IntArray) -> PartName:
+def _choice(
+    trials: dict[PartName, Trial], scoring: str, lots: IntArray, weights: Float64Array | None = None
+) -> PartName:
     """The features, unless words beside them gain more than a standard error of that difference, or words alone two.
 
     Words alone must also be within one standard error of both. The difference is known far better than either score:
@@ -124,7 +126,7 @@ def _choice(trials: dict[PartName, Trial], scoring: str, lots: IntArray) -> Part
     """
 
     def margin(first: PartName, second: PartName) -> tuple[float, float]:
-        return margin_of(trials[first], trials[second], scoring, lots)
+        return margin_of(trials[first], trials[second], scoring, lots, weights)
 
     gain, error = margin("words", "features")
     lead, lead_error = margin("both", "words")
@@ -134,10 +136,12 @@ def _choice(trials: dict[PartName, Trial], scoring: str, lots: IntArray) -> Part
     return "both" if gain > error else "features"
 
 
-def margin_of(first: Trial, second: Trial, scoring: str, lots: IntArray) -> tuple[float, float]:
+def margin_of(
+    first: Trial, second: Trial, scoring: str, lots: IntArray, weights: Float64Array | None = None
+) -> tuple[float, float]:
     """By how much the first scores more on the same rows, and the standard error of that, over lots (n_texts,)."""
     if scoring == "accuracy":
-        value, error = mean_by_lots(first.right.astype(np.float64) - second.right, lots)
+        value, error = mean_by_lots(first.right.astype(np.float64) - second.right, lots, weights)
         return value, error * float(np.sqrt(1 - 1 / len(np.unique(lots))))  # a single row's gain is more than its error
     each = first.fold_scores - second.fold_scores
     return float(each.mean()), float(each.std(ddof=1)) / float(np.sqrt(len(each)))
@@ -216,9 +220,9 @@ class _Pair:
     @property
     def log_shares(self) -> Float64Array:
         """What a head would decide that knows how often labels occur, and nothing else (n_coef_rows,)."""
-        counts = self.targets.members.sum(axis=0) + 0.5
+        counts = self.targets.weighed_counts + 0.5
         if not share_c(self.targets):
-            odds: Float64Array = np.log(counts / (len(self.targets) + 1 - counts))
+            odds: Float64Array = np.log(counts / (self.targets.weighed_total + 1 - counts))
             return odds
         logs: Float64Array = np.log(counts / counts.sum())
         shares: Float64Array = logs[1:] - logs[0] if len(counts) == 2 else logs - logs.mean()

@@ -76,17 +76,18 @@ class Group:
     weights: Float64Array  # (n_texts,): Of the rows, for the log loss
     loss: Loss
     score: Score
+    sample_weight: Float64Array | None  # (n_texts,): Of the rows, for the score; None: all weigh the same
 
 
 def groups_of(problem: Problem, targets: Targets, columns: IntArray, score: Score) -> list[Group]:
     """The groups among some columns, in the order of their coefficients in `problem`; its last fold is all rows."""
     codes, weights = group_codes(targets, columns), problem.weights[:, -1]
     if codes.ndim == 1:
-        return [Group(columns, codes, weights, problem.loss, score)]
+        return [Group(columns, codes, weights, problem.loss, score, targets.weights)]
     apart = np.broadcast_to(weights if weights.ndim == 2 else weights[:, None], codes.shape)
     return [
-        Group(columns[place : place + 1], codes[:, place], apart[:, place], Logistic(codes[:, place]), score)
-        for place in range(len(columns))
+        Group(columns[place : place + 1], own, apart[:, place], Logistic(own), score, targets.weights)
+        for place, own in enumerate(codes.T)
     ]
 
 
@@ -308,13 +309,16 @@ def _judged(climb: Climb, group: Group, wave: Wave, decisions: Float64Array, pos
     """A trial of one group for each C; decisions and coefficients are the group's."""
     losses, _ = group.loss.evaluate(decisions, slice(None))
     held = [climb.folds == fold for fold in range(climb.n_folds)]
+    weights = [None if group.sample_weight is None else group.sample_weight[rows] for rows in held]
     trials = []
     for turn, position in enumerate(positions):
         own = decisions[:, turn]
         trials.append(
             Trial(
                 position=int(position),
-                scores=np.array([group.score(group.codes[rows], own[rows]) for rows in held]),
+                scores=np.array(
+                    [group.score(group.codes[rows], own[rows], w) for rows, w in zip(held, weights, strict=True)]
+                ),
                 loss=float(losses[:, turn] @ group.weights / group.weights.sum()),
                 # of a block of labels every C's decisions are kept until all have theirs
                 decisions=own if climb.memory is not None else own.astype(np.float32),

@@ -52,18 +52,22 @@ class Scaling:
         )
 
 
-def scaling_of(rows: Rows, training: BoolArray, *, standardise: bool, crew: Crew) -> Scaling:
+def scaling_of(
+    rows: Rows, training: BoolArray, *, standardise: bool, crew: Crew, weights: Float64Array | None = None
+) -> Scaling:
     """The `Scaling` of rows (n_texts, n_features) for folds whose training rows are `training` (n_texts, n_folds).
 
     Constant columns are told as scikit-learn's StandardScaler tells them, and left unscaled; so are those that are
     constant beside the others (see `_merged`), which StandardScaler would blow up. Words beside them stay as they are:
-    their lengths were chosen to fit standardised features, and a rare word blown up would be noise.
+    their lengths were chosen to fit standardised features, and a rare word blown up would be noise. Rows may have
+    `weights` (n_texts,), as StandardScaler's sample_weight has it.
     """
     if isinstance(rows, JoinedRows):
-        dense = scaling_of(rows.dense, training, standardise=standardise, crew=crew)
+        dense = scaling_of(rows.dense, training, standardise=standardise, crew=crew, weights=weights)
         return dense.beside(rows.words.n_terms)
     patterns, part_of = np.unique(training, axis=0, return_inverse=True)
-    counts, means, squares = _moments(rows, part_of.ravel(), len(patterns), crew)
+    even = None if weights is None else weights / weights.mean()
+    counts, means, squares = _moments(rows, part_of.ravel(), len(patterns), crew, even)
     everywhere = np.ones(len(patterns), dtype=bool)
     mean, std = _merged(counts, means, squares, everywhere)
     if not standardise:
@@ -80,17 +84,21 @@ def scaling_of(rows: Rows, training: BoolArray, *, standardise: bool, crew: Crew
 
 
 def _moments(
-    rows: Features | Float64Array, part_of: np.ndarray, n_parts: int, crew: Crew
+    rows: Features | Float64Array, part_of: np.ndarray, n_parts: int, crew: Crew, weights: Float64Array | None
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Count (n_parts,), mean and sum of squared deviations (n_parts, n_features) of each part of the rows."""
+    """Count or weight (n_parts,), mean and squared deviations (n_parts, n_features) of each part of the rows."""
     n_features = rows.shape[1]
     counts, means, squares = np.zeros(n_parts), np.zeros((n_parts, n_features)), np.zeros((n_parts, n_features))
 
     def looked_at(members: np.ndarray) -> tuple[Float64Array, Float64Array]:
         block = rows[members].astype(np.float64)
-        mean: Float64Array = block.mean(axis=0)
+        if weights is None:
+            mean: Float64Array = block.mean(axis=0)
+            block -= mean
+            return mean, np.einsum("ij,ij->j", block, block)
+        mean = weights[members] @ block / weights[members].sum()
         block -= mean
-        return mean, np.einsum("ij,ij->j", block, block)
+        return mean, np.einsum("i,ij,ij->j", weights[members], block, block)
 
     of_part = [np.flatnonzero(part_of == part) for part in range(n_parts)]
     blocks = [
@@ -98,10 +106,11 @@ def _moments(
     ]
     seen = crew.map(looked_at, [members for _, members in blocks])
     for (part, members), (mean, square) in zip(blocks, seen, strict=True):
-        both = counts[part] + len(members)
+        own = len(members) if weights is None else weights[members].sum()
+        both = counts[part] + own
         step = mean - means[part]
-        squares[part] += square + step**2 * (counts[part] * len(members) / both)
-        means[part] += step * (len(members) / both)
+        squares[part] += square + step**2 * (counts[part] * own / both)
+        means[part] += step * (own / both)
         counts[part] = both
     return counts, means, squares
 

@@ -17,8 +17,8 @@ from frostline.errors import UsageError, shown
 from frostline.head.linear import probabilities, winners
 from frostline.targets import Targets
 
-Score: TypeAlias = Callable[[IntArray, Float64Array], float]
-"""True codes (n_texts,) and decisions (n_texts, n_coef_rows) in, the score out."""
+Score: TypeAlias = Callable[[IntArray, Float64Array, Float64Array | None], float]
+"""True codes (n_texts,), decisions (n_texts, n_coef_rows) and weights (n_texts,), if any, in; the score out."""
 
 
 @final
@@ -65,17 +65,21 @@ def criterion_of(scoring: str | None, targets: Targets, *, one_standard_error: b
 def score_of(criterion: Criterion, targets: Targets, decisions: Float64Array, learned: BoolArray) -> float:
     """What decisions (n_texts, n_coef_rows) are worth; where each label is apart, the mean of those learned."""
     if criterion.is_pooled:
-        return micro_f1(targets.members, decisions)
+        return micro_f1(targets.members, decisions, targets.weights)
     if criterion.is_shared:
-        return criterion.score(targets.codes, decisions)
+        return criterion.score(targets.codes, decisions, targets.weights)
     columns = np.flatnonzero(learned)
     codes = targets.members.astype(np.int64)
-    return float(np.mean([criterion.score(codes[:, column], decisions[:, [column]]) for column in columns]))
+    each = [criterion.score(codes[:, column], decisions[:, [column]], targets.weights) for column in columns]
+    return float(np.mean(each))
 
 
-def micro_f1(members: BoolArray, decisions: Float64Array) -> float:
+def micro_f1(members: BoolArray, decisions: Float64Array, weights: Float64Array | None = None) -> float:
     """The F1 of all decisions (n_texts, n_labels) together, a label being given from a decision of 0 on."""
     given = decisions >= 0
+    if weights is not None:
+        occurring = float((weights @ given).sum() + (weights @ members).sum())
+        return 2 * float((weights @ (given & members)).sum()) / occurring if occurring else 0.0
     return 2 * float((given & members).sum()) / max(1, int(given.sum() + members.sum()))
 
 
@@ -93,35 +97,43 @@ def score_named(name: str, n_labels: int) -> Score:
     return own[name] if name in own else _foreign(name, n_labels)
 
 
-def _accuracy(codes: IntArray, decisions: Float64Array) -> float:
-    return float((winners(decisions) == codes).mean())
+def _accuracy(codes: IntArray, decisions: Float64Array, weights: Float64Array | None) -> float:
+    return float(np.average(winners(decisions) == codes, weights=weights))
 
 
-def _macro_f1(codes: IntArray, decisions: Float64Array) -> float:
-    predicted = winners(decisions)
-    n_labels = max(2, decisions.shape[1])
-    hits = np.bincount(codes[predicted == codes], minlength=n_labels)
-    occurring = np.bincount(codes, minlength=n_labels) + np.bincount(predicted, minlength=n_labels)
+def _macro_f1(codes: IntArray, decisions: Float64Array, weights: Float64Array | None) -> float:
+    return macro_f1_of(winners(decisions), codes, max(2, decisions.shape[1]), weights)
+
+
+def macro_f1_of(predicted: IntArray, codes: IntArray, n_labels: int, weights: Float64Array | None = None) -> float:
+    """The mean F1 of the labels that are true or predicted of a row; a code below 0 is no label."""
+
+    def counted(codes: IntArray, rows: BoolArray) -> Float64Array | IntArray:
+        return np.bincount(codes[rows], None if weights is None else weights[rows], minlength=n_labels)
+
+    hits = counted(codes, predicted == codes)
+    occurring = counted(codes, codes >= 0) + counted(predicted, predicted >= 0)
     present = occurring > 0
     return float((2 * hits[present] / occurring[present]).mean())
 
 
-def _negative_log_loss(codes: IntArray, decisions: Float64Array) -> float:
+def _negative_log_loss(codes: IntArray, decisions: Float64Array, weights: Float64Array | None) -> float:
     own = probabilities(decisions)[np.arange(len(codes)), codes]
-    return float(np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
+    return float(np.average(np.log(np.maximum(own, np.finfo(np.float64).eps)), weights=weights))
 
 
-def _label_f1(codes: IntArray, decisions: Float64Array) -> float:
-    return micro_f1(codes[:, None] == 1, decisions)
+def _label_f1(codes: IntArray, decisions: Float64Array, weights: Float64Array | None) -> float:
+    return micro_f1(codes[:, None] == 1, decisions, weights)
 
 
-def _average_precision(codes: IntArray, decisions: Float64Array) -> float:
+def _average_precision(codes: IntArray, decisions: Float64Array, weights: Float64Array | None) -> float:
     """As scikit-learn's; 0 where no row has the label."""
     order = np.argsort(-decisions[:, 0], kind="stable")
-    falling, hits = decisions[order, 0], np.cumsum(codes[order])
+    each = np.ones(len(codes)) if weights is None else weights[order]
+    falling, hits, taken = decisions[order, 0], np.cumsum(each * codes[order]), np.cumsum(each)
     ends = np.append(np.flatnonzero(falling[1:] < falling[:-1]), len(falling) - 1)  # equals go together
     gains = np.diff(hits[ends], prepend=0)
-    return float((gains * hits[ends] / (ends + 1)).sum()) / max(1, int(hits[-1]))
+    return float((gains * hits[ends] / taken[ends]).sum()) / float(hits[-1] or 1)
 
 
 _EACH: dict[str, tuple[str, Score]] = {
@@ -163,14 +175,16 @@ def _foreign(name: str, n_labels: int) -> Score:
         def predict(self, rows: Float64Array) -> IntArray:
             return winners(rows)
 
-    def score(codes: IntArray, decisions: Float64Array) -> float:
+    def score(codes: IntArray, decisions: Float64Array, weights: Float64Array | None) -> float:
+        weighed = {} if weights is None else {"sample_weight": weights}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UndefinedMetricWarning)  # a label that no row was given: its score is 0
-                value = float(scorer(Decided(), decisions, codes))
+                value = float(scorer(Decided(), decisions, codes, **weighed))
         except (ValueError, TypeError) as error:
             raise UsageError(
-                f"The scoring {shown(name)} does not fit {n_labels} labels: {error}",
+                f"The scoring {shown(name)} does not fit {n_labels} labels"
+                f"{'' if weights is None else ' of texts that have weights'}: {error}",
                 hint="Choose f1_macro, roc_auc_ovr or another that does.",
             ) from error
         if not np.isfinite(value):

@@ -244,7 +244,7 @@ def _checked(rows: Rows, targets: Targets, options: SearchOptions, folds: IntArr
 def _prepared(given: _Given, n_tasks: int, crew: Crew) -> tuple[list[IntArray], Regressions]:
     """Blocks of labels to be solved together, each with `n_tasks`; and the regressions, the first block ready."""
     training, targets, options = given.training, given.targets, given.options
-    scaling = scaling_of(given.rows, training, standardise=options.standardise, crew=crew)
+    scaling = scaling_of(given.rows, training, standardise=options.standardise, crew=crew, weights=targets.weights)
     blocks = _blocks(targets, given.learned, n_tasks)
     weights = row_weights(options.class_weight, targets, blocks[0], training)
     loss = loss_of(targets, blocks[0], are_weighed=weights.ndim == 3)
@@ -313,7 +313,10 @@ def _pooled(climbs: Sequence[_Climbed], position: int, targets: Targets, plan: _
     own = [one.at(position) for one in climbs]
     decisions = _held_out(climbs, own, targets)
     held = [plan.folds == fold for fold in range(plan.n_folds)]
-    scores = np.array([micro_f1(targets.members[rows], decisions[rows]) for rows in held])
+    taken = [targets.take(rows) for rows in held]
+    scores = np.array(
+        [micro_f1(part.members, decisions[rows], part.weights) for part, rows in zip(taken, held, strict=True)]
+    )
     return replace(own[0], scores=scores)
 
 
@@ -384,7 +387,7 @@ def _head(regressions: Regressions, coef: Float64Array) -> LinearHead:
 
 def _shares(targets: Targets) -> Float64Array:
     """Each label's share of the texts (n_labels,), kept off 0 and 1 by half a text."""
-    shares: Float64Array = (targets.members.sum(axis=0) + 0.5) / (len(targets) + 1)
+    shares: Float64Array = (targets.weighed_counts + 0.5) / (targets.weighed_total + 1)
     return shares
 
 
