@@ -247,7 +247,10 @@ def _from_objects(objects: Iterator[JsonRow | Fault], name: str, *, rules: CellR
     if not sample:
         return Picking(Taken(), iter([item for item in taken if isinstance(item, Fault)]))
     names = list(dict.fromkeys(key for value in sample for key in value))
-    columns = [[value[key] for value in sample if key in value] for key in names]
+    names += [
+        key for key in _nested(rules.options, names) if any(_found(value, key) is not _MISSING for value in sample)
+    ]
+    columns = [[own for value in sample if (own := _found(value, key)) is not _MISSING] for key in names]
     chosen = choose_columns(names, columns, options=rules.options, name=name, needs_label=needs_label)
     label = chosen.label
     group = group_column(names, columns, options=rules.options, name=name)
@@ -282,18 +285,46 @@ def _values_picked(  # noqa: PLR0913 - rows, and what is wanted of each
                 number,
                 rules.typed_text(number, _member(value, texts[0]))
                 if len(texts) == 1
-                else rules.joined_text(number, [value.get(key) for key in texts]),
+                else rules.joined_text(number, [_or_none(value, key) for key in texts]),
                 "" if label is None else label_of(number, _member(value, label)),
-                "" if group is None else group_of(value.get(group)),
+                "" if group is None else group_of(_or_none(value, group)),
             )
         except RowError as error:
             yield fault(number, error)
 
 
 def _member(value: dict[str, Any], key: str) -> Any:
-    if key not in value:
+    found = _found(value, key)
+    if found is _MISSING:
         raise RowError(f"the key {shown(key)} is missing")
-    return value[key]
+    return found
+
+
+_MISSING = object()
+
+
+def _found(value: dict[str, Any], key: str) -> Any:
+    """The member of that very name, or what `a.b` leads to: the member `b` of the member `a`."""
+    if key in value:
+        return value[key]
+    inner: Any = value
+    for part in key.split("."):
+        if not isinstance(inner, dict) or part not in inner:
+            return _MISSING
+        inner = inner[part]
+    return inner
+
+
+def _or_none(value: dict[str, Any], key: str) -> Any:
+    found = _found(value, key)
+    return None if found is _MISSING else found
+
+
+def _nested(options: TableOptions, names: Sequence[str]) -> list[str]:
+    """Of the columns that are asked for, or that a model learned from, those that may lie within others."""
+    asked = [options.text, options.label, options.group, options.guessed_text, options.guessed_label]
+    parts = [part.strip() for name in asked if isinstance(name, str) for part in name.split(",")]
+    return [part for part in dict.fromkeys(parts) if "." in part and part not in names]
 
 
 def _sampled(rows: Iterator[Any]) -> tuple[list[Any], list[Any]]:
