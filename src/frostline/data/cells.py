@@ -1,5 +1,6 @@
 """What a single value may be: the rules for texts and labels, the same for every format."""
 
+import ast
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -180,6 +181,16 @@ class CellRules:
         cell = (value,) if separator is None else parted(value, separator)
         return self._sets.setdefault(value, self.listed_labels(cell))
 
+    def written_labels(self, value: str) -> tuple[str, ...]:
+        """The labels in a cell that is a list written out, as in the rows before it; an empty cell is an empty list."""
+        known = self._sets.get(value)
+        if known is not None:
+            return known
+        items = written_list(value) if value.strip() else []
+        if items is None:
+            raise RowError(f"the labels must be a list written out, as in the rows before it (got {shown(value, 60)})")
+        return self._sets.setdefault(value, self.listed_labels(items))
+
     def listed_labels(self, values: Sequence[str]) -> tuple[str, ...]:
         """The labels in a list, each once, in order."""
         if len(values) > self.options.limits.labels:
@@ -236,6 +247,27 @@ class CellRules:
         if self.options.on_bad_text == "skip":
             raise SkippedTextError(reason)
         return SURROGATE.sub("\ufffd", value)
+
+
+_ITEM = r"""\s*+(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|-?[0-9]{1,18})\s*+"""
+_WRITTEN_LIST = re.compile(rf"\s*+\[(?:{_ITEM}(?:,{_ITEM})*+|\s*+)\]\s*+", re.DOTALL)
+
+
+def written_list(cell: str) -> list[str] | None:
+    """The items of a list of strings or whole numbers written as Python or JSON write it; None for any other cell."""
+    if _WRITTEN_LIST.fullmatch(cell) is None:
+        return None
+    try:
+        return [str(item) for item in ast.literal_eval(cell.strip())]
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # a line break or an escape that is none
+        return None
+
+
+def are_written_lists(cells: Sequence[str]) -> bool:
+    """Whether every cell that is not blank is a list written out, and one at least holds a quoted item."""
+    filled = [cell for cell in cells if cell.strip()]
+    has_quotes = any("'" in cell or '"' in cell for cell in filled)
+    return has_quotes and all(written_list(cell) is not None for cell in filled)
 
 
 def joined(cells: Sequence[str]) -> str:

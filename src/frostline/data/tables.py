@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from frostline.arrays import Progress
-from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, fault, group_of, joined
+from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, are_written_lists, fault, group_of, joined
 from frostline.data.columns import Layout, Taken, choose_columns, group_column, holds_lists, layout_of_rows
 from frostline.data.copies import together_of
 from frostline.data.dataset import Dataset, Grouping, Reject, Source
@@ -168,10 +168,14 @@ def _from_rows(
     layout = layout_of_rows(sample, options=rules.options, name=name, needs_label=needs_label)
     if layout.has_header:
         taken.remove(next(item for item in taken if not isinstance(item, Fault) and item[1]))
+    label, body = layout.columns.label, sample[layout.has_header :]
+    has_lists = label is not None and are_written_lists([row[label] for row in body if len(row) > label])
+    is_parted = label is not None and rules.options.labels_separator is not None
+    label_of = rules.label_set if is_parted else rules.written_labels if has_lists else rules.label
     return Picking(
         layout.columns.taken_from(layout.names, layout.group),
-        _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged),
-        layout.columns.label is not None and rules.options.labels_separator is not None,
+        _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged, label_of=label_of),
+        is_parted or has_lists,
     )
 
 
@@ -210,13 +214,17 @@ def _from_fasttext(
 
 
 def _cells_picked(
-    rows: Iterator[Row | Fault], layout: Layout, rules: CellRules, on_ragged: Callable[[], None]
+    rows: Iterator[Row | Fault],
+    layout: Layout,
+    rules: CellRules,
+    on_ragged: Callable[[], None],
+    *,
+    label_of: Callable[[str], str | tuple[str, ...]],
 ) -> Iterator[Picked | Fault]:
     width, texts, label = len(layout.names), layout.columns.text, layout.columns.label
     group = layout.group
     text_of = rules.text
     text = texts[0] if len(texts) == 1 else None
-    label_of = rules.label if rules.options.labels_separator is None else rules.label_set
     is_regular = True
     for row in rows:
         if isinstance(row, Fault):
