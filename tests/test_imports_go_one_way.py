@@ -15,7 +15,7 @@ FLOORS = (
     ("head",),
     ("evaluate", "precision", "legible"),
     ("record", "advice", "sweep", "review", "artifact"),
-    ("explanation", "score"),
+    ("explanation", "score", "finetune"),
     ("report", "classifier", "tutorial"),
     ("training",),
     ("cli", "__main__"),

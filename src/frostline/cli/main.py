@@ -22,6 +22,7 @@ from frostline.version import __version__
 
 VERBS = {
     "demo": "Train on the built-in sample, show the report, classify a few sentences.",
+    "finetune": "Train the encoder too, and say whether it paid.",
     "train": "Turn a labelled file into a saved classifier, with a score that can be believed.",
     "predict": "Label a sentence, lines from standard input, or a whole file.",
     "evaluate": "Measure a saved classifier on a labelled file.",

@@ -15,6 +15,8 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 WORD_PIECES = ("tokenizer.json", "vocab.txt")
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+SEEN = "seen.safetensors"
+"""Digests of the texts that an encoder was tuned on (seen.py)."""
 CHECKPOINT_FILES = (CONFIG, *SETTINGS, *WORD_PIECES, WEIGHTS)
 """All that is ever read of a checkpoint, the large file last."""
 

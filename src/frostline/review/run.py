@@ -25,6 +25,7 @@ from frostline.arrays import Features, Float32Array, Float64Array, IntArray, Pro
 from frostline.data.dataset import Dataset
 from frostline.data.tables import TextRow
 from frostline.encoder.reading import SentenceEncoder, distinct_texts
+from frostline.encoder.seen import refuse_seen
 from frostline.errors import UsageError
 from frostline.head.options import SearchOptions, check_finite
 from frostline.legible import reading_warnings
@@ -184,6 +185,7 @@ def review(  # noqa: PLR0913 - three inputs, how, and three kinds of progress
     pool_texts = [] if pool is None else [row.text for row in pool.rows]
     n, n_test = len(dataset), 0 if test is None else len(test)
     texts = [*dataset.texts, *(test.texts if test is not None else ()), *pool_texts]
+    refuse_seen(texts, encoder)
     read = encoder.encode(texts, progress=reading)
     read_at = time.perf_counter()
     rows, theirs, pools = read.rows[:n], read.rows[n : n + n_test], read.rows[n + n_test :]

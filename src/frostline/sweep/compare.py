@@ -13,6 +13,7 @@ from frostline.data import split
 from frostline.data.checks import require_learnable
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
+from frostline.encoder.seen import refuse_seen
 from frostline.encoder.words import vocabulary_of, with_words
 from frostline.errors import UsageError
 from frostline.evaluate.paired import Difference, Score
@@ -193,6 +194,8 @@ def _check(contestants: Sequence[Contestant]) -> None:
 def _readings(contestants: Sequence[Contestant], texts: Sequence[str], progress: Progress | None) -> list[Reading]:
     """Each contestant's reading; those that share an encoder share it."""
     encoders = {id(contestant.kept): contestant.kept for contestant in contestants}
+    for own in encoders.values():
+        refuse_seen(texts, own)
     by_encoder = {key: encoder.encode(texts, progress=progress) for key, encoder in encoders.items()}
     return [by_encoder[id(contestant.kept)] for contestant in contestants]
 

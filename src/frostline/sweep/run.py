@@ -18,6 +18,7 @@ from frostline.data.checks import require_learnable
 from frostline.data.copies import are_new
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
+from frostline.encoder.seen import refuse_seen
 from frostline.errors import UsageError
 from frostline.evaluate.paired import Difference, PairedDifference, Score, paired_difference
 from frostline.evaluate.scores import Evaluation, evaluate
@@ -156,6 +157,7 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
     test_targets = None if test is None else test.targets_over(targets.labels)
     begun = time.perf_counter()
     texts = [*dataset.texts, *(test.texts if test is not None else ())]
+    refuse_seen(texts, encoder)
     read = encoder.encode(texts, progress=reading)
     read_at = time.perf_counter()
     columns = Columns.of(read, encoder, texts, n_swept=len(dataset))

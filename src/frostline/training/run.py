@@ -15,6 +15,7 @@ from frostline.arrays import Advance, Probabilities, dense_part
 from frostline.data.checks import Leaks, leaked, oddities, require_learnable, shared_groups_told
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
+from frostline.encoder.seen import refuse_seen
 from frostline.encoder.words import FoldWords, Vocabulary, kept_reader, vocabulary_of, with_words
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
@@ -182,6 +183,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     refuse_without_choice(swept, choose, in_turn=is_in_turn(test, chosen))
     require_learnable(dataset, chosen.search.n_folds)  # before the split: the words then speak of the whole file
     criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
+    refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
     split = split_rows(dataset, test, chosen)
     plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict)
     how = replace(chosen.search, n_folds=plan.n_folds)

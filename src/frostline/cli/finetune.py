@@ -1,0 +1,109 @@
+"""`frostline finetune`: the encoder trained too, and an honest word on whether it paid."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from frostline.cli.console import progress, words
+from frostline.cli.options import (
+    FILE,
+    EncoderChoice,
+    encoder_options,
+    json_option,
+    limit_option,
+    of_kind,
+    opened_encoder,
+    overwrite_option,
+    reading_options,
+)
+from frostline.cli.train import show
+from frostline.data.options import TableOptions
+from frostline.data.tables import read_labelled
+from frostline.disk import refuse_existing
+from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.errors import InputError
+from frostline.finetune import FineTune, require_torch
+from frostline.head.options import SearchOptions
+from frostline.training import Progress, TrainingOptions, save_training
+
+
+@click.command(
+    "finetune",
+    epilog="Example: frostline finetune train.tsv --test test.tsv --freeze-layers 2 --out model",
+    help="Train the encoder too, from FILE, and test it beside the frozen one on the same rows. Needs "
+    "frostline[torch]; the saved classifier does not.",
+)
+@click.argument("file", type=FILE)
+@click.option("--test", "test_file", type=FILE, help="Rows to test on. Without it a quarter of FILE is held out.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to save the classifier in.")
+@click.option("--features", default=DEFAULT_FEATURES, show_default=True, help="What the head reads, as for train.")
+@click.option("--epochs", type=click.IntRange(1), default=3, show_default=True, help="Passes through the rows.")
+@click.option("--rate", type=float, default=5e-5, show_default=True, help="Learning rate of the highest layer.")
+@click.option("--freeze-layers", type=click.IntRange(0), default=0, show_default=True, help="Layers that stay.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
+@click.option("--checkpoints", type=click.Path(path_type=Path), help="A folder for checkpoints.  [default: OUT.tuning]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the hold-outs and of every step.")
+@overwrite_option
+@json_option
+@encoder_options
+@limit_option
+@reading_options
+def command(
+    *,
+    file: Path,
+    test_file: Path | None,
+    out: Path,
+    features: str,
+    epochs: int,
+    rate: float,
+    freeze_layers: int,
+    class_weight: str | None,
+    checkpoints: Path | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+    limit: int | None,
+    encoder: EncoderChoice,
+    reading: TableOptions,
+) -> None:
+    """Train frozen, tune, test both, save."""
+    require_torch()
+    refuse_existing(out, overwrite=overwrite)
+    if encoder.precision != "float32":
+        encoder = replace(encoder, precision="float32")
+    dataset = read_labelled(file, replace(reading, limit=limit))
+    test = None if test_file is None else of_kind(read_labelled(test_file, reading), dataset.targets.kind)
+    if len(dataset.counts()) < 2:
+        raise InputError(f"{file}: two labels or more are needed to tune on (got {len(dataset.counts())}).")
+    from frostline.training.tuning import finetune  # noqa: PLC0415 - the runtime loads only where texts are read
+
+    how = FineTune(
+        epochs=epochs,
+        rate=rate,
+        freeze_layers=freeze_layers,
+        class_weight="balanced" if class_weight else None,
+        seed=seed,
+    )
+    with progress("Reading", "sentences") as read, progress("Tuning", "steps") as tuning:
+        done = finetune(
+            dataset,
+            opened_encoder(encoder, features),
+            test=test,
+            options=TrainingOptions(search=SearchOptions(seed=seed)),
+            how=how,
+            folder=checkpoints or out.with_name(f"{out.name}.tuning"),
+            progress=Progress(reading=read),
+            told=lambda step, n_steps, _loss: tuning(step, n_steps) if tuning else None,
+        )
+    save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True)
+    show(done.training, out, as_json=as_json)
+    low, high = done.lead.interval
+    words().print(
+        Text(
+            f"Tuned less frozen, on the same {done.lead.n:,} test texts: {100 * done.lead.value:+.1f} points "
+            f"({100 * low:+.1f} to {100 * high:+.1f}); epoch {done.curve.best} of {len(done.curve.losses)} was kept; "
+            f"{done.seconds:.0f} s, {done.size_bytes / 1e6:.0f} MB."
+        )
+    )

@@ -1,0 +1,6 @@
+"""The encoder trained too: a plain loop above the layers that stay as they are."""
+
+from frostline.finetune.loop import Curve, Tuned, tune
+from frostline.finetune.options import FineTune, require_torch
+
+__all__ = ["Curve", "FineTune", "Tuned", "require_torch", "tune"]

@@ -1,0 +1,391 @@
+"""The loop: steps of AdamW over batches of like length, an average of the weights, the best epoch kept.
+
+What a step does depends on the seed and its number alone, so a run that goes on from its checkpoint comes, on the
+same machine and threads, to the very same weights.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.arrays import Features, Float64Array, IntArray
+from frostline.disk import publish_stream
+from frostline.errors import BackendError, InputError
+from frostline.finetune.network import Network, checkpoint_tensors
+from frostline.finetune.options import FineTune
+from frostline.head.linear import Link
+from frostline.targets import Targets
+
+STATE = "state.safetensors"
+HIDDEN = "hidden.f32"
+SECONDS_BETWEEN = 30.0
+Told = Callable[[int, int, float], None]
+"""Called with steps done, all steps, and the loss of late."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """What was measured on the way: after each epoch, the first before any."""
+
+    losses: tuple[float, ...]  # Of the rows tuned on, in training
+    held_out: tuple[float, ...]  # Log loss of the rows held out, by the averaged weights; empty: none were
+    best: int  # The epoch that is kept; 0: the encoder as it was
+    was_stopped: bool  # By Ctrl-C
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tuned:
+    """What tuning leaves."""
+
+    tensors: dict[str, Any]  # The encoder's, under transformers' names
+    coef: Float64Array
+    intercept: Float64Array
+    curve: Curve
+    seconds: float
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """Where a run stands."""
+
+    optimizer: Any
+    average: dict[str, Any]
+    best: dict[str, Any]
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    held_out: list[float] = field(default_factory=list)
+    total: float = 0.0  # Of the losses of this epoch's steps
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Data:
+    """Texts as the layers above get them."""
+
+    hidden: NDArray[np.float32]  # (n_pieces, hidden_size): Of all texts, one after the other, on the disk
+    starts: IntArray
+    lengths: IntArray
+    fixed: Features  # (n_texts, n_features): Of which the columns of frozen layers are used
+    members: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+def tune(  # noqa: PLR0913 - a network, texts, and where and how
+    network: Network,
+    ids: Sequence[NDArray[np.int32]],
+    *,
+    rows: Features,
+    targets: Targets,
+    held: IntArray,
+    options: FineTune,
+    folder: Path,
+    told: Told | None = None,
+) -> Tuned:
+    """Tune `network` on the texts that are not in `held`.
+
+    Parameters
+    ----------
+    ids : sequence of n_texts arrays
+        Word pieces of each text.
+    rows : ndarray of shape (n_texts, n_features)
+        As the frozen encoder reads them.
+    held : ndarray, dtype=int64
+        Numbers of the texts by which epochs are judged; none: the last epoch is kept.
+    folder : Path
+        For the checkpoint and the states of frozen layers. A checkpoint of the same run is gone on from.
+
+    Raises
+    ------
+    InputError
+        The folder's checkpoint is another run's.
+    BackendError
+        The loss is not finite; too little memory.
+    """
+    started = time.perf_counter()
+    key = _key(network, ids, targets, held, options)
+    data = _read_below(network, ids, rows=rows, targets=targets, options=options, folder=folder)
+    fit = np.setdiff1d(np.arange(len(ids)), held)
+    run = _begun(network, options)
+    _resume(run, network, folder / STATE, key)
+    plan = [_batches(fit, data.lengths, options, epoch) for epoch in range(options.epochs)]
+    stopped = False
+    try:
+        if len(held) and not run.held_out:
+            run.held_out.append(_judged(network, data, held, run.average))
+        _epochs(network, data, held, run, plan, options, path=folder / STATE, key=key, told=told)
+    except KeyboardInterrupt:
+        stopped = True
+        if not len(held):
+            run.best = {name: value.clone() for name, value in run.average.items()}
+    except RuntimeError as error:
+        if "memory" in str(error).lower():
+            raise BackendError(
+                "Too little memory.", hint="Use fewer texts in a batch, or freeze more layers."
+            ) from error
+        raise
+    _put(network, run.best)
+    best = int(np.argmin(run.held_out)) if run.held_out else len(run.losses)
+    return Tuned(
+        tensors=checkpoint_tensors(network),
+        coef=network.coef.detach().numpy().astype(np.float64),
+        intercept=network.intercept.detach().numpy().astype(np.float64),
+        curve=Curve(losses=tuple(run.losses), held_out=tuple(run.held_out), best=best, was_stopped=stopped),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _epochs(  # noqa: PLR0913
+    network: Network,
+    data: _Data,
+    held: IntArray,
+    run: _Run,
+    plan: list[list[IntArray]],
+    options: FineTune,
+    *,
+    path: Path,
+    key: str,
+    told: Told | None,
+) -> None:
+    n_steps, before = sum(map(len, plan)), 0
+    saved = time.monotonic()
+    for batches in plan:
+        for place, batch in enumerate(batches):
+            if before + place < run.step:
+                continue
+            loss = _step(network, data, batch, run, options, n_steps)
+            run.total += loss
+            run.step += 1
+            if told is not None:
+                told(run.step, n_steps, run.total / (place + 1))
+            if time.monotonic() - saved > SECONDS_BETWEEN:
+                _save(run, network, path, key)
+                saved = time.monotonic()
+        before += len(batches)
+        if run.step == before and len(run.losses) < plan.index(batches) + 1:
+            run.losses.append(run.total / len(batches))
+            run.total = 0.0
+            _end_epoch(network, data, held, run)
+            _save(run, network, path, key)
+
+
+def _end_epoch(network: Network, data: _Data, held: IntArray, run: _Run) -> None:
+    is_best = True
+    if len(held):
+        run.held_out.append(_judged(network, data, held, run.average))
+        is_best = run.held_out[-1] <= min(run.held_out)
+    if is_best:
+        run.best = {name: value.clone() for name, value in run.average.items()}
+
+
+def _step(network: Network, data: _Data, batch: IntArray, run: _Run, options: FineTune, n_steps: int) -> float:
+    import torch  # noqa: PLC0415
+
+    torch.manual_seed((options.seed * 1_000_003 + run.step) % 2**63)
+    network.model.train()
+    scale = _scale(run.step, n_steps, options.warm_up)
+    for group in run.optimizer.param_groups:
+        group["lr"] = group["rate"] * scale
+    loss = (_losses(network, data, batch) * torch.from_numpy(data.weights[batch])).mean()
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise BackendError(
+            f"The loss became {value} at step {run.step + 1}: nothing was saved over.", hint="Try a smaller --rate."
+        )
+    run.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    own = network.parameters()
+    torch.nn.utils.clip_grad_norm_([parameter for _, parameter, _ in own], options.clip)
+    run.optimizer.step()
+    decay = min(options.average, (1 + run.step) / (10 + run.step))
+    with torch.no_grad():
+        for name, parameter, _ in own:
+            run.average[name].lerp_(parameter, 1 - decay)
+    return value
+
+
+def _losses(network: Network, data: _Data, batch: IntArray) -> Any:
+    import torch  # noqa: PLC0415
+
+    longest = int(data.lengths[batch].max())
+    hidden = np.zeros((len(batch), longest, data.hidden.shape[1]), np.float32)
+    mask = np.zeros((len(batch), longest), np.int64)
+    for place, row in enumerate(batch.tolist()):
+        start, length = int(data.starts[row]), int(data.lengths[row])
+        hidden[place, :length], mask[place, :length] = data.hidden[start : start + length], 1
+    fixed = torch.from_numpy(np.ascontiguousarray(data.fixed[batch], np.float32))
+    decisions = network.decisions(torch.from_numpy(hidden), torch.from_numpy(mask), fixed)
+    return _LOSSES[network.link](decisions, torch.from_numpy(data.members[batch]))
+
+
+def _softmax_loss(decisions: Any, members: Any) -> Any:
+    """Log loss (B,) of labels that exclude each other; one decision is that of the second of two."""
+    import torch  # noqa: PLC0415
+
+    if decisions.shape[1] == 1:
+        decisions = torch.cat([torch.zeros_like(decisions), decisions], dim=1)
+    return torch.nn.functional.cross_entropy(decisions, members.argmax(1), reduction="none")
+
+
+def _logistic_loss(decisions: Any, members: Any) -> Any:
+    """The mean (B,) over labels that do not exclude each other."""
+    import torch  # noqa: PLC0415
+
+    each = torch.nn.functional.binary_cross_entropy_with_logits(decisions, members, reduction="none")
+    return each.mean(1)
+
+
+_LOSSES: dict[Link, Callable[[Any, Any], Any]] = {"softmax": _softmax_loss, "logistic": _logistic_loss}
+
+
+def _judged(network: Network, data: _Data, held: IntArray, weights: dict[str, Any]) -> float:
+    """The mean loss of the rows held out, by averaged weights; the network's own stay."""
+    import torch  # noqa: PLC0415
+
+    own = {name: parameter.detach().clone() for name, parameter, _ in network.parameters()}
+    _put(network, weights)
+    network.model.eval()
+    by_length = held[np.argsort(data.lengths[held], kind="stable")]
+    with torch.no_grad():
+        losses = [_losses(network, data, by_length[at : at + 64]).numpy() for at in range(0, len(held), 64)]
+    _put(network, own)
+    return float(np.concatenate(losses).mean())
+
+
+def _put(network: Network, weights: dict[str, Any]) -> None:
+    import torch  # noqa: PLC0415
+
+    with torch.no_grad():
+        for name, parameter, _ in network.parameters():
+            parameter.copy_(weights[name])
+
+
+def _begun(network: Network, options: FineTune) -> _Run:
+    import torch  # noqa: PLC0415
+
+    n_layers, groups = len(network.layers), []
+    for name, parameter, layer in network.parameters():
+        rate = options.rate * options.layer_decay ** (n_layers - layer) if layer else options.head_rate
+        decay = options.weight_decay if parameter.ndim > 1 and layer else 0.0
+        groups.append({"params": [parameter], "rate": rate, "weight_decay": decay, "name": name})
+    weights = {name: parameter.detach().clone() for name, parameter, _ in network.parameters()}
+    optimizer = torch.optim.AdamW(groups, lr=options.rate, foreach=False)
+    return _Run(optimizer, weights, {name: value.clone() for name, value in weights.items()})
+
+
+def _scale(step: int, n_steps: int, warm_up: float) -> float:
+    """What the rates are multiplied by in the step numbered from 0."""
+    rising = max(1, round(n_steps * warm_up))
+    return (step + 1) / rising if step < rising else max(0.0, (n_steps - step) / max(1, n_steps - rising))
+
+
+def _batches(fit: IntArray, lengths: IntArray, options: FineTune, epoch: int) -> list[IntArray]:
+    """The rows in batches of like length, in an order of the epoch's own."""
+    random = np.random.RandomState((options.seed + 7919 * epoch) % 2**32)
+    mixed = random.permutation(fit)
+    ordered = mixed[np.argsort(lengths[mixed] + random.uniform(-2, 2, len(mixed)), kind="stable")]
+    batches: list[IntArray] = []
+    begin = 0
+    for at in range(1, len(ordered) + 1):
+        size = at - begin
+        is_end = at == len(ordered)
+        longest = 0 if is_end else int(lengths[ordered[begin : at + 1]].max())
+        if is_end or size == options.batch_texts or (size + 1) * longest > options.token_budget:
+            batches.append(ordered[begin:at])
+            begin = at
+    return [batches[place] for place in random.permutation(len(batches)).tolist()]
+
+
+def _read_below(  # noqa: PLR0913
+    network: Network,
+    ids: Sequence[NDArray[np.int32]],
+    *,
+    rows: Features,
+    targets: Targets,
+    options: FineTune,
+    folder: Path,
+) -> _Data:
+    """What the frozen layers make of every text, once, kept on the disk."""
+    lengths = np.array([len(own) for own in ids], dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    width = int(network.model.config.hidden_size)
+    hidden = np.memmap(folder / HIDDEN, dtype=np.float32, mode="w+", shape=(int(lengths.sum()), width))
+    for length in np.unique(lengths).tolist():
+        same = np.flatnonzero(lengths == length)
+        for at in range(0, len(same), max(1, 2048 // length)):
+            batch = same[at : at + max(1, 2048 // length)].tolist()
+            states = network.below_of(np.stack([ids[row] for row in batch]).astype(np.int64))
+            for row, own in zip(batch, states, strict=True):
+                hidden[starts[row] : starts[row] + length] = own
+    members = targets.members.astype(np.float32)
+    weights = np.ones(len(ids), np.float32)
+    if options.class_weight == "balanced":
+        counts = np.maximum(members.sum(0), 1)
+        own = (members / counts).sum(1) / np.maximum(members.sum(1), 1)
+        weights = np.where(own > 0, own / own[own > 0].mean(), 1).astype(np.float32)
+    return _Data(hidden=hidden, starts=starts, lengths=lengths, fixed=rows, members=members, weights=weights)
+
+
+def _key(
+    network: Network, ids: Sequence[NDArray[np.int32]], targets: Targets, held: IntArray, options: FineTune
+) -> str:
+    """A digest of all that makes a run what it is."""
+    import torch  # noqa: PLC0415
+
+    digest = hashlib.sha256(f"{options} {network.n_frozen} {network.blocks} {torch.__version__}".encode())
+    digest.update(f"{torch.get_num_threads()}".encode())
+    for own in ids:
+        digest.update(own.tobytes())
+    for _, parameter, _ in network.parameters():
+        digest.update(parameter.detach().numpy().tobytes())
+    digest.update(targets.members.tobytes() + held.tobytes())
+    return digest.hexdigest()
+
+
+def _save(run: _Run, network: Network, path: Path, key: str) -> None:
+    from safetensors.torch import save  # noqa: PLC0415
+
+    tensors: dict[str, Any] = {}
+    for name, parameter, _ in network.parameters():
+        state = run.optimizer.state[parameter]
+        tensors |= {f"weight {name}": parameter.detach(), f"average {name}": run.average[name]}
+        tensors |= {f"best {name}": run.best[name]}
+        tensors |= {f"{part} {name}": state[part] for part in ("step", "exp_avg", "exp_avg_sq")}
+    where = {"step": run.step, "losses": run.losses, "held_out": run.held_out, "total": run.total}
+    content = save(tensors, metadata={"key": key, "run": json.dumps(where)})
+    with publish_stream(path, mode=0o600) as opened:
+        opened.write(content)
+
+
+def _resume(run: _Run, network: Network, path: Path, key: str) -> None:
+    """Go on from the checkpoint at `path`, if there is one."""
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
+
+    if not path.exists():
+        return
+    try:
+        with safe_open(path, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            if metadata.get("key") != key:
+                raise InputError(
+                    f"{path} is the checkpoint of another run (other texts, options, encoder, threads or torch).",
+                    hint="Name another folder with --checkpoints, or remove this one.",
+                )
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} cannot be read ({error}).", hint="Remove it, and run this again.") from error
+    where = json.loads(metadata["run"])
+    run.step, run.losses, run.held_out, run.total = (where[name] for name in ("step", "losses", "held_out", "total"))
+    _put(network, {name: tensors[f"weight {name}"] for name, _, _ in network.parameters()})
+    for name, parameter, _ in network.parameters():
+        run.average[name], run.best[name] = tensors[f"average {name}"], tensors[f"best {name}"]
+        run.optimizer.state[parameter] = {part: tensors[f"{part} {name}"] for part in ("step", "exp_avg", "exp_avg_sq")}

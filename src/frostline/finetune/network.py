@@ -1,0 +1,167 @@
+"""An encoder and a head as one network of torch: layers that stay read each text once, those above are trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.encoder.features import Block
+from frostline.errors import BackendError, InputError, UsageError
+from frostline.head.linear import LinearHead, Link
+
+
+@final
+@dataclass(slots=True, kw_only=True, eq=False)
+class Network:
+    """The layers above the frozen ones, with the head; `hidden` of the embedding stub is what they are fed."""
+
+    model: Any  # transformers' own, its embeddings replaced by a stub and its layers by the upper ones
+    embeddings: Any  # The stub
+    layers: Any  # ModuleList of those above
+    below: Any  # ModuleList of the frozen ones
+    true_embeddings: Any
+    holder: Any  # What holds the list of layers, under the name `name`
+    name: str
+    blocks: tuple[Block, ...]
+    n_frozen: int
+    coef: Any  # Parameter (n_coef_rows, n_features)
+    intercept: Any
+    link: Link
+
+    def below_of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What the frozen layers make of texts of one length (B, S): (B, S, hidden_size)."""
+        import torch  # noqa: PLC0415
+
+        upper = self.layers
+        self.model.embeddings = self.true_embeddings
+        setattr(self.holder, self.name, self.below)
+        try:
+            with torch.no_grad():
+                found = self.model.eval()(input_ids=torch.from_numpy(ids))
+            states: NDArray[np.float32] = found.last_hidden_state.numpy()
+            return states
+        finally:
+            self.model.embeddings = self.embeddings
+            setattr(self.holder, self.name, upper)
+
+    def decisions(self, hidden: Any, mask: Any, fixed: Any) -> Any:
+        """Decisions (B, n_coef_rows) of padded states (B, S, hidden_size); `fixed`: columns of frozen layers."""
+        import torch  # noqa: PLC0415
+
+        self.embeddings.hidden = hidden
+        found = self.model(
+            input_ids=torch.zeros(mask.shape, dtype=torch.long), attention_mask=mask, output_hidden_states=True
+        )
+        width, columns, place = hidden.shape[2], [], 0
+        there = mask.unsqueeze(2).to(hidden.dtype)
+        for block in self.blocks:
+            if block.layer <= self.n_frozen:
+                columns.append(fixed[:, place : place + width])
+            else:
+                states = found.hidden_states[block.layer - self.n_frozen]
+                columns.append(_POOLED[block.pooling](states, there))
+            place += width
+        return torch.cat(columns, dim=1) @ self.coef.T + self.intercept
+
+    def parameters(self) -> list[tuple[str, Any, int]]:
+        """Name, parameter and layer (from 1 above the frozen ones; the head's is 0) of all that is trained."""
+        own = [
+            (f"{place}.{name}", parameter, place + 1)
+            for place, layer in enumerate(self.layers)
+            for name, parameter in layer.named_parameters()
+        ]
+        return [*own, ("head.coef", self.coef, 0), ("head.intercept", self.intercept, 0)]
+
+
+_POOLED = {
+    "cls": lambda states, there: states[:, 0],  # noqa: ARG005
+    "mean": lambda states, there: (states * there).sum(1) / there.sum(1),
+    "max": lambda states, there: (states - (1 - there) * 1e9).max(1).values,
+}
+
+
+def open_network(folder: Path, head: LinearHead, blocks: Sequence[Block], *, freeze_layers: int) -> Network:
+    """The checkpoint in `folder`, whose files were verified, with `head` on top.
+
+    Raises `UsageError`: more layers are to be frozen than leave one to train; `InputError`: its layers are not one
+    after the other; `BackendError`: it could not be loaded.
+    """
+    import torch  # noqa: PLC0415
+    from transformers import AutoModel  # noqa: PLC0415
+
+    try:
+        model = AutoModel.from_pretrained(
+            str(folder), local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BackendError(f"{folder}: transformers cannot load this encoder ({error}).") from error
+    holder, name = _layers_of(model, folder)
+    layers = getattr(holder, name)
+    if not 0 <= freeze_layers < len(layers):
+        raise UsageError(f"Of {len(layers)} layers at most {len(layers) - 1} can be frozen (got {freeze_layers}).")
+    below, upper = torch.nn.ModuleList(layers[:freeze_layers]), torch.nn.ModuleList(layers[freeze_layers:])
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    for parameter in upper.parameters():
+        parameter.requires_grad_(True)
+    stub, embeddings = _stub(), model.embeddings
+    model.embeddings = stub
+    setattr(holder, name, upper)
+    return Network(
+        model=model,
+        embeddings=stub,
+        layers=upper,
+        below=below,
+        true_embeddings=embeddings,
+        holder=holder,
+        name=name,
+        blocks=tuple(blocks),
+        n_frozen=freeze_layers,
+        coef=torch.nn.Parameter(torch.tensor(head.coef, dtype=torch.float32)),
+        intercept=torch.nn.Parameter(torch.tensor(head.intercept, dtype=torch.float32)),
+        link=head.link,
+    )
+
+
+def checkpoint_tensors(network: Network) -> dict[str, Any]:
+    """All tensors of the encoder, whole again, under AutoModel's names; the unused pooler left out."""
+    import torch  # noqa: PLC0415
+
+    upper = network.layers
+    network.model.embeddings = network.true_embeddings
+    setattr(network.holder, network.name, torch.nn.ModuleList([*network.below, *upper]))
+    try:
+        state = network.model.state_dict()
+        return {key: value.contiguous().clone() for key, value in state.items() if not key.startswith("pooler.")}
+    finally:
+        network.model.embeddings = network.embeddings
+        setattr(network.holder, network.name, upper)
+
+
+def _layers_of(model: Any, folder: Path) -> tuple[Any, str]:
+    """What holds the list of layers, and under which name."""
+    for path in ("encoder", "transformer"):
+        holder = getattr(model, path, None)
+        if getattr(model, "embeddings", None) is not None and getattr(holder, "layer", None) is not None:
+            return holder, "layer"
+    raise InputError(
+        f"{folder}: fine-tuning needs layers one after the other above embeddings (this is a {type(model).__name__}).",
+        hint="Use an encoder of the families bert, distilbert, roberta, mpnet or electra.",
+    )
+
+
+def _stub() -> Any:
+    import torch  # noqa: PLC0415
+
+    class Given(torch.nn.Module):  # type: ignore[misc]
+        """Embeddings that were read before."""
+
+        hidden: Any = None
+
+        def forward(self, *_args: Any, **_options: Any) -> Any:
+            return self.hidden
+
+    return Given()

@@ -1,0 +1,75 @@
+"""How to fine-tune, and what it needs."""
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Literal, final
+
+from frostline.errors import UnavailableError, UsageError
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineTune:
+    """How to fine-tune an encoder.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes through the rows; of them the best by the rows held out is kept.
+    batch_texts, token_budget : int
+        The most texts in a batch, and the most word pieces, padding included.
+    freeze_layers : int
+        Lowest layers that stay as they are, word embeddings with them: they read each text once.
+    rate, head_rate : float
+        Learning rate of the highest layer, and of the head.
+    layer_decay : float
+        What the rate is multiplied by from a layer to the one below.
+    warm_up : float
+        Share of all steps in which the rate rises; it falls in a line to 0 after that.
+    weight_decay, clip : float
+        AdamW's; the largest norm of a step's gradient.
+    average : float
+        Decay of the average of the weights, which is what is kept.
+    class_weight : {"balanced"} or None
+    held_out : float
+        Share of the rows that are not tuned on, by which epochs are judged and the answers calibrated.
+    seed : int
+    """
+
+    epochs: int = 3
+    batch_texts: int = 32
+    token_budget: int = 2048
+    freeze_layers: int = 0
+    rate: float = 5e-5
+    head_rate: float = 1e-3
+    layer_decay: float = 0.9
+    warm_up: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    average: float = 0.98
+    class_weight: Literal["balanced"] | None = None
+    held_out: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, low in (("epochs", 1), ("batch_texts", 1), ("token_budget", 1), ("freeze_layers", 0)):
+            if getattr(self, name) < low:
+                raise UsageError(f"{name} must be at least {low} (got {getattr(self, name)}).")
+        for name in ("rate", "head_rate", "clip"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} must be above 0 (got {getattr(self, name)}).")
+        for name in ("layer_decay", "warm_up", "average", "held_out"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must be from 0 to 1 (got {getattr(self, name)}).")
+        if not 0 < self.held_out < 1:
+            raise UsageError(f"held_out must be between 0 and 1 (got {self.held_out}).")
+
+
+def require_torch() -> None:
+    """Raise `UnavailableError` where torch or transformers are missing; neither is imported."""
+    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UnavailableError(
+            f"Fine-tuning needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed.",
+            hint="Install: pip install 'frostline[torch]'",
+        )

@@ -1,0 +1,193 @@
+"""A training whose encoder is tuned too: the frozen one first, then the loop, then both on the same test rows."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import IntArray
+from frostline.data.dataset import Dataset
+from frostline.data.split import holdout
+from frostline.disk import publish_bytes
+from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.encoder import Encoder
+from frostline.encoder.features import FeatureSpec
+from frostline.encoder.files import CHECKPOINT_FILES, SEEN, WEIGHTS
+from frostline.encoder.reading import SentenceEncoder
+from frostline.encoder.seen import seen_bytes
+from frostline.encoder.tokens import WordPieces
+from frostline.errors import UsageError
+from frostline.evaluate.baselines import Part, baselines
+from frostline.evaluate.paired import Difference, accuracy_difference
+from frostline.finetune import Curve, FineTune, require_torch, tune
+from frostline.head.calibrating import fit_calibration
+from frostline.head.linear import LinearHead
+from frostline.head.search import fit_at
+from frostline.targets import Targets
+from frostline.training.options import Progress, TrainingOptions, split_rows
+from frostline.training.records import calibration_record
+from frostline.training.run import Training, train
+from frostline.training.tested import at_half, examples_of, measured_head, probability_record, uncalibrated
+
+FEWEST_OF_A_LABEL = 64
+"""Rows of every label from which on a part of them is held out; of fewer the last epoch is kept."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tuning:
+    """What fine-tuning leaves."""
+
+    training: Training  # Of the tuned encoder
+    frozen: Training  # Of the encoder as it was, on the same rows
+    encoder: SentenceEncoder  # The tuned one, on our graph: no torch is needed to read with it
+    lead: Difference  # Share of test texts that are all right, tuned less frozen
+    curve: Curve
+    seconds: float  # That the loop took
+    size_bytes: int  # Of the tuned weights
+
+
+def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what was done so far, and who is told
+    dataset: Dataset,
+    encoder: SentenceEncoder,
+    *,
+    test: Dataset | None = None,
+    options: TrainingOptions | None = None,
+    how: FineTune | None = None,
+    folder: Path,
+    progress: Progress | None = None,
+    told: Callable[[int, int, float], None] | None = None,
+) -> Tuning:
+    """Train on the frozen encoder, tune it above its frozen layers, and test both on the same rows.
+
+    Parameters
+    ----------
+    folder : Path
+        For checkpoints and the tuned encoder; a run that was killed goes on from there.
+    """
+    require_torch()
+    chosen, wished = options or TrainingOptions(), how or FineTune()
+    if chosen.nested:
+        raise UsageError("Fine-tuning is tested on rows held out or on a file, not by nested cross-validation.")
+    chosen = replace(chosen, learning_curve=False, search=replace(chosen.search, choose_parts=False))
+    frozen = train(dataset, encoder, test=test, options=chosen, progress=progress)
+    learned = frozen.learned
+    if learned is None or FeatureSpec.parse(frozen.record.features.spec).words:
+        raise UsageError("Fine-tuning takes features of the encoder alone: leave +words out.")
+    rows = np.asarray(learned.rows, np.float32)
+    held = _held(learned.targets, wished)
+    fit = np.setdiff1d(np.arange(len(rows)), held)
+    Cs = [C for C in frozen.record.search.chosen_Cs if C is not None]
+    start = fit_at(rows[fit], learned.targets.take(fit), C=float(np.median(Cs)), class_weight=wished.class_weight)
+    checkpoint = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision)
+    pieces = WordPieces.open(checkpoint, max_length=encoder.identity.max_length)
+    from frostline.finetune.network import open_network  # noqa: PLC0415 - torch, only where it is needed
+
+    folder.mkdir(parents=True, exist_ok=True)
+    network = open_network(checkpoint.folder, start, encoder.blocks, freeze_layers=wished.freeze_layers)
+    tuned = tune(
+        network,
+        pieces.tokenize(list(learned.texts)).ids,
+        rows=rows,
+        targets=learned.targets,
+        held=held,
+        options=wished,
+        folder=folder,
+        told=told,
+    )
+    place = folder / f"{Path(encoder.identity.name).name}-tuned"
+    _write(place, checkpoint.folder, tuned.tensors, learned.texts)
+    reader = Encoder.open(str(place), features=str(encoder.spec), max_length=encoder.identity.max_length)
+    head = replace(start, coef=tuned.coef, intercept=tuned.intercept)
+    training, favoured = _tested(frozen, reader, head, dataset, test, chosen, held)
+    before = frozen.head.answer(frozen.test_probabilities).favoured
+    truth = training.examples.members
+    right = [(own == truth).all(axis=1) for own in (favoured, before)]
+    return Tuning(
+        training=training,
+        frozen=frozen,
+        encoder=reader,
+        lead=accuracy_difference(right[0], right[1]),
+        curve=tuned.curve,
+        seconds=tuned.seconds,
+        size_bytes=(place / WEIGHTS).stat().st_size,
+    )
+
+
+def _held(targets: Targets, how: FineTune) -> IntArray:
+    """The rows by which epochs are judged; none where a label has too few."""
+    if min(targets.counts_apart().values()) < FEWEST_OF_A_LABEL:
+        return np.zeros(0, np.int64)
+    return holdout(targets, test_fraction=how.held_out, seed=how.seed)[1]
+
+
+def _write(place: Path, source: Path, tensors: dict[str, object], texts: object) -> None:
+    """The tuned checkpoint: its weights, the source's other files, and the digests of what it was tuned on."""
+    from safetensors.torch import save  # noqa: PLC0415
+
+    place.mkdir(exist_ok=True)
+    for name in CHECKPOINT_FILES:
+        if name != WEIGHTS and (source / name).is_file():
+            shutil.copyfile(source / name, place / name)
+    publish_bytes(place / SEEN, seen_bytes(list(texts)))  # type: ignore[call-overload]
+    publish_bytes(place / WEIGHTS, save(tensors, metadata={"format": "pt"}))
+
+
+def _tested(  # noqa: PLR0913
+    frozen: Training,
+    reader: Encoder,
+    head: LinearHead,
+    dataset: Dataset,
+    test: Dataset | None,
+    options: TrainingOptions,
+    held: IntArray,
+) -> tuple[Training, np.ndarray]:
+    """The training as it is with the tuned encoder and head, calibrated by the rows held out."""
+    started = time.perf_counter()
+    split, learned = split_rows(dataset, test, options), frozen.learned
+    if split.test is None or learned is None:
+        raise UsageError("Fine-tuning needs rows to test on.")
+    calibration = None
+    record = frozen.record
+    if len(held):
+        rows = reader.encode([learned.texts[row] for row in held.tolist()]).rows
+        targets = learned.targets.take(held)
+        folds = np.arange(len(held), dtype=np.int64) % 5
+        n_labels = len(head.labels)
+        calibration = fit_calibration(
+            head.decision_function(rows),
+            targets,
+            learned=np.ones(n_labels, dtype=bool),
+            folds=folds,
+            calibrate=options.answers.calibrate,
+        )
+        head = replace(head, calibration=calibration.calibration)
+    part = Part(split.test.texts, reader.encode(split.test.texts).rows, split.test.targets_over(head.labels))
+    own = Part(learned.texts, reader.encode(learned.texts).rows, learned.targets)
+    tested = measured_head(head, part)
+    tested = replace(tested, against=baselines([(own, part)], favoured=tested.favoured, seed=record.seed))
+    record = replace(
+        record,
+        encoder=reader.identity,
+        test=tested.evaluation,
+        at_half=at_half(tested, seed=record.seed),
+        uncalibrated=uncalibrated(head, tested),
+        probabilities=probability_record(head, tested),
+        calibration=None if calibration is None else calibration_record(calibration),
+        decision=None,
+        unlike=None,
+        baselines=tested.against,
+        seconds=replace(record.seconds, evaluate=record.seconds.evaluate + time.perf_counter() - started),
+    )
+    training = Training(
+        head=head,
+        record=record,
+        test_probabilities=tested.probabilities,
+        examples=examples_of(head, split.test, tested),
+        learned=own,
+    )
+    return training, tested.favoured

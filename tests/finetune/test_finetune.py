@@ -1,0 +1,75 @@
+"""Fine-tuning: what can be said without torch, and a run of a tiny encoder with it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frostline.encoder.files import SEEN
+from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
+from frostline.errors import InputError, UnavailableError, UsageError
+from frostline.finetune import FineTune, require_torch
+from frostline.finetune.loop import _batches, _scale
+
+
+class Named:
+    """An encoder of which only the name is asked."""
+
+    def __init__(self, name: str) -> None:
+        self.identity = type("Identity", (), {"name": name})()
+
+
+@pytest.fixture
+def tuned(tmp_path: Path) -> Any:
+    (tmp_path / SEEN).write_bytes(seen_bytes(["Fine!", "dull", "fine"]))
+    return Named(str(tmp_path))
+
+
+def test_a_tuned_encoder_knows_copies_of_its_texts(tuned: Any) -> None:
+    found = seen_by(tuned)
+    assert found is not None
+    assert len(found) == 2
+    with pytest.raises(InputError, match="1 of 2 texts are ones that this encoder was tuned on"):
+        refuse_seen(["FINE", "new"], tuned)
+    refuse_seen(["new", "other"], tuned)
+
+
+def test_only_where_no_text_is_new_is_an_evaluation_refused(tuned: Any) -> None:
+    refuse_seen_alone(["fine", "new"], tuned)
+    with pytest.raises(InputError, match="2 of 2 texts"):
+        refuse_seen_alone(["fine", "dull"], tuned)
+
+
+def test_another_encoder_has_seen_nothing(tmp_path: Path) -> None:
+    assert seen_by(Named(str(tmp_path))) is None  # type: ignore[arg-type]
+    refuse_seen(["fine"], Named("minilm"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [("epochs", 0, "at least 1"), ("rate", 0.0, "above 0"), ("held_out", 1.0, "between"), ("average", 1.5, "0 to 1")],
+)
+def test_options_out_of_range_are_refused(name: str, value: float, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        replace(FineTune(), **{name: value})  # type: ignore[arg-type]
+
+
+def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(UnavailableError, match="torch and transformers, which are not installed") as told:
+        require_torch()
+    assert told.value.hint == "Install: pip install 'frostline[torch]'"
+
+
+def test_batches_hold_every_row_once_within_the_budget() -> None:
+    lengths = np.random.RandomState(0).randint(3, 60, 200).astype(np.int64)
+    batches = _batches(np.arange(200), lengths, FineTune(token_budget=256, batch_texts=8), 0)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(200))
+    assert max(len(batch) * int(lengths[batch].max()) for batch in batches) <= 256
+    assert max(map(len, batches)) <= 8
+
+
+def test_rates_rise_then_fall_in_a_line() -> None:
+    assert [_scale(step, 10, 0.2) for step in (0, 1, 2, 6, 9)] == [0.5, 1.0, 1.0, 0.5, 0.125]
