@@ -31,6 +31,7 @@ from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
 from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
+from frostline.encoder.seen import refuse_seen
 from frostline.encoder.words import WordsAlone, kept_reader, with_words
 from frostline.errors import ArtifactCorrupt, InputError, UsageError, shown
 from frostline.head.deciding import RuleOptions, parsed_wish
@@ -253,7 +254,9 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         named = [targets.names(row) for row in range(len(targets))]
         names = [own[0] for own in named] if several is None else [repr(list(own)) for own in named]
         tried = self.features is None and self.C is None and isinstance(self.encoder, str)
-        self.encoder_ = with_words(self._settled_encoder(texts, targets), texts, tried=tried)
+        settled = self._settled_encoder(texts, targets)
+        refuse_seen(texts, settled)
+        self.encoder_ = with_words(settled, texts, tried=tried)
         reading = self._read(texts)
         self._fit_head(reading.for_head, targets, choose_parts=tried)
         self.data_: TrainingData | None = TrainingData.of_rows(texts, names)

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import numpy as np
 from rich.text import Text
 
+from frostline.arrays import IntArray
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
     FILE,
@@ -28,6 +30,8 @@ from frostline.data.cells import write_rejects
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.disk import publish_bytes, refuse_file
+from frostline.encoder.reading import SentenceEncoder
+from frostline.encoder.seen import refuse_seen_alone, seen_by
 from frostline.errors import printable
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import mapped
@@ -89,6 +93,7 @@ def command(
         write_rejects(rejects, found.rejects)
     reader = remembered(opened.encoder, FeatureStore.open()) if store else opened.encoder
     dataset = of_kind(found, "several labels" if opened.head.answers_sets else "one label")
+    refuse_seen_alone(dataset.texts, reader)
     begun = time.perf_counter()
     with progress("Reading", "sentences") as advance:
         rows = reader.encode(dataset.texts, progress=advance)
@@ -97,7 +102,7 @@ def command(
     targets = replace(dataset.targets_over([str(label) for label in labels]), labels=tuple(labels))
     n_fitted = 0 if opened.manifest.data is None else opened.manifest.data.rows
     part = Part(dataset.texts, rows.for_head, targets)
-    tested, tested_rows, source = measured_on_new(opened.head, part, opened.learned, n_fitted=n_fitted)
+    tested, tested_rows, source = measured_on_new(opened.head, part, _met(opened.learned, reader), n_fitted=n_fitted)
     record = EvaluationRecord(
         model=str(model),
         C=float(opened.manifest.choice.get("C", math.nan)),
@@ -141,3 +146,11 @@ _NO_MEMORY = (
 def _is_wished(head: LinearHead) -> bool:
     """Whether its rule is more than a threshold for each of several labels, which it always has."""
     return head.rule is not None and (not head.answers_sets or head.rule.answer_from > 0)
+
+
+def _met(learned: IntArray | None, encoder: SentenceEncoder) -> IntArray | None:
+    """The digests of what the head learned from and of what its encoder was tuned on."""
+    seen = seen_by(encoder)
+    if seen is None or learned is None:
+        return seen if learned is None else learned
+    return np.union1d(learned, seen)

@@ -95,7 +95,7 @@ def command(
             how=how,
             folder=checkpoints or out.with_name(f"{out.name}.tuning"),
             progress=Progress(reading=read),
-            told=lambda step, n_steps, _loss: tuning(step, n_steps) if tuning else None,
+            told=lambda step, n_steps, _loss: tuning(step, n_steps),
         )
     save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True)
     show(done.training, out, as_json=as_json)

@@ -41,3 +41,10 @@ def refuse_seen(texts: Sequence[str], encoder: SentenceEncoder) -> None:
             "so any score over them would be near-perfect and worthless.",
             hint="Use texts that it was not tuned on, or the encoder as it was before.",
         )
+
+
+def refuse_seen_alone(texts: Sequence[str], encoder: SentenceEncoder) -> None:
+    """Raise `InputError` if the encoder was tuned on all of the texts; where others are left, those are tested on."""
+    seen = seen_by(encoder)
+    if seen is not None and len(texts) and np.isin(digests_of(texts), seen).all():
+        refuse_seen(texts, encoder)

@@ -144,7 +144,7 @@ def tune(  # noqa: PLR0913 - a network, texts, and where and how
     )
 
 
-def _epochs(  # noqa: PLR0913
+def _epochs(  # noqa: PLR0913, PLR0917 - a run and all that it is made of
     network: Network,
     data: _Data,
     held: IntArray,
@@ -187,7 +187,9 @@ def _end_epoch(network: Network, data: _Data, held: IntArray, run: _Run) -> None
         run.best = {name: value.clone() for name, value in run.average.items()}
 
 
-def _step(network: Network, data: _Data, batch: IntArray, run: _Run, options: FineTune, n_steps: int) -> float:
+def _step(  # noqa: PLR0913, PLR0917 - as above
+    network: Network, data: _Data, batch: IntArray, run: _Run, options: FineTune, n_steps: int
+) -> float:
     import torch  # noqa: PLC0415
 
     torch.manual_seed((options.seed * 1_000_003 + run.step) % 2**63)

@@ -2,14 +2,14 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
-from frostline.arrays import IntArray
+from frostline.arrays import BoolArray, IntArray
 from frostline.data.dataset import Dataset
 from frostline.data.split import holdout
 from frostline.disk import publish_bytes
@@ -125,7 +125,7 @@ def _held(targets: Targets, how: FineTune) -> IntArray:
     return holdout(targets, test_fraction=how.held_out, seed=how.seed)[1]
 
 
-def _write(place: Path, source: Path, tensors: dict[str, object], texts: object) -> None:
+def _write(place: Path, source: Path, tensors: dict[str, Any], texts: Sequence[str]) -> None:
     """The tuned checkpoint: its weights, the source's other files, and the digests of what it was tuned on."""
     from safetensors.torch import save  # noqa: PLC0415
 
@@ -133,11 +133,11 @@ def _write(place: Path, source: Path, tensors: dict[str, object], texts: object)
     for name in CHECKPOINT_FILES:
         if name != WEIGHTS and (source / name).is_file():
             shutil.copyfile(source / name, place / name)
-    publish_bytes(place / SEEN, seen_bytes(list(texts)))  # type: ignore[call-overload]
+    publish_bytes(place / SEEN, seen_bytes(texts))
     publish_bytes(place / WEIGHTS, save(tensors, metadata={"format": "pt"}))
 
 
-def _tested(  # noqa: PLR0913
+def _tested(  # noqa: PLR0913, PLR0917 - the frozen training, and all that tests the tuned head alike
     frozen: Training,
     reader: Encoder,
     head: LinearHead,
@@ -145,7 +145,7 @@ def _tested(  # noqa: PLR0913
     test: Dataset | None,
     options: TrainingOptions,
     held: IntArray,
-) -> tuple[Training, np.ndarray]:
+) -> tuple[Training, BoolArray]:
     """The training as it is with the tuned encoder and head, calibrated by the rows held out."""
     started = time.perf_counter()
     split, learned = split_rows(dataset, test, options), frozen.learned
