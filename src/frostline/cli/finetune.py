@@ -98,6 +98,7 @@ def command(
             told=lambda step, n_steps, _loss: tuning(step, n_steps),
         )
     save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True)
+    done.clear()
     show(done.training, out, as_json=as_json)
     low, high = done.lead.interval
     words().print(

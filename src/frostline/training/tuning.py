@@ -24,6 +24,7 @@ from frostline.errors import UsageError
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.paired import Difference, accuracy_difference
 from frostline.finetune import Curve, FineTune, require_torch, tune
+from frostline.finetune.loop import HIDDEN, STATE
 from frostline.head.calibrating import fit_calibration
 from frostline.head.linear import LinearHead
 from frostline.head.search import fit_at
@@ -49,6 +50,15 @@ class Tuning:
     curve: Curve
     seconds: float  # That the loop took
     size_bytes: int  # Of the tuned weights
+    folder: Path  # Where the checkpoint and the tuned encoder lie
+
+    def clear(self) -> None:
+        """Remove what was kept of the run, when all of it is saved elsewhere; nobody else's files."""
+        for name in (STATE, HIDDEN):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.encoder.identity.name)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
 
 def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what was done so far, and who is told
@@ -115,6 +125,7 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
         curve=tuned.curve,
         seconds=tuned.seconds,
         size_bytes=(place / WEIGHTS).stat().st_size,
+        folder=folder,
     )
 
 
