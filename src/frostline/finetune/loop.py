@@ -158,7 +158,7 @@ def _epochs(  # noqa: PLR0913, PLR0917 - a run and all that it is made of
 ) -> None:
     n_steps, before = sum(map(len, plan)), 0
     saved = time.monotonic()
-    for batches in plan:
+    for epoch, batches in enumerate(plan):
         for place, batch in enumerate(batches):
             if before + place < run.step:
                 continue
@@ -171,7 +171,7 @@ def _epochs(  # noqa: PLR0913, PLR0917 - a run and all that it is made of
                 _save(run, network, path, key)
                 saved = time.monotonic()
         before += len(batches)
-        if run.step == before and len(run.losses) < plan.index(batches) + 1:
+        if len(run.losses) == epoch:
             run.losses.append(run.total / len(batches))
             run.total = 0.0
             _end_epoch(network, data, held, run)

@@ -1,0 +1,119 @@
+"""The loop itself, on a tiny random BERT: it learns, and goes on bit for bit where it was broken off."""
+
+# ruff: noqa: PLC0415 - torch is not in every environment
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frostline.encoder.features import Block
+from frostline.errors import InputError
+from frostline.finetune import FineTune, Tuned, tune
+from frostline.finetune import loop as loop_module
+from frostline.head.linear import LinearHead, Link
+from frostline.targets import Targets
+
+pytestmark = pytest.mark.torch
+
+HOW = FineTune(epochs=2, freeze_layers=1, batch_texts=8, rate=1e-3)
+BLOCKS = (Block(1, "mean"), Block(2, "mean"))
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    folder = tmp_path_factory.mktemp("bert")
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+def run(
+    encoder: Path,
+    folder: Path,
+    link: Link = "softmax",
+    told: Callable[[int, int, float], None] | None = None,
+    **how: Any,
+) -> Tuned:
+    from frostline.finetune.network import open_network
+
+    random = np.random.RandomState(0)
+    ids = [random.randint(5, 50, length).astype(np.int32) for length in random.randint(3, 9, 60)]
+    codes = np.array([int(7 in own or 9 in own) for own in ids])
+    targets = {"softmax": Targets.of_codes(codes, (0, 1)), "logistic": Targets.of_sets([[c, 5] for c in codes])}[link]
+    n_rows = 1 if link == "softmax" else 3
+    head = LinearHead(labels=targets.labels, coef=np.zeros((n_rows, 32)), intercept=np.zeros(n_rows), link=link)
+    network = open_network(encoder, head, BLOCKS, freeze_layers=1)
+    rows = random.randn(60, 32).astype(np.float32)
+    folder.mkdir(exist_ok=True)
+    return tune(
+        network,
+        ids,
+        rows=rows,
+        targets=targets,
+        held=np.arange(10),
+        options=replace(HOW, **how),
+        folder=folder,
+        told=told,
+    )
+
+
+def test_a_run_that_was_broken_off_ends_with_the_very_same_weights(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_module, "SECONDS_BETWEEN", 0.0)
+    whole = run(encoder, tmp_path / "whole")
+    for stop in (2, 5, 9):
+
+        def told(step: int, _n: int, _loss: float, stop: int = stop) -> None:
+            if step == stop:
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            run(encoder, tmp_path / "broken", told=told)
+    again = run(encoder, tmp_path / "broken")
+    assert again.curve == whole.curve
+    assert all((again.tensors[name] == value).all() for name, value in whole.tensors.items())
+    assert (again.coef == whole.coef).all()
+    assert np.abs(whole.coef).max() > 0
+
+
+def test_frozen_layers_and_embeddings_stay(encoder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    before, after = load_file(encoder / "model.safetensors"), run(encoder, tmp_path / "run").tensors
+    assert set(before) == set(after)
+    changed = {name for name in before if not (before[name] == after[name]).all()}
+    assert changed
+    assert all(name.startswith("encoder.layer.1.") for name in changed)
+
+
+def test_several_labels_are_tuned_too(encoder: Path, tmp_path: Path) -> None:
+    assert run(encoder, tmp_path / "run", "logistic").curve.held_out[0] == pytest.approx(np.log(2), abs=1e-6)
+
+
+def test_the_checkpoint_of_another_run_is_refused(encoder: Path, tmp_path: Path) -> None:
+    run(encoder, tmp_path / "run")
+    with pytest.raises(InputError, match="is the checkpoint of another run"):
+        run(encoder, tmp_path / "run", seed=1)
+
+
+def test_ctrl_c_keeps_the_best_so_far(encoder: Path, tmp_path: Path) -> None:
+    def told(step: int, n_steps: int, _loss: float) -> None:
+        if step == n_steps - 1:
+            raise KeyboardInterrupt
+
+    tuned = run(encoder, tmp_path / "run", told=told)
+    assert tuned.curve.was_stopped
+    assert len(tuned.curve.losses) == 1
