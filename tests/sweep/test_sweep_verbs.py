@@ -97,3 +97,9 @@ def test_options_that_contradict_are_refused(frostline: Command, reviews: Path) 
     assert frostline("sweep", reviews, "--join", "mean@all", "--no-joins").code == 2
     assert frostline("compare", reviews).code == 2
     assert frostline("compare", reviews, "--encoders", "minilm,").code == 2
+
+
+def test_encoders_may_be_repeated_or_joined(frostline: Command, reviews: Path) -> None:
+    """Either way every one is looked for, in the order named."""
+    for told in (("--encoders", "nowhere-1,nowhere-2"), ("--encoders", "nowhere-1", "--encoders", "nowhere-2")):
+        assert "nowhere-1" in frostline("compare", reviews, *told).err

@@ -50,10 +50,11 @@ if TYPE_CHECKING:
 @click.argument("file", type=FILE)
 @click.option(
     "--encoders",
-    default=DEFAULT_ENCODER,
+    multiple=True,
+    default=(DEFAULT_ENCODER,),
     show_default=True,
     metavar="A,B",
-    help="Names, folders or hub ids (owner/name@revision), joined by commas.",
+    help="Names, folders or hub ids (owner/name@revision), joined by commas, or the option repeated.",
 )
 @click.option(
     "--features",
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
 def command(
     *,
     file: Path,
-    encoders: str,
+    encoders: tuple[str, ...],
     features: tuple[str, ...],
     C: tuple[float, ...],
     folds: int,
@@ -127,7 +128,7 @@ def command(
     read = [spec for spec in specs if spec != WORDS]
     contestants = [
         contestant
-        for name in (_encoder_names(encoders) if read else ())
+        for name in (_encoder_names(",".join(encoders)) if read else ())
         for contestant in _contestants(name, read, opened, peak, store=store)
     ]
     alone = WordsAlone()
