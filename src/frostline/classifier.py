@@ -32,6 +32,7 @@ from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
 from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
 from frostline.encoder.seen import refuse_seen
+from frostline.encoder.torch import AskedBackend, Device
 from frostline.encoder.words import WordsAlone, kept_reader, with_words
 from frostline.errors import ArtifactCorrupt, InputError, UsageError, shown
 from frostline.head.deciding import RuleOptions, parsed_wish
@@ -91,7 +92,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         Keep features on disk so that no sentence is read twice; a path chooses where, False keeps nothing.
     threads : int or None, default=None
         Threads that read; None is one per core.
-    precision : {"float32", "int8", "auto"}, default="float32"
+    precision : {"float32", "int8", "bfloat16", "auto"}, default="float32"
         int8 is faster on processors made for it, and changes few answers; elsewhere float32 is used, with a warning.
         `auto` takes it if it changes at most 1 % of the answers on the texts that `fit` is given.
     random_state : int, default=0
@@ -99,6 +100,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     calibrate : {"auto", "none", "temperature", "isotonic"}, default="auto"
         How probabilities are made to mean what they say, by the held-out decisions of the search; `auto` takes what
         loses least there. Where C is given nothing is held out: `auto` is then none, and the others are refused.
+    backend : {"auto", "onnx", "torch"}, default="auto"
+        Who reads: our own graph, or torch, which reads any architecture; auto: our graph where the family has one.
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+        Where torch reads.
     abstain_precision : float or None, default=None
         Answer only where so sure that at least this share of the answers is right, of several labels exactly right;
         `predict` gives None for the other texts. `fit` refuses where the texts are too few to promise it.
@@ -163,6 +168,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         store: bool | str | Path = True,
         threads: int | None = None,
         precision: AskedPrecision = "float32",
+        backend: AskedBackend = "auto",
+        device: Device = "auto",
         random_state: int = 0,
         calibrate: "Calibrate" = "auto",
         abstain_precision: float | None = None,
@@ -185,6 +192,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.store = store
         self.threads = threads
         self.precision = precision
+        self.backend = backend
+        self.device = device
         self.random_state = random_state
         self.calibrate = calibrate
         self.abstain_precision = abstain_precision
@@ -459,6 +468,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             max_length=self.max_length,
             threads=self.threads,
             precision=precision,
+            backend=self.backend,
+            device=self.device,
         )
         if self.store is False:
             return encoder
@@ -552,8 +563,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return reading
 
 
-_ELSEWHERE = {"encoder", "store"}
-"""Parameters that an artifact doesn't keep: the encoder is named there anyway, and a folder is of one machine."""
+_ELSEWHERE = {"encoder", "store", "backend", "device"}
+"""Parameters that an artifact doesn't keep: the encoder is named there; folders and devices are of one machine."""
 
 
 def _kept_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ about them.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def settle(
 
     Parameters
     ----------
-    asked : {"float32", "int8", "auto"}
+    asked : {"float32", "int8", "bfloat16", "auto"}
     open_in : callable
         Opens the encoder in "float32" or "int8". Called by `auto` alone, where the processor can do int8.
     texts : sequence of str
@@ -62,8 +62,8 @@ def settle(
         Counts distinct texts, while `auto` reads.
     """
     check_precision(asked)
-    if asked == "float32":
-        return PrecisionRecord(asked=asked, used="float32", reason="It was asked for.")
+    if asked in {"float32", "bfloat16"}:
+        return PrecisionRecord(asked=asked, used=cast("Precision", asked), reason="It was asked for.")
     reason = why_not_int8()
     if reason is None and asked == "auto":
         reason = _too_few(texts)
@@ -147,6 +147,8 @@ def _tried(
     seconds: list[float] = []
     for number, precision in enumerate(precisions):
         encoder = open_in(precision)
+        if encoder.identity.backend == "torch":
+            return PrecisionRecord(asked="auto", used="float32", reason="Torch reads, and int8 is for our own graphs.")
         started = time.perf_counter()
         rows.append(encoder.encode(some, progress=_half(progress, number, len(some))).rows)
         seconds.append(time.perf_counter() - started)

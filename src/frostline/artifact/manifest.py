@@ -51,7 +51,11 @@ KNOWN_FILES = (HEAD, CARD, REPORT, *SINCE_2, *SINCE_3, *(f"{ENCODER_FOLDER}/{nam
 FORMAT = "frostline-artifact"
 FORMAT_VERSION = 3
 N_SELF_TEST = 8
-MAX_TOLERANCE = {"float32": 1e-2, "int8": 6e-2}  # by precision; a stranger may not switch the self-test off
+MAX_TOLERANCE = {
+    "float32": 1e-2,
+    "int8": 6e-2,
+    "bfloat16": 6e-2,
+}  # by precision; a stranger may not switch the self-test off
 MAX_DECISION = 1e12
 MAX_LABELS = 100_000
 MAX_FEATURES = 1_000_000

@@ -35,6 +35,7 @@ from frostline.targets import Answers
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import Precision
+    from frostline.encoder.torch import AskedBackend, Device
 
 
 class OpenEncoder(Protocol):
@@ -90,6 +91,8 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
     threads: int | None = None,
     check: bool = True,
     fetch: bool = False,
+    backend: "AskedBackend" = "auto",
+    device: "Device" = "auto",
     open_encoder: OpenEncoder | None = None,
 ) -> Model:
     """The model in `artifact`, with its encoder opened.
@@ -105,6 +108,8 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
         Run the self-test. Without it, the encoder's graph must be of the very version that the artifact was made with.
     fetch : bool, default=False
         Ask the hub for an encoder that the artifact names and that is not on this machine.
+    backend, device
+        Who reads, and where: as for `Encoder.open`. What torch read, our graph may read as well, where there is one.
     open_encoder : OpenEncoder, optional
         `Encoder.open` unless told otherwise.
 
@@ -121,7 +126,7 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
     """
     loaded = artifact if isinstance(artifact, Artifact) else load_artifact(artifact)
     precision = loaded.manifest.encoder.precision
-    opened = open_encoder or functools.partial(_open_encoder, precision=precision)
+    opened = open_encoder or functools.partial(_open_encoder, precision=precision, backend=backend, device=device)
     if FeatureSpec.parse(loaded.manifest.features).is_words_alone:
         found = _words_alone(loaded)
     else:
@@ -166,7 +171,15 @@ def refuse_likeness(likeness: Likeness | None, *, below: float = 1.0) -> None:
 
 
 def _open_encoder(  # noqa: PLR0913 - what `Encoder.open` takes
-    name: str, *, features: str, revision: str | None, max_length: int, threads: int | None, precision: str
+    name: str,
+    *,
+    features: str,
+    revision: str | None,
+    max_length: int,
+    threads: int | None,
+    precision: str,
+    backend: "AskedBackend",
+    device: "Device",
 ) -> SentenceEncoder:
     """The encoder, in the precision that the head learned from, on whatever processor."""
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - the runtime loads only where texts are read
@@ -179,6 +192,8 @@ def _open_encoder(  # noqa: PLR0913 - what `Encoder.open` takes
         threads=threads,
         precision=cast("Precision", precision),
         insist=True,
+        backend=backend,
+        device=device,
     )
 
 

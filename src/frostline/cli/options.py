@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from frostline.encoder.encoder import Encoder
     from frostline.encoder.precision import Precision, PrecisionRecord
     from frostline.encoder.reading import SentenceEncoder
+    from frostline.encoder.torch import AskedBackend, Device
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -100,6 +101,25 @@ rejects_option = click.option(
 
 limit_option = click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N rows only.")
 
+_reader_options = (
+    click.option(
+        "--backend",
+        type=click.Choice(["auto", "onnx", "torch"]),
+        default="auto",
+        show_default=True,
+        help="Who reads: our own graph on ONNX Runtime, or torch (frostline[torch]), which reads any architecture; "
+        "auto: our graph where the encoder's family has one.",
+    ),
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        default="auto",
+        show_default=True,
+        help="Where torch reads; cuda and mps are read by torch. auto: a graphics processor, if torch reads and there "
+        "is one.",
+    ),
+)
+
 _encoder_options = together(
     click.option(
         "--encoder",
@@ -123,8 +143,9 @@ _encoder_options = together(
         default=DEFAULT_PRECISION,
         show_default=True,
         help="int8 is faster on processors made for it, and changes few answers; auto: if it changes at most 1 % of "
-        "the answers on your own texts.",
+        "the answers on your own texts; bfloat16: half the memory on a graphics processor.",
     ),
+    *_reader_options,
 )
 
 features_option = click.option(
@@ -167,6 +188,8 @@ class EncoderChoice:
     threads: int | None = None
     store: bool = True
     precision: AskedPrecision = DEFAULT_PRECISION
+    backend: "AskedBackend" = "auto"
+    device: "Device" = "auto"
 
 
 _model_options = together(
@@ -175,6 +198,7 @@ _model_options = together(
         "--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said)."
     ),
     click.option("--yes", is_flag=True, help="Fetch the model's encoder from the hub, if it is not on this machine."),
+    *_reader_options,
 )
 
 
@@ -186,18 +210,31 @@ class ModelChoice:
     encoder: str | None = None
     threads: int | None = None
     may_fetch: bool = False
+    backend: "AskedBackend" = "auto"
+    device: "Device" = "auto"
 
     def open(self, artifact: "Path | Artifact") -> "Model":
         """The model with its encoder; on a terminal whoever sits there is asked whether it may be fetched."""
         from frostline.artifact import open_model  # noqa: PLC0415 - heavy
+        from frostline.encoder.encoder import reader_of  # noqa: PLC0415 - heavy
 
+        opened = functools.partial(
+            open_model,
+            artifact,
+            encoder=self.encoder,
+            threads=self.threads,
+            backend=self.backend,
+            device=self.device,
+        )
         try:
-            return open_model(artifact, encoder=self.encoder, threads=self.threads, fetch=self.may_fetch)
+            model = opened(fetch=self.may_fetch)
         except ConsentError as error:
             if not (sys.stdin.isatty() and sys.stderr.isatty()):
                 raise
             click.confirm(printable(f"{error.message} Fetch it from the hub?"), abort=True, err=True)
-            return open_model(artifact, encoder=self.encoder, threads=self.threads, fetch=True)
+            model = opened(fetch=True)
+        say_reader(reader_of(model.encoder), asked=(self.backend, self.device) != ("auto", "auto"))
+        return model
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -205,7 +242,8 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def gathered(*, encoder: str | None, threads: int | None, yes: bool, **others: Any) -> Any:
-        return command(choice=ModelChoice(encoder=encoder, threads=threads, may_fetch=yes), **others)
+        who: dict[str, Any] = {name: others.pop(name) for name in ("backend", "device")}
+        return command(choice=ModelChoice(encoder=encoder, threads=threads, may_fetch=yes, **who), **others)
 
     return _model_options(gathered)
 
@@ -218,8 +256,15 @@ def encoder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         *, encoder: str, revision: str | None, max_length: int | None, threads: int | None, store: bool, **others: Any
     ) -> Any:
         precision: AskedPrecision = others.pop("precision")
+        who: dict[str, Any] = {name: others.pop(name) for name in ("backend", "device")}
         chosen = EncoderChoice(
-            name=encoder, revision=revision, max_length=max_length, threads=threads, store=store, precision=precision
+            name=encoder,
+            revision=revision,
+            max_length=max_length,
+            threads=threads,
+            store=store,
+            precision=precision,
+            **who,
         )
         return command(encoder=chosen, **others)
 
@@ -292,14 +337,28 @@ def fresh_encoder(choice: EncoderChoice, features: str) -> "Encoder":
     """The encoder that was chosen, computing `features`, without a memory."""
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - heavy, and not every verb reads
 
-    return Encoder.open(
+    encoder = Encoder.open(
         choice.name,
         features=features,
         revision=choice.revision,
         max_length=choice.max_length,
         threads=choice.threads,
-        precision="int8" if choice.precision == "int8" else "float32",
+        precision="float32" if choice.precision == "auto" else choice.precision,
+        backend=choice.backend,
+        device=choice.device,
     )
+    say_reader(encoder.reader, asked=(choice.backend, choice.device) != ("auto", "auto"))
+    return encoder
+
+
+_said: set[str] = set()
+
+
+def say_reader(reader: str, *, asked: bool) -> None:
+    """Say, once, who reads and where, if it is torch or if somebody asked."""
+    if reader and (asked or reader.startswith("torch")) and reader not in _said:
+        _said.add(reader)
+        words().print(Text(f"Read by {reader}."))
 
 
 def settled_choice(

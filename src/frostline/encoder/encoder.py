@@ -13,7 +13,7 @@ import numpy as np
 from frostline.arrays import Features, IntArray, Progress
 from frostline.disk import home
 from frostline.encoder.architecture import describe, load_architecture
-from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
+from frostline.encoder.checkpoint import DEFAULT_ENCODER, Checkpoint, find_checkpoint
 from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
 from frostline.encoder.graph import graph_version
 from frostline.encoder.int8 import exact_form, int8_weights
@@ -21,14 +21,25 @@ from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, why_not_int8
 from frostline.encoder.products import Form
 from frostline.encoder.reading import (
+    Around,
     Backend,
     EncoderIdentity,
     Reading,
+    SentenceEncoder,
     TokenBatch,
     check_texts,
     distinct_texts,
 )
 from frostline.encoder.tokens import Pieces, WordPieces, plan_batches
+from frostline.encoder.torch import (
+    TORCH_VERSION,
+    AskedBackend,
+    Device,
+    Dtype,
+    TorchBackend,
+    open_torch_model,
+    settle_backend,
+)
 from frostline.errors import BackendError, InputError, UsageError, shown
 from frostline.machine import usable_cores
 from frostline.threads import work_through
@@ -89,6 +100,7 @@ class Encoder:
     word_pieces: WordPieces
     backend: Backend
     threads: int
+    reader: str = "ONNX Runtime on cpu"  # Who reads and where, for people
 
     @classmethod
     def open(  # noqa: PLR0913 - each is a choice of its own, and has a default
@@ -101,6 +113,8 @@ class Encoder:
         threads: int | None = None,
         precision: Precision = "float32",
         insist: bool = False,
+        backend: AskedBackend = "auto",
+        device: Device = "auto",
     ) -> "Encoder":
         """The encoder called `name`, computing `features`.
 
@@ -124,10 +138,17 @@ class Encoder:
             how a classifier that learned from int8 rows is used on any processor. Rows are bit-identical on one
             machine; between kinds of processors they agree as well as int8 agrees with float32.
 
+        backend : {"auto", "onnx", "torch"}
+            Our own graph on ONNX Runtime, or torch. `auto` is our graph where the family has one and neither a graphics
+            processor nor bfloat16 is asked for; torch otherwise.
+        device : {"auto", "cpu", "cuda", "mps"}
+            Where torch reads. `auto` is a graphics processor, where there is one.
+
         Raises
         ------
         UsageError
-            The features, max_length or threads are out of range for this encoder.
+            The features, max_length or threads are out of range for this encoder; backend, device and precision
+            exclude each other.
         MissingInputError, UnavailableError, InputError
             The files are not there, out of reach, or cannot be used: see `find_checkpoint`.
 
@@ -142,6 +163,8 @@ class Encoder:
             raise UsageError(f"threads must be at least 1 (got {threads}).")
         kept = home() / "graphs"
         checkpoint = find_checkpoint(name, revision=revision, kept=kept)
+        if settle_backend(checkpoint.config, asked=backend, device=device, precision=precision) == "torch":
+            return cls._on_torch(name, checkpoint, spec, max_length, threads, precision, device)
         shape = describe(checkpoint.config)
         blocks = spec.blocks(shape.n_layers)
         word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=kept)
@@ -167,6 +190,46 @@ class Encoder:
             word_pieces=word_pieces,
             backend=_backend(checkpoint.folder, blocks, identity_digest=digest, kept=kept, form=form),
             threads=threads or usable_cores(),
+        )
+
+    @classmethod
+    def _on_torch(  # noqa: PLR0913, PLR0917 - what `open` was given
+        cls,
+        name: str,
+        checkpoint: Checkpoint,
+        spec: FeatureSpec,
+        max_length: int | None,
+        threads: int | None,
+        precision: Precision,
+        device: Device,
+    ) -> "Encoder":
+        """The encoder on torch: any architecture, on any device."""
+        dtype: Dtype = "bfloat16" if precision == "bfloat16" else "float32"
+        model = open_torch_model(checkpoint, device=device, dtype=dtype)
+        word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=home() / "graphs", sizes=model)
+        blocks = spec.blocks(model.n_layers)
+        identity = EncoderIdentity(
+            name=name,
+            revision=checkpoint.revision,
+            family=model.family,
+            weights_sha256=checkpoint.weights_sha256,
+            tokenizer_sha256=checkpoint.tokenizer_sha256,
+            config_sha256=checkpoint.config_sha256,
+            max_length=word_pieces.max_length,
+            precision=dtype,
+            graph_version=TORCH_VERSION,
+        )
+        backend = TorchBackend(model, blocks, threads=threads)
+        return cls(
+            identity=identity,
+            spec=spec,
+            blocks=blocks,
+            hidden_size=model.hidden_size,
+            n_layers=model.n_layers,
+            word_pieces=word_pieces,
+            backend=backend,
+            threads=backend.most_workers if model.device == "cuda" else 1,
+            reader=model.reader,
         )
 
     @property
@@ -208,12 +271,14 @@ class Encoder:
         n_pieces = np.empty(len(texts), np.int32)
         cut = np.empty(len(texts), np.bool_)
 
+        budget = self.backend.token_budget
+
         def windows() -> Iterator[list[_Share]]:
             for start in range(0, len(texts), WINDOW_TEXTS):
                 pieces = self.word_pieces.tokenize(texts[start : start + WINDOW_TEXTS])
                 end = start + len(pieces.ids)
                 n_pieces[start:end], cut[start:end] = pieces.lengths, pieces.cut
-                yield [_Share(start, pieces, chosen) for chosen in plan_batches(pieces.lengths)]
+                yield [_Share(start, pieces, chosen) for chosen in plan_batches(pieces.lengths, token_budget=budget)]
 
         def read(share: _Share) -> int:
             ids = np.stack([share.pieces.ids[row] for row in share.rows]).astype(np.int64)
@@ -240,8 +305,16 @@ class Encoder:
             threads=self.threads,
             precision=cast("Precision", self.identity.precision),
             insist=True,
+            backend=self.identity.backend,
         )
         return _reopened, (reopen, self.identity.fingerprint())
+
+
+def reader_of(encoder: SentenceEncoder) -> str:
+    """Who reads and where, for people; empty where no encoder of ours does."""
+    while isinstance(encoder, Around):
+        encoder = encoder.encoder
+    return encoder.reader if isinstance(encoder, Encoder) else ""
 
 
 def _form(precision: Precision, kept: Path, *, insist: bool) -> Form:

@@ -17,7 +17,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import Features, Float32Array, IntArray
+from frostline.arrays import Features, Float32Array
 from frostline.encoder.architecture import Architecture
 from frostline.encoder.features import Block
 from frostline.encoder.graph import (
@@ -31,12 +31,10 @@ from frostline.encoder.graph import (
     tokens_output,
 )
 from frostline.encoder.products import Form
-from frostline.encoder.reading import Backend, TokenBatch
+from frostline.encoder.reading import Backend, TokenBatch, check_ids, check_rows, positions_text
 from frostline.encoder.session import kept_file, open_session, runtime, runtime_errors
 from frostline.errors import BackendError, shown
 from frostline.tensors import check_finite
-
-_SHOWN_POSITIONS = 8
 
 
 @final
@@ -108,13 +106,7 @@ class OnnxBackend(Backend):
         message.
         """
         rows = self._run(batch, [ROWS])[0]
-        bad = ~np.isfinite(rows).all(axis=1)
-        if bad.any():
-            raise BackendError(
-                f"Every row of features must be finite (got NaN or infinity for {_positions(batch.rows[bad])}).",
-                hint="The encoder's weights overflow in float32, or its file is damaged.",
-            )
-        return rows
+        return check_rows(rows, batch, precision="float32")
 
     def states(self, batch: TokenBatch, layers: Sequence[int]) -> Mapping[int, Float32Array]:
         """Every word piece's state (B, S, hidden_size) after each of `layers`, which `open` was asked for.
@@ -125,36 +117,13 @@ class OnnxBackend(Backend):
         return dict(zip(layers, states, strict=True))
 
     def _run(self, batch: TokenBatch, outputs: list[str]) -> list[Float32Array]:
-        self._check(batch)
+        check_ids(batch, longest=self._shape.max_positions, vocabulary=self._shape.vocab_size)
         self._check_file()
         inputs = {IDS: self._value(np.ascontiguousarray(batch.ids)), WORDS: self._words}
         try:
             return [value.numpy() for value in self._session.run_with_ort_values(outputs, inputs)]
         except runtime_errors() as error:
             raise BackendError(
-                f"ONNX Runtime failed on {_positions(batch.rows)} ({shown(str(error), 300)}).",
+                f"ONNX Runtime failed on {positions_text(batch.rows)} ({shown(str(error), 300)}).",
                 hint="Out of memory? A shorter max length or fewer threads take less.",
             ) from error
-
-    def _check(self, batch: TokenBatch) -> None:
-        longest, vocabulary = self._shape.max_positions, self._shape.vocab_size
-        if not 1 <= batch.ids.shape[1] <= longest:
-            raise BackendError(
-                f"A sentence must have 1 to {longest} word pieces "
-                f"(got {batch.ids.shape[1]} in {_positions(batch.rows)}).",
-                hint="Lower the max length.",
-            )
-        outside = ((batch.ids < 0) | (batch.ids >= vocabulary)).any(axis=1)
-        if outside.any():
-            raise BackendError(
-                f"Ids must be below {vocabulary}, the encoder's vocabulary (got others in "
-                f"{_positions(batch.rows[outside])}).",
-                hint="The tokenizer does not belong to these weights: fetch both again.",
-            )
-
-
-def _positions(rows: IntArray) -> str:
-    """Rows of the input, as a message names them."""
-    some = ", ".join(str(int(row)) for row in rows[:_SHOWN_POSITIONS])
-    more = f" and {len(rows) - _SHOWN_POSITIONS} more" if len(rows) > _SHOWN_POSITIONS else ""
-    return f"text{'s' if len(rows) > 1 else ''} {some}{more}"

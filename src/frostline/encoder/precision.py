@@ -13,8 +13,8 @@ from frostline.arrays import Features
 from frostline.errors import UsageError
 from frostline.machine import Machine, this_machine
 
-Precision: TypeAlias = Literal["float32", "int8"]
-AskedPrecision: TypeAlias = Literal["float32", "int8", "auto"]
+Precision: TypeAlias = Literal["float32", "int8", "bfloat16"]
+AskedPrecision: TypeAlias = Literal["float32", "int8", "bfloat16", "auto"]
 
 ASKED_PRECISIONS: tuple[AskedPrecision, ...] = get_args(AskedPrecision)
 DEFAULT_PRECISION: AskedPrecision = "float32"

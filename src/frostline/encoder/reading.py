@@ -6,14 +6,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol, final
+from typing import Any, Literal, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import BoolArray, Features, IntArray, JoinedRows, Progress, Rows, WordRows
 from frostline.encoder.features import Block, FeatureSpec
-from frostline.errors import InputError, TextTypeError, shown
+from frostline.errors import BackendError, InputError, TextTypeError, shown
+
+TOKEN_BUDGET = 512
+"""Word pieces per batch. On a processor speed is flat from 256 to 1,024; more only costs memory."""
+
+FIRST_OF_TORCH = 10_000
+"""Versions of graphs from here on are torch's."""
+
+_SHOWN_POSITIONS = 8
 
 
 @final
@@ -23,14 +31,20 @@ class EncoderIdentity:
 
     name: str  # As the user wrote it: `minilm`, a folder, a hub id. Not part of the fingerprint.
     revision: str | None  # The hub commit, where there is one. Not part of the fingerprint (the digests say more).
-    family: str  # `bert`, `distilbert`, `roberta`, `mpnet` or `electra`
+    family: str  # `bert`, `distilbert`, `roberta`, `mpnet` or `electra`; of torch also any other model_type
     # `weights_sha256`, `tokenizer_sha256`, `config_sha256`: Digests of the files read.
     weights_sha256: str
     tokenizer_sha256: str
     config_sha256: str
     max_length: int  # Word pieces, [CLS] and [SEP] included
-    precision: str  # `float32` or `int8`
-    graph_version: int  # Raised whenever the graphs we build could give other numbers
+    precision: str  # `float32`, `int8` or `bfloat16`
+    # Raised whenever the graphs we build could give other numbers; from `FIRST_OF_TORCH` on torch reads
+    graph_version: int
+
+    @property
+    def backend(self) -> Literal["onnx", "torch"]:
+        """Whether our graph reads, or torch."""
+        return "torch" if self.graph_version >= FIRST_OF_TORCH else "onnx"
 
     def fingerprint(self) -> str:
         """64 hex digits over all that can change a row."""
@@ -122,6 +136,8 @@ class TokenBatch:
 class Backend(ABC):
     """Runs the frozen encoder: a batch of word-piece ids in, features out."""
 
+    token_budget: int = TOKEN_BUDGET  # Word pieces of a batch
+
     @abstractmethod
     def forward(self, batch: TokenBatch) -> Features:
         """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
@@ -129,6 +145,41 @@ class Backend(ABC):
         Raises `BackendError`: the runtime failed, or a row is not finite; the sentences' positions are in the
         message.
         """
+
+
+def check_ids(batch: TokenBatch, *, longest: int, vocabulary: int) -> None:
+    """Raise `BackendError` unless every sentence has 1 to `longest` word pieces, all below `vocabulary`."""
+    if not 1 <= batch.ids.shape[1] <= longest:
+        raise BackendError(
+            f"A sentence must have 1 to {longest} word pieces "
+            f"(got {batch.ids.shape[1]} in {positions_text(batch.rows)}).",
+            hint="Lower the max length.",
+        )
+    outside = ((batch.ids < 0) | (batch.ids >= vocabulary)).any(axis=1)
+    if outside.any():
+        raise BackendError(
+            f"Ids must be below {vocabulary}, the encoder's vocabulary (got others in "
+            f"{positions_text(batch.rows[outside])}).",
+            hint="The tokenizer does not belong to these weights: fetch both again.",
+        )
+
+
+def check_rows(rows: Features, batch: TokenBatch, *, precision: str) -> Features:
+    """The rows; `BackendError` where one is not finite."""
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any():
+        raise BackendError(
+            f"Every row of features must be finite (got NaN or infinity for {positions_text(batch.rows[bad])}).",
+            hint=f"The encoder's weights overflow in {precision}, or its file is damaged.",
+        )
+    return rows
+
+
+def positions_text(rows: IntArray) -> str:
+    """Rows of the input, as a message names them."""
+    some = ", ".join(str(int(row)) for row in rows[:_SHOWN_POSITIONS])
+    more = f" and {len(rows) - _SHOWN_POSITIONS} more" if len(rows) > _SHOWN_POSITIONS else ""
+    return f"text{'s' if len(rows) > 1 else ''} {some}{more}"
 
 
 def check_texts(texts: Iterable[Any]) -> list[str]:

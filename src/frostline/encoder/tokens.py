@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import Any, Protocol, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from frostline.disk import storage_error
 from frostline.encoder.architecture import describe
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.files import read_json
+from frostline.encoder.reading import TOKEN_BUDGET
 from frostline.encoder.trial import require_sound
 from frostline.errors import BackendError, FrostlineError, InputError, UsageError, shown
 
@@ -31,6 +32,18 @@ _CHUNK_TEXTS = 1024  # the library's objects are ten times the size of the ids: 
 _CHUNK_CHARACTERS = 100_000
 
 Ids: TypeAlias = NDArray[np.int32]
+
+
+class Sizes(Protocol):
+    """What a tokenizer must fit."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the word embeddings."""
+
+    @property
+    def max_positions(self) -> int:
+        """The longest sentence that the encoder can read, in word pieces."""
 
 
 @final
@@ -63,7 +76,14 @@ class WordPieces:
     after: Ids
 
     @classmethod
-    def open(cls, checkpoint: Checkpoint, *, max_length: int | None = None, kept: Path | None = None) -> "WordPieces":
+    def open(
+        cls,
+        checkpoint: Checkpoint,
+        *,
+        max_length: int | None = None,
+        kept: Path | None = None,
+        sizes: "Sizes | None" = None,
+    ) -> "WordPieces":
         """The tokenizer of `checkpoint`.
 
         Raises `UsageError`: max_length is larger than what the encoder can see, or leaves no room for a word
@@ -76,8 +96,10 @@ class WordPieces:
             Word pieces, [CLS] and [SEP] included. As many as the encoder can see unless given.
         kept : Path, optional
             A private folder where it is remembered that a stranger's tokenizer was tried (`trial.require_sound`).
+        sizes : Sizes, optional
+            Of the encoder; those that config.json says unless given.
         """
-        folder, shape = checkpoint.folder, describe(checkpoint.config)
+        folder, shape = checkpoint.folder, sizes or describe(checkpoint.config)
         settings = _settings(folder)
         with _refusals(folder):
             tokenizer = _open_tokenizer(folder, settings, digest=checkpoint.tokenizer_sha256, kept=kept)
@@ -89,7 +111,7 @@ class WordPieces:
                 f"the encoder {shape.vocab_size} embeddings)."
             )
         with _refusals(folder):
-            before, after = _template(tokenizer, settings, folder)
+            before, after = _template(tokenizer, settings, folder, least=2 if sizes is None else 1)
         limit = min(shape.max_positions, _model_max_length(settings, folder))
         least = len(before) + len(after) + 1
         chosen = limit if max_length is None else max_length
@@ -158,13 +180,13 @@ def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _template(tokenizer: Any, settings: dict[str, Any], folder: Path) -> tuple[Ids, Ids]:
+def _template(tokenizer: Any, settings: dict[str, Any], folder: Path, *, least: int) -> tuple[Ids, Ids]:
     """The ids that stand before and after every text: those of the tokenizer's template, or of [CLS] and [SEP]."""
     for probe in ("a", "1", "."):
         inner = tokenizer.encode(probe, add_special_tokens=False).ids
         whole = tokenizer.encode(probe, add_special_tokens=True).ids
         starts = [n for n in range(len(whole)) if inner and whole[n : n + len(inner)] == inner]
-        if starts and len(whole) >= len(inner) + 2:
+        if starts and len(whole) >= len(inner) + least:
             before, after = whole[: starts[0]], whole[starts[0] + len(inner) :]
             return np.array(before, np.int32), np.array(after, np.int32)
     ends = [tokenizer.token_to_id(_token(settings, name)) for name in ("cls", "sep")]
@@ -283,10 +305,6 @@ def _token(settings: dict[str, Any], name: str) -> str:
     value = settings.get(f"{name}_token", f"[{name.upper()}]")
     content = value.get("content") if isinstance(value, dict) else value
     return content if isinstance(content, str) else f"[{name.upper()}]"
-
-
-TOKEN_BUDGET = 512
-"""Word pieces per batch. Speed is flat from 256 to 1,024; more only costs memory."""
 
 
 def plan_batches(lengths: IntArray, *, token_budget: int = TOKEN_BUDGET) -> list[IntArray]:

@@ -7,24 +7,31 @@ or refused. torch and transformers are the extra `frostline[torch]`, imported on
 
 import contextlib
 import importlib.util
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, final, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, final, get_args
 
 import numpy as np
 
+from frostline.arrays import Features
+from frostline.encoder.architecture import FAMILIES, describe
 from frostline.encoder.checkpoint import Checkpoint
+from frostline.encoder.features import Block
 from frostline.encoder.files import CONFIG, WEIGHTS
-from frostline.errors import FrostlineError, InputError, UnavailableError, UsageError, shown
+from frostline.encoder.reading import FIRST_OF_TORCH, Backend, TokenBatch, check_ids, check_rows, positions_text
+from frostline.errors import BackendError, FrostlineError, InputError, UnavailableError, UsageError, shown
 from frostline.machine import package_version
 from frostline.tensors import Weights, check_finite, open_weights
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 DEVICES: tuple[Device, ...] = get_args(Device)
 Dtype: TypeAlias = Literal["float32", "bfloat16"]
+AskedBackend: TypeAlias = Literal["auto", "onnx", "torch"]
+BACKENDS: tuple[AskedBackend, ...] = get_args(AskedBackend)
 
-TORCH_VERSION = 10_000 + 1
+TORCH_VERSION = FIRST_OF_TORCH + 1
 """Raised whenever torch's rows could be other numbers; our graphs count from 1 (graph.py)."""
 
 INSTALL = "pip install 'frostline[torch]'"
@@ -33,6 +40,43 @@ NO_LIMIT = 8192
 
 _RUNS_CODE = ("auto_map", "quantization_config", "fusion_config", "compression_config", "kernel_config")
 _HOW = ("attn_implementation", "experts_implementation", "reference_compile", "use_kernels", "torchscript")
+
+
+def settle_backend(
+    config: Mapping[str, Any], *, asked: AskedBackend, device: Device, precision: str
+) -> Literal["onnx", "torch"]:
+    """Who reads an encoder with this configuration: our graph where there is one and nothing speaks for torch.
+
+    Raises `UsageError`: backend, device and precision exclude each other; `UnavailableError`: it takes torch, which is
+    not installed; `InputError`: the family has a graph, but not for these settings, and torch is not installed.
+    """
+    if asked not in BACKENDS or device not in DEVICES:
+        raise UsageError(
+            f"The backend must be {', '.join(BACKENDS)}, the device {', '.join(DEVICES)} "
+            f"(got {shown(asked)}, {shown(device)})."
+        )
+    wants_torch = device in {"cuda", "mps"} or precision == "bfloat16"
+    if asked == "onnx":
+        if wants_torch:
+            raise UsageError(
+                f"Our graphs read on the processor, in float32 or int8 (asked for: device {device}, {precision}).",
+                hint="Leave --backend out, or pass --backend torch.",
+            )
+        return "onnx"
+    model_type = config.get("model_type")
+    if asked == "auto" and not wants_torch:
+        try:
+            describe(config)
+        except InputError:
+            is_torchs = isinstance(model_type, str) and model_type not in FAMILIES
+            if why_no_torch() is not None and not is_torchs:
+                raise
+        else:
+            return "onnx"
+    if precision == "int8":
+        raise UsageError("int8 is read by our own graphs alone, and this encoder is read by torch.")
+    require_torch(f"An encoder of model_type {shown(model_type)}" if asked == "auto" else "The backend torch")
+    return "torch"
 
 
 def why_no_torch() -> str | None:
@@ -78,7 +122,7 @@ class TorchModel:
     module: Any
     device: str  # `cpu`, `cuda` or `mps`
     dtype: Dtype
-    family: str  # The config's model_type
+    family: str  # As a manifest has it: that of our graphs where they have it, else the model_type
     n_layers: int
     hidden_size: int
     vocab_size: int
@@ -132,7 +176,7 @@ def open_torch_model(checkpoint: Checkpoint, *, device: Device = "auto", dtype: 
         module=module,
         device=chosen,
         dtype=dtype,
-        family=family,
+        family=FAMILIES[family].name if family in FAMILIES else family.replace("-", "_"),
         n_layers=n_layers,
         hidden_size=hidden_size,
         vocab_size=int(module.get_input_embeddings().num_embeddings),
@@ -270,6 +314,126 @@ def _max_positions(config: Any, module: Any) -> int:
             skipped = 0 if part.padding_idx is None else part.padding_idx + 1  # as in RoBERTa
             limit = min(limit, part.num_embeddings - skipped)
     return limit
+
+
+_CPU_BUDGET, _LEAST_BUDGET, _MOST_BUDGET = 2048, 512, 262_144  # word pieces of a batch
+_SHARE = 0.4  # of the free memory of a graphics processor that batches may take
+
+
+@final
+class TorchBackend(Backend):
+    """A frozen encoder on torch.
+
+    On a processor torch shares one batch among its own threads. On a graphics processor two batches are under way, each
+    on a stream of its own, so that one is copied while the other is computed. Where memory ends a batch is halved, and
+    no later one is larger than what went through.
+
+    Parameters
+    ----------
+    model : TorchModel
+    blocks : tuple of Block
+        The columns, in order.
+    threads : int, optional
+        Those that torch works with on a processor, in the whole process; its own choice unless given.
+    """
+
+    most_workers: ClassVar[int] = 2
+
+    def __init__(self, model: TorchModel, blocks: tuple[Block, ...], *, threads: int | None = None) -> None:
+        import torch  # noqa: PLC0415 - the extra
+
+        self._model, self._blocks = model, blocks
+        self._local = threading.local()
+        self.token_budget = _token_budget(model)
+        self._most = _MOST_BUDGET
+        if threads is not None and model.device == "cpu":
+            torch.set_num_threads(threads)
+        if model.device == "cuda":
+            torch.cuda.synchronize()  # the weights are there before another stream reads them
+
+    def forward(self, batch: TokenBatch) -> Features:
+        """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
+
+        Raises `BackendError`: torch failed, one sentence alone takes more memory than there is, or a row is not finite.
+        """
+        check_ids(batch, longest=self._model.max_positions, vocabulary=self._model.vocab_size)
+        return check_rows(self._rows(batch), batch, precision=self._model.dtype)
+
+    def _rows(self, batch: TokenBatch) -> Features:
+        n_rows, length = batch.ids.shape
+        if n_rows == 1 or n_rows * length <= self._most:
+            rows = self._once(batch)
+            if rows is not None:
+                return rows
+            if n_rows == 1:
+                raise BackendError(
+                    f"{positions_text(batch.rows)} took more memory than {self._model.device} has ({length} pieces).",
+                    hint="Lower the max length, or pass --device cpu.",
+                )
+            self._most = max(1, n_rows * length // 2)
+        halves = (slice(0, n_rows // 2), slice(n_rows // 2, n_rows))
+        return np.concatenate([self._rows(TokenBatch(rows=batch.rows[part], ids=batch.ids[part])) for part in halves])
+
+    def _once(self, batch: TokenBatch) -> Features | None:
+        """The rows; None where memory ended, which is given back."""
+        import torch  # noqa: PLC0415 - the extra
+
+        try:
+            with torch.inference_mode():
+                return self._on_device(torch.from_numpy(np.ascontiguousarray(batch.ids)))
+        except RuntimeError as error:  # torch's own for lack of memory is one, and elsewhere its words are all there is
+            said = str(error)
+            if "out of memory" not in said and "allocate memory" not in said:
+                raise BackendError(f"Torch failed on {positions_text(batch.rows)} ({shown(said, 300)}).") from error
+        except (IndexError, ValueError, TypeError) as error:
+            raise BackendError(f"Torch failed on {positions_text(batch.rows)} ({shown(str(error), 300)}).") from error
+        if self._model.device == "cuda":
+            torch.cuda.empty_cache()
+        return None
+
+    def _on_device(self, ids: Any) -> Features:
+        import torch  # noqa: PLC0415 - the extra
+
+        if self._model.device != "cuda":
+            rows: Features = self._pooled(ids.to(self._model.device)).cpu().numpy()
+            return rows
+        if not hasattr(self._local, "stream"):
+            self._local.stream = torch.cuda.Stream()
+        with torch.cuda.stream(self._local.stream):
+            pooled = self._pooled(ids.pin_memory().to("cuda", non_blocking=True))
+            landed = torch.empty(pooled.shape, dtype=torch.float32, pin_memory=True)
+            landed.copy_(pooled, non_blocking=True)
+            self._local.stream.synchronize()
+        copied: Features = landed.numpy()
+        return copied
+
+    def _pooled(self, ids: Any) -> Any:
+        """The blocks' columns (B, n_features), pooled in float32."""
+        import torch  # noqa: PLC0415 - the extra
+
+        states = states_of(self._model.module, ids)
+        columns = []
+        for block in self._blocks:
+            whole = states[block.layer]
+            match block.pooling:
+                case "cls":
+                    columns.append(whole[:, 0].float())
+                case "mean":
+                    columns.append(whole.float().mean(1))
+                case "max":
+                    columns.append(whole.amax(1).float())
+        return torch.cat(columns, 1)
+
+
+def _token_budget(model: TorchModel) -> int:
+    """Word pieces of a batch: as many as free memory has room for, on a graphics processor."""
+    if model.device != "cuda":
+        return _CPU_BUDGET
+    import torch  # noqa: PLC0415 - the extra
+
+    numbers = model.hidden_size * (model.n_layers + 32)  # every layer's states are kept; within one, some 30 at most
+    free = torch.cuda.mem_get_info()[0] * _SHARE / TorchBackend.most_workers
+    return int(min(max(free / (numbers * (2 if model.dtype == "bfloat16" else 4)), _LEAST_BUDGET), _MOST_BUDGET))
 
 
 @contextlib.contextmanager

@@ -358,7 +358,11 @@ def encoder_text(encoder: EncoderIdentity, *, with_revision: bool = False) -> st
     if encoder == WORDS_ALONE:
         return "none: words alone"
     revision = f", revision {encoder.revision}" if with_revision and encoder.revision else ""
-    return f"{printable(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen"
+    return f"{printable(encoder.name)} ({encoder.family}, {encoder.precision}{revision}{_by(encoder)}), frozen"
+
+
+def _by(encoder: EncoderIdentity) -> str:
+    return ", by torch" if encoder.backend == "torch" else ""
 
 
 def cut_text(features: FeaturesRecord) -> str:
