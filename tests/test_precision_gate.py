@@ -236,7 +236,7 @@ def test_a_sample_is_spread_evenly_and_starts_and_ends_with_the_texts(n: int) ->
 
 
 def test_another_word_is_refused() -> None:
-    with pytest.raises(UsageError, match="float32 or int8 or auto"):
+    with pytest.raises(UsageError, match="float32 or int8 or bfloat16 or auto"):
         settle("int4", nobody)  # type: ignore[arg-type]  # what a user may write
 
 

@@ -163,7 +163,9 @@ def test_the_form_that_is_exact_is_taken(folder: str, monkeypatch: pytest.Monkey
     assert asked == ["signed", "unsigned"]
 
 
-@pytest.mark.parametrize(("asked", "words"), [("auto", "float32 or int8 .got 'auto'"), ("int4", "got 'int4'")])
+@pytest.mark.parametrize(
+    ("asked", "words"), [("auto", "float32 or int8 or bfloat16 .got 'auto'"), ("int4", "got 'int4'")]
+)
 def test_another_precision_is_refused_with_what_there_is(asked: str, words: str, folder: str) -> None:
     with pytest.raises(UsageError, match=words):
         Encoder.open(folder, precision=asked)  # type: ignore[arg-type]  # what a user may write

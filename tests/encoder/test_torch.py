@@ -219,7 +219,7 @@ def test_train_predict_and_explain_through_the_real_command_line(tmp_path: Path,
         command = [sys.executable, "-m", "frostline", *words]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, cwd=tmp_path)
 
-    trained = run("train", str(data), "--encoder", str(folder), "--out", str(model), "--no-store", "--test-size", "0.3")
+    trained = run("train", str(data), "--encoder", str(folder), "--out", str(model), "--no-store")
     assert trained.returncode == 0, trained.stderr
     assert "Read by torch" in trained.stderr
     told = run("explain", str(model), "good dull film")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from frostline.encoder.features import FeatureSpec
-from frostline.encoder.reading import check_texts
-from frostline.encoder.tokens import TOKEN_BUDGET, plan_batches
+from frostline.encoder.reading import TOKEN_BUDGET, check_texts
+from frostline.encoder.tokens import plan_batches
 from frostline.errors import InputError, TextTypeError, UsageError
 
 FORM = (

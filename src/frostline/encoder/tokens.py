@@ -180,7 +180,7 @@ def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _template(tokenizer: Any, settings: dict[str, Any], folder: Path, *, least: int) -> tuple[Ids, Ids]:
+def _template(tokenizer: Any, settings: dict[str, Any], folder: Path, *, least: int = 2) -> tuple[Ids, Ids]:
     """The ids that stand before and after every text: those of the tokenizer's template, or of [CLS] and [SEP]."""
     for probe in ("a", "1", "."):
         inner = tokenizer.encode(probe, add_special_tokens=False).ids
