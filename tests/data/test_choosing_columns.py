@@ -1,5 +1,6 @@
 """Columns are found where it is clear which they are, and asked for, with examples, where it is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,41 @@ def test_a_first_row_may_be_a_header_by_the_label_that_is_named(label: int | Non
     """Of the column named alone: that the other one's first cell occurs once says nothing."""
     body = [("ab"[row % 2], f"text {row}") for row in range(HEADER_EVIDENCE)]
     assert _may_be_header(("kind", "words"), body, options=TableOptions(label=label)) == may_be
+
+
+NAMES_OR_TEXTS = "v1,v2,,\nham,The soup was lovely.,,\nspam,Win a car now!,,\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (NAMES_OR_TEXTS, TableOptions(text=2)),
+        ("kommentar\nhow do I pay\nwhere is it\n", TableOptions()),
+        ("comment-body\nhow do I pay\nwhere is it\n", TableOptions(text=1)),
+    ],
+)
+def test_a_row_of_names_above_texts_is_asked_about(tmp_path: Path, content: str, options: TableOptions) -> None:
+    """Where only texts are wanted; said either way, there are as many answers as texts."""
+    path = table(tmp_path, content, "t.csv")
+    with pytest.raises(InputError, match="its text is one word, those below are several") as caught:
+        list(stream_texts(path, options))
+    assert caught.value.hint == "Pass --header or --no-header."
+    assert len(list(stream_texts(path, replace(options, header=True)))) == 2
+    assert len(list(stream_texts(path, replace(options, header=False)))) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("great\nhow do I pay\nfine\n", TableOptions()),  # another text of one word
+        ("great!\nhow do I pay\nwhere is it\n", TableOptions()),  # no name
+        ("great\nhow do I pay\n", TableOptions()),  # one text says nothing
+        (NAMES_OR_TEXTS.replace("v1", "spam"), TableOptions(text=2, known_labels=frozenset({"spam"}))),
+        (NAMES_OR_TEXTS.replace("v1", "v2"), TableOptions(text=2)),
+        (NAMES_OR_TEXTS.replace("v1", "1"), TableOptions(text=2)),
+    ],
+)
+def test_a_first_text_of_one_word_is_a_text_where_others_may_be(
+    tmp_path: Path, content: str, options: TableOptions
+) -> None:
+    assert len(list(stream_texts(table(tmp_path, content, "t.csv"), options))) == len(content.splitlines())

@@ -305,10 +305,58 @@ def test_which_labels_each_text_has_as_a_table() -> None:
         (10, ", ".join(f"'l{n}'" for n in range(10))),
         (11, ", ".join(f"'l{n}'" for n in range(10)) + ", …"),
     ):
+        got = "'a' in 1 row, 'b' in 1 row, 'c' in 1 row"
         with pytest.raises(InputError) as caught:
             rows.targets_over([f"l{place}" for place in range(n)])
-        assert caught.value.message == f"t.tsv:10: the label must be one of {listed} (got 'b')."
-        assert caught.value.hint == ("No training row has this label. Correct the row, or train with examples of it.")
+        assert caught.value.message == f"t.tsv:10: the label must be one of {listed} (got {got})."
+        assert caught.value.hint == (
+            "No training row has these labels. Correct the rows, or train with examples of them."
+            " Or pass --max-bad-rows 2."
+        )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        made(("a",), ("z",), ("b",), ("y",), ("z",)),
+        Dataset(
+            texts=[f"text {row}" for row in range(5)],
+            targets=Targets.of_labels(["a", "z", "b", "y", "z"]),
+            lines=range(10, 15),
+            source=SOURCE,
+        ),
+    ],
+    ids=["several labels", "one label"],
+)
+def test_rows_with_unknown_labels_are_all_named_or_left_out(rows: Dataset) -> None:
+    """As many as are allowed, whatever the targets; what is left out stands among the rejects and in the remark."""
+    with pytest.raises(InputError) as caught:
+        rows.known_to(["a", "b"], allowed=2)
+    assert caught.value.message == ("t.tsv:11: the label must be one of 'a', 'b' (got 'z' in 2 rows, 'y' in 1 row).")
+    assert caught.value.hint == (
+        "No training row has these labels. Correct the rows, or train with examples of them. Or pass --max-bad-rows 3."
+    )
+    kept = rows.known_to(["a", "b"], allowed=3)
+    assert list(kept.lines) == [10, 12]
+    assert kept.targets_over(["a", "b"]).members.tolist() == [[True, False], [False, True]]
+    assert [(reject.line, reject.reason) for reject in kept.rejects] == [
+        (11, "no training row has the label 'z'"),
+        (13, "no training row has the label 'y'"),
+        (14, "no training row has the label 'z'"),
+    ]
+    assert kept.source.remark == "t.tsv: 3 rows were left out: no training row has 'z' in 2 rows, 'y' in 1 row."
+    assert rows.known_to(["a", "b", "y", "z"], allowed=0) is rows
+    with pytest.raises(InputError, match="'z' in 2 rows") as caught:  # nothing would be left: no such advice
+        rows.known_to(["c"], allowed=9)
+    assert "--max-bad-rows" not in (caught.value.hint or "")
+
+
+def test_of_very_many_unknown_labels_the_first_are_named() -> None:
+    rows = made(*[(f"l{row:02d}",) for row in range(21)], ("a",))
+    for n, more in ((20, ""), (21, " and 1 more")):
+        with pytest.raises(InputError) as caught:
+            rows.take(np.array([*range(n), 21])).known_to(["a"], allowed=0)
+        assert f"'l19' in 1 row{more})." in caught.value.message
 
 
 def test_rows_of_sets_are_taken_and_counted_together() -> None:

@@ -1,5 +1,7 @@
 """What a training refuses, and when nested cross-validation sweeps the short list."""
 
+from typing import Literal
+
 import pytest
 
 from fakes import FakeEncoder
@@ -11,6 +13,7 @@ from frostline.sweep.candidates import candidates, named, shortlist
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, choice_in_turn
 from frostline.training.choosing import is_in_turn, refuse_without_choice
+from frostline.training.options import split_rows
 
 
 def rows(n: int, n_labels: int) -> Dataset:
@@ -59,3 +62,42 @@ def test_one_fold_is_none() -> None:
     with pytest.raises(UsageError) as caught:
         TrainingOptions(search=SearchOptions(n_folds=1))
     assert str(caught.value) == "The number of folds must be at least 2 (got 1)."
+
+
+def labelled(*labels: str | tuple[str, ...]) -> Dataset:
+    sets = [(label,) if isinstance(label, str) else label for label in labels]
+    targets = (
+        Targets.of_labels([label for (label,) in sets])
+        if all(isinstance(label, str) for label in labels)
+        else Targets.of_sets(sets)
+    )
+    source = Source(name="rows.tsv", sha256="0" * 64, size_bytes=1, text_column="1", label_column="2")
+    texts = [f"text {row}" for row in range(len(labels))]
+    return Dataset(texts=texts, targets=targets, lines=list(range(1, len(labels) + 1)), source=source)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("way", ["stratified", "random"])
+def test_a_small_class_keeps_two_rows_to_learn_from(way: Literal["stratified", "random"], seed: int) -> None:
+    """Whichever rows were drawn; of several labels per text one row is enough, as before."""
+    options = TrainingOptions(search=SearchOptions(seed=seed), holdout=way, test_fraction=0.5)
+    split = split_rows(labelled(*["a"] * 20, "b", "b", "c", "c", "c"), None, options)
+    counts = split.train.counts()
+    assert counts["b"] == 2
+    assert counts["c"] >= 2
+    assert split.test is not None
+    assert len(split.train) + len(split.test) == 25
+    several = split_rows(labelled(*["a"] * 20, ("a", "b"), ("b",)), None, options)
+    assert several.train.counts()["b"] >= 1
+
+
+def test_where_every_class_is_small_nothing_is_held_out() -> None:
+    """Both ways on are named."""
+    with pytest.raises(UsageError) as caught:
+        split_rows(labelled(*"aabbcc"), None, TrainingOptions())
+    assert caught.value.message == (
+        "No row is left to test on: every one that was held out has a label that too few others have."
+    )
+    assert caught.value.hint == (
+        "Name a test file with --test, or add rows: a label that is tested too needs three or more."
+    )

@@ -89,6 +89,7 @@ def command(
     labels = opened.manifest.labels
     known = replace(reading, limit=limit, known_labels=frozenset(map(str, labels)))
     found = read_labelled(file, as_learned(known, opened.manifest))
+    found = found.known_to([str(label) for label in labels], allowed=known.max_bad_rows)
     if rejects is not None:
         write_rejects(rejects, found.rejects)
     reader = remembered(opened.encoder, FeatureStore.open()) if store else opened.encoder

@@ -91,7 +91,8 @@ def command(
     if test_file is not None:
         known = replace(reading, known_labels=frozenset(dataset.counts()))  # tells a test file's columns apart
         known = known.guessing(whole.source.text_column, whole.source.label_column)
-        test = of_kind(read_labelled(test_file, known), dataset.targets.kind)
+        found = read_labelled(test_file, known).known_to(known.known_labels, allowed=known.max_bad_rows)
+        test = of_kind(found, dataset.targets.kind)
     encoder, precision = settled_choice(encoder, SWEEP_FEATURES, dataset.texts, dataset.targets)
     reader = opened_encoder(encoder, SWEEP_FEATURES)
     search = SearchOptions(

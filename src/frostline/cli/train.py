@@ -455,7 +455,8 @@ def _test_rows(file: Path | None, learned: Dataset, options: TableOptions) -> Da
     if file is None:
         return None
     known = replace(options, known_labels=frozenset(learned.counts()))
-    return read_labelled(file, known.guessing(learned.source.text_column, learned.source.label_column))
+    found = read_labelled(file, known.guessing(learned.source.text_column, learned.source.label_column))
+    return found.known_to(known.known_labels, allowed=options.max_bad_rows)
 
 
 def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> tuple[float, ...] | None:

@@ -148,7 +148,7 @@ def layout_of_rows(sample: Sequence[Sequence[str]], *, options: TableOptions, na
     widths = Counter(len(row) for row in sample[1:] or sample)
     has_header = options.header
     if has_header is None:
-        has_header = _is_header(sample, options=options, name=name)
+        has_header = _is_header(sample, options=options, name=name, needs_label=needs_label)
     width = len(sample[0]) if has_header else widths.most_common(1)[0][0]
     body = [row for row in (sample[1:] if has_header else sample) if len(row) == width]
     names = tuple(sample[0]) if has_header else tuple(f"column {number}" for number in range(1, width + 1))
@@ -388,7 +388,7 @@ def _are_labels(values: Sequence[object], *, beside: Sequence[object]) -> bool:
     return is_repeating and sum(map(len, labels)) < sum(map(len, texts))
 
 
-def _is_header(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str) -> bool:
+def _is_header(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str, needs_label: bool) -> bool:
     """Whether the first row names the columns."""
     first, rest = sample[0], sample[1:]
     named = (options.text, options.label, options.group)
@@ -409,7 +409,28 @@ def _is_header(sample: Sequence[Sequence[str]], *, options: TableOptions, name: 
             "not clear: its label occurs nowhere else.",
             hint="Pass --header or --no-header.",
         )
+    if not needs_label and _looks_like_names(first, rest, options=options):
+        raise InputError(
+            f"{name}: whether the first row ({', '.join(shown(cell, 30) for cell in first)}) names the columns is "
+            "not clear: its text is one word, those below are several.",
+            hint="Pass --header or --no-header.",
+        )
     return False
+
+
+_NAME = re.compile(r"[^\W\d]\w*([.-]\w+)*")
+
+
+def _looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]], *, options: TableOptions) -> bool:
+    """Whether texts alone are wanted, the first row holds different bare words, and all texts below several words."""
+    cells = [cell.strip() for cell in first if cell.strip()]
+    if len(set(cells)) < len(cells) or not all(map(_NAME.fullmatch, cells)) or options.known_labels & {*first}:
+        return False
+    number = 1 if len(first) == 1 else options.text
+    if not isinstance(number, int) or number > len(first) or not first[number - 1].strip():
+        return False
+    below = [row[number - 1] for row in rest if len(row) == len(first)]
+    return len(below) >= 2 and all(len(cell.split()) > 1 for cell in below)
 
 
 def _may_be_header(first: Sequence[str], rest: Sequence[Sequence[str]], *, options: TableOptions) -> bool:

@@ -3,7 +3,7 @@
 The law: rows in = rows out + rows rejected.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
@@ -131,13 +131,59 @@ class Dataset:
                 raise self._unknown(labels)
         return replace(self.targets, labels=tuple(labels), members=members)
 
-    def _unknown(self, labels: Sequence[Label]) -> InputError:
-        """The first row with a label that is not among `labels`."""
-        unknown = [place for place, label in enumerate(self.targets.labels) if label not in set(labels)]
-        row = int(np.flatnonzero(self.targets.members[:, unknown].any(axis=1))[0])
-        label = next(label for label in self.targets.names(row) if label not in set(labels))
-        known = ", ".join(map(shown, labels[:10])) + (", …" if len(labels) > 10 else "")
+    def known_to(self, labels: Collection[Label], *, allowed: int) -> "Dataset":
+        """Without the rows that have another label than `labels`, which become rejects; the source says so.
+
+        Raises
+        ------
+        InputError
+            More rows have such labels than are `allowed`, or all have: every such label is named, with its rows.
+        """
+        unknown = [place for place, label in enumerate(self.targets.labels) if label not in labels]
+        is_unknown = self.targets.members[:, unknown].any(axis=1)
+        n_unknown = int(is_unknown.sum())
+        if not n_unknown:
+            return self
+        if n_unknown > allowed or n_unknown == len(self):
+            raise self._unknown(labels)
+        counts = self._counts_beside(labels)
+        rejects = [
+            Reject(self.lines[row], f"no training row has the label {shown(name)}")
+            for row in np.flatnonzero(is_unknown).tolist()
+            for name in [next(name for name in self.targets.names(row) if name not in labels)]
+        ]
+        kept = self.take(np.flatnonzero(~is_unknown))
+        are = "row was" if n_unknown == 1 else "rows were"
+        said = f"{self.source.name}: {n_unknown:,} {are} left out: no training row has {_in_rows(counts)}."
+        source = replace(self.source, remark=" ".join([*([self.source.remark] if self.source.remark else []), said]))
+        merged = tuple(sorted([*self.rejects, *rejects], key=lambda reject: reject.line))
+        return replace(kept, source=source, rejects=merged)
+
+    def _counts_beside(self, labels: Collection[Label]) -> dict[Label, int]:
+        """How many rows have each label that is not among `labels`, the most frequent first."""
+        counts = {label: count for label, count in self.targets.counts().items() if count and label not in labels}
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+    def _unknown(self, labels: Collection[Label]) -> InputError:
+        """Every label that is not among `labels`, with the first row that has one."""
+        counts = self._counts_beside(labels)
+        unknown = [label in counts for label in self.targets.labels]
+        rows = np.flatnonzero(self.targets.members[:, unknown].any(axis=1))
+        known = ", ".join(map(shown, list(labels)[:10])) + (", …" if len(labels) > 10 else "")
+        got = shown(next(iter(counts))) if len(rows) == 1 and len(counts) == 1 else _in_rows(counts)
+        this, it, row = ("this label", "it", "row") if len(counts) == 1 else ("these labels", "them", "rows")
+        way = f" Or pass --max-bad-rows {len(rows)}." if len(rows) < len(self) else ""
         return InputError(
-            f"{self.source.name}:{self.lines[row]}: the label must be one of {known} (got {shown(label)}).",
-            hint="No training row has this label. Correct the row, or train with examples of it.",
+            f"{self.source.name}:{self.lines[int(rows[0])]}: the label must be one of {known} (got {got}).",
+            hint=f"No training row has {this}. Correct the {row}, or train with examples of {it}.{way}",
         )
+
+
+NAMED_LABELS = 20
+
+
+def _in_rows(counts: Mapping[Label, int]) -> str:
+    """Labels, each with its number of rows; of very many the first."""
+    named = [f"{shown(label)} in {count:,} row{'' if count == 1 else 's'}" for label, count in counts.items()]
+    more = f" and {len(named) - NAMED_LABELS:,} more" if len(named) > NAMED_LABELS else ""
+    return ", ".join(named[:NAMED_LABELS]) + more

@@ -137,14 +137,18 @@ def _tested_on_new(split: Split) -> Split:
 
 
 def _with_known_labels(targets: Targets, kept: IntArray, held: IntArray) -> tuple[IntArray, IntArray]:
-    """Rows with a label that no row to learn from has go over to those: a label of one row can only be learned."""
-    known = targets.members[kept].any(axis=0)
-    moved = targets.members[held][:, ~known].any(axis=1)
+    """Rows with a label that too few rows to learn from have go over to those: a label of one row can only be learned.
+
+    Where labels share a C, each needs two rows, or it could not be held against the others.
+    """
+    needed = 2 if len(targets.groups()) == 1 else 1
+    left = np.array([*targets.take(kept).counts_apart().values()])
+    moved = targets.members[held][:, left < needed].any(axis=1)
     if targets.together is not None:
         moved = np.isin(targets.together[held], targets.together[held[moved]])
     if moved.all():
         raise UsageError(
-            "No row is left to test on: every one that was held out has a label of its own.",
-            hint="Name a test file with --test, or hold out more.",
+            "No row is left to test on: every one that was held out has a label that too few others have.",
+            hint="Name a test file with --test, or add rows: a label that is tested too needs three or more.",
         )
     return np.sort(np.concatenate([kept, held[moved]])) if moved.any() else kept, held[~moved]
