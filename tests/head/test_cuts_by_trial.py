@@ -60,7 +60,7 @@ def walked(
 ) -> tuple[list[float], float, bool]:
     """The cuts that pass, one after the other; that of the least chance; and whether any passed."""
     n = len(values)
-    starts = [next(m for m in range(3, 99) if chance(m - k, m, wish) <= 1 - confidence) for k in (2, 1, 0)]
+    starts = [next(m for m in range(k + 1, 99) if chance(m - k, m, wish) <= 1 - confidence) for k in (2, 1, 0)]
     starts[0] = max(starts[0], 30)
     steps = [next((start for start in starts if start <= n), n)]
     while steps[-1] < n:
