@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fakes import FakeEncoder
+from frostline.classifier import SentenceClassifier
+from frostline.data.dataset import Dataset, Source
 from frostline.encoder.files import SEEN
 from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
+from frostline.encoder.torch import require_torch
 from frostline.errors import InputError, UnavailableError, UsageError
-from frostline.finetune import FineTune, require_torch
+from frostline.finetune import FineTune
 from frostline.finetune.loop import _batches, _scale
+from frostline.head.options import SearchOptions
+from frostline.sweep.compare import Contestant, compare
+from frostline.targets import Targets
 
 
 class Named:
@@ -58,9 +65,11 @@ def test_options_out_of_range_are_refused(name: str, value: float, told: str) ->
 
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(UnavailableError, match="torch and transformers, which are not installed") as told:
-        require_torch()
-    assert told.value.hint == "Install: pip install 'frostline[torch]'"
+    with pytest.raises(
+        UnavailableError, match=r"Fine-tuning needs torch and transformers .* are not installed"
+    ) as told:
+        require_torch("Fine-tuning")
+    assert "frostline[torch]" in str(told.value.hint)
 
 
 def test_batches_hold_every_row_once_within_the_budget() -> None:
@@ -73,3 +82,50 @@ def test_batches_hold_every_row_once_within_the_budget() -> None:
 
 def test_rates_rise_then_fall_in_a_line() -> None:
     assert [_scale(step, 10, 0.2) for step in (0, 1, 2, 6, 9)] == [0.5, 1.0, 1.0, 0.5, 0.125]
+
+
+TEXTS = [
+    "fine and bright",
+    "dull and grey",
+    "bright as day",
+    "grey as ash",
+    "fine day",
+    "dull ash",
+    "so bright",
+    "so grey",
+]
+LABELS = ["good", "bad"] * 4
+
+
+@pytest.fixture
+def tuned_on_one(tmp_path: Path) -> FakeEncoder:
+    """An encoder that was tuned on the first of `TEXTS`: what it has seen lies in the folder that names it."""
+    (tmp_path / SEEN).write_bytes(seen_bytes(TEXTS[:1]))
+    return FakeEncoder(weights=str(tmp_path))
+
+
+def test_the_estimator_refuses_what_its_encoder_was_tuned_on(tuned_on_one: FakeEncoder) -> None:
+    """And takes the others."""
+    classifier = SentenceClassifier(encoder=tuned_on_one, features="mean@all", store=False, C=1.0)
+    with pytest.raises(InputError, match="1 of 8 texts are ones that this encoder was tuned on"):
+        classifier.fit(TEXTS, LABELS)
+    assert tuned_on_one.read == []
+    classifier.fit(TEXTS[1:], LABELS[1:])
+
+
+def test_a_comparison_refuses_what_any_encoder_was_tuned_on(tuned_on_one: FakeEncoder) -> None:
+    """Before a text is read."""
+    fresh = FakeEncoder()
+    contestants = [
+        Contestant(name=name, features="mean@all", kept=encoder, fresh=encoder, size_bytes=0, peak_bytes=None)
+        for name, encoder in (("plain", fresh), ("tuned", tuned_on_one))
+    ]
+    dataset = Dataset(
+        texts=TEXTS,
+        targets=Targets.of_labels(LABELS),
+        lines=list(range(8)),
+        source=Source(name="texts.tsv", sha256="0", size_bytes=1, text_column="1", label_column="2"),
+    )
+    with pytest.raises(InputError, match="1 of 8 texts are ones that this encoder was tuned on"):
+        compare(dataset, contestants, search=SearchOptions(Cs=(1.0,), n_folds=2))
+    assert fresh.read == []

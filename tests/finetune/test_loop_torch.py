@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 - torch is not in every environment
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
 from frostline.errors import InputError
 from frostline.finetune import FineTune, Tuned, tune
@@ -54,7 +56,10 @@ def run(
     targets = {"softmax": Targets.of_codes(codes, (0, 1)), "logistic": Targets.of_sets([[c, 5] for c in codes])}[link]
     n_rows = 1 if link == "softmax" else 3
     head = LinearHead(labels=targets.labels, coef=np.zeros((n_rows, 32)), intercept=np.zeros(n_rows), link=link)
-    network = open_network(encoder, head, BLOCKS, freeze_layers=1)
+    config = json.loads((encoder / "config.json").read_text("utf-8"))
+    digests = {"weights_sha256": "0", "tokenizer_sha256": "0", "config_sha256": "0"}
+    checkpoint = Checkpoint(name=str(encoder), revision=None, folder=encoder, config=config, **digests)
+    network = open_network(checkpoint, head, BLOCKS, freeze_layers=1)
     rows = random.randn(60, 32).astype(np.float32)
     folder.mkdir(exist_ok=True)
     return tune(

@@ -23,8 +23,9 @@ from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.disk import refuse_existing
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.errors import InputError
-from frostline.finetune import FineTune, require_torch
+from frostline.encoder.torch import require_torch
+from frostline.errors import InputError, UsageError
+from frostline.finetune import Curve, FineTune
 from frostline.head.options import SearchOptions
 from frostline.training import Progress, TrainingOptions, save_training
 
@@ -69,10 +70,10 @@ def command(
     reading: TableOptions,
 ) -> None:
     """Train frozen, tune, test both, save."""
-    require_torch()
+    require_torch("Fine-tuning")
     refuse_existing(out, overwrite=overwrite)
     if encoder.precision != "float32":
-        encoder = replace(encoder, precision="float32")
+        raise UsageError("Fine-tuning is done in float32: leave --precision out.")
     dataset = read_labelled(file, replace(reading, limit=limit))
     test = None if test_file is None else of_kind(read_labelled(test_file, reading), dataset.targets.kind)
     if len(dataset.counts()) < 2:
@@ -104,7 +105,15 @@ def command(
     words().print(
         Text(
             f"Tuned less frozen, on the same {done.lead.n:,} test texts: {100 * done.lead.value:+.1f} points "
-            f"({100 * low:+.1f} to {100 * high:+.1f}); epoch {done.curve.best} of {len(done.curve.losses)} was kept; "
+            f"({100 * low:+.1f} to {100 * high:+.1f}); {_kept(done.curve)}; "
             f"{done.seconds:.0f} s, {done.size_bytes / 1e6:.0f} MB."
         )
     )
+
+
+def _kept(curve: Curve) -> str:
+    """Which epoch is saved, and whether it was the last by choice."""
+    stopped = ", stopped before the end" if curve.was_stopped else ""
+    if curve.best == 0:
+        return f"no epoch did better on the rows held out, so the encoder is as it was{stopped}"
+    return f"epoch {curve.best} of {len(curve.losses)} was kept{stopped}"

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
-from frostline.errors import BackendError, InputError, UsageError
+from frostline.encoder.torch import open_torch_model
+from frostline.errors import InputError, UsageError
 from frostline.head.linear import LinearHead, Link
 
 
@@ -83,22 +84,16 @@ _POOLED = {
 }
 
 
-def open_network(folder: Path, head: LinearHead, blocks: Sequence[Block], *, freeze_layers: int) -> Network:
-    """The checkpoint in `folder`, whose files were verified, with `head` on top.
+def open_network(checkpoint: Checkpoint, head: LinearHead, blocks: Sequence[Block], *, freeze_layers: int) -> Network:
+    """The encoder in `checkpoint` with `head` on top.
 
     Raises `UsageError`: more layers are to be frozen than leave one to train; `InputError`: its layers are not one
-    after the other; `BackendError`: it could not be loaded.
+    after the other, or `open_torch_model` refuses it.
     """
     import torch  # noqa: PLC0415
-    from transformers import AutoModel  # noqa: PLC0415
 
-    try:
-        model = AutoModel.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise BackendError(f"{folder}: transformers cannot load this encoder ({error}).") from error
-    holder, name = _layers_of(model, folder)
+    model = open_torch_model(checkpoint, device="cpu").module
+    holder, name = _layers_of(model, checkpoint)
     layers = getattr(holder, name)
     if not 0 <= freeze_layers < len(layers):
         raise UsageError(f"Of {len(layers)} layers at most {len(layers) - 1} can be frozen (got {freeze_layers}).")
@@ -141,14 +136,15 @@ def checkpoint_tensors(network: Network) -> dict[str, Any]:
         setattr(network.holder, network.name, upper)
 
 
-def _layers_of(model: Any, folder: Path) -> tuple[Any, str]:
+def _layers_of(model: Any, checkpoint: Checkpoint) -> tuple[Any, str]:
     """What holds the list of layers, and under which name."""
     for path in ("encoder", "transformer"):
         holder = getattr(model, path, None)
         if getattr(model, "embeddings", None) is not None and getattr(holder, "layer", None) is not None:
             return holder, "layer"
     raise InputError(
-        f"{folder}: fine-tuning needs layers one after the other above embeddings (this is a {type(model).__name__}).",
+        f"{checkpoint.folder}: fine-tuning needs layers one after the other above embeddings "
+        f"(this is a {type(model).__name__}).",
         hint="Use an encoder of the families bert, distilbert, roberta, mpnet or electra.",
     )
 

@@ -1,10 +1,9 @@
-"""How to fine-tune, and what it needs."""
+"""How to fine-tune."""
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Literal, final
 
-from frostline.errors import UnavailableError, UsageError
+from frostline.errors import UsageError
 
 
 @final
@@ -63,13 +62,3 @@ class FineTune:
                 raise UsageError(f"{name} must be from 0 to 1 (got {getattr(self, name)}).")
         if not 0 < self.held_out < 1:
             raise UsageError(f"held_out must be between 0 and 1 (got {self.held_out}).")
-
-
-def require_torch() -> None:
-    """Raise `UnavailableError` where torch or transformers are missing; neither is imported."""
-    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UnavailableError(
-            f"Fine-tuning needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed.",
-            hint="Install: pip install 'frostline[torch]'",
-        )

@@ -121,7 +121,7 @@ def compare(  # noqa: PLR0913 - two inputs, how, and two kinds of progress
     """
     how = search or SearchOptions()
     criterion_of(how.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
-    _check(contestants)
+    _check(contestants, dataset.texts)
     plan = require_learnable(dataset, how.n_folds, strict=strict)
     targets = dataset.targets_over(tuple(dataset.counts()))
     folds = split.folds(targets, n_folds=plan.n_folds, seed=how.seed)
@@ -177,7 +177,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(raised.tolist())
 
 
-def _check(contestants: Sequence[Contestant]) -> None:
+def _check(contestants: Sequence[Contestant], texts: Sequence[str]) -> None:
     if len(contestants) < 2:
         raise UsageError(
             f"Two or more must be compared (got {len(contestants)}).",
@@ -189,13 +189,12 @@ def _check(contestants: Sequence[Contestant]) -> None:
         if key in seen:
             raise UsageError(f"Each must be compared once (got {contestant.name} {contestant.features} again).")
         seen.add(key)
+        refuse_seen(texts, contestant.kept)
 
 
 def _readings(contestants: Sequence[Contestant], texts: Sequence[str], progress: Progress | None) -> list[Reading]:
     """Each contestant's reading; those that share an encoder share it."""
     encoders = {id(contestant.kept): contestant.kept for contestant in contestants}
-    for own in encoders.values():
-        refuse_seen(texts, own)
     by_encoder = {key: encoder.encode(texts, progress=progress) for key, encoder in encoders.items()}
     return [by_encoder[id(contestant.kept)] for contestant in contestants]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from frostline.arrays import BoolArray, IntArray
 from frostline.data.dataset import Dataset
-from frostline.data.split import holdout
+from frostline.data.split import folds, holdout, possible_folds
 from frostline.disk import publish_bytes
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
@@ -20,10 +20,11 @@ from frostline.encoder.files import CHECKPOINT_FILES, SEEN, WEIGHTS
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.seen import seen_bytes
 from frostline.encoder.tokens import WordPieces
+from frostline.encoder.torch import require_torch
 from frostline.errors import UsageError
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.paired import Difference, accuracy_difference
-from frostline.finetune import Curve, FineTune, require_torch, tune
+from frostline.finetune import Curve, FineTune, tune
 from frostline.finetune.loop import HIDDEN, STATE
 from frostline.head.calibrating import fit_calibration
 from frostline.head.linear import LinearHead
@@ -79,7 +80,7 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     folder : Path
         For checkpoints and the tuned encoder; a run that was killed goes on from there.
     """
-    require_torch()
+    require_torch("Fine-tuning")
     chosen, wished = options or TrainingOptions(), how or FineTune()
     if chosen.nested:
         raise UsageError("Fine-tuning is tested on rows held out or on a file, not by nested cross-validation.")
@@ -98,7 +99,7 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     from frostline.finetune.network import open_network  # noqa: PLC0415 - torch, only where it is needed
 
     folder.mkdir(parents=True, exist_ok=True)
-    network = open_network(checkpoint.folder, start, encoder.blocks, freeze_layers=wished.freeze_layers)
+    network = open_network(checkpoint, start, encoder.blocks, freeze_layers=wished.freeze_layers)
     tuned = tune(
         network,
         pieces.tokenize(list(learned.texts)).ids,
@@ -167,13 +168,13 @@ def _tested(  # noqa: PLR0913, PLR0917 - the frozen training, and all that tests
     if len(held):
         rows = reader.encode([learned.texts[row] for row in held.tolist()]).rows
         targets = learned.targets.take(held)
-        folds = np.arange(len(held), dtype=np.int64) % 5
+        n_folds = max(2, possible_folds(5, targets))
         n_labels = len(head.labels)
         calibration = fit_calibration(
             head.decision_function(rows),
             targets,
             learned=np.ones(n_labels, dtype=bool),
-            folds=folds,
+            folds=folds(targets, n_folds=n_folds, seed=record.seed),
             calibrate=options.answers.calibrate,
         )
         head = replace(head, calibration=calibration.calibration)

@@ -1,0 +1,55 @@
+"""`frostline finetune` from file to saved classifier, on a small random BERT."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import Command
+from encoder_fakes import WORDS, make_checkpoint
+
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
+
+PLAIN = [word for word in WORDS if word.isalpha()]
+
+
+def rows_of(n: int, seed: int) -> list[str]:
+    """Different lines of words and a label that hangs on the first of them."""
+    random, rows = np.random.default_rng(seed), set[str]()
+    while len(rows) < n:
+        words = random.choice(PLAIN, 7)
+        rows.add(f"{' '.join(words)}\t{'early' if words[0] < PLAIN[len(PLAIN) // 2] else 'late'}")
+    return sorted(rows)
+
+
+def test_from_a_file_to_a_classifier_that_knows_what_it_was_tuned_on(frostline: Command, tmp_path: Path) -> None:
+    """It is tuned, calibrated by the rows held out, saved, read without torch, and tested on new rows alone."""
+    encoder = make_checkpoint(tmp_path / "encoder")
+    train, test, model = tmp_path / "train.tsv", tmp_path / "test.tsv", tmp_path / "model"
+    known = rows_of(300, 0)
+    new = [row for row in rows_of(60, 1) if row not in known]
+    train.write_text("\n".join(known) + "\n", "utf-8")
+    test.write_text("\n".join([*known[:20], *new]) + "\n", "utf-8")
+    columns = ("--text", "1", "--label", "2", "--no-header")
+    tuned = frostline("finetune", train, *columns, "--encoder", encoder, "--epochs", "1", "--out", model, "--json")
+    assert tuned.code == 0, tuned.err
+    assert "Tuned less frozen, on the same 75 test texts" in tuned.err
+    assert json.loads(tuned.out)["calibration"] is not None
+    assert not (tmp_path / "model.tuning").exists()
+    evaluated = frostline("evaluate", model, test, *columns, "--json")
+    assert evaluated.code == 0, evaluated.err
+    document = json.loads(evaluated.out)
+    n_known = document["test"]["n_leaks"]
+    assert 10 <= n_known <= 20  # of the 20 that the file has, those not held out to test on
+    assert document["test"]["n"] == 20 + len(new) - n_known
+    for verb in ("sweep", "review"):
+        refused = frostline(verb, train, *columns, "--encoder", model / "encoder")
+        assert (refused.code, "texts are ones that this encoder was tuned on" in refused.err) == (65, True)
+
+
+def test_another_precision_is_refused(frostline: Command, tmp_path: Path) -> None:
+    train = tmp_path / "train.tsv"
+    train.write_text("\n".join(rows_of(8, 0)) + "\n", "utf-8")
+    refused = frostline("finetune", train, "--precision", "int8", "--out", tmp_path / "model")
+    assert (refused.code, "Fine-tuning is done in float32: leave --precision out." in refused.err) == (2, True)
