@@ -250,7 +250,8 @@ class CellRules:
 
 
 _ITEM = r"""\s*+(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|-?[0-9]{1,18})\s*+"""
-_WRITTEN_LIST = re.compile(rf"\s*+\[(?:{_ITEM}(?:,{_ITEM})*+|\s*+)\]\s*+", re.DOTALL)
+# Not possessive around the items: Python 3.11.2 would take `[1,]` (3.11.7 does not). Items never give back, so it stays linear.
+_WRITTEN_LIST = re.compile(rf"\s*+\[(?:{_ITEM}(?:,{_ITEM})*|\s*+)\]\s*+", re.DOTALL)
 
 
 def written_list(cell: str) -> list[str] | None:

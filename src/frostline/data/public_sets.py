@@ -322,7 +322,10 @@ def _response(url: str, patience: Patience) -> "HTTPResponse":
         response = opener.open(request, timeout=patience.timeout_s)
     except urllib.error.URLError as error:  # while connecting
         reason = error.reason
-        is_cut = isinstance(reason, ConnectionResetError | ConnectionAbortedError | BrokenPipeError | ssl.SSLEOFError)
+        is_cut = isinstance(
+            reason,  # a handshake that ends early is the one or the other of ssl's, by the version of Python
+            ConnectionResetError | ConnectionAbortedError | BrokenPipeError | ssl.SSLEOFError | ssl.SSLZeroReturnError,
+        )
         raise _PassingError(_why(reason), is_reached=is_cut) from error
     except (OSError, http.client.HTTPException) as error:
         raise _PassingError(_why(error)) from error
