@@ -250,7 +250,7 @@ class CellRules:
 
 
 _ITEM = r"""\s*+(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|-?[0-9]{1,18})\s*+"""
-# Not possessive around the items: Python 3.11.2 would take `[1,]`, 3.11.7 does not. Items never give back: it is linear.
+# Not possessive around the items: Python 3.11.2 would then take `[1,]`, 3.11.7 not. Items never give back: linear.
 _WRITTEN_LIST = re.compile(rf"\s*+\[(?:{_ITEM}(?:,{_ITEM})*|\s*+)\]\s*+", re.DOTALL)
 
 
