@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 from frostline.data.columns import parted
 from frostline.data.dataset import Reject
@@ -115,9 +115,9 @@ def reject_line(reject: Reject) -> bytes:
     return json.dumps(asdict(reject)).encode("ascii") + b"\n"
 
 
-Picked: TypeAlias = tuple[int, str, "str | tuple[str, ...]", str]
+Picked: TypeAlias = tuple[int, str, "str | tuple[str, ...]", Any]
 """What is wanted of a row: its line (Parquet: its number), its text, its label ("" where none was asked for), or
-its labels where it may have several; its group ("" where it has none, or none was asked for)."""
+its labels where it may have several; its group ("" where it has none, or none was asked for), or all its cells."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 

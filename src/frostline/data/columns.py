@@ -122,6 +122,7 @@ class Columns:
             group="" if group is None else names[group],
             others=tuple(name for place, name in enumerate(names) if place not in used),
             remark=self.remark,
+            names=tuple(names),
         )
 
 
@@ -135,6 +136,7 @@ class Taken:
     group: str = ""  # Empty where rows are in no groups
     others: tuple[str, ...] = ()  # The columns that are not used
     remark: str = ""  # As in `Columns`
+    names: tuple[str, ...] = ()  # All columns in their order; of JSON those of the first rows
 
 
 def layout_of_rows(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str, needs_label: bool) -> Layout:

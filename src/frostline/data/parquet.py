@@ -5,6 +5,7 @@ Imports pyarrow, so it is imported only when there is such a file.
 A Parquet file says itself how big it is, and may lie. What has been handed out is held against its size, as for gzip.
 """
 
+import base64
 import contextlib
 import itertools
 import os
@@ -258,6 +259,44 @@ class ParquetTable:
                     yield number, text, label_of(number, label) if has_label else "", group_of(group)
                 except RowError as error:
                     yield fault(number, error)
+        self._check_count(number)
+
+    @property
+    def types(self) -> tuple[pa.DataType, ...]:
+        """Of each column, once `restored`."""
+        return tuple(_plain_type(field.type) for field in self._file.fields)
+
+    def whole_rows(self, rules: CellRules, *, as_text: bool) -> Iterator[Picked | Fault]:
+        """Every row without its label, with all its cells as a list, as `carried` gives them; or why it is left out."""
+        names = self._file.names
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(
+                f"{self.name}: {names.count(twice)} columns are named {shown(twice)}; only one may be.",
+                hint="Write the file again with names that differ.",
+            )
+        places = [names.index(name) for name in self._texts]
+        batches = self._file.batches(names)
+        number = given = 0
+        while True:
+            with translated(self.name):
+                batch = next(batches, None)
+                if batch is None:
+                    break
+                given += batch.nbytes + ROW_BYTES * len(batch)
+                self._check_size(given)
+                columns = [self._python_values(carried(column, as_text=as_text), number) for column in batch.columns]
+            for cells in zip(*columns, strict=True):
+                number += 1
+                try:
+                    texts = [cells[place] for place in places]
+                    text = rules.typed_text(number, texts[0]) if len(texts) == 1 else rules.joined_text(number, texts)
+                    yield number, text, "", list(cells)
+                except RowError as error:
+                    yield fault(number, error)
+        self._check_count(number)
+
+    def _check_count(self, number: int) -> None:
         if number != self._n_rows:
             raise InputError(
                 f"{self.name}: its footer says {self._n_rows:,} rows, there are {number:,}.",
@@ -311,6 +350,45 @@ class ParquetTable:
                 f"{limits.expansion} times as many are taken.",
                 hint="If the file is what it should be, write it as TSV or JSONL.",
             )
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type without extensions and dictionaries."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain_type(kind.storage_type)
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def carried(column: pa.Array, *, as_text: bool) -> pa.Array:
+    """A column of any type whose values as Python objects can be written as text, or `restored`, without a loss.
+
+    Python's own times have no nanoseconds: times are carried as whole numbers.
+    """
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.storage
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if as_text and (pa.types.is_temporal(kind) or pa.types.is_decimal(kind)):
+        is_plain = not pa.types.is_duration(kind) and not pa.types.is_interval(kind)
+        return column.cast(pa.string()) if is_plain else column.view(pa.int64())
+    if as_text and _is_binary(kind):
+        return pa.array([None if raw is None else base64.b64encode(raw).decode() for raw in column.to_pylist()])
+    return column.view(_whole_number(kind)) if pa.types.is_temporal(kind) else column
+
+
+def restored(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """What `carried` and then Python held, as a column of its type."""
+    return pa.array(values, _whole_number(kind)).view(kind) if pa.types.is_temporal(kind) else pa.array(values, kind)
+
+
+def _whole_number(kind: pa.DataType) -> pa.DataType:
+    return pa.int32() if kind.bit_width == 32 else pa.int64()
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
 
 
 def _check_group(field: pa.Field, file: str) -> None:

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, final
+from typing import Any, Literal, TypeVar, final
 
 from frostline.arrays import Progress
 from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, are_written_lists, fault, group_of, joined
@@ -37,11 +37,17 @@ class Picking:
     taken: Taken  # The columns
     rows: Iterator[Picked | Fault]  # Of every row in the order of the file
     has_label_sets: bool = False  # Whether a text may have several labels
+    types: tuple[Any, ...] = ()  # Of Parquet: the type of each column, as pyarrow has it
 
 
 @contextlib.contextmanager
-def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Iterator[Picking]:
+def picked(
+    source: Opened, *, options: TableOptions, needs_label: bool, whole: bool | Literal["as text"] = False
+) -> Iterator[Picking]:
     """Find the format, the header and the columns of `source`, and give its rows.
+
+    Where they are wanted `whole`, all cells of a row stand in its group's place: a list, in the order of the columns,
+    or the object of a JSON file. What Parquet holds of other types can be had as text.
 
     Raises `InputError`: the format or a column cannot be found, or is not clear. More of them come while the rows
     are read.
@@ -54,7 +60,8 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
 
         with seekable(source) as stored, of_arrow(stored, source.name, is_arrow=kind == "arrow") as file:
             table = ParquetTable(file, source, options=options, needs_label=needs_label)
-            yield Picking(table.taken, table.rows(rules), table.has_label_sets)
+            rows = table.whole_rows(rules, as_text=whole == "as text") if whole else table.rows(rules)
+            yield Picking(table.taken, rows, table.has_label_sets, table.types if whole else ())
         return
     check_encoding(head, encoding=options.encoding, name=source.name)
     if kind == "json":
@@ -64,7 +71,7 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
         encoding = working_encoding(options.encoding)
         document = document_of(chunks, encoding=encoding, options=options, name=source.name)
         objects = objects_of_document(document, limits=options.limits, name=source.name)
-        yield _from_objects(objects, source.name, rules=rules, needs_label=needs_label)
+        yield _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=bool(whole))
         return
     runs = _lines(source, head, options)
     if kind == "fasttext":
@@ -72,25 +79,27 @@ def picked(source: Opened, *, options: TableOptions, needs_label: bool) -> Itera
 
         if options.group is not None:
             raise InputError(f"{source.name}: fastText's lines have no column of groups.", hint="Leave --group out.")
-        yield _from_fasttext(fasttext_rows(runs, rules), source.name, needs_label=needs_label)
+        yield _from_fasttext(fasttext_rows(runs, rules), source.name, needs_label=needs_label, whole=bool(whole))
         return
     if kind == "jsonl":
         objects = objects_of(runs, limits=options.limits)
-        yield _from_objects(objects, source.name, rules=rules, needs_label=needs_label)
+        yield _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=bool(whole))
         return
     dialect, begins_with_mark = dialect_of(head, kind=kind, options=options)
     is_in_doubt = kind == "tsv" and options.quoted is None
     if is_in_doubt and is_quoted_throughout(source, dialect, options=options):
         dialect, is_in_doubt = replace(dialect, is_quoted=True), False
-    rows = rows_of(runs, dialect, limits=options.limits, name=source.name)
+    cells = rows_of(runs, dialect, limits=options.limits, name=source.name)
     if begins_with_mark:  # the line `sep=;`, which Excel writes and takes for no row
-        next(rows, None)
+        next(cells, None)
 
     def on_ragged() -> None:
         if is_in_doubt:
             check_quotes(source, dialect, options=options)
 
-    yield _from_rows(rows, source.name, rules=rules, needs_label=needs_label, on_ragged=on_ragged)
+    yield _from_rows(
+        cells, source.name, rules=rules, needs_label=needs_label, whole=bool(whole), on_ragged=on_ragged
+    )
 
 
 def is_quoted_throughout(source: Opened, dialect: Dialect, *, options: TableOptions) -> bool:
@@ -152,8 +161,14 @@ def _lines(source: Opened, head: bytes, options: TableOptions) -> Iterator[Lines
     return lines_of(chunks, options=options, name=source.name)
 
 
-def _from_rows(
-    rows: Iterator[Row | Fault], name: str, *, rules: CellRules, needs_label: bool, on_ragged: Callable[[], None]
+def _from_rows(  # noqa: PLR0913 - rows, and what is wanted of them
+    rows: Iterator[Row | Fault],
+    name: str,
+    *,
+    rules: CellRules,
+    needs_label: bool,
+    whole: bool,
+    on_ragged: Callable[[], None],
 ) -> Picking:
     """Of a TSV or CSV."""
     rows = _trimmed(rows)
@@ -174,7 +189,7 @@ def _from_rows(
     label_of = rules.label_set if is_parted else rules.written_labels if has_lists else rules.label
     return Picking(
         layout.columns.taken_from(layout.names, layout.group),
-        _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged, label_of=label_of),
+        _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged, label_of=label_of, whole=whole),
         is_parted or has_lists,
     )
 
@@ -192,7 +207,7 @@ def _trimmed(rows: Iterator[Row | Fault]) -> Iterator[Row | Fault]:
 
 
 def _from_fasttext(
-    rows: Iterator[tuple[int, tuple[str, ...], str] | Fault], name: str, *, needs_label: bool
+    rows: Iterator[tuple[int, tuple[str, ...], str] | Fault], name: str, *, needs_label: bool, whole: bool
 ) -> Picking:
     """Of fastText's lines: sets of labels where one of the first rows has another number of them than one."""
     taken = list(itertools.islice(rows, SAMPLE_ROWS))
@@ -200,6 +215,9 @@ def _from_fasttext(
     rest = itertools.chain(taken, rows)
     if not sample:
         return Picking(Taken(), iter([row for row in taken if isinstance(row, Fault)]))
+    if whole:
+        with_labels = (row if isinstance(row, Fault) else (row[0], row[2], "", [row[2], list(row[1])]) for row in rest)
+        return Picking(Taken(text="text", names=("text", "label")), with_labels)
     if not needs_label:
         rows_of_texts = (row if isinstance(row, Fault) else (row[0], row[2], "", "") for row in rest)
         return Picking(Taken(text="text"), rows_of_texts)
@@ -220,6 +238,7 @@ def _cells_picked(
     on_ragged: Callable[[], None],
     *,
     label_of: Callable[[str], str | tuple[str, ...]],
+    whole: bool,
 ) -> Iterator[Picked | Fault]:
     width, texts, label = len(layout.names), layout.columns.text, layout.columns.label
     group = layout.group
@@ -244,12 +263,14 @@ def _cells_picked(
         try:
             cell = joined([cells[place] for place in texts]) if text is None else cells[text]
             label_cell = "" if label is None else label_of(cells[label])
-            yield number, text_of(cell), label_cell, "" if group is None else cells[group]
+            yield number, text_of(cell), label_cell, cells if whole else "" if group is None else cells[group]
         except RowError as error:
             yield fault(number, error)
 
 
-def _from_objects(objects: Iterator[JsonRow | Fault], name: str, *, rules: CellRules, needs_label: bool) -> Picking:
+def _from_objects(
+    objects: Iterator[JsonRow | Fault], name: str, *, rules: CellRules, needs_label: bool, whole: bool
+) -> Picking:
     """Of JSONL."""
     taken, sample = _sampled(objects)
     if not sample:
@@ -270,6 +291,7 @@ def _from_objects(objects: Iterator[JsonRow | Fault], name: str, *, rules: CellR
         rules,
         group=None if group is None else names[group],
         label_of=rules.typed_labels if has_sets else rules.typed_label,
+        whole=whole,
     )
     return Picking(chosen.taken_from(names, group), rows, has_sets)
 
@@ -282,6 +304,7 @@ def _values_picked(  # noqa: PLR0913 - rows, and what is wanted of each
     *,
     group: str | None,
     label_of: Callable[[int, object], str | tuple[str, ...]],
+    whole: bool,
 ) -> Iterator[Picked | Fault]:
     for item in objects:
         if isinstance(item, Fault):
@@ -295,7 +318,7 @@ def _values_picked(  # noqa: PLR0913 - rows, and what is wanted of each
                 if len(texts) == 1
                 else rules.joined_text(number, [_or_none(value, key) for key in texts]),
                 "" if label is None else label_of(number, _member(value, label)),
-                "" if group is None else group_of(_or_none(value, group)),
+                value if whole else "" if group is None else group_of(_or_none(value, group)),
             )
         except RowError as error:
             yield fault(number, error)
@@ -494,6 +517,50 @@ def stream_texts(
                 ledger.add(row)
                 if ledger.is_exceeded:
                     raise ledger.error(rows_in)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WholeRows:
+    """The rows of a file with all their cells; iterate once."""
+
+    taken: Taken
+    types: tuple[Any, ...]  # Of Parquet: each column's
+    # The line, the text, and all cells: a list in the order of `taken.names`, or an object. Rejected rows are left out.
+    rows: Iterator[tuple[int, str, Any]]
+    source: Opened  # Its `fingerprint()` is that of the bytes read, once the rows have been
+
+
+@contextlib.contextmanager
+def whole_rows(
+    path: Path | str,
+    options: TableOptions = DEFAULTS,
+    *,
+    as_text: bool = True,
+    progress: Progress | None = None,
+    on_reject: Callable[[Reject], None] | None = None,
+) -> Iterator[WholeRows]:
+    """As `stream_texts`, with all cells of each row beside its text.
+
+    Parameters
+    ----------
+    as_text : bool, default=True
+        Dates, times, decimals and bytes of Parquet as text; else so that `data.parquet.restored` brings them back.
+    """
+    with opened(path, limits=options.limits, progress=progress) as source:
+        ledger = Ledger(source.name, allowed=options.max_bad_rows, keep=on_reject or _forget)
+        with picked(source, options=options, needs_label=False, whole="as text" if as_text else True) as picking:
+
+            def rows() -> Iterator[tuple[int, str, Any]]:
+                for rows_in, row in enumerate(itertools.islice(picking.rows, options.limit), 1):
+                    if not isinstance(row, Fault):
+                        yield row[0], row[1], row[3]
+                        continue
+                    ledger.add(row)
+                    if ledger.is_exceeded:
+                        raise ledger.error(rows_in)
+
+            yield WholeRows(picking.taken, picking.types, rows(), source)
 
 
 def _forget(reject: Reject) -> None:
