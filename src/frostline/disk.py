@@ -240,6 +240,23 @@ def _claimed_folder(path: Path, held: contextlib.ExitStack) -> Path:
             return temporary
 
 
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Whether no other process had claimed `folder`; if so it is ours until the end. Without locks: always."""
+    try:
+        lock = _locked(folder)
+    except BlockingIOError:
+        yield False
+        return
+    except OSError:  # no such locks here
+        yield True
+        return
+    try:
+        yield True
+    finally:
+        os.close(lock)
+
+
 def _locked(path: Path) -> int:
     """A handle that holds the lock on a file or folder, until its process dies, however it dies.
 

@@ -96,9 +96,12 @@ class Layout:
     # What stands between two labels of a text; None: a comma, and on a line of the terminal a space after it.
     separator: str | None = None
     unlike_below: float | None = None  # The likeness below which a text is marked as unlike; None: nothing is said
+    top: int | None = None  # How many labels stand with their probabilities, the most probable first; None: all
 
 
-def layout_of(model: Model, *, separator: str | None = None, unlike_below: float | None = None) -> Layout:
+def layout_of(
+    model: Model, *, separator: str | None = None, unlike_below: float | None = None, top: int | None = None
+) -> Layout:
     """The layout for what `model` answers."""
     head = model.head
     may_abstain = head.rule is not None and head.rule.answer_from > 0
@@ -108,6 +111,7 @@ def layout_of(model: Model, *, separator: str | None = None, unlike_below: float
         may_abstain=may_abstain,
         separator=separator,
         unlike_below=unlike_below,
+        top=None if top is None else min(top, len(head.labels)),
     )
 
 
@@ -118,10 +122,16 @@ def is_unlike(prediction: Prediction, layout: Layout) -> bool:
 
 def as_document(prediction: Prediction, layout: Layout) -> dict[str, Any]:
     """A prediction as a JSON object: text, label or labels (null without an answer), each label's probability."""
-    shares = {str(label): share for label, share in zip(layout.labels, prediction.probabilities, strict=True)}
+    shares = dict(_shares(prediction, layout))
     answer = _FORMS[layout.kind].in_document(prediction)
     unlike = dict(zip(_UNLIKE, _unlike_values(prediction, layout), strict=False))
     return {"text": prediction.text, **answer, **unlike, "probabilities": shares}
+
+
+def _shares(prediction: Prediction, layout: Layout) -> list[tuple[str, float]]:
+    """Labels with their probabilities: all in their order, or the most probable first."""
+    pairs = [(str(label), share) for label, share in zip(layout.labels, prediction.probabilities, strict=True)]
+    return pairs if layout.top is None else sorted(pairs, key=lambda pair: -pair[1])[: layout.top]
 
 
 def as_line(prediction: Prediction, layout: Layout) -> str:
@@ -216,7 +226,8 @@ def _write_parquet(opened: BinaryIO, found: Iterable[Prediction], layout: Layout
     form = _FORMS[layout.kind]
     types = {"text": pa.string(), "texts": pa.list_(pa.string()), "number": pa.float64(), "truth": pa.bool_()}
     unlike = [] if layout.unlike_below is None else ["number", "truth"]
-    kinds = ["text", *form.types, *unlike, *(["number"] * len(layout.labels))]
+    shares = ["number"] * len(layout.labels) if layout.top is None else ["text", "number"] * layout.top
+    kinds = ["text", *form.types, *unlike, *shares]
     schema = pa.schema([(name, types[kind]) for name, kind in zip(_names(layout), kinds, strict=True)])
     count, coming = 0, iter(found)
     with pq.ParquetWriter(opened, schema) as writer:
@@ -249,12 +260,18 @@ def _cells(found: Iterable[Prediction], layout: Layout) -> Iterator[list[str]]:
 
 def _names(layout: Layout) -> list[str]:
     unlike = () if layout.unlike_below is None else _UNLIKE
-    return ["text", *_FORMS[layout.kind].names, *unlike, *(f"p({label})" for label in layout.labels)]
+    shares = [f"p({label})" for label in layout.labels]
+    if layout.top is not None:
+        shares = [name for place in range(1, layout.top + 1) for name in (f"top {place}", f"p(top {place})")]
+    return ["text", *_FORMS[layout.kind].names, *unlike, *shares]
 
 
 def _values(prediction: Prediction, layout: Layout) -> tuple[object, ...]:
     of_kind = _FORMS[layout.kind].values(prediction)
-    return (prediction.text, *of_kind, *_unlike_values(prediction, layout), *prediction.probabilities)
+    shares: Iterable[object] = prediction.probabilities
+    if layout.top is not None:
+        shares = (value for pair in _shares(prediction, layout) for value in pair)
+    return (prediction.text, *of_kind, *_unlike_values(prediction, layout), *shares)
 
 
 _UNLIKE = ("likeness", "unlike")

@@ -1,0 +1,324 @@
+"""A file's rows in windows, each published whole: killed at any moment, a job goes on where it was.
+
+Three functions that know nothing of one another: `windows_of` cuts rows into windows by the input alone, `published`
+puts what was made of one of them where it belongs, `joined` makes one file of them. Formats: docs/formats/scored.md.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, final
+
+from frostline import strict
+from frostline.disk import claimed, publish_bytes, publish_stream, sha256_of, sweep_temporaries
+from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, OutputError, StorageError, pasteable
+from frostline.version import __version__
+
+WINDOW_ROWS = 4096
+WINDOW_CHARACTERS = 16 << 20  # a window ends earlier where its rows are this long
+FORMAT = 1
+_OURS = re.compile(r"\d{8}\.(part|json)|plan\.json|manifest\.json|\.tmp-.*")
+_MANIFEST_BYTES = 256 << 20
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some rows of a file."""
+
+    number: int
+    first: int  # The number of the first row, from 0, of those that are not rejected
+    texts: list[str]
+    cells: list[Any]  # Of each row: a list, or an object
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What was published of a window, and what is to be said of it in the end."""
+
+    rows: int
+    size_bytes: int
+    sha256: str
+    tally: Mapping[str, int]
+
+
+def windows_of(
+    rows: Iterable[tuple[int, str, Any]], *, window_rows: int = WINDOW_ROWS, characters: int = WINDOW_CHARACTERS
+) -> Iterator[Window]:
+    """The rows in windows: of so many rows, or of fewer once their texts have so many characters."""
+    number = first = size = 0
+    texts: list[str] = []
+    cells: list[Any] = []
+    for _, text, row in rows:
+        texts.append(text)
+        cells.append(row)
+        held = row.values() if isinstance(row, dict) else row
+        size += len(text) + sum(len(cell) for cell in held if isinstance(cell, str))
+        if len(texts) == window_rows or size >= characters:
+            yield Window(number, first, texts, cells)
+            number, first, size, texts, cells = number + 1, first + len(texts), 0, [], []
+    if texts:
+        yield Window(number, first, texts, cells)
+
+
+def published(folder: Path, number: int, content: bytes, *, rows: int, tally: Mapping[str, int]) -> Record:
+    """Put what was made of a window into the job's folder: first its bytes, then the record that vouches for them."""
+    record = Record(rows=rows, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), tally=dict(tally))
+    publish_bytes(folder / f"{number:08}.part", content)
+    publish_bytes(folder / f"{number:08}.json", json.dumps(asdict(record)).encode())
+    return record
+
+
+def folder_of(out: Path) -> Path:
+    """Where a job keeps what is finished, until all of it is."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def manifest_of(out: Path) -> Path:
+    """What vouches for a file of answers."""
+    return out.with_name(f"{out.name}.manifest.json")
+
+
+@contextlib.contextmanager
+def opened_job(out: Path, plan: Mapping[str, Any], *, overwrite: bool) -> Iterator[dict[int, Record] | None]:
+    """The windows that are finished, of the same plan; None where the whole file is.
+
+    Raises
+    ------
+    InputError
+        What was begun there was of another input, model or choice of options.
+    OutputError
+        Another process is at it; the file exists and is not this job's; the folder holds something else.
+    """
+    folder = folder_of(out)
+    if _is_complete(out, plan):
+        shutil.rmtree(folder, ignore_errors=True)
+        yield None
+        return
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o755)
+    strange = [entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name)]
+    if strange:
+        raise OutputError(f"{folder} must be free for what is finished (it holds {strange[0]}).", hint="Move it away.")
+    with claimed(folder) as is_ours:
+        if not is_ours:
+            raise OutputError(
+                f"{out} is being written by another process.", hint="Wait until it has ended, or choose another name."
+            )
+        sweep_temporaries(folder)
+        if (folder / "plan.json").exists():
+            _refuse_other(folder, _content(folder / "plan.json"), plan)
+            _refuse_foreign(out, folder, overwrite=overwrite)
+        else:
+            if out.exists() and not overwrite:
+                folder.rmdir()
+                raise OutputError(f"{out} exists already.", hint="Choose another name, or pass --overwrite.")
+            publish_bytes(folder / "plan.json", json.dumps(plan).encode())
+        yield dict(_finished(folder))
+
+
+def _refuse_foreign(out: Path, folder: Path, *, overwrite: bool) -> None:
+    """Raise where a file has the job's name that is not what it made."""
+    if overwrite or not out.exists():
+        return
+    made = folder / "manifest.json"
+    if not made.exists() or _content(made).get("sha256") != sha256_of(out):
+        raise OutputError(f"{out} exists already.", hint="Choose another name, or pass --overwrite.")
+
+
+def _is_complete(out: Path, plan: Mapping[str, Any]) -> bool:
+    """Whether the file is there, whole, and made as planned."""
+    beside = manifest_of(out)
+    if not (out.is_file() and beside.is_file()):
+        return False
+    try:
+        manifest = _content(beside)
+    except InputError:
+        return False
+    same = _comparable(manifest.get("plan", {})) == _comparable(plan)
+    return same and manifest.get("size_bytes") == out.stat().st_size and manifest.get("sha256") == sha256_of(out)
+
+
+def _comparable(plan: Mapping[str, Any]) -> Any:
+    """The plan without the input's name: a file that was moved is the same file."""
+    return json.loads(json.dumps({**plan, "input": {**plan.get("input", {}), "name": ""}}))
+
+
+def _refuse_other(folder: Path, begun: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+    """Raise unless what was begun is what is planned."""
+    before, now = _comparable(begun), _comparable(plan)
+    if before == now:
+        return
+    for key, what in (("input", "of another input"), ("model", "by another model"), ("made_by", "by another version")):
+        if before.get(key) != now.get(key):
+            seen = [str(each.get(key, {}).get("sha256", "")) if key != "made_by" else each[key] for each in (before, now)]
+            told = f"{what}: {seen[0][:16]} then, {seen[1][:16]} now"
+            break
+    else:
+        told = "with other options"
+    raise InputError(
+        f"{folder} holds what was begun {told}.",
+        hint=f"Bring back what it was begun with, or begin anew: rm -r {pasteable(folder)}",
+    )
+
+
+def _finished(folder: Path) -> Iterator[tuple[int, Record]]:
+    """The windows whose bytes are those that their records vouch for; any other is done again."""
+    for place in sorted(folder.glob("*.json")):
+        part = place.with_suffix(".part")
+        if place.name in {"plan.json", "manifest.json"} or not part.exists():
+            continue
+        with contextlib.suppress(InputError, TypeError):
+            record = Record(**_content(place))
+            if record.size_bytes == part.stat().st_size and record.sha256 == sha256_of(part):
+                yield int(place.stem), record
+
+
+def _content(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _MANIFEST_BYTES:
+        raise ArtifactCorrupt(f"{path} must have at most {_MANIFEST_BYTES:,} bytes.")
+    return strict.read_object(path.read_bytes(), str(path))
+
+
+@final
+class Sections(io.RawIOBase):
+    """A file being written in sections, each with its digest."""
+
+    def __init__(self, opened: BinaryIO) -> None:
+        self._opened = opened
+        self._whole = hashlib.sha256()
+        self._section = hashlib.sha256()
+        self._size = self.size_bytes = 0
+        self.done: list[dict[str, Any]] = []
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """How many bytes have been written."""
+        return self.size_bytes
+
+    def write(self, data: Any, /) -> int:
+        """Append `data`."""
+        raw = memoryview(data).cast("B")
+        self._opened.write(raw)
+        self._whole.update(raw)
+        self._section.update(raw)
+        self._size += len(raw)
+        self.size_bytes += len(raw)
+        return len(raw)
+
+    def cut(self, rows: int) -> None:
+        """End a section of so many rows."""
+        self.done.append({"rows": rows, "size_bytes": self._size, "sha256": self._section.hexdigest()})
+        self._section, self._size = hashlib.sha256(), 0
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written."""
+        return self._whole.hexdigest()
+
+
+def joined(
+    out: Path,
+    plan: Mapping[str, Any],
+    records: Mapping[int, Record],
+    *,
+    join: Callable[[Sections, Iterator[tuple[bytes, int]]], None],
+) -> None:
+    """Make one file of all windows, its manifest beside it, and clear the job away.
+
+    The manifest lies in the job's folder before the file has its name: whoever is killed in between goes on.
+    """
+    folder = folder_of(out)
+
+    def parts() -> Iterator[tuple[bytes, int]]:
+        for number in range(len(records)):
+            content = (folder / f"{number:08}.part").read_bytes()
+            if hashlib.sha256(content).hexdigest() != records[number].sha256:
+                raise StorageError(
+                    f"{folder}: window {number} has changed since it was written.", hint="Run the same command again."
+                )
+            yield content, records[number].rows
+
+    with publish_stream(out) as opened:
+        sections = Sections(opened)
+        join(sections, parts())
+        manifest = {
+            "format": FORMAT,
+            "file": out.name,
+            "size_bytes": sections.size_bytes,
+            "sha256": sections.sha256,
+            "rows": sum(record.rows for record in records.values()),
+            "made_by": f"frostline {__version__}",
+            "plan": plan,
+            "sections": sections.done,
+        }
+        publish_bytes(folder / "manifest.json", json.dumps(manifest, indent=1).encode())
+    publish_bytes(manifest_of(out), (folder / "manifest.json").read_bytes())
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A file that is as its manifest says."""
+
+    rows: int
+    n_sections: int
+    sha256: str
+
+
+def verify(out: Path) -> Verified:
+    """Hold a file of answers against the manifest beside it.
+
+    Raises
+    ------
+    MissingInputError
+        The file or its manifest is not there, or the job has not ended.
+    InputError
+        The file is damaged: which rows, is named. The manifest is none, or of a newer format.
+    """
+    beside = manifest_of(out)
+    if not beside.is_file() or not out.is_file():
+        begun = folder_of(out)
+        if (begun / "plan.json").is_file():
+            raise MissingInputError(f"{out} is not finished.", hint="Run the command that makes it again: it goes on.")
+        missing = out if not out.is_file() else beside
+        raise MissingInputError(f"{missing} is not there.", hint="`frostline predict MODEL FILE --out` writes both.")
+    manifest = _content(beside)
+    where = str(beside)
+    if manifest.get("format") != FORMAT:
+        raise InputError(f"{where} must be of format {FORMAT} (got {manifest.get('format')!r}).")
+    sections = strict.array(manifest.get("sections"), where, low=1, high=10**8)
+    whole, row, damaged = hashlib.sha256(), 0, list[str]()
+    with out.open("rb") as opened:
+        for section in sections:
+            size = strict.integer(strict.json_object(section, where).get("size_bytes"), where)
+            rows = strict.integer(section.get("rows"), where)
+            found, left = hashlib.sha256(), size
+            while left and (content := opened.read(min(left, 1 << 20))):
+                found.update(content)
+                whole.update(content)
+                left -= len(content)
+            if found.hexdigest() != section.get("sha256"):
+                damaged.append(f"rows {row + 1:,} to {row + rows:,}" if rows else "the parts around the rows")
+            row += rows
+        has_more = bool(opened.read(1))
+    if damaged or has_more or whole.hexdigest() != manifest.get("sha256") or row != manifest.get("rows"):
+        named = ", ".join(damaged[:5]) + (f" and {len(damaged) - 5} more" if len(damaged) > 5 else "")
+        size = os.path.getsize(out)  # noqa: PTH202 - a number for a message
+        raise InputError(
+            f"{out} is not what {beside.name} vouches for: {named or f'it has {size:,} bytes'}.",
+            hint="Make it again: remove it, and run the command that made it.",
+        )
+    return Verified(row, len(sections), whole.hexdigest())
