@@ -97,9 +97,7 @@ def picked(
         if is_in_doubt:
             check_quotes(source, dialect, options=options)
 
-    yield _from_rows(
-        cells, source.name, rules=rules, needs_label=needs_label, whole=bool(whole), on_ragged=on_ragged
-    )
+    yield _from_rows(cells, source.name, rules=rules, needs_label=needs_label, whole=bool(whole), on_ragged=on_ragged)
 
 
 def is_quoted_throughout(source: Opened, dialect: Dialect, *, options: TableOptions) -> bool:

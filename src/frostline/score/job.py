@@ -159,7 +159,10 @@ def _refuse_other(folder: Path, begun: Mapping[str, Any], plan: Mapping[str, Any
         return
     for key, what in (("input", "of another input"), ("model", "by another model"), ("made_by", "by another version")):
         if before.get(key) != now.get(key):
-            seen = [str(each.get(key, {}).get("sha256", "")) if key != "made_by" else each[key] for each in (before, now)]
+            seen = [
+                str(each.get("made_by") if key == "made_by" else each.get(key, {}).get("sha256"))
+                for each in (before, now)
+            ]
             told = f"{what}: {seen[0][:16]} then, {seen[1][:16]} now"
             break
     else:
