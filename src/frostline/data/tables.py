@@ -229,7 +229,7 @@ def _from_fasttext(
     return Picking(Taken(text="text", label="label"), sets, has_label_sets=True)
 
 
-def _cells_picked(
+def _cells_picked(  # noqa: PLR0913 - rows, and what is wanted of them
     rows: Iterator[Row | Fault],
     layout: Layout,
     rules: CellRules,
