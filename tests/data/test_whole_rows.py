@@ -1,6 +1,6 @@
 """Rows of a file with all their cells: what a scored file gives back beside the answers."""
 
-import datetime
+import datetime as dt
 import decimal
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from frostline.errors import InputError
 TABLE = {
     "id": pa.array([1, 2, None], pa.int64()),
     "text": pa.array(["good, really", "bad", "fine"]),
-    "on": pa.array([datetime.date(2026, 1, 2), None, datetime.date(1969, 12, 31)]),
+    "on": pa.array([dt.date(2026, 1, 2), None, dt.date(1969, 12, 31)]),
     "at": pa.array([1, 1_700_000_000_123_456_789, None], pa.timestamp("ns", "UTC")),
     "hour": pa.array([3_600_000, None, 1], pa.time32("ms")),
     "for": pa.array([5, -5, None], pa.duration("ms")),
