@@ -75,6 +75,18 @@ class Model:
             return answers
         return replace(answers, likeness=self.likeness.of(dense_part(reading.for_head), answers.probabilities))
 
+    def answer_each(self, texts: Sequence[str]) -> list[tuple[Answers, int]]:
+        """What `answer` says of each text alone, to the last bit, and its word pieces; texts are read together.
+
+        A product of several rows is summed in another order than that of one row: the head answers row by row.
+        """
+        reading = self.encoder.encode(texts)
+        rows = reading.for_head
+        return [
+            (self.head.answer(self.head.predict_proba(rows[row : row + 1]), reading.cut[row : row + 1]), n_pieces)
+            for row, n_pieces in enumerate(reading.pieces.tolist())
+        ]
+
     def predict_proba(self, texts: Sequence[str], *, progress: Progress | None = None) -> Probabilities:
         """Probabilities (n_texts, n_labels); column j belongs to manifest.labels[j]. Progress counts distinct texts."""
         return self.head.predict_proba(self.encoder.encode(texts, progress=progress).for_head)
