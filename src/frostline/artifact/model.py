@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, final
 
+import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import IntArray, Probabilities, Progress, dense_part
+from frostline.arrays import IntArray, Probabilities, Progress, Rows, dense_part
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
 from frostline.artifact.manifest import Manifest
 from frostline.artifact.self_test import check_self_test
@@ -75,17 +76,12 @@ class Model:
             return answers
         return replace(answers, likeness=self.likeness.of(dense_part(reading.for_head), answers.probabilities))
 
-    def answer_each(self, texts: Sequence[str]) -> list[tuple[Answers, int]]:
-        """What `answer` says of each text alone, to the last bit, and its word pieces; texts are read together.
+    def answer_alone(self, rows: Rows, *, cut: bool) -> Answers:
+        """What the classifier says of one text, given its row (1, n_features): the same bits whatever is read beside it.
 
-        A product of several rows is summed in another order than that of one row: the head answers row by row.
+        A product of several rows is summed in another order than that of one row.
         """
-        reading = self.encoder.encode(texts)
-        rows = reading.for_head
-        return [
-            (self.head.answer(self.head.predict_proba(rows[row : row + 1]), reading.cut[row : row + 1]), n_pieces)
-            for row, n_pieces in enumerate(reading.pieces.tolist())
-        ]
+        return self.head.answer(self.head.predict_proba(rows), np.array([cut]))
 
     def predict_proba(self, texts: Sequence[str], *, progress: Progress | None = None) -> Probabilities:
         """Probabilities (n_texts, n_labels); column j belongs to manifest.labels[j]. Progress counts distinct texts."""

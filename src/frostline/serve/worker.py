@@ -1,6 +1,6 @@
-"""The process that reads: models, and a thread for each socket. It may hang or crash; the server replaces it.
+"""The process that reads: models, and threads that take texts from the lists. It may hang or crash; it is replaced then.
 
-`python -m frostline.serve.worker FD...` is how the server starts it; it ends when the first socket does.
+`python -m frostline.serve.worker FD THREADS` is how the server starts it; it ends when the socket does.
 """
 
 import os
@@ -8,170 +8,275 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
+import numpy as np
+
+from frostline.arrays import JoinedRows, Rows
+from frostline.artifact import load_artifact, load_neighbours
+from frostline.artifact.files import Neighbours
+from frostline.artifact.model import Model, open_model
+from frostline.artifact.self_test import SENTENCES
+from frostline.encoder.encoder import Encoder
+from frostline.encoder.reading import TOKEN_BUDGET, Around, SentenceEncoder, TokenBatch, check_texts
+from frostline.encoder.words import vocabulary_of
 from frostline.errors import FrostlineError, UnavailableError, printable
-from frostline.serve.frames import Message, packed, received
+from frostline.machine import one_blas_thread
+from frostline.serve.frames import Frames, Message, packed
+from frostline.serve.lists import Lists, Waiting
 
 if TYPE_CHECKING:
-    from frostline.artifact import Model
-    from frostline.artifact.files import Neighbours
-    from frostline.artifact.load import Artifact
-    from frostline.encoder.reading import SentenceEncoder
+    from frostline.artifact.model import OpenEncoder
 
-OpenModel = Callable[["Artifact", str | None], "Model"]
-"""An artifact and the place of its encoder, if one was told."""
+LATE = "late"
+_MEASURE_S = 0.3
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """A model, and what reads for it."""
+
+    model: Model
+    neighbours: Neighbours | None
+    reader: SentenceEncoder  # The encoder at the bottom, without words beside it
+
+    def asked(self, ticket: int, text: str, deadline: float) -> Waiting:
+        """The text as it waits; what it cannot be raises."""
+        check_texts([text])
+        if not isinstance(self.reader, Encoder):
+            return Waiting(ticket, "", text, None, is_cut=False, deadline=deadline)
+        pieces = self.reader.word_pieces.tokenize([text])
+        return Waiting(ticket, "", text, pieces.ids[0], is_cut=bool(pieces.cut[0]), deadline=deadline)
 
 
 @final
 class Worker:
-    """Models by key, and what may be asked of them. Safe to call from several threads."""
+    """Models by key, and what may be asked of them."""
 
-    def __init__(self, open_model: OpenModel | None = None) -> None:
-        self._open = open_model or _open_model
-        self._models: dict[str, tuple[Model, Neighbours | None]] = {}
-        self._encoders: dict[tuple[str, str], SentenceEncoder] = {}
-        self._does: dict[str, Callable[[Message], tuple[Message, bytes]]] = {
-            "answer": self._answer,
-            "measure": self._measure,
-            "explain": self._explain,
-            "load": self._load,
-            "unload": self._unload,
-        }
+    def __init__(self, line: socket.socket, *, open_encoder: "OpenEncoder | None" = None) -> None:
+        self._line = line
+        self._writing = threading.Lock()
+        self._open_encoder = open_encoder
+        self._served: dict[str, Served] = {}
+        self._readers: dict[tuple[str, str], SentenceEncoder] = {}
+        self._lists = Lists()
+        self._aside = {"load": self._load, "unload": self._unload, "explain": self._explain}
+        self._one_aside = threading.Lock()
 
-    def serve(self, line: socket.socket) -> None:
-        """Answer what comes over `line`, until the other side is gone."""
-        while (message := received(line)) is not None:
+    def serve(self, threads: int) -> None:
+        """Do what comes over the line, until the other side is gone."""
+        for _ in range(threads):
+            threading.Thread(target=self._keep_reading, daemon=True).start()
+        frames = Frames()
+        while data := self._line.recv(1 << 18):
+            for message, _ in frames.fed(data):
+                self._do(message)
+
+    def _do(self, message: Message) -> None:
+        match message["do"]:
+            case "answer":
+                self._ask(message)
+            case "drop":
+                for ticket in message["tickets"]:
+                    self._lists.drop(ticket)
+            case _:
+                threading.Thread(target=self._do_aside, args=(message,), daemon=True).start()
+
+    def _ask(self, message: Message) -> None:
+        """Put each text of a request on its list; a text that is none fails by itself."""
+        key = message["model"]
+        served = self._served.get(key)
+        failed: list[Message] = []
+        for ticket, text in message["texts"]:
             try:
-                answer, numbers = self._does[message["do"]](message)
+                if served is None:
+                    raise UnavailableError("This version of the model is no longer here.")
+                waiting = served.asked(ticket, text, message["deadline"])
             except FrostlineError as error:
-                answer, numbers = _failed(error), b""
-            except MemoryError:
-                answer, numbers = _failed(UnavailableError("There is not enough memory.")), b""
-            except Exception as error:  # noqa: BLE001 - the edge of a process: the server tells, and goes on
-                answer, numbers = {"error": f"An unforeseen {type(error).__name__}.", "status": 500}, b""
-            try:
-                line.sendall(packed(answer, numbers))
-            except OSError:
-                return
-
-    def _answer(self, message: Message) -> tuple[Message, bytes]:
-        model, _ = self._models[message["model"]]
-        said: list[Message] = []
-        numbers: list[bytes] = []
-        self._answer_into(model, message["texts"], said, numbers)
-        return {"answers": said}, b"".join(numbers)
-
-    def _answer_into(self, model: "Model", texts: list[str], said: list[Message], numbers: list[bytes]) -> None:
-        """Append an answer for each text; what fails is halved, until the one text is found that makes it fail."""
-        try:
-            answers = model.answer_each(texts)
-        except FrostlineError as error:
-            if len(texts) == 1:
-                said.append({"fault": printable(error.message), "status": error.http_status})
-                return
-            half = len(texts) // 2
-            self._answer_into(model, texts[:half], said, numbers)
-            self._answer_into(model, texts[half:], said, numbers)
-            return
-        for answer, pieces in answers:
-            said.append(
-                {
-                    "favoured": answer.favoured[0].nonzero()[0].tolist(),
-                    "answered": bool(answer.answered[0]),
-                    "cut": bool(answer.cut[0]),
-                    "pieces": pieces,
-                }
+                failed.append({"ticket": ticket, "fault": printable(error.message), "status": error.http_status})
+                continue
+            self._lists.put(
+                id(served.reader),
+                Waiting(ticket, key, text, waiting.ids, is_cut=waiting.is_cut, deadline=waiting.deadline),
             )
-            numbers.append(answer.probabilities[0].astype("float64").tobytes())
+        if failed:
+            self._send({"answers": failed})
 
-    def _measure(self, message: Message) -> tuple[Message, bytes]:
-        """Word pieces of each text, as the encoder sees it."""
-        model, _ = self._models[message["model"]]
-        encoder = model.encoder
-        while hasattr(encoder, "encoder"):
-            encoder = encoder.encoder
-        texts = message["texts"]
-        word_pieces = getattr(encoder, "word_pieces", None)
-        if word_pieces is None:  # words alone, or a test's encoder: any measure of work does
-            return {"pieces": [len(text.split()) + 2 for text in texts]}, b""
-        return {"pieces": word_pieces.tokenize(texts).lengths.tolist()}, b""
+    def _do_aside(self, message: Message) -> None:
+        """What takes longer than an answer: one at a time, and its own reply."""
+        with self._one_aside:
+            try:
+                reply = self._aside[message["do"]](message)
+            except FrostlineError as error:
+                reply = {
+                    "error": error.message,
+                    "hint": error.hint,
+                    "status": error.http_status,
+                    "exit_code": error.exit_code,
+                }
+            except Exception as error:  # noqa: BLE001 - the edge of a process: the server tells, and goes on
+                reply = {"error": f"An unforeseen {type(error).__name__}.", "hint": "", "status": 500, "exit_code": 70}
+        self._send({"reply": message["ticket"], **reply})
 
-    def _explain(self, message: Message) -> tuple[Message, bytes]:
+    def _send(self, message: Message, numbers: bytes = b"") -> None:
+        with self._writing:
+            self._line.sendall(packed(message, numbers))
+
+    def _keep_reading(self) -> None:
+        while batch := self._lists.take(token_budget=TOKEN_BUDGET):
+            begun = time.monotonic()
+            late = [waiting for waiting in batch if waiting.deadline < begun]
+            batch = [waiting for waiting in batch if waiting.deadline >= begun]
+            said: list[Message] = [{"ticket": waiting.ticket, "fault": LATE, "status": 503} for waiting in late]
+            numbers: list[bytes] = []
+            if batch:
+                self._answer(batch, said, numbers)
+            took = time.monotonic() - begun
+            self._send({"answers": said, "read": len(batch), "took": took, "begun": begun}, b"".join(numbers))
+
+    def _answer(self, batch: list[Waiting], said: list[Message], numbers: list[bytes]) -> None:
+        """Append an answer for each text; what fails is halved, until the text that makes it fail stands alone."""
+        try:
+            answers = self._answers(batch)
+        except Exception as error:  # noqa: BLE001 - whatever a text does to the encoder is that text's alone
+            if len(batch) == 1:
+                known = isinstance(error, FrostlineError)
+                fault = printable(error.message) if known else f"The text could not be read ({type(error).__name__})."
+                status = error.http_status if known else 500
+                said.append({"ticket": batch[0].ticket, "fault": fault, "status": status})
+                return
+            half = len(batch) // 2
+            self._answer(batch[:half], said, numbers)
+            self._answer(batch[half:], said, numbers)
+            return
+        said += [answer for answer, _ in answers]
+        numbers += [shares for _, shares in answers]
+
+    def _answers(self, batch: list[Waiting]) -> list[tuple[Message, bytes]]:
+        served = [self._served.get(waiting.model) for waiting in batch]
+        reader = next(one.reader for one in served if one is not None)
+        rows, pieces, cut = _read(reader, batch)
+        return [
+            _gone(waiting) if one is None else _said(one, waiting, rows[at : at + 1], int(pieces[at]), bool(cut[at]))
+            for at, (one, waiting) in enumerate(zip(served, batch, strict=True))
+        ]
+
+    def _explain(self, message: Message) -> Message:
         from frostline.explanation import explain  # noqa: PLC0415 - only where asked for
         from frostline.report.explanation import explanation_document  # noqa: PLC0415 - likewise
 
-        model, neighbours = self._models[message["model"]]
+        served = self._served[message["model"]]
         explanation = explain(
-            model, message["text"], neighbours=neighbours, n_nearest=message["nearest"], max_words=message["words"]
+            served.model,
+            message["text"],
+            neighbours=served.neighbours,
+            n_nearest=message["nearest"],
+            max_words=message["words"],
         )
-        return {"explanation": explanation_document(explanation)}, b""
+        return {"explanation": explanation_document(explanation)}
 
-    def _load(self, message: Message) -> tuple[Message, bytes]:
+    def _load(self, message: Message) -> Message:
         """A model from its folder, its encoder shared with those that have the same, its self-test run."""
-        from frostline.artifact import load_artifact, load_neighbours  # noqa: PLC0415 - heavy
-        from frostline.artifact.model import open_model  # noqa: PLC0415 - likewise
-
         artifact = load_artifact(Path(message["folder"]))
-        key = (artifact.manifest.encoder.fingerprint(), artifact.manifest.features.removesuffix("+words"))
-        shared = self._encoders.get(key)
-        if shared is None:
-            model = self._open(artifact, message.get("encoder"))
-        else:
-            model = open_model(
-                artifact, encoder=message.get("encoder"), threads=1, open_encoder=lambda *_, **__: shared
-            )
-        encoder = model.encoder
-        while hasattr(encoder, "encoder"):
-            encoder = encoder.encoder
-        self._encoders[key] = encoder
-        neighbours = load_neighbours(artifact)
-        self._models[message["model"]] = (model, neighbours)
         manifest = artifact.manifest
+        key = (manifest.encoder.fingerprint(), manifest.features.removesuffix("+words"))
+        shared = self._readers.get(key)
+        model = open_model(
+            artifact,
+            encoder=message.get("encoder"),
+            threads=1,
+            fetch=bool(message.get("fetch")),
+            open_encoder=self._open_encoder if shared is None else (lambda *_, **__: shared),
+        )
+        reader = model.encoder
+        while isinstance(reader, Around):
+            reader = reader.encoder
+        self._readers[key] = reader
+        neighbours = load_neighbours(artifact)
+        self._served[message["model"]] = Served(model, neighbours, reader)
         return {
             "labels": list(manifest.labels),
-            "kind": "several labels" if model.head.answers_sets else "one label",
+            "is_sets": model.head.answers_sets,
             "sha256": artifact.sha256,
             "encoder": manifest.encoder.name,
             "features": manifest.features,
             "max_length": manifest.encoder.max_length,
             "has_neighbours": neighbours is not None,
             "answer_from": 0.0 if model.head.rule is None else float(model.head.rule.answer_from),
-        }, b""
+            "speed": _speed(reader) if shared is None else 0.0,
+        }
 
-    def _unload(self, message: Message) -> tuple[Message, bytes]:
-        self._models.pop(message["model"], None)
-        return {}, b""
-
-
-def _failed(error: FrostlineError) -> Message:
-    return {"error": printable(error.message), "hint": printable(error.hint), "status": error.http_status}
-
-
-def _open_model(artifact: "Artifact", encoder: str | None) -> "Model":
-    from frostline.artifact.model import open_model  # noqa: PLC0415 - heavy
-
-    return open_model(artifact, encoder=encoder, threads=1)
+    def _unload(self, message: Message) -> Message:
+        """Forget a model; its encoder too, where no other has it."""
+        self._served.pop(message["model"], None)
+        used = {id(served.reader) for served in self._served.values()}
+        self._readers = {key: reader for key, reader in self._readers.items() if id(reader) in used}
+        return {}
 
 
-def main(descriptors: Sequence[str]) -> None:
-    """Serve each socket by a thread of its own; leave when the first one ends, whatever the others are doing."""
+def _read(reader: SentenceEncoder, batch: list[Waiting]) -> tuple[Any, Any, Any]:
+    """Rows (n_texts, n_features), word pieces (n_texts,) and whether each was cut."""
+    if not isinstance(reader, Encoder):
+        reading = reader.encode([waiting.text for waiting in batch])
+        return reading.rows, reading.pieces, reading.cut
+    ids = np.stack([waiting.ids for waiting in batch]).astype(np.int64)
+    rows = reader.backend.forward(TokenBatch(rows=np.arange(len(batch)), ids=ids))
+    return rows, np.full(len(batch), ids.shape[1]), [waiting.is_cut for waiting in batch]
+
+
+def _said(served: Served, waiting: Waiting, row: Any, n_pieces: int, cut: bool) -> tuple[Message, bytes]:  # noqa: FBT001
+    """The answer for one text, and its probabilities as they are in memory."""
+    vocabulary = vocabulary_of(served.model.encoder)
+    rows: Rows = row if vocabulary is None else JoinedRows(row, vocabulary.rows([waiting.text]))
+    answer = served.model.answer_alone(rows, cut=cut)
+    said = {
+        "ticket": waiting.ticket,
+        "favoured": answer.favoured[0].nonzero()[0].tolist(),
+        "answered": bool(answer.answered[0]),
+        "cut": cut,
+        "pieces": n_pieces,
+    }
+    return said, answer.probabilities[0].astype(np.float64).tobytes()
+
+
+def _gone(waiting: Waiting) -> tuple[Message, bytes]:
+    return {"ticket": waiting.ticket, "fault": "This version of the model is no longer here.", "status": 503}, b""
+
+
+def _speed(reader: SentenceEncoder) -> float:
+    """Word pieces a second of one thread, measured on sentences of common length for about a third of a second."""
+    if not isinstance(reader, Encoder):
+        return 0.0
+    ids = reader.word_pieces.tokenize([SENTENCES[6]]).ids[0]
+    batch = TokenBatch(rows=np.arange(8), ids=np.stack([ids] * 8).astype(np.int64))
+    reader.backend.forward(batch)
+    begun, n_read = time.monotonic(), 0
+    while (took := time.monotonic() - begun) < _MEASURE_S:
+        reader.backend.forward(batch)
+        n_read += batch.ids.size
+    return n_read / took
+
+
+def run(descriptor: int, threads: int, *, open_encoder: Callable[..., SentenceEncoder] | None = None) -> None:
+    """Serve the socket; leave when it ends, whatever the threads are doing."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)  # a terminal sends them to all its processes; the server tells us
     os.nice(5)  # who answers at the door must not wait for who computes
-    from frostline.machine import one_blas_thread  # noqa: PLC0415 - as late as the signals allow
-
-    worker = Worker()
-    first, *others = [socket.socket(fileno=int(number)) for number in descriptors]
     with one_blas_thread():
-        for line in others:
-            threading.Thread(target=worker.serve, args=(line,), daemon=True).start()
-        worker.serve(first)
-    os._exit(0)
+        try:
+            Worker(socket.socket(fileno=descriptor), open_encoder=open_encoder).serve(threads)
+        finally:
+            os._exit(0)
 
 
+def main(arguments: Sequence[str]) -> None:
+    """As a process of its own."""
+    run(int(arguments[0]), int(arguments[1]))
 
 
 if __name__ == "__main__":
