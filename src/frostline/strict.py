@@ -4,6 +4,7 @@ Python's `json.loads` takes NaN, 1e999, repeated keys and half of a surrogate pa
 nesting and ValueError on integers of 5,000 digits. All of them end here in one error that says which.
 """
 
+import functools
 import json
 import math
 import re
@@ -15,8 +16,12 @@ JSON_DEPTH = 32  # how deep JSON may be nested
 _MAX_DIGITS = 20  # 2**64 has as many
 
 
-def read_object(content: bytes, where: str, *, depth: int = JSON_DEPTH) -> dict[str, Any]:
+def read_object(
+    content: bytes, where: str, *, depth: int = JSON_DEPTH, digits: int = _MAX_DIGITS, whole: bool = True
+) -> dict[str, Any]:
     """The JSON object that `content` spells.
+
+    `digits` is the most that an integer may have. `whole`: strings must hold no half of a surrogate pair.
 
     Raises `ArtifactCorrupt`: it is not UTF-8 or not JSON, not an object, nested deeper than `depth`, or uses one of
     the loopholes.
@@ -27,7 +32,7 @@ def read_object(content: bytes, where: str, *, depth: int = JSON_DEPTH) -> dict[
             object_pairs_hook=_pairs,
             parse_constant=_constant,
             parse_float=_float,
-            parse_int=_int,
+            parse_int=functools.partial(_int, most=digits),
         )
     except UnicodeDecodeError as error:
         raise ArtifactCorrupt(f"{where} must be UTF-8 (byte {error.start} is not).") from error
@@ -39,7 +44,7 @@ def read_object(content: bytes, where: str, *, depth: int = JSON_DEPTH) -> dict[
         raise ArtifactCorrupt(f"{where} {error}.") from error
     if not isinstance(value, dict):
         raise ArtifactCorrupt(f"{where} must be a JSON object (got {type(value).__name__}).")
-    _check_tree(value, where, depth)
+    _check_tree(value, where, depth, whole=whole)
     return value
 
 
@@ -67,20 +72,21 @@ def _float(digits: str) -> float:
     return number
 
 
-def _int(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
-        raise _LoopholeError(f"must hold integers of at most {_MAX_DIGITS} digits (got {len(digits):,})")
+def _int(digits: str, *, most: int) -> int:
+    if len(digits) > most:
+        raise _LoopholeError(f"must hold integers of at most {most} digits (got {len(digits):,})")
     return int(digits)
 
 
-def _check_tree(root: dict[str, Any], where: str, depth: int) -> None:
+def _check_tree(root: dict[str, Any], where: str, depth: int, *, whole: bool) -> None:
     """Level by level, so that the depth of the tree is not that of Python's stack."""
     level: list[Any] = [root]
     for _ in range(depth + 1):
         below: list[Any] = []
         for node in level:
             if isinstance(node, str):
-                _check_text(node, where)
+                if whole:
+                    _check_text(node, where)
             elif isinstance(node, dict):
                 below += node.keys()
                 below += node.values()

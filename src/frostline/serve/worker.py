@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from frostline.artifact.model import OpenEncoder
 
 LATE = "late"
+GONE = "This version of the model is no longer here."
 _MEASURE_S = 0.3
 
 
@@ -45,13 +46,14 @@ class Served:
     neighbours: Neighbours | None
     reader: SentenceEncoder  # The encoder at the bottom, without words beside it
 
-    def asked(self, ticket: int, text: str, deadline: float) -> Waiting:
+    def asked(self, ticket: int, text: str, message: Message) -> Waiting:
         """The text as it waits; what it cannot be raises."""
         check_texts([text])
-        if not isinstance(self.reader, Encoder):
-            return Waiting(ticket, "", text, None, is_cut=False, deadline=deadline)
-        pieces = self.reader.word_pieces.tokenize([text])
-        return Waiting(ticket, "", text, pieces.ids[0], is_cut=bool(pieces.cut[0]), deadline=deadline)
+        ids, is_cut = None, False
+        if isinstance(self.reader, Encoder):
+            pieces = self.reader.word_pieces.tokenize([text])
+            ids, is_cut = pieces.ids[0], bool(pieces.cut[0])
+        return Waiting(ticket, message["model"], text, ids, is_cut=is_cut, deadline=message["deadline"])
 
 
 @final
@@ -89,21 +91,15 @@ class Worker:
 
     def _ask(self, message: Message) -> None:
         """Put each text of a request on its list; a text that is none fails by itself."""
-        key = message["model"]
-        served = self._served.get(key)
+        served = self._served.get(message["model"])
         failed: list[Message] = []
         for ticket, text in message["texts"]:
             try:
                 if served is None:
-                    raise UnavailableError("This version of the model is no longer here.")
-                waiting = served.asked(ticket, text, message["deadline"])
+                    raise UnavailableError(GONE)
+                self._lists.put(id(served.reader), served.asked(ticket, text, message))
             except FrostlineError as error:
                 failed.append({"ticket": ticket, "fault": printable(error.message), "status": error.http_status})
-                continue
-            self._lists.put(
-                id(served.reader),
-                Waiting(ticket, key, text, waiting.ids, is_cut=waiting.is_cut, deadline=waiting.deadline),
-            )
         if failed:
             self._send({"answers": failed})
 
@@ -124,8 +120,12 @@ class Worker:
         self._send({"reply": message["ticket"], **reply})
 
     def _send(self, message: Message, numbers: bytes = b"") -> None:
-        with self._writing:
-            self._line.sendall(packed(message, numbers))
+        frame = packed(message, numbers)
+        try:
+            with self._writing:
+                self._line.sendall(frame)
+        except OSError:  # the server is gone
+            os._exit(0)
 
     def _keep_reading(self) -> None:
         while batch := self._lists.take(token_budget=TOKEN_BUDGET):
@@ -240,12 +240,13 @@ def _said(served: Served, waiting: Waiting, row: Any, n_pieces: int, cut: bool) 
         "answered": bool(answer.answered[0]),
         "cut": cut,
         "pieces": n_pieces,
+        "n": answer.probabilities.shape[1],
     }
     return said, answer.probabilities[0].astype(np.float64).tobytes()
 
 
 def _gone(waiting: Waiting) -> tuple[Message, bytes]:
-    return {"ticket": waiting.ticket, "fault": "This version of the model is no longer here.", "status": 503}, b""
+    return {"ticket": waiting.ticket, "fault": GONE, "status": 503}, b""
 
 
 def _speed(reader: SentenceEncoder) -> float:

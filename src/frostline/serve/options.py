@@ -1,0 +1,138 @@
+"""How a server is told to be: its address, its keys, its limits."""
+
+import hashlib
+import hmac
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import final
+
+from frostline.disk import storage_error
+from frostline.errors import InputError, UsageError, shown
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+LEAST_KEY = 16
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request, one connection and all together may cost."""
+
+    body_bytes: int = 2_000_000
+    texts: int = 32  # Of one request
+    characters: int = 100_000  # Of one text
+    header_bytes: int = 16_384
+    header_fields: int = 100
+    header_s: float = 10.0
+    body_s: float = 20.0
+    idle_s: float = 5.0
+    connections: int = 512
+    queue_s: float = 1.0  # How long a text may wait before it is read
+    hang_s: float = 10.0  # Without an answer for so long, the process that reads is replaced
+    drain_s: float = 9.0  # To answer what was accepted, after a signal to stop
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A model to serve: its name on the wires, and where it lies."""
+
+    name: str
+    folder: Path
+
+    @classmethod
+    def of(cls, argument: str) -> "Named":
+        """`FOLDER`, whose last part is the name; or `NAME=FOLDER`."""
+        name, equals, folder = argument.partition("=")
+        if not (equals and NAME.fullmatch(name)):
+            name, folder = "", argument
+        path = Path(folder)
+        name = name or path.resolve().name
+        if NAME.fullmatch(name) is None:
+            raise UsageError(
+                f"A model's name must consist of letters, digits, dots, dashes and underscores (got {shown(name)}).",
+                hint=f"Name it: NAME={shown(folder)}",
+            )
+        return cls(name=name, folder=path)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Digests of the keys that open the door; none: it stands open."""
+
+    digests: tuple[bytes, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path | None, variable: str) -> "Keys":
+        """Keys out of a file, one a line, or out of the environment; `variable` is what it holds."""
+        if path is None:
+            return cls(digests=tuple(_digest(key, "the environment") for key in variable.split()))
+        try:
+            lines = path.read_text("utf-8").split()
+        except OSError as error:
+            raise storage_error(error, path) from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: keys must be UTF-8.") from error
+        if not lines:
+            raise InputError(f"{path}: there must be a key in it, of {LEAST_KEY} characters or more.")
+        return cls(digests=tuple(_digest(key, str(path)) for key in lines))
+
+    def open_for(self, given: bytes) -> bool:
+        """Whether `given` is one of them; takes the same time whichever character is wrong."""
+        digest = hashlib.sha256(given).digest()
+        return any([hmac.compare_digest(digest, known) for known in self.digests])  # noqa: C419 - all are compared
+
+    def __bool__(self) -> bool:
+        return bool(self.digests)
+
+
+def _digest(key: str, where: str) -> bytes:
+    if len(key) < LEAST_KEY:
+        raise InputError(
+            f"A key must have at least {LEAST_KEY} characters (one in {where} has {len(key)}).",
+            hint="Make one: head -c 32 /dev/urandom | base64",
+        )
+    return hashlib.sha256(key.encode()).digest()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """All that a server is told."""
+
+    models: tuple[Named, ...]
+    host: str = "127.0.0.1"
+    port: int = 8000
+    keys: Keys = Keys()
+    admin: Keys = Keys()
+    hosts: tuple[str, ...] = ()  # Names under which it may be asked, beside its own
+    threads: int | None = None  # That read; one per core unless told
+    encoder: str | None = None
+    may_fetch: bool = False
+    telemetry: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        names = [model.name for model in self.models]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UsageError(
+                f"Each model must have a name of its own ({twice[0]} is there twice).",
+                hint="Name them: NAME=FOLDER",
+            )
+        if not self.is_loopback and not self.keys:
+            raise UsageError(
+                f"Whoever reaches {self.host} from elsewhere must have a key, and there is none.",
+                hint="Pass --key-file FILE, or set FROSTLINE_KEY.",
+            )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
