@@ -17,7 +17,7 @@ FLOORS = (
     ("record", "advice", "sweep", "review", "artifact"),
     ("explanation", "score", "finetune"),
     ("report", "classifier", "tutorial"),
-    ("training",),
+    ("training", "serve"),
     ("cli", "__main__"),
 )
 """Rooms of one floor do not import each other, but for the laws of the first and the records of a training."""

@@ -10,6 +10,9 @@ _SIZES = struct.Struct("=II")
 
 Message = dict[str, Any]
 
+LATE = "late"
+"""The fault of a text whose turn came after its deadline."""
+
 
 def packed(message: Message, numbers: bytes = b"") -> bytes:
     """One frame: the sizes of both parts, then the parts; a lone surrogate survives."""

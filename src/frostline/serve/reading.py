@@ -96,6 +96,11 @@ class Reading:
         """Of the process that reads."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def n_aside(self) -> int:
+        """Longer things that are asked for and not done."""
+        return len(self._aside)
+
     async def start(self) -> None:
         """Start the process; nothing is loaded yet."""
         ours, theirs = socket.socketpair()

@@ -26,13 +26,12 @@ from frostline.encoder.reading import TOKEN_BUDGET, Around, SentenceEncoder, Tok
 from frostline.encoder.words import vocabulary_of
 from frostline.errors import FrostlineError, UnavailableError, printable
 from frostline.machine import one_blas_thread
-from frostline.serve.frames import Frames, Message, packed
+from frostline.serve.frames import LATE, Frames, Message, packed
 from frostline.serve.lists import Lists, Waiting
 
 if TYPE_CHECKING:
     from frostline.artifact.model import OpenEncoder
 
-LATE = "late"
 GONE = "This version of the model is no longer here."
 _MEASURE_S = 0.3
 

@@ -1,0 +1,81 @@
+"""The application: every route, and the document that describes them."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from frostline.serve.bodies import json_response
+from frostline.serve.desk import Desk
+from frostline.serve.door import request_id
+from frostline.serve.refusals import Refusal
+from frostline.serve.wires.classify import Classify
+from frostline.version import __version__
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_ADMIN = re.compile(r"/v1/models/[^/]+/load")
+
+
+def is_admin(path: str) -> bool:
+    """Whether a path is for whoever runs the server."""
+    return _ADMIN.fullmatch(path) is not None
+
+
+def build_app(desk: Desk, *, telemetry: bool) -> FastAPI:
+    """All routes over one desk.
+
+    Parameters
+    ----------
+    telemetry : bool
+        OpenTelemetry as FastAPI brings it: traces and metrics of requests, sent by whatever exporters the environment
+        sets up.
+    """
+    off = {"tracing": telemetry, "metrics": telemetry, "logs": False}
+    app = FastAPI(
+        title="Frostline",
+        version=__version__,
+        docs_url=None,  # both pages load scripts from other hosts
+        redoc_url=None,
+        telemetry=off,  # type: ignore[arg-type]
+    )
+    _add_health(app, desk)
+    ours = Classify(desk)
+    app.add_api_route("/v1/classify", ours.classify, methods=["POST"])
+    app.add_api_route("/v1/models", ours.models, methods=["GET"])
+    app.add_api_route("/v1/models/{name}", ours.model, methods=["GET"])
+    app.add_api_route("/v1/models/{name}/load", ours.load, methods=["POST"])
+    app.add_exception_handler(HTTPException, _not_found)
+    return app
+
+
+def _add_health(app: FastAPI, desk: Desk) -> None:
+    async def live(request: Request) -> Response:  # noqa: ARG001 - a route
+        return Response()
+
+    async def ready(request: Request) -> Response:  # noqa: ARG001 - a route
+        return Response(status_code=200 if await desk.ready() else 503)
+
+    async def metrics(request: Request) -> Response:  # noqa: ARG001 - a route
+        return Response(desk.scraped(), media_type="text/plain; version=0.0.4")
+
+    for path, route in (
+        ("/healthz", live),
+        ("/v2/health/live", live),
+        ("/readyz", ready),
+        ("/v2/health/ready", ready),
+        ("/ping", ready),
+        ("/metrics", metrics),
+    ):
+        app.add_api_route(path, route, methods=["GET"])
+
+
+async def _not_found(request: Request, error: Any) -> Response:  # noqa: ARG001 - starlette's signature
+    """What starlette refuses by itself: an unknown path, another method."""
+    said = {404: "There is nothing at this path.", 405: "The path takes another method."}
+    refusal = Refusal(error.status_code, "path", said.get(error.status_code, "The request must be another one."))
+    return json_response(refusal.document(request_id.get()), status=error.status_code, headers=error.headers)

@@ -1,0 +1,151 @@
+"""Connections that take too long, send too much, or are too many: what uvicorn has no limits for.
+
+No timers per request: each connection notes since when it is in what state, and one sweep twice a second looks.
+"""
+
+import asyncio
+import json
+import resource
+import time
+from typing import Any, final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from frostline.serve.options import Limits
+
+SWEEP_S = 0.5
+_OTHER_FILES = 40  # of the process beside connections: libraries, sockets, a model that is loading
+
+
+def most_connections(limits: Limits) -> int:
+    """As many as the limit says, and the files that this process may open allow."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(limits.connections, max(8, files - _OTHER_FILES))
+
+
+class Connection(HttpToolsProtocol):
+    """A connection with limits; `limits` and `most` are set on a subclass by `connections_with`."""
+
+    limits: Limits
+    most: int
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take it, or send it away where there are too many."""
+        super().connection_made(transport)
+        self._state, self._since = "headers", time.monotonic()
+        self._n_bytes = self._written = self._n_header_bytes = 0
+        self._is_too_large = False
+        self._task: asyncio.Task[None] | None = None
+        if len(self.connections) > self.most:
+            self.refuse(503, "connections", "There are too many connections.", retry=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is computed for a client who went away."""
+        super().connection_lost(exc)
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+        for cycle, _ in self.pipeline:
+            cycle.disconnected = True
+        self.pipeline.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what belongs to headers."""
+        if self._state == "idle":
+            self._enter("headers")
+        if self._state == "headers":
+            self._n_bytes += len(data)
+        super().data_received(data)
+        if self._state == "headers" and self._n_bytes > self.limits.header_bytes and not self.transport.is_closing():
+            self._refuse_headers()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Doubt about where a request ends also ends the connection."""
+        if self._is_too_large:
+            self._refuse_headers()
+        else:
+            self.refuse(400, "http", "The request must be HTTP/1.1, and leave no doubt about where its body ends.")
+
+    def on_message_begin(self) -> None:
+        """Headers of another request."""
+        super().on_message_begin()
+        self._n_header_bytes, self._is_too_large = 0, False
+
+    def on_url(self, url: bytes) -> None:
+        """The path counts among the headers."""
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field."""
+        super().on_header(name, value)
+        self._count(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """Now the body."""
+        super().on_headers_complete()
+        self._enter("body")
+
+    def on_message_complete(self) -> None:
+        """Now the answer."""
+        super().on_message_complete()
+        if self._state == "body":
+            self._enter("answer")
+
+    def on_response_complete(self) -> None:
+        """Now the next request, or nothing."""
+        super().on_response_complete()
+        self._n_bytes = 0
+        self._enter("answer" if self.cycle is not None and not self.cycle.response_complete else "idle")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._task = task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def look(self, now: float) -> None:
+        """End it where it takes too long."""
+        waits = now - self._since
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread == self._written and waits > self.limits.body_s:
+            self.transport.abort()  # the client does not read
+        elif self._state == "headers" and waits > self.limits.header_s:
+            self.refuse(408, "slow", f"Headers must be here within {self.limits.header_s:g} s.")
+        elif self._state == "body" and waits > self.limits.body_s:
+            self.refuse(408, "slow", f"The body must be here within {self.limits.body_s:g} s.")
+        self._written = unread
+
+    def refuse(self, status: int, code: str, message: str, *, retry: bool = False) -> None:
+        """Say why, where nothing else was said yet, and end the connection."""
+        if self.transport.is_closing():
+            return
+        begun = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        if not begun:
+            body = json.dumps({"error": message, "code": code}).encode()
+            self.transport.write(
+                STATUS_LINE[status]
+                + b"content-type: application/json\r\nconnection: close\r\n"
+                + (b"retry-after: 1\r\n" if retry else b"")
+                + b"content-length: %d\r\n\r\n" % len(body)
+                + body
+            )
+        self.transport.close()
+
+    def _refuse_headers(self) -> None:
+        limits = self.limits
+        most = f"{limits.header_bytes:,} bytes and {limits.header_fields} fields"
+        self.refuse(431, "headers", f"Headers must have at most {most}.")
+
+    def _count(self, n_bytes: int) -> None:
+        self._n_header_bytes += n_bytes
+        limits = self.limits
+        if self._n_header_bytes > limits.header_bytes or len(self.headers) > limits.header_fields:
+            self._is_too_large = True
+            raise ValueError(self._n_header_bytes)  # httptools ends its work, and `send_400_response` tells
+
+    def _enter(self, state: str) -> None:
+        self._state, self._since = state, time.monotonic()
+
+
+def connections_with(limits: Limits) -> type[Connection]:
+    """The class that uvicorn is to make connections of."""
+    return final(type("LimitedConnection", (Connection,), {"limits": limits, "most": most_connections(limits)}))

@@ -1,0 +1,218 @@
+"""What stands before every route: who may come in, how much is let in, and how whoever is not is told.
+
+All of it happens before a body is parsed, most of it before it is read.
+"""
+
+import asyncio
+import contextvars
+import itertools
+import json
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, final
+
+from frostline.serve.admission import Admission
+from frostline.serve.metrics import Metrics
+from frostline.serve.options import ServeOptions
+from frostline.serve.refusals import Refusal
+
+Scope = MutableMapping[str, Any]
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/ping"})
+"""What anybody may ask: whether it lives, and the page, which holds nothing of anybody's."""
+
+OPEN_FOLDER = "/page/"
+_WRONG_KEYS_A_SECOND = 20
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+log = logging.getLogger("frostline.serve")
+request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
+
+
+class _GoneError(Exception):
+    """The client went away while it was sending."""
+
+
+@final
+class Door:
+    """An ASGI application around another one.
+
+    Parameters
+    ----------
+    is_admin : callable
+        Whether a path is for whoever runs the server.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        options: ServeOptions,
+        admission: Admission,
+        metrics: Metrics,
+        is_admin: Callable[[str], bool],
+    ) -> None:
+        self._app, self._options, self._admission, self._metrics = app, options, admission, metrics
+        self._is_admin = is_admin
+        self.is_draining = False
+        self._ids = (f"{os.urandom(4).hex()}-{number}" for number in itertools.count(1))
+        self._wrong: tuple[int, int] = (0, 0)  # the second, and the wrong keys in it
+        names = {*options.hosts, options.host, *(_LOOPBACK if options.is_loopback else ())}
+        self._hosts = {name.lower().encode() for name in names} if options.is_loopback or options.hosts else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or say why not."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send, next(self._ids), self)
+        request_id.set(answer.id)
+        begun = time.monotonic()
+        try:
+            await self._let_in(scope, receive, answer)
+        except Refusal as refusal:
+            self._metrics.refusals.labels(refusal.code).inc()
+            if not answer.status:
+                await answer.refuse(refusal)
+        except (_GoneError, asyncio.CancelledError):
+            self._metrics.refusals.labels("client_gone").inc()
+        except Exception as error:  # noqa: BLE001 - the edge: a client gets no traceback, and a log no text
+            log.error("request %s met an unforeseen %s", answer.id, type(error).__name__)  # noqa: TRY400 - likewise
+            if not answer.status:
+                await answer.refuse(Refusal(500, "bug", "An unforeseen error: a bug in Frostline.", closes=True))
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            self._metrics.requests.labels(route, str(answer.status)).inc()
+            self._metrics.seconds.observe(time.monotonic() - begun)
+
+    async def _let_in(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        headers = dict(scope["headers"])
+        self._check_sender(scope, headers)
+        self._check_key(scope["method"], scope["path"], headers)
+        if scope["method"] not in {"POST", "PUT", "PATCH"}:
+            await self._app(scope, receive, answer)
+            return
+        size = self._announced(headers)
+        work = 0 if self._is_admin(scope["path"]) else self._admission.work_of(size)
+        self._admission.enter(work)
+        try:
+            body = await self._body(receive)
+            await self._app(scope, _replayed(body, receive), answer)
+        finally:
+            self._admission.leave(work, answered=200 <= answer.status < 300)
+
+    def _check_sender(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        """A page of another site must not use this server through its reader's browser."""
+        host = headers.get(b"host", b"").lower()
+        if not host and scope["http_version"] == "1.1":
+            raise Refusal(400, "host", "There must be a Host header.", closes=True)
+        if self._hosts is not None and host and _without_port(host) not in self._hosts:
+            raise Refusal(403, "host", "The server is not called that: see --allow-host.")
+        origin = headers.get(b"origin")
+        if origin is not None and origin.lower() not in {b"http://" + host, b"https://" + host}:
+            raise Refusal(403, "origin", "A page of another site may not ask here.")
+        if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"}:
+            raise Refusal(403, "origin", "A page of another site may not ask here.")
+
+    def _check_key(self, method: str, path: str, headers: dict[bytes, bytes]) -> None:
+        keys = self._options.keys
+        if self._is_admin(path):
+            keys = self._options.admin
+            if not keys:
+                raise Refusal(403, "no_admin_key", "The server was started without an admin key; SIGHUP loads anew.")
+        is_open = method in {"GET", "HEAD"} and (path in OPEN_PATHS or path.startswith(OPEN_FOLDER))
+        if not keys or is_open:
+            return
+        scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+        given = key.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+        if not keys.open_for(given):
+            self._count_wrong()
+            raise Refusal(401, "key", "There must be a key: Authorization: Bearer KEY.", closes=True)
+
+    def _count_wrong(self) -> None:
+        """More wrong keys than anybody mistypes are sent away for a second; a right one always opens."""
+        second, count = self._wrong
+        now = int(time.monotonic())
+        self._wrong = (now, count + 1 if now == second else 1)
+        if self._wrong[1] > _WRONG_KEYS_A_SECOND:
+            raise Refusal(429, "key", "Too many wrong keys.", retry_after_s=1, closes=True)
+
+    def _announced(self, headers: dict[bytes, bytes]) -> int:
+        limit = self._options.limits.body_bytes
+        length = headers.get(b"content-length", b"0")
+        size = int(length) if length.isdigit() and len(length) < 16 else limit + 1
+        if size > limit:
+            raise too_large(limit)
+        return size
+
+    async def _body(self, receive: Receive) -> bytes:
+        limit, body = self._options.limits.body_bytes, bytearray()
+        while True:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise _GoneError
+            body += event.get("body", b"")
+            if len(body) > limit:
+                raise too_large(limit)
+            if not event.get("more_body", False):
+                return bytes(body)
+
+
+@final
+class _Answer:
+    """`send`, with what every answer has beside it."""
+
+    def __init__(self, send: Send, identifier: str, door: Door) -> None:
+        self._send, self.id, self._door = send, identifier, door
+        self.status = 0
+
+    async def __call__(self, event: Event) -> None:
+        """Pass an event on."""
+        if event["type"] == "http.response.start":
+            self.status = event["status"]
+            extra = [(b"x-request-id", self.id.encode()), (b"x-content-type-options", b"nosniff")]
+            if self._door.is_draining:
+                extra.append((b"connection", b"close"))
+            event["headers"] = [*event.get("headers", []), *extra]
+        await self._send(event)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Send a refusal."""
+        body = json.dumps(refusal.document(self.id)).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            *refusal.headers(),
+        ]
+        await self({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        await self({"type": "http.response.body", "body": body})
+
+
+def too_large(limit: int) -> Refusal:
+    """The body is over its limit."""
+    return Refusal(413, "body", f"The body must have at most {limit:,} bytes.", closes=True)
+
+
+def _without_port(host: bytes) -> bytes:
+    name, colon, port = host.rpartition(b":")
+    return name if colon and (port.isdigit() or not port) and not host.endswith(b"]") else host
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """`receive` that gives the whole body first."""
+    given = False
+
+    async def again() -> Event:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

@@ -1,0 +1,159 @@
+"""A server from its options to its end: start, signals, the last answers.
+
+SIGTERM and SIGINT: not ready at once, every accepted request answered, then 0. A second one ends it immediately.
+SIGHUP: every model is loaded anew.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Generator
+from typing import final
+
+import uvicorn
+
+from frostline.errors import UnavailableError
+from frostline.machine import usable_cores
+from frostline.serve.admission import Admission
+from frostline.serve.app import build_app, is_admin
+from frostline.serve.connections import SWEEP_S, Connection, connections_with
+from frostline.serve.desk import Desk
+from frostline.serve.door import Door
+from frostline.serve.metrics import Metrics
+from frostline.serve.models import Models
+from frostline.serve.options import ServeOptions
+from frostline.serve.reading import Reading
+
+_LAST_S = 0.3  # for requests that are on their way when the signal comes
+
+log = logging.getLogger("frostline.serve")
+
+
+def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> int:
+    """Serve until a signal comes; the exit code.
+
+    Parameters
+    ----------
+    on_ready : callable
+        Told the address once every model answers.
+
+    Raises
+    ------
+    FrostlineError
+        The address is taken, or a model cannot be loaded: before anybody was listened to.
+    """
+    listening = _bound(options.host, options.port)
+    try:
+        return asyncio.run(_serve(options, listening, on_ready))
+    finally:
+        listening.close()
+
+
+async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Callable[[str], None]) -> int:
+    limits, metrics = options.limits, Metrics()
+    threads = options.threads or usable_cores()
+    reading = Reading(threads=threads, limits=limits, on_batch=metrics.batch)
+    models = Models(options.models, reading, encoder=options.encoder, may_fetch=options.may_fetch, limits=limits)
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        await reading.start()
+        await models.open_all()
+        reading.revive = models.revive
+        tasks.append(asyncio.create_task(reading.watch()))
+        admission = Admission(queue_s=limits.queue_s, most=limits.texts * _longest(models))
+        if models.measured_speed:
+            admission.speed = models.measured_speed * threads
+        desk = Desk(models=models, reading=reading, metrics=metrics, limits=limits, admission=admission)
+        app = build_app(desk, telemetry=options.telemetry)
+        door = Door(app, options=options, admission=admission, metrics=metrics, is_admin=is_admin)
+        server = _Server(
+            uvicorn.Config(
+                door,
+                http=connections_with(limits),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=2048,
+                timeout_keep_alive=int(limits.idle_s),
+                timeout_graceful_shutdown=int(limits.drain_s),
+            )
+        )
+        _obey_signals(server, desk, door, models)
+        host, port = listening.getsockname()[:2]
+        on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        await server.serve(sockets=[listening])
+        return 0
+    finally:
+        for task in tasks:
+            task.cancel()
+        await reading.stop()
+        models.close()
+
+
+def _longest(models: Models) -> int:
+    return max(models.version(name).max_length for name in models.names())
+
+
+@final
+class _Server(uvicorn.Server):
+    """Without signal handlers of its own, and with a look at slow connections."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals are ours."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % int(SWEEP_S * 10) == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look(now)
+        return await super().on_tick(counter)
+
+
+def _obey_signals(server: _Server, desk: Desk, door: Door, models: Models) -> None:
+    loop = asyncio.get_running_loop()
+    kept: set[asyncio.Task[None]] = set()
+
+    async def stop() -> None:
+        await asyncio.sleep(_LAST_S)
+        server.should_exit = True
+
+    def stopped(number: int) -> None:
+        if door.is_draining:
+            os._exit(128 + number)
+        log.info("stopping: what was accepted is answered")
+        desk.is_draining = door.is_draining = True
+        kept.add(loop.create_task(stop()))
+
+    def reload() -> None:
+        task = loop.create_task(models.reload_all())
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped, number)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket at the address, on which nobody is listened to yet."""
+    try:
+        [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        hint = "Choose another with --port." if error.errno == errno.EADDRINUSE else ""
+        raise UnavailableError(f"{host}, port {port} cannot be listened at: {error.strerror}.", hint=hint) from error
+    return bound

@@ -1,0 +1,103 @@
+"""Our own wire, which is strict: `POST /v1/classify`, and what models there are."""
+
+from typing import Any, final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from frostline.serve.bodies import json_response, read_json, refuse_others, texts_in, wrong
+from frostline.serve.desk import Desk
+from frostline.serve.models import Version
+from frostline.serve.options import NAME
+from frostline.serve.reading import Answer, Fault
+from frostline.serve.refusals import Refusal
+
+FIELDS = ("text", "texts", "model", "version")
+
+
+@final
+class Classify:
+    """The routes under `/v1`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def classify(self, request: Request) -> Response:
+        """One text or up to 32: the label or labels of each, all probabilities, whether it was cut."""
+        body = await read_json(request)
+        refuse_others(body, FIELDS)
+        if ("text" in body) == ("texts" in body):
+            raise Refusal(422, "field", "There must be either text or texts.")
+        texts = texts_in([body["text"]] if "text" in body else body["texts"], "/texts")
+        said = await self._desk.ask(texts, model=_name(body.get("model")), version=_number(body.get("version")))
+        document = {
+            "model": said.version.name,
+            "version": said.version.number,
+            "answers": [spoken(said.version, one) for one in said.texts],
+        }
+        faults = [one.status for one in said.texts if isinstance(one, Fault)]
+        return json_response(document, status=faults[0] if len(faults) == len(texts) else 200)
+
+    async def models(self, request: Request) -> Response:  # noqa: ARG002 - a route
+        """All models, with the versions that are kept."""
+        return json_response({"models": [self._told(name) for name in self._desk.models.names()]})
+
+    async def model(self, request: Request) -> Response:
+        """One model."""
+        return json_response(self._told(request.path_params["name"]))
+
+    async def load(self, request: Request) -> Response:
+        """Load what lies in the model's folder now; or, with a version, have that one answer again."""
+        name, models = request.path_params["name"], self._desk.models
+        models.versions(name)
+        body = await read_json(request, may_lack_type=True) if await request.body() else {}
+        refuse_others(body, ("version",))
+        number = _number(body.get("version"))
+        version = await models.load(name) if number is None else await models.roll_back(name, number)
+        return json_response({"model": name, "version": version.number, "sha256": version.sha256})
+
+    def _told(self, name: str) -> dict[str, Any]:
+        models = self._desk.models
+        kept, current = models.versions(name), models.version(name)
+        return {
+            "name": name,
+            "version": current.number,
+            "labels": list(current.labels),
+            "several_labels": current.is_sets,
+            "answers_from": current.answer_from,
+            "encoder": current.encoder,
+            "features": current.features,
+            "max_length": current.max_length,
+            "has_neighbours": current.has_neighbours,
+            "versions": [
+                {"version": one.number, "sha256": one.sha256, "loaded_at": round(one.loaded_at, 3)} for one in kept
+            ],
+        }
+
+
+def spoken(version: Version, said: Answer | Fault) -> dict[str, Any]:
+    """What is said of one text; null where the model is not sure enough."""
+    if isinstance(said, Fault):
+        return {"error": said.message, "status": said.status}
+    shares = dict(zip(version.names, said.probabilities, strict=True))
+    labels = [version.labels[column] for column in said.favoured]
+    answer: Any = None
+    if said.answered:
+        answer = sorted(labels, key=lambda label: -shares[str(label)]) if version.is_sets else labels[0]
+    return {"labels" if version.is_sets else "label": answer, "probabilities": shares, "cut": said.cut}
+
+
+def _name(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise wrong("/model", "a string", value)
+    if NAME.fullmatch(value) is None:
+        raise Refusal(404, "unknown_model", "There is no model of this name.")
+    return value
+
+
+def _number(value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise wrong("/version", "an integer", value)
+    return value
