@@ -3,13 +3,14 @@
 The presence of this file puts the folder on the path, so that tests say `from fakes import ...`.
 """
 
+import importlib.util
 import io
 import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from hypothesis import settings
@@ -17,7 +18,13 @@ from hypothesis import settings
 from frostline.cli.main import run
 from frostline.data.sample import load_sample
 
+if TYPE_CHECKING:
+    from serve_processes import Running
+
 SMALL = 60
+
+if any(importlib.util.find_spec(name) is None for name in ("fastapi", "httptools", "httpx")):
+    collect_ignore_glob = ["serve/test_*.py"]  # the extra `serve` is not installed
 
 settings.register_profile("frostline", deadline=None)  # a busy machine is no reason to fail
 settings.load_profile("frostline")
@@ -98,3 +105,12 @@ def model(tmp_path_factory: pytest.TempPathFactory, reviews: Path, home: Path) -
     out = tmp_path_factory.mktemp("model") / "model"
     assert run(["train", str(reviews), "--out", str(out), "--json", "-C", "0.001", "-C", "0.01"]) == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def server(model: Path) -> "Iterator[Running]":
+    """`frostline serve` with two names for `model`, for tests that leave it as it was."""
+    from serve_processes import serving  # noqa: PLC0415 - needs the extra `serve`
+
+    with serving(model, f"second={model}") as running:
+        yield running

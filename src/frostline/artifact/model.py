@@ -77,7 +77,7 @@ class Model:
         return replace(answers, likeness=self.likeness.of(dense_part(reading.for_head), answers.probabilities))
 
     def answer_alone(self, rows: Rows, *, cut: bool) -> Answers:
-        """What the classifier says of one text, given its row (1, n_features): the same bits whatever is read beside it.
+        """What the classifier says of one text, given its row (1, n_features): the same bits, whatever else is read.
 
         A product of several rows is summed in another order than that of one row.
         """

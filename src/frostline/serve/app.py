@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from frostline.errors import FrostlineError
 from frostline.serve.bodies import json_response
 from frostline.serve.desk import Desk
 from frostline.serve.door import request_id
@@ -50,6 +51,9 @@ def build_app(desk: Desk, *, telemetry: bool) -> FastAPI:
     app.add_api_route("/v1/models/{name}", ours.model, methods=["GET"])
     app.add_api_route("/v1/models/{name}/load", ours.load, methods=["POST"])
     app.add_exception_handler(HTTPException, _not_found)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(FrostlineError, _failed)
+    app.add_exception_handler(Exception, _unforeseen)
     return app
 
 
@@ -74,8 +78,27 @@ def _add_health(app: FastAPI, desk: Desk) -> None:
         app.add_api_route(path, route, methods=["GET"])
 
 
-async def _not_found(request: Request, error: Any) -> Response:  # noqa: ARG001 - starlette's signature
+async def _refused(request: Request, refusal: Any) -> Response:
+    """A refusal as a response; the door counts it."""
+    request.scope["refused"] = refusal.code
+    headers = {name.decode(): value.decode() for name, value in refusal.headers()}
+    return json_response(refusal.document(request_id.get()), status=refusal.status, headers=headers)
+
+
+async def _failed(request: Request, error: Any) -> Response:
+    """What could not be loaded or explained, in the words of the command line."""
+    status = 500 if error.http_status == 404 else error.http_status  # a folder that is gone is no unknown path
+    return await _refused(request, Refusal(status, "failed", f"{error.message} {error.hint}".rstrip()))
+
+
+async def _unforeseen(request: Request, error: Any) -> Response:  # noqa: ARG001 - the door tells it
+    return await _refused(request, Refusal(500, "bug", "An unforeseen error: a bug in Frostline.", closes=True))
+
+
+async def _not_found(request: Request, error: Any) -> Response:
     """What starlette refuses by itself: an unknown path, another method."""
     said = {404: "There is nothing at this path.", 405: "The path takes another method."}
     refusal = Refusal(error.status_code, "path", said.get(error.status_code, "The request must be another one."))
-    return json_response(refusal.document(request_id.get()), status=error.status_code, headers=error.headers)
+    response = await _refused(request, refusal)
+    response.headers.update(error.headers or {})
+    return response

@@ -95,7 +95,7 @@ class Connection(HttpToolsProtocol):
         """Now the next request, or nothing."""
         super().on_response_complete()
         self._n_bytes = 0
-        self._enter("answer" if self.cycle is not None and not self.cycle.response_complete else "idle")
+        self._enter("idle" if self.cycle.response_complete else "answer")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._task = task = self.loop.create_task(cycle.run_asgi(app))
@@ -118,7 +118,7 @@ class Connection(HttpToolsProtocol):
         """Say why, where nothing else was said yet, and end the connection."""
         if self.transport.is_closing():
             return
-        begun = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        begun = self._state in {"body", "answer"} and self.cycle.response_started and not self.cycle.response_complete
         if not begun:
             body = json.dumps({"error": message, "code": code}).encode()
             self.transport.write(

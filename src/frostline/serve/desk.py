@@ -77,7 +77,9 @@ class Desk:
         self._count(served, found)
         return Said(served, found)
 
-    async def explain(self, text: str, *, model: str | None = None, words: int = 50, nearest: int = 5) -> dict[str, Any]:
+    async def explain(
+        self, text: str, *, model: str | None = None, words: int = 50, nearest: int = 5
+    ) -> dict[str, Any]:
         """Why a model answers as it does for one text: the document of `frostline explain --json`."""
         served = self.models.version(model)
         if len(text) > self.limits.characters:

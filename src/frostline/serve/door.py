@@ -87,6 +87,8 @@ class Door:
             if not answer.status:
                 await answer.refuse(Refusal(500, "bug", "An unforeseen error: a bug in Frostline.", closes=True))
         finally:
+            if "refused" in scope:
+                self._metrics.refusals.labels(scope["refused"]).inc()
             route = getattr(scope.get("route"), "path", "none")
             self._metrics.requests.labels(route, str(answer.status)).inc()
             self._metrics.seconds.observe(time.monotonic() - begun)

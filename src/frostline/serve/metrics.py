@@ -20,7 +20,9 @@ class Metrics:
         self.refusals = Counter(f"{of}_refusals", "Requests refused, by reason", ["reason"], registry=kept)
         self.seconds = Histogram(f"{of}_request_seconds", "From headers to answer", registry=kept, buckets=_SECONDS)
         self.inference = Histogram(f"{of}_inference_seconds", "To read a batch", registry=kept, buckets=_SECONDS)
-        self.queue = Histogram(f"{of}_queue_seconds", "From request to answer less reading", registry=kept, buckets=_SECONDS)
+        self.queue = Histogram(
+            f"{of}_queue_seconds", "From request to answer less reading", registry=kept, buckets=_SECONDS
+        )
         self.batch_texts = Histogram(f"{of}_batch_texts", "Texts of a batch", registry=kept, buckets=_SIZES)
         self.batch_tokens = Histogram(f"{of}_batch_tokens", "Word pieces of a batch", registry=kept, buckets=_SIZES)
         self.answers = Counter(f"{of}_answers", "Answers, by label", ["model", "label"], registry=kept)

@@ -12,11 +12,10 @@ import os
 import shutil
 import tempfile
 import time
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from frostline.disk import home, private_folder, storage_error
 from frostline.errors import FrostlineError, MissingInputError, printable
@@ -24,6 +23,9 @@ from frostline.serve.options import Limits, Named
 from frostline.serve.reading import Answer, Reading, starting
 from frostline.serve.refusals import Refusal
 from frostline.targets import Label
+
+if TYPE_CHECKING:
+    from array import array
 
 KEPT_VERSIONS = 3
 CANARY = "The train leaves at nine."
@@ -170,7 +172,7 @@ class Models:
         log.warning("the process that reads was replaced")
 
     async def ready(self) -> bool:
-        """Whether every model answers a sentence in time, with the bits it had when it was loaded; asked once a second."""
+        """Whether every model answers a sentence in time, to the bits that it gave when loaded; tried once a second."""
         at, was = self._ready
         if not self._reading.is_up:
             return False
@@ -245,7 +247,9 @@ class Models:
 def _linked(folder: Path, kept: Path) -> Path:
     """The files of `folder` under `kept` too, as links where the disk allows it; links of a stranger stay links."""
     if not folder.exists():
-        raise MissingInputError(f"There is no saved model at {folder}.", hint="Check the path; frostline train makes one.")
+        raise MissingInputError(
+            f"There is no saved model at {folder}.", hint="Check the path; frostline train makes one."
+        )
     if not folder.is_dir():
         raise MissingInputError(f"{folder} is a file, not a saved model.", hint="Name the folder that train has made.")
     shutil.rmtree(kept, ignore_errors=True)

@@ -8,16 +8,18 @@ import socket
 import subprocess
 import sys
 import time
-from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from frostline.errors import FrostlineError, InputError, MissingInputError, UnavailableError
 from frostline.machine import BLAS_THREAD_SETTINGS
 from frostline.serve.frames import Frames, Message, packed
 from frostline.serve.options import Limits
 from frostline.serve.refusals import Refusal, overloaded
+
+if TYPE_CHECKING:
+    from array import array
 
 WORKER = (sys.executable, "-m", "frostline.serve.worker")
 _ASIDE_S = 120.0  # loading and explaining

@@ -1,4 +1,4 @@
-"""The process that reads: models, and threads that take texts from the lists. It may hang or crash; it is replaced then.
+"""The process that reads: models, and threads that take texts from the lists. If it hangs or crashes, it is replaced.
 
 `python -m frostline.serve.worker FD THREADS` is how the server starts it; it ends when the socket does.
 """
@@ -22,9 +22,9 @@ from frostline.artifact.files import Neighbours
 from frostline.artifact.model import Model, open_model
 from frostline.artifact.self_test import SENTENCES
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.reading import TOKEN_BUDGET, Around, SentenceEncoder, TokenBatch, check_texts
+from frostline.encoder.reading import TOKEN_BUDGET, Around, SentenceEncoder, TokenBatch
 from frostline.encoder.words import vocabulary_of
-from frostline.errors import FrostlineError, UnavailableError, printable
+from frostline.errors import FrostlineError, InputError, UnavailableError, printable
 from frostline.machine import one_blas_thread
 from frostline.serve.frames import LATE, Frames, Message, packed
 from frostline.serve.lists import Lists, Waiting
@@ -47,7 +47,7 @@ class Served:
 
     def asked(self, ticket: int, text: str, message: Message) -> Waiting:
         """The text as it waits; what it cannot be raises."""
-        check_texts([text])
+        _refuse_halves(text)
         ids, is_cut = None, False
         if isinstance(self.reader, Encoder):
             pieces = self.reader.word_pieces.tokenize([text])
@@ -144,9 +144,9 @@ class Worker:
             answers = self._answers(batch)
         except Exception as error:  # noqa: BLE001 - whatever a text does to the encoder is that text's alone
             if len(batch) == 1:
-                known = isinstance(error, FrostlineError)
-                fault = printable(error.message) if known else f"The text could not be read ({type(error).__name__})."
-                status = error.http_status if known else 500
+                fault, status = f"The text could not be read ({type(error).__name__}).", 500
+                if isinstance(error, FrostlineError):
+                    fault, status = printable(error.message), error.http_status
                 said.append({"ticket": batch[0].ticket, "fault": fault, "status": status})
                 return
             half = len(batch) // 2
@@ -216,6 +216,14 @@ class Worker:
         used = {id(served.reader) for served in self._served.values()}
         self._readers = {key: reader for key, reader in self._readers.items() if id(reader) in used}
         return {}
+
+
+def _refuse_halves(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"U+{ord(text[error.start]):04X} at character {error.start:,}"
+        raise InputError(f"A text must consist of whole characters (got half of one: {half}).") from error
 
 
 def _read(reader: SentenceEncoder, batch: list[Waiting]) -> tuple[Any, Any, Any]:
