@@ -260,7 +260,7 @@ def test_cut_texts_are_counted_once(frostline: Command, trained: tuple[Path, dic
             ["evaluate", "MODEL", "one.tsv"],
             65,
             "FOLDER/one.tsv: texts must have sets of labels, as those learned from have (each has one label).",
-            "Pass --labels-separator, as for the training.",
+            "Pass --labels-separator, or --labels, as for the training.",
         ),
         (
             ["train", "train.tsv", "--test", "lists.jsonl", *READING, *QUICK, "--text", "1", "--label", "3"],
@@ -272,13 +272,13 @@ def test_cut_texts_are_counted_once(frostline: Command, trained: tuple[Path, dic
             ["train", "one.tsv", "--test", "lists.jsonl", *QUICK],
             65,
             "FOLDER/lists.jsonl: this classifier gives each text one label, and here texts have sets of labels.",
-            "Leave --labels-separator out, or choose another label column with --label.",
+            "Leave --labels-separator and --labels out, or choose another label column with --label.",
         ),
         (
             ["train", "lists.jsonl", "--test", "one.tsv", *QUICK],
             65,
             "FOLDER/one.tsv: texts must have sets of labels, as those learned from have (each has one label).",
-            "Pass --labels-separator, as for the training.",
+            "Pass --labels-separator, or --labels, as for the training.",
         ),
         (
             ["train", "unlabelled.jsonl", *QUICK],

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from frostline.data.cells import CellRules
 from frostline.data.lines import opened
 from frostline.data.options import TableLimits, TableOptions
 from frostline.data.parquet import ParquetTable
-from frostline.data.tables import read_dataset, read_labelled, stream_texts
+from frostline.data.tables import read_dataset, read_labelled, stream_texts, whole_rows
 from frostline.errors import InputError
 
 NULL_LABELS = "the labels are null, which says nothing: an empty list says that there is none"
@@ -78,7 +80,7 @@ def test_labels_may_be_whole_numbers_and_booleans(tmp_path: Path, labels: pa.Arr
         (pa.array(["{}", "[]"], pa.json_()), pa.array([1, 2]), "json"),
         (
             pa.array(["a", "b"]),
-            pa.array([1.0, 2.0]),
+            pa.array([1, 2], pa.date32()),
             "label column 'label' must hold strings, whole numbers, booleans or lists of these",
         ),
         (pa.array(["a", "b"]), pa.array([None, None]), "null"),
@@ -202,11 +204,11 @@ def test_parquet_comes_through_a_pipe(tmp_path: Path, monkeypatch: pytest.Monkey
     ("columns", "options", "message"),
     [
         (
-            {"text": ["a", "b"], "label": [1.5, 2.5]},
+            {"text": ["a", "b"], "label": [[1.5], [2.5]]},
             {},
             (
                 "the label column 'label' must hold strings, whole numbers, booleans or lists of these "
-                "(it holds 'double')."
+                "(it holds 'list<element: double>')."
             ),
         ),
         ({"text": [1, 2], "label": ["x", "y"]}, {}, "the text column 'text' must hold strings (it holds 'int64')."),
@@ -299,3 +301,80 @@ def test_a_footer_that_counts_other_rows_than_there_are_is_refused(tmp_path: Pat
         with pytest.raises(InputError, match=r"its footer says 3 rows, there are 2\.") as caught:
             next(rows)
     assert caught.value.hint == "Write the file again."
+
+
+def test_whole_numbers_may_be_written_as_fractions(tmp_path: Path) -> None:
+    """Stars as 5.0, of which pandas makes whole numbers beside a gap; other fractions are no labels."""
+    pq.write_table(pa.table({"text": ["a", "b", "c", "d"], "stars": [5.0, 1.0, None, 2.5]}), tmp_path / "t.parquet")
+    found = read_dataset(tmp_path / "t.parquet", TableOptions(max_bad_rows=2))
+    assert found.labels == ["5", "1"]
+    assert [(reject.line, reject.reason) for reject in found.rejects] == [
+        (3, "the label must be a string, a whole number or a boolean (got null)"),
+        (4, "the label must be a string, a whole number or a boolean (got 2.5)"),
+    ]
+
+
+NESTED = [
+    {"id": 1, "review": {"title": "Fine", "body": "a fine film"}, "meta": {"given": {"stars": 5}, "by": "Ann"}},
+    {"id": 2, "review": {"title": None, "body": "a dull film"}, "meta": {"given": {"stars": 1}, "by": "Bob"}},
+]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_fields_of_a_column_are_named_with_dots(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t.{suffix}"
+    table = pa.Table.from_pylist(NESTED * 3)
+    pq.write_table(table, path) if suffix == "parquet" else feather.write_feather(table, path)
+    options = TableOptions(text="review.title,review.body", label="meta.given.stars", group="meta.by")
+    found = read_labelled(path, options)
+    assert found.texts == ["Fine\na fine film", "a dull film"] * 3
+    assert (found.labels, found.groups) == (["5", "1"] * 3, ["Ann", "Bob"] * 3)
+    taken = (found.source.text_column, found.source.label_column, found.source.other_columns)
+    assert taken == ("review.title,review.body", "meta.given.stars", ("id", "review", "meta"))
+    again = stream_texts(path, TableOptions().guessing("review.body", "meta.given.stars"))
+    assert [row.text for row in again] == ["a fine film", "a dull film"] * 3
+
+
+def test_fields_that_are_not_there_or_hold_something_else_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.Table.from_pylist(NESTED), path)
+    for text in ("review.nothing", "review.body.more", "no.body", "id.x"):
+        with pytest.raises(InputError, match=rf"there is no text column '{text}'"):
+            read_labelled(path, TableOptions(text=text, label="meta.by"))
+    with pytest.raises(InputError, match=r"the text column 'meta\.given' must hold strings"):
+        read_labelled(path, TableOptions(text="meta.given", label="id"))
+
+
+def test_a_row_without_the_outer_field_has_none_within(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.Table.from_pylist([*NESTED, {"id": 3, "review": None, "meta": NESTED[0]["meta"]}]), path)
+    with pytest.raises(InputError, match=r"line 3: the text must be a string \(got null\)"):
+        read_labelled(path, TableOptions(text="review.body", label="meta.by"))
+
+
+def test_a_long_string_within_a_column_is_read_as_a_dictionary(tmp_path: Path) -> None:
+    """As at the top: not a batch of 8,192 of them written out."""
+    path = tmp_path / "t.parquet"
+    rows = [{"text": f"text {row}", "a": {"b": str(row) * 100_000}} for row in range(2)]
+    pq.write_table(pa.Table.from_pylist(rows * 50), path)
+    assert read_labelled(path, TableOptions(text="text", label="a.b")).labels == ["0" * 100_000, "1" * 100_000] * 50
+
+
+def test_a_column_with_a_dot_in_its_name_comes_first(tmp_path: Path) -> None:
+    table = pa.table({"a.b": ["outer", "plain"], "a": [{"b": "inner"}, {"b": "deep"}], "label": ["x", "y"]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert read_labelled(tmp_path / "t.parquet", TableOptions(text="a.b")).texts == ["outer", "plain"]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_whole_rows_have_the_columns_of_the_file_alone(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist(NESTED), path)
+    else:
+        path.write_text("\n".join(map(json.dumps, NESTED)), "utf-8")
+    with whole_rows(path, TableOptions(text="review.body")) as whole:
+        assert whole.taken.names == ("id", "review", "meta")
+        found = list(whole.rows)
+    assert [text for _, text, _ in found] == ["a fine film", "a dull film"]
+    assert {len(cells) for _, _, cells in found} == {3}

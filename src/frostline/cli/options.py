@@ -14,7 +14,7 @@ from rich.text import Text
 from frostline.cli.console import progress, words
 from frostline.data.cells import NAMED, reject_line
 from frostline.data.dataset import Dataset, Reject
-from frostline.data.options import TableOptions, column_choice
+from frostline.data.options import FORMATS, TableOptions, column_choice
 from frostline.disk import publish_stream
 from frostline.encoder.checkpoint import DEFAULT_ENCODER
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
@@ -65,12 +65,18 @@ _reading_options = together(
         "Parquet need no such word.",
     ),
     click.option(
+        "--labels",
+        "label_columns",
+        metavar="NAME,NAME",
+        help="Columns of 0 and 1, one for each label: toxic,insult,threat, or 3-8. A text may have several labels.",
+    ),
+    click.option(
         "--header/--no-header", default=None, help="Whether the first row is a header (found out if not said)."
     ),
     click.option(
         "--format",
         "file_format",
-        type=click.Choice(["tsv", "csv", "jsonl", "parquet"]),
+        type=click.Choice(FORMATS),
         help="The file's format (found out if not said; gzip always is).",
     ),
     click.option("--encoding", default="utf-8", show_default=True, help="The file's character encoding."),
@@ -275,7 +281,9 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of reading a file to a command, which gets them as `reading: TableOptions`."""
 
     @functools.wraps(command)
-    def gathered(*, text_column: str | None, label_column: str | None, file_format: Any, **others: Any) -> Any:
+    def gathered(
+        *, text_column: str | None, label_column: str | None, label_columns: str | None, file_format: Any, **others: Any
+    ) -> Any:
         names = (
             "labels_separator",
             "header",
@@ -289,6 +297,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
         chosen = TableOptions(
             text=None if text_column is None else column_choice(text_column),
             label=None if label_column is None else column_choice(label_column),
+            labels=label_columns,
             format=file_format,
             **{name: others.pop(name) for name in names},
         )
@@ -386,11 +395,11 @@ def settled_choice(
 _OTHER_KIND: dict[Kind, tuple[str, str]] = {
     "one label": (
         "this classifier gives each text one label, and here texts have sets of labels.",
-        "Leave --labels-separator out, or choose another label column with --label.",
+        "Leave --labels-separator and --labels out, or choose another label column with --label.",
     ),
     "several labels": (
         "texts must have sets of labels, as those learned from have (each has one label).",
-        "Pass --labels-separator, as for the training.",
+        "Pass --labels-separator, or --labels, as for the training.",
     ),
 }
 

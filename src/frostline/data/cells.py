@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
-from frostline.data.columns import parted
+from frostline.data.columns import mark_of, parted
 from frostline.data.dataset import Reject
 from frostline.data.lines import bad_text
 from frostline.data.options import TableOptions
@@ -71,7 +71,7 @@ class Ledger:
         if not self.is_exceeded:
             self._keep(Reject(fault.line, fault.reason))
 
-    def error(self, rows: int, *, hint: str = "", has_one_label: bool = False) -> InputError:
+    def error(self, rows: int, *, hint: str = "", has_one_label: bool = False, are_all: bool = True) -> InputError:
         """The error that says how many of `rows` cannot be used, and names the first few.
 
         Parameters
@@ -80,21 +80,23 @@ class Ledger:
             What to do, if not the usual.
         has_one_label : bool
             Each text was read with exactly one label: what has none may be meant to have several, or none.
+        are_all : bool
+            The whole file was read; else more rows than these may be faulty.
         """
         named = "; ".join(f"line {fault.line}: {fault.reason}" for fault in self._first)
         more = f"; and {self.faults - len(self._first):,} more" if self.faults > len(self._first) else ""
         return InputError(
             f"{self.name}: {self.faults:,} of {rows:,} rows cannot be used ({self.allowed:,} may be): {named}{more}.",
-            hint=hint or self._hint(has_one_label=has_one_label),
+            hint=hint or self._hint(rows, has_one_label=has_one_label, are_all=are_all),
         )
 
-    def _hint(self, *, has_one_label: bool) -> str:
+    def _hint(self, rows: int, *, has_one_label: bool, are_all: bool) -> str:
+        most = f"{self.faults} to leave them out" if are_all else "and how many rows to leave out at most"
+        is_hopeless = self.faults == rows and (are_all or rows > 1)  # nothing would be left
+        leave_out = "" if is_hopeless else f", or pass --max-bad-rows {most}"
         if has_one_label and all(fault.reason in _NO_LABEL for fault in self._first):
-            return (
-                "If a text may have several labels or none, pass --labels-separator; else correct them, or pass "
-                f"--max-bad-rows {self.faults} to leave them out."
-            )
-        return f"Correct them, or pass --max-bad-rows {self.faults} to leave them out."
+            return f"If a text may have several labels or none, pass --labels-separator; else correct them{leave_out}."
+        return f"Correct them{leave_out}."
 
 
 def write_rejects(path: Path | str, rejects: Sequence[Reject]) -> None:
@@ -191,6 +193,18 @@ class CellRules:
             raise RowError(f"the labels must be a list written out, as in the rows before it (got {shown(value, 60)})")
         return self._sets.setdefault(value, self.listed_labels(items))
 
+    def marked_labels(self, names: Sequence[str], marks: Sequence[object]) -> tuple[str, ...]:
+        """Of columns of 0 and 1, one for each label, those that hold 1."""
+        labels = []
+        for name, mark in zip(names, marks, strict=True):
+            has_label = mark_of(mark)
+            if has_label is None:
+                got = shown(mark, 60) if isinstance(mark, str) else spelled(mark)
+                raise RowError(f"the column {shown(name)} must hold 0 or 1 (got {got})")
+            if has_label:
+                labels.append(self.label(name))
+        return tuple(labels)
+
     def listed_labels(self, values: Sequence[str]) -> tuple[str, ...]:
         """The labels in a list, each once, in order."""
         if len(values) > self.options.limits.labels:
@@ -208,6 +222,12 @@ class CellRules:
         if value is None:
             raise RowError("the labels are null, which says nothing: an empty list says that there is none")
         return (self.typed_label(line, value),)
+
+    def typed_written(self, line: int, value: object) -> tuple[str, ...]:
+        """The labels that a value is, where those of the rows before it are lists written out."""
+        if isinstance(value, str):
+            return self.written_labels(self._encodable(line, value))
+        return self.typed_labels(line, value)
 
     def typed_text(self, line: int, value: object) -> str:
         """The text that a value is: strings only; half of a surrogate pair is bad text."""
@@ -269,6 +289,13 @@ def are_written_lists(cells: Sequence[str]) -> bool:
     filled = [cell for cell in cells if cell.strip()]
     has_quotes = any("'" in cell or '"' in cell for cell in filled)
     return has_quotes and all(written_list(cell) is not None for cell in filled)
+
+
+def holds_written_lists(values: Sequence[object], options: TableOptions) -> bool:
+    """Whether a column of strings, null or other values holds lists written out, where no separator is given."""
+    cells = [value for value in values if isinstance(value, str)]
+    has_none_else = all(value is None or isinstance(value, str) for value in values)
+    return options.labels_separator is None and has_none_else and are_written_lists(cells)
 
 
 def joined(cells: Sequence[str]) -> str:

@@ -57,6 +57,24 @@ def columns_of_sets(columns: Sequence[Sequence[object]], options: TableOptions) 
     return longest, label
 
 
+# What a column of one label may hold, as spreadsheets, pandas and JSON write it (True is 1, and so is 1.0, as a key)
+MARKS: dict[object, bool] = {0: False, "0": False, "0.0": False, "false": False}
+MARKS |= {1: True, "1": True, "1.0": True, "true": True}
+
+
+def mark_of(value: object) -> bool | None:
+    """Whether a value in the column of a label says that the text has it; None for what says neither."""
+    key = value.strip().casefold() if isinstance(value, str) else value
+    return MARKS.get(key) if isinstance(key, str | int | float) else None
+
+
+def nested_names(options: TableOptions, names: Sequence[str]) -> list[str]:
+    """Of the columns that are asked for, or that a model learned from, those that may lie within others: `a.b`."""
+    asked = [options.text, options.label, options.group, options.labels, options.guessed_text, options.guessed_label]
+    parts = [part.strip() for name in asked if isinstance(name, str) for part in name.split(",")]
+    return [part for part in dict.fromkeys(parts) if "." in part and part not in names]
+
+
 def shown_kind(value: object) -> str:
     """A value in a list of labels that may not be one, for a message."""
     return "null" if value is None else shown(str(value))
@@ -89,7 +107,7 @@ LABEL_NAMES = frozenset(LABEL_WORDS.split())
 
 HEADER_EVIDENCE = 20  # rows below a first row whose label occurs once before that is held against it
 LABEL_CHARACTERS = 100
-_NUMBERS = re.compile(r"[\d,\s]+")  # of columns, for `--text`
+_NUMBERS = re.compile(r"[\d,\s-]+")  # of columns, for `--text` and `--labels`
 _NUMBERED = re.compile(r"column \d+(,column \d+)*")  # what the columns of a file without a header are called
 
 
@@ -110,15 +128,18 @@ class Columns:
     """Which columns of a table are taken, by their numbers from 0."""
 
     text: tuple[int, ...]  # One, or several that are joined
-    label: int | None  # None where no label was asked for
+    label: int | None  # None where no label was asked for, or each label has a column
+    labels: tuple[int, ...] = ()  # One for each label, where each has a column
     remark: str = ""  # Where a saved model's own columns are missing: what is taken instead
 
     def taken_from(self, names: Sequence[str], group: int | None = None) -> "Taken":
         """The same by their names, and that of the column of groups."""
-        used = {*self.text, self.label, group}
+        used = {*self.text, self.label, *self.labels, group}
+        labels = self.labels if self.label is None else (self.label,)
         return Taken(
             text=",".join(names[place] for place in self.text),
-            label="" if self.label is None else names[self.label],
+            label=",".join(names[place] for place in labels),
+            each_label=tuple(names[place] for place in self.labels),
             group="" if group is None else names[group],
             others=tuple(name for place, name in enumerate(names) if place not in used),
             remark=self.remark,
@@ -132,7 +153,8 @@ class Taken:
     """What of a table was taken for what."""
 
     text: str = ""  # As `--text` takes it: several names parted by commas; empty where the file holds no rows
-    label: str = ""  # Empty where no label was asked for
+    label: str = ""  # Empty where no label was asked for; names parted by commas where each label has a column
+    each_label: tuple[str, ...] = ()  # Those names
     group: str = ""  # Empty where rows are in no groups
     others: tuple[str, ...] = ()  # The columns that are not used
     remark: str = ""  # As in `Columns`
@@ -197,7 +219,14 @@ def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two pl
         Whether `names` come from the file.
     """
     table = _Table(names, columns, name, are_named=are_named)
-    texts = () if options.text is None else table.joined(options.text)
+    texts = () if options.text is None else table.joined(options.text, "text")
+    if needs_label and (labels := table.label_columns(options)):
+        guessed = () if texts or not options.guessed_text else table.guessed(options.guessed_text)
+        missing = [] if texts or guessed or not options.guessed_text else [options.guessed_text]
+        chosen = Columns(text=texts or guessed or (table.text_beside(labels),), label=None, labels=labels)
+        if both := {*chosen.text} & {*labels}:
+            raise InputError(f"{name}: the text and a label cannot be one column ({shown(names[min(both)])}).")
+        return replace(chosen, remark=table.remark(missing, chosen)) if missing else chosen
     label = None if options.label is None or not needs_label else table.numbered(options.label, "label")
     missing = []
     if not texts and options.guessed_text:
@@ -295,14 +324,47 @@ class _Table:
             hint=self._hint(role, meant),
         )
 
-    def joined(self, wanted: Column) -> tuple[int, ...]:
-        """The columns whose cells make up a text: one, or several, parted by commas where none is named just so."""
+    def joined(self, wanted: Column, role: str) -> tuple[int, ...]:
+        """One column, or several: parted by commas where none is named just so."""
         if isinstance(wanted, int) or "," not in wanted or (self.are_named and wanted in self.names):
-            return (self.numbered(wanted, "text"),)
+            return (self.numbered(wanted, role),)
         parts = dict.fromkeys(part if part in self.names else part.strip() for part in wanted.split(","))
         return tuple(
-            self.numbered(int(part) if part not in self.names and part.isdecimal() else part, "text") for part in parts
+            self.numbered(int(part) if part not in self.names and part.isdecimal() else part, role) for part in parts
         )
+
+    def label_columns(self, options: TableOptions) -> tuple[int, ...]:
+        """The columns of 0 and 1, one for each label, that are asked for or that a model learned from."""
+        if options.labels is not None:
+            parts = (part if part in self.names else part.strip() for part in options.labels.split(","))
+            wanted = [number for part in parts if part for number in self._in_range(part)]
+            return tuple(dict.fromkeys(self.numbered(column, "labels") for column in wanted))
+        if options.label is not None or options.labels_separator is not None or not options.guessed_label:
+            return ()
+        places = self.guessed(options.guessed_label)
+        return places if len(places) > 1 else ()
+
+    def _in_range(self, part: str) -> list[Column]:
+        """The column that `part` names, or all of `3-8`."""
+        ends = None if part in self.names else re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part, re.ASCII)
+        return [part] if ends is None else [*range(int(ends[1]), int(ends[2] or ends[1]) + 1)]
+
+    def text_beside(self, labels: Sequence[int]) -> int:
+        """The column of texts, where those of the labels are known: by name, the only other, or by far the longest."""
+        others = [place for place in range(len(self.names)) if place not in labels]
+        named = self.only_named(TEXT_NAMES, besides=None)
+        if named in others:
+            return named
+        sizes = {
+            place: sum(len(value) for value in self.columns[place] if isinstance(value, str))
+            for place in others
+            if place < len(self.columns)
+        }
+        longest = max(sizes, key=sizes.__getitem__, default=None)
+        others_size = max((size for place, size in sizes.items() if place != longest), default=0)
+        if longest is None or (len(others) > 1 and _LONGER * others_size > sizes[longest]):
+            raise self.unclear(has_text=False, needs_label=False)
+        return longest
 
     def guessed(self, wanted: str) -> tuple[int, ...]:
         """The columns that a model learned from, where all of them are there; else none.
@@ -366,18 +428,33 @@ class _Table:
         missing = "the label" if has_text else "the text and the label" if needs_label else "the text"
         plural = "s are" if missing.count("the") > 1 else " is"
         return InputError(
-            f"{self.file}: which column{plural} {missing} is not clear. {self.shown()}", hint=self._hint()
+            f"{self.file}: which column{plural} {missing} is not clear. {self.shown()}",
+            hint=self._hint() + (self._hint_of_marks() if needs_label else ""),
         )
 
     def _hint(self, role: str = "", meant: str | None = None) -> str:
         kind = "NAME" if self.are_named else "NUMBER"
         option = f"--group {kind if meant is None or not self.are_named else printable(shlex.quote(meant))}"
-        named = option if role == "group" else f"--text {kind} --label {kind}"
+        named = {"group": option, "labels": f"--labels {kind},{kind}"}.get(role, f"--text {kind} --label {kind}")
         return f"Pass {named}" + (" (a number counts from 1)." if self.are_named else ".")
+
+    def _hint_of_marks(self) -> str:
+        """What to pass where several columns hold nothing but 0 and 1, which may be a label each; else nothing."""
+        places = [
+            place
+            for place, values in enumerate(self.columns)
+            if len(values) and all(mark_of(value) is not None for value in values)
+        ]
+        if len(places) < 2:
+            return ""
+        shown_names = [self.names[place] if self.are_named else str(place + 1) for place in places]
+        return f" If each label has a column of 0 and 1: --labels {printable(shlex.quote(','.join(shown_names)))}."
 
 
 def _label(value: object) -> str | None:
     """The label that a value would be: see `CellRules`."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int) else None
 
 
@@ -393,10 +470,11 @@ def _are_labels(values: Sequence[object], *, beside: Sequence[object]) -> bool:
 def _is_header(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str, needs_label: bool) -> bool:
     """Whether the first row names the columns."""
     first, rest = sample[0], sample[1:]
-    named = (options.text, options.label, options.group)
+    named = (options.text, options.label, options.group, options.labels)
     if any(isinstance(column, str) and not _NUMBERS.fullmatch(column) for column in named):
         return True  # whoever names a column says that there are names
-    guessed = [options.guessed_text, *options.guessed_text.split(","), options.guessed_label]
+    guessed = [options.guessed_text, options.guessed_label]
+    guessed += [part for joined in guessed for part in joined.split(",")]
     if any(name and name in first and not any(name in row for row in rest) for name in guessed):
         return True
     for column, cell in enumerate(first):

@@ -3,6 +3,7 @@
 Every rule of reading: docs/formats/input.md.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, final
 
@@ -56,6 +57,9 @@ class TableOptions:
     # and none is named, and else passed over with a remark.
     guessed_text: str = ""
     guessed_label: str = ""
+    # Columns of 0 and 1, one for each label, whose names are the labels: a text may have several, or none. Parted by
+    # commas: names, or numbers from 1, or numbers from one to another (`3-8`).
+    labels: str | None = None
     group: Column | None = None  # Rows with the same value there belong together: one author, one thread, one document
     # Labels known from elsewhere (training rows, a saved model): of two columns, the one that holds one of them, while
     # the other holds none, is the label's.
@@ -89,6 +93,8 @@ class TableOptions:
         _check_column("text", self.text)
         _check_column("label", self.label)
         _check_column("group", self.group)
+        if self.labels is not None:
+            _check_label_columns(self)
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '\n\r"'):
             raise UsageError(
                 f"The delimiter must be one character, not a quote or a line break (got {shown(self.delimiter)})."
@@ -120,6 +126,21 @@ def _check_column(name: str, value: Column | None) -> None:
         return
     if isinstance(value, bool) or value < 1:
         raise UsageError(f"The {name} column's number counts from 1 (got {value!r}).")
+
+
+def _check_label_columns(options: TableOptions) -> None:
+    """That the columns of 0 and 1 are several, and nothing else says where labels are."""
+    if options.label is not None or options.labels_separator is not None:
+        other = "a label column" if options.label is not None else "a separator of labels"
+        raise UsageError(
+            f"Columns of 0 and 1, one for each label, and {other} exclude each other.",
+            hint="--labels is for several such columns, --label for one column that holds the labels.",
+        )
+    if not re.search(r"[^\s,]\s*,\s*[^\s,]|\d-\d", options.labels or ""):
+        raise UsageError(
+            f"--labels names the columns of 0 and 1, one for each label, two at least (got {shown(options.labels)}).",
+            hint="Part them by commas: --labels toxic,insult. One column that holds the labels is named with --label.",
+        )
 
 
 def _check_encoding(encoding: str) -> None:

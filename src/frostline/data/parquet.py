@@ -12,7 +12,8 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, final
 
 import numpy as np
@@ -20,8 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from frostline.data.cells import BadBytes, CellRules, Fault, Picked, RowError, fault, group_of
-from frostline.data.columns import choose_columns, group_column
+from frostline.data.cells import BadBytes, CellRules, Fault, Picked, RowError, fault, group_of, holds_written_lists
+from frostline.data.columns import choose_columns, group_column, nested_names
 from frostline.data.lines import Opened, bad_text
 from frostline.data.options import TableOptions
 from frostline.disk import home, private_folder
@@ -42,15 +43,19 @@ class ParquetFile:
     ----------
     columns : int
         At most so many.
+    nested : sequence of str
+        Names such as `a.b`, which become columns where the column `a` has a field `b`.
     """
 
-    def __init__(self, file: BinaryIO, name: str, *, columns: int) -> None:
+    def __init__(self, file: BinaryIO, name: str, *, columns: int, nested: Sequence[str] = ()) -> None:
         self._written_out = pq.ParquetFile(file, pre_buffer=False)
         self.metadata: pq.FileMetaData = self._written_out.metadata
         self.fields: list[pa.Field] = list(self._written_out.schema_arrow)
         self.names: list[str] = [field.name for field in self.fields]
         if len(self.fields) > columns:
             raise InputError(f"{name} must have at most {columns:,} columns (it has {len(self.fields):,}).")
+        self.n_columns = len(self.names)
+        self._add_nested(nested)
         counts = Counter(self.names)
         self.leaves = self._leaves()
         self._strings = [field.name for field in self.fields if kind_of(field) == "string" and counts[field.name] == 1]
@@ -72,7 +77,7 @@ class ParquetFile:
             return None
         batches = self._in_dictionaries.iter_batches(n_rows, row_groups=[0], columns=[column], use_threads=False)
         batch = next(batches, None)
-        return None if batch is None else batch.column(0)
+        return None if batch is None else column_of(batch, column)
 
     def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         """The rows of `columns`, in order; a string column comes written out or as a dictionary."""
@@ -90,8 +95,22 @@ class ParquetFile:
         batch = next(batches, None)
         if batch is None:
             return 0
-        dictionaries = [getattr(column, "values", column).dictionary for column in batch.columns]
+        read = [getattr(column, "values", column) for column in (column_of(batch, name) for name in strings)]
+        # Two columns of one path (`a.b`, and the `b` of `a`): pyarrow makes a dictionary of one of them
+        dictionaries = [column.dictionary for column in read if pa.types.is_dictionary(column.type)]
         return max((pc.max(pc.binary_length(entries)).as_py() or 0 for entries in dictionaries), default=0)
+
+    def _add_nested(self, nested: Sequence[str]) -> None:
+        """Take what lies within columns of fields as columns too, where it is asked for."""
+        for name in (name for name in nested if name not in self.names):
+            outer, *inner = name.split(".")
+            found = self.fields[self.names.index(outer)] if self.names.count(outer) == 1 else None
+            for part in inner:
+                fields = list(found.type) if found is not None and pa.types.is_struct(found.type) else []
+                found = next((field for field in fields if field.name == part), None)
+            if found is not None:
+                self.names.append(name)
+                self.fields.append(found.with_name(name))
 
     def _leaves(self) -> dict[str, str]:
         """Where the strings of each column of lists stand, as Parquet names it."""
@@ -99,6 +118,14 @@ class ParquetFile:
         schema = self.metadata.schema
         paths = [schema.column(place).path for place in range(len(schema))]
         return {name: path for name in lists for path in paths if path.startswith(f"{name}.")}
+
+
+def column_of(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """The column of that name, or what `a.b` leads to within one."""
+    if name in batch.schema.names:
+        return batch.column(name)
+    outer, *inner = name.split(".")
+    return pc.struct_field(batch.column(outer), inner)
 
 
 @contextlib.contextmanager
@@ -154,7 +181,7 @@ def of_arrow(file: BinaryIO, name: str, *, is_arrow: bool) -> Iterator[BinaryIO]
 
 
 def kind_of(field: pa.Field) -> str:
-    """What a column may serve as: `string`, `number` (a label), `list` of either (labels), or nothing."""
+    """What a column may serve as: `string`, `number` or `float` (labels), `list` of the former (labels), or nothing."""
     types = pa.types
     if isinstance(field.type, pa.BaseExtensionType) or b"ARROW:extension:name" in (field.metadata or {}):
         return ""
@@ -163,6 +190,8 @@ def kind_of(field: pa.Field) -> str:
         return "string"
     if types.is_list(kind) or types.is_large_list(kind):
         return "list" if kind_of(kind.value_field) in {"string", "number"} else ""
+    if types.is_floating(kind):  # stars as 5.0, of which pandas makes the whole numbers of a column with gaps
+        return "float"
     return "number" if types.is_integer(kind) or types.is_boolean(kind) else ""
 
 
@@ -207,7 +236,8 @@ class ParquetTable:
         self.options = options
         self.size_bytes = file.seek(0, os.SEEK_END)
         with translated(self.name):
-            self._file = ParquetFile(file, self.name, columns=options.limits.columns)
+            nested = nested_names(options, ())
+            self._file = ParquetFile(file, self.name, columns=options.limits.columns, nested=nested)
             self._n_rows: int = self._file.metadata.num_rows
             self._check_size(self._n_rows * ROW_BYTES)
             sample = [self._sample(field) for field in self._file.fields[:EXAMPLE_COLUMNS]]
@@ -216,16 +246,19 @@ class ParquetTable:
         label = chosen.label
         self._texts = [names[place] for place in chosen.text]
         self.label_column = "" if label is None else names[label]
+        self._marks = [names[place] for place in chosen.labels]
         group = group_column(names, sample, options=options, name=self.name)
         self.group_column = "" if group is None else names[group]
-        self.taken = chosen.taken_from(names, group)
-        for place in (*chosen.text, label):
+        self.taken = replace(chosen.taken_from(names, group), names=tuple(names[: self._file.n_columns]))
+        for place in (*chosen.text, label, *chosen.labels):
             if place is not None:
-                _check_column(self._file.fields[place], names, self.name, is_label=place == label)
+                _check_column(self._file.fields[place], names, self.name, is_label=place not in chosen.text)
         if group is not None:
             _check_group(self._file.fields[group], self.name)
         is_list = label is not None and kind_of(self._file.fields[label]) == "list"
-        self.has_label_sets = is_list or (label is not None and options.labels_separator is not None)
+        self._are_written = label is not None and holds_written_lists(self._sample(self._file.fields[label]), options)
+        is_parted = label is not None and options.labels_separator is not None
+        self.has_label_sets = is_list or is_parted or self._are_written or bool(self._marks)
         if is_list:
             with translated(self.name):  # a column's path that is no UTF-8
                 n_values = self._file.n_values(self.label_column)
@@ -233,9 +266,8 @@ class ParquetTable:
 
     def rows(self, rules: CellRules) -> Iterator[Picked | Fault]:
         """Every row, or why it is left out; numbers count from 1."""
-        has_label = bool(self.label_column)
-        label_of = rules.typed_labels if self.has_label_sets else rules.typed_label
-        wanted = [*self._texts, *([self.label_column] if has_label else [])]
+        label_of = self._label_of(rules)
+        wanted = [*self._texts, *([self.label_column] if self.label_column else self._marks)]
         if self.group_column and self.group_column not in wanted:
             wanted.append(self.group_column)
         batches = self._file.batches(wanted)
@@ -245,10 +277,10 @@ class ParquetTable:
                 batch = next(batches, None)
                 if batch is None:
                     break
-                texts = [self._values(batch.column(place), number) for place in range(len(self._texts))]
-                labels = self._values(batch.column(len(texts)), number) if has_label else [""] * len(batch)
+                texts = [self._values(column_of(batch, name), number) for name in self._texts]
+                labels = self._labels(batch, number)
                 has_group = bool(self.group_column)
-                groups = self._values(batch.column(self.group_column), number) if has_group else [""] * len(batch)
+                groups = self._values(column_of(batch, self.group_column), number) if has_group else [""] * len(batch)
             given += sum(len(text) for column in texts for text in column if isinstance(text, str))
             given += ROW_BYTES * len(batch)
             self._check_size(given)
@@ -256,7 +288,7 @@ class ParquetTable:
                 number += 1
                 try:
                     text = rules.typed_text(number, cells[0]) if len(cells) == 1 else rules.joined_text(number, cells)
-                    yield number, text, label_of(number, label) if has_label else "", group_of(group)
+                    yield number, text, label_of(number, label), group_of(group)
                 except RowError as error:
                     yield fault(number, error)
         self._check_count(number)
@@ -264,18 +296,17 @@ class ParquetTable:
     @property
     def types(self) -> tuple[pa.DataType, ...]:
         """Of each column, once `restored`."""
-        return tuple(_plain_type(field.type) for field in self._file.fields)
+        return tuple(_plain_type(field.type) for field in self._file.fields[: self._file.n_columns])
 
     def whole_rows(self, rules: CellRules, *, as_text: bool) -> Iterator[Picked | Fault]:
         """Every row without its label, with all its cells as a list, as `carried` gives them; or why it is left out."""
-        names = self._file.names
+        names = self._file.names[: self._file.n_columns]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise InputError(
                 f"{self.name}: {names.count(twice)} columns are named {shown(twice)}; only one may be.",
                 hint="Write the file again with names that differ.",
             )
-        places = [names.index(name) for name in self._texts]
         batches = self._file.batches(names)
         number = given = 0
         while True:
@@ -286,10 +317,10 @@ class ParquetTable:
                 given += batch.nbytes + ROW_BYTES * len(batch)
                 self._check_size(given)
                 columns = [self._python_values(carried(column, as_text=as_text), number) for column in batch.columns]
-            for cells in zip(*columns, strict=True):
+                wanted = [self._python_values(column_of(batch, name), number) for name in self._texts]
+            for cells, texts in zip(zip(*columns, strict=True), zip(*wanted, strict=True), strict=True):
                 number += 1
                 try:
-                    texts = [cells[place] for place in places]
                     text = rules.typed_text(number, texts[0]) if len(texts) == 1 else rules.joined_text(number, texts)
                     yield number, text, "", list(cells)
                 except RowError as error:
@@ -302,6 +333,23 @@ class ParquetTable:
                 f"{self.name}: its footer says {self._n_rows:,} rows, there are {number:,}.",
                 hint="Write the file again.",
             )
+
+    def _label_of(self, rules: CellRules) -> Callable[[int, Any], str | tuple[str, ...]]:
+        """What the value of `_labels` in a row says of its label."""
+        if self._marks:
+            return lambda _, values: rules.marked_labels(self._marks, values)
+        if not self.label_column:
+            return lambda *_: ""
+        several = rules.typed_written if self._are_written else rules.typed_labels
+        return several if self.has_label_sets else rules.typed_label
+
+    def _labels(self, batch: pa.RecordBatch, before: int) -> Sequence[Any]:
+        """The value of the label column in each row; the values of all, where each label has a column."""
+        if self._marks:
+            return list(zip(*(self._values(column_of(batch, name), before) for name in self._marks), strict=True))
+        if not self.label_column:
+            return [""] * len(batch)
+        return self._values(column_of(batch, self.label_column), before)
 
     def _values(self, column: pa.Array, before: int) -> Sequence[Any]:
         """The values of a column as Python objects, equal ones of a dictionary as one object."""
@@ -406,7 +454,7 @@ def _check_column(field: pa.Field, names: Sequence[str], file: str, *, is_label:
             f"{file}: {names.count(field.name)} columns are named {shown(field.name)}; only one may be.",
             hint="Write the file again with names that differ.",
         )
-    if kind_of(field) not in ({"string", "number", "list"} if is_label else {"string"}):
+    if kind_of(field) not in ({"string", "number", "float", "list"} if is_label else {"string"}):
         kinds = "strings, whole numbers, booleans or lists of these" if is_label else "strings"
         raise InputError(
             f"{file}: the {'label' if is_label else 'text'} column {shown(field.name)} must hold {kinds} "

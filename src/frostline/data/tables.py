@@ -10,16 +10,36 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, final
+from typing import Any, Literal, TypeAlias, TypeVar, final
 
 from frostline.arrays import Progress
-from frostline.data.cells import CellRules, Fault, Ledger, Picked, RowError, are_written_lists, fault, group_of, joined
-from frostline.data.columns import Layout, Taken, choose_columns, group_column, holds_lists, layout_of_rows
+from frostline.data.cells import (
+    CellRules,
+    Fault,
+    Ledger,
+    Picked,
+    RowError,
+    are_written_lists,
+    fault,
+    group_of,
+    holds_written_lists,
+    joined,
+)
+from frostline.data.columns import (
+    Columns,
+    Layout,
+    Taken,
+    choose_columns,
+    group_column,
+    holds_lists,
+    layout_of_rows,
+    nested_names,
+)
 from frostline.data.copies import together_of
 from frostline.data.dataset import Dataset, Grouping, Reject, Source
 from frostline.data.formats import LABEL_MARK, QUOTED, Dialect, JsonRow, Row, dialect_of, format_of, objects_of, rows_of
 from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lines_of, opened, working_encoding
-from frostline.data.options import MEGABYTE, TableOptions
+from frostline.data.options import MEGABYTE, Format, TableOptions
 from frostline.errors import InputError, UsageError, shown
 from frostline.targets import Targets
 
@@ -64,6 +84,14 @@ def picked(
             yield Picking(table.taken, rows, table.has_label_sets, table.types if whole else ())
         return
     check_encoding(head, encoding=options.encoding, name=source.name)
+    yield _picked_text(source, head, kind, options=options, needs_label=needs_label, whole=bool(whole))
+
+
+def _picked_text(  # noqa: PLR0913 - a file as it was met; called from one place
+    source: Opened, head: bytes, kind: Format, *, options: TableOptions, needs_label: bool, whole: bool
+) -> Picking:
+    """Of a file that consists of text."""
+    rules = CellRules(options, source.name)
     if kind == "json":
         from frostline.data.documents import document_of, objects_of_document  # noqa: PLC0415 - only for such files
 
@@ -71,20 +99,13 @@ def picked(
         encoding = working_encoding(options.encoding)
         document = document_of(chunks, encoding=encoding, options=options, name=source.name)
         objects = objects_of_document(document, limits=options.limits, name=source.name)
-        yield _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=bool(whole))
-        return
+        return _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=whole)
     runs = _lines(source, head, options)
     if kind == "fasttext":
-        from frostline.data.documents import fasttext_rows  # noqa: PLC0415 - only for such files
-
-        if options.group is not None:
-            raise InputError(f"{source.name}: fastText's lines have no column of groups.", hint="Leave --group out.")
-        yield _from_fasttext(fasttext_rows(runs, rules), source.name, needs_label=needs_label, whole=bool(whole))
-        return
+        return _from_fasttext(runs, source.name, rules=rules, needs_label=needs_label, whole=whole)
     if kind == "jsonl":
         objects = objects_of(runs, limits=options.limits)
-        yield _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=bool(whole))
-        return
+        return _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=whole)
     dialect, begins_with_mark = dialect_of(head, kind=kind, options=options)
     is_in_doubt = kind == "tsv" and options.quoted is None
     if is_in_doubt and is_quoted_throughout(source, dialect, options=options):
@@ -97,7 +118,7 @@ def picked(
         if is_in_doubt:
             check_quotes(source, dialect, options=options)
 
-    yield _from_rows(cells, source.name, rules=rules, needs_label=needs_label, whole=bool(whole), on_ragged=on_ragged)
+    return _from_rows(cells, source.name, rules=rules, needs_label=needs_label, whole=whole, on_ragged=on_ragged)
 
 
 def is_quoted_throughout(source: Opened, dialect: Dialect, *, options: TableOptions) -> bool:
@@ -181,15 +202,29 @@ def _from_rows(  # noqa: PLR0913 - rows, and what is wanted of them
     layout = layout_of_rows(sample, options=rules.options, name=name, needs_label=needs_label)
     if layout.has_header:
         taken.remove(next(item for item in taken if not isinstance(item, Fault) and item[1]))
-    label, body = layout.columns.label, sample[layout.has_header :]
-    has_lists = label is not None and are_written_lists([row[label] for row in body if len(row) > label])
-    is_parted = label is not None and rules.options.labels_separator is not None
-    label_of = rules.label_set if is_parted else rules.written_labels if has_lists else rules.label
+    label_of, has_sets = _label_of_cells(layout, sample[layout.has_header :], rules)
     return Picking(
         layout.columns.taken_from(layout.names, layout.group),
         _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged, label_of=label_of, whole=whole),
-        is_parted or has_lists,
+        has_sets,
     )
+
+
+LabelOfCells: TypeAlias = Callable[[Sequence[str]], str | tuple[str, ...]]
+
+
+def _label_of_cells(layout: Layout, sample: Sequence[Sequence[str]], rules: CellRules) -> tuple[LabelOfCells, bool]:
+    """What the cells of a row say of its label, and whether a text may have several."""
+    label, marks = layout.columns.label, layout.columns.labels
+    if marks:
+        names = [layout.names[place] for place in marks]
+        return (lambda cells: rules.marked_labels(names, [cells[place] for place in marks])), True
+    if label is None:
+        return (lambda _: ""), False
+    is_parted = rules.options.labels_separator is not None
+    has_lists = are_written_lists([row[label] for row in sample if len(row) > label])
+    read = rules.label_set if is_parted else rules.written_labels if has_lists else rules.label
+    return (lambda cells: read(cells[label])), is_parted or has_lists
 
 
 def _trimmed(rows: Iterator[Row | Fault]) -> Iterator[Row | Fault]:
@@ -204,10 +239,15 @@ def _trimmed(rows: Iterator[Row | Fault]) -> Iterator[Row | Fault]:
         yield row
 
 
-def _from_fasttext(
-    rows: Iterator[tuple[int, tuple[str, ...], str] | Fault], name: str, *, needs_label: bool, whole: bool
-) -> Picking:
+def _from_fasttext(runs: Iterator[Lines], name: str, *, rules: CellRules, needs_label: bool, whole: bool) -> Picking:
     """Of fastText's lines: sets of labels where one of the first rows has another number of them than one."""
+    from frostline.data.documents import fasttext_rows, one_label_each  # noqa: PLC0415 - only for such files
+
+    if rules.options.group is not None:
+        raise InputError(f"{name}: fastText's lines have no column of groups.", hint="Leave --group out.")
+    if rules.options.labels is not None:
+        raise InputError(f"{name}: fastText's lines have no columns of 0 and 1.", hint="Leave --labels out.")
+    rows = fasttext_rows(runs, rules)
     taken = list(itertools.islice(rows, SAMPLE_ROWS))
     sample = [row for row in taken if not isinstance(row, Fault)]
     rest = itertools.chain(taken, rows)
@@ -222,8 +262,6 @@ def _from_fasttext(
     if not any(labels for _, labels, _ in sample):
         raise InputError(f"{name} must have labels that begin with {LABEL_MARK} (the first rows have none).")
     if all(len(labels) == 1 for _, labels, _ in sample):
-        from frostline.data.documents import one_label_each  # noqa: PLC0415 - only for such files
-
         return Picking(Taken(text="text", label="label"), one_label_each(rest))
     sets = (row if isinstance(row, Fault) else (row[0], row[2], row[1], "") for row in rest)
     return Picking(Taken(text="text", label="label"), sets, has_label_sets=True)
@@ -235,10 +273,10 @@ def _cells_picked(  # noqa: PLR0913 - rows, and what is wanted of them
     rules: CellRules,
     on_ragged: Callable[[], None],
     *,
-    label_of: Callable[[str], str | tuple[str, ...]],
+    label_of: LabelOfCells,
     whole: bool,
 ) -> Iterator[Picked | Fault]:
-    width, texts, label = len(layout.names), layout.columns.text, layout.columns.label
+    width, texts = len(layout.names), layout.columns.text
     group = layout.group
     text_of = rules.text
     text = texts[0] if len(texts) == 1 else None
@@ -260,8 +298,8 @@ def _cells_picked(  # noqa: PLR0913 - rows, and what is wanted of them
             cells = [""]
         try:
             cell = joined([cells[place] for place in texts]) if text is None else cells[text]
-            label_cell = "" if label is None else label_of(cells[label])
-            yield number, text_of(cell), label_cell, cells if whole else "" if group is None else cells[group]
+            labels = label_of(cells)
+            yield number, text_of(cell), labels, cells if whole else "" if group is None else cells[group]
         except RowError as error:
             yield fault(number, error)
 
@@ -274,34 +312,52 @@ def _from_objects(
     if not sample:
         return Picking(Taken(), iter([item for item in taken if isinstance(item, Fault)]))
     names = list(dict.fromkeys(key for value in sample for key in value))
+    n_own = len(names)
     names += [
-        key for key in _nested(rules.options, names) if any(_found(value, key) is not _MISSING for value in sample)
+        key for key in nested_names(rules.options, names) if any(_found(value, key) is not _MISSING for value in sample)
     ]
     columns = [[own for value in sample if (own := _found(value, key)) is not _MISSING] for key in names]
     chosen = choose_columns(names, columns, options=rules.options, name=name, needs_label=needs_label)
-    label = chosen.label
     group = group_column(names, columns, options=rules.options, name=name)
-    has_sets = label is not None and (rules.options.labels_separator is not None or holds_lists(columns[label]))
+    label_of, has_sets = _label_of_object(chosen, names, columns, rules)
     rows = _values_picked(
         itertools.chain(taken, objects),
         [names[place] for place in chosen.text],
-        None if label is None else names[label],
         rules,
         group=None if group is None else names[group],
-        label_of=rules.typed_labels if has_sets else rules.typed_label,
+        label_of=label_of,
         whole=whole,
     )
-    return Picking(chosen.taken_from(names, group), rows, has_sets)
+    return Picking(replace(chosen.taken_from(names, group), names=tuple(names[:n_own])), rows, has_sets)
+
+
+LabelOfObject: TypeAlias = Callable[[int, dict[str, Any]], str | tuple[str, ...]]
+
+
+def _label_of_object(
+    chosen: Columns, names: Sequence[str], columns: Sequence[Sequence[object]], rules: CellRules
+) -> tuple[LabelOfObject, bool]:
+    """What an object says of its label, and whether a text may have several."""
+    marks, label = [names[place] for place in chosen.labels], chosen.label
+    if marks:
+        return (lambda _, value: rules.marked_labels(marks, [_member(value, key) for key in marks])), True
+    if label is None:
+        return (lambda *_: ""), False
+    key = names[label]
+    if holds_written_lists(columns[label], rules.options):
+        return (lambda number, value: rules.typed_written(number, _member(value, key))), True
+    has_sets = rules.options.labels_separator is not None or holds_lists(columns[label])
+    read = rules.typed_labels if has_sets else rules.typed_label
+    return (lambda number, value: read(number, _member(value, key))), has_sets
 
 
 def _values_picked(  # noqa: PLR0913 - rows, and what is wanted of each
     objects: Iterator[JsonRow | Fault],
     texts: Sequence[str],
-    label: str | None,
     rules: CellRules,
     *,
     group: str | None,
-    label_of: Callable[[int, object], str | tuple[str, ...]],
+    label_of: LabelOfObject,
     whole: bool,
 ) -> Iterator[Picked | Fault]:
     for item in objects:
@@ -315,7 +371,7 @@ def _values_picked(  # noqa: PLR0913 - rows, and what is wanted of each
                 rules.typed_text(number, _member(value, texts[0]))
                 if len(texts) == 1
                 else rules.joined_text(number, [_or_none(value, key) for key in texts]),
-                "" if label is None else label_of(number, _member(value, label)),
+                label_of(number, value),
                 value if whole else "" if group is None else group_of(_or_none(value, group)),
             )
         except RowError as error:
@@ -347,13 +403,6 @@ def _found(value: dict[str, Any], key: str) -> Any:
 def _or_none(value: dict[str, Any], key: str) -> Any:
     found = _found(value, key)
     return None if found is _MISSING else found
-
-
-def _nested(options: TableOptions, names: Sequence[str]) -> list[str]:
-    """Of the columns that are asked for, or that a model learned from, those that may lie within others."""
-    asked = [options.text, options.label, options.group, options.guessed_text, options.guessed_label]
-    parts = [part.strip() for name in asked if isinstance(name, str) for part in name.split(",")]
-    return [part for part in dict.fromkeys(parts) if "." in part and part not in names]
 
 
 def _sampled(rows: Iterator[Any]) -> tuple[list[Any], list[Any]]:
@@ -454,10 +503,13 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
                     if len(texts) > most:
                         raise _too_many(source.name, most)
         if ledger.is_exceeded:
-            raise ledger.error(len(texts) + ledger.left_out, has_one_label=not picking.has_label_sets)
+            are_all = ledger.faults <= options.max_bad_rows + HOPELESS_FAULTS
+            n_rows = len(texts) + ledger.left_out
+            raise ledger.error(n_rows, has_one_label=not picking.has_label_sets, are_all=are_all)
         if not texts:
             raise _no_rows(source.name, rows_in=ledger.left_out, has_columns=bool(picking.taken.text))
         identity = source.fingerprint()
+    targets = Targets.of_sets(labels) if picking.has_label_sets else Targets.of_labels(labels)
     origin = Source(
         name=str(path),
         sha256=identity.sha256,
@@ -466,9 +518,8 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         label_column=picking.taken.label,
         group_column=picking.taken.group,
         other_columns=picking.taken.others,
-        remark=picking.taken.remark,
+        remark=" ".join(filter(None, [picking.taken.remark, _never_given(source.name, picking.taken, targets)])),
     )
-    targets = Targets.of_sets(labels) if picking.has_label_sets else Targets.of_labels(labels)
     dataset = Dataset(texts=texts, targets=targets, lines=lines, source=origin, rejects=tuple(rejects))
     if options.group is None:
         return dataset
@@ -514,7 +565,16 @@ def stream_texts(
                     continue
                 ledger.add(row)
                 if ledger.is_exceeded:
-                    raise ledger.error(rows_in)
+                    raise ledger.error(rows_in, are_all=False)
+
+
+def _never_given(name: str, taken: Taken, targets: Targets) -> str:
+    """Which columns of a label hold 0 alone, so that there is no such label."""
+    empty = [shown(label) for label in taken.each_label if label not in targets.labels]
+    if not empty:
+        return ""
+    holds, labels = ("holds", "label") if len(empty) == 1 else ("hold", "labels")
+    return f"{name}: {', '.join(empty)} {holds} 0 in every row: no text has the {labels}."
 
 
 @final
@@ -556,7 +616,7 @@ def whole_rows(
                         continue
                     ledger.add(row)
                     if ledger.is_exceeded:
-                        raise ledger.error(rows_in)
+                        raise ledger.error(rows_in, are_all=False)
 
             yield WholeRows(picking.taken, picking.types, rows(), source)
 
