@@ -20,9 +20,8 @@ from frostline.score.answers import (
     as_line,
     layout_of,
     predictions,
-    refuse_separator,
-    write_predictions,
 )
+from frostline.score.files import refuse_separator, write_predictions
 from frostline.targets import Label
 
 ODD = 'a "plain"\tone,\r\ntwo\u2028three'

@@ -22,7 +22,8 @@ from frostline.report.document import as_document
 from frostline.report.phrases import promise_words
 from frostline.report.terminal import decision_text
 from frostline.score.answers import as_document as prediction_document
-from frostline.score.answers import layout_of, predictions, write_predictions
+from frostline.score.answers import layout_of, predictions
+from frostline.score.files import write_predictions
 from frostline.training import Training, TrainingOptions, save_training, train
 
 WORDS = {"good": ("fine", "joy", "warm"), "bad": ("dull", "bore", "cold")}

@@ -15,7 +15,8 @@ from frostline.artifact import Model
 from frostline.encoder.reading import Reading
 from frostline.errors import InputError
 from frostline.head.linear import LinearHead
-from frostline.score.answers import layout_of, predictions, write_predictions
+from frostline.score.answers import layout_of, predictions
+from frostline.score.files import write_predictions
 from frostline.score.rows import write_features
 
 LABELS = ("bad", "good")

@@ -13,7 +13,8 @@ from safetensors.numpy import load_file
 
 from fakes import FakeEncoder
 from frostline.errors import InputError, UsageError
-from frostline.score.answers import Layout, Prediction, as_document, predictions, refuse_format, write_predictions
+from frostline.score.answers import Layout, Prediction, as_document, predictions
+from frostline.score.files import refuse_format, write_predictions
 from frostline.score.rows import refuse_format as refuse_embedding
 from frostline.score.rows import write_features
 from frostline.targets import Answers

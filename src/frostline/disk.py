@@ -242,19 +242,32 @@ def _claimed_folder(path: Path, held: contextlib.ExitStack) -> Path:
 
 @contextlib.contextmanager
 def claimed(folder: Path) -> Iterator[bool]:
-    """Whether no other process had claimed `folder`; if so it is ours until the end. Without locks: always."""
-    try:
-        lock = _locked(folder)
-    except BlockingIOError:
-        yield False
-        return
-    except OSError:  # no such locks here
+    """Make `folder` where it is missing. Whether no other process has claimed it; then it is ours until the end.
+
+    Where there are no locks: always. Raises `OutputError`: something that is no folder is in the way; `StorageError`,
+    `AccessError`: it cannot be made.
+    """
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                folder.mkdir(mode=0o755, exist_ok=True)
+                lock = _locked(folder)
+            except BlockingIOError:
+                yield False
+                return
+            except FileExistsError as error:
+                raise OutputError(f"{folder} must be a folder.", hint="Move it away.") from error
+            except FileNotFoundError:
+                continue  # whoever had it has just removed it
+            except OSError as error:
+                if not folder.is_dir():
+                    raise storage_error(error, folder) from error
+                break  # no such locks here
+            held.callback(os.close, lock)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock), folder.stat()):
+                    break  # else what was locked has been removed, and what bears its name is another one
         yield True
-        return
-    try:
-        yield True
-    finally:
-        os.close(lock)
 
 
 def _locked(path: Path) -> int:

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from encoder_fakes import make_checkpoint
 from frostline.artifact import open_model
 from frostline.data.sample import load_sample
+from frostline.score.job import manifest_of
 
 Command = Callable[..., Any]
 
@@ -166,7 +167,7 @@ def test_predict_writes_files(frostline: Command, model: Path, reviews: Path, tm
         assert [json.loads(line)["label"] for line in out.read_text("utf-8").splitlines()] == expected
     else:
         assert len(out.read_text("utf-8").splitlines()) == len(texts) + 1
-    assert list(tmp_path.iterdir()) == [out]
+    assert sorted(tmp_path.iterdir()) == [out, manifest_of(out)]
 
 
 def test_predict_on_a_file_without_rows_writes_an_empty_answer(frostline: Command, model: Path, tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_predict_on_a_file_without_rows_writes_an_empty_answer(frostline: Comman
     empty.write_bytes(b"")
     out = tmp_path / "scored.csv"
     assert frostline("predict", model, empty, "--out", out, "--text", "text").code == 0
-    assert out.read_text("utf-8") == "text,label,probability,p(negative),p(positive)\n"
+    assert out.read_text("utf-8") == "label,probability,p(negative),p(positive)\n"
 
 
 def test_evaluate_measures_on_another_file(frostline: Command, model: Path, reviews: Path) -> None:

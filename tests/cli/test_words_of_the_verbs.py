@@ -592,7 +592,10 @@ def test_texts_that_are_not_answered_are_counted(frostline: Command, tmp_path: P
     assert max(silent) <= limit + 0.001
     assert min(answered) >= limit - 0.001
     written = tmp_path / "x.csv"
-    assert frostline("predict", out, path, "--text", "1", "--no-header", "--out", written).err == found.err
+    scored = frostline("predict", out, path, "--text", "1", "--no-header", "--out", written).err.splitlines()
+    assert re.fullmatch(r"240 texts labelled in \S+ s → \S+/x.csv: positive \d+, negative \d+", scored[0])
+    assert re.fullmatch(r"\d+ of \d+ agree with the file's own labels \(9\d\.\d %\)\.", scored[1])
+    assert scored[2:] == found.err.splitlines()
     assert sum(",," in line for line in written.read_text("utf-8").splitlines()) == len(silent)
 
 

@@ -29,7 +29,8 @@ from frostline.report.document import as_document
 from frostline.report.page import report_html
 from frostline.report.phrases import next_step, of_hundred, plain_words
 from frostline.report.terminal import print_report
-from frostline.score.answers import Layout, layout_of, predictions, write_predictions
+from frostline.score.answers import Layout, layout_of, predictions
+from frostline.score.files import write_predictions
 from frostline.targets import Kind, Targets
 from frostline.training import Training, save_training, train
 from frostline.training.options import TrainingOptions

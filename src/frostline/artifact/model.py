@@ -5,7 +5,7 @@ digests that the manifest names, and gives for eight sentences what it gave when
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, final
@@ -82,6 +82,25 @@ class Model:
         A product of several rows is summed in another order than that of one row.
         """
         return self.head.answer(self.head.predict_proba(rows), np.array([cut]))
+
+    def answer_parts(
+        self, texts: Sequence[str], size: int, *, with_likeness: bool = False
+    ) -> Iterator[tuple[int, Answers]]:
+        """As `answer`, `size` texts decided upon at a time: the first one's number, and their answers.
+
+        Texts are read together. Decisions of fewer take less memory; and the last bits of a product depend on how many
+        rows it has, so that whoever asks for the same texts in the same parts has the same bits.
+        """
+        if with_likeness:
+            refuse_likeness(self.likeness)
+        reading = self.encoder.encode(texts)
+        for start in range(0, len(texts), size):
+            rows = reading.for_head[start : start + size]
+            answers = self.head.answer(self.head.predict_proba(rows), reading.cut[start : start + size])
+            if with_likeness and self.likeness is not None:
+                likeness = self.likeness.of(dense_part(rows), answers.probabilities)
+                answers = replace(answers, likeness=likeness)
+            yield start, answers
 
     def predict_proba(self, texts: Sequence[str], *, progress: Progress | None = None) -> Probabilities:
         """Probabilities (n_texts, n_labels); column j belongs to manifest.labels[j]. Progress counts distinct texts."""

@@ -242,6 +242,19 @@ class ModelChoice:
         say_reader(reader_of(model.encoder), asked=(self.backend, self.device) != ("auto", "auto"))
         return model
 
+    def opener(self, artifact: Path, *, threads: int) -> "Callable[[], Model]":
+        """What opens the same model in another process, on so many threads unless told otherwise; it asks nobody."""
+        from frostline.artifact import open_model  # noqa: PLC0415 - heavy
+
+        return functools.partial(
+            open_model,
+            artifact,
+            encoder=self.encoder,
+            threads=self.threads or threads,
+            backend=self.backend,
+            device=self.device,
+        )
+
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of opening a saved classifier, which the command gets as `choice: ModelChoice`."""

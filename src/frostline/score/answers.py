@@ -4,27 +4,21 @@ One stream for labels that exclude each other and for several per text. What dif
 columns, its JSON and its line stand in one table, by kind. File formats: docs/formats/answers.md.
 """
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import Any, BinaryIO, final
+from typing import Any, final
 
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, Probabilities
 from frostline.artifact import Model
 from frostline.artifact.manifest import KINDS
-from frostline.disk import publish_stream
-from frostline.errors import UsageError, shown
+from frostline.errors import shown
 from frostline.head.linear import set_probability
 from frostline.targets import Answers, Kind, Label
 
 WINDOW_TEXTS = 4096
-FORMATS = (".tsv", ".csv", ".jsonl", ".parquet")
 SEPARATOR = ","
 
 
@@ -64,10 +58,11 @@ def predictions(
 ) -> Iterator[Prediction]:
     """A prediction for each text, in order; `window` texts are held and read at a time."""
     for held, answers in answered(model, texts, window=window, with_likeness=with_likeness):
-        yield from _rows(held, answers)
+        yield from rows_of(held, answers)
 
 
-def _rows(texts: Sequence[str], answers: Answers) -> Iterator[Prediction]:
+def rows_of(texts: Sequence[str], answers: Answers) -> Iterator[Prediction]:
+    """A prediction for each text, of what a model answered."""
     sure = _FORMS[answers.kind].probability(answers.probabilities, answers.favoured)
     for row, text in enumerate(texts):
         shares = answers.probabilities[row]
@@ -122,10 +117,14 @@ def is_unlike(prediction: Prediction, layout: Layout) -> bool:
 
 def as_document(prediction: Prediction, layout: Layout) -> dict[str, Any]:
     """A prediction as a JSON object: text, label or labels (null without an answer), each label's probability."""
-    shares = dict(_shares(prediction, layout))
+    return {"text": prediction.text, **members_of(prediction, layout)}
+
+
+def members_of(prediction: Prediction, layout: Layout) -> dict[str, Any]:
+    """The members of an answer in JSON."""
     answer = _FORMS[layout.kind].in_document(prediction)
     unlike = dict(zip(_UNLIKE, _unlike_values(prediction, layout), strict=False))
-    return {"text": prediction.text, **answer, **unlike, "probabilities": shares}
+    return {**answer, **unlike, "probabilities": dict(_shares(prediction, layout))}
 
 
 def _shares(prediction: Prediction, layout: Layout) -> list[tuple[str, float]]:
@@ -152,126 +151,53 @@ def as_line(prediction: Prediction, layout: Layout) -> str:
     return f"{separator.join(names)}\t{separator.join(f'{share:.4f}' for share in prediction.shares)}{mark}"
 
 
-def refuse_format(path: Path) -> None:
-    """Raise, before any work, unless `path` ends in a format that predictions can be written in."""
-    if path.suffix not in FORMATS:
-        raise UsageError(f"{path}: the name must end in {', '.join(FORMATS)}, which says the format.")
-
-
-def refuse_separator(path: Path, layout: Layout) -> None:
-    """Raise, before any work, if labels that are joined in the file `path` could not be parted again."""
-    if path.suffix not in {".tsv", ".csv"} or not _FORMS[layout.kind].has_sets:
-        return
-    separator = layout.separator or SEPARATOR
-    holding = next((label for label in layout.labels if separator in str(label)), None)
-    if holding is not None:
-        raise UsageError(
-            f"The separator {shown(separator)} must not occur in a label (it does in {shown(holding)}).",
-            hint="Pass another one with --labels-separator, or write .jsonl or .parquet.",
-        )
-
-
-def write_predictions(path: Path, found: Iterable[Prediction], layout: Layout) -> int:
-    """Write predictions to `path` as they come; the file has its name once it is complete. Returns the number of rows.
-
-    TSV, CSV and JSON Lines hold the text as it is, for programs. A tab or line break in a text is written as a space in
-    TSV, which has no other way to hold it; CSV and JSON Lines keep it.
-
-    Raises
-    ------
-    UsageError
-        The name does not end in a known format; a label holds the separator (TSV and CSV).
-    StorageError, AccessError
-        Disk full, I/O error, no permission; nothing is left behind.
-    """
-    refuse_format(path)
-    refuse_separator(path, layout)
-    writers = {".tsv": _write_tsv, ".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
-    with publish_stream(path) as opened:
-        return writers[path.suffix](opened, found, layout)
-
-
-def _write_tsv(opened: BinaryIO, found: Iterable[Prediction], layout: Layout) -> int:
-    breaks = str.maketrans({"\t": " ", "\n": " ", "\r": " "})
-    layer, count = _text_layer(opened), -1  # the header is no row
-    for cells in _cells(found, layout):
-        layer.write("\t".join(cell.translate(breaks) for cell in cells) + "\n")
-        count += 1
-    layer.detach()
-    return count
-
-
-def _write_csv(opened: BinaryIO, found: Iterable[Prediction], layout: Layout) -> int:
-    layer, count = _text_layer(opened), -1  # the header is no row
-    writer = csv.writer(layer, lineterminator="\n")
-    for cells in _cells(found, layout):
-        writer.writerow(cells)
-        count += 1
-    layer.detach()
-    return count
-
-
-def _write_jsonl(opened: BinaryIO, found: Iterable[Prediction], layout: Layout) -> int:
-    count = 0
-    for prediction in found:
-        opened.write(json.dumps(as_document(prediction, layout), ensure_ascii=False).encode("utf-8") + b"\n")
-        count += 1
-    return count
-
-
-def _write_parquet(opened: BinaryIO, found: Iterable[Prediction], layout: Layout) -> int:
-    import pyarrow as pa  # noqa: PLC0415 - heavy, and only this format needs it
-    import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
-
-    form = _FORMS[layout.kind]
-    types = {"text": pa.string(), "texts": pa.list_(pa.string()), "number": pa.float64(), "truth": pa.bool_()}
-    unlike = [] if layout.unlike_below is None else ["number", "truth"]
-    shares = ["number"] * len(layout.labels) if layout.top is None else ["text", "number"] * layout.top
-    kinds = ["text", *form.types, *unlike, *shares]
-    schema = pa.schema([(name, types[kind]) for name, kind in zip(_names(layout), kinds, strict=True)])
-    count, coming = 0, iter(found)
-    with pq.ParquetWriter(opened, schema) as writer:
-        while held := list(islice(coming, WINDOW_TEXTS)):
-            columns = zip(*(_values(prediction, layout) for prediction in held), strict=True)
-            arrays = [pa.array(list(values), field.type) for values, field in zip(columns, schema, strict=True)]
-            writer.write_table(pa.table(arrays, schema=schema))
-            count += len(held)
-    return count
-
-
-def _text_layer(opened: BinaryIO) -> io.TextIOWrapper:
-    return io.TextIOWrapper(opened, encoding="utf-8", newline="")
-
-
-def _cells(found: Iterable[Prediction], layout: Layout) -> Iterator[list[str]]:
-    """The lines of a table, as text: the header, then a line for each prediction."""
-    form, separator = _FORMS[layout.kind], layout.separator or SEPARATOR
-    says_answered = layout.may_abstain and form.has_sets  # an empty cell is an answer there: no labels
-    header = _names(layout)
-    if says_answered:
-        header.insert(2, "answered")
-    yield header
-    for prediction in found:
-        cells = [_cell(value, separator) for value in _values(prediction, layout)]
-        if says_answered:
-            cells.insert(2, "true" if prediction.is_answered else "false")
-        yield cells
-
-
-def _names(layout: Layout) -> list[str]:
+def columns_of(layout: Layout, *, in_cells: bool) -> list[str]:
+    """The columns of an answer in a table; `in_cells` of text, where an empty cell could be an answer or none."""
     unlike = () if layout.unlike_below is None else _UNLIKE
     shares = [f"p({label})" for label in layout.labels]
     if layout.top is not None:
         shares = [name for place in range(1, layout.top + 1) for name in (f"top {place}", f"p(top {place})")]
-    return ["text", *_FORMS[layout.kind].names, *unlike, *shares]
+    answered = ["answered"] if in_cells and _says_answered(layout) else []
+    return [*_FORMS[layout.kind].names, *answered, *unlike, *shares]
 
 
-def _values(prediction: Prediction, layout: Layout) -> tuple[object, ...]:
-    of_kind = _FORMS[layout.kind].values(prediction)
+def member_names(layout: Layout) -> list[str]:
+    """What the members of an answer in JSON are called."""
+    unlike = () if layout.unlike_below is None else _UNLIKE
+    return [_FORMS[layout.kind].names[0], *unlike, "probabilities"]
+
+
+def values_of(prediction: Prediction, layout: Layout) -> list[object]:
+    """What stands in these columns, not in cells of text."""
     shares: Iterable[object] = prediction.probabilities
     if layout.top is not None:
         shares = (value for pair in _shares(prediction, layout) for value in pair)
-    return (prediction.text, *of_kind, *_unlike_values(prediction, layout), *shares)
+    return [*_FORMS[layout.kind].values(prediction), *_unlike_values(prediction, layout), *shares]
+
+
+def cells_of(prediction: Prediction, layout: Layout) -> list[str]:
+    """What stands in them in cells of text."""
+    separator = layout.separator or SEPARATOR
+    cells = [_cell(value, separator) for value in values_of(prediction, layout)]
+    if _says_answered(layout):
+        cells.insert(1, "true" if prediction.is_answered else "false")
+    return cells
+
+
+def types_of(layout: Layout) -> list[str]:
+    """What they hold, not in cells of text: text, texts, number or truth."""
+    unlike = [] if layout.unlike_below is None else ["number", "truth"]
+    shares = ["number"] * len(layout.labels) if layout.top is None else ["text", "number"] * layout.top
+    return [*_FORMS[layout.kind].types, *unlike, *shares]
+
+
+def has_sets(layout: Layout) -> bool:
+    """Whether an answer is a set of labels."""
+    return _FORMS[layout.kind].has_sets
+
+
+def _says_answered(layout: Layout) -> bool:
+    return layout.may_abstain and _FORMS[layout.kind].has_sets
 
 
 _UNLIKE = ("likeness", "unlike")

@@ -1,12 +1,13 @@
 """A file's rows in windows, each published whole: killed at any moment, a job goes on where it was.
 
-Three functions that know nothing of one another: `windows_of` cuts rows into windows by the input alone, `published`
-puts what was made of one of them where it belongs, `joined` makes one file of them. Formats: docs/formats/scored.md.
+`windows_of` cuts rows into windows by the input alone, `published` puts what was made of one of them where it belongs,
+`joined` makes one file of them. None of them knows what is made. Format: docs/formats/scored.md.
 """
 
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, final
 
 from frostline import strict
+from frostline.data.lines import Fingerprint
 from frostline.disk import claimed, publish_bytes, publish_stream, sha256_of, sweep_temporaries
-from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, OutputError, StorageError, pasteable
+from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, OutputError, StorageError, shown
 from frostline.version import __version__
 
 WINDOW_ROWS = 4096
@@ -37,6 +39,7 @@ class Window:
     first: int  # The number of the first row, from 0, of those that are not rejected
     texts: list[str]
     cells: list[Any]  # Of each row: a list, or an object
+    digest: str  # Of the plan, the texts and the cells
 
 
 @final
@@ -44,36 +47,62 @@ class Window:
 class Record:
     """What was published of a window, and what is to be said of it in the end."""
 
+    window: str  # The window's digest: that of another plan, or of a file that has changed since, is done again
     rows: int
     size_bytes: int
     sha256: str
     tally: Mapping[str, int]
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made of a window: its bytes, and what is to be counted."""
+
+    content: bytes
+    tally: Mapping[str, int]
+
+
 def windows_of(
-    rows: Iterable[tuple[int, str, Any]], *, window_rows: int = WINDOW_ROWS, characters: int = WINDOW_CHARACTERS
+    rows: Iterable[tuple[int, str, Any]],
+    plan: Mapping[str, Any],
+    *,
+    window_rows: int = WINDOW_ROWS,
+    characters: int = WINDOW_CHARACTERS,
 ) -> Iterator[Window]:
-    """The rows in windows: of so many rows, or of fewer once their texts have so many characters."""
-    number = first = size = 0
-    texts: list[str] = []
-    cells: list[Any] = []
-    for _, text, row in rows:
-        texts.append(text)
-        cells.append(row)
-        held = row.values() if isinstance(row, dict) else row
-        size += len(text) + sum(len(cell) for cell in held if isinstance(cell, str))
-        if len(texts) == window_rows or size >= characters:
-            yield Window(number, first, texts, cells)
-            number, first, size, texts, cells = number + 1, first + len(texts), 0, [], []
-    if texts:
-        yield Window(number, first, texts, cells)
+    """The rows in windows: of so many rows, or of fewer once their texts and cells have so many characters."""
+    planned = json.dumps(_comparable(plan), sort_keys=True).encode()
+    number = first = 0
+    coming = iter(rows)
+    while True:
+        texts: list[str] = []
+        cells: list[Any] = []
+        digest, size = hashlib.sha256(planned), 0
+        for _, text, row in itertools.islice(coming, window_rows):
+            texts.append(text)
+            cells.append(row)
+            spelt = repr((text, row)).encode("utf-8", "surrogatepass")
+            digest.update(spelt)
+            size += len(spelt)
+            if size >= characters:
+                break
+        if not texts:
+            return
+        yield Window(number, first, texts, cells, digest.hexdigest())
+        number, first = number + 1, first + len(texts)
 
 
-def published(folder: Path, number: int, content: bytes, *, rows: int, tally: Mapping[str, int]) -> Record:
+def published(folder: Path, window: Window, made: Made) -> Record:
     """Put what was made of a window into the job's folder: first its bytes, then the record that vouches for them."""
-    record = Record(rows=rows, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), tally=dict(tally))
-    publish_bytes(folder / f"{number:08}.part", content)
-    publish_bytes(folder / f"{number:08}.json", json.dumps(asdict(record)).encode())
+    record = Record(
+        window=window.digest,
+        rows=len(window.texts),
+        size_bytes=len(made.content),
+        sha256=hashlib.sha256(made.content).hexdigest(),
+        tally=dict(made.tally),
+    )
+    publish_bytes(folder / f"{window.number:08}.part", made.content)
+    publish_bytes(folder / f"{window.number:08}.json", json.dumps(asdict(record)).encode())
     return record
 
 
@@ -99,30 +128,49 @@ def opened_job(out: Path, plan: Mapping[str, Any], *, overwrite: bool) -> Iterat
         Another process is at it; the file exists and is not this job's; the folder holds something else.
     """
     folder = folder_of(out)
-    if _is_complete(out, plan):
-        shutil.rmtree(folder, ignore_errors=True)
+    is_complete = _is_complete(out, plan)
+    if is_complete and not folder.exists():
         yield None
         return
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o755)
-    strange = [entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name)]
-    if strange:
-        raise OutputError(f"{folder} must be free for what is finished (it holds {strange[0]}).", hint="Move it away.")
     with claimed(folder) as is_ours:
         if not is_ours:
             raise OutputError(
                 f"{out} is being written by another process.", hint="Wait until it has ended, or choose another name."
             )
+        strange = [entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name)]
+        if strange:
+            raise OutputError(
+                f"{folder} must be free for what is finished (it holds {shown(strange[0])}).", hint="Move it away."
+            )
+        if is_complete:
+            shutil.rmtree(folder)
+            yield None
+            return
         sweep_temporaries(folder)
-        if (folder / "plan.json").exists():
-            _refuse_other(folder, _content(folder / "plan.json"), plan)
-            _refuse_foreign(out, folder, overwrite=overwrite)
-        else:
-            if out.exists() and not overwrite:
-                folder.rmdir()
-                raise OutputError(f"{out} exists already.", hint="Choose another name, or pass --overwrite.")
-            publish_bytes(folder / "plan.json", json.dumps(plan).encode())
-        yield dict(_finished(folder))
+        try:
+            _begin(out, folder, plan, overwrite=overwrite)
+            yield dict(_finished(folder))
+        except BaseException:
+            if not any(folder.glob("*.part")):
+                shutil.rmtree(folder, ignore_errors=True)  # nothing is finished
+            raise
+
+
+def _begin(out: Path, folder: Path, plan: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Go on with what was planned, or plan it now."""
+    planned = folder / "plan.json"
+    begun = _content(planned) if planned.exists() else None
+    if begun is not None and _comparable(begun) == _comparable(plan):
+        _refuse_foreign(out, folder, overwrite=overwrite)
+        return
+    if begun is not None and not overwrite:
+        raise _other(folder, begun, plan)
+    if out.exists() and not overwrite:
+        folder.rmdir()
+        raise OutputError(f"{out} exists already.", hint="Choose another name, or pass --overwrite.")
+    for kept in folder.iterdir():
+        kept.unlink()
+    publish_bytes(planned, json.dumps(plan).encode())
 
 
 def _refuse_foreign(out: Path, folder: Path, *, overwrite: bool) -> None:
@@ -137,39 +185,44 @@ def _refuse_foreign(out: Path, folder: Path, *, overwrite: bool) -> None:
 def _is_complete(out: Path, plan: Mapping[str, Any]) -> bool:
     """Whether the file is there, whole, and made as planned."""
     beside = manifest_of(out)
-    if not (out.is_file() and beside.is_file()):
+    if not beside.exists():
         return False
     try:
         manifest = _content(beside)
-    except InputError:
+    except (InputError, OSError):
+        manifest = {}
+    if "plan" not in manifest:
+        raise OutputError(f"{beside} must be free for what vouches for {out.name}.", hint="Move it away.")
+    if not out.is_file():
         return False
     same = _comparable(manifest.get("plan", {})) == _comparable(plan)
     return same and manifest.get("size_bytes") == out.stat().st_size and manifest.get("sha256") == sha256_of(out)
 
 
 def _comparable(plan: Mapping[str, Any]) -> Any:
-    """The plan without the input's name: a file that was moved is the same file."""
-    return json.loads(json.dumps({**plan, "input": {**plan.get("input", {}), "name": ""}}))
+    """The plan without names: a file that was moved is the same file."""
+    found = json.loads(json.dumps(plan))
+    for part in found.values():
+        if isinstance(part, dict):
+            part.pop("name", None)
+    return found
 
 
-def _refuse_other(folder: Path, begun: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
-    """Raise unless what was begun is what is planned."""
+def _other(folder: Path, begun: Mapping[str, Any], plan: Mapping[str, Any]) -> InputError:
+    """The error where what was begun is not what is planned: in what they differ."""
     before, now = _comparable(begun), _comparable(plan)
-    if before == now:
-        return
-    for key, what in (("input", "of another input"), ("model", "by another model"), ("made_by", "by another version")):
-        if before.get(key) != now.get(key):
-            seen = [
-                str(each.get("made_by") if key == "made_by" else each.get(key, {}).get("sha256"))
-                for each in (before, now)
-            ]
-            told = f"{what}: {seen[0][:16]} then, {seen[1][:16]} now"
+    told = "with other options"
+    for key, what in (("input", "of another input"), ("by", "by another model or encoder")):
+        seen = [str(each.get(key, {}).get("sha256", "")) for each in (before, now)]
+        if seen[0] != seen[1]:
+            told = f"{what} (sha256 {seen[0][:16]} then, {seen[1][:16]} now)"
             break
     else:
-        told = "with other options"
-    raise InputError(
+        if before.get("made_by") != now.get("made_by"):
+            told = f"by {shown(before.get('made_by'))} (this is {now.get('made_by')})"
+    return InputError(
         f"{folder} holds what was begun {told}.",
-        hint=f"Bring back what it was begun with, or begin anew: rm -r {pasteable(folder)}",
+        hint="Bring back what it was begun with, or begin anew with --overwrite.",
     )
 
 
@@ -269,6 +322,16 @@ def joined(
         publish_bytes(folder / "manifest.json", json.dumps(manifest, indent=1).encode())
     publish_bytes(manifest_of(out), (folder / "manifest.json").read_bytes())
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_unchanged(out: Path, planned: Fingerprint, found: Fingerprint, *, name: str) -> None:
+    """Raise where a file that was read again is not the one that was planned; what was made of it is cleared away."""
+    if planned != found:
+        shutil.rmtree(folder_of(out), ignore_errors=True)
+        raise InputError(
+            f"{name} has changed while it was read (sha256 {planned.sha256[:16]}, then {found.sha256[:16]}).",
+            hint="Run the same command again when nothing writes to the file.",
+        )
 
 
 @final

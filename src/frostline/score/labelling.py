@@ -1,0 +1,122 @@
+"""The texts of a file labelled: what is answered of each window, and what is counted on the way."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from frostline.artifact import Model
+from frostline.data.cells import written_list
+from frostline.data.columns import LABEL_NAMES, normalised, parted
+from frostline.data.options import TableOptions
+from frostline.disk import sha256_of
+from frostline.errors import InputError, RetryError, shown
+from frostline.score.answers import SEPARATOR, Layout, Prediction, has_sets, is_unlike, rows_of
+from frostline.score.files import Sheet, section
+from frostline.score.job import Made, Window
+
+PART_ROWS = 256  # whose decisions are made at once: a product's last bits depend on how many rows it has
+_LABEL = "label "  # before a label in a tally
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelling:
+    """Windows labelled by a model; a `Task`."""
+
+    open_model: Callable[[], Model]
+    manifest: Path  # Of the model
+    manifest_sha256: str
+    sheet: Sheet
+    truth: str | int | None = None  # The column of the file's own labels: of objects its name, else its number from 0
+
+    def open(self) -> Model:
+        """The model, which must be the one that the job began with."""
+        model = self.open_model()
+        if sha256_of(self.manifest) != self.manifest_sha256:
+            raise RetryError(f"{self.manifest} has changed since the job began.", hint="Run the same command again.")
+        return model
+
+    def made(self, opened: Model, window: Window) -> Made:
+        """A section of the file."""
+        layout = self.sheet.layout
+        found = list(answers_in_parts(opened, window.texts, with_likeness=layout.unlike_below is not None))
+        tally = tally_of(found, layout)
+        if self.truth is not None:
+            known = {str(label) for label in layout.labels}
+            for row, prediction in zip(window.cells, found, strict=True):
+                tally.update(agreement(_own_label(row, self.truth), prediction, layout, known))
+        return Made(section(self.sheet, window.cells, found), tally)
+
+
+def answers_in_parts(model: Model, texts: Sequence[str], *, with_likeness: bool) -> Iterator[Prediction]:
+    """A prediction for each text; texts are read together, and decided upon so many at a time, always the same."""
+    for start, answers in model.answer_parts(texts, PART_ROWS, with_likeness=with_likeness):
+        yield from rows_of(texts[start : start + PART_ROWS], answers)
+
+
+def tally_of(found: Collection[Prediction], layout: Layout) -> Counter[str]:
+    """What is told of answers in the end: how many of each label; cut, unanswered, unlike."""
+    tally: Counter[str] = Counter(all=len(found))
+    for prediction in found:
+        tally["cut"] += prediction.is_cut
+        tally["unanswered"] += not prediction.is_answered
+        tally["unlike"] += is_unlike(prediction, layout)
+        tally.update(f"{_LABEL}{label}" for label in prediction.labels or ())
+    return tally
+
+
+def labels_in(tally: Counter[str]) -> Counter[str]:
+    """How many texts got each label."""
+    return Counter({key.removeprefix(_LABEL): count for key, count in tally.items() if key.startswith(_LABEL)})
+
+
+def truth_column(names: Sequence[str], options: TableOptions, *, name: str) -> int | None:
+    """The column of the file's own labels, as its number from 0, where one is plain.
+
+    Raises `InputError`: the one that is named is not there.
+
+    That of `--label`; or the one that the model learned from; or the only one that is called like labels.
+    """
+    wanted = options.label
+    if isinstance(wanted, int):
+        wanted = names[wanted - 1] if wanted <= len(names) else str(wanted)
+    if wanted is not None:
+        if wanted not in names:
+            raise InputError(f"{name}: there is no label column {shown(wanted)}.", hint="Leave --label out.")
+        return names.index(wanted)
+    if options.guessed_label in names:
+        return names.index(options.guessed_label)
+    called = [place for place, own in enumerate(names) if normalised(own) in LABEL_NAMES]
+    return called[0] if len(called) == 1 else None
+
+
+def _own_label(row: Any, truth: str | int) -> Any:
+    return row.get(truth) if isinstance(row, dict) else row[truth]
+
+
+def agreement(own: Any, prediction: Prediction, layout: Layout, known: Collection[str]) -> Counter[str]:
+    """Whether the file's own label says the same: of how many labels of the model's (`labelled`), how many `agree`.
+
+    A label that the model does not know is `unknown`; an empty cell is no label.
+    """
+    if own is None or own == "":
+        return Counter()
+    theirs = _set_of(own, layout) if has_sets(layout) else {_spelt(own)}
+    ours = {str(label) for label in prediction.labels or ()}
+    if prediction.labels is None:
+        return Counter(silent=1)
+    return Counter(labelled=1, agree=theirs == ours) if theirs <= {*known} else Counter(unknown=1)
+
+
+def _spelt(own: Any) -> str:
+    return own if isinstance(own, str) else json.dumps(own, default=str)
+
+
+def _set_of(own: Any, layout: Layout) -> set[str]:
+    if isinstance(own, str):
+        written = written_list(own) if layout.separator is None else None
+        own = parted(own, layout.separator or SEPARATOR) if written is None else written
+    return {*map(_spelt, own)} if isinstance(own, list | tuple) else {_spelt(own)}

@@ -1,0 +1,284 @@
+"""A job's windows: each published whole, gone on from where it was, joined to the same bytes, verified."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+from jobs import EXPECTED, Turning, run_job, run_shared, texts_in
+
+from frostline.disk import claimed
+from frostline.errors import InputError, MissingInputError, OutputError, RetryError, StorageError
+from frostline.score.job import folder_of, manifest_of, verify, windows_of
+from frostline.score.run import window_rows
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return texts_in(tmp_path / "texts.txt")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "turned.txt"
+
+
+def test_a_job_makes_its_file_and_what_vouches_for_it(source: Path, out: Path) -> None:
+    """Nothing else is left; counts are summed up."""
+    done = run_job(source, out)
+    assert (done.n_before, done.n_rows, done.tally, done.was_complete) == (0, 100, {"rows": 100}, False)
+    assert out.read_bytes() == EXPECTED
+    assert sorted(source.parent.iterdir()) == [source, out, manifest_of(out)]
+    manifest = json.loads(manifest_of(out).read_text())
+    assert [section["rows"] for section in manifest["sections"]] == [0, 16, 16, 16, 16, 16, 16, 4]
+    assert (manifest["plan"]["input"]["rows"], manifest["rows"], manifest["file"]) == (100, 100, "turned.txt")
+    found = verify(out)
+    assert (found.rows, found.n_sections, found.sha256) == (100, 8, manifest["sha256"])
+
+
+@pytest.mark.parametrize("fail_at", [0, 1, 6])
+def test_a_job_goes_on_where_it_was(source: Path, out: Path, fail_at: int) -> None:
+    """What is finished is not done again; without any of it nothing is left behind."""
+    with pytest.raises(InputError, match="told to fail"):
+        run_job(source, out, Turning(fail_at=fail_at))
+    assert (out.exists(), folder_of(out).exists()) == (False, fail_at > 0)
+    made: list[int] = []
+
+    class Counting:
+        open = staticmethod(lambda: made)
+        made = Turning().made
+
+    told: list[int] = []
+    done = run(job_of(source, out), Counting(), made, join=join, on_begun=told.append)
+    assert (made, done.n_before, told) == ([*range(fail_at, 7)], 16 * fail_at, [16 * fail_at] if fail_at else [])
+    assert out.read_bytes() == EXPECTED
+    assert done.tally == {"rows": 100}
+
+
+def test_a_finished_job_has_nothing_left_to_do(source: Path, out: Path) -> None:
+    """However it is asked for; not if the file was changed."""
+    run_job(source, out)
+    folder_of(out).mkdir()  # killed at the very end
+    before = out.stat()
+    assert run_job(source, out, Turning(fail_at=0)).was_complete
+    assert (out.stat().st_ino, out.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert not folder_of(out).exists()
+    source.rename(source.with_name("other.txt"))
+    assert run_job(source.with_name("other.txt"), out, overwrite=True).was_complete
+    out.write_bytes(b"changed")
+    with pytest.raises(OutputError, match="exists already"):
+        run_job(source.with_name("other.txt"), out)
+    assert out.read_bytes() == b"changed"
+    assert not folder_of(out).exists()
+    run_job(source.with_name("other.txt"), out, overwrite=True)
+    assert out.read_bytes() == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"by": "another"}, "was begun by another model or encoder (sha256 me then, another now)"),
+        ({"how": "otherwise"}, "was begun with other options"),
+        ({}, "was begun of another input (sha256 "),
+    ],
+)
+def test_what_was_begun_otherwise_is_not_gone_on_with(
+    source: Path, out: Path, change: dict[str, str], said: str
+) -> None:
+    """Both digests are told; nothing is lost; --overwrite begins anew."""
+    with pytest.raises(InputError):
+        run_job(source, out, Turning(fail_at=3))
+    before = sorted(path.name for path in folder_of(out).iterdir())
+    if not change:
+        texts_in(source, 99)
+    with pytest.raises(InputError) as raised:
+        run_job(source, out, **change)
+    assert said in raised.value.message
+    assert "begin anew with --overwrite" in raised.value.hint
+    assert sorted(path.name for path in folder_of(out).iterdir()) == before
+    done = run_job(source, out, overwrite=True, **change)
+    assert (done.n_before, done.n_rows) == (0, 100 if change else 99)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no record", "no part", "empty record", "of another plan"])
+def test_a_damaged_window_is_done_again(source: Path, out: Path, damage: str) -> None:
+    """Whatever happened to it."""
+    with pytest.raises(InputError):
+        run_job(source, out, Turning(fail_at=3))
+    part, record = (folder_of(out) / f"00000001.{end}" for end in ("part", "json"))
+    content = bytearray(part.read_bytes())
+    match damage:
+        case "cut":
+            part.write_bytes(content[:-1])
+        case "flipped":
+            content[5] ^= 1
+            part.write_bytes(content)
+        case "no record":
+            record.unlink()
+        case "no part":
+            part.unlink()
+        case "empty record":
+            record.write_bytes(b"")
+        case _:
+            record.write_text(json.dumps({**json.loads(record.read_text()), "window": "0" * 64}))
+    done = run_job(source, out)
+    assert out.read_bytes() == EXPECTED
+    assert done.n_before == (48 if damage == "of another plan" else 32)
+
+
+def test_a_file_that_has_changed_since_it_was_surveyed_is_an_error(source: Path, out: Path) -> None:
+    """No window made of either is kept."""
+    job = job_of(source, out)
+    texts_in(source, 102)
+    with pytest.raises(InputError, match=r"texts\.txt has changed while it was read \(sha256 \w{16}, then \w{16}\)"):
+        run(job, Turning(), [], join=join)
+    assert sorted(source.parent.iterdir()) == [source]
+
+
+def test_two_runs_do_not_meet(source: Path, out: Path) -> None:
+    """The second one is refused; the first one's windows stay."""
+    with pytest.raises(InputError):
+        run_job(source, out, Turning(fail_at=3))
+    with claimed(folder_of(out)) as is_ours:
+        assert is_ours
+        with pytest.raises(OutputError, match=r"turned\.txt is being written by another process"):
+            run_job(source, out)
+    assert run_job(source, out).n_before == 48
+
+
+def test_what_is_in_the_way_is_never_removed(source: Path, out: Path) -> None:
+    """A file, a folder with strange files, a manifest that is none."""
+    out.write_bytes(b"mine")
+    with pytest.raises(OutputError, match="exists already"):
+        run_job(source, out)
+    assert (out.read_bytes(), folder_of(out).exists()) == (b"mine", False)
+    out.unlink()
+    folder_of(out).mkdir()
+    (folder_of(out) / "notes").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"must be free for what is finished \(it holds 'notes'\)"):
+        run_job(source, out, overwrite=True)
+    assert (folder_of(out) / "notes").read_bytes() == b"mine"
+    (folder_of(out) / "notes").rename(manifest_of(out))
+    with pytest.raises(OutputError, match=r"manifest\.json must be free for what vouches for turned\.txt"):
+        run_job(source, out, overwrite=True)
+    assert manifest_of(out).read_bytes() == b"mine"
+    manifest_of(out).unlink()
+    folder_of(out).rmdir()
+    folder_of(out).write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"parts must be a folder"):
+        run_job(source, out, overwrite=True)
+
+
+def test_killed_between_the_file_and_its_manifest(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is known for the job's own; another in its place is not."""
+    from frostline.score import job as module  # noqa: PLC0415 - one function of it is broken
+
+    publish = module.publish_bytes
+
+    def broken(path: Path, content: bytes) -> None:
+        if path == manifest_of(out):
+            raise StorageError("full")
+        publish(path, content)
+
+    monkeypatch.setattr(module, "publish_bytes", broken)
+    with pytest.raises(StorageError):
+        run_job(source, out)
+    monkeypatch.undo()
+    assert (out.read_bytes(), manifest_of(out).exists()) == (EXPECTED, False)
+    with pytest.raises(MissingInputError, match=r"turned\.txt is not finished"):
+        verify(out)
+    out.write_bytes(b"mine")
+    with pytest.raises(OutputError, match="exists already"):
+        run_job(source, out)
+    out.write_bytes(EXPECTED)
+    assert run_job(source, out).n_before == 100
+    assert verify(out).rows == 100
+
+
+def test_a_damaged_file_is_found_and_its_rows_named(source: Path, out: Path) -> None:
+    run_job(source, out)
+    content = bytearray(EXPECTED)
+    content[EXPECTED.index(b"02 rebmun")] ^= 1
+    out.write_bytes(content)
+    with pytest.raises(InputError, match=r"vouches for: rows 17 to 32\."):
+        verify(out)
+    out.write_bytes(EXPECTED + b"more")
+    with pytest.raises(InputError, match=rf"it has {len(EXPECTED) + 4:,} bytes"):
+        verify(out)
+    out.write_bytes(b"B" + EXPECTED[1:-1])
+    with pytest.raises(InputError, match=r"the parts around the rows, rows 97 to 100\."):
+        verify(out)
+    out.write_bytes(b"")
+    with pytest.raises(InputError, match=r"rows 49 to 64 and 3 more\. "):
+        verify(out)
+    manifest_of(out).write_text(json.dumps({**json.loads(manifest_of(out).read_text()), "format": 2}))
+    with pytest.raises(InputError, match=r"must be of format 1 \(got 2\)"):
+        verify(out)
+    manifest_of(out).unlink()
+    with pytest.raises(MissingInputError, match=r"turned\.txt\.manifest\.json is not there"):
+        verify(out)
+
+
+def test_processes_make_the_same_bytes(source: Path, out: Path, tmp_path: Path) -> None:
+    """And one that is killed is replaced; a failure in one of them is that of the job."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    done = run_shared(source, out, Turning(kill_at=2, marks=marks, times=2))
+    assert (out.read_bytes(), done.tally, len(list(marks.iterdir()))) == (EXPECTED, {"rows": 100}, 2)
+    with pytest.raises(InputError, match="told to fail"):
+        run_shared(source, tmp_path / "other.txt", Turning(fail_at=4))
+
+
+def test_a_window_is_tried_three_times(source: Path, out: Path, tmp_path: Path) -> None:
+    """Then the job ends; what was finished is kept."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    with pytest.raises(RetryError, match=r"rows 65 to 80 ended before they had answered, 3 times"):
+        run_shared(source, out, Turning(kill_at=4, marks=marks, times=99))
+    assert len(list(marks.iterdir())) == 3
+    assert run_job(source, out).n_before >= 16
+    assert out.read_bytes() == EXPECTED
+
+
+def test_windows_depend_on_rows_alone() -> None:
+    """So many rows, or so many characters; every digest tells plan, texts and cells."""
+    rows = [(number, "x" * number, ["y", number]) for number in range(1, 8)]
+    windows = list(windows_of(rows, {"a": 1}, window_rows=3))
+    assert [(one.number, one.first, len(one.texts)) for one in windows] == [(0, 0, 3), (1, 3, 3), (2, 6, 1)]
+    assert [cell for one in windows for cell in one.cells] == [cells for _, _, cells in rows]
+    narrow = list(windows_of(rows, {"a": 1}, window_rows=3, characters=34))
+    assert [len(one.texts) for one in narrow] == [3, 2, 2]
+    again = list(windows_of(rows, {"a": 1}, window_rows=3))
+    assert [one.digest for one in again] == [one.digest for one in windows]
+    assert next(windows_of(rows, {"a": 2}, window_rows=3)).digest != windows[0].digest
+    assert next(windows_of([(1, "x", ["z", 1]), *rows[1:]], {"a": 1}, window_rows=3)).digest != windows[0].digest
+    assert next(windows_of(rows, {"a": 1, "input": {"name": "x"}})).digest == (
+        next(windows_of(rows, {"a": 1, "input": {"name": "y"}})).digest
+    )
+    assert list(windows_of([], {})) == []
+
+
+def test_a_window_holds_less_where_rows_are_wide() -> None:
+    """4,096 rows of what the default features have; a hundred of ten thousand labels; never fewer than 16."""
+    assert [window_rows(n_features=n) for n in (16, 2688, 5376, 10**7)] == [4096, 4096, 2340, 16]
+    assert [window_rows(n_features=16, n_labels=n) for n in (2, 256, 10_000)] == [4096, 4096, 104]
+
+
+def test_a_folder_that_was_removed_while_it_was_claimed_is_claimed_anew(tmp_path: Path) -> None:
+    """Whoever waits for nothing and finds it gone makes it again."""
+    folder = tmp_path / "x"
+    made = Path.mkdir
+    with contextlib.ExitStack() as held:
+        once: list[int] = []
+
+        def mkdir(self: Path, mode: int = 0o777, *, parents: bool = False, exist_ok: bool = False) -> None:
+            made(self, mode, parents=parents, exist_ok=exist_ok)
+            if not once:
+                once.append(1)
+                os.rmdir(self)  # noqa: PTH106 - Path's own is under test
+
+        patch = held.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(Path, "mkdir", mkdir)
+        with claimed(folder) as is_ours:
+            assert (is_ours, folder.is_dir()) == (True, True)
