@@ -65,10 +65,18 @@ def texts_in(path: Path, n: int = 100) -> Path:
     return path
 
 
-def run_job(source: Path, out: Path, task: Turning | None = None, *, overwrite: bool = False, **of_job: str) -> Done:
+def run_job(
+    source: Path,
+    out: Path,
+    task: Turning | None = None,
+    *,
+    overwrite: bool = False,
+    by: str = "me",
+    how: str = "so",
+) -> Done:
     """In this process."""
     chosen = task or Turning()
-    return run(job_of(source, out, **of_job), chosen, chosen.open(), join=join, overwrite=overwrite)  # type: ignore[arg-type]
+    return run(job_of(source, out, by=by, how=how), chosen, [], join=join, overwrite=overwrite)
 
 
 def run_shared(source: Path, out: Path, task: Turning, *, workers: int = 2) -> Done:

@@ -40,7 +40,7 @@ def written(path: str, rows: list[Any], *, layout: Layout = ONE, **more: Any) ->
     """What a file holds, made of two sections; and the digests of those."""
     held = io.BytesIO()
     sheet = sheet_of(Path(path), layout, **{"names": ("id", "t"), "kinds": ("text", "text"), **more})
-    sections = Sections(held)  # type: ignore[arg-type]
+    sections = Sections(held)
     join(sheet, sections, ((section(sheet, rows[at : at + 1], FOUND[at : at + 1]), 1) for at in (0, 1)))
     return held.getvalue(), sections
 
@@ -131,7 +131,10 @@ def test_a_name_that_the_input_has_is_prefixed() -> None:
 
 def test_objects_become_cells() -> None:
     """What is missing is empty; numbers and truths as JSON spells them; what is nested too."""
-    rows = [{"t": "x", "n": 1.5, "is": True}, {"t": "y", "of": {"a": [1]}, "tags": ["é"], "n": None}]
+    rows: list[dict[str, Any]] = [
+        {"t": "x", "n": 1.5, "is": True},
+        {"t": "y", "of": {"a": [1]}, "tags": ["é"], "n": None},
+    ]
     names = ("t", "n", "is", "of", "tags")
     content = written("a.csv", rows, names=names)[0].decode()
     assert [row[:5] for row in csv.reader(io.StringIO(content))] == [
@@ -200,7 +203,7 @@ def test_what_a_column_of_objects_holds(values: list[Any], kind: str) -> None:
 def test_formulas_are_text_on_request(cell: str, safe: str) -> None:
     """Raw, every byte stays; numbers stay in either case; headers and labels are cells too."""
     rows = [[cell, "x"], ["2", "y"]]
-    of = {"names": (cell, "t"), "is_safe": True}
+    of: dict[str, Any] = {"names": (cell, "t"), "is_safe": True}
     given = list(csv.reader(io.StringIO(written("a.csv", rows, **of)[0].decode(), newline="")))
     assert (given[0][0], given[1][0]) == (safe, safe)
     assert written("a.csv", rows)[0].decode().count(cell) >= (cell.count('"') == 0)
@@ -245,10 +248,10 @@ def test_a_file_without_rows_is_whole() -> None:
     """The header, or the schema."""
     for name, expected in (("a.csv", b"id,t,label,probability,p(a),p(b)\n"), ("a.jsonl", b"")):
         held = io.BytesIO()
-        join(sheet(name), Sections(held), iter(()))  # type: ignore[arg-type]
+        join(sheet(name), Sections(held), iter(()))
         assert held.getvalue() == expected
     held = io.BytesIO()
-    join(sheet("a.parquet"), Sections(held), iter(()))  # type: ignore[arg-type]
+    join(sheet("a.parquet"), Sections(held), iter(()))
     assert pq.read_table(io.BytesIO(held.getvalue())).column_names == [
         "id",
         "t",

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from jobs import EXPECTED, Turning, run_job, run_shared, texts_in
+from jobs import EXPECTED, Turning, job_of, join, run_job, run_shared, texts_in
 
-from frostline.disk import claimed
+from frostline.disk import claimed, publish_bytes
 from frostline.errors import InputError, MissingInputError, OutputError, RetryError, StorageError
 from frostline.score.job import folder_of, manifest_of, verify, windows_of
-from frostline.score.run import window_rows
+from frostline.score.run import run, window_rows
 
 
 @pytest.fixture
@@ -76,29 +76,31 @@ def test_a_finished_job_has_nothing_left_to_do(source: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("chosen", "said"),
     [
-        ({"by": "another"}, "was begun by another model or encoder (sha256 me then, another now)"),
-        ({"how": "otherwise"}, "was begun with other options"),
-        ({}, "was begun of another input (sha256 "),
+        (("another", "so"), "was begun by another model or encoder (sha256 me then, another now)"),
+        (("me", "otherwise"), "was begun with other options"),
+        (("me", "so"), "was begun of another input (sha256 "),
     ],
 )
 def test_what_was_begun_otherwise_is_not_gone_on_with(
-    source: Path, out: Path, change: dict[str, str], said: str
+    source: Path, out: Path, chosen: tuple[str, str], said: str
 ) -> None:
     """Both digests are told; nothing is lost; --overwrite begins anew."""
     with pytest.raises(InputError):
         run_job(source, out, Turning(fail_at=3))
     before = sorted(path.name for path in folder_of(out).iterdir())
-    if not change:
+    by, how = chosen
+    is_changed = chosen == ("me", "so")
+    if is_changed:
         texts_in(source, 99)
     with pytest.raises(InputError) as raised:
-        run_job(source, out, **change)
+        run_job(source, out, by=by, how=how)
     assert said in raised.value.message
     assert "begin anew with --overwrite" in raised.value.hint
     assert sorted(path.name for path in folder_of(out).iterdir()) == before
-    done = run_job(source, out, overwrite=True, **change)
-    assert (done.n_before, done.n_rows) == (0, 100 if change else 99)
+    done = run_job(source, out, overwrite=True, by=by, how=how)
+    assert (done.n_before, done.n_rows) == (0, 99 if is_changed else 100)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no record", "no part", "empty record", "of another plan"])
@@ -172,16 +174,13 @@ def test_what_is_in_the_way_is_never_removed(source: Path, out: Path) -> None:
 
 def test_killed_between_the_file_and_its_manifest(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is known for the job's own; another in its place is not."""
-    from frostline.score import job as module  # noqa: PLC0415 - one function of it is broken
-
-    publish = module.publish_bytes
 
     def broken(path: Path, content: bytes) -> None:
         if path == manifest_of(out):
             raise StorageError("full")
-        publish(path, content)
+        publish_bytes(path, content)
 
-    monkeypatch.setattr(module, "publish_bytes", broken)
+    monkeypatch.setattr("frostline.score.job.publish_bytes", broken)
     with pytest.raises(StorageError):
         run_job(source, out)
     monkeypatch.undo()
