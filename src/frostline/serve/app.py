@@ -15,6 +15,10 @@ from frostline.serve.desk import Desk
 from frostline.serve.door import request_id
 from frostline.serve.refusals import Refusal
 from frostline.serve.wires.classify import Classify
+from frostline.serve.wires.hugging_face import HuggingFace
+from frostline.serve.wires.mlflow import MLflow
+from frostline.serve.wires.open_inference import OpenInference
+from frostline.serve.wires.tei import Tei
 from frostline.version import __version__
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -45,16 +49,45 @@ def build_app(desk: Desk, *, telemetry: bool) -> FastAPI:
         telemetry=off,  # type: ignore[arg-type]
     )
     _add_health(app, desk)
-    ours = Classify(desk)
-    app.add_api_route("/v1/classify", ours.classify, methods=["POST"])
-    app.add_api_route("/v1/models", ours.models, methods=["GET"])
-    app.add_api_route("/v1/models/{name}", ours.model, methods=["GET"])
-    app.add_api_route("/v1/models/{name}/load", ours.load, methods=["POST"])
+    for path, endpoint, method in _routes(desk):
+        app.add_api_route(path, endpoint, methods=[method])
     app.add_exception_handler(HTTPException, _not_found)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(FrostlineError, _failed)
     app.add_exception_handler(Exception, _unforeseen)
     return app
+
+
+def _routes(desk: Desk) -> list[tuple[str, Endpoint, str]]:
+    """Those of the wires."""
+    ours, hugging_face, tei, mlflow, v2 = (
+        Classify(desk),
+        HuggingFace(desk),
+        Tei(desk),
+        MLflow(desk),
+        OpenInference(desk),
+    )
+    versions = "/v2/models/{name}/versions/{version}"
+    return [
+        ("/v1/classify", ours.classify, "POST"),
+        ("/v1/models", ours.models, "GET"),
+        ("/v1/models/{name}:predict", mlflow.predict, "POST"),
+        ("/v1/models/{name}", ours.model, "GET"),
+        ("/v1/models/{name}/load", ours.load, "POST"),
+        ("/", hugging_face.classify, "POST"),
+        ("/models/{name}", hugging_face.classify, "POST"),
+        ("/v2", v2.server, "GET"),
+        ("/v2/models/{name}", v2.model, "GET"),
+        (versions, v2.model, "GET"),
+        ("/v2/models/{name}/ready", v2.ready, "GET"),
+        (f"{versions}/ready", v2.ready, "GET"),
+        ("/v2/models/{name}/infer", v2.infer, "POST"),
+        (f"{versions}/infer", v2.infer, "POST"),
+        ("/version", mlflow.version, "GET"),
+        ("/invocations", mlflow.invocations, "POST"),
+        ("/info", tei.info, "GET"),
+        ("/predict", tei.predict, "POST"),
+    ]
 
 
 def _add_health(app: FastAPI, desk: Desk) -> None:

@@ -16,7 +16,7 @@ from typing import Any, final
 from frostline.serve.admission import Admission
 from frostline.serve.metrics import Metrics
 from frostline.serve.options import ServeOptions
-from frostline.serve.refusals import Refusal
+from frostline.serve.refusals import TOO_MUCH, Refusal
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -79,6 +79,8 @@ class Door:
         except Refusal as refusal:
             self._metrics.refusals.labels(refusal.code).inc()
             if not answer.status:
+                if scope["path"] == "/predict" and refusal.code == TOO_MUCH:
+                    refusal.status = 429  # as text-embeddings-inference has it
                 await answer.refuse(refusal)
         except (_GoneError, asyncio.CancelledError):
             self._metrics.refusals.labels("client_gone").inc()
