@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV   ?= .venv
 BENCH_VENV ?= .venv-bench
 PEERS_VENV ?= .venv-peers
+CLIENTS_VENV ?= .venv-clients
 CHROMIUM := /usr/bin/chromium
 BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-browser test-marked mutants fuzz lint format figures bench bench-peers lock clean has-chromium
+.PHONY: help setup demo test test-browser test-marked test-clients mutants fuzz lint format figures bench bench-peers lock clean has-chromium
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +37,10 @@ has-chromium:
 test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in an environment that has torch
 	@echo "==> pytest -m 'slow or torch or data'"
 	@$(BENCH_VENV)/bin/python -m pytest -m "slow or torch or data" $(PYTEST)
+
+test-clients: $(CLIENTS_VENV)/.ready  ## the server asked by tritonclient, mlflow, tei-client and huggingface_hub, in an environment of their own
+	@echo "==> pytest -m clients tests/serve"
+	@$(CLIENTS_VENV)/bin/python -m pytest -m clients tests/serve $(PYTEST)
 
 mutants: $(VENV)/.test  ## whether the tests notice small changes to src (MUTANTS="--n 100 --only src/frostline/head")
 	@echo "==> python tools/mutants.py"
@@ -75,7 +80,7 @@ lock:  ## resolve the hash-locked requirements anew (needs uv)
 	  --no-emit-index-url --no-emit-find-links --group fuzz -o requirements/fuzz.txt
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) $(CLIENTS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 %/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -113,6 +118,13 @@ $(VENV)/.lint: requirements/lint.txt $(VENV)/.test
 $(PEERS_VENV)/.ready: requirements/peers.txt | $(PEERS_VENV)/bin/python
 	@echo "==> installing what ours is compared with in $(PEERS_VENV) (about 2.5 GB)"
 	@$(PEERS_VENV)/bin/python $(PIP) --no-deps -r requirements/peers.txt
+	@touch $@
+
+$(CLIENTS_VENV)/.ready: requirements/test.txt requirements/clients.txt pyproject.toml | $(CLIENTS_VENV)/bin/python
+	@echo "==> installing the locked requirements, frostline and the clients in $(CLIENTS_VENV)"
+	@$(CLIENTS_VENV)/bin/python $(PIP) $(LOCKED) requirements/test.txt
+	@$(CLIENTS_VENV)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	@$(CLIENTS_VENV)/bin/python $(PIP) --no-deps -r requirements/clients.txt
 	@touch $@
 
 $(BENCH_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml | $(BENCH_VENV)/bin/python

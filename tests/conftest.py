@@ -108,9 +108,14 @@ def model(tmp_path_factory: pytest.TempPathFactory, reviews: Path, home: Path) -
 
 
 @pytest.fixture(scope="session")
-def server(model: Path) -> "Iterator[Running]":
-    """`frostline serve` with two names for `model`, for tests that leave it as it was."""
-    from serve_processes import serving  # noqa: PLC0415 - needs the extra `serve`
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Running]":
+    """`frostline serve`, for tests that leave it as it was.
 
-    with serving(model, f"second={model}") as running:
+    `model` twice, also as `second`; `unsure`, the same where it must be very sure; `topics`, of several labels.
+    """
+    from serve_processes import serving, silent_model, unsure_model  # noqa: PLC0415 - needs the extra `serve`
+
+    folder = tmp_path_factory.mktemp("served")
+    unsure, topics = unsure_model(model, folder / "unsure"), silent_model(folder / "topics")
+    with serving(model, f"second={model}", unsure, topics) as running:
         yield running

@@ -9,10 +9,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
+import numpy as np
+
+from frostline.artifact import open_model, save_artifact
+from frostline.head.linear import Rule
+
+SEVERAL = Path(__file__).parent / "artifact" / "saved_by_0_1_0" / "several-labels"
+TOPICS = ("the soup was very tasty", "loan", "goal ! the team with the coach")
+"""What `silent_model` answers or not: it is silent on one of them."""
 
 
 @dataclass
@@ -82,3 +90,22 @@ def ready_within(running: Running, seconds: float) -> bool:
                     return True
             time.sleep(0.1)
     return False
+
+
+def unsure_model(model: Path, folder: Path) -> Path:
+    """The same classifier, which answers from a probability of 0.9 on."""
+    opened = open_model(model)
+    rule = Rule(answer_from=0.9)
+    save_artifact(folder, head=replace(opened.head, rule=rule), encoder=opened.encoder)
+    return folder
+
+
+def silent_model(folder: Path) -> Path:
+    """A classifier of several labels, silent on the one of `TOPICS` that it is least sure of, with a small encoder."""
+    opened = open_model(SEVERAL)
+    answers = opened.answer(TOPICS)
+    whole = np.where(answers.favoured, answers.probabilities, 1 - answers.probabilities).prod(axis=1)
+    thresholds = () if opened.head.rule is None else opened.head.rule.thresholds
+    head = replace(opened.head, rule=Rule(thresholds=thresholds, answer_from=float(np.median(whole))))
+    save_artifact(folder, head=head, encoder=opened.encoder, with_encoder=SEVERAL / "encoder")
+    return folder

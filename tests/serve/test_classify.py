@@ -113,7 +113,7 @@ def test_models_are_listed(server: Running) -> None:
         listed = client.get("/v1/models").json()["models"]
         alone = client.get("/v1/models/second").json()
         unknown = client.get("/v1/models/third")
-    assert [one["name"] for one in listed] == ["model", "second"]
+    assert [one["name"] for one in listed] == ["model", "second", "unsure", "topics"]
     assert alone == listed[1]
     assert (alone["labels"], alone["max_length"], len(alone["versions"])) == (["negative", "positive"], 512, 1)
     assert unknown.status_code == 404

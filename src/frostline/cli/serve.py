@@ -84,7 +84,7 @@ def command(
 
     def ready(address: str) -> None:
         names = ", ".join(model.name for model in options.models)
-        words().print(f"Serving {names} at {address} (ctrl-C ends it).", markup=False, highlight=False)
+        words().print(f"Serving {names} at {address} (ctrl-C ends it).", markup=False, highlight=False, soft_wrap=True)
 
     return serve(options, on_ready=ready)
 

@@ -48,6 +48,15 @@ def texts_in(value: Any, pointer: str) -> list[str]:
     return value
 
 
+def object_in(value: Any, pointer: str) -> dict[str, Any]:
+    """An object; none given is an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise wrong(pointer, "an object", value)
+    return value
+
+
 def refuse_others(body: Mapping[str, Any], names: Sequence[str]) -> None:
     """Refuse fields that are not in `names`."""
     for name in body:

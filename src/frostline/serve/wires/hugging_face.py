@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frostline.errors import shown
-from frostline.serve.bodies import json_response, read_json, texts_in, wrong
+from frostline.serve.bodies import json_response, object_in, read_json, texts_in, wrong
 from frostline.serve.desk import Desk
 from frostline.serve.models import Version
 from frostline.serve.refusals import Refusal
@@ -27,9 +27,7 @@ class HuggingFace:
         body = await read_json(request)
         given = body.get("inputs")
         texts = [given] if isinstance(given, str) else texts_in(given, "/inputs")
-        parameters = body.get("parameters") or {}
-        if not isinstance(parameters, dict):
-            raise wrong("/parameters", "an object", parameters)
+        parameters = object_in(body.get("parameters"), "/parameters")
         version = self._desk.models.version(request.path_params.get("name"))
         top_k = _top_k(parameters.get("top_k"))
         _check_function(parameters.get("function_to_apply"), version)

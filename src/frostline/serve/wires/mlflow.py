@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frostline.errors import shown
-from frostline.serve.bodies import json_response, read_json, wrong
+from frostline.serve.bodies import json_response, object_in, read_json, wrong
 from frostline.serve.desk import Desk
 from frostline.serve.refusals import Refusal
 from frostline.serve.wires.classify import spoken
@@ -39,9 +39,7 @@ class MLflow:
         kinds = [kind for kind in _KINDS if kind in body]
         if len(kinds) != 1:
             raise Refusal(422, "field", f"There must be exactly one of {', '.join(_KINDS)} (got {len(kinds)}).")
-        params = body.get("params") or {}
-        if not isinstance(params, dict):
-            raise wrong("/params", "an object", params)
+        params = object_in(body.get("params"), "/params")
         said = await self._desk.ask(_texts(kinds[0], body[kinds[0]]), model=model)
         found = [spoken(said.version, answer) for answer in said.answers()]
         if params.get("probabilities") is True:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frostline.errors import shown
-from frostline.serve.bodies import JSON_TYPE, check_type, json_response, parsed, wrong
+from frostline.serve.bodies import JSON_TYPE, check_type, json_response, object_in, parsed, wrong
 from frostline.serve.desk import Desk, Said
 from frostline.serve.models import Version
 from frostline.serve.reading import Answer
@@ -98,7 +98,7 @@ def _asked(content: bytes, header: str | None) -> _Asked:
     identifier = body.get("id")
     if not isinstance(identifier, str | None):
         raise wrong("/id", "a string", identifier)
-    parameters = _object(body.get("parameters"), "/parameters")
+    parameters = object_in(body.get("parameters"), "/parameters")
     return _Asked(identifier, _texts(inputs[0], tail), _outputs(body.get("outputs"), parameters))
 
 
@@ -110,7 +110,7 @@ def _texts(given: dict[str, Any], tail: bytes) -> list[str]:
             422, "datatype", f"Texts must be BYTES (got {shown(given.get('datatype'))}).", pointer=f"{pointer}/datatype"
         )
     n_texts = _number(given.get("shape"), f"{pointer}/shape")
-    parameters = _object(given.get("parameters"), f"{pointer}/parameters")
+    parameters = object_in(given.get("parameters"), f"{pointer}/parameters")
     size = parameters.get("binary_data_size")
     if size is None:
         if tail:
@@ -150,7 +150,8 @@ def _of_json(data: Any, pointer: str) -> list[str]:
 
 def _of_binary(tail: bytes) -> list[str]:
     """Texts, each behind its length: 4 bytes, little-endian."""
-    texts, at = [], 0
+    texts: list[str] = []
+    at = 0
     while at < len(tail):
         start = at + _LENGTH.size
         end = start + _LENGTH.unpack_from(tail, at)[0] if start <= len(tail) else len(tail) + 1
@@ -181,17 +182,9 @@ def _outputs(given: Any, parameters: dict[str, Any]) -> dict[str, bool]:
                 f"An output must be label or probabilities (got {shown(name)}).",
                 pointer=f"/outputs/{at}",
             )
-        told = _object(one.get("parameters"), f"/outputs/{at}/parameters").get("binary_data", binary)
+        told = object_in(one.get("parameters"), f"/outputs/{at}/parameters").get("binary_data", binary)
         wanted[name] = told is True
     return wanted
-
-
-def _object(value: Any, pointer: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise wrong(pointer, "an object", value)
-    return value
 
 
 def _label(version: Version, answer: Answer) -> str:

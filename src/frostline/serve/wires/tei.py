@@ -69,7 +69,7 @@ class Tei:
 
 
 def _texts(given: Any) -> tuple[list[str], bool]:
-    """The texts, and whether they came as a batch. Two strings side by side are a pair, which no classifier here reads."""
+    """The texts, and whether they came as a batch. Two strings side by side are a pair, which nothing here reads."""
     if isinstance(given, str):
         return [given], False
     if not isinstance(given, list):

@@ -1,0 +1,211 @@
+"""The other wires, spoken by hand: what each says, and what it refuses. The real clients are in test_clients.py."""
+
+import json
+import struct
+from typing import Any
+
+import httpx
+import pytest
+
+from serve_processes import TOPICS, Running
+
+SURE, OTHER, UNSURE = "I love it, thank you so much", "awful", "a dull and endless film"
+
+
+def post(server: Running, path: str, document: Any, **headers: str) -> httpx.Response:
+    with server.client as client:
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return client.post(path, content=content, headers={"content-type": "application/json", **headers})
+
+
+def ours(server: Running, texts: list[str] | tuple[str, ...], model: str = "model") -> list[Any]:
+    answers: list[Any] = post(server, "/v1/classify", {"texts": texts, "model": model}).json()["answers"]
+    return answers
+
+
+def tensor(*texts: str) -> bytes:
+    return b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in texts)
+
+
+def infer(server: Running, path: str, document: Any, tail: bytes = b"") -> httpx.Response:
+    head = json.dumps(document).encode()
+    with server.client as client:
+        return client.post(path, content=head + tail, headers={"Inference-Header-Content-Length": str(len(head))})
+
+
+def test_the_same_text_has_the_same_bits_on_every_wire(server: Running) -> None:
+    shares = ours(server, [SURE])[0]["probabilities"]
+    hugging_face = post(server, "/", {"inputs": SURE}).json()
+    tei = post(server, "/predict", {"inputs": SURE}).json()
+    mlflow = post(server, "/invocations", {"inputs": [SURE], "params": {"probabilities": True}}).json()
+    one = {"name": "x", "datatype": "BYTES", "shape": [1], "data": [SURE]}
+    v2 = post(server, "/v2/models/model/infer", {"inputs": [one]}).json()
+    assert {one["label"]: one["score"] for one in hugging_face[0]} == shares
+    assert hugging_face[0] == tei
+    assert mlflow["predictions"][0]["probabilities"] == shares
+    assert v2["outputs"][1]["data"] == list(shares.values())
+
+
+def test_what_a_silent_model_and_sets_are_on_each_wire(server: Running) -> None:
+    """The table of docs/serve.md."""
+    silent = ours(server, [SURE, UNSURE], "unsure")
+    assert [answer["label"] for answer in silent] == ["positive", None]
+    sets = [answer["labels"] for answer in ours(server, TOPICS, "topics")]
+    assert sorted(answer is None for answer in sets) == [False, False, True]
+    assert any(isinstance(answer, list) and answer for answer in sets)
+
+    ranked = post(server, "/models/unsure", {"inputs": [SURE, UNSURE]}).json()
+    assert [len(one) for one in ranked] == [2, 0]
+    given = post(server, "/models/topics", {"inputs": list(TOPICS)}).json()
+    assert [[one["label"] for one in each] for each in given] == [answer or [] for answer in sets]
+
+    predicted = post(server, "/v1/models/unsure:predict", {"instances": [SURE, UNSURE]}).json()
+    assert predicted == {"predictions": ["positive", None]}
+    assert post(server, "/v1/models/topics:predict", {"instances": list(TOPICS)}).json() == {"predictions": sets}
+
+    def labels(model: str, texts: list[str]) -> Any:
+        asked = {"name": "t", "datatype": "BYTES", "shape": [len(texts)], "data": texts}
+        return post(server, f"/v2/models/{model}/infer", {"inputs": [asked]}).json()["outputs"][0]["data"]
+
+    assert labels("unsure", [SURE, UNSURE]) == ["positive", ""]
+    assert labels("topics", list(TOPICS)) == ["" if answer is None else json.dumps(answer) for answer in sets]
+
+
+def test_hugging_face_nests_and_takes_the_best(server: Running) -> None:
+    alone = post(server, "/", {"inputs": SURE, "parameters": {"top_k": 1, "function_to_apply": "softmax"}}).json()
+    assert [[one["label"] for one in each] for each in alone] == [["positive"]]
+    several = post(server, "/models/second", {"inputs": [OTHER, SURE], "options": {"wait_for_model": True}}).json()
+    assert [each[0]["label"] for each in several] == ["negative", "positive"]
+
+
+def test_tei_has_a_flat_list_for_one_text_and_lists_for_a_batch(server: Running) -> None:
+    flat = post(server, "/predict", {"inputs": SURE}).json()
+    assert flat == post(server, "/predict", {"inputs": [SURE]}).json()
+    assert post(server, "/predict", {"inputs": [[SURE], [SURE]], "raw_scores": False}).json() == [flat, flat]
+
+
+def test_mlflow_takes_texts_in_every_form(server: Running) -> None:
+    split = {"columns": ["id", "text"], "index": [0, 1], "data": [[1, SURE], [2, OTHER]]}
+    for body in (
+        {"dataframe_split": split},
+        {"dataframe_records": [{"id": 1, "text": SURE}, {"id": 2, "text": OTHER}]},
+        {"inputs": [SURE, OTHER]},
+        {"inputs": {"text": [SURE, OTHER]}},
+        {"inputs": [[SURE], [OTHER]]},
+        {"instances": [{"anything": SURE}, {"anything": OTHER}]},
+    ):
+        assert post(server, "/invocations", body).json() == {"predictions": ["positive", "negative"]}, body
+
+
+def test_v2_in_binary(server: Running) -> None:
+    """Each output as it is asked for; a `[n, 1]` shape; the id comes back."""
+    texts = tensor(SURE, OTHER)
+    one = {"name": "a", "datatype": "BYTES", "shape": [2, 1], "parameters": {"binary_data_size": len(texts)}}
+    asked = {
+        "id": "7",
+        "inputs": [one],
+        "outputs": [{"name": "label"}, {"name": "probabilities", "parameters": {"binary_data": True}}],
+    }
+    response = infer(server, "/v2/models/model/versions/1/infer", asked, texts)
+    size = int(response.headers["inference-header-content-length"])
+    head, tail = json.loads(response.content[:size]), response.content[size:]
+    assert (head["id"], head["model_name"], head["model_version"]) == ("7", "model", "1")
+    assert head["outputs"][0]["data"] == ["positive", "negative"]
+    shares = [share for answer in ours(server, [SURE, OTHER]) for share in answer["probabilities"].values()]
+    assert list(struct.unpack("<4f", tail)) == pytest.approx(shares, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "status"),
+    [
+        ("/", {"inputs": 3}, 422),
+        ("/", {"inputs": []}, 422),
+        ("/", {"inputs": ["a"] * 33}, 413),
+        ("/", {"inputs": "a", "parameters": {"top_k": 0}}, 422),
+        ("/", {"inputs": "a", "parameters": {"top_k": True}}, 422),
+        ("/", {"inputs": "a", "parameters": []}, 422),
+        ("/", {"inputs": "a", "parameters": {"function_to_apply": "none"}}, 422),
+        ("/", {"inputs": "a", "parameters": {"function_to_apply": {}}}, 422),
+        ("/", {"inputs": "\ud800"}, 422),
+        ("/models/nobody", {"inputs": "a"}, 404),
+        ("/predict", {"inputs": ["a", "b"]}, 422),
+        ("/predict", {"inputs": [["a", "b"]]}, 422),
+        ("/predict", {"inputs": [["a"], 3]}, 422),
+        ("/predict", {"inputs": []}, 422),
+        ("/predict", {"inputs": "a", "raw_scores": True}, 422),
+        ("/predict", {"inputs": "a", "truncate": "yes"}, 422),
+        ("/invocations", {}, 422),
+        ("/invocations", {"inputs": ["a"], "instances": ["a"]}, 422),
+        ("/invocations", {"dataframe_split": {"columns": ["a", "b"], "data": [["x", "y"]]}}, 422),
+        ("/invocations", {"dataframe_split": {"columns": ["text"], "data": [["x", "y"]]}}, 422),
+        ("/invocations", {"dataframe_records": [{}]}, 422),
+        ("/invocations", {"inputs": [3]}, 422),
+        ("/invocations", {"inputs": ["a"], "params": 3}, 422),
+        ("/v2/models/nobody/infer", {"inputs": []}, 404),
+        ("/v2/models/model/versions/x/infer", {"inputs": []}, 404),
+        ("/v2/models/model/infer", {"inputs": []}, 422),
+        ("/v2/models/model/infer", {"inputs": [{"name": "a", "datatype": "FP32", "shape": [1], "data": [1.0]}]}, 422),
+        ("/v2/models/model/infer", {"inputs": [{"name": "a", "datatype": "BYTES", "shape": [2], "data": ["x"]}]}, 400),
+        ("/v2/models/model/infer", {"inputs": [{"name": "a", "datatype": "BYTES", "shape": [-1], "data": []}]}, 422),
+        ("/v2/models/model/infer", {"inputs": [{"name": "a", "datatype": "BYTES", "shape": [1], "data": [3]}]}, 422),
+    ],
+)
+def test_what_each_refuses(server: Running, path: str, document: Any, status: int) -> None:
+    """In its own words: `error` is a string on all."""
+    response = post(server, path, document)
+    assert (response.status_code, response.json()["error"][-1]) == (status, ".")
+
+
+def test_a_pair_is_told_what_a_batch_looks_like(server: Running) -> None:
+    said = post(server, "/predict", {"inputs": ["a", "b"]}).json()
+    assert said["error"] == (
+        '2 strings side by side are read as a pair here, and this model reads single texts: a batch is [["a"], ["b"]].'
+    )
+    assert said["error_type"] == "validation"
+
+
+@pytest.mark.parametrize(
+    ("tail", "size", "shape"),
+    [
+        (b"\x05\0\0\0a", 5, [1]),  # longer than what follows
+        (b"\xff\xff\xff\xffa", 5, [1]),
+        (b"\0\0", 2, [1]),  # no whole length
+        (tensor("a"), 4, [1]),  # a size that lies
+        (tensor("a"), True, [1]),
+        (tensor("a"), 10**17, [1]),
+        (tensor("a", "b"), 10, [1]),  # a shape that lies
+        (tensor("a"), None, [1]),  # a tail that nobody told of
+    ],
+)
+def test_lengths_that_lie_are_refused(server: Running, tail: bytes, size: Any, shape: list[int]) -> None:
+    one = {"name": "a", "datatype": "BYTES", "shape": shape, "parameters": {"binary_data_size": size}}
+    if size is None:
+        one = {"name": "a", "datatype": "BYTES", "shape": shape, "data": ["a"]}
+    assert infer(server, "/v2/models/model/infer", {"inputs": [one]}, tail).status_code == 400
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "99999999999", "x", "3", "²"])
+def test_a_header_length_that_lies_is_refused(server: Running, length: str) -> None:
+    with server.client as client:
+        response = client.post(
+            "/v2/models/model/infer",
+            content=b'{"inputs": []}',
+            headers=[(b"Inference-Header-Content-Length", length.encode())],
+        )
+    assert response.status_code == 400
+
+
+def test_what_servers_are_asked_about_themselves(server: Running) -> None:
+    with server.client as client:
+        assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+        told = client.get("/v2/models/model").json()
+        info = client.get("/info").json()
+        assert client.get("/version").status_code == client.get("/ping").status_code == 200
+        ready = [
+            client.get(f"/v2/{path}").status_code for path in ("health/live", "health/ready", "models/model/ready")
+        ]
+        assert client.get("/v2/models/nobody/ready").status_code == 404
+    assert ready == [200, 200, 200]
+    assert told["outputs"][1] == {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]}
+    assert info["model_type"]["classifier"]["id2label"] == {"0": "negative", "1": "positive"}
+    assert (info["max_input_length"], info["max_client_batch_size"], info["auto_truncate"]) == (512, 32, True)
