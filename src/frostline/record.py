@@ -202,11 +202,12 @@ class DataRecord:
     n_unlabelled: int = 0  # Rows without a label
     n_duplicates: int = 0  # Rows of whose text an earlier row holds a copy
     n_conflicts: int = 0  # Texts that stand there, or copies of them, with different labels
-    # `text_column` to `other_columns`: As in `frostline.data.dataset.Source`; "" where there were none.
+    # `text_column` to `sheet`: As in `frostline.data.dataset.Source`; "" where there were none.
     text_column: str = ""
     label_column: str = ""
     group_column: str = ""
     other_columns: tuple[str, ...] = ()
+    sheet: str = ""
     # What a file of fixes changed before anything else was done: rows in the file = n_rows + n_rejected +
     # fixes.n_dropped.
     fixes: FixesRecord | None = None

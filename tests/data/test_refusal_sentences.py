@@ -517,7 +517,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"PARE",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is an encrypted Parquet file).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is an encrypted Parquet file).",
         "Write it again without encryption.",
     ),
     Case(
@@ -525,23 +525,26 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"PK\x03\x04",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a zip archive or an Excel workbook).",
-        "Unpack it, or save the sheet as CSV (UTF-8).",
+        "t.tsv is not a workbook that can be read: 'File is not a zip file'.",
+        "Save it again, or as CSV (UTF-8).",
     ),
     Case(
         "a doc",
         "t.tsv",
         b"\xd0\xcf\x11\xe0",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is an old Excel or Word file).",
-        "Save the sheet as CSV (UTF-8).",
+        (
+            "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file "
+            "(it is an old Excel or Word file, or an encrypted one)."
+        ),
+        "Save the sheet as .xlsx without a password, or as CSV (UTF-8).",
     ),
     Case(
         "a zstd",
         "t.tsv",
         b"\x28\xb5\x2f\xfd",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is compressed with zstd).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is compressed with zstd).",
         "Uncompress it first: zstd -d.",
     ),
     Case(
@@ -549,7 +552,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"BZh",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is compressed with bzip2).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is compressed with bzip2).",
         "Uncompress it first: bzip2 -d.",
     ),
     Case(
@@ -557,7 +560,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"\xfd7zXZ\x00",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is compressed with xz).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is compressed with xz).",
         "Uncompress it first: xz -d.",
     ),
     Case(
@@ -565,7 +568,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         gzip.compress(b"\x1f\x8b\x08"),
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is compressed twice).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is compressed twice).",
         "Uncompress it once: gzip -d.",
     ),
     Case(
@@ -573,7 +576,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"FEA1",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a Feather file of the first version).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is a Feather file of the first version).",
         "Write it again with a newer Arrow, or as Parquet.",
     ),
     Case(
@@ -581,7 +584,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"SQLite format 3\x00",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is an SQLite database).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is an SQLite database).",
         "Export the table as CSV.",
     ),
     Case(
@@ -589,7 +592,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"%PDF-",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a PDF).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is a PDF).",
         "Extract its sentences into a table first.",
     ),
     Case(
@@ -597,7 +600,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"\x80\x05\x95",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a Python pickle, which is never opened).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is a Python pickle, which is never opened).",
         "Write it as Parquet or JSONL.",
     ),
     Case(
@@ -605,7 +608,7 @@ BYTES: tuple[Case, ...] = (
         "t.tsv",
         b"\x93NUMPY",
         {},
-        "t.tsv must be a TSV, CSV, JSON, Parquet or Arrow file (it is a numpy array).",
+        "t.tsv must be a TSV, CSV, JSON, Parquet, Arrow or .xlsx file (it is a numpy array).",
         "Write the texts as JSONL.",
     ),
     Case(

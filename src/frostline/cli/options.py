@@ -79,6 +79,7 @@ _reading_options = together(
         type=click.Choice(FORMATS),
         help="The file's format (found out if not said; gzip always is).",
     ),
+    click.option("--sheet", metavar="NAME", help="The sheet of a workbook (.xlsx); the first one if not said."),
     click.option("--encoding", default="utf-8", show_default=True, help="The file's character encoding."),
     click.option(
         "--on-bad-text",
@@ -299,6 +300,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         names = (
             "labels_separator",
+            "sheet",
             "header",
             "delimiter",
             "quoted",

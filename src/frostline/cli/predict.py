@@ -60,7 +60,7 @@ from frostline.score.labelling import Labelling, labels_in, truth_column
 from frostline.score.run import Job, run, surveyed, window_rows
 
 SHOWN_LABELS = 8
-DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
+DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".gz")
 
 
 @click.command(

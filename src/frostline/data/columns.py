@@ -157,6 +157,7 @@ class Taken:
     each_label: tuple[str, ...] = ()  # Those names
     group: str = ""  # Empty where rows are in no groups
     others: tuple[str, ...] = ()  # The columns that are not used
+    sheet: str = ""  # Of a workbook with several
     remark: str = ""  # As in `Columns`
     names: tuple[str, ...] = ()  # All columns in their order; of JSON those of the first rows
 

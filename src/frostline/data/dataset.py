@@ -39,6 +39,7 @@ class Source:
     label_column: str
     group_column: str = ""  # "" where rows are in no groups
     other_columns: tuple[str, ...] = ()  # Those that are not used
+    sheet: str = ""  # Of a workbook with several
     remark: str = ""  # That a saved model's own columns are not there, and what was taken instead
 
     @property

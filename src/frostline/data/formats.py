@@ -172,6 +172,7 @@ class _OpenRow:
 
 
 PARQUET_MAGIC = b"PAR1"
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # a workbook, or another archive; an empty one
 ARROW_MAGICS = (b"ARROW1\0\0", b"\xff\xff\xff\xff")  # a file (Feather), and a stream
 SUFFIXES: dict[str, Format] = {
     ".tsv": "tsv",
@@ -185,12 +186,19 @@ SUFFIXES: dict[str, Format] = {
     ".arrows": "arrow",
     ".feather": "arrow",
     ".pq": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
+_PAGES = frozenset({".xls", ".xlsx", ".htm", ".html", ".xml"})  # where a file that begins with `<` is no table
+A_TABLE = "a TSV, CSV, JSON, Parquet, Arrow or .xlsx file"
 # What people have instead of a table: the magic bytes, what it is, what to do
 STRANGERS: tuple[tuple[bytes, str, str], ...] = (
     (b"PARE", "an encrypted Parquet file", "Write it again without encryption."),
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV (UTF-8)."),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "Save the sheet as CSV (UTF-8)."),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old Excel or Word file, or an encrypted one",
+        "Save the sheet as .xlsx without a password, or as CSV (UTF-8).",
+    ),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "Uncompress it first: zstd -d."),
     (b"BZh", "compressed with bzip2", "Uncompress it first: bzip2 -d."),
     (b"\xfd7zXZ\x00", "compressed with xz", "Uncompress it first: xz -d."),
@@ -221,10 +229,19 @@ def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
         return "parquet"
     if head.startswith(ARROW_MAGICS):
         return "arrow"
+    if head.startswith(ZIP_MAGICS):
+        return "xlsx"
     for magic, what, hint in STRANGERS:
         if head.startswith(magic):
-            raise InputError(f"{name} must be a TSV, CSV, JSON, Parquet or Arrow file (it is {what}).", hint=hint)
+            raise InputError(f"{name} must be {A_TABLE} (it is {what}).", hint=hint)
+    if options.format is None and head.lstrip()[:1] == b"<" and PurePath(name).suffix.lower() in _PAGES:
+        raise InputError(
+            f"{name} must be {A_TABLE} (it is a page of HTML or XML).",
+            hint="Open it in a spreadsheet program, and save the sheet as .xlsx or CSV (UTF-8).",
+        )
     kind = options.format or _by_suffix(name) or _by_text(head, options=options)
+    if kind == "xlsx":
+        raise InputError(f"{name} must begin as workbooks do.", hint="Name its real format with --format.")
     if kind == "arrow":
         raise InputError(
             f"{name} must begin as Arrow files and streams do.", hint="Name its real format with --format."

@@ -257,7 +257,7 @@ def _near(path: Path) -> str:
 
 def _listing(folder: Path) -> str:
     """Say which files in `folder` could have been meant."""
-    suffixes = (".tsv", ".csv", ".jsonl", ".parquet", ".txt", ".gz")
+    suffixes = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".gz")
     with contextlib.suppress(OSError):
         names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(suffixes))
         if names:

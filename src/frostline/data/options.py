@@ -5,16 +5,16 @@ Every rule of reading: docs/formats/input.md.
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias, final
+from typing import Literal, TypeAlias, final, get_args
 
 from frostline.errors import UsageError, shown
 
 Column: TypeAlias = str | int
 """A column by its header's name, or by its number from 1."""
 
-Format: TypeAlias = Literal["tsv", "csv", "jsonl", "json", "fasttext", "parquet", "arrow"]
+Format: TypeAlias = Literal["tsv", "csv", "jsonl", "json", "fasttext", "parquet", "arrow", "xlsx"]
 
-FORMATS: tuple[Format, ...] = ("tsv", "csv", "jsonl", "json", "fasttext", "parquet", "arrow")
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 MEGABYTE = 1 << 20
 
@@ -69,6 +69,7 @@ class TableOptions:
     labels_separator: str | None = None
     header: bool | None = None  # Whether the first row of a TSV or CSV names the columns
     format: Format | None = None
+    sheet: str | None = None  # Of a workbook; without a choice the first that is not hidden
     delimiter: str | None = None  # The one character between two cells of a TSV or CSV
     # Whether a cell that begins with `"` is quoted as RFC 4180 has it. Without a choice: CSV yes, TSV no.
     quoted: bool | None = None

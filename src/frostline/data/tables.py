@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, final
 
 from frostline.arrays import Progress
 from frostline.data.cells import (
@@ -42,6 +42,9 @@ from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lin
 from frostline.data.options import MEGABYTE, Format, TableOptions
 from frostline.errors import InputError, UsageError, shown
 from frostline.targets import Targets
+
+if TYPE_CHECKING:
+    from frostline.data.workbook import Workbook
 
 SAMPLE_ROWS = 200
 SAMPLE_CHARACTERS = 16 * MEGABYTE
@@ -82,6 +85,14 @@ def picked(
             table = ParquetTable(file, source, options=options, needs_label=needs_label)
             rows = table.whole_rows(rules, as_text=whole == "as text") if whole else table.rows(rules)
             yield Picking(table.taken, rows, table.has_label_sets, table.types if whole else ())
+        return
+    if kind == "xlsx":
+        from frostline.data.parquet import seekable  # noqa: PLC0415 - it imports pyarrow
+        from frostline.data.workbook import Workbook  # noqa: PLC0415 - only for such files
+
+        with seekable(source) as stored:
+            book = Workbook(stored, source.name, limits=options.limits, sheet=options.sheet)
+            yield _from_sheet(book, rules=rules, needs_label=needs_label, whole=bool(whole))
         return
     check_encoding(head, encoding=options.encoding, name=source.name)
     yield _picked_text(source, head, kind, options=options, needs_label=needs_label, whole=bool(whole))
@@ -225,6 +236,20 @@ def _label_of_cells(layout: Layout, sample: Sequence[Sequence[str]], rules: Cell
     has_lists = are_written_lists([row[label] for row in sample if len(row) > label])
     read = rules.label_set if is_parted else rules.written_labels if has_lists else rules.label
     return (lambda cells: read(cells[label])), is_parted or has_lists
+
+
+def _from_sheet(book: "Workbook", *, rules: CellRules, needs_label: bool, whole: bool) -> Picking:
+    """Of a workbook: which of several sheets is read is said."""
+    found = _from_rows(
+        book.rows(), book.name, rules=rules, needs_label=needs_label, whole=whole, on_ragged=lambda: None
+    )
+    if len(book.names) == 1:
+        return found
+    others = [name for name in book.names if name != book.sheet]
+    listed = ", ".join(map(shown, others[:5])) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
+    said = f"{book.name}: the sheet {shown(book.sheet)} is read, not {listed} (--sheet NAME takes one of them)."
+    remark = " ".join(filter(None, [found.taken.remark, "" if rules.options.sheet else said]))
+    return replace(found, taken=replace(found.taken, sheet=book.sheet, remark=remark))
 
 
 def _trimmed(rows: Iterator[Row | Fault]) -> Iterator[Row | Fault]:
@@ -518,6 +543,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         label_column=picking.taken.label,
         group_column=picking.taken.group,
         other_columns=picking.taken.others,
+        sheet=picking.taken.sheet,
         remark=" ".join(filter(None, [picking.taken.remark, _never_given(source.name, picking.taken, targets)])),
     )
     dataset = Dataset(texts=texts, targets=targets, lines=lines, source=origin, rejects=tuple(rejects))

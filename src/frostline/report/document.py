@@ -247,7 +247,13 @@ def _data(data: DataRecord) -> dict[str, JSON]:
         **_picked(data, (*_FILE, *_GIVEN[data.kind])),
         _COUNTS[data.kind]: counts,
         **_picked(data, ("n_duplicates", "n_conflicts", "fixes", *_COLUMNS)),
+        **_sheet(data),
     }
+
+
+def _sheet(data: DataRecord) -> dict[str, JSON]:
+    """Of workbooks with several sheets alone."""
+    return {"sheet": data.sheet} if data.sheet else {}
 
 
 def _features(features: FeaturesRecord) -> dict[str, JSON]:
@@ -405,4 +411,5 @@ def _swept_data(data: DataRecord) -> dict[str, JSON]:
         "n_rejected": data.n_rejected,
         "class_counts": counts,
         **_picked(data, _COLUMNS),
+        **_sheet(data),
     }

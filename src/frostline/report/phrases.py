@@ -271,6 +271,7 @@ def columns_text(data: DataRecord | Source) -> list[str]:
     parts = [f"Text: {printable(data.text_column)}"]
     parts += [f"label: {printable(data.label_column)}"] if data.label_column else []
     parts += [f"groups: {printable(data.group_column)}"] if data.group_column else []
+    parts += [f"sheet: {printable(data.sheet)}"] if data.sheet else []
     parts += [f"not used: {named([printable(name, 24) for name in data.other_columns])}"] if data.other_columns else []
     return [" · ".join(parts)]
 

@@ -60,6 +60,7 @@ def data_record(dataset: Dataset) -> DataRecord:
         label_column=_kept_name(dataset.source.label_column),
         group_column=_kept_name(dataset.source.group_column),
         other_columns=tuple(map(_kept_name, dataset.source.other_columns)),
+        sheet=_kept_name(dataset.source.sheet),
     )
 
 
