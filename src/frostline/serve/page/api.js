@@ -1,0 +1,102 @@
+// What is asked of the server, and how its refusals read. The key lives in this module's memory alone.
+
+let key = null;
+let askForKey = null; // (was refused) -> the key, or null
+let asking = null;
+
+export const hasKey = () => key !== null;
+export const onKeyWanted = ask => { askForKey = ask; };
+
+export class Refused extends Error {
+  constructor(message, { status = 0, hint = "", waitS = null } = {}) {
+    super(message);
+    this.status = status;
+    this.hint = hint;
+    this.waitS = waitS; // seconds after which the server wants to be asked again
+  }
+  get isBusy() { return [0, 408, 429, 502, 503, 504].includes(this.status); }
+}
+
+async function refusal(response) {
+  let told = {};
+  try { told = await response.json(); } catch { /* a proxy's page, or nothing */ }
+  const error = typeof told?.error === "string" ? told.error : told?.error?.message ?? told?.detail;
+  const message = typeof error === "string" ? error : `The server answered with status ${response.status}.`;
+  const wait = Number.parseFloat(response.headers.get("Retry-After"));
+  return new Refused(message, {
+    status: response.status,
+    hint: typeof told?.hint === "string" ? told.hint : "",
+    waitS: Number.isFinite(wait) ? Math.min(Math.max(wait, 0), 60) : null,
+  });
+}
+
+async function sent(path, body, signal) {
+  const headers = {};
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (key !== null) headers.Authorization = `Bearer ${key}`;
+  try {
+    return await fetch(new URL(path, document.baseURI), {
+      method: body === undefined ? "GET" : "POST",
+      body: body === undefined ? undefined : JSON.stringify(body),
+      headers, signal, credentials: "omit", cache: "no-store", redirect: "error",
+    });
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw new Refused("The server cannot be reached.", { hint: "Is it still running, and is the network up?" });
+  }
+}
+
+// The response, once it is a good one. A key is asked for where the server wants one.
+export async function get(path, { body, signal } = {}) {
+  for (;;) {
+    const used = key;
+    const response = await sent(path, body, signal);
+    if (response.ok) return response;
+    const refused = await refusal(response);
+    if (refused.status !== 401 || askForKey === null) throw refused;
+    if (used !== key) continue; // another request was given a key meanwhile
+    asking ??= askForKey(used !== null).finally(() => { asking = null; });
+    const given = await asking;
+    if (given === null) throw refused;
+    key = given;
+  }
+}
+
+export async function json(path, options) {
+  const response = await get(path, options);
+  try {
+    return await response.json();
+  } catch {
+    if (options?.signal?.aborted) throw options.signal.reason;
+    throw new Refused("The server's answer cannot be read.", { hint: "Is a proxy in between?" });
+  }
+}
+
+export function pause(timeS, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => { signal?.removeEventListener("abort", leave); resolve(); }, 1000 * timeS);
+    const leave = () => { clearTimeout(timer); reject(signal.reason); };
+    if (signal?.aborted) leave();
+    else signal?.addEventListener("abort", leave, { once: true });
+  });
+}
+
+// Ask again while the server is busy: after the time it names, else 1, 2, 4 … seconds.
+export async function patiently(ask, { signal, tries = 4, onWait = () => {} } = {}) {
+  for (let failed = 1; ; failed += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof Refused) || !error.isBusy || failed >= tries) throw error;
+      const waitS = error.waitS ?? Math.min(2 ** (failed - 1), 30);
+      onWait(waitS, error);
+      await pause(waitS, signal);
+    }
+  }
+}
+
+export const models = signal => json("v1/models", { signal });
+export const classify = (model, texts, signal) => json("v1/classify", { body: { model, texts }, signal });
+export const explain = (model, text, labels, signal) =>
+  json("v1/explain", { body: labels.length ? { model, text, labels } : { model, text }, signal });
+export const about = (model, what) => `v1/models/${encodeURIComponent(model)}/${what}`;

@@ -1,0 +1,92 @@
+// The page's door: which models there are, the three tabs, the question for a key.
+
+import { byId, make, notice, show } from "./dom.js";
+import { models, onKeyWanted, patiently } from "./api.js";
+import * as about from "./about.js";
+import * as many from "./many.js";
+import * as one from "./one.js";
+
+const TABS = ["one", "many", "about"];
+
+function openTab(name, { focus = false } = {}) {
+  for (const tab of TABS) {
+    const button = byId(`tab-${tab}`);
+    button.setAttribute("aria-selected", String(tab === name));
+    button.tabIndex = tab === name ? 0 : -1;
+    byId(tab).hidden = tab !== name;
+  }
+  if (focus) byId(`tab-${name}`).focus();
+  if (name === "about") about.open();
+}
+
+function startTabs() {
+  TABS.forEach((name, place) => {
+    const button = byId(`tab-${name}`);
+    button.addEventListener("click", () => openTab(name));
+    button.addEventListener("keydown", event => {
+      const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: TABS.length - 1 }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      openTab(TABS[(to + TABS.length) % TABS.length], { focus: true });
+    });
+  });
+}
+
+// -> the key, or null where the user has none.
+function askForKey(wasRefused) {
+  const dialog = byId("lock");
+  const field = byId("key");
+  if (wasRefused) show(byId("lock-why"), make("span", { class: "wrong" }, "The server does not take this key."));
+  field.value = "";
+  return new Promise(resolve => {
+    const done = new AbortController();
+    const finish = value => { done.abort(); field.value = ""; dialog.close(); resolve(value); };
+    const listen = (element, event, what) => element.addEventListener(event, what, { signal: done.signal });
+    listen(byId("unlock"), "submit", event => { event.preventDefault(); finish(field.value); });
+    listen(byId("no-key"), "click", () => finish(null));
+    listen(dialog, "cancel", () => finish(null));
+    dialog.showModal();
+    field.focus();
+  });
+}
+
+function choose(all, limits) {
+  const select = byId("model");
+  const use = () => {
+    const model = all[select.selectedIndex];
+    show(byId("served"), `${all.length === 1 ? `${model.name} · ` : ""}version ${model.version} · ${model.labels.length} labels`);
+    document.title = `${model.name} · Frostline`;
+    for (const part of [one, many, about]) part.useModel(model, limits);
+    if (!byId("about").hidden) about.open();
+  };
+  show(select, all.map(model => make("option", { dir: "auto" }, model.name)));
+  byId("choice").hidden = all.length < 2;
+  select.onchange = use;
+  use();
+}
+
+async function begin() {
+  const state = byId("state");
+  show(state, make("p", { class: "busy" }, "Asking the server which models it has…"));
+  const again = make("div", { class: "row" }, make("button", { type: "button", onclick: begin }, "Try again"));
+  try {
+    const onWait = waitS => show(state, make("p", { class: "busy" }, `The server is not ready; asking again in ${Math.ceil(waitS)} s.`));
+    const told = await patiently(() => models(), { tries: 6, onWait });
+    if (told.models.length === 0) {
+      show(state, notice({ message: "The server has no model.", hint: "Start it with one: frostline serve MODEL." }, again));
+      return;
+    }
+    choose(told.models, told.limits ?? {});
+    show(state);
+    byId("work").hidden = false;
+  } catch (error) {
+    const message = error.status === 401 ? { message: "Without a key this server answers nothing.", hint: "Whoever started it has one." } : error;
+    show(state, notice(message, again));
+  }
+}
+
+onKeyWanted(askForKey);
+startTabs();
+one.start();
+many.start({ explain: text => { openTab("one"); one.askAbout(text); } });
+begin();
