@@ -2,6 +2,7 @@
 
 import { byId, make, notice, percent, quoted, save, show } from "./dom.js";
 import { about, get, hasKey } from "./api.js";
+import { cardElements } from "./card.js";
 import { isSets, nameOf } from "./answers.js";
 
 const MANY = 60;
@@ -26,7 +27,7 @@ export async function open() {
   if (!model.has_card) return show(card, make("h2", {}, "Card"), make("p", { class: "quiet" }, "The model has no card."));
   try {
     const text = await (await get(about(shown.name, "card"))).text();
-    if (shown === model) show(card, make("h2", {}, "Card"), make("pre", { class: "document", dir: "auto", tabindex: "0", "aria-label": "The model's card" }, text));
+    if (shown === model) show(card, make("h2", {}, "Card"), cardElements(text));
   } catch (error) {
     show(card, make("h2", {}, "Card"), notice(error));
   }

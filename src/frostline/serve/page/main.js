@@ -42,7 +42,10 @@ function askForKey(wasRefused) {
     const done = new AbortController();
     const finish = value => { done.abort(); field.value = ""; dialog.close(); resolve(value); };
     const listen = (element, event, what) => element.addEventListener(event, what, { signal: done.signal });
-    listen(byId("unlock"), "submit", event => { event.preventDefault(); finish(field.value); });
+    listen(byId("unlock"), "submit", event => { event.preventDefault();
+      if (/^[\x21-\x7e]+$/.test(field.value)) finish(field.value);
+      else show(byId("lock-why"), make("span", { class: "wrong" }, "A key has no blanks, and only letters, digits and signs of ASCII."));
+    });
     listen(byId("no-key"), "click", () => finish(null));
     listen(dialog, "cancel", () => finish(null));
     dialog.showModal();

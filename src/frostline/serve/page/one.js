@@ -149,7 +149,7 @@ function wordsSection(why, again) {
   const picking = make("div", { class: "row" }, make("label", { for: "of-label" }, "Words for or against"), choose);
   const head = make("h2", {}, "Which words carried it");
   if (!label || label.words.length === 0) return make("section", {}, head, make("p", {}, "The model found no word to read in this text."));
-  const legend = make("p", { class: "quiet" }, make("span", { class: "word for s3" }, "speaks for it"), "  ", make("span", { class: "word against s3" }, "speaks against it"), "  The stronger the colour, the more the answer changes without the word.");
+  const legend = make("p", { class: "quiet legend" }, make("span", { class: "word for s3" }, "speaks for it"), make("span", { class: "word against s3" }, "speaks against it"), "The stronger the colour, the more the answer changes without the word.");
   const untried = why.words.length - label.words.length;
   const more = untried > 0 ? make("p", { class: "quiet" }, `The first ${count(label.words.length, "word")} were tried; ${count(untried, "word")} after them were not.`) : null;
   return make("section", { "aria-label": "Which words carried it" }, head, picking, marked(why, label), legend, more, wordTable(why, label));
@@ -164,7 +164,7 @@ function marked(why, label) {
   label.words.forEach((change, number) => {
     const word = why.words[number];
     const strength = Math.abs(change.log_odds) / most;
-    const level = strength < 0.08 ? "" : ` ${change.log_odds > 0 ? "for" : "against"} s${Math.min(4, 1 + Math.floor(4 * strength))}`;
+    const level = strength < 0.12 ? "" : ` ${change.log_odds > 0 ? "for" : "against"} s${Math.min(4, 1 + Math.floor(4 * strength))}`;
     place.append(between(at, word.start), make("span", { class: `word${level}`, title: `${signed(100 * change.probability)} points` }, between(word.start, word.end)));
     at = word.end;
   });
@@ -195,8 +195,8 @@ function nearestSection(why) {
   if (why.nearest === null) return make("section", {}, head, make("p", { class: "quiet" }, "This model kept none of its training texts. Trained with --keep-neighbours, it can show the nearest."));
   const items = why.nearest.map(near => make("li", {},
     near.labels.length ? near.labels.map(label => quoted(nameOf(label), "bdi", { class: "tag" })) : make("span", { class: "tag" }, "no label"),
-    quoted(near.text), make("span", { class: "quiet" }, `  likeness ${near.cosine.toFixed(2)}`)));
-  return make("section", {}, head, make("ol", { class: "near" }, items), make("p", { class: "quiet" }, "Likeness 1 is the same to the model, 0 has nothing in common."));
+    quoted(near.text), make("span", { class: "quiet" }, `  similarity ${near.cosine.toFixed(2)}`)));
+  return make("section", {}, head, make("ol", { class: "near" }, items), make("p", { class: "quiet" }, "Similarity 1 is the same to the model, 0 has nothing in common."));
 }
 
 function piecesSection(why) {

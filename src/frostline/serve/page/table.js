@@ -63,11 +63,11 @@ export class Answers {
     const head = columns.map(([name, title]) => {
       const isBy = this.by === name;
       const sort = () => { this.isDown = isBy ? !this.isDown : name === "sure"; this.by = name; this.page = 0; this.draw(); };
-      return make("th", { scope: "col", class: name, "aria-sort": isBy ? (this.isDown ? "descending" : "ascending") : null },
+      return make("th", { scope: "col", role: "columnheader", class: name, "aria-sort": isBy ? (this.isDown ? "descending" : "ascending") : null },
         make("button", { type: "button", "data-part": `by-${name}`, onclick: sort }, title, make("span", { "aria-hidden": "true" }, isBy ? (this.isDown ? " ▾" : " ▴") : "")));
     });
     const lines = rows.slice(this.page * PAGE, (this.page + 1) * PAGE).map(row => this.line(row));
-    const table = make("table", { class: "results" }, make("caption", {}, "Answers; press a column's name to sort by it"), make("thead", {}, make("tr", {}, head, make("td", {}))), make("tbody", {}, lines));
+    const table = make("table", { class: "results", role: "table" }, make("caption", {}, "Answers; press a column's name to sort by it"), make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, head, make("td", { role: "cell" }))), make("tbody", { role: "rowgroup" }, lines));
     const turn = (name, by, isOff) => make("button", { type: "button", "data-part": name, disabled: isOff, onclick: () => { this.page += by; this.draw(); } }, name);
     const pager = pages === 1 ? null : make("nav", { class: "row", "aria-label": "Pages of the table" }, turn("Earlier", -1, this.page === 0), `${grouped(this.page + 1)} of ${count(pages, "page")}`, turn("Later", 1, this.page === pages - 1));
     show(this.body, rows.length ? make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Table of answers" }, table) : make("p", {}, "No row is like that."), pager);
@@ -79,13 +79,14 @@ export class Answers {
     const text = row.text.length > SHOWN ? `${row.text.slice(0, SHOWN)}…` : row.text;
     const answer = !found ? make("span", { class: "quiet" }, "not yet") : found.fault ? make("span", { class: "wrong" }, found.fault) : found.given && found.labels.length ? quoted(answerText(found)) : make("span", { class: "quiet" }, answerText(found));
     const share = found ? sureness(found) : null;
-    return make("tr", {},
-      make("td", {}, grouped(row.number)),
-      make("td", { class: "text" }, quoted(text, "div", { class: "cut-off" })),
-      make("td", {}, answer, found?.isCut ? make("span", { class: "quiet", title: "Longer than the model reads: its end took no part" }, " (cut)") : null),
-      make("td", {}, share === null || share === undefined ? "" : percent(share)),
-      this.hasTruth ? make("td", {}, quoted(row.truth), differs(row) ? make("span", { class: "wrong" }, " differs") : null) : null,
-      make("td", {}, row.text.trim() ? make("button", { type: "button", "aria-label": `Explain row ${row.number}`, onclick: () => this.explain(row.text) }, "Why?") : null));
+    const cell = (name, ...children) => make("td", { role: "cell", class: name }, ...children);
+    return make("tr", { role: "row" }, // said outright, since a phone shows rows as blocks
+      cell("number-of", grouped(row.number)),
+      cell("text", quoted(text, "div", { class: "cut-off" })),
+      cell("answer", answer, found?.isCut ? make("span", { class: "quiet", title: "Longer than the model reads: its end took no part" }, " (cut)") : null),
+      cell("sure", share === null || share === undefined ? "" : percent(share)),
+      this.hasTruth ? cell("truth", quoted(row.truth), differs(row) ? make("span", { class: "wrong" }, " differs") : null) : null,
+      cell("why", row.text.trim() ? make("button", { type: "button", "aria-label": `Explain row ${row.number}`, onclick: () => this.explain(row.text) }, "Why?") : null));
   }
 }
 
