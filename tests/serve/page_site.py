@@ -81,9 +81,9 @@ class Site:
                 "name": name,
                 "version": "1",
                 "labels": list(model.head.labels),
-                "kind": "several labels" if model.head.answers_sets else "one label",
+                "several_labels": model.head.answers_sets,
                 "max_length": model.encoder.identity.max_length,
-                "answer_from": 0.0 if model.head.rule is None else model.head.rule.answer_from,
+                "answers_from": 0.0 if model.head.rule is None else model.head.rule.answer_from,
                 "encoder": model.encoder.identity.name,
                 "has_neighbours": True,
                 "has_card": True,
@@ -132,7 +132,7 @@ def site_of(folder: Path, **told: Any) -> Site:
         coef=np.random.default_rng(5).normal(size=(4, width)) / 20,
         intercept=np.zeros(4),
         link="logistic",
-        rule=Rule(thresholds=(0.5, 0.5, 0.5, 0.5), answer_from=0.1),
+        rule=Rule(thresholds=(0.5, 0.5, 0.5, 0.5), answer_from=0.4),
     )
     topics = replace(reviews, head=head, likeness=None)
     return Site(models={"reviews": reviews, "topics": topics}, folder=folder, **told)

@@ -18,7 +18,7 @@ export async function open() {
     ["Version", model.version],
     ["Answers with", isSets(model) ? "any number of labels for a text" : "one label for a text"],
     ["Labels", make("span", {}, model.labels.slice(0, MANY).map(label => quoted(nameOf(label), "bdi", { class: "tag" })), model.labels.length > MANY ? ` and ${model.labels.length - MANY} more` : "")],
-    ["Leaves texts alone", model.answer_from > 0 ? `below a probability of ${percent(model.answer_from)}` : "never"],
+    ["Leaves texts alone", model.answers_from > 0 ? `below a probability of ${percent(model.answers_from)}` : "never"],
     ["Reads", `at most ${model.max_length} word pieces of a text`],
     ["Encoder", model.encoder ? quoted(model.encoder) : null],
   ].filter(([, value]) => value !== null);

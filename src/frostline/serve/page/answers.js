@@ -14,7 +14,7 @@ export function read(answer) {
   return { given: told !== null, labels, shares, ranked, best: ranked[0], isCut: Boolean(answer.cut), fault: null };
 }
 
-export const isSets = model => model.kind === "several labels";
+export const isSets = model => model.several_labels;
 
 export function answerText(found) {
   if (found.fault) return "fault";

@@ -8,11 +8,12 @@ export const hasKey = () => key !== null;
 export const onKeyWanted = ask => { askForKey = ask; };
 
 export class Refused extends Error {
-  constructor(message, { status = 0, hint = "", waitS = null } = {}) {
+  constructor(message, { status = 0, hint = "", waitS = null, answers = null } = {}) {
     super(message);
     this.status = status;
     this.hint = hint;
     this.waitS = waitS; // seconds after which the server wants to be asked again
+    this.answers = answers; // where all texts of a request failed, why each did
   }
   get isBusy() { return [0, 408, 429, 502, 503, 504].includes(this.status); }
 }
@@ -27,6 +28,7 @@ async function refusal(response) {
     status: response.status,
     hint: typeof told?.hint === "string" ? told.hint : "",
     waitS: Number.isFinite(wait) ? Math.min(Math.max(wait, 0), 60) : null,
+    answers: told?.answers ?? null,
   });
 }
 
@@ -96,7 +98,16 @@ export async function patiently(ask, { signal, tries = 4, onWait = () => {} } = 
 }
 
 export const models = signal => json("v1/models", { signal });
-export const classify = (model, texts, signal) => json("v1/classify", { body: { model, texts }, signal });
+
+export async function classify(model, texts, signal) {
+  try {
+    return await json("v1/classify", { body: { model, texts }, signal });
+  } catch (error) {
+    if (Array.isArray(error.answers) && !error.isBusy) return { answers: error.answers };
+    throw error;
+  }
+}
+
 export const explain = (model, text, labels, signal) =>
   json("v1/explain", { body: labels.length ? { model, text, labels } : { model, text }, signal });
 export const about = (model, what) => `v1/models/${encodeURIComponent(model)}/${what}`;

@@ -150,7 +150,7 @@ async function send(job, parts) {
   try {
     await sendAll(job.model.name, left.map(row => row.text), {
       most: Math.min(STEP, limits.texts), signal: control.signal,
-      onAnswers: (at, found) => { found.forEach((one, place) => { left[at + place].found = one; }); show(parts.said, make("p", { class: "busy" }, "Classifying…")); tell(false); },
+      onAnswers: pairs => { for (const [place, found] of pairs) left[place].found = found; show(parts.said, make("p", { class: "busy" }, "Classifying…")); tell(false); },
       onWait: waitS => show(parts.said, make("p", { class: "busy" }, `The server is busy; asking again in ${Math.ceil(waitS)} s.`)),
     });
   } catch (error) {

@@ -38,15 +38,14 @@ async function ask(text) {
   current?.abort(new DOMException("another text", "AbortError"));
   const control = new AbortController();
   current = control;
+  show(byId("answer")); // what was said of another text must not stand below this one
   if (!text.trim()) {
-    show(byId("answer"));
     show(byId("said"), notice({ message: "There is no text yet.", hint: "Write or paste one above." }));
     byId("text").focus();
     return;
   }
   const length = [...text].length;
   if (length > limits.characters) {
-    show(byId("answer"));
     show(byId("said"), notice({ message: `The text has ${count(length, "letter")}; ${count(limits.characters, "letter")} is the most.`, hint: "Shorten it: the model reads only the beginning of a long text." }));
     return;
   }
@@ -102,12 +101,12 @@ function sureLines(found) {
   const best = quoted(found.best);
   const lines = [];
   if (!found.given) {
-    lines.push(["Not sure enough to answer. The most probable label is ", best, ` (${percent(share)}); this model answers from ${percent(model.answer_from)} on${isSets(model) ? ", for all labels together" : ""}.`]);
+    lines.push(["Not sure enough to answer. The most probable label is ", best, ` (${percent(share)}); this model answers from ${percent(model.answers_from)} on${isSets(model) ? ", for all labels together" : ""}.`]);
   } else if (!found.labels.length) {
     lines.push(["No label is probable enough. The nearest is ", best, ` (${percent(share)}).`]);
   } else {
     if (!found.labels.includes(found.best)) lines.push([best, ` is more probable (${percent(share)}); the thresholds of the labels decide otherwise.`]);
-    lines.push([model.answer_from > 0 ? `Sure enough: this model answers from ${percent(model.answer_from)} on${isSets(model) ? ", for all labels together" : ""}.` : "This model always answers, however unsure it is: look at the percentage."]);
+    lines.push([model.answers_from > 0 ? `Sure enough: this model answers from ${percent(model.answers_from)} on${isSets(model) ? ", for all labels together" : ""}.` : "This model always answers, however unsure it is: look at the percentage."]);
   }
   if (found.isCut) lines.push([`The text is longer than the ${model.max_length} word pieces that the model reads: its end took no part.`]);
   return lines.map(line => make("li", {}, ...line));
