@@ -86,7 +86,7 @@ export class Answers {
       cell("answer", answer, found?.isCut ? make("span", { class: "quiet", title: "Longer than the model reads: its end took no part" }, " (cut)") : null),
       cell("sure", share === null || share === undefined ? "" : percent(share)),
       this.hasTruth ? cell("truth", row.truth ? make("span", { class: "only-narrow" }, "known: ") : null, quoted(row.truth), differs(row) ? make("span", { class: "wrong" }, " differs") : null) : null,
-      cell("why", row.text.trim() ? make("button", { type: "button", "aria-label": `Explain row ${row.number}`, onclick: () => this.explain(row.text) }, "Why?") : null));
+      cell("why", row.text.trim() ? make("button", { type: "button", "aria-label": `Why? Row ${row.number}`, onclick: () => this.explain(row.text) }, "Why?") : null));
   }
 }
 
