@@ -28,8 +28,8 @@ test: $(VENV)/.test  ## the test suite: no network, no torch, under three minute
 	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 $(PYTEST)
 
 test-browser: has-chromium $(VENV)/.browser  ## the pages in Debian's chromium, narrow and wide, light and dark
-	@echo "==> pytest -m browser tests/report"
-	@$(BIN)/python -m pytest -m browser tests/report $(PYTEST)
+	@echo "==> pytest -m browser tests/report tests/serve"
+	@$(BIN)/python -m pytest -m browser tests/report tests/serve $(PYTEST)
 
 has-chromium:
 	@test -x $(CHROMIUM) || { echo "There is no $(CHROMIUM); install it by: apt-get install chromium"; exit 1; }

@@ -18,6 +18,7 @@ from frostline.serve.wires.classify import Classify
 from frostline.serve.wires.hugging_face import HuggingFace
 from frostline.serve.wires.mlflow import MLflow
 from frostline.serve.wires.open_inference import OpenInference
+from frostline.serve.wires.page import Page
 from frostline.serve.wires.tei import Tei
 from frostline.version import __version__
 
@@ -49,6 +50,7 @@ def build_app(desk: Desk, *, telemetry: bool) -> FastAPI:
         telemetry=off,  # type: ignore[arg-type]
     )
     _add_health(app, desk)
+    _add_page(app, desk)
     for path, endpoint, method in _routes(desk):
         app.add_api_route(path, endpoint, methods=[method])
     app.add_exception_handler(HTTPException, _not_found)
@@ -88,6 +90,13 @@ def _routes(desk: Desk) -> list[tuple[str, Endpoint, str]]:
         ("/info", tei.info, "GET"),
         ("/predict", tei.predict, "POST"),
     ]
+def _add_page(app: FastAPI, desk: Desk) -> None:
+    page = Page(desk)
+    app.add_api_route("/", page.index, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/page/{name}", page.file, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/v1/models/{name}/card", page.card, methods=["GET"])
+    app.add_api_route("/v1/models/{name}/report", page.report, methods=["GET"])
+    app.add_api_route("/v1/explain", page.explain, methods=["POST"])
 
 
 def _add_health(app: FastAPI, desk: Desk) -> None:

@@ -12,6 +12,7 @@ from frostline.serve.models import Models, Version
 from frostline.serve.options import Limits
 from frostline.serve.reading import Answer, Fault, Reading
 from frostline.serve.refusals import Refusal, overloaded
+from frostline.targets import Label
 
 _MOST_EXPLAINED = 4  # texts that wait for an explanation
 
@@ -77,16 +78,14 @@ class Desk:
         self._count(served, found)
         return Said(served, found)
 
-    async def explain(
-        self, text: str, *, model: str | None = None, words: int = 50, nearest: int = 5
-    ) -> dict[str, Any]:
-        """Why a model answers as it does for one text: the document of `frostline explain --json`."""
+    async def explain(self, text: str, *, model: str | None = None, labels: Sequence[Label] = ()) -> dict[str, Any]:
+        """Why a model answers as it does for one text: see `explaining.why`."""
         served = self.models.version(model)
         if len(text) > self.limits.characters:
             raise Refusal(422, "text", f"A text must have at most {self.limits.characters:,} characters.")
         if self.reading.n_aside >= _MOST_EXPLAINED:
             raise overloaded("Too many texts wait to be explained: try again in a second.")
-        reply = await self.reading.aside("explain", model=served.key, text=text, words=words, nearest=nearest)
+        reply = await self.reading.aside("explain", model=served.key, text=text, labels=list(labels))
         document: dict[str, Any] = reply["explanation"]
         return document
 

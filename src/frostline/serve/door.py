@@ -121,7 +121,8 @@ class Door:
         origin = headers.get(b"origin")
         if origin is not None and origin.lower() not in {b"http://" + host, b"https://" + host}:
             raise Refusal(403, "origin", "A page of another site may not ask here.")
-        if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"}:
+        is_link = scope["method"] == "GET" and scope["path"] == "/" and headers.get(b"sec-fetch-mode") == b"navigate"
+        if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"} and not is_link:
             raise Refusal(403, "origin", "A page of another site may not ask here.")
 
     def _check_key(self, method: str, path: str, headers: dict[bytes, bytes]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from frostline.artifact import Model, Neighbours
+from frostline.encoder.reading import check_texts
 from frostline.explanation import explain
 from frostline.explanation.explaining import MAX_WORDS
 from frostline.head.likeness import UNLIKE_BELOW
@@ -28,7 +29,7 @@ def why(model: Model, neighbours: Neighbours | None, text: str, *, labels: Seque
     Returns
     -------
     dict
-        As docs/formats/page.md has it.
+        JSON, with `unknown_piece` (None: there is none) and `likeness` (None: the model cannot tell).
 
     Raises
     ------
@@ -37,6 +38,7 @@ def why(model: Model, neighbours: Neighbours | None, text: str, *, labels: Seque
     TextTypeError, InputError
         `text` is not a str, or holds half a character.
     """
+    check_texts([text])
     explanation = explain(model, text, labels=labels, neighbours=neighbours, max_words=words_tried(model, text))
     pieces = word_pieces_of(model.encoder)
     unknown = None if pieces is None or pieces.unknown is None else pieces.tokenizer.id_to_token(pieces.unknown)

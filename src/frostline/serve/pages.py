@@ -18,7 +18,6 @@ INDEX = "index.html"
 MOST_BYTES = 64 << 20
 
 _COMMON = {
-    "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -73,12 +72,12 @@ def page_file(name: str, *, known: str = "") -> Sent | None:
     return _sent(body, _TYPES[Path(name).suffix], PAGE_POLICY, known)
 
 
-def card(folder: Path, *, known: str = "") -> Sent | None:
+def card(folder: Path, known: str = "") -> Sent | None:
     """The card of the model in `folder`, as plain text; None where it has none."""
     return _of_model(folder / CARD, "text/plain; charset=utf-8", known)
 
 
-def report(folder: Path, *, known: str = "") -> Sent | None:
+def report(folder: Path, known: str = "") -> Sent | None:
     """The report of the model in `folder`; None where it has none."""
     return _of_model(folder / REPORT, "text/html; charset=utf-8", known)
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from frostline.errors import FrostlineError, InputError, MissingInputError, UnavailableError
+from frostline.errors import FrostlineError, InputError, MissingInputError, UnavailableError, UsageError
 from frostline.machine import BLAS_THREAD_SETTINGS
 from frostline.serve.frames import Frames, Message, packed
 from frostline.serve.options import Limits
@@ -263,5 +263,5 @@ def starting() -> Refusal:
 
 def _error(reply: Message) -> FrostlineError:
     """What the process met, as an error of the tree with the same exit code."""
-    kinds: dict[int, type[FrostlineError]] = {65: InputError, 66: MissingInputError, 69: UnavailableError}
+    kinds: dict[int, type[FrostlineError]] = {2: UsageError, 65: InputError, 66: MissingInputError}
     return kinds.get(reply["exit_code"], UnavailableError)(reply["error"], hint=reply["hint"])

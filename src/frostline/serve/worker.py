@@ -166,18 +166,12 @@ class Worker:
         ]
 
     def _explain(self, message: Message) -> Message:
-        from frostline.explanation import explain  # noqa: PLC0415 - only where asked for
-        from frostline.report.explanation import explanation_document  # noqa: PLC0415 - likewise
+        from frostline.serve.explaining import why  # noqa: PLC0415 - heavy, and only where asked for
 
-        served = self._served[message["model"]]
-        explanation = explain(
-            served.model,
-            message["text"],
-            neighbours=served.neighbours,
-            n_nearest=message["nearest"],
-            max_words=message["words"],
-        )
-        return {"explanation": explanation_document(explanation)}
+        served = self._served.get(message["model"])
+        if served is None:
+            raise UnavailableError(GONE)
+        return {"explanation": why(served.model, served.neighbours, message["text"], labels=message["labels"])}
 
     def _load(self, message: Message) -> Message:
         """A model from its folder, its encoder shared with those that have the same, its self-test run."""

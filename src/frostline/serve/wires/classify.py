@@ -5,6 +5,7 @@ from typing import Any, final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from frostline.artifact.manifest import CARD, REPORT
 from frostline.serve.bodies import json_response, read_json, refuse_others, texts_in, wrong
 from frostline.serve.desk import Desk
 from frostline.serve.models import Version
@@ -29,7 +30,7 @@ class Classify:
         if ("text" in body) == ("texts" in body):
             raise Refusal(422, "field", "There must be either text or texts.")
         texts = texts_in([body["text"]] if "text" in body else body["texts"], "/texts")
-        said = await self._desk.ask(texts, model=_name(body.get("model")), version=_number(body.get("version")))
+        said = await self._desk.ask(texts, model=named(body.get("model")), version=_number(body.get("version")))
         document = {
             "model": said.version.name,
             "version": said.version.number,
@@ -40,7 +41,9 @@ class Classify:
 
     async def models(self, request: Request) -> Response:  # noqa: ARG002 - a route
         """All models, with the versions that are kept."""
-        return json_response({"models": [self._told(name) for name in self._desk.models.names()]})
+        limits = self._desk.limits
+        models = [self._told(name) for name in self._desk.models.names()]
+        return json_response({"models": models, "limits": {"texts": limits.texts, "characters": limits.characters}})
 
     async def model(self, request: Request) -> Response:
         """One model."""
@@ -69,6 +72,8 @@ class Classify:
             "features": current.features,
             "max_length": current.max_length,
             "has_neighbours": current.has_neighbours,
+            "has_card": (current.folder / CARD).is_file(),
+            "has_report": (current.folder / REPORT).is_file(),
             "versions": [
                 {"version": one.number, "sha256": one.sha256, "loaded_at": round(one.loaded_at, 3)} for one in kept
             ],
@@ -87,7 +92,8 @@ def spoken(version: Version, said: Answer | Fault) -> dict[str, Any]:
     return {"labels" if version.is_sets else "label": answer, "probabilities": shares, "cut": said.cut}
 
 
-def _name(value: Any) -> str | None:
+def named(value: Any) -> str | None:
+    """The name of a model, or None for the first one; 404 for what can be no name."""
     if value is None:
         return None
     if not isinstance(value, str):
