@@ -90,6 +90,8 @@ def _routes(desk: Desk) -> list[tuple[str, Endpoint, str]]:
         ("/info", tei.info, "GET"),
         ("/predict", tei.predict, "POST"),
     ]
+
+
 def _add_page(app: FastAPI, desk: Desk) -> None:
     page = Page(desk)
     app.add_api_route("/", page.index, methods=["GET"], include_in_schema=False)
