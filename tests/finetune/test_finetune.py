@@ -16,6 +16,7 @@ from frostline.encoder.torch import require_torch
 from frostline.errors import InputError, UnavailableError, UsageError
 from frostline.finetune import FineTune
 from frostline.finetune.loop import _batches, _scale
+from frostline.finetune.network import Units
 from frostline.head.options import SearchOptions
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
@@ -129,3 +130,16 @@ def test_a_comparison_refuses_what_any_encoder_was_tuned_on(tuned_on_one: FakeEn
     with pytest.raises(InputError, match="1 of 8 texts are ones that this encoder was tuned on"):
         compare(dataset, contestants, search=SearchOptions(Cs=(1.0,), n_folds=2))
     assert fresh.read == []
+
+
+def test_a_feature_that_does_not_move_is_measured_in_a_tenth_of_what_is_usual() -> None:
+    """Or a head would hold coefficients of a billion, and the first step of tuning would move decisions by hundreds."""
+    rows = np.random.RandomState(0).randn(50, 6).astype(np.float32) * np.float32(2.0)
+    rows[:, 1] = 3.0 + 1e-7 * rows[:, 1]
+    rows[:, 3:] = 5.0
+    units = Units.of(rows, n_blocks=2)
+    spread = rows.std(0, dtype=np.float64)
+    usual = float(np.median(spread[:3]))
+    assert units.scale == pytest.approx([spread[0], usual / 10, spread[2], 1.0, 1.0, 1.0])
+    assert np.abs(units.measured(rows)[:, 1]).max() < 1e-5
+    assert units.measured(rows)[:, [0, 2]].std(0) == pytest.approx([1.0, 1.0])

@@ -48,7 +48,7 @@ def run(
     told: Callable[[int, int, float], None] | None = None,
     **how: Any,
 ) -> Tuned:
-    from frostline.finetune.network import open_network
+    from frostline.finetune.network import Units, open_network
 
     random = np.random.RandomState(0)
     ids = [random.randint(5, 50, length).astype(np.int32) for length in random.randint(3, 9, 60)]
@@ -59,8 +59,8 @@ def run(
     config = json.loads((encoder / "config.json").read_text("utf-8"))
     digests = {"weights_sha256": "0", "tokenizer_sha256": "0", "config_sha256": "0"}
     checkpoint = Checkpoint(name=str(encoder), revision=None, folder=encoder, config=config, **digests)
-    network = open_network(checkpoint, head, BLOCKS, freeze_layers=1)
     rows = random.randn(60, 32).astype(np.float32)
+    network = open_network(checkpoint, head, BLOCKS, units=Units.of(rows, n_blocks=2), freeze_layers=1)
     folder.mkdir(exist_ok=True)
     return tune(
         network,
@@ -122,3 +122,19 @@ def test_ctrl_c_keeps_the_best_so_far(encoder: Path, tmp_path: Path) -> None:
     tuned = run(encoder, tmp_path / "run", told=told)
     assert tuned.curve.was_stopped
     assert len(tuned.curve.losses) == 1
+
+
+def test_the_tuned_head_is_over_features_as_the_encoder_gives_them(encoder: Path, tmp_path: Path) -> None:
+    """Whatever they were measured in on the way."""
+    from frostline.finetune.network import Units, open_network
+
+    random = np.random.RandomState(1)
+    rows = (random.randn(40, 32) * 3 + 5).astype(np.float32)
+    units = Units.of(rows, n_blocks=2)
+    own = LinearHead(labels=(0, 1), coef=random.randn(1, 32), intercept=np.array([0.5]), link="softmax")
+    config = json.loads((encoder / "config.json").read_text("utf-8"))
+    digests = {"weights_sha256": "0", "tokenizer_sha256": "0", "config_sha256": "0"}
+    checkpoint = Checkpoint(name=str(encoder), revision=None, folder=encoder, config=config, **digests)
+    coef, intercept = open_network(checkpoint, own, BLOCKS, units=units, freeze_layers=1).head()
+    decisions = rows @ coef.T + intercept
+    assert decisions == pytest.approx(own.decision_function(units.measured(rows)), abs=1e-5)

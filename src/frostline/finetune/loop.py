@@ -134,11 +134,12 @@ def tune(  # noqa: PLR0913 - a network, texts, and where and how
             ) from error
         raise
     _put(network, run.best)
+    coef, intercept = network.head()
     best = int(np.argmin(run.held_out)) if run.held_out else len(run.losses)
     return Tuned(
         tensors=checkpoint_tensors(network),
-        coef=network.coef.detach().numpy().astype(np.float64),
-        intercept=network.intercept.detach().numpy().astype(np.float64),
+        coef=coef,
+        intercept=intercept,
         curve=Curve(losses=tuple(run.losses), held_out=tuple(run.held_out), best=best, was_stopped=stopped),
         seconds=time.perf_counter() - started,
     )

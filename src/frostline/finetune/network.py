@@ -7,11 +7,40 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from frostline.arrays import Features, Float64Array
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
 from frostline.encoder.torch import open_torch_model
 from frostline.errors import InputError, UsageError
 from frostline.head.linear import LinearHead, Link
+
+LEAST_SPREAD = 0.1
+"""Of the usual spread of a block of features: the least that a feature is measured in."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """What features are measured in while an encoder is tuned: these stay as they are.
+
+    The unit is a feature's spread over the rows, but no less than a tenth of what is usual in its block. Three features
+    of MiniLM's last layer do not move (1e-9): in units as small as that the first step of tuning moved decisions by
+    hundreds.
+    """
+
+    center: Float64Array  # (n_features,)
+    scale: Float64Array  # (n_features,), above 0
+
+    @classmethod
+    def of(cls, rows: Features, *, n_blocks: int) -> "Units":
+        """Those of rows (n_texts, n_features) of an encoder that is frozen yet."""
+        center, spread = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+        usual = np.repeat(np.median(spread.reshape(n_blocks, -1), axis=1), len(spread) // n_blocks)
+        return cls(center, np.maximum(spread, np.where(usual > 0, usual * LEAST_SPREAD, 1.0)))
+
+    def measured(self, rows: Features) -> Float64Array:
+        """Rows (n_texts, n_features) in these units."""
+        return (rows - self.center) / self.scale
 
 
 @final
@@ -28,7 +57,9 @@ class Network:
     name: str
     blocks: tuple[Block, ...]
     n_frozen: int
-    coef: Any  # Parameter (n_coef_rows, n_features)
+    center: Any  # (n_features,): Of the frozen encoder's features, as they were; they stay
+    scale: Any
+    coef: Any  # Parameter (n_coef_rows, n_features), over features brought to mean 0 and variance 1 by these
     intercept: Any
     link: Link
 
@@ -65,7 +96,14 @@ class Network:
                 states = found.hidden_states[block.layer - self.n_frozen]
                 columns.append(_POOLED[block.pooling](states, there))
             place += width
-        return torch.cat(columns, dim=1) @ self.coef.T + self.intercept
+        return (torch.cat(columns, dim=1) - self.center) / self.scale @ self.coef.T + self.intercept
+
+    def head(self) -> tuple[Float64Array, Float64Array]:
+        """Coefficients (n_coef_rows, n_features) and intercepts, over features as the encoder gives them."""
+        center, scale, coef, intercept = (
+            part.detach().numpy().astype(np.float64) for part in (self.center, self.scale, self.coef, self.intercept)
+        )
+        return coef / scale, intercept - coef / scale @ center
 
     def parameters(self) -> list[tuple[str, Any, int]]:
         """Name, parameter and layer (from 1 above the frozen ones; the head's is 0) of all that is trained."""
@@ -84,8 +122,10 @@ _POOLED = {
 }
 
 
-def open_network(checkpoint: Checkpoint, head: LinearHead, blocks: Sequence[Block], *, freeze_layers: int) -> Network:
-    """The encoder in `checkpoint` with `head` on top.
+def open_network(
+    checkpoint: Checkpoint, head: LinearHead, blocks: Sequence[Block], *, units: Units, freeze_layers: int
+) -> Network:
+    """The encoder in `checkpoint`, and on top `head`, which is over features in `units`.
 
     Raises `UsageError`: more layers are to be frozen than leave one to train; `InputError`: its layers are not one
     after the other, or `open_torch_model` refuses it.
@@ -115,6 +155,8 @@ def open_network(checkpoint: Checkpoint, head: LinearHead, blocks: Sequence[Bloc
         name=name,
         blocks=tuple(blocks),
         n_frozen=freeze_layers,
+        center=torch.tensor(units.center, dtype=torch.float32),
+        scale=torch.tensor(units.scale, dtype=torch.float32),
         coef=torch.nn.Parameter(torch.tensor(head.coef, dtype=torch.float32)),
         intercept=torch.nn.Parameter(torch.tensor(head.intercept, dtype=torch.float32)),
         link=head.link,

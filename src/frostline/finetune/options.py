@@ -40,7 +40,7 @@ class FineTune:
     token_budget: int = 2048
     freeze_layers: int = 0
     rate: float = 5e-5
-    head_rate: float = 1e-3
+    head_rate: float = 1e-4
     layer_decay: float = 0.9
     warm_up: float = 0.1
     weight_decay: float = 0.01

@@ -93,13 +93,20 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     held = _held(learned.targets, wished)
     fit = np.setdiff1d(np.arange(len(rows)), held)
     Cs = [C for C in frozen.record.search.chosen_Cs if C is not None]
-    start = fit_at(rows[fit], learned.targets.take(fit), C=float(np.median(Cs)), class_weight=wished.class_weight)
     checkpoint = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision)
     pieces = WordPieces.open(checkpoint, max_length=encoder.identity.max_length)
-    from frostline.finetune.network import open_network  # noqa: PLC0415 - torch, only where it is needed
+    from frostline.finetune.network import Units, open_network  # noqa: PLC0415 - torch, only where it is needed
 
+    units = Units.of(rows[fit], n_blocks=len(encoder.blocks))
+    start = fit_at(
+        units.measured(rows[fit]),
+        learned.targets.take(fit),
+        C=float(np.median(Cs)),
+        class_weight=wished.class_weight,
+        standardise=False,
+    )
     folder.mkdir(parents=True, exist_ok=True)
-    network = open_network(checkpoint, start, encoder.blocks, freeze_layers=wished.freeze_layers)
+    network = open_network(checkpoint, start, encoder.blocks, units=units, freeze_layers=wished.freeze_layers)
     tuned = tune(
         network,
         pieces.tokenize(list(learned.texts)).ids,
