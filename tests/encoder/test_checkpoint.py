@@ -102,6 +102,15 @@ def test_a_folder_is_read_and_digested(folder: Path) -> None:
     assert found.config["num_hidden_layers"] == 2
 
 
+def test_of_a_saved_classifier_its_encoder_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the encoder's own name, beside whose weights lies what it was tuned on."""
+    (tmp_path / "model").mkdir()
+    inside = make_checkpoint(tmp_path / "model" / "encoder")
+    monkeypatch.chdir(tmp_path)
+    found = find_checkpoint("model")
+    assert (found.name, found.folder) == (str(Path("model") / "encoder"), inside)
+
+
 def test_a_folder_may_be_named_without_a_separator(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     assert find_checkpoint("small").folder == folder

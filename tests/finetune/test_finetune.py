@@ -9,13 +9,14 @@ import pytest
 
 from fakes import FakeEncoder
 from frostline.classifier import SentenceClassifier
+from frostline.cli.finetune import cost_text
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.files import SEEN
 from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
 from frostline.encoder.torch import require_torch
 from frostline.errors import InputError, UnavailableError, UsageError
-from frostline.finetune import FineTune
-from frostline.finetune.loop import _batches, _scale
+from frostline.finetune import Cost, FineTune
+from frostline.finetune.loop import _batches, _is_over, _scale
 from frostline.finetune.network import Units
 from frostline.head.options import SearchOptions
 from frostline.sweep.compare import Contestant, compare
@@ -143,3 +144,20 @@ def test_a_feature_that_does_not_move_is_measured_in_a_tenth_of_what_is_usual() 
     assert units.scale == pytest.approx([spread[0], usual / 10, spread[2], 1.0, 1.0, 1.0])
     assert np.abs(units.measured(rows)[:, 1]).max() < 1e-5
     assert units.measured(rows)[:, [0, 2]].std(0) == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("held_out", "ends"),
+    [([], "on"), ([0.5], "on"), ([0.5, 0.6], "on"), ([0.5, 0.6, 0.5], "over"), ([0.5, 0.4, 0.6], "on")],
+)
+def test_it_ends_after_two_epochs_without_less_loss(held_out: list[float], ends: str) -> None:
+    """The first loss is that of the encoder as it was; nothing held out: never."""
+    assert _is_over(held_out, 2) is (ends == "over")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(59.9, "less than a minute"), (60.0, "about 1 min"), (150.0, "about 2 min")]
+)
+def test_what_tuning_takes_is_told(seconds: float, told: str) -> None:
+    cost = Cost(n_steps=1234, seconds=seconds, memory_bytes=1_500_000_000, disk_bytes=20_400_000)
+    assert cost_text(cost) == (f"Tuning takes {told} here (1,234 steps at most), 1,500 MB of memory and 20 MB of disk.")

@@ -14,7 +14,7 @@ import pytest
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
 from frostline.errors import InputError
-from frostline.finetune import FineTune, Tuned, tune
+from frostline.finetune import Cost, FineTune, Tuned, tune
 from frostline.finetune import loop as loop_module
 from frostline.head.linear import LinearHead, Link
 from frostline.targets import Targets
@@ -46,6 +46,7 @@ def run(
     folder: Path,
     link: Link = "softmax",
     told: Callable[[int, int, float], None] | None = None,
+    expects: Callable[[Cost], None] | None = None,
     **how: Any,
 ) -> Tuned:
     from frostline.finetune.network import Units, open_network
@@ -71,6 +72,7 @@ def run(
         options=replace(HOW, **how),
         folder=folder,
         told=told,
+        expects=expects,
     )
 
 
@@ -138,3 +140,18 @@ def test_the_tuned_head_is_over_features_as_the_encoder_gives_them(encoder: Path
     coef, intercept = open_network(checkpoint, own, BLOCKS, units=units, freeze_layers=1).head()
     decisions = rows @ coef.T + intercept
     assert decisions == pytest.approx(own.decision_function(units.measured(rows)), abs=1e-5)
+
+
+def test_telling_the_cost_moves_no_weight(encoder: Path, tmp_path: Path) -> None:
+    told: list[Cost] = []
+    plain, watched = run(encoder, tmp_path / "plain"), run(encoder, tmp_path / "watched", expects=told.append)
+    assert all((watched.tensors[name] == value).all() for name, value in plain.tensors.items())
+    (cost,) = told
+    assert (cost.n_steps, cost.seconds > 0, cost.memory_bytes > 10_000_000) == (14, True, True)
+    assert cost.disk_bytes > 16 * 4 * 60
+
+
+def test_it_ends_when_the_rows_held_out_say_so(encoder: Path, tmp_path: Path) -> None:
+    ended = run(encoder, tmp_path / "run", epochs=9, patience=1, rate=0.5, clip=100.0)
+    assert len(ended.curve.held_out) < 10
+    assert ended.curve.held_out[-1] >= min(ended.curve.held_out)

@@ -25,7 +25,6 @@ from frostline.arrays import Features, IntArray
 from frostline.artifact.manifest import (
     CARD,
     DEFAULT_LIMITS,
-    ENCODER_FOLDER,
     HEAD,
     LEARNED,
     LIKENESS,
@@ -38,6 +37,7 @@ from frostline.artifact.manifest import (
     coef_shape,
 )
 from frostline.disk import TEMPORARY_PREFIX, bring_back, refuse_existing
+from frostline.encoder.files import ENCODER_FOLDER
 from frostline.encoder.words import MAX_TERM_LENGTH, MAX_TERMS, Vocabulary
 from frostline.errors import (
     AccessError,

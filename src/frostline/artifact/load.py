@@ -23,7 +23,6 @@ from frostline.artifact.files import (
 from frostline.artifact.likeness import read_likeness
 from frostline.artifact.manifest import (
     DEFAULT_LIMITS,
-    ENCODER_FOLDER,
     HEAD,
     LEARNED,
     LIKENESS,
@@ -36,6 +35,7 @@ from frostline.artifact.manifest import (
 )
 from frostline.artifact.self_test import check_answers
 from frostline.encoder.features import FeatureSpec
+from frostline.encoder.files import ENCODER_FOLDER
 from frostline.encoder.words import Vocabulary
 from frostline.errors import ArtifactCorrupt, shown
 from frostline.head.likeness import Likeness

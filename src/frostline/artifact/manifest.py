@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias, final
 
 from frostline.encoder.features import FeatureSpec
-from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, SEEN, WEIGHTS
+from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, ENCODER_FOLDER, SEEN, WEIGHTS
 from frostline.encoder.reading import EncoderIdentity
 from frostline.errors import ArtifactCorrupt, UsageError, shown
 from frostline.head.linear import Calibration, Knots, Link, Rule
@@ -34,7 +34,6 @@ WORDS = "words.json"
 NEIGHBOURS = "neighbours.safetensors"
 LIKENESS = "likeness.safetensors"
 LEARNED = "learned.safetensors"
-ENCODER_FOLDER = "encoder"
 
 ENCODER_FILES = (*CHECKPOINT_FILES, SEEN, "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
 """What may lie in `encoder/`: no program, no pickle, and the terms under which the weights may be passed on."""

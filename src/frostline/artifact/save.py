@@ -30,7 +30,6 @@ from frostline.artifact.manifest import (
     CARD,
     DEFAULT_LIMITS,
     ENCODER_FILES,
-    ENCODER_FOLDER,
     ENCODER_NAME,
     HEAD,
     KINDS,
@@ -52,7 +51,7 @@ from frostline.artifact.manifest import (
 from frostline.artifact.self_test import run_self_test
 from frostline.disk import publish_folder, sha256_of
 from frostline.encoder.checkpoint import find_checkpoint, known_encoder
-from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, WEIGHTS
+from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, ENCODER_FOLDER, WEIGHTS
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.encoder.words import WORDS_ALONE, vocabulary_of
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError

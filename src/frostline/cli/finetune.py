@@ -25,7 +25,7 @@ from frostline.disk import refuse_existing
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.torch import require_torch
 from frostline.errors import InputError, UsageError
-from frostline.finetune import Curve, FineTune
+from frostline.finetune import Cost, Curve, FineTune
 from frostline.head.options import SearchOptions
 from frostline.training import Progress, TrainingOptions, save_training
 
@@ -97,6 +97,7 @@ def command(
             folder=checkpoints or out.with_name(f"{out.name}.tuning"),
             progress=Progress(reading=read),
             told=lambda step, n_steps, _loss: tuning(step, n_steps),
+            expects=lambda cost: words().print(Text(cost_text(cost))),
         )
     save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True)
     done.clear()
@@ -108,6 +109,15 @@ def command(
             f"({100 * low:+.1f} to {100 * high:+.1f}); {_kept(done.curve)}; "
             f"{done.seconds:.0f} s, {done.size_bytes / 1e6:.0f} MB."
         )
+    )
+
+
+def cost_text(cost: Cost) -> str:
+    """What tuning will take, told before it starts."""
+    spent = "less than a minute" if cost.seconds < 60 else f"about {cost.seconds / 60:.0f} min"
+    return (
+        f"Tuning takes {spent} here ({cost.n_steps:,} steps at most), {cost.memory_bytes / 1e6:,.0f} MB of memory and "
+        f"{cost.disk_bytes / 1e6:,.0f} MB of disk."
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, final
 from frostline.disk import sha256_of, storage_error
 from frostline.encoder.files import (
     CONFIG,
+    ENCODER_FOLDER,
     SETTINGS,
     WEIGHTS,
     WORD_PIECES,
@@ -123,7 +124,8 @@ def find_checkpoint(
     Parameters
     ----------
     name : str
-        A short name (`known_encoders`), an existing folder, a path, or a hub id `owner/name`.
+        A short name (`known_encoders`), an existing folder, a path, or a hub id `owner/name`. Of a saved classifier's
+        folder, the encoder that it was saved with.
     revision : str, optional
         A commit, branch or tag of the hub; `main` for a hub id, the pinned one for a short name.
     offline : bool
@@ -152,6 +154,8 @@ def find_checkpoint(
             raise UsageError(f"A revision belongs to a hub id; {shown(name)} is a folder.")
         if not folder.is_dir():
             raise _nothing_called(name, folder)
+        if not (folder / CONFIG).exists() and (folder / ENCODER_FOLDER / CONFIG).exists():
+            name, folder = str(folder / ENCODER_FOLDER), folder / ENCODER_FOLDER
         return _read_checkpoint(name, folder.absolute(), revision=None, expected_sha256=None, kept=kept)
     if not name:
         raise UsageError("The encoder's name must not be empty.", hint="Use minilm, a folder, or a hub id.")

@@ -20,6 +20,9 @@ SEEN = "seen.safetensors"
 CHECKPOINT_FILES = (CONFIG, *SETTINGS, *WORD_PIECES, WEIGHTS)
 """All that is ever read of a checkpoint, the large file last."""
 
+ENCODER_FOLDER = "encoder"
+"""Where a saved classifier has its encoder."""
+
 _MAX_JSON = 1024**2  # configs of classifiers list their labels; the largest seen has 700,000
 
 

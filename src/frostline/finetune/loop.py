@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from frostline.arrays import Features, Float64Array, IntArray
 from frostline.disk import publish_stream
+from frostline.encoder.cost import own_peak
 from frostline.errors import BackendError, InputError
 from frostline.finetune.network import Network, checkpoint_tensors
 from frostline.finetune.options import FineTune
@@ -27,6 +28,8 @@ from frostline.targets import Targets
 STATE = "state.safetensors"
 HIDDEN = "hidden.f32"
 SECONDS_BETWEEN = 30.0
+_STEP_TO_PASS = 1.1  # AdamW and the average of the weights, beside the way forth and back
+_KEPT_COPIES = 5  # Weights, their average, the best, two moments
 Told = Callable[[int, int, float], None]
 """Called with steps done, all steps, and the loss of late."""
 
@@ -40,6 +43,17 @@ class Curve:
     held_out: tuple[float, ...]  # Log loss of the rows held out, by the averaged weights; empty: none were
     best: int  # The epoch that is kept; 0: the encoder as it was
     was_stopped: bool  # By Ctrl-C
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What tuning will take on this machine, by steps that were timed before it starts."""
+
+    n_steps: int  # At most: it may end before
+    seconds: float
+    memory_bytes: int  # Of the whole process
+    disk_bytes: int  # Of what lower layers make of the texts, and the checkpoint
 
 
 @final
@@ -90,6 +104,7 @@ def tune(  # noqa: PLR0913 - a network, texts, and where and how
     options: FineTune,
     folder: Path,
     told: Told | None = None,
+    expects: Callable[[Cost], None] | None = None,
 ) -> Tuned:
     """Tune `network` on the texts that are not in `held`.
 
@@ -103,6 +118,8 @@ def tune(  # noqa: PLR0913 - a network, texts, and where and how
         Numbers of the texts by which epochs are judged; none: the last epoch is kept.
     folder : Path
         For the checkpoint and the states of frozen layers. A checkpoint of the same run is gone on from.
+    expects : callable, optional
+        Told what it will take before it starts.
 
     Raises
     ------
@@ -120,6 +137,8 @@ def tune(  # noqa: PLR0913 - a network, texts, and where and how
     plan = [_batches(fit, data.lengths, options, epoch) for epoch in range(options.epochs)]
     stopped = False
     try:
+        if expects is not None:
+            expects(_cost(network, data, plan, run.step))
         if len(held) and not run.held_out:
             run.held_out.append(_judged(network, data, held, run.average))
         _epochs(network, data, held, run, plan, options, path=folder / STATE, key=key, told=told)
@@ -145,6 +164,33 @@ def tune(  # noqa: PLR0913 - a network, texts, and where and how
     )
 
 
+def _cost(network: Network, data: _Data, plan: list[list[IntArray]], n_done: int) -> Cost:
+    """By the largest batch, for memory, and a usual one, for time; no weight moves."""
+    batches = [batch for epoch in plan for batch in epoch]
+    sizes = [len(batch) * int(data.lengths[batch].max()) for batch in batches]
+    order = np.argsort(sizes, kind="stable")
+    _pass(network, data, batches[order[-1]])
+    usual = int(order[len(order) // 2])
+    started = time.perf_counter()
+    _pass(network, data, batches[usual])
+    seconds = (time.perf_counter() - started) * sum(sizes[n_done:]) / sizes[usual]
+    n_bytes = sum(4 * parameter.numel() for _, parameter, _ in network.parameters())
+    return Cost(
+        n_steps=len(batches),
+        seconds=seconds * _STEP_TO_PASS,
+        memory_bytes=own_peak() + 2 * n_bytes,  # AdamW's moments, which the first step makes
+        disk_bytes=data.hidden.nbytes + _KEPT_COPIES * n_bytes,
+    )
+
+
+def _pass(network: Network, data: _Data, batch: IntArray) -> None:
+    """A step's way forth and back, without the step."""
+    network.model.train()
+    _losses(network, data, batch).mean().backward()
+    for _, parameter, _ in network.parameters():
+        parameter.grad = None
+
+
 def _epochs(  # noqa: PLR0913, PLR0917 - a run and all that it is made of
     network: Network,
     data: _Data,
@@ -160,6 +206,8 @@ def _epochs(  # noqa: PLR0913, PLR0917 - a run and all that it is made of
     n_steps, before = sum(map(len, plan)), 0
     saved = time.monotonic()
     for epoch, batches in enumerate(plan):
+        if epoch == len(run.losses) and _is_over(run.held_out, options.patience):
+            break
         for place, batch in enumerate(batches):
             if before + place < run.step:
                 continue
@@ -177,6 +225,11 @@ def _epochs(  # noqa: PLR0913, PLR0917 - a run and all that it is made of
             run.total = 0.0
             _end_epoch(network, data, held, run)
             _save(run, network, path, key)
+
+
+def _is_over(held_out: Sequence[float], patience: int) -> bool:
+    """Whether the loss of the rows held out has not fallen for as many epochs; the first is that before any."""
+    return len(held_out) - 1 - int(np.argmin(held_out)) >= patience if held_out else False
 
 
 def _end_epoch(network: Network, data: _Data, held: IntArray, run: _Run) -> None:

@@ -14,7 +14,9 @@ class FineTune:
     Parameters
     ----------
     epochs : int
-        Passes through the rows; of them the best by the rows held out is kept.
+        Passes through the rows at most; of them the best by the rows held out is kept.
+    patience : int
+        It ends after as many epochs in a row without less loss on the rows held out.
     batch_texts, token_budget : int
         The most texts in a batch, and the most word pieces, padding included.
     freeze_layers : int
@@ -36,6 +38,7 @@ class FineTune:
     """
 
     epochs: int = 3
+    patience: int = 2
     batch_texts: int = 32
     token_budget: int = 2048
     freeze_layers: int = 0
@@ -51,7 +54,13 @@ class FineTune:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("batch_texts", 1), ("token_budget", 1), ("freeze_layers", 0)):
+        for name, low in (
+            ("epochs", 1),
+            ("patience", 1),
+            ("batch_texts", 1),
+            ("token_budget", 1),
+            ("freeze_layers", 0),
+        ):
             if getattr(self, name) < low:
                 raise UsageError(f"{name} must be at least {low} (got {getattr(self, name)}).")
         for name in ("rate", "head_rate", "clip"):

@@ -24,7 +24,7 @@ from frostline.encoder.torch import require_torch
 from frostline.errors import UsageError
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.paired import Difference, accuracy_difference
-from frostline.finetune import Curve, FineTune, tune
+from frostline.finetune import Cost, Curve, FineTune, tune
 from frostline.finetune.loop import HIDDEN, STATE
 from frostline.head.calibrating import fit_calibration
 from frostline.head.linear import LinearHead
@@ -72,6 +72,7 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     folder: Path,
     progress: Progress | None = None,
     told: Callable[[int, int, float], None] | None = None,
+    expects: Callable[[Cost], None] | None = None,
 ) -> Tuning:
     """Train on the frozen encoder, tune it above its frozen layers, and test both on the same rows.
 
@@ -116,6 +117,7 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
         options=wished,
         folder=folder,
         told=told,
+        expects=expects,
     )
     place = folder / f"{Path(encoder.identity.name).name}-tuned"
     _write(place, checkpoint.folder, tuned.tensors, learned.texts)
