@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.advice import Advice, advise, curve_measure, rows_for
+from frostline.advice import Advice, Step, advise, curve_measure, rows_for
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.record import TrainingRecord
@@ -87,6 +87,7 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
                     kind="other features",
                     sentence="Choose other features or another encoder: frostline sweep, frostline compare.",
                     reason=f"{FLAT}, and these features (mean@1) were not chosen among others.",
+                    step=Step(verb="sweep"),
                 ),
             ),
         ),
@@ -97,6 +98,7 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
                     kind="other features",
                     sentence="Choose another encoder: frostline compare.",
                     reason=f"{FLAT}, and these features were chosen among 7 of it.",
+                    step=Step(verb="compare"),
                 ),
                 Advice(
                     kind="fine-tune",
@@ -118,6 +120,7 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
                     kind="other features",
                     sentence="Choose other features or another encoder: frostline sweep, frostline compare.",
                     reason=f"{FLAT}, and these features (mean@1) were not chosen among others.",
+                    step=Step(verb="sweep"),
                 ),
             ),
         ),
@@ -142,6 +145,7 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
                     sentence="Label more rows of 'bad\\x1b', or weigh them: --class-weight balanced, --scoring "
                     "f1_macro.",
                     reason="'bad\\x1b' has 200 rows, 'good' 1,000: 11.8 % of the accuracy hang on it; none was tested.",
+                    step=Step(options=("--class-weight", "balanced", "--scoring", "f1_macro")),
                 ),
             ),
         ),

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
+from frostline.data.checks import alike
 from frostline.encoder.features import WORDS as WORDS_FEATURES
-from frostline.errors import pasteable, shown
-from frostline.evaluate.baselines import CENTROID, MAJORITY
+from frostline.errors import listed, pasteable, shown
+from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH
 from frostline.evaluate.intervals import Z
 from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.record import TrainingRecord
@@ -31,8 +32,20 @@ FEW = 20
 ENOUGH_TO_FINE_TUNE = 1000
 """Labelled rows. Fine-tuning moves millions of weights; of fewer rows it seldom makes more than a linear head does."""
 
+FEW_ROWS = 1000
+"""Rows learned from below which it is asked whether more would help."""
+
+CONTRADICTED = 0.01
+"""The share of rows from which on texts with two labels are worth a person's time first of all."""
+
 Kind: TypeAlias = Literal[
     "near copies",
+    "labels alike",
+    "contradictions",
+    "no better than words",
+    "weak label",
+    "few rows",
+    "leaks",
     "baseline ahead",
     "label more",
     "unsure",
@@ -46,12 +59,56 @@ Kind: TypeAlias = Literal[
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A command that does what is advised: a verb on the same file, or None for the same command again; with options.
+
+    The command line makes a line of it that can be pasted (`frostline.cli.again`).
+    """
+
+    verb: Literal["review", "sweep", "compare"] | None = None
+    options: tuple[str, ...] = ()
+
+
+_REVIEW = Step(verb="review", options=("--out", "fixes.tsv"))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """One thing to do."""
 
     kind: Kind
     sentence: str  # What to do. Labels in it are fit for a terminal; HTML must escape them.
     reason: str  # The figures that say so
+    step: Step | None = None  # None: no command does it
+
+
+def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
+    """All that the record's figures advise, what costs the most first.
+
+    What makes the score meaningless comes first, then what spoils the labels, then what would do better, then what
+    would bring more.
+
+    Returns
+    -------
+    tuple of Advice
+        Empty where nothing was tested.
+    """
+    if record.test is None:
+        return ()
+    return (
+        *about_near(record),
+        *_about_alike(record),
+        *ahead_of_it(record),
+        *_about_conflicts(record),
+        *_about_words(record),
+        *_about_weakest(record),
+        *_about_rows(record),
+        *_about_labels(record),
+        *_about_few(record),
+        *_about_test(record),
+        *_about_leaks(record),
+    )
 
 
 def advise(record: TrainingRecord) -> tuple[Advice, ...]:
@@ -73,11 +130,115 @@ def about_near(record: TrainingRecord) -> tuple[Advice, ...]:
     if source is None or source.near is None or not source.near.matters:
         return ()
     near, file = source.near, pasteable(record.data.name)
-    sentence = f"Look at near copies, and leave them out: frostline review {file}{_tested_on(record)}"
+    sentence, step = f"Look at near copies, and leave them out: frostline review {file}{_tested_on(record)}", _REVIEW
     if near.can_be_kept:
         sentence = "Test with near copies on one side: run the same command with --keep-near-copies-together."
+        step = Step(options=("--keep-near-copies-together",))
     reason = f"{near.n:,} of {near.n_looked:,} test texts are nearly training texts."
-    return (Advice(kind="near copies", sentence=sentence, reason=reason),)
+    return (Advice(kind="near copies", sentence=sentence, reason=reason, step=step),)
+
+
+def _about_alike(record: TrainingRecord) -> list[Advice]:
+    """Labels that differ by case or blanks: rows of one label are then learned as several."""
+    counts = {str(label): count for label, count in record.data.label_counts.items()}
+    groups = alike(counts)
+    if not groups:
+        return []
+    n_rows = sum(sum(counts[label] for label in group) - max(counts[label] for label in group) for group in groups)
+    return [
+        Advice(
+            kind="labels alike",
+            sentence="Merge labels that differ only by case or blanks: run the same command with --tidy-labels.",
+            reason=f"{listed(groups[0])} count as different labels; {n_rows:,} of {record.data.n_rows:,} rows have "
+            "such a spelling that others have not.",
+            step=Step(options=("--tidy-labels",)),
+        )
+    ]
+
+
+def _about_conflicts(record: TrainingRecord) -> list[Advice]:
+    """Texts with different labels, where they are many: no classifier can be right about all of them."""
+    n, n_rows = record.data.n_conflicts, record.data.n_rows
+    if n < CONTRADICTED * n_rows or not n:
+        return []
+    return [
+        Advice(
+            kind="contradictions",
+            sentence="Settle which label is right where a text has two: frostline review, with the same file.",
+            reason=f"Of {n_rows:,} rows {n:,} texts appear with different labels.",
+            step=_REVIEW,
+        )
+    ]
+
+
+def _about_words(record: TrainingRecord) -> list[Advice]:
+    """Word counting does as well, and nobody has looked for other features yet."""
+    if record.choice is not None or record.features.spec == WORDS_FEATURES:
+        return []
+    for baseline in record.baselines:
+        lead = baseline.leads.get("accuracy") or baseline.leads["macro_f1"]
+        if baseline.name in {WORDS, WORDS_EACH} and lead.value < MATTERS and lead.interval[1] >= 0:
+            low, high = lead.interval
+            return [
+                Advice(
+                    kind="no better than words",
+                    sentence="Try other features: run the same command with --features auto.",
+                    reason="Counting words does as well here: the lead over it is "
+                    f"{100 * lead.value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f}).",
+                    step=Step(options=("--features", "auto")),
+                )
+            ]
+    return []
+
+
+def _about_weakest(record: TrainingRecord) -> list[Advice]:
+    """A label that is told worse than the labels are on average, beyond chance."""
+    test = record.test
+    known = [] if test is None else [(score.f1, score.label) for score in test.per_label if score.f1 is not None]
+    if test is None or len(known) < 2 or "macro_f1" not in test.scores:
+        return []
+    f1, label = min(known, key=lambda pair: pair[0].value)
+    if f1.interval[1] >= test.scores["macro_f1"].interval[0]:
+        return []
+    low, high = f1.interval
+    return [
+        Advice(
+            kind="weak label",
+            sentence=f"Look at the rows of {shown(label)} for wrong labels: frostline review, with the same file.",
+            reason=f"Its F1 is {100 * f1.value:.0f} % ({100 * low:.0f} to {100 * high:.0f}), below the mean of all "
+            "labels beyond chance.",
+            step=_REVIEW,
+        )
+    ]
+
+
+def _about_few(record: TrainingRecord) -> list[Advice]:
+    """Few rows, and nobody has measured yet whether more would help."""
+    if record.learning is not None or record.n_trained >= FEW_ROWS:
+        return []
+    return [
+        Advice(
+            kind="few rows",
+            sentence="Measure whether more labels would help: run the same command with --learning-curve.",
+            reason=f"It learned from {record.n_trained:,} rows, which is few.",
+            step=Step(options=("--learning-curve",)),
+        )
+    ]
+
+
+def _about_leaks(record: TrainingRecord) -> list[Advice]:
+    """Test rows of a file that are copies of training rows; the scores are without them."""
+    source = record.test_source
+    if source is None or source.data is None or not source.n_leaks:
+        return []
+    return [
+        Advice(
+            kind="leaks",
+            sentence="Look at test texts that were also trained on: frostline review, with the same files.",
+            reason=f"{source.n_leaks:,} of them are left out of the scores.",
+            step=_REVIEW,
+        )
+    ]
 
 
 def ahead_of_it(record: TrainingRecord) -> tuple[Advice, ...]:
@@ -96,19 +257,23 @@ def ahead_of_it(record: TrainingRecord) -> tuple[Advice, ...]:
     return (
         Advice(
             kind="baseline ahead",
-            sentence=_instead(record, baseline.name),
+            sentence=_instead(record, baseline.name)[0],
+            step=_instead(record, baseline.name)[1],
             reason=f"{baseline.name} does better here by {points} of {score}, beyond chance.",
         ),
     )
 
 
-def _instead(record: TrainingRecord, name: str) -> str:
+def _instead(record: TrainingRecord, name: str) -> tuple[str, Step]:
     """What to do where that baseline does better. No whole command: the options of this training are not known here."""
     if name == MAJORITY:
-        return "Look for wrong labels: frostline review, with the same file and columns."
+        return "Look for wrong labels: frostline review, with the same file and columns.", _REVIEW
     if name == CENTROID or record.features.spec == WORDS_FEATURES:
-        return "Try other features than these: frostline sweep, with the same file and columns."
-    return 'Take what does better: run the same command with --features words (in Python: features="words").'
+        return "Try other features than these: frostline sweep, with the same file and columns.", Step(verb="sweep")
+    return (
+        'Take what does better: run the same command with --features words (in Python: features="words").',
+        Step(options=("--features", "words")),
+    )
 
 
 def _tested_on(record: TrainingRecord) -> str:
@@ -184,6 +349,7 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
             Advice(
                 kind="other features",
                 sentence="Choose other features or another encoder: frostline sweep, frostline compare.",
+                step=Step(verb="sweep"),
                 reason=f"{reason}, and these features ({record.features.spec}) were not chosen among others.",
             )
         )
@@ -192,6 +358,7 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
             Advice(
                 kind="other features",
                 sentence="Choose another encoder: frostline compare.",
+                step=Step(verb="compare"),
                 reason=f"{reason}, and these features were chosen among {record.features.n_candidates} of it.",
             )
         )
@@ -235,6 +402,7 @@ def _about_labels(record: TrainingRecord) -> list[Advice]:
         Advice(
             kind="unequal labels",
             sentence=f"Label more rows of {shown(rarest)}, or weigh them: --class-weight balanced, --scoring f1_macro.",
+            step=Step(options=("--class-weight", "balanced", "--scoring", "f1_macro")),
             reason=f"{shown(rarest)} has {counts[rarest]:,} rows, {shown(commonest)} {counts[commonest]:,}: "
             f"{100 * share:.1f} % of the accuracy hang on it; {found}.",
         )

@@ -262,7 +262,7 @@ def test_a_lead_whose_interval_touches_nothing_is_within_chance(low: float, high
 
 
 def test_nothing_advised_is_to_read_the_mistakes() -> None:
-    record = replace(two_label_record(), test_source=None, learning=None)
+    record = replace(two_label_record(), test_source=None, learning=None, baselines=(), n_trained=1000)
     assert record.test is not None
     narrow = replace(record.test.accuracy, interval=(0.89, 0.91))
     test = replace(record.test, scores={**record.test.scores, "accuracy": narrow})

@@ -41,7 +41,7 @@ def test_the_report_shows_what_was_measured() -> None:
         "mean@all: 2,688 numbers per text; 4 of 600 texts cut at 256",
         "C = 0.0336",
         "▁",
-        "Test: 300 texts, rows held out of the same file",
+        "Test: 300 texts, rows of the same file held out at random",
         f"{100 * record.test.accuracy.value:.1f} ({low}{DASH}{high})",
         "majority class",
         "nearest class centroid",

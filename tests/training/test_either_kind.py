@@ -264,6 +264,8 @@ def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> Non
         assert term not in said
     assert said.split("Next:")[0].strip() in report_html(record)
     assert "Next:" not in model_card(record)
+    record = replace(record, baselines=(), n_trained=1000)
+    assert record.test is not None
     few = replace(record.data, label_counts={**record.data.label_counts, "dog": 19})
     assert next_step(replace(record, data=few)).startswith("Next: Label more texts of 'dog' (it is on 19)")
     many = replace(record.data, label_counts=dict.fromkeys(record.labels, 20))

@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any, final
+from typing import Any, TextIO, cast, final
 
 import click
 from rich.console import Console
@@ -29,10 +29,42 @@ class _Output(Console):
         raise BrokenPipeError
 
 
+@final
+class _Unpadded:
+    """Standard output for a console: tables end where their words end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:
+        """Of the stream."""
+        return self._stream.encoding or "ascii"
+
+    def isatty(self) -> bool:
+        """It is a pipe or a file."""
+        return False
+
+    def write(self, text: str) -> int:
+        """Rich writes whole lines."""
+        self._stream.write(_PADDING.sub("", text))
+        return len(text)
+
+    def flush(self) -> None:
+        """The stream's."""
+        self._stream.flush()
+
+
+_PADDING = re.compile(r" +(?=\n)")
+_UNCUT = 10_000  # letters in a line, none of which is folded or cut for want of room
+
+
 def output() -> Console:
-    """Where reports go: standard output, without wrapping when it is not a terminal."""
+    """Where reports go: standard output; as wide as the terminal, elsewhere neither folded, cut nor padded."""
     console = _Output(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else _Output(highlight=False, width=100)
+    if console.is_terminal:
+        return console
+    return _Output(highlight=False, width=_UNCUT, file=cast("TextIO", _Unpadded(sys.stdout)))
 
 
 def words() -> Console:

@@ -13,7 +13,7 @@ from frostline.data.sample import Sample, load_sample
 from frostline.disk import refuse_existing
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.evaluate.intervals import wilson
-from frostline.report.terminal import print_report
+from frostline.report.brief import print_brief
 from frostline.score.answers import predictions
 from frostline.training import Progress, Training, TrainingOptions, save_training, train
 
@@ -54,7 +54,7 @@ def command(*, out: Path, overwrite: bool) -> None:
             progress=Progress(reading=reading, searching=searching, learning=learning),
         )
     console = output()
-    print_report(training.record, console)
+    print_brief(training.record, console)
     console.print(Text(_hard_cases(training, sample)))
     save_training(training, out, encoder=reader, overwrite=overwrite)
     model = open_model(out)

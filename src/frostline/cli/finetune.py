@@ -101,7 +101,7 @@ def command(
         )
     save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True)
     done.clear()
-    show(done.training, out, as_json=as_json)
+    show(done.training, out, as_json=as_json, details=False)
     low, high = done.lead.interval
     words().print(
         Text(

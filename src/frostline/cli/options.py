@@ -71,6 +71,11 @@ _reading_options = together(
         help="Columns of 0 and 1, one for each label: toxic,insult,threat, or 3-8. A text may have several labels.",
     ),
     click.option(
+        "--tidy-labels",
+        is_flag=True,
+        help="Take labels that differ only by case or blanks (Billing, billing) for one: the commonest spelling.",
+    ),
+    click.option(
         "--header/--no-header", default=None, help="Whether the first row is a header (found out if not said)."
     ),
     click.option(
@@ -173,6 +178,10 @@ scoring_option = click.option(
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, for programs.")
+
+details_option = click.option(
+    "--details", is_flag=True, help="Print every table and figure, not a dozen lines."
+)
 
 examples_option = click.option(
     "--examples/--no-examples",
@@ -301,6 +310,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
         names = (
             "labels_separator",
             "sheet",
+            "tidy_labels",
             "header",
             "delimiter",
             "quoted",

@@ -11,11 +11,13 @@ import numpy as np
 from click.core import ParameterSource
 from rich.text import Text
 
+from frostline.cli.again import command_of
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
     answer_options,
+    details_option,
     encoder_options,
     examples_option,
     group_option,
@@ -42,6 +44,7 @@ from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, pasteable, printable
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.options import SearchOptions, tutorial_grid
+from frostline.report.brief import next_advice, print_brief
 from frostline.report.document import as_document
 from frostline.report.terminal import print_report
 from frostline.review.near import columns_to_compare
@@ -275,6 +278,7 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Keep 8 bytes of each training text in the classifier, so that evaluate can tell which texts are new. No text "
     "can be read from them; whoever guesses one can see that it was there.",
 )
+@details_option
 @examples_option
 @overwrite_option
 @json_option
@@ -294,6 +298,7 @@ def command(
     keep_neighbours: bool,
     keep_digests: bool,
     near_together: bool,
+    details: bool,
     examples: bool,
     overwrite: bool,
     as_json: bool,
@@ -339,7 +344,7 @@ def command(
             keep_digests=keep_digests,
             quote=examples,
         )
-    show(training, out, as_json=as_json)
+    show(training, out, as_json=as_json, details=details)
     for sentence in training.unmet:
         words().print(Text(printable(sentence), style="bold red"))
 
@@ -402,22 +407,22 @@ def _settled(
     return settled_choice(choice, features, learned.texts, learned.targets)
 
 
-def show(training: Training, out: Path | None, *, as_json: bool) -> None:
+def show(training: Training, out: Path | None, *, as_json: bool, details: bool) -> None:
     """The report, and what to do next."""
     record = training.record
     if as_json:
         print_json({**as_document(record), "out": None if out is None else str(out)})
         return
-    print_report(record, output())
+    advice = next_advice(record)
+    told = print_report if details else print_brief
+    told(record, output(), command=command_of(advice))
     console = words()
-    if record.learning is None and record.test is not None:
-        console.print(Text("Would more labels help? Add --learning-curve.", style="dim"))
     if out is None:
-        console.print(Text("Not saved. Add --out model to keep this classifier.", style="dim"))
-    else:
-        where = printable(str(out))
-        console.print(Text(f"Saved in {where} (report: {printable(str(out / 'report.html'))}). Try it:", style="dim"))
-        console.print(Text(f'  frostline predict {pasteable(out)} "a sentence of your own"', style="dim"))
+        console.print(Text("  Not saved. Add --out model to keep this classifier.", style="dim"))
+        return
+    use = f'frostline predict {pasteable(out)} "a sentence of your own"'
+    page = printable(str(out / "report.html"))
+    console.print(Text(f"  Saved. Use it: {use}\n  The page with pictures: {page}", style="dim"), soft_wrap=True)
 
 
 def _read(

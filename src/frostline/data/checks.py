@@ -5,9 +5,11 @@ A text is repeated, contradicted, or learned and tested on by its copies: equal 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import final
+
+import numpy as np
 
 from frostline.data.copies import copy_keys
 from frostline.data.dataset import Dataset
@@ -121,19 +123,57 @@ def label_warnings(dataset: Dataset) -> list[str]:
 
     And one for labels that are other labels joined: likely sets, read without their separator.
     """
-    alike: dict[str, list[str]] = defaultdict(list)
     counts = dataset.counts()
-    for label in counts:
-        alike[label.strip().casefold()].append(label)
     return [
         *(
             f"The labels {_listed(group)} differ only by case or blanks at the ends, and count as different labels "
             f"({', '.join(f'{counts[label]:,}' for label in group)} rows)."
-            for group in alike.values()
-            if len(group) > 1
+            for group in alike(counts)
         ),
         *_joined(counts),
     ]
+
+
+def alike(labels: Iterable[str]) -> list[list[str]]:
+    """Groups of labels that differ only by case, or by blanks at their ends or between words."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        groups[tidy_key(label)].append(label)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def tidy_key(label: str) -> str:
+    """What labels that differ by case and blanks alone have in common."""
+    return " ".join(label.split()).casefold()
+
+
+def tidied(dataset: Dataset, known: Collection[str] = ()) -> Dataset:
+    """The same, with labels merged that differ only by case and blanks; the source says which.
+
+    A label becomes the one of `known` that it is like, unless several of those are like each other; else the
+    commonest spelling stays, without blanks at its ends.
+    """
+    counts, merged = dataset.counts(), dict[str, str]()
+    groups: dict[str, list[str]] = defaultdict(list)
+    for label in dict.fromkeys([*known, *counts]):
+        groups[tidy_key(label)].append(label)
+    for group in groups.values():
+        asked = [label for label in group if label in known]
+        kept = asked[0] if asked else " ".join(max(group, key=lambda label: counts[label]).split())
+        if len(asked) <= 1:
+            merged |= {label: kept for label in group if label in counts and label != kept}
+    if not merged:
+        return dataset
+    labels = sorted({merged.get(label, label) for label in counts})
+    members = np.zeros((len(dataset), len(labels)), dtype=bool)
+    for place, label in enumerate(map(str, dataset.targets.labels)):
+        if label in counts:
+            members[:, labels.index(merged.get(label, label))] |= dataset.targets.members[:, place]
+    told = in_a_line([f"{shown(label)} as {shown(kept)}" for label, kept in merged.items()])
+    said = f"{dataset.source.name}: labels that differ by case or blanks are taken for one: {told}."
+    remark = " ".join(filter(None, [dataset.source.remark, said]))
+    targets = replace(dataset.targets, labels=tuple(labels), members=members)
+    return replace(dataset, targets=targets, source=replace(dataset.source, remark=remark))
 
 
 def _joined(counts: Mapping[str, int]) -> list[str]:

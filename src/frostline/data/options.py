@@ -67,6 +67,7 @@ class TableOptions:
     # What stands between two labels of a text: then a text may have any number of them, an empty cell means none, and
     # blanks around a label are no part of it. Lists (JSONL, Parquet) need it not.
     labels_separator: str | None = None
+    tidy_labels: bool = False  # Whether labels that differ by case or blanks alone are one label
     header: bool | None = None  # Whether the first row of a TSV or CSV names the columns
     format: Format | None = None
     sheet: str | None = None  # Of a workbook; without a choice the first that is not hidden

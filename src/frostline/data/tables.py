@@ -25,6 +25,7 @@ from frostline.data.cells import (
     holds_written_lists,
     joined,
 )
+from frostline.data.checks import tidied
 from frostline.data.columns import (
     Columns,
     Layout,
@@ -500,7 +501,8 @@ def read_labelled(path: Path | str, options: TableOptions = DEFAULTS, *, progres
     StorageError
         The disk answered with an error.
     """
-    return _read(path, options, progress=progress, may_be_sets=True)
+    found = _read(path, options, progress=progress, may_be_sets=True)
+    return tidied(found, options.known_labels) if options.tidy_labels else found
 
 
 def _read(path: Path | str, options: TableOptions, *, progress: Progress | None, may_be_sets: bool) -> Dataset:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
 
-from frostline.advice import advise, ahead_of_it
+from frostline.advice import ranked
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.baselines import Baseline, Lead
@@ -103,7 +103,7 @@ def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSO
         "decision": as_json(record.decision),
         "unlike": as_json(record.unlike),
         "learning": as_json(record.learning),
-        "advice": as_json((*ahead_of_it(record), *advise(record))),
+        "advice": as_json(ranked(record)),
         "nested": None if record.nested is None else _nested(record.nested),
         "baselines": [_baseline(baseline, record.test) for baseline in record.baselines if record.test is not None],
         "seconds": as_json(record.seconds),

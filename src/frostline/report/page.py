@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from string import Template
 
-from frostline.advice import advise, curve_measure
+from frostline.advice import curve_measure, ranked
 from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.baselines import Baseline, Lead
 from frostline.evaluate.examples import Examples, Mistake, furthest_missed, surest_mistakes
@@ -516,7 +516,7 @@ def learning(curve: LearningCurve | None, right: str = "accuracy") -> str:
 def advised(record: TrainingRecord) -> str:
     """What to do next, the most useful first, each with its reason; nothing where nothing was tested."""
     items = "".join(
-        f"<li><strong>{safe(found.sentence, 1000)}</strong> {safe(found.reason, 1000)}</li>" for found in advise(record)
+        f"<li><strong>{safe(found.sentence, 1000)}</strong> {safe(found.reason, 1000)}</li>" for found in ranked(record)
     )
     return section("What to do next", f'<ol class="advice">{items}</ol>' if items else "")
 

@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.advice import FEW, about_near, advise, ahead_of_it
+from frostline.advice import FEW, ahead_of_it, ranked
 from frostline.data.dataset import Source
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
@@ -66,7 +66,7 @@ WORDING: Mapping[Kind, Wording] = {
         per_row="",
         are_ranked=False,
         conflict="with two labels",
-        drawn="drawn label by label",
+        drawn="the same share of every label",
         searching="searching C",
         made="a logistic regression",
         wrong_labels="some may be wrong labels (frostline review looks for them)",
@@ -83,7 +83,7 @@ WORDING: Mapping[Kind, Wording] = {
         per_row="{share:.2f} labels per row",
         are_ranked=True,
         conflict="with two sets",
-        drawn="drawn so that every label keeps its share",
+        drawn="so that every label keeps its share",
         searching="fitting {n} labels",
         made="a logistic regression per label",
         wrong_labels="some may be labels that are wrong or missing in the file (frostline review looks for them)",
@@ -294,8 +294,8 @@ def source_text(source: TestRecord | None, kind: Kind = "one label") -> str:
         return f"the file {printable(source.data.name)}" if source.data is not None else "a file of their own"
     if source.kind.endswith("cross-validation"):
         return f"{source.kind}: each row is tested by a classifier that never saw it"
-    drawn = WORDING[kind].drawn if source.kind == "stratified hold-out" else "drawn at random"
-    return f"rows held out of the same file, {drawn}"
+    drawn = f", {WORDING[kind].drawn}" if source.kind == "stratified hold-out" else ""
+    return f"rows of the same file held out at random{drawn}"
 
 
 def head_text(search: SearchRecord, decision: DecisionRecord | None = None) -> str:
@@ -603,6 +603,21 @@ def plain_words(record: TrainingRecord) -> list[str]:
     return [*said, next_step(record)]
 
 
+def brief_words(record: TrainingRecord) -> list[str]:
+    """The same without what a dozen lines on a terminal say beside it."""
+    said = [f"This classifier gives a text {_gives(record.data.kind, record.labels)}."]
+    if record.test is None:
+        return [*said, untested_text(record.test_source)]
+    return [
+        *said,
+        *how_often(record.test, _NEW),
+        *near_text(record.test_source),
+        *how_often_answered(record.probabilities),
+        *promise_words(record.decision),
+        *how_sure(record.probabilities, record.test),
+    ]
+
+
 def evaluation_words(record: EvaluationRecord) -> list[str]:
     """The same of a saved classifier on a file."""
     said = (
@@ -696,7 +711,7 @@ def next_step(record: TrainingRecord) -> str:
         return "Next: test it on texts that it did not learn from."
     if record.test is None:
         return "Next: test it on texts with labels."
-    advice = (*about_near(record), *ahead_of_it(record), *advise(record))
+    advice = ranked(record)
     if advice:
         return f"Next: {advice[0].sentence}"
     return f"Next: read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."

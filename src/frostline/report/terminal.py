@@ -27,6 +27,7 @@ from frostline.record import (
     UnlikeRecord,
 )
 from frostline.report import phrases
+from frostline.report.brief import print_next
 from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, shade, show, table
 from frostline.report.page import outlook_words
 from frostline.report.phrases import Scored, next_step
@@ -41,7 +42,7 @@ _FOLDED = 24  # letters by which a baseline's name may fold before intervals mov
 _MOST_WITHOUT_MATRIX = 30  # a screen holds more of them where no confusion matrix follows
 
 
-def print_report(record: TrainingRecord, console: Console) -> None:
+def print_report(record: TrainingRecord, console: Console, *, command: str = "") -> None:
     """The whole of a training; what does better than it stands on top."""
     for line in phrases.columns_text(record.data):
         say(console, line)
@@ -65,7 +66,9 @@ def print_report(record: TrainingRecord, console: Console) -> None:
     _nested(record.nested, record.test, console)
     untested = [] if record.test is not None else [phrases.untested_text(record.test_source)]
     closing(console, [*untested, *record.warnings])
-    print_next(record, console)
+    if record.test is not None or record.test_source is not None:
+        console.print()
+        print_next(console, next_step(record), command)
     say(console, phrases.seconds_text(record), style="dim")
 
 
@@ -226,14 +229,6 @@ def print_choice(choice: ChoiceRecord | None, console: Console) -> None:
     show(console, blocks)
     rule = phrases.printable(choice.rule, 200)
     show(console, Text(f"taken: {choice.winner}, {rule}; {len(choice.trials)} were tried", style="dim"))
-
-
-def print_next(record: TrainingRecord, console: Console) -> None:
-    """What to do now."""
-    if record.test is None and record.test_source is None:
-        return
-    console.print()
-    show(console, Text(next_step(record), style="bold green"))
 
 
 def print_calibration(found: CalibrationRecord | None, console: Console) -> None:

@@ -323,11 +323,11 @@ def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecor
         seed=seed,
         warnings=(
             *_without_wishes(fitted),
+            *oddities(made.dataset, leaks, n_test=n_test),
             *unread(made.rows.reader, features),
             *made.folds_told,
-            *([made.dataset.source.remark] if made.dataset.source.remark else []),
-            *oddities(made.dataset, leaks, n_test=n_test),
             *(() if split.test is None else shared_groups_told(split.train, split.test)),
+            *([made.dataset.source.remark] if made.dataset.source.remark else []),
             *([made.test.source.remark] if made.test is not None and made.test.source.remark else []),
             *made.near_told,
             *fitted.search.warnings,

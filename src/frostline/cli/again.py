@@ -1,0 +1,81 @@
+"""The command that was given, said again as a line to paste: with something added, or for another verb."""
+
+import importlib
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from frostline.advice import Advice, Step
+from frostline.errors import printable
+
+_FILES = frozenset(
+    {
+        "text_column",
+        "label_column",
+        "label_columns",
+        "labels_separator",
+        "tidy_labels",
+        "header",
+        "file_format",
+        "encoding",
+        "on_bad_text",
+        "delimiter",
+        "quoted",
+        "on_empty_text",
+        "max_bad_rows",
+        "group",
+        "limit",
+        "test_file",
+        "encoder",
+        "revision",
+        "max_length",
+    }
+)
+"""What another verb is told of the file and the encoder, by the names of parameters."""
+
+
+def command_of(advice: Advice | None) -> str:
+    """The line that does what is advised, in the command that is running; empty where no command does it."""
+    return "" if advice is None or advice.step is None else line_of(advice.step)
+
+
+def line_of(step: Step) -> str:
+    """The line of a step, quoted for a shell."""
+    context = click.get_current_context()
+    command = context.command
+    name = context.info_name or ""
+    if step.verb is not None and step.verb != name:
+        name = step.verb
+        command = importlib.import_module(f"frostline.cli.{name}").command
+    is_same = command is context.command
+    added = {option for option in step.options if option.startswith("-")}
+    if not added.issubset(option for parameter in command.params for option in parameter.opts):
+        return ""
+    words = ["frostline", name]
+    for parameter in sorted(command.params, key=lambda one: isinstance(one, click.Option)):
+        told = context.get_parameter_source(parameter.name or "") in _SAID
+        is_kept = is_same or isinstance(parameter, click.Argument) or parameter.name in _FILES
+        if told and is_kept and not added.intersection(parameter.opts):
+            words += _said(parameter, context.params.get(parameter.name or ""))
+    words += step.options
+    if is_same and context.params.get("out") is not None and "--overwrite" not in words:
+        words.append("--overwrite")
+    return printable(shlex.join(words))
+
+
+_SAID = {ParameterSource.COMMANDLINE, ParameterSource.PROMPT}
+
+
+def _said(parameter: click.Parameter, value: Any) -> Iterator[str]:
+    """The words by which a parameter got its value."""
+    values: Sequence[Any] = value if parameter.multiple or parameter.nargs != 1 else (value,)
+    if isinstance(parameter, click.Argument):
+        yield from map(str, values)
+    elif isinstance(parameter, click.Option) and parameter.is_flag:
+        yield parameter.opts[-1] if value else parameter.secondary_opts[-1]
+    else:
+        for one in values:
+            yield from (parameter.opts[-1], str(one))

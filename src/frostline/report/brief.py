@@ -1,0 +1,96 @@
+"""A record on the terminal in a dozen lines: what was learned, how good it is, the worst thing first, one command.
+
+All else has `terminal.py`.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from frostline.advice import Advice, ranked
+from frostline.evaluate.baselines import WORDS, WORDS_EACH, Baseline
+from frostline.evaluate.intervals import Estimate
+from frostline.evaluate.scores import Evaluation
+from frostline.record import TrainingRecord
+from frostline.report import phrases
+from frostline.report.lines import say, warn
+
+MOST_WARNINGS = 3
+_WEAKEST = 2
+
+
+def print_brief(record: TrainingRecord, console: Console, *, command: str = "") -> None:
+    """A training in a dozen lines.
+
+    Parameters
+    ----------
+    command : str
+        The line that does what `next_advice` advises; empty where none does.
+    """
+    for line in phrases.columns_text(record.data):
+        say(console, line)
+    say(console, _rows_text(record))
+    console.print()
+    say(console, " ".join(phrases.brief_words(record)))
+    if record.test is not None:
+        beside = [one for one in record.baselines if one.name in {WORDS, WORDS_EACH}]
+        _scores(console, record.test, beside)
+        _weakest(console, record.test)
+    _warnings(console, record.warnings)
+    print_next(console, phrases.next_step(record), command)
+
+
+def next_advice(record: TrainingRecord) -> Advice | None:
+    """What to do now; None where no figure advises anything."""
+    return next(iter(ranked(record)), None)
+
+
+def print_next(console: Console, sentence: str, command: str) -> None:
+    """What to do now, and the line that does it, whole."""
+    say(console, sentence, style="bold green")
+    if command:
+        console.print(Text(f"    {command}"), soft_wrap=True)
+
+
+def _rows_text(record: TrainingRecord) -> str:
+    """The rows of the file, learned from and held out."""
+    said = f"{phrases.data_text(record.data)}; learned from {record.n_trained:,}"
+    if record.test is None:
+        return said
+    kind = None if record.test_source is None else record.test_source.kind
+    how = " held out at random" if kind is not None and kind.endswith("hold-out") else ""
+    if not how:
+        how = f": {phrases.source_text(record.test_source, record.data.kind)}"
+    return f"{said}, tested on {record.test.n:,}{how}"
+
+
+def _scores(console: Console, test: Evaluation, beside: Sequence[Baseline]) -> None:
+    """The headline beside word counting, with the lead over that: a line each, which folds where it must."""
+    name = phrases.headline_of(test.scores)
+    say(console, f"this classifier  {phrases.SCORES[name]} {_share(test.scores[name])}")
+    for one in beside:
+        lead = phrases.lead_of(one)
+        sure = "could be chance" if lead.interval[0] <= 0 <= lead.interval[1] else "beyond chance"
+        say(console, f"counting words   {_share(one.scores[name])}: lead {phrases.lead_text(lead)}, {sure}")
+
+
+def _share(estimate: Estimate) -> str:
+    return f"{phrases.percent(estimate.value)} % ({phrases.percent_range(estimate.interval)})"
+
+
+def _weakest(console: Console, test: Evaluation) -> None:
+    """The labels with the lowest F1."""
+    known = [(score.f1, score.label) for score in test.per_label if score.f1 is not None]
+    if len(known) < 2:
+        return
+    weakest = sorted(known, key=lambda pair: pair[0].value)[: 1 if len(known) == 2 else _WEAKEST]
+    named = ", ".join(f"{phrases.printable(label, 24)} {phrases.estimate_text(f1)}" for f1, label in weakest)
+    say(console, f"weakest by F1 %  {named}")
+
+
+def _warnings(console: Console, warnings: Sequence[str]) -> None:
+    for caution in warnings[:MOST_WARNINGS]:
+        warn(console, caution)
+    if len(warnings) > MOST_WARNINGS:
+        say(console, f"and {len(warnings) - MOST_WARNINGS} more: --details", style="yellow")

@@ -1,0 +1,100 @@
+"""What costs the most comes first, and each piece of advice turns at its bound and has its command."""
+
+from dataclasses import replace
+
+import pytest
+
+from frostline.advice import Step, ranked
+from frostline.evaluate.baselines import WORDS, Baseline, Lead
+from frostline.record import TrainingRecord
+from small_records import full_record, two_label_record
+
+
+def plain() -> TrainingRecord:
+    """A record of which nothing is to be said."""
+    record = two_label_record()
+    assert record.test is not None
+    narrow = {name: replace(one, interval=(one.value - 0.01, one.value + 0.01)) for name, one in record.test.scores.items()}
+    test = replace(record.test, scores=narrow)
+    return replace(record, test=test, test_source=None, learning=None, baselines=(), n_trained=1000)
+
+
+def kinds(record: TrainingRecord) -> list[str]:
+    return [advice.kind for advice in ranked(record)]
+
+
+def test_nothing_to_say_is_nothing() -> None:
+    assert kinds(plain()) == []
+    assert kinds(replace(plain(), test=None)) == []
+
+
+def test_labels_alike_come_first() -> None:
+    record = plain()
+    data = replace(record.data, n_rows=100, n_conflicts=10, label_counts={"Billing": 20, "billing ": 50, "other": 30})
+    first, second, *_ = ranked(replace(record, data=data, n_trained=10))
+    assert first.step == Step(options=("--tidy-labels",))
+    assert first.reason == (
+        "'Billing', 'billing ' count as different labels; 20 of 100 rows have such a spelling that others have not."
+    )
+    assert second.kind == "contradictions"
+
+
+@pytest.mark.parametrize(("n", "is_told"), [(0, False), (9, False), (10, True)])
+def test_contradictions_are_told_from_one_in_a_hundred_rows_on(n: int, *, is_told: bool) -> None:
+    record = plain()
+    found = ranked(replace(record, data=replace(record.data, n_rows=1000, n_conflicts=n)))
+    assert [one.reason for one in found if one.kind == "contradictions"] == (
+        [f"Of 1,000 rows {n} texts appear with different labels."] if is_told else []
+    )
+    assert not is_told or found[0].step == Step(verb="review", options=("--out", "fixes.tsv"))
+
+
+@pytest.mark.parametrize(
+    ("value", "high", "is_told"), [(0.005, 0.02, False), (0.0049, 0.02, True), (-0.01, 0.0, True), (-0.01, -0.001, False)]
+)
+def test_no_better_than_words_turns_at_half_a_point(value: float, high: float, *, is_told: bool) -> None:
+    rival = Baseline(
+        name=WORDS,
+        made_of="",
+        scores={},
+        leads={"accuracy": Lead(value=value, interval=(-0.03, high), n=200)},
+        seconds=0.0,
+    )
+    record = replace(plain(), baselines=(rival,), choice=None)
+    assert ("no better than words" in kinds(record)) is is_told
+    if is_told:
+        assert ranked(record)[0].step == Step(options=("--features", "auto"))
+    assert "no better than words" not in kinds(replace(record, choice=full_record().choice))
+
+
+@pytest.mark.parametrize(("high", "is_told"), [(0.59, True), (0.6, False)])
+def test_a_label_is_weak_beyond_chance_only(high: float, *, is_told: bool) -> None:
+    record = plain()
+    assert record.test is not None
+    weak, *others = record.test.per_label
+    assert weak.f1 is not None
+    weak = replace(weak, f1=replace(weak.f1, value=0.4, interval=(0.3, high)))
+    macro = replace(record.test.scores["macro_f1"], interval=(0.6, 0.7))
+    test = replace(record.test, per_label=(weak, *others), scores={**record.test.scores, "macro_f1": macro})
+    found = ranked(replace(record, test=test))
+    assert [one.reason for one in found if one.kind == "weak label"] == (
+        ["Its F1 is 40 % (30 to 59), below the mean of all labels beyond chance."] if is_told else []
+    )
+
+
+@pytest.mark.parametrize(("n", "is_told"), [(999, True), (1000, False)])
+def test_few_rows_are_those_below_a_thousand(n: int, *, is_told: bool) -> None:
+    found = ranked(replace(plain(), n_trained=n))
+    assert [one.step for one in found if one.kind == "few rows"] == ([Step(options=("--learning-curve",))] if is_told else [])
+    if is_told:
+        assert found[0].reason == "It learned from 999 rows, which is few."
+
+
+def test_leaks_come_last() -> None:
+    record = plain()
+    source = two_label_record().test_source
+    assert source is not None
+    source = replace(source, kind="file", n_leaks=3, with_leaks=record.test, data=record.data, near=None)
+    found = ranked(replace(record, test_source=source, n_trained=10))
+    assert [one.kind for one in found] == ["few rows", "leaks"]
+    assert found[-1].reason == "3 of them are left out of the scores."
