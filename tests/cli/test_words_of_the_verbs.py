@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -23,6 +24,7 @@ from frostline.data.dataset import Reject
 from frostline.data.sample import Sample, load_sample
 from frostline.errors import AccessError, InputError, UsageError
 from frostline.evaluate.intervals import wilson
+from frostline.report.lines import table
 from frostline.store import FeatureStore
 
 FACTS: dict[str, object] = {
@@ -280,10 +282,15 @@ def test_json_holds_nothing_that_steers_a_terminal(capsys: pytest.CaptureFixture
         print_json({"share": float("nan")})
 
 
-def test_output_that_no_terminal_shows_has_a_hundred_columns(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_that_no_terminal_shows_is_neither_folded_nor_padded(capsys: pytest.CaptureFixture[str]) -> None:
     """Progress is silent there."""
-    output().print("x " * 60)
-    assert [len(line.rstrip()) for line in capsys.readouterr().out.splitlines()] == [99, 19]
+    output().print("x " * 600)
+    assert [len(line) for line in capsys.readouterr().out.splitlines()] == [1199]
+    told = table("name", "figure")
+    told.add_row("short", "1")
+    told.add_row("longer than that", "")
+    output().print(told)
+    assert capsys.readouterr().out == "name              figure\nshort                  1\nlonger than that\n"
     with progress("Reading", "sentences") as advance:
         advance(1, 2)
         advance(2, 2)
@@ -509,16 +516,45 @@ def test_review_counts_the_fixes_it_wrote(frostline: Command, reviews: Path, tmp
 
 
 def test_train_says_what_to_do_next(frostline: Command, reviews: Path, tmp_path: Path) -> None:
-    """A learning curve where there is none, where it was saved, a sentence to try."""
-    out = tmp_path / "m"
-    asked = ["train", reviews, "-C", "0.01", "--features", "mean@-1", "--calibrate", "none"]
-    curve = "Would more labels help? Add --learning-curve.\n"
-    assert frostline(*asked).err == f"{curve}Not saved. Add --out model to keep this classifier.\n"
+    """One command that can be pasted, with what was asked for, and that it replaces what was saved."""
+    out = tmp_path / "my model"
+    asked = ["train", reviews, "-C", "0.01", "--features", "mean@-1", "--calibrate", "none", "--no-standardise"]
+    first = frostline(*asked)
+    assert first.err == "  Not saved. Add --out model to keep this classifier.\n"
     saved = frostline(*asked, "--out", out)
-    assert "".join(saved.err.split()) == "".join(
-        f"{curve}Saved in {out} (report: {out}/report.html). Try it: "
-        f'frostline predict {out} "a sentence of your own"'.split()
+    assert saved.err == (
+        f"  Saved. Use it: frostline predict '{out}' \"a sentence of your own\"\n"
+        f"  The page with pictures: {out}/report.html\n"
     )
+    command = saved.out.splitlines()[-1]
+    assert command.startswith(f"    frostline train {reviews} ")
+    given = shlex.split(command)
+    assert given[-1] == "--overwrite"
+    assert {"-C", "0.01", str(out), "--calibrate", "--no-standardise"} <= set(given)
+    assert frostline(*given[1:]).code == 0
+
+
+def test_the_next_command_merges_labels_that_differ_by_case_or_blanks(frostline: Command, tmp_path: Path) -> None:
+    """Pasted, it does."""
+    file = tmp_path / "my tickets.csv"
+    rows = [(f"word{n} about {n % 2}", ("Bill", "bill ", "bill", "tech")[n % 4]) for n in range(40)]
+    file.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), "utf-8")
+    asked = ["train", file, "-C", "0.01", "--features", "words", "--text", "text"]
+    first = frostline(*asked)
+    command = first.out.splitlines()[-1].strip()
+    assert command == f"frostline train '{file}' --features words -C 0.01 --text text --tidy-labels"
+    again = frostline(*shlex.split(command)[1:])
+    assert "one of 2 labels (bill, tech)" in again.out
+    assert "labels that differ by case or blanks are taken for one: 'Bill' as 'bill', 'bill ' as 'bill'." in again.out
+
+
+def test_the_next_command_of_another_verb_has_the_same_file_and_columns(frostline: Command, tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    rows = [(f"word{n} and {n % 2}", ("a", "b")[n % 2]) for n in range(40)]
+    rows += [("the same words", "a"), ("the same words", "b")]
+    file.write_text("x,y\n" + "".join(f"{text},{label}\n" for text, label in rows), "utf-8")
+    said = frostline("train", file, "-C", "1", "--features", "words", "--text", "x", "--label", "y", "--seed", "3").out
+    assert said.splitlines()[-1] == f"    frostline review {file} --text x --label y --out fixes.tsv"
 
 
 def test_the_times_of_a_training_and_of_an_evaluation_add_up(frostline: Command, reviews: Path, model: Path) -> None:

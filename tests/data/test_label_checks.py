@@ -14,6 +14,7 @@ from frostline.data.checks import (
     label_warnings,
     leaked,
     require_learnable,
+    tidied,
 )
 from frostline.data.dataset import Dataset, Source
 from frostline.errors import InputError
@@ -192,3 +193,26 @@ def test_labels_that_are_others_joined_are_told(mark: str) -> None:
         "own (--labels-separator)."
     )
     assert label_warnings(dataset([("a", "cat"), ("b", f"cat{mark}bird")])) == []
+
+
+def test_labels_that_differ_by_case_or_blanks_are_taken_for_the_commonest() -> None:
+    rows = dataset([("a", "Pos"), ("b", "pos "), ("c", "pos "), ("d", "neg"), ("e", "very  bad"), ("f", "very  bad")])
+    found = tidied(rows)
+    assert found.labels == ["pos", "pos", "pos", "neg", "very bad", "very bad"]
+    assert "'Pos' as 'pos', 'pos ' as 'pos'" in found.source.remark
+    plain = dataset([("a", "x"), ("b", "y")])
+    assert tidied(plain) is plain
+
+
+def test_labels_become_those_that_are_known() -> None:
+    """Where several known ones are like each other, they were told apart: nothing is merged."""
+    rows = dataset([("a", "BILLING"), ("b", "billing "), ("c", "billing "), ("d", "tech")])
+    assert tidied(rows, {"Billing", "tech"}).labels == ["Billing", "Billing", "Billing", "tech"]
+    assert tidied(rows, {"Billing", "billing ", "tech"}).labels == rows.labels
+
+
+def test_sets_of_labels_are_joined_where_a_text_has_two_spellings() -> None:
+    rows = dataset([("a", "x"), ("b", "y")])
+    targets = Targets.of_sets([("Dog", "dog"), ("dog", "cat")])
+    found = tidied(replace(rows, targets=targets))
+    assert found.names == [("dog",), ("cat", "dog")]
