@@ -224,7 +224,7 @@ def _screen(case: Case, train: list[str], several: list[str]) -> dict[str, str]:
     measured = ["evaluate", "model", f"{case.data}-test.tsv", *several, "--encoder", "encoder"]
     document = spoken(*measured, "--json", "--report", "evaluated.html", "--overwrite")
     return {
-        "train.txt": words_that_stay(spoken(*train)),
+        "train.txt": words_that_stay(spoken(*train, "--details")),
         "evaluate.json": written(without_what_varies(json.loads(document))),
         "evaluate.html": words_of_page(Path("evaluated.html").read_text("utf-8")),
         "evaluate.txt": words_that_stay(spoken(*measured)),

@@ -14,7 +14,9 @@ def plain() -> TrainingRecord:
     """A record of which nothing is to be said."""
     record = two_label_record()
     assert record.test is not None
-    narrow = {name: replace(one, interval=(one.value - 0.01, one.value + 0.01)) for name, one in record.test.scores.items()}
+    narrow = {
+        name: replace(one, interval=(one.value - 0.01, one.value + 0.01)) for name, one in record.test.scores.items()
+    }
     test = replace(record.test, scores=narrow)
     return replace(record, test=test, test_source=None, learning=None, baselines=(), n_trained=1000)
 
@@ -50,7 +52,8 @@ def test_contradictions_are_told_from_one_in_a_hundred_rows_on(n: int, *, is_tol
 
 
 @pytest.mark.parametrize(
-    ("value", "high", "is_told"), [(0.005, 0.02, False), (0.0049, 0.02, True), (-0.01, 0.0, True), (-0.01, -0.001, False)]
+    ("value", "high", "is_told"),
+    [(0.005, 0.02, False), (0.0049, 0.02, True), (-0.01, 0.0, True), (-0.01, -0.001, False)],
 )
 def test_no_better_than_words_turns_at_half_a_point(value: float, high: float, *, is_told: bool) -> None:
     rival = Baseline(
@@ -85,7 +88,9 @@ def test_a_label_is_weak_beyond_chance_only(high: float, *, is_told: bool) -> No
 @pytest.mark.parametrize(("n", "is_told"), [(999, True), (1000, False)])
 def test_few_rows_are_those_below_a_thousand(n: int, *, is_told: bool) -> None:
     found = ranked(replace(plain(), n_trained=n))
-    assert [one.step for one in found if one.kind == "few rows"] == ([Step(options=("--learning-curve",))] if is_told else [])
+    assert [one.step for one in found if one.kind == "few rows"] == (
+        [Step(options=("--learning-curve",))] if is_told else []
+    )
     if is_told:
         assert found[0].reason == "It learned from 999 rows, which is few."
 

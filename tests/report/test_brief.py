@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from test_whole_reports import RECORDS, printed
 
 from expected import assert_expected
 from frostline.report.brief import MOST_WARNINGS, next_advice, print_brief
-from test_whole_reports import RECORDS, printed
 
 FORBIDDEN = ("search.best_score", "stand there", "flatter", "isotonic", "word pieces", "claimed", "hopeful")
 

@@ -179,9 +179,7 @@ scoring_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, for programs.")
 
-details_option = click.option(
-    "--details", is_flag=True, help="Print every table and figure, not a dozen lines."
-)
+details_option = click.option("--details", is_flag=True, help="Print every table and figure, not a dozen lines.")
 
 examples_option = click.option(
     "--examples/--no-examples",
