@@ -18,6 +18,7 @@ _FILES = frozenset(
         "label_columns",
         "labels_separator",
         "tidy_labels",
+        "sheet",
         "header",
         "file_format",
         "encoding",
