@@ -35,3 +35,9 @@ def test_train_and_predict_say_which_sheet_they_read(frostline: Command, workboo
     assert (len(answers.out.splitlines()), answers.err) == (40, f"{said}\n")
     other = frostline("predict", tmp_path / "model", workbook, "--sheet", "Nots")
     assert (other.code, "there is no sheet 'Nots'" in other.err) == (65, True)
+
+
+def test_embed_says_once_which_sheet_it_read(frostline: Command, workbook: Path, tmp_path: Path) -> None:
+    told = frostline("embed", workbook, "--features", "mean@-1", "--out", tmp_path / "rows.npy")
+    assert told.code == 0
+    assert told.err.count("the sheet 'Reviews' is read, not 'Notes'") == 1

@@ -1,6 +1,7 @@
 """`frostline embed`: the features of a file's sentences, as a file."""
 
 import contextlib
+import functools
 import itertools
 import json
 import tempfile
@@ -23,8 +24,10 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     rejects_option,
+    say_remarks,
     settled_choice,
 )
+from frostline.data.columns import Taken
 from frostline.data.dataset import Reject
 from frostline.data.lines import STANDARD_INPUT
 from frostline.data.options import TableOptions
@@ -97,13 +100,17 @@ def _gone_through_often(
                 noted.add(reject.line)
                 note(reject)
 
+        @functools.cache
+        def say_once(taken: Taken) -> None:
+            say_remarks(taken)
+
         def read() -> Iterator[str]:
-            return (row.text for row in stream_texts(file, options, on_reject=note_once))
+            return (row.text for row in stream_texts(file, options, on_reject=note_once, on_columns=say_once))
 
         yield read
         return
     with tempfile.TemporaryFile(dir=private_folder(home() / "incoming")) as kept:
-        _lay_aside((row.text for row in stream_texts(file, options, on_reject=note)), kept)
+        _lay_aside((row.text for row in stream_texts(file, options, on_reject=note, on_columns=say_remarks)), kept)
 
         def remembered() -> Iterator[str]:
             kept.seek(0)

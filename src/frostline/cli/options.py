@@ -13,6 +13,7 @@ from rich.text import Text
 
 from frostline.cli.console import progress, words
 from frostline.data.cells import NAMED, reject_line
+from frostline.data.columns import Taken
 from frostline.data.dataset import Dataset, Reject
 from frostline.data.options import FORMATS, TableOptions, column_choice
 from frostline.disk import publish_stream
@@ -332,6 +333,14 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def as_learned(options: TableOptions, manifest: "Manifest") -> TableOptions:
     """The options, with the columns that a saved model learned from as the first guess."""
     return options if manifest.data is None else options.guessing(manifest.data.text_column, manifest.data.label_column)
+
+
+def say_remarks(*read: Dataset | Taken | None) -> None:
+    """Say what there is to say of how files were read."""
+    for each in read:
+        remark = each.source.remark if isinstance(each, Dataset) else "" if each is None else each.remark
+        if remark:
+            click.echo(printable(remark), err=True)
 
 
 def group_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,10 +15,13 @@ from frostline.cli.options import (
     group_option,
     json_option,
     limit_option,
+    of_kind,
     opened_encoder,
     overwrite_option,
     reading_options,
+    say_remarks,
 )
+from frostline.data.dataset import Dataset
 from frostline.data.fixes import write_fixes
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled, stream_texts
@@ -89,7 +92,8 @@ def command(
     dataset = read_labelled(file, replace(reading, limit=limit))
     known = replace(reading, known_labels=frozenset(dataset.counts()))
     known = known.guessing(dataset.source.text_column, dataset.source.label_column)
-    test = None if test_file is None else read_labelled(test_file, known)
+    test = None if test_file is None else _tested(read_labelled(test_file, known), dataset, known)
+    say_remarks(dataset, test)
     pool = None if pool_file is None else Pool(pool_file.name, list(stream_texts(pool_file, known)))
     reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
     options = ReviewOptions(
@@ -118,6 +122,11 @@ def command(
     else:
         print_review(findings, file.name, output(), columns=columns_text(dataset.source))
         _closing(findings, file, out, n_fixes)
+
+
+def _tested(test: Dataset, dataset: Dataset, known: TableOptions) -> Dataset:
+    """The test rows, whose labels must be those of the file under review."""
+    return of_kind(test.known_to(known.known_labels, allowed=known.max_bad_rows), dataset.targets.kind)
 
 
 def _closing(findings: Review, file: Path, out: Path | None, n_fixes: int) -> None:

@@ -17,6 +17,7 @@ from frostline.cli.options import (
     opened_encoder,
     overwrite_option,
     reading_options,
+    say_remarks,
     scoring_option,
     settled_choice,
 )
@@ -93,6 +94,7 @@ def command(
         known = known.guessing(whole.source.text_column, whole.source.label_column)
         found = read_labelled(test_file, known).known_to(known.known_labels, allowed=known.max_bad_rows)
         test = of_kind(found, dataset.targets.kind)
+    say_remarks(whole, test)
     encoder, precision = settled_choice(encoder, SWEEP_FEATURES, dataset.texts, dataset.targets)
     reader = opened_encoder(encoder, SWEEP_FEATURES)
     search = SearchOptions(
