@@ -106,7 +106,7 @@ def test_rejected_rows_are_put_up_with_and_written_down(frostline: Command, tmp_
 
 
 def test_rows_with_labels_that_training_lacks_are_left_out_on_request(frostline: Command, tmp_path: Path) -> None:
-    """By evaluate, train, sweep and review, counted and said; without the request all are named, and no text is read."""
+    """By evaluate, train, sweep and review, counted and said; else all are named, and no text is read."""
     path, test = tmp_path / "train.tsv", tmp_path / "test.tsv"
     path.write_bytes(GOOD)
     test.write_bytes(b"quite fine\tgood\nso so\tneutral\nboth ways\tmixed\nin between\tneutral\nvery sad\tbad\n")
