@@ -137,7 +137,7 @@ def test_another_label_can_be_explained(chromium: "Browser", site: Site) -> None
         opened.page.select_option("#model", "topics")
         classify(opened.page, SENTENCE)
         opened.page.select_option("#of-label", label=MARKER_LABELS[0])
-        opened.page.wait_for_function("document.activeElement.id === 'of-label'")
+        opened.page.wait_for_selector("#of-label:focus")
         assert site.asked[-1][1] == {"model": "topics", "text": SENTENCE, "labels": [MARKER_LABELS[0]]}
         assert opened.page.evaluate("document.querySelector('#of-label').value") == MARKER_LABELS[0]
         opened.is_quiet()
@@ -192,7 +192,7 @@ def test_the_real_server_serves_it_all(chromium: "Browser", server: Running) -> 
     page.on("request", lambda request: urls.append(request.url))
     page.goto(f"{server.url}/")
     page.wait_for_selector("#work:not([hidden])")
-    assert page.locator("#model option").all_inner_texts() == ["model", "second"]
+    assert page.locator("#model option").all_inner_texts()[:2] == ["model", "second"]
     classify(page, SENTENCE)
     assert page.locator(".pieces .unknown").count() == 1
     assert "kept none of its training texts" in page.inner_text("#answer")
@@ -367,7 +367,7 @@ def test_a_busy_server_is_asked_again_in_smaller_parts(chromium: "Browser", site
         opened.page.click("#job button.main")
         opened.page.wait_for_selector("text=The server is busy; asking again in 1 s.")
         opened.page.wait_for_selector("text=Save as CSV")
-        assert [len(texts) for texts in texts_asked(site)] == [32, 32, 16, 32, 22]
+        assert [len(texts) for texts in texts_asked(site)] == [32, 16, 8, 12, 16, 20, 14]
         assert "70 texts classified" in opened.page.inner_text("#job")
         assert opened.page.evaluate("violations") == []
 
@@ -382,7 +382,7 @@ def test_a_text_that_makes_a_request_fail_stands_alone_with_its_fault(chromium: 
         said = opened.page.inner_text("#job")
         assert "18 texts classified" in said
         assert "2 rows could not be classified" in said
-        opened.page.select_option("#filter", "= fault")
+        opened.page.select_option("#filter", "fault")
         assert opened.page.locator("td.answer").all_inner_texts() == [
             "The text is empty: it was not sent.",
             "A text is poisoned.",

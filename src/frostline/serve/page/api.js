@@ -1,5 +1,6 @@
 // What is asked of the server, and how its refusals read. The key lives in this module's memory alone.
 
+const MOST_S = 60; // for one request; the server gives up before
 let key = null;
 let askForKey = null; // (was refused) -> the key, or null
 let asking = null;
@@ -36,14 +37,16 @@ async function sent(path, body, signal) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key !== null) headers.Authorization = `Bearer ${key}`;
+  const late = AbortSignal.timeout(1000 * MOST_S);
   try {
     return await fetch(new URL(path, document.baseURI), {
       method: body === undefined ? "GET" : "POST",
       body: body === undefined ? undefined : JSON.stringify(body),
-      headers, signal, credentials: "omit", cache: "no-store", redirect: "error",
+      headers, signal: signal ? AbortSignal.any([signal, late]) : late, credentials: "omit", cache: "no-store", redirect: "error",
     });
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
+    if (late.aborted) throw new Refused(`The server did not answer within ${MOST_S} s.`, { hint: "Try again; if it stays so, look at its log." });
     throw new Refused("The server cannot be reached.", { hint: "Is it still running, and is the network up?" });
   }
 }

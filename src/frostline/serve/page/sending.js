@@ -1,10 +1,11 @@
 // Texts in, answers out, a few at a time: one request under way, smaller ones where the server is busy or refuses.
 
-import { classify, patiently } from "./api.js";
+import { Refused, classify, patiently, pause } from "./api.js";
 import { read } from "./answers.js";
 
 export const MOST_BYTES = 1_000_000; // of a request; the server takes 2 MB
 const BELONGS_TO_A_TEXT = [400, 413, 422, 500]; // refusals that another text may not meet
+const GROWS_BY = 4; // texts, after each request that was answered: a busy server is not pushed at once again
 const size = new TextEncoder();
 
 // How many of the texts at `places`, from the first on, go into one request.
@@ -19,25 +20,32 @@ export function batchSize(texts, places, most) {
   return n;
 }
 
-// Calls `onAnswers([place, found] ...)` as they come. A refusal of several texts is halved until the text that causes it
-// stands alone: it gets the fault, the others their answers. Throws when stopped, and when the server stays away.
+// Calls `onAnswers([place, found] ...)` as they come. A busy server is left alone as long as it asks for, then sent half; a
+// refusal of several texts is halved until the text that causes it stands alone: it gets the fault, the others their
+// answers. Throws when stopped, and when the server stays away.
 export async function sendAll(model, texts, { most, signal, onAnswers, onWait }) {
   let places = texts.map((_, place) => place);
   let together = most;
   while (places.length) {
     const n = batchSize(texts, places, together);
     const batch = places.slice(0, n);
+    const ask = () => classify(model, batch.map(place => texts[place]), signal);
     try {
-      const busy = (waitS, error) => { together = Math.max(1, Math.floor(together / 2)); onWait(waitS, error); };
-      const told = await patiently(() => classify(model, batch.map(place => texts[place]), signal), { signal, tries: n > 1 ? 2 : 7, onWait: busy });
+      const told = await (n > 1 ? ask() : patiently(ask, { signal, tries: 7, onWait }));
       if (!Array.isArray(told.answers) || told.answers.length !== n) throw new Error(`The server gave ${told.answers?.length ?? "no"} answers for ${n} texts.`);
       onAnswers(batch.map((place, at) => [place, read(told.answers[at])]));
       places = places.slice(n);
-      together = Math.min(most, together * 2);
+      together = Math.min(most, together + GROWS_BY);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      if (n > 1 && error.status >= 400) together = Math.floor(n / 2);
-      else if (BELONGS_TO_A_TEXT.includes(error.status)) {
+      if (n > 1 && error instanceof Refused && (error.isBusy || BELONGS_TO_A_TEXT.includes(error.status))) {
+        together = Math.floor(n / 2);
+        if (error.isBusy) {
+          const waitS = error.waitS ?? 1;
+          onWait(waitS, error);
+          await pause(waitS, signal);
+        }
+      } else if (BELONGS_TO_A_TEXT.includes(error.status)) {
         onAnswers([[batch[0], read({ error: error.message })]]);
         places = places.slice(1);
       } else throw error;

@@ -4,6 +4,7 @@ import { count, grouped, make, percent, quoted, show } from "./dom.js";
 import { answerText, sureness } from "./answers.js";
 
 const PAGE = 50;
+const MOST_KINDS = 200; // in the list of what can be shown alone
 const SHOWN = 600; // letters of a text in the table
 const COLUMNS = [["number", "Row"], ["text", "Text"], ["answer", "Answer"], ["sure", "Probability"]];
 
@@ -24,9 +25,10 @@ export class Answers {
   // What can be shown alone: each answer there is, and what needs a look.
   kinds() {
     const tally = new Map();
-    for (const row of this.rows) if (row.found) tally.set(answerText(row.found), (tally.get(answerText(row.found)) ?? 0) + 1);
+    for (const { found } of this.rows) if (found) tally.set(kindOf(found), (tally.get(kindOf(found)) ?? 0) + 1);
     const options = [["all", "All rows"]];
-    for (const [name, n] of [...tally].sort((one, other) => other[1] - one[1]).slice(0, 200)) options.push([`= ${name}`, `${name} (${grouped(n)})`]);
+    const ranked = [...tally].sort((one, other) => other[1] - one[1]).slice(0, MOST_KINDS);
+    for (const [kind, n] of ranked) options.push([kind, `${kind.replace(/^= /, "")} (${grouped(n)})`]);
     const cut = this.rows.filter(row => row.found?.isCut).length;
     if (cut) options.push(["cut", `cut: too long (${grouped(cut)})`]);
     const differing = this.hasTruth ? this.rows.filter(row => differs(row)).length : 0;
@@ -40,7 +42,7 @@ export class Answers {
       if (this.kind === "all") return true;
       if (!row.found) return false;
       if (this.kind === "cut") return row.found.isCut;
-      return this.kind === "differs" ? differs(row) : answerText(row.found) === this.kind.slice(2);
+      return this.kind === "differs" ? differs(row) : kindOf(row.found) === this.kind;
     };
     const key = { number: row => row.number, text: row => row.text, answer: row => (row.found ? answerText(row.found) : null), sure: row => (row.found ? sureness(row.found) : null), truth: row => row.truth }[this.by];
     const compare = (one, other) => {
@@ -89,6 +91,9 @@ export class Answers {
       cell("why", row.text.trim() ? make("button", { type: "button", "aria-label": `Why? Row ${row.number}`, onclick: () => this.explain(row.text) }, "Why?") : null));
   }
 }
+
+// By this rows are filtered: a label's name may be any, "no answer" too.
+const kindOf = found => (found.fault || !found.given || !found.labels.length ? answerText(found) : `= ${answerText(found)}`);
 
 export function differs(row) {
   if (!row.found || row.found.fault || !row.found.given || !row.truth) return false;
