@@ -1,0 +1,257 @@
+"""`frostline predict MODEL FILE --out OUT`: columns kept, answers behind them, stopped and gone on with, verified."""
+
+import csv
+import gzip
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import Command
+from frostline.artifact import open_model
+from frostline.score.job import folder_of, manifest_of
+
+SAVED = Path(__file__).parent.parent / "artifact" / "saved_by_0_1_0"
+ONE, SETS = SAVED / "one-label", SAVED / "several-labels"
+TEXTS = ("the soup was very tasty", "goal ! goal !", "the bread and the cheese was tasty", "the coach , the team")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Ids, texts, labels of which one is wrong, one is unknown, one is missing."""
+    path = tmp_path / "in.csv"
+    labels = ("food", "food", "weather", "")
+    rows = "".join(
+        f'00{n},"{text}",{label},2026-11-2{n}\n' for n, (text, label) in enumerate(zip(TEXTS, labels, strict=True))
+    )
+    path.write_text(f"id,text,label,on\n{rows}")
+    return path
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Rows enough for three windows."""
+    lot, path = random.Random(0), tmp_path / "many.tsv"
+    words = " ".join(TEXTS).split()
+    rows = "".join(f"{n}\t{' '.join(lot.choices(words, k=5))}\n" for n in range(2 * 4096 + 50))
+    path.write_text(f"id\ttext\n{rows}")
+    return path
+
+
+def test_every_column_is_kept_and_the_answer_stands_behind(frostline: Command, source: Path, tmp_path: Path) -> None:
+    """What was counted is told: labels, and those of the file's own that agree."""
+    told = frostline("predict", ONE, source, "--out", tmp_path / "out.csv")
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "id,text,label,on,predicted_label,probability,p(food),p(money),p(sport),p(travel)"
+    answers = [str(label) for label in open_model(ONE).predict(TEXTS)]
+    assert lines[1].startswith("000,the soup was very tasty,food,2026-11-20,food,0.")
+    first, second = told.err.splitlines()
+    most = sorted(dict.fromkeys(answers), key=answers.count, reverse=True)
+    counts = ", ".join(f"{label} {answers.count(label)}" for label in most)
+    assert re.fullmatch(rf"4 texts labelled in \d+\.\d s → \S+out\.csv: {counts}", first)
+    assert second == "1 of 3 agree with the file's own labels (33.3 %)."
+    assert frostline("predict", ONE, source, "--out", tmp_path / "out.csv").err == (
+        f"{tmp_path / 'out.csv'} is complete: made of the same file, by the same model.\n"
+    )
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
+def test_any_format_gives_the_same_answers(frostline: Command, source: Path, tmp_path: Path, suffix: str) -> None:
+    """And each may be scored again, whatever it is."""
+    out = tmp_path / f"out.{suffix}"
+    assert frostline("predict", SETS, source, "--out", out, "--top", "2").code == 0
+    again = tmp_path / "again.jsonl"
+    assert frostline("predict", SETS, out, "--text", "text", "--only-answers", "--out", again).code == 0
+    first = tmp_path / "first.jsonl"
+    assert frostline("predict", SETS, source, "--only-answers", "--out", first).code == 0
+    assert again.read_bytes() == first.read_bytes()
+    documents = [json.loads(line) for line in first.read_text().splitlines()]
+    expected = open_model(SETS).answer(TEXTS).probabilities.tolist()
+    assert [[*one["probabilities"].values()] for one in documents] == expected
+    assert frostline("verify", out).out == f"{out} is whole: 4 rows in {verified(out)}, all as written.\n"
+
+
+def verified(out: Path) -> str:
+    n = len(json.loads(manifest_of(out).read_text())["sections"])
+    return "1 section" if n == 1 else f"{n} sections"
+
+
+def test_sets_agree_as_sets(frostline: Command, tmp_path: Path) -> None:
+    """In any order; a set is right or wrong as a whole; lists, written lists and cells with separators."""
+    answers = [sorted(labels) for labels in open_model(SETS).predict(TEXTS)]
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    rows = [{"text": text, "labels": labels[::-1]} for text, labels in zip(TEXTS, answers, strict=True)]
+    rows[0]["labels"] = ["food", "sport", "travel"] if answers[0] != ["food", "sport", "travel"] else []
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "\n3 of 4 agree with the file's own labels (75.0 %).\n" in frostline("predict", SETS, path, "--out", out).err
+    for separator, cell in ((";", ";".join), (None, repr)):
+        path = tmp_path / "in.tsv"
+        path.write_text("text\tlabels\n" + "".join(f"{row['text']}\t{cell(row['labels'])}\n" for row in rows))  # type: ignore[operator]
+        asked = [] if separator is None else ["--labels-separator", separator]
+        told = frostline("predict", SETS, path, "--out", tmp_path / "out.tsv", "--overwrite", *asked)
+        assert "\n3 of 4 agree with the file's own labels (75.0 %).\n" in told.err, told.err
+
+
+def test_processes_write_the_same_bytes(frostline: Command, many: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one.parquet", tmp_path / "two.parquet"
+    assert frostline("predict", ONE, many, "--out", one).code == 0
+    assert frostline("predict", ONE, many, "--out", two, "--workers", "2").code == 0
+    assert one.read_bytes() == two.read_bytes()
+    assert pq.ParquetFile(one).num_row_groups == 3
+    assert json.loads(manifest_of(one).read_text())["plan"] == json.loads(manifest_of(two).read_text())["plan"]
+
+
+def started(*arguments: object) -> "subprocess.Popen[str]":
+    asked = [sys.executable, "-m", "frostline", *map(str, arguments)]
+    return subprocess.Popen(asked, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for_windows(out: Path, n: int, process: "subprocess.Popen[str]") -> None:
+    """Until so many are finished."""
+    while len(list(folder_of(out).glob("0*.json"))) < n:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_a_stopped_job_goes_on_and_its_bytes_are_the_same(
+    frostline: Command, many: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Whatever stops it; ctrl-C says how to go on."""
+    expected, out = tmp_path / "expected.jsonl", tmp_path / "out.jsonl"
+    assert frostline("predict", ONE, many, "--out", expected).code == 0
+    process = started("predict", ONE, many, "--out", out)
+    wait_for_windows(out, 1, process)
+    process.send_signal(number)
+    _, words = process.communicate(timeout=30)
+    if number != signal.SIGKILL:
+        assert process.returncode == 128 + number
+        assert words == "\nstopped; what was finished is kept: the same command continues.\n"
+    assert not out.exists()
+    told = frostline("predict", ONE, many, "--out", out)
+    begun = re.match(r"([\d,]+) of 8,242 rows are finished already: going on\.\n", told.err)
+    assert begun is not None
+    assert int(begun[1].replace(",", "")) >= 4096
+    assert out.read_bytes() == expected.read_bytes()
+    assert not folder_of(out).exists()
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".tmp-")] == []
+
+
+@pytest.mark.slow
+def test_processes_go_with_the_one_that_started_them(frostline: Command, many: Path, tmp_path: Path) -> None:
+    """Killed, it leaves none behind; the job goes on."""
+    out = tmp_path / "out.csv"
+    process = started("predict", ONE, many, "--out", out, "--workers", "2")
+    wait_for_windows(out, 1, process)
+    helpers = [pid for path in Path(f"/proc/{process.pid}/task").glob("*/children") for pid in path.read_text().split()]
+    process.kill()
+    process.communicate()
+    assert len(helpers) >= 2
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{helper}").exists() for helper in helpers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [helper for helper in helpers if Path(f"/proc/{helper}").exists()] == []
+    assert frostline("predict", ONE, many, "--out", out).code == 0
+    assert frostline("verify", out, "--json").document["rows"] == 8_242
+
+
+def test_another_model_in_its_place_is_noticed(frostline: Command, many: Path, tmp_path: Path) -> None:
+    """Nothing of the two is mixed."""
+    out = tmp_path / "out.csv"
+    process = started("predict", ONE, many, "--out", out)
+    wait_for_windows(out, 1, process)
+    process.kill()
+    process.communicate()
+    before = sorted(path.name for path in folder_of(out).iterdir())
+    told = frostline("predict", SETS, many, "--out", out)
+    digests = [hashlib.sha256((model / "manifest.json").read_bytes()).hexdigest()[:16] for model in (ONE, SETS)]
+    assert (told.code, f"sha256 {digests[0]} then, {digests[1]} now" in told.err) == (65, True)
+    assert sorted(path.name for path in folder_of(out).iterdir()) == before
+    assert frostline("predict", SETS, many, "--out", out, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--only-answers"], "are for a file that is scored into another one"),
+        (["--spreadsheet-safe"], "are for a file that is scored into another one"),
+        (["--workers", "2"], "are for a file that is scored into another one"),
+        (["--out", "OUT.parquet", "--spreadsheet-safe"], "--spreadsheet-safe means nothing here"),
+        (["--out", "OUT.parquet.gz"], "the name must end in .tsv, .csv, .jsonl, .parquet"),
+        (["--out", "IN"], "is an input: writing there would lose it"),
+        (["--out", "OUT.csv", "--label", "nowhere"], "there is no label column 'nowhere'"),
+        (["--out", "OUT.csv", "--text", "nowhere"], "there is no text column 'nowhere'"),
+        (["--out", "nowhere/OUT.csv"], "must exist"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_leaves_nothing(
+    frostline: Command, source: Path, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    asked = [str(tmp_path / one) if "OUT" in one else str(source) if one == "IN" else one for one in arguments]
+    told = frostline("predict", ONE, source, *asked)
+    assert told.code != 0
+    assert said in told.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_row_that_cannot_be_used_is_told_before_any_work(frostline: Command, many: Path, tmp_path: Path) -> None:
+    """At the end of a long file; with --max-bad-rows it is left out, once, and listed."""
+    with many.open("a") as opened:
+        opened.write("one cell alone\n")
+    out, listed = tmp_path / "out.csv", tmp_path / "bad.jsonl"
+    told = frostline("predict", ONE, many, "--out", out)
+    assert (told.code, "8244" in told.err, folder_of(out).exists()) == (65, True, False)
+    told = frostline("predict", ONE, many, "--out", out, "--max-bad-rows", "1", "--rejects", listed)
+    assert told.code == 0
+    assert told.err.count("left out") == 2  # the row, and how many there were
+    assert len(listed.read_text().splitlines()) == 1
+    assert frostline("verify", out, "--json").document["rows"] == 8_242
+
+
+def test_a_damaged_gzip_is_one_error(frostline: Command, source: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "in.csv.gz", tmp_path / "out.csv"
+    content = bytearray(gzip.compress(source.read_bytes() * 3, mtime=0))
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    told = frostline("predict", ONE, path, "--out", out)
+    assert (told.code, "gzip data are damaged" in told.err, out.exists()) == (65, True, False)
+    assert told.err.count("\n") == 2
+
+
+def test_odd_cells_are_kept(frostline: Command, tmp_path: Path) -> None:
+    """A cell of five megabytes, NUL, breaks, quotes; columns without a name, and without a header."""
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    rows = [["the soup", "x" * 5_000_000, "a\0b"], ["goal !", "a\nb", ' "q" ']]
+    with path.open("w", newline="") as opened:
+        csv.writer(opened).writerows([["text", "", ""], *rows])
+    assert frostline("predict", ONE, path, "--out", out).code == 0
+    before = csv.field_size_limit(10_000_000)
+    try:
+        with out.open(newline="") as opened:
+            found = list(csv.reader(opened))
+    finally:
+        csv.field_size_limit(before)
+    assert found[0][:4] == ["text", "", "", "label"]
+    assert [row[:3] for row in found[1:]] == rows
+    path.write_text("the soup,7\ngoal !,8\n")
+    assert frostline("predict", ONE, path, "--out", out, "--overwrite", "--no-header", "--text", "1").code == 0
+    assert out.read_text().splitlines()[0].startswith("column 1,column 2,label")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_told_at_once(frostline: Command, source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    assert frostline("predict", ONE, source, "--out", folder / "out.csv").code == 77
