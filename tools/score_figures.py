@@ -10,9 +10,7 @@ hashing encoder) and of the bundled encoder. Everything runs through the command
 
 import argparse
 import hashlib
-import json
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,20 +28,19 @@ from frostline.encoder.features import FeatureSpec
 from frostline.encoder.reading import Reading
 from frostline.head.linear import LinearHead
 from frostline.score.answers import layout_of
-from frostline.score.files import join, section, sheet_of
+from frostline.score.files import Sheet, join, section, sheet_of
 from frostline.score.job import Made, Window, folder_of, manifest_of, verify
 from frostline.score.labelling import answers_in_parts, tally_of
 from frostline.score.run import Job, run, surveyed
 
 FROSTLINE = [sys.executable, "-m", "frostline"]
-MEGABYTE = 1e6
 
 
 def rows_of(folder: Path, path: Path, n: int) -> Path:
     """A CSV of n rows: a number, a text (SST-2's, cut and joined at random, so that few are equal), a label, a date."""
     lines = (folder / "sst2" / "train.tsv").read_text("utf-8").splitlines()
     texts, labels = zip(*(line.split("\t")[:2] for line in lines if line.count("\t") == 1), strict=True)
-    lot = random.Random(0)
+    lot = random.Random(0)  # noqa: S311 - a sample, not a secret
     with path.open("w", encoding="utf-8") as out:
         out.write("id,text,label,date\n")
         for number in range(n):
@@ -57,7 +54,9 @@ def rows_of(folder: Path, path: Path, n: int) -> Path:
 def trained(folder: Path, out: Path, features: str) -> Path:
     """A classifier of SST-2's sentiment."""
     asked = ["train", folder / "sst2" / "dev.tsv", "--features", features, "-C", "0.01", "--out", out]
-    subprocess.run([*FROSTLINE, *map(str, asked)], check=True, capture_output=True)
+    subprocess.run(  # noqa: S603 - our own command
+        [*FROSTLINE, *map(str, asked)], check=True, capture_output=True
+    )
     return out
 
 
@@ -73,7 +72,9 @@ class Sample:
 def watched(arguments: Sequence[object], out: Path) -> list[Sample]:
     """Run a command to its end, looking at its memory four times a second."""
     began = time.monotonic()
-    process = subprocess.Popen([*FROSTLINE, *map(str, arguments)], stderr=subprocess.PIPE)
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [*FROSTLINE, *map(str, arguments)], stderr=subprocess.PIPE
+    )
     seen: list[Sample] = []
     while process.poll() is None:
         try:
@@ -95,19 +96,9 @@ def memory(folder: Path, work: Path, *, rows: int, real: int) -> None:
     for name, features, n in (("words alone", "words", rows), ("minilm", "mean@all", real)):
         if not n:
             continue
-        model, source, out = (
-            trained(folder, work / name, features),
-            rows_of(folder, work / "in.csv", n),
-            work / "out.csv",
-        )
-        one = max(
-            sample.resident for sample in watched(["predict", model, source, "--out", out, "--overwrite"], out)[-1:]
-        )
-        del one
-        few = rows_of(folder, work / "few.csv", 1)
-        bare = max(sample.resident for sample in bare_runs(model, few, work))
-        shutil.rmtree(folder_of(out), ignore_errors=True)
-        out.unlink(), manifest_of(out).unlink()
+        model, out = trained(folder, work / name, features), work / "out.csv"
+        source = rows_of(folder, work / "in.csv", n)
+        bare = resident_with_one_text(model, rows_of(folder, work / "few.csv", 1), work / "few-out.csv")
         seen = watched(["predict", model, source, "--out", out], out)
         busy = [sample for sample in seen if sample.windows > 2]
         slope = np.polyfit([sample.windows * 4096 for sample in busy], [sample.resident for sample in busy], 1)[0]
@@ -119,16 +110,17 @@ def memory(folder: Path, work: Path, *, rows: int, real: int) -> None:
         )
 
 
-def bare_runs(model: Path, few: Path, work: Path) -> list[Sample]:
-    """The model opened, one text labelled."""
-    out = work / "few-out.csv"
+def resident_with_one_text(model: Path, few: Path, out: Path) -> float:
+    """The most that a process held (MB) which opened the model and labelled one text."""
     code = (
-        "import resource,sys; from frostline.cli.main import run; run(sys.argv[1:]); "
+        "import resource, sys; from frostline.cli.main import run; run(sys.argv[1:]); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     asked = ["predict", str(model), str(few), "--out", str(out), "--overwrite"]
-    ended = subprocess.run([sys.executable, "-c", code, *asked], check=True, capture_output=True, text=True)
-    return [Sample(0, int(ended.stdout.split()[-1]) / 1e3, 0)]
+    ended = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", code, *asked], check=True, capture_output=True, text=True
+    )
+    return int(ended.stdout.split()[-1]) / 1e3
 
 
 def kills(folder: Path, work: Path, *, kills: int, real: int) -> None:
@@ -142,13 +134,15 @@ def kills(folder: Path, work: Path, *, kills: int, real: int) -> None:
         model, source = trained(folder, work / name, features), rows_of(folder, work / "in.csv", n_rows)
         expected = work / "expected.parquet"
         began = time.monotonic()
-        subprocess.run([*FROSTLINE, "predict", model, source, "--out", expected], check=True, capture_output=True)
+        subprocess.run(  # noqa: S603 - our own command
+            [*FROSTLINE, "predict", model, source, "--out", expected], check=True, capture_output=True
+        )
         whole_s, digest = time.monotonic() - began, hashlib.sha256(expected.read_bytes()).hexdigest()
-        lot, killed, jobs, wrong, in_work = random.Random(1), 0, 0, 0, 0
+        lot, killed, jobs, wrong, in_work = random.Random(1), 0, 0, 0, 0  # noqa: S311 - a sample, not a secret
         while killed < n_kills:
             out = work / f"out-{jobs}.parquet"
             while True:
-                process = subprocess.Popen(
+                process = subprocess.Popen(  # noqa: S603 - our own command
                     [*FROSTLINE, "predict", model, source, "--out", out], stderr=subprocess.DEVNULL
                 )
                 try:
@@ -168,7 +162,8 @@ def kills(folder: Path, work: Path, *, kills: int, real: int) -> None:
             f"{name}: {n_rows:,} rows, {whole_s:.1f} s uninterrupted; {killed} kills ({in_work} of them with windows "
             f"under way) in {jobs} jobs: {wrong} jobs whose bytes differ, or that left something"
         )
-        expected.unlink(), manifest_of(expected).unlink()
+        expected.unlink()
+        manifest_of(expected).unlink()
 
 
 @dataclass(frozen=True)
@@ -199,33 +194,38 @@ class Hashing:
         return Reading(rows=rows / 1e4, pieces=pieces, cut=pieces > 0, n_read=len(texts))
 
 
+def hashed() -> Model:
+    """A head of fixed numbers over hashes."""
+    head = LinearHead(labels=("a", "b"), coef=np.random.RandomState(0).randn(1, 64), intercept=np.zeros(1))
+    return Model(manifest=None, head=head, encoder=Hashing())  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class HashedLabels:
     """A task without an artifact."""
 
-    sheet: object
+    sheet: Sheet
 
     def open(self) -> Model:
-        """A head of fixed numbers."""
-        coef = np.random.RandomState(0).randn(1, 64)
-        head = LinearHead(labels=("a", "b"), coef=coef, intercept=np.zeros(1))
-        return Model(manifest=None, head=head, encoder=Hashing())  # type: ignore[arg-type]
+        """As `hashed`."""
+        return hashed()
 
     def made(self, opened: Model, window: Window) -> Made:
         """As `Labelling`."""
         found = list(answers_in_parts(opened, window.texts, with_likeness=False))
-        return Made(section(self.sheet, window.cells, found), tally_of(found, self.sheet.layout))  # type: ignore[arg-type, attr-defined]
+        return Made(section(self.sheet, window.cells, found), tally_of(found, self.sheet.layout))
 
 
 def workers(folder: Path, work: Path, *, rows: int, runs: int) -> None:
     """One process against two, in turn."""
     source = rows_of(folder, work / "in.csv", rows)
-    layout = layout_of(HashedLabels(None).open())
+    layout = layout_of(hashed())
     options = TableOptions(text="text")
-    seconds: dict[int, list[float]] = {1: [], 2: []}
+    one: list[float] = []
+    two: list[float] = []
     digests = set()
     for _ in range(runs):
-        for n in seconds:
+        for n, seconds in ((1, one), (2, two)):
             out = work / f"out-{n}.csv"
             began = time.monotonic()
             survey = surveyed(source, options, as_text=True)
@@ -242,14 +242,14 @@ def workers(folder: Path, work: Path, *, rows: int, runs: int) -> None:
             )
             task = HashedLabels(sheet)
             run(job, task, task.open(), join=lambda *parts, sheet=sheet: join(sheet, *parts), workers=n)
-            seconds[n].append(time.monotonic() - began)
+            seconds.append(time.monotonic() - began)
             digests.add(hashlib.sha256(out.read_bytes()).hexdigest())
-            out.unlink(), manifest_of(out).unlink()
-    ratios = [one / two for one, two in zip(seconds[1], seconds[2], strict=True)]
+            out.unlink()
+            manifest_of(out).unlink()
+    ratios = [alone / shared for alone, shared in zip(one, two, strict=True)]
     print(
-        f"{rows:,} rows, {runs} runs of each in turn: one process {json.dumps([round(s, 1) for s in seconds[1]])} s, two "
-        f"{json.dumps([round(s, 1) for s in seconds[2]])} s: {np.median(ratios):.2f} x ({min(ratios):.2f}-{max(ratios):.2f}); "
-        f"{len(digests)} digest"
+        f"{rows:,} rows, {runs} runs of each in turn: one process {np.round(one, 1)} s, two {np.round(two, 1)} s: "
+        f"{np.median(ratios):.2f} x ({min(ratios):.2f}-{max(ratios):.2f}); {len(digests)} digest"
     )
 
 

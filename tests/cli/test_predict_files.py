@@ -95,7 +95,7 @@ def test_sets_agree_as_sets(frostline: Command, tmp_path: Path) -> None:
     assert "\n3 of 4 agree with the file's own labels (75.0 %).\n" in frostline("predict", SETS, path, "--out", out).err
     for separator, cell in ((";", ";".join), (None, repr)):
         path = tmp_path / "in.tsv"
-        path.write_text("text\tlabels\n" + "".join(f"{row['text']}\t{cell(row['labels'])}\n" for row in rows))  # type: ignore[operator]
+        path.write_text("text\tlabels\n" + "".join(f"{row['text']}\t{cell(row['labels'])}\n" for row in rows))
         asked = [] if separator is None else ["--labels-separator", separator]
         told = frostline("predict", SETS, path, "--out", tmp_path / "out.tsv", "--overwrite", *asked)
         assert "\n3 of 4 agree with the file's own labels (75.0 %).\n" in told.err, told.err

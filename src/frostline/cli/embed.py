@@ -4,6 +4,7 @@ import contextlib
 import functools
 import itertools
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -26,23 +27,29 @@ from frostline.cli.options import (
     rejects_option,
     say_remarks,
     settled_choice,
+    workers_option,
 )
-from frostline.data.columns import Taken
 from frostline.data.dataset import Reject
 from frostline.data.lines import STANDARD_INPUT
 from frostline.data.options import TableOptions
 from frostline.data.tables import stream_texts
 from frostline.disk import home, private_folder, refuse_file, storage_error
 from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.reading import SentenceEncoder
+from frostline.errors import UsageError, printable
+from frostline.legible import legibility, legibility_warnings
 from frostline.precision import GATE_TEXTS
 from frostline.report.phrases import count_text
-from frostline.score.rows import refuse_format, write_features
+from frostline.score.job import folder_of, manifest_of
+from frostline.score.rows import Embedding, Written, join_rows, refuse_format, refuse_words, write_features
+from frostline.score.run import Job, run, surveyed, window_rows
 
 
 @click.command(
     "embed",
     epilog="Example: frostline embed sentences.tsv --features mean@-1 --out rows.npy",
-    help="Write the features of FILE's sentences, one row each, in order: .npy, .safetensors or .parquet.",
+    help="Write the features of FILE's sentences, one row each, in order: .npy, .safetensors or .parquet. Stopped, "
+    "the same command goes on.",
 )
 @click.argument("file", type=FILE)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
@@ -51,6 +58,7 @@ from frostline.score.rows import refuse_format, write_features
 @overwrite_option
 @encoder_options
 @limit_option
+@workers_option
 @reading_options
 def command(
     *,
@@ -61,54 +69,109 @@ def command(
     overwrite: bool,
     encoder: EncoderChoice,
     limit: int | None,
+    workers: int,
     reading: TableOptions,
 ) -> None:
     """Go through the file twice: once to count its rows, once to read them."""
     refuse_format(out)
-    for written in (out, *([rejects] if rejects is not None else [])):
-        refuse_file(written, overwrite=overwrite, inputs=[file])
+    is_file = str(file) != STANDARD_INPUT and (file.is_file() or not file.exists())
+    if not is_file and workers > 1:
+        raise UsageError("A pipe is read by one process.", hint="Leave --workers out, or lay it into a file first.")
+    if rejects is not None:
+        refuse_file(rejects, overwrite=overwrite, inputs=[file])
+    may_go_on = is_file and (folder_of(out).exists() or manifest_of(out).exists())
+    refuse_file(out, overwrite=overwrite or may_go_on, inputs=[file])
     options = replace(reading, limit=limit)
     wanted = features or DEFAULT_FEATURES
     reader = None
     if encoder.precision != "auto":  # before the file is opened: its name may be refused
-        reader = opened_encoder(settled_choice(encoder, wanted, ())[0], wanted)
-    with left_out(str(file), rejects) as note, _gone_through_often(file, options, note) as texts:
-        if reader is None:
-            some = list(itertools.islice(texts(), GATE_TEXTS))
-            reader = opened_encoder(settled_choice(encoder, wanted, some)[0], wanted)
-        with progress("Reading", "sentences") as advance:
-            written_rows = write_features(out, reader, texts, progress=advance)
-    n_cut = count_text(written_rows.n_cut, "text")
-    words().print(f"{count_text(written_rows.n_rows, 'row')} of {written_rows.n_features:,} numbers ({n_cut} cut).")
-    for unread in written_rows.warnings:
+        encoder = settled_choice(encoder, wanted, ())[0]
+        reader = opened_encoder(encoder, wanted)
+    with left_out(str(file), rejects) as note:
+        if is_file:
+            written = _embedded(file, out, options, encoder, wanted, reader, note, workers=workers, overwrite=overwrite)
+        else:
+            with _laid_aside(file, options, note) as texts:
+                if reader is None:
+                    some = list(itertools.islice(texts(), GATE_TEXTS))
+                    reader = opened_encoder(settled_choice(encoder, wanted, some)[0], wanted)
+                with progress("Reading", "sentences") as advance:
+                    written = write_features(out, reader, texts, progress=advance)
+    if written is None:
+        click.echo(f"{printable(str(out))} is complete: made of the same file, by the same encoder.", err=True)
+        return
+    n_cut = count_text(written.n_cut, "text")
+    words().print(f"{count_text(written.n_rows, 'row')} of {written.n_features:,} numbers ({n_cut} cut).")
+    for unread in written.warnings:
         words().print(unread, markup=False)
 
 
+def _embedded(  # noqa: PLR0917 - two files and an encoder, and what was chosen
+    file: Path,
+    out: Path,
+    options: TableOptions,
+    choice: EncoderChoice,
+    features: str,
+    reader: SentenceEncoder | None,
+    note: Callable[[Reject], None],
+    *,
+    workers: int,
+    overwrite: bool,
+) -> Written | None:
+    """The file embedded by a job; None where that had been done."""
+    from frostline.encoder.encoder import reader_of  # noqa: PLC0415 - heavy
+
+    with progress("Looking through the file", "bytes") as advance:
+        survey = surveyed(file, options, as_text=True, on_reject=note, progress=advance)
+    say_remarks(survey.taken)
+    if reader is None:
+        choice = settled_choice(choice, features, survey.sample[:GATE_TEXTS])[0]
+        reader = opened_encoder(choice, features)
+    refuse_words(reader)
+    n_features = len(reader.blocks) * reader.hidden_size
+    job = Job(
+        source=file,
+        out=out,
+        options=options,
+        survey=survey,
+        as_text=True,
+        window_rows=window_rows(n_features=n_features),
+        by={"name": Path(reader.identity.name).name, "sha256": reader.identity.fingerprint()},
+        how={"format": out.suffix, "features": str(reader.spec), "reader": reader_of(reader)},
+    )
+    theirs = replace(choice, threads=choice.threads or max(1, (os.cpu_count() or 1) // workers))
+    task = Embedding(open_encoder=functools.partial(opened_encoder, theirs, features))
+
+    def say_begun(n_before: int) -> None:
+        click.echo(f"{n_before:,} of {survey.n_rows:,} rows are finished already: going on.", err=True)
+
+    with progress("Reading", "sentences") as advance:
+        done = run(
+            job,
+            task,
+            reader,
+            join=functools.partial(join_rows, out.suffix, (survey.n_rows, n_features)),
+            workers=workers,
+            overwrite=overwrite,
+            progress=advance,
+            on_begun=say_begun,
+        )
+    if done.was_complete:
+        return None
+    unread = legibility_warnings(
+        reader, legibility(reader, survey.sample), n_cut=done.tally["cut"], n_texts=survey.n_rows
+    )
+    return Written(n_rows=done.n_rows, n_features=n_features, n_cut=done.tally["cut"], warnings=tuple(unread))
+
+
 @contextlib.contextmanager
-def _gone_through_often(
+def _laid_aside(
     file: Path, options: TableOptions, note: Callable[[Reject], None]
 ) -> Iterator[Callable[[], Iterator[str]]]:
-    """What gives the texts of `file` anew each time; a rejected row is noted once.
+    """What gives the texts of a pipe anew each time, though it can be read once.
 
-    A pipe can be read once: its texts are laid aside, as they come, in a nameless file in Frostline's private home.
+    They are laid aside, as they come, in a nameless file in Frostline's private home.
     """
-    if str(file) != STANDARD_INPUT and (file.is_file() or not file.exists()):
-        noted: set[int] = set()
-
-        def note_once(reject: Reject) -> None:
-            if reject.line not in noted:
-                noted.add(reject.line)
-                note(reject)
-
-        @functools.cache
-        def say_once(taken: Taken) -> None:
-            say_remarks(taken)
-
-        def read() -> Iterator[str]:
-            return (row.text for row in stream_texts(file, options, on_reject=note_once, on_columns=say_once))
-
-        yield read
-        return
     with tempfile.TemporaryFile(dir=private_folder(home() / "incoming")) as kept:
         _lay_aside((row.text for row in stream_texts(file, options, on_reject=note, on_columns=say_remarks)), kept)
 

@@ -189,6 +189,14 @@ examples_option = click.option(
     help="Quote the test texts that it got most wrong in the page with pictures; without, their lines alone.",
 )
 
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that read a file; what is written is the same.",
+)
+
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
 

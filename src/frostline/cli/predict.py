@@ -27,8 +27,9 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     rejects_option,
+    say_remarks,
+    workers_option,
 )
-from frostline.data.columns import Taken
 from frostline.data.dataset import Reject
 from frostline.data.options import TableOptions
 from frostline.disk import refuse_file, sha256_of
@@ -85,13 +86,7 @@ DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arr
     is_flag=True,
     help="Put an apostrophe before cells that a spreadsheet would take for formulas (.tsv and .csv).",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Processes that score a file; what is written is the same.",
-)
+@workers_option
 @model_options
 @click.option(
     "--flag-unlike",
@@ -202,8 +197,7 @@ def _planned(
     as_text = format_of(out) != ".parquet"
     with progress("Looking through the file", "bytes") as advance:
         survey = surveyed(file, options, as_text=as_text, kind_of=kind_of_value, on_reject=note, progress=advance)
-    if survey.remark:
-        click.echo(printable(survey.remark), err=True)
+    say_remarks(survey.taken)
     place = truth_column(survey.names, options, name=survey.name)
     kinds = survey.types or [kind_of_values({*survey.kinds.get(name, {"text"})}) for name in survey.names]
     sheet = sheet_of(
@@ -318,11 +312,7 @@ def _coming(
         return lines_of_input(options, note)
     from frostline.data.tables import stream_texts  # noqa: PLC0415 - not needed for a sentence: start-up time
 
-    def say(taken: Taken) -> None:
-        if taken.remark:
-            click.echo(printable(taken.remark), err=True)
-
-    return (row.text for row in stream_texts(file or "-", options, on_reject=note, on_columns=say))
+    return (row.text for row in stream_texts(file or "-", options, on_reject=note, on_columns=say_remarks))
 
 
 def _print(found: Iterable[Prediction], layout: Layout, *, as_json: bool) -> None:

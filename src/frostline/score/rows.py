@@ -1,6 +1,7 @@
 """Texts in, a file of features out, in windows: memory does not grow with the number of texts.
 
-The texts are gone through twice: a file of numbers says at its beginning how many there are.
+The texts are gone through twice: a file of numbers says at its beginning how many there are. A file's are embedded by a
+job (run.py), those of a pipe by `write_features`.
 """
 
 import io
@@ -19,6 +20,7 @@ from frostline.disk import publish_stream
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import InputError, UsageError
 from frostline.legible import legibility, legibility_warnings, sampled
+from frostline.score.job import Made, Sections, Window
 
 WINDOW_TEXTS = 8192
 FORMATS = (".npy", ".safetensors", ".parquet")
@@ -66,11 +68,7 @@ def write_features(
         Disk full, I/O error, no permission; nothing is left behind.
     """
     refuse_format(path)
-    if encoder.spec.words:
-        raise UsageError(
-            f"Only an encoder's numbers can be written as rows (got features {encoder.spec}).",
-            hint="Leave out +words: words are counted by a vocabulary, which comes with training.",
-        )
+    refuse_words(encoder)
     sample: list[str] = []
     n_rows = sum(1 for _ in sampled(texts(), sample))
     n_features = len(encoder.blocks) * encoder.hidden_size
@@ -94,13 +92,53 @@ def write_features(
     return Written(n_rows=n_rows, n_features=n_features, n_cut=n_cut, warnings=tuple(unread))
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """Windows read by an encoder; a `Task`."""
+
+    open_encoder: Callable[[], SentenceEncoder]
+
+    def open(self) -> SentenceEncoder:
+        """The encoder."""
+        return self.open_encoder()
+
+    def made(self, opened: SentenceEncoder, window: Window) -> Made:
+        """The rows as they lie in memory: float32, little-endian."""
+        reading = opened.encode(window.texts)
+        content = np.ascontiguousarray(reading.rows, dtype="<f4").tobytes()
+        return Made(content, {"all": len(window.texts), "cut": int(reading.cut.sum())})
+
+
+def join_rows(suffix: str, shape: tuple[int, int], out: Sections, parts: Iterable[tuple[bytes, int]]) -> None:
+    """Write the rows of all windows as one file of that format."""
+    write = _writer(suffix, out, shape)
+    if suffix != ".parquet":
+        out.cut(0)
+    for content, n_rows in parts:
+        write(np.frombuffer(content, dtype="<f4").reshape(n_rows, shape[1]))
+        out.cut(n_rows)
+    write(None)
+    if suffix == ".parquet":
+        out.cut(0)
+
+
+def refuse_words(encoder: SentenceEncoder) -> None:
+    """Raise unless all features are an encoder's numbers."""
+    if encoder.spec.words:
+        raise UsageError(
+            f"Only an encoder's numbers can be written as rows (got features {encoder.spec}).",
+            hint="Leave out +words: words are counted by a vocabulary, which comes with training.",
+        )
+
+
 def _windows(texts: Iterable[str]) -> Iterator[list[str]]:
     coming = iter(texts)
     while window := list(islice(coming, WINDOW_TEXTS)):
         yield window
 
 
-def _writer(suffix: str, opened: BinaryIO, shape: tuple[int, int]) -> Callable[[Features | None], None]:
+def _writer(suffix: str, opened: BinaryIO | Sections, shape: tuple[int, int]) -> Callable[[Features | None], None]:
     """A function that appends rows; called with None at the end."""
     if suffix == ".parquet":
         return _parquet_writer(opened, shape[1])
@@ -128,7 +166,7 @@ def _safetensors_header(shape: tuple[int, int]) -> bytes:
     return struct.pack("<Q", len(body)) + body
 
 
-def _parquet_writer(opened: BinaryIO, n_features: int) -> Callable[[Features | None], None]:
+def _parquet_writer(opened: BinaryIO | Sections, n_features: int) -> Callable[[Features | None], None]:
     import pyarrow as pa  # noqa: PLC0415 - heavy, and only this format needs it
     import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
 

@@ -8,11 +8,12 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, final
 
 from frostline.arrays import Progress
+from frostline.data.columns import Taken
 from frostline.data.dataset import Reject
 from frostline.data.lines import Fingerprint
 from frostline.data.options import TableOptions
@@ -71,7 +72,7 @@ class Survey:
     names: tuple[str, ...]  # Of its columns; of JSON all keys that any row has, at most `limits.columns` and one more
     types: tuple[Any, ...]  # Of Parquet: of its columns
     kinds: Mapping[str, frozenset[str]]  # Of JSON: by key, what its values are
-    remark: str  # As in `Columns`
+    taken: Taken  # What was taken for what
     sample: Sequence[str]  # Texts, evenly spread
 
 
@@ -126,16 +127,13 @@ def surveyed(  # noqa: PLR0913 - a file, and how it is read and told of
             names=tuple(kinds) if kinds else whole.taken.names if names else (),
             types=whole.types,
             kinds={key: frozenset(held) for key, held in kinds.items()},
-            remark=whole.taken.remark,
+            taken=whole.taken,
             sample=sample,
         )
 
 
-_CHOICES = (
-    *("text", "label", "labels_separator", "header", "format", "encoding", "on_bad_text", "delimiter", "quoted"),
-    *("on_empty_text", "limit", "guessed_text", "guessed_label"),
-)
-"""What of the options a row of the input depends on."""
+_NO_MATTER = {"limits", "max_bad_rows", "known_labels", "group"}
+"""What of the options no row of the input depends on."""
 
 
 @final
@@ -164,7 +162,11 @@ class Job:
             },
             "by": dict(self.by),
             "made_by": f"frostline {__version__}",
-            "reading": {name: getattr(self.options, name) for name in _CHOICES},
+            "reading": {
+                each.name: getattr(self.options, each.name)
+                for each in fields(self.options)
+                if each.name not in _NO_MATTER
+            },
             "how": dict(self.how),
             "window_rows": self.window_rows,
         }
