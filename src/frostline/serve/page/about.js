@@ -5,7 +5,7 @@ import { about, get, hasKey } from "./api.js";
 import { cardElements } from "./card.js";
 import { isSets, nameOf } from "./answers.js";
 
-const MANY = 60;
+const MANY = 24; // labels that are listed
 let model = null;
 
 export function useModel(chosen) { model = chosen; }

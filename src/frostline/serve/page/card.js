@@ -44,7 +44,7 @@ function items(lines) {
 function table(lines) {
   const rows = lines.filter(line => !/^[|\s:-]+$/.test(line)).map(cellsOf);
   const row = (cells, name) => make("tr", {}, cells.map(cell => make(cell ? name : "td", { dir: "auto", scope: cell && name === "th" ? "col" : null }, inline(cell))));
-  return make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Table" }, make("table", {}, make("thead", {}, rows.slice(0, 1).map(cells => row(cells, "th"))), make("tbody", {}, rows.slice(1).map(cells => row(cells, "td")))));
+  return make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Table" }, make("table", { class: "figures" }, make("thead", {}, rows.slice(0, 1).map(cells => row(cells, "th"))), make("tbody", {}, rows.slice(1).map(cells => row(cells, "td")))));
 }
 
 // `code` and **strong**; a backslash keeps the mark after it as it is.
