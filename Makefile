@@ -27,9 +27,13 @@ test: $(VENV)/.test  ## the test suite: no network, no torch, under three minute
 	@echo "==> pytest"
 	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 $(PYTEST)
 
-test-browser: has-chromium $(VENV)/.browser  ## the pages in Debian's chromium, narrow and wide, light and dark
+test-browser: has-chromium $(VENV)/.browser build/axe-core  ## the pages in Debian's chromium, narrow and wide, light and dark
 	@echo "==> pytest -m browser tests/report tests/serve"
 	@$(BIN)/python -m pytest -m browser tests/report tests/serve $(PYTEST)
+
+build/axe-core:  # checked by its digest in the test that reads it, which is left out where there is no npm
+	@npm install --silent --prefix $@ --ignore-scripts --no-audit --no-fund --no-save axe-core@4.14.1 || \
+	  echo "No npm or no network: the rules of accessibility (axe-core) are left out"
 
 has-chromium:
 	@test -x $(CHROMIUM) || { echo "There is no $(CHROMIUM); install it by: apt-get install chromium"; exit 1; }

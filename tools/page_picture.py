@@ -16,7 +16,7 @@ from PIL import Image
 
 from frostline.data.sample import load_sample
 
-SENTENCE = "The plot is thin, but the acting is so warm and funny that I loved every minute."
+SENTENCE = "The ending is weak, but it is so warm and funny that I loved every minute of it."
 SIZE = {"width": 1000, "height": 1150}
 COLOURS = 96
 
@@ -38,7 +38,7 @@ def trained(folder: Path) -> Path:
     rows = zip(sample.texts, sample.labels, strict=True)
     (folder / "sample.tsv").write_text("".join(f"{text}\t{label}\n" for text, label in rows), "utf-8")
     frostline(
-        "train", folder / "sample.tsv", "--out", folder / "reviews", "--keep-neighbours", "--abstain-precision", 0.9
+        "train", folder / "sample.tsv", "--out", folder / "reviews", "--keep-neighbours", "--abstain-precision", 0.85
     )
     return folder / "reviews"
 
