@@ -17,7 +17,7 @@ from PIL import Image
 from frostline.data.sample import load_sample
 
 SENTENCE = "The ending is weak, but it is so warm and funny that I loved every minute of it."
-SIZE = {"width": 1000, "height": 1150}
+WIDTH, HEIGHT = 1000, 1150
 COLOURS = 96
 
 
@@ -59,7 +59,7 @@ def photographed(model: Path) -> bytes:
             found = next(filter(None, (re.search(r"at (http://\S+) ", line) for line in server.stderr or ())))
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-                page = browser.new_page(viewport=SIZE)
+                page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
                 page.goto(f"{found[1]}/")
                 page.fill("#text", SENTENCE)
                 page.click("#ask button")

@@ -647,7 +647,7 @@ def test_nothing_moves_where_motion_is_unwanted(chromium: "Browser", site: Site)
 
 
 def test_no_accessibility_rule_is_broken(chromium: "Browser", site: Site) -> None:
-    """By the rules of axe-core, in every state, light and dark; left out where `make test-browser` could not fetch it."""
+    """By the rules of axe-core, in every state, light and dark; left out where it could not be fetched."""
     axe = axe_source()
     for is_dark in (False, True):
         with visit(chromium, site, is_dark=is_dark, bypass_csp=True) as opened:
