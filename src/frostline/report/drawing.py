@@ -9,16 +9,20 @@ stand in them: matplotlib's own layout draws everything twice, for widths that a
 
 import html
 import io
+import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
 from rich.cells import cell_len
 
 from frostline.arrays import Float64Array
+from frostline.disk import home, private_folder
+from frostline.errors import FrostlineError
 from frostline.report import phrases
 
 if TYPE_CHECKING:
@@ -80,9 +84,20 @@ def room_for(words: Sequence[str], size: float = SIZE) -> float:
     return _LETTER * size * max((cell_len(word) for word in words), default=0)
 
 
+def keep_fonts_at_home() -> None:
+    """Before matplotlib is loaded: let it keep its list of fonts in Frostline's home, which it else does in the user's.
+
+    Whoever has loaded it, or told it where, has decided already; where our home cannot be written to it decides itself.
+    """
+    if "matplotlib" not in sys.modules and "MPLCONFIGDIR" not in os.environ:
+        with suppress(FrostlineError):
+            os.environ["MPLCONFIGDIR"] = str(private_folder(home() / "matplotlib"))
+
+
 @contextmanager
 def drawn(width: float, height: float, margins: Margins) -> Iterator[Drawing]:
     """A figure in inches to draw into; on leaving, its SVG is in the drawing."""
+    keep_fonts_at_home()
     import matplotlib as mpl  # noqa: PLC0415 - 0.3 s, and only the HTML report needs it
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 - as above
     from matplotlib.figure import Figure  # noqa: PLC0415 - as above

@@ -16,6 +16,7 @@ from frostline.errors import UsageError
 from frostline.evaluate.paired import Difference, Score
 from frostline.record import DataRecord
 from frostline.report import phrases
+from frostline.report.drawing import keep_fonts_at_home
 from frostline.report.lines import facts, fits, heading, say, shade, show, table, warn
 from frostline.sweep.compare import Comparison
 from frostline.sweep.run import Sweep, SweepTest, Trial
@@ -257,6 +258,7 @@ def plot_sweep(sweep: Sweep, path: Path) -> None:
     disk full, I/O error, no permission, no such folder; nothing is left behind.
     """
     refuse_plot(path)
+    keep_fonts_at_home()
     import matplotlib as mpl  # noqa: PLC0415 - 0.3 s, and only a plot needs it
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - as above
     from matplotlib.figure import Figure  # noqa: PLC0415 - as above
