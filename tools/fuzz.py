@@ -16,6 +16,7 @@ import io
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,84 @@ def _table(suffix: str) -> Callable[[Path], Target]:
     return target
 
 
+class Shared:
+    """What `frostline.child.Child` is to a Parquet or Arrow file, but one process for many files, until one ends it."""
+
+    process: "subprocess.Popen[bytes] | None" = None
+    asks = socket.socket()
+
+    def __init__(self, _module: str, _handle: str, kind: str, most: str, *, keep: tuple[int, ...]) -> None:
+        if Shared.process is None:
+            Shared.asks, hears = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            command = [sys.executable, __file__, "--serve", str(hears.fileno())]
+            Shared.process = subprocess.Popen(  # noqa: S603 - this file
+                command, pass_fds=[hears.fileno()], stderr=subprocess.DEVNULL
+            )
+            hears.close()
+        (asked_end, asking), (telling_end, telling) = os.pipe(), os.pipe()
+        with contextlib.suppress(OSError):  # it has just ended
+            socket.send_fds(Shared.asks, [json.dumps([kind, most]).encode()], [asked_end, telling, *keep])
+        for end in (asked_end, telling):
+            os.close(end)
+        self.asked, self.told = os.fdopen(asking, "wb"), os.fdopen(telling_end, "rb")
+
+    def code(self) -> int:
+        """Its exit code; 0 if it goes on."""
+        if Shared.process is None:
+            return 0
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            Shared.process.wait(0.1)
+        code = Shared.process.poll()
+        if code is not None:
+            Shared.process = None
+        return code or 0
+
+    def close(self) -> None:
+        """It hears that nothing more is asked."""
+        for stream in (self.asked, self.told):
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def serve(handle: int) -> None:
+    """In that process: read file after file."""
+    from frostline.data import columnar  # noqa: PLC0415 - it imports pyarrow
+
+    with socket.socket(fileno=handle) as hears:
+        while True:
+            message, handles, *_ = socket.recv_fds(hears, 100_000, 3)
+            if not message:
+                return
+            kind, most = json.loads(message)
+            with (
+                contextlib.suppress(OSError),
+                open(handles[0], "rb") as asked,  # noqa: PTH123 - a handle
+                open(handles[1], "wb") as told,  # noqa: PTH123 - as above
+                open(handles[2], "rb") as file,  # noqa: PTH123 - as above
+            ):
+                columnar.answer(asked, told, file, kind=kind, most=json.loads(most))
+
+
+def _columns(suffix: str) -> Callable[[Path], Target]:
+    """As `_table`, with one process for many files."""
+
+    def target(place: Path) -> Target:
+        from frostline import child  # noqa: PLC0415 - once instrumented
+
+        read = _table(suffix)(place)
+
+        def shared(content: bytes) -> None:
+            child.Child, kept = Shared, child.Child  # type: ignore[assignment,misc]
+            try:
+                read(content)
+            finally:
+                child.Child = kept  # type: ignore[misc]
+
+        return shared
+
+    return target
+
+
 def _rows() -> list[bytes]:
     return [
         b"a fine film\t1\na bad one\t0\n",
@@ -81,7 +160,7 @@ def _parquet() -> list[bytes]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
     files = []
-    for columns in ({"text": ["a", "b", None], "label": [1, 0, 1]}, {"text": ["x"], "labels": [["a", "b"]]}):
+    for columns in COLUMNS:
         written = io.BytesIO()
         pq.write_table(pa.table(columns), written)
         files.append(written.getvalue())
@@ -126,6 +205,68 @@ def _workbook(place: Path) -> Target:
 def _workbook_seeds() -> list[bytes]:
     parts = _workbook_parts()
     return [bytes([place]) + parts[name] for place, name in enumerate(_PARTS)]
+
+
+COLUMNS: tuple[dict[str, list[Any]], ...] = (
+    {"text": ["a", "b", None], "label": [1, 0, 1]},
+    {"text": ["x"], "labels": [["a", "b"]]},
+    {"post": [{"text": "x"}, None], "label": [True, False]},
+)
+
+
+def _arrow() -> list[bytes]:
+    import pyarrow as pa  # noqa: PLC0415 - only for this loader
+
+    files = []
+    for columns in COLUMNS:
+        for opened, compression in ((pa.ipc.new_file, "zstd"), (pa.ipc.new_stream, None)):
+            written, table = io.BytesIO(), pa.table(columns)
+            with opened(written, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+                writer.write_table(table)
+            files.append(written.getvalue())
+    return files
+
+
+class Answered:
+    """A process of which each said is in the input: what damage does to it may make it say anything."""
+
+    def __init__(self, content: bytes) -> None:
+        self.asked, self.told = io.BytesIO(), io.BytesIO(content)
+
+    def code(self) -> int:
+        """As of one that crashed."""
+        return -11
+
+    def close(self) -> None:
+        """Nothing runs."""
+        self.asked.close()
+
+
+def _answered(place: Path) -> Target:
+    from frostline import child  # noqa: PLC0415 - once instrumented
+    from frostline.data.tables import read_labelled  # noqa: PLC0415 - as above
+
+    path = place / "table.parquet"
+    path.write_bytes(b"PAR1")
+
+    def target(content: bytes) -> None:
+        lines = b"".join(b"%08x" % len(line) + line for line in content.split(b"\n"))
+        child.Child, kept = lambda *_, **__: Answered(lines), child.Child  # type: ignore[assignment,misc]
+        try:
+            read_labelled(path)
+        finally:
+            child.Child = kept  # type: ignore[misc]
+
+    return target
+
+
+def _answers_of_columns() -> list[bytes]:
+    field = {"type": "string", "is_member": False, "bytes": 1, "values": 1}
+    fields = [{"name": "text", "kind": "string", **field}, {"name": "label", "kind": "list", **field}]
+    first = json.dumps({"n_fields": 2, "n_rows": 2, "fields": fields}).encode()
+    columns = {"bytes": 1, "columns": [{"values": ["a"], "places": [0, 0]}, {"values": [["b", 1], ["c"]]}]}
+    rows = b"\n".join([first, json.dumps(columns).encode(), b'{"end": true}'])
+    return [rows, first + b'\n{"error": "damage", "kind": "memory"}', rows.replace(b'"a"', b'"\xff"')]
 
 
 def _manifest(place: Path) -> Target:
@@ -345,8 +486,10 @@ def _options(place: Path) -> Target:
 LOADERS = {
     "rows": Loader(_rows, _table("")),
     "gzip": Loader(lambda: [gzip.compress(rows) for rows in _rows()], _table(".gz")),
-    "parquet": Loader(_parquet, _table(".parquet")),
     "workbook": Loader(_workbook_seeds, _workbook),
+    "parquet": Loader(_parquet, _columns(".parquet")),
+    "arrow": Loader(_arrow, _columns(".arrow")),
+    "answers": Loader(_answers_of_columns, _answered),
     "fixes": Loader(_fixes_seeds, _fixes),
     "manifest": Loader(_manifests, _manifest),
     "head": Loader(_tensors, _head),
@@ -437,6 +580,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--serve"]:
+        serve(int(sys.argv[2]))
+        raise SystemExit(0)
     if sys.argv[1:2] == ["--child"]:
         fuzz(sys.argv[2], sys.argv[3:])
     raise SystemExit(main())

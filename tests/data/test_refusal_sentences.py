@@ -414,7 +414,7 @@ OBJECTS: tuple[Case, ...] = (
         {"limits": TableLimits(labels=2)},
         (
             "t.jsonl: 4 of 5 rows cannot be used (0 may be): line 2: the labels are null, which says "
-            "nothing: an empty list says that there is none; line 3: there are 3 labels (at most 2 may be); line 4: the"
+            "nothing: an empty list says that there is none; line 3: there are more than 2 labels; line 4: the"
             " label must be a string, a whole number or a boolean (got an object); line 5: the label must be"
             " a string, a whole number or a boolean (got a list)."
         ),

@@ -208,7 +208,7 @@ class CellRules:
     def listed_labels(self, values: Sequence[str]) -> tuple[str, ...]:
         """The labels in a list, each once, in order."""
         if len(values) > self.options.limits.labels:
-            raise RowError(f"there are {len(values):,} labels (at most {self.options.limits.labels:,} may be)")
+            raise RowError(f"there are more than {self.options.limits.labels:,} labels")
         return tuple(dict.fromkeys(self.label(value) for value in values))
 
     def typed_labels(self, line: int, value: object) -> tuple[str, ...]:
@@ -234,6 +234,10 @@ class CellRules:
         if not isinstance(value, str):
             raise RowError(f"the text must be a string (got {spelled(value)})")
         return self.text(self._encodable(line, value))
+
+    def typed_or_joined(self, line: int, values: Sequence[object]) -> str:
+        """The text that one value is, or that several make up."""
+        return self.typed_text(line, values[0]) if len(values) == 1 else self.joined_text(line, values)
 
     def joined_text(self, line: int, values: Sequence[object]) -> str:
         """The text that several values make up: strings, or nothing."""

@@ -1,131 +1,222 @@
-"""Rows of a Parquet file: columns of strings, whole numbers and booleans, and no other.
+"""Rows of a Parquet or Arrow file: columns of strings, whole numbers and booleans, and no other.
 
-Imports pyarrow, so it is imported only when there is such a file.
+Another process reads it (`columnar.py`, which says what is asked and told). If that one dies, takes too long or too
+much memory, the file is refused. Here nothing is made of a file but JSON, of which no answer is longer than one row
+may be.
 
-A Parquet file says itself how big it is, and may lie. What has been handed out is held against its size, as for gzip.
+Such a file says itself how big it is, and may lie. What has been handed out is held against its size, as for gzip.
 """
 
 import base64
 import contextlib
-import itertools
+import datetime as dt
+import decimal
+import functools
+import json
 import os
 import shutil
+import signal
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any, BinaryIO, final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, final
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
+from frostline import child
 from frostline.data.cells import BadBytes, CellRules, Fault, Picked, RowError, fault, group_of, holds_written_lists
 from frostline.data.columns import choose_columns, group_column, nested_names
 from frostline.data.lines import Opened, bad_text
-from frostline.data.options import TableOptions
+from frostline.data.options import Format, TableLimits, TableOptions
 from frostline.disk import home, private_folder
 from frostline.errors import InputError, StorageError, shown
 
-BATCH_ROWS = 8192
-WRITTEN_OUT_BYTES = 64 << 20  # what a batch of the longest dictionary entry may take
-BATCHES_PER_GROUP = 16  # in dictionaries: every batch carries a copy of its row group's, so more would be quadratic
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Form: TypeAlias = Literal["plain", "text", "numbers"]
+
+CALLED: dict[Format, str] = {"parquet": "a Parquet", "arrow": "an Arrow"}
+ANSWER_BYTES = 256 << 20
+MEMORY_BYTES, MEMORY_EACH = 512 << 20, 4  # what reading may take: so much, and so much for each byte of the file
+SECONDS, BYTES_A_SECOND = 8, 1 << 20  # of computing, likewise
+_HINT = "Fetch or write the file again, unencrypted, with columns of plain strings."
 
 
 @final
-class ParquetFile:
-    """Batches of a Parquet file.
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of the file, as the file has it."""
 
-    Raises `InputError`: more columns. (pyarrow's own errors come through: see `translated`.)
+    place: int
+    name: str
+    kind: str  # What it may serve as: `string`, `number`, `list` of either, or nothing
+    type: str
+    is_member: bool  # Of the values of a column: `a.b`
+    bytes: int  # Uncompressed, by the footer; 0 where nobody knows
+    values: int  # Of all lists together where it holds lists; 0 where nobody knows
+
+
+@final
+class ColumnReader:
+    """A conversation with the process that reads a file.
+
+    Raises `InputError`: it says that the file is damaged, or does not answer; `StorageError`: the disk failed.
 
     Parameters
     ----------
-    columns : int
-        At most so many.
-    nested : sequence of str
-        Names such as `a.b`, which become columns where the column `a` has a field `b`.
+    process : Child
+        That runs `columnar.py`.
+    name : str
+        The file, for messages.
     """
 
-    def __init__(self, file: BinaryIO, name: str, *, columns: int, nested: Sequence[str] = ()) -> None:
-        self._written_out = pq.ParquetFile(file, pre_buffer=False)
-        self.metadata: pq.FileMetaData = self._written_out.metadata
-        self.fields: list[pa.Field] = list(self._written_out.schema_arrow)
-        self.names: list[str] = [field.name for field in self.fields]
-        if len(self.fields) > columns:
-            raise InputError(f"{name} must have at most {columns:,} columns (it has {len(self.fields):,}).")
-        self.n_columns = len(self.names)
-        self._add_nested(nested)
-        counts = Counter(self.names)
-        self.leaves = self._leaves()
-        self._strings = [field.name for field in self.fields if kind_of(field) == "string" and counts[field.name] == 1]
-        self._strings += [name for name in self.leaves if counts[name] == 1]
-        in_dictionaries = [self.leaves.get(name, name) for name in self._strings]
-        self._in_dictionaries = pq.ParquetFile(
-            file, metadata=self.metadata, read_dictionary=in_dictionaries, pre_buffer=False
+    def __init__(self, process: child.Child, name: str, *, kind: Format, limits: TableLimits) -> None:
+        self._process = process
+        self._name = name
+        self._called = CALLED[kind]
+        answer = self._answer()
+        with self._checked():
+            if answer["n_fields"] > limits.columns:
+                raise InputError(
+                    f"{name} must have at most {limits.columns:,} columns (it has {answer['n_fields']:,})."
+                )
+            self.fields = [Field(place=place, **field) for place, field in enumerate(answer["fields"])]
+            self.n_rows: int | None = answer["n_rows"]
+
+    def sample(self, place: int, *, n_rows: int) -> list[Any]:
+        """The first values of a column."""
+        self._ask({"sample": place, "n_rows": n_rows})
+        answer = self._answer()
+        with self._checked():
+            return list(answer["values"])
+
+    def batches(
+        self, places: Sequence[int], *, as_well: Sequence[int] = (), form: Form = "plain"
+    ) -> Iterator[tuple[list[list[Any]], int]]:
+        """The values of columns, a few rows at a time, and their bytes; equal ones may be one object.
+
+        Parameters
+        ----------
+        places : sequence of int
+            Columns that come in this form: `plain` for those that `Field.kind` knows; of any type as `text`, or as
+            `numbers` where Python has no such type.
+        as_well : sequence of int
+            Further ones, plain.
+        """
+        self._ask({"rows": [*places, *as_well], "form": form, "formed": len(places)})
+        while "end" not in (answer := self._answer()):
+            with self._checked():
+                columns = [_values(column) for column in answer["columns"]]
+                if len(columns) != len(places) + len(as_well) or len(set(map(len, columns))) != 1:
+                    raise ValueError("columns")
+                n_bytes = int(answer["bytes"])
+            yield columns, n_bytes
+
+    def types(self) -> tuple[Any, ...]:
+        """The columns' types as pyarrow has them, without extensions and dictionaries."""
+        import pyarrow as pa  # noqa: PLC0415 - heavy, and only for files that are written with these types
+
+        self._ask({"types": True})
+        answer = self._answer()
+        with self._checked():
+            return tuple(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(answer["schema"]))).types)
+
+    def _ask(self, question: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # it is gone: the answer will not come
+            self._process.asked.write(json.dumps(question).encode() + b"\n")
+            self._process.asked.flush()
+
+    def _answer(self) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        with self._checked():
+            length = int(self._read(8), 16)
+            if length > ANSWER_BYTES:
+                raise ValueError(length)
+            answer = dict(json.loads(self._read(length).decode("utf-8", "surrogateescape"), object_hook=_untagged))
+        if "error" not in answer:
+            return answer
+        if answer.get("kind") == "disk":
+            raise StorageError(f"{self._name}: reading failed ({shown(answer['error'])}).", hint="Check the disk.")
+        if answer.get("kind") == "memory":
+            raise self._refused(f"reading it took more than {answer['error']}")
+        raise InputError(
+            f"{self._name} is not {self._called} file that can be read: {shown(answer['error'], 160)}.", hint=_HINT
         )
 
-    def n_values(self, column: str) -> int:
-        """What the lists of a column hold together, as the footer has it."""
-        groups = [self.metadata.row_group(number) for number in range(self.metadata.num_row_groups)]
-        chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
-        return sum(chunk.num_values for chunk in chunks if chunk.path_in_schema.startswith(f"{column}."))
+    def _read(self, size: int) -> bytes:
+        content = self._process.told.read(size)
+        if len(content) == size:
+            return content
+        code = -self._process.code()
+        called = {number.value: number.name for number in signal.Signals}.get(code, "itself")
+        took_long = called in {"SIGXCPU", "SIGALRM"}
+        raise self._refused("reading it took too long" if took_long else f"what read it was ended by {called}")
 
-    def sample(self, column: str, *, n_rows: int) -> pa.Array | None:
-        """The first values of a column, strings in a dictionary; None where the file holds no rows."""
-        if self.metadata.num_row_groups == 0:
-            return None
-        batches = self._in_dictionaries.iter_batches(n_rows, row_groups=[0], columns=[column], use_threads=False)
-        batch = next(batches, None)
-        return None if batch is None else column_of(batch, column)
+    def _refused(self, why: str) -> InputError:
+        return InputError(
+            f"{self._name} is not {self._called} file that can be read: {why}.",
+            hint="It may be made to do harm: fetch it from whom you trust, or have it written as TSV or JSONL.",
+        )
 
-    def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """The rows of `columns`, in order; a string column comes written out or as a dictionary."""
-        for group in range(self.metadata.num_row_groups):
-            table, size = self._written_out, BATCH_ROWS
-            if self._longest_entry(columns, group) * BATCH_ROWS > WRITTEN_OUT_BYTES:
-                table = self._in_dictionaries
-                size = max(BATCH_ROWS, self.metadata.row_group(group).num_rows // BATCHES_PER_GROUP)
-            yield from table.iter_batches(size, row_groups=[group], columns=columns, use_threads=False)
-
-    def _longest_entry(self, columns: list[str], group: int) -> int:
-        """Bytes of the longest string in the dictionaries of a row group, which come before its rows."""
-        strings = [column for column in columns if column in self._strings]
-        batches = self._in_dictionaries.iter_batches(1, row_groups=[group], columns=strings, use_threads=False)
-        batch = next(batches, None)
-        if batch is None:
-            return 0
-        read = [getattr(column, "values", column) for column in (column_of(batch, name) for name in strings)]
-        # Two columns of one path (`a.b`, and the `b` of `a`): pyarrow makes a dictionary of one of them
-        dictionaries = [column.dictionary for column in read if pa.types.is_dictionary(column.type)]
-        return max((pc.max(pc.binary_length(entries)).as_py() or 0 for entries in dictionaries), default=0)
-
-    def _add_nested(self, nested: Sequence[str]) -> None:
-        """Take what lies within columns of fields as columns too, where it is asked for."""
-        for name in (name for name in nested if name not in self.names):
-            outer, *inner = name.split(".")
-            found = self.fields[self.names.index(outer)] if self.names.count(outer) == 1 else None
-            for part in inner:
-                fields = list(found.type) if found is not None and pa.types.is_struct(found.type) else []
-                found = next((field for field in fields if field.name == part), None)
-            if found is not None:
-                self.names.append(name)
-                self.fields.append(found.with_name(name))
-
-    def _leaves(self) -> dict[str, str]:
-        """Where the strings of each column of lists stand, as Parquet names it."""
-        lists = [field.name for field in self.fields if kind_of(field) == "list" and _holds_strings(field)]
-        schema = self.metadata.schema
-        paths = [schema.column(place).path for place in range(len(schema))]
-        return {name: path for name in lists for path in paths if path.startswith(f"{name}.")}
+    @contextlib.contextmanager
+    def _checked(self) -> Iterator[None]:
+        """An answer that makes no sense comes from a process that the file has damaged."""
+        try:
+            yield
+        except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise self._refused("what read it answered nonsense") from error
 
 
-def column_of(batch: pa.RecordBatch, name: str) -> pa.Array:
-    """The column of that name, or what `a.b` leads to within one."""
-    if name in batch.schema.names:
-        return batch.column(name)
-    outer, *inner = name.split(".")
-    return pc.struct_field(batch.column(outer), inner)
+def _untagged(value: dict[str, Any]) -> Any:
+    """What JSON has no word for: see `columnar.tagged`."""
+    if len(value) != 1:
+        return value
+    (tag, inner), *_ = value.items()
+    make = _TAGS.get(tag)
+    return value if make is None else make(inner)
+
+
+_TAGS: Mapping[str, Callable[[Any], Any]] = {
+    "\0bytes": base64.b64decode,
+    "\0Decimal": decimal.Decimal,
+    "\0date": dt.date.fromisoformat,
+    "\0time": dt.time.fromisoformat,
+    "\0datetime": dt.datetime.fromisoformat,
+    "\0timedelta": lambda microseconds: dt.timedelta(microseconds=microseconds),
+}
+
+
+def restored(values: Sequence[Any], kind: "pa.DataType") -> "pa.Array":
+    """What `ParquetTable.whole_rows` gave of a column, not as text, as a column of its type."""
+    import pyarrow as pa  # noqa: PLC0415 - heavy, and only for files that are written with these types
+
+    whole = pa.int32() if pa.types.is_temporal(kind) and kind.bit_width == 32 else pa.int64()
+    return pa.array(values, whole).view(kind) if pa.types.is_temporal(kind) else pa.array(values, kind)
+
+
+def _values(column: dict[str, Any]) -> list[Any]:
+    values, places = column["values"], column.get("places")
+    if not isinstance(values, list) or (places and min(places) < 0):
+        raise ValueError("values")
+    return values if places is None else [values[place] for place in places]
+
+
+@contextlib.contextmanager
+def column_reader(file: BinaryIO, name: str, *, kind: Format, limits: TableLimits) -> Iterator[ColumnReader]:
+    """Have another process read `file`; it ends with the context."""
+    handle = file.fileno()
+    size_bytes = os.fstat(handle).st_size
+    most = {
+        "memory_bytes": MEMORY_BYTES + MEMORY_EACH * size_bytes,
+        "seconds": SECONDS + size_bytes // BYTES_A_SECOND,
+        "columns": limits.columns,
+        "characters": limits.field_characters,
+        "items": limits.labels,
+    }
+    process = child.Child("frostline.data.columnar", str(handle), kind, json.dumps(most), keep=(handle,))
+    with contextlib.closing(process):
+        yield ColumnReader(process, name, kind=kind, limits=limits)
 
 
 @contextlib.contextmanager
@@ -149,6 +240,7 @@ def seekable(source: Opened) -> Iterator[BinaryIO]:
         try:
             for chunk in source.chunks():
                 kept.write(chunk)
+            kept.flush()  # the process that reads has only the handle
         except OSError as error:
             needed = f"{shutil.disk_usage(home()).free:,} bytes are free in {home()}"
             raise StorageError(
@@ -159,59 +251,13 @@ def seekable(source: Opened) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def of_arrow(file: BinaryIO, name: str, *, is_arrow: bool) -> Iterator[BinaryIO]:
-    """An Arrow file or stream written anew as Parquet, a batch at a time, into a nameless file; Parquet as it is."""
-    if not is_arrow:
-        yield file
-        return
-    import pyarrow as pa  # noqa: PLC0415 - loaded only for such files
-    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
-
-    with tempfile.TemporaryFile(dir=private_folder(home() / "incoming")) as kept:
-        with translated(name, "an Arrow"):
-            is_file = file.read(6) == b"ARROW1"
-            file.seek(0)
-            reader = pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)
-            batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
-            with pq.ParquetWriter(kept, reader.schema) as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
-        kept.seek(0)
-        yield kept
-
-
-def kind_of(field: pa.Field) -> str:
-    """What a column may serve as: `string`, `number` or `float` (labels), `list` of the former (labels), or nothing."""
-    types = pa.types
-    if isinstance(field.type, pa.BaseExtensionType) or b"ARROW:extension:name" in (field.metadata or {}):
-        return ""
-    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return "string"
-    if types.is_list(kind) or types.is_large_list(kind):
-        return "list" if kind_of(kind.value_field) in {"string", "number"} else ""
-    if types.is_floating(kind):  # stars as 5.0, of which pandas makes the whole numbers of a column with gaps
-        return "float"
-    return "number" if types.is_integer(kind) or types.is_boolean(kind) else ""
-
-
-def _holds_strings(field: pa.Field) -> bool:
-    return kind_of(field.type.value_field) == "string"
-
-
-@contextlib.contextmanager
-def translated(name: str, kind: str = "a Parquet") -> Iterator[None]:
-    """What pyarrow raises on damaged files, as the one error that it is; errors of the disk stay such."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError, MemoryError, KeyError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise StorageError(f"{name}: reading failed ({error.strerror}).", hint="Check the disk.") from error
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"{name} is not {kind} file that can be read: {shown(why, 160)}.",
-            hint="Fetch or write the file again, unencrypted, with columns of plain strings.",
-        ) from error
+def parquet_table(
+    source: Opened, *, kind: Format, options: TableOptions, needs_label: bool
+) -> Iterator["ParquetTable"]:
+    """The table in `source`, while the process that reads it is there."""
+    with seekable(source) as file, column_reader(file, source.name, kind=kind, limits=options.limits) as reader:
+        size_bytes = file.seek(0, os.SEEK_END)
+        yield ParquetTable(reader, source, size_bytes=size_bytes, options=options, needs_label=needs_label)
 
 
 ROW_BYTES = 8  # what a row costs in memory however short its text
@@ -221,7 +267,7 @@ EXAMPLE_COLUMNS = 20
 
 @final
 class ParquetTable:
-    """A Parquet file whose columns have been chosen; iterate over `rows()` once.
+    """A file whose columns have been chosen; iterate over `rows()` once.
 
     Raises `InputError`: damaged, encrypted, columns of other types, larger than `options.limits` allow.
 
@@ -231,150 +277,132 @@ class ParquetTable:
         For its name.
     """
 
-    def __init__(self, file: BinaryIO, source: Opened, *, options: TableOptions, needs_label: bool) -> None:
+    def __init__(
+        self, reader: ColumnReader, source: Opened, *, size_bytes: int, options: TableOptions, needs_label: bool
+    ) -> None:
         self.name = source.name
         self.options = options
-        self.size_bytes = file.seek(0, os.SEEK_END)
-        with translated(self.name):
-            nested = nested_names(options, ())
-            self._file = ParquetFile(file, self.name, columns=options.limits.columns, nested=nested)
-            self._n_rows: int = self._file.metadata.num_rows
-            self._check_size(self._n_rows * ROW_BYTES)
-            sample = [self._sample(field) for field in self._file.fields[:EXAMPLE_COLUMNS]]
-        names = self._file.names
+        self.size_bytes = size_bytes
+        self._reader = reader
+        self._fields, self._n_columns = _fields(reader.fields, options)
+        self._check_size((reader.n_rows or 0) * ROW_BYTES)
+        names = [field.name for field in self._fields]
+        sample = _Sample(self._sample, min(len(names), EXAMPLE_COLUMNS))
         chosen = choose_columns(names, sample, options=options, name=self.name, needs_label=needs_label)
-        label = chosen.label
-        self._texts = [names[place] for place in chosen.text]
-        self.label_column = "" if label is None else names[label]
-        self._marks = [names[place] for place in chosen.labels]
-        group = group_column(names, sample, options=options, name=self.name)
-        self.group_column = "" if group is None else names[group]
-        self.taken = replace(chosen.taken_from(names, group), names=tuple(names[: self._file.n_columns]))
-        for place in (*chosen.text, label, *chosen.labels):
-            if place is not None:
-                _check_column(self._file.fields[place], names, self.name, is_label=place not in chosen.text)
-        if group is not None:
-            _check_group(self._file.fields[group], self.name)
-        is_list = label is not None and kind_of(self._file.fields[label]) == "list"
-        self._are_written = label is not None and holds_written_lists(self._sample(self._file.fields[label]), options)
+        self._texts = list(chosen.text)
+        self._label = label = chosen.label
+        self._marks = list(chosen.labels)
+        self._group = group_column(names, sample, options=options, name=self.name)
+        self.taken = replace(chosen.taken_from(names, self._group), names=tuple(names[: self._n_columns]))
+        labels = self._marks if label is None else [label]
+        for place in (*chosen.text, *labels):
+            _check_column(self._fields[place], names, self.name, is_label=place not in chosen.text)
+        if self._group is not None:
+            _check_group(self._fields[self._group], self.name)
+        kind = "" if label is None else self._fields[label].kind
+        self._are_written = label is not None and kind == "string" and holds_written_lists(self._sample(label), options)
         is_parted = label is not None and options.labels_separator is not None
-        self.has_label_sets = is_list or is_parted or self._are_written or bool(self._marks)
-        if is_list:
-            with translated(self.name):  # a column's path that is no UTF-8
-                n_values = self._file.n_values(self.label_column)
-            self._check_size(n_values * ROW_BYTES)
+        self.has_label_sets = kind == "list" or is_parted or self._are_written or bool(self._marks)
+        self._wanted = [*self._texts, *labels, *(() if self._group is None else (self._group,))]
+        for place in self._wanted:
+            self._check_size(_claimed(self._fields[place]))
 
     def rows(self, rules: CellRules) -> Iterator[Picked | Fault]:
         """Every row, or why it is left out; numbers count from 1."""
         label_of = self._label_of(rules)
-        wanted = [*self._texts, *([self.label_column] if self.label_column else self._marks)]
-        if self.group_column and self.group_column not in wanted:
-            wanted.append(self.group_column)
-        batches = self._file.batches(wanted)
         number = given = 0
-        while True:
-            with translated(self.name):
-                batch = next(batches, None)
-                if batch is None:
-                    break
-                texts = [self._values(column_of(batch, name), number) for name in self._texts]
-                labels = self._labels(batch, number)
-                has_group = bool(self.group_column)
-                groups = self._values(column_of(batch, self.group_column), number) if has_group else [""] * len(batch)
+        for columns, _ in self._reader.batches([self._fields[place].place for place in self._wanted]):
+            values = {
+                place: self._decoded(column, number + 1) for place, column in zip(self._wanted, columns, strict=True)
+            }
+            n_rows = len(columns[0])
+            texts = [values[place] for place in self._texts]
+            groups = [""] * n_rows if self._group is None else values[self._group]
             given += sum(len(text) for column in texts for text in column if isinstance(text, str))
-            given += ROW_BYTES * len(batch)
+            given += ROW_BYTES * n_rows
             self._check_size(given)
-            for cells, label, group in zip(zip(*texts, strict=True), labels, groups, strict=True):
+            for cells, label, group in zip(zip(*texts, strict=True), self._labels(values, n_rows), groups, strict=True):
                 number += 1
                 try:
-                    text = rules.typed_text(number, cells[0]) if len(cells) == 1 else rules.joined_text(number, cells)
-                    yield number, text, label_of(number, label), group_of(group)
+                    yield number, rules.typed_or_joined(number, cells), label_of(number, label), group_of(group)
                 except RowError as error:
                     yield fault(number, error)
         self._check_count(number)
 
-    @property
-    def types(self) -> tuple[pa.DataType, ...]:
+    def types(self) -> tuple[Any, ...]:
         """Of each column, once `restored`."""
-        return tuple(_plain_type(field.type) for field in self._file.fields[: self._file.n_columns])
+        return self._reader.types()
 
     def whole_rows(self, rules: CellRules, *, as_text: bool) -> Iterator[Picked | Fault]:
-        """Every row without its label, with all its cells as a list, as `carried` gives them; or why it is left out."""
-        names = self._file.names[: self._file.n_columns]
+        """Every row without its label, with all its cells as a list; or why it is left out.
+
+        Dates, times, decimals and bytes are text, or else what `restored` makes a column of their type of.
+        """
+        names = [field.name for field in self._fields[: self._n_columns]]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise InputError(
-                f"{self.name}: {names.count(twice)} columns are named {shown(twice)}; only one may be.",
-                hint="Write the file again with names that differ.",
-            )
-        batches = self._file.batches(names)
+            raise _repeated(self.name, names, twice)
+        wanted = [self._fields[place].place for place in self._texts]
         number = given = 0
-        while True:
-            with translated(self.name):
-                batch = next(batches, None)
-                if batch is None:
-                    break
-                given += batch.nbytes + ROW_BYTES * len(batch)
-                self._check_size(given)
-                columns = [self._python_values(carried(column, as_text=as_text), number) for column in batch.columns]
-                wanted = [self._python_values(column_of(batch, name), number) for name in self._texts]
-            for cells, texts in zip(zip(*columns, strict=True), zip(*wanted, strict=True), strict=True):
+        form: Form = "text" if as_text else "numbers"
+        for columns, n_bytes in self._reader.batches(range(len(names)), as_well=wanted, form=form):
+            given += n_bytes + ROW_BYTES * len(columns[0])
+            self._check_size(given)
+            decoded = [self._decoded(column, number + 1) for column in columns]
+            whole, texts = decoded[: len(names)], decoded[len(names) :]
+            for cells, text in zip(zip(*whole, strict=True), zip(*texts, strict=True), strict=True):
                 number += 1
                 try:
-                    text = rules.typed_text(number, texts[0]) if len(texts) == 1 else rules.joined_text(number, texts)
-                    yield number, text, "", list(cells)
+                    yield number, rules.typed_or_joined(number, text), "", list(cells)
                 except RowError as error:
                     yield fault(number, error)
         self._check_count(number)
 
     def _check_count(self, number: int) -> None:
-        if number != self._n_rows:
+        if self._reader.n_rows not in {None, number}:
             raise InputError(
-                f"{self.name}: its footer says {self._n_rows:,} rows, there are {number:,}.",
+                f"{self.name}: its footer says {self._reader.n_rows:,} rows, there are {number:,}.",
                 hint="Write the file again.",
             )
 
     def _label_of(self, rules: CellRules) -> Callable[[int, Any], str | tuple[str, ...]]:
         """What the value of `_labels` in a row says of its label."""
         if self._marks:
-            return lambda _, values: rules.marked_labels(self._marks, values)
-        if not self.label_column:
+            names = [self._fields[place].name for place in self._marks]
+            return lambda _, values: rules.marked_labels(names, values)
+        if self._label is None:
             return lambda *_: ""
         several = rules.typed_written if self._are_written else rules.typed_labels
         return several if self.has_label_sets else rules.typed_label
 
-    def _labels(self, batch: pa.RecordBatch, before: int) -> Sequence[Any]:
+    def _labels(self, values: Mapping[int, list[Any]], n_rows: int) -> Sequence[Any]:
         """The value of the label column in each row; the values of all, where each label has a column."""
         if self._marks:
-            return list(zip(*(self._values(column_of(batch, name), before) for name in self._marks), strict=True))
-        if not self.label_column:
-            return [""] * len(batch)
-        return self._values(column_of(batch, self.label_column), before)
+            return list(zip(*(values[place] for place in self._marks), strict=True))
+        return [""] * n_rows if self._label is None else values[self._label]
 
-    def _values(self, column: pa.Array, before: int) -> Sequence[Any]:
-        """The values of a column as Python objects, equal ones of a dictionary as one object."""
-        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-            flat = iter(self._values(column.flatten(), before))
-            lengths = column.value_lengths().to_pylist()
-            return [None if length is None else list(itertools.islice(flat, length)) for length in lengths]
-        if not pa.types.is_dictionary(column.type):
-            return self._python_values(column, before)
-        numbers = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        used, places = np.unique(numbers, return_inverse=True)
-        values = self._python_values(column.dictionary.take(pa.array(used[used >= 0])), before)
-        distinct = [None] * int((used < 0).sum()) + values
-        return [distinct[place] for place in places.tolist()]
-
-    def _python_values(self, column: pa.Array, before: int) -> list[Any]:
+    def _decoded(self, column: list[Any], first: int) -> list[Any]:
+        """`column`, its strings by the rules for text that is not UTF-8; rows count from `first`."""
         try:
-            return list(column.to_pylist())
-        except UnicodeDecodeError:
-            return [self._decoded(raw, before + 1) for raw in column.cast(pa.large_binary()).to_pylist()]
+            for value in column:
+                if isinstance(value, str):
+                    value.encode()
+                elif isinstance(value, list):
+                    "".join(item for item in value if isinstance(item, str)).encode()
+        except UnicodeEncodeError:
+            return [
+                [self._decoded_one(item, first) for item in value]
+                if isinstance(value, list)
+                else self._decoded_one(value, first)
+                for value in column
+            ]
+        return column
 
-    def _decoded(self, raw: bytes | None, first: int) -> str | None:
-        """`raw` as text, by the rules for text that is not UTF-8; it is in row `first` or one of those after it."""
-        if raw is None:
-            return None
+    def _decoded_one(self, value: Any, first: int) -> Any:
+        """`value`, whose bytes that are not UTF-8 were left as they are; it is in row `first` or one after it."""
+        if not isinstance(value, str):
+            return value
+        raw = value.encode("utf-8", "surrogateescape")
         try:
             return raw.decode()
         except UnicodeDecodeError as error:
@@ -383,81 +411,81 @@ class ParquetTable:
                 raise bad_text(f"{self.name}, row {first:,} or after it: {reason}.", encoding="") from error
             return BadBytes(reason) if self.options.on_bad_text == "skip" else raw.decode(errors="replace")
 
-    def _sample(self, field: pa.Field) -> Sequence[Any]:
-        """A column's first values, where they are of a kind that may be used."""
-        if kind_of(field) == "" or self._file.names.count(field.name) > 1:
+    def _sample(self, place: int) -> Sequence[Any]:
+        """A column's first values, where they are of a kind that may be used, and few."""
+        field = self._fields[place]
+        names = [other.name for other in self._fields]
+        if field.kind == "" or names.count(field.name) > 1 or self._is_too_large(_claimed(field)):
             return []
-        column = self._file.sample(field.name, n_rows=SAMPLE_ROWS)
-        return [] if column is None else ["" if value is None else value for value in self._values(column, 0)]
+        values = self._decoded(self._reader.sample(field.place, n_rows=SAMPLE_ROWS), 1)
+        return ["" if value is None else value for value in values]
+
+    def _is_too_large(self, size: int) -> bool:
+        limits = self.options.limits
+        return size > limits.expansion_free_bytes and size > limits.expansion * self.size_bytes
 
     def _check_size(self, size: int) -> None:
-        limits = self.options.limits
-        if size > limits.expansion_free_bytes and size > limits.expansion * self.size_bytes:
+        if self._is_too_large(size):
             raise InputError(
                 f"{self.name}: {self.size_bytes:,} bytes of Parquet would become more than {size:,}; at most "
-                f"{limits.expansion} times as many are taken.",
+                f"{self.options.limits.expansion} times as many are taken.",
                 hint="If the file is what it should be, write it as TSV or JSONL.",
             )
 
 
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type without extensions and dictionaries."""
-    if isinstance(kind, pa.BaseExtensionType):
-        return _plain_type(kind.storage_type)
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+def _fields(fields: Sequence[Field], options: TableOptions) -> tuple[list[Field], int]:
+    """The columns, and their members that are asked for by name or that a model learned from; how many are columns."""
+    columns = [field for field in fields if not field.is_member]
+    members = {field.name: field for field in fields if field.is_member}
+    nested = nested_names(options, [field.name for field in columns])
+    return [*columns, *(members[name] for name in nested if name in members)], len(columns)
 
 
-def carried(column: pa.Array, *, as_text: bool) -> pa.Array:
-    """A column of any type whose values as Python objects can be written as text, or `restored`, without a loss.
+@final
+class _Sample(Sequence[Sequence[Any]]):
+    """The first values of the first columns, each read when it is looked at: mostly the names are enough."""
 
-    Python's own times have no nanoseconds: times are carried as whole numbers.
-    """
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = column.storage
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
-    if as_text and (pa.types.is_temporal(kind) or pa.types.is_decimal(kind)):
-        is_plain = not pa.types.is_duration(kind) and not pa.types.is_interval(kind)
-        return column.cast(pa.string()) if is_plain else column.view(pa.int64())
-    if as_text and _is_binary(kind):
-        return pa.array([None if raw is None else base64.b64encode(raw).decode() for raw in column.to_pylist()])
-    return column.view(_whole_number(kind)) if pa.types.is_temporal(kind) else column
+    def __init__(self, read: Callable[[int], Sequence[Any]], n_columns: int) -> None:
+        self._read = functools.cache(read)
+        self._n_columns = n_columns
 
+    def __len__(self) -> int:
+        return self._n_columns
 
-def restored(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """What `carried` and then Python held, as a column of its type."""
-    return pa.array(values, _whole_number(kind)).view(kind) if pa.types.is_temporal(kind) else pa.array(values, kind)
+    def __getitem__(self, place: Any) -> Any:
+        if not 0 <= place < self._n_columns:
+            raise IndexError(place)
+        return self._read(place)
 
 
-def _whole_number(kind: pa.DataType) -> pa.DataType:
-    return pa.int32() if kind.bit_width == 32 else pa.int64()
+def _claimed(field: Field) -> int:
+    """Bytes that a column takes, by the footer."""
+    return max(field.bytes, field.values * ROW_BYTES if field.kind == "list" else 0)
 
 
-def _is_binary(kind: pa.DataType) -> bool:
-    types = pa.types
-    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
-
-
-def _check_group(field: pa.Field, file: str) -> None:
-    if kind_of(field) not in {"string", "number"}:
+def _check_group(field: Field, file: str) -> None:
+    if field.kind not in {"string", "number"}:
         raise InputError(
             f"{file}: the group column {shown(field.name)} must hold strings, whole numbers or booleans (it holds "
-            f"{shown(str(field.type))}).",
+            f"{shown(field.type)}).",
             hint="Write that column as strings, or choose another with --group NAME.",
         )
 
 
-def _check_column(field: pa.Field, names: Sequence[str], file: str, *, is_label: bool) -> None:
+def _repeated(file: str, names: Sequence[str], name: str) -> InputError:
+    return InputError(
+        f"{file}: {names.count(name)} columns are named {shown(name)}; only one may be.",
+        hint="Write the file again with names that differ.",
+    )
+
+
+def _check_column(field: Field, names: Sequence[str], file: str, *, is_label: bool) -> None:
     if names.count(field.name) > 1:
-        raise InputError(
-            f"{file}: {names.count(field.name)} columns are named {shown(field.name)}; only one may be.",
-            hint="Write the file again with names that differ.",
-        )
-    if kind_of(field) not in ({"string", "number", "float", "list"} if is_label else {"string"}):
+        raise _repeated(file, names, field.name)
+    if field.kind not in ({"string", "number", "float", "list"} if is_label else {"string"}):
         kinds = "strings, whole numbers, booleans or lists of these" if is_label else "strings"
         raise InputError(
             f"{file}: the {'label' if is_label else 'text'} column {shown(field.name)} must hold {kinds} "
-            f"(it holds {shown(str(field.type))}).",
+            f"(it holds {shown(field.type)}).",
             hint="Write that column as strings, or choose another with --text NAME --label NAME.",
         )

@@ -80,15 +80,14 @@ def picked(
     rules = CellRules(options, source.name)
     kind = format_of(head, options=options, name=source.name)
     if kind in {"parquet", "arrow"}:
-        from frostline.data.parquet import ParquetTable, of_arrow, seekable  # noqa: PLC0415 - it imports pyarrow
+        from frostline.data.parquet import parquet_table  # noqa: PLC0415 - only for such files
 
-        with seekable(source) as stored, of_arrow(stored, source.name, is_arrow=kind == "arrow") as file:
-            table = ParquetTable(file, source, options=options, needs_label=needs_label)
+        with parquet_table(source, kind=kind, options=options, needs_label=needs_label) as table:
             rows = table.whole_rows(rules, as_text=whole == "as text") if whole else table.rows(rules)
-            yield Picking(table.taken, rows, table.has_label_sets, table.types if whole else ())
+            yield Picking(table.taken, rows, table.has_label_sets, table.types() if whole is True else ())
         return
     if kind == "xlsx":
-        from frostline.data.parquet import seekable  # noqa: PLC0415 - it imports pyarrow
+        from frostline.data.parquet import seekable  # noqa: PLC0415 - only for such files
         from frostline.data.workbook import Workbook  # noqa: PLC0415 - only for such files
 
         with seekable(source) as stored:

@@ -6,15 +6,15 @@ no trial. Any other is opened by a child with limits on time and memory and must
 what passed is remembered by its digest.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from frostline import child
 from frostline.encoder.session import kept_file
 from frostline.errors import ArtifactCorrupt, InputError
 from frostline.strict import read_object
@@ -102,17 +102,12 @@ def _kinds(part: Any) -> Iterator[object]:
 
 def _try(content: str, path: Path) -> None:
     """Have a child open it and tokenize, within limits."""
-    command = [sys.executable, "-m", "frostline.encoder.trial", str(SECONDS)]
-    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": os.pathsep.join(sys.path)}
-    try:
-        child = subprocess.run(  # noqa: S603 - this interpreter
-            command, input=content.encode(), capture_output=True, check=False, timeout=2 * SECONDS, env=environment
-        )
-        passed, reason = child.returncode == 0, child.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    except subprocess.TimeoutExpired:
-        passed, reason = False, ""
+    process = child.Child("frostline.encoder.trial", str(SECONDS))
+    with contextlib.closing(process):
+        reason = process.once(content.encode(), seconds=2 * SECONDS)
+        passed = process.code() == 0
     if not passed:
-        why = reason if reason.startswith("it ") else f"within {SECONDS} s and {MEMORY_BYTES // 1024**3} GB it did not"
+        why = reason or f"within {SECONDS} s and {MEMORY_BYTES // 1024**3} GB it did not"
         raise InputError(
             f"{path}: must be a tokenizer that the tokenizers library reads, and that tokenizes any text ({why}).",
             hint="It may be made to do harm: take the encoder from whom you trust.",
@@ -128,12 +123,7 @@ def probes() -> list[str]:
 
 def main(seconds: int) -> int:
     """In the child: standard input is the file."""
-    if os.name == "posix":
-        import resource  # noqa: PLC0415 - not on Windows
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    child.limit(memory_bytes=MEMORY_BYTES, seconds=seconds)
     from tokenizers import Tokenizer  # noqa: PLC0415 - after the limits
 
     tokenizer = Tokenizer.from_str(sys.stdin.buffer.read().decode("utf-8"))
@@ -141,7 +131,7 @@ def main(seconds: int) -> int:
     tokenizer.no_truncation()
     for text in probes():
         if len(tokenizer.encode(text, add_special_tokens=False).ids) > _MOST_PIECES:
-            sys.stderr.write(f"it makes more than {_MOST_PIECES:,} word pieces of {len(text):,} characters\n")
+            sys.stdout.write(f"it makes more than {_MOST_PIECES:,} word pieces of {len(text):,} characters")
             return 1
     return 0
 
