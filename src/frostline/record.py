@@ -273,6 +273,23 @@ class FeaturesRecord:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TuningRecord:
+    """How the encoder was tuned, and whether it paid: beside the frozen one, on the rows of `test`."""
+
+    frozen: float  # Share of those rows that are all right by the encoder as it was
+    lead: Difference  # Of the tuned one over that
+    n_frozen_layers: int
+    losses: tuple[float, ...]  # Of each epoch, on the rows tuned on, in training
+    # Log loss of the rows held out: before, and after each epoch; empty: none were held out.
+    held_out: tuple[float, ...]
+    best: int  # The epoch that is kept; 0: the encoder as it was
+    was_stopped: bool  # By hand
+    seconds: float
+    size_bytes: int  # Of the tuned weights
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
     """Where the time went. `read` is the time to get the rows: reading sentences, or fetching what was kept."""
 
@@ -310,6 +327,7 @@ class TrainingRecord:
     decision: DecisionRecord | None = None  # None: always the most probable label
     unlike: UnlikeRecord | None = None  # None: nothing was held out to test on, or too little learned from to tell
     precision: PrecisionRecord | None = None  # Which precision read, and why; None where nobody asked: float32
+    tuning: TuningRecord | None = None  # None: the encoder reads as it came
     seconds: Seconds
     machine: Machine
     seed: int

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,12 +15,18 @@ from frostline.encoder.files import SEEN
 from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
 from frostline.encoder.torch import require_torch
 from frostline.errors import InputError, UnavailableError, UsageError
+from frostline.evaluate.paired import Difference
 from frostline.finetune import Cost, FineTune
 from frostline.finetune.loop import _batches, _is_over, _scale
 from frostline.finetune.network import Units
 from frostline.head.options import SearchOptions
+from frostline.record import TuningRecord
+from frostline.report.document import as_document
+from frostline.report.page import report_html
+from frostline.report.phrases import MINUS, tuning_text
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
+from record_examples import example_record
 
 
 class Named:
@@ -161,3 +167,70 @@ def test_it_ends_after_two_epochs_without_less_loss(held_out: list[float], ends:
 def test_what_tuning_takes_is_told(seconds: float, told: str) -> None:
     cost = Cost(n_steps=1234, seconds=seconds, memory_bytes=1_500_000_000, disk_bytes=20_400_000)
     assert cost_text(cost) == (f"Tuning takes {told} here (1,234 steps at most), 1,500 MB of memory and 20 MB of disk.")
+
+
+def tuning(value: float, half: float, **other: Any) -> TuningRecord:
+    """A tuning with a difference of `value`, known to `half` either way."""
+    lead = Difference(
+        value=value,
+        std_error=0.01,
+        interval=(value - half, value + half),
+        n=1821,
+        over="rows",
+        n_only_first=90,
+        n_only_second=20,
+        p_value=0.01,
+    )
+    record = TuningRecord(
+        frozen=0.842,
+        lead=lead,
+        n_frozen_layers=0,
+        losses=(0.35, 0.25),
+        held_out=(0.38, 0.33, 0.34),
+        best=1,
+        was_stopped=False,
+        seconds=61.6,
+        size_bytes=90_900_000,
+    )
+    return replace(record, **other)
+
+
+INTERVALS = {0.04: "+2.5 to +5.5", 0.01: "+0.0 to +2.0", -0.02: "-3.0 to -1.0"}
+
+
+@pytest.mark.parametrize(
+    ("found", "first", "second"),
+    [
+        (
+            tuning(0.04, 0.015),
+            "The tuned encoder does better than the frozen one: 88.2 against 84.2 % of the same 1,821 test texts",
+            "Epoch 1 of 2 is kept. It took 62 s; the tuned weights are 91 MB.",
+        ),
+        (tuning(0.01, 0.01), "Tuning brought nothing that is sure: 85.2 against", "Epoch 1 of 2 is kept."),
+        (
+            tuning(-0.02, 0.01, best=0, was_stopped=True),
+            "The tuned encoder does worse than the frozen one: 82.2 against",
+            "No epoch did better on the rows held out: the encoder is as it was. It was stopped by hand.",
+        ),
+    ],
+)
+def test_whether_tuning_paid_hangs_on_its_interval(found: TuningRecord, first: str, second: str) -> None:
+    said = tuning_text(found)
+    assert said[0].startswith(first)
+    by = f"{100 * found.lead.value:+.1f} points ({INTERVALS[found.lead.value]})."
+    assert said[0].endswith(by.replace("-", MINUS))
+    assert said[1].startswith(second)
+
+
+def test_the_page_and_the_document_of_a_tuned_encoder_show_it_beside_the_frozen_one() -> None:
+    record = example_record(n=300)
+    assert "tuning" not in as_document(record)
+    assert "Whether tuning" not in report_html(record)
+    own = replace(record, tuning=tuning(0.04, 0.015))
+    document = cast("dict[str, Any]", as_document(own)["tuning"])
+    assert (document["frozen"], document["lead"]["value"], document["best"]) == (0.842, 0.04, 1)
+    page = report_html(own)
+    assert "Whether tuning the encoder paid" in page
+    assert "Log loss on rows held out after each epoch (0: 0.380, 1: 0.330, 2: 0.340)" in page
+    few = replace(record, tuning=tuning(0.04, 0.015, held_out=(), losses=(0.3,)))
+    assert "Epochs of tuning" not in report_html(few)

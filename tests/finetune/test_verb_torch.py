@@ -34,7 +34,9 @@ def test_from_a_file_to_a_classifier_that_knows_what_it_was_tuned_on(frostline: 
     columns = ("--text", "1", "--label", "2", "--no-header")
     tuned = frostline("finetune", train, *columns, "--encoder", encoder, "--epochs", "1", "--out", model, "--json")
     assert tuned.code == 0, tuned.err
-    assert "Tuned less frozen, on the same 75 test texts" in tuned.err
+    assert "% of the same 75 test texts right" in " ".join(tuned.err.split())
+    assert json.loads(tuned.out)["tuning"]["lead"]["n"] == 75
+    assert "Whether tuning the encoder paid" in (model / "report.html").read_text("utf-8")
     assert json.loads(tuned.out)["calibration"] is not None
     assert not (tmp_path / "model.tuning").exists()
     evaluated = frostline("evaluate", model, test, *columns, "--json")

@@ -25,8 +25,9 @@ from frostline.disk import refuse_existing
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.torch import require_torch
 from frostline.errors import InputError, UsageError
-from frostline.finetune import Cost, Curve, FineTune
+from frostline.finetune import Cost, FineTune
 from frostline.head.options import SearchOptions
+from frostline.report.phrases import tuning_text
 from frostline.training import Progress, TrainingOptions, save_training
 
 
@@ -102,14 +103,8 @@ def command(
     save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True)
     done.clear()
     show(done.training, out, as_json=as_json, details=False)
-    low, high = done.lead.interval
-    words().print(
-        Text(
-            f"Tuned less frozen, on the same {done.lead.n:,} test texts: {100 * done.lead.value:+.1f} points "
-            f"({100 * low:+.1f} to {100 * high:+.1f}); {_kept(done.curve)}; "
-            f"{done.seconds:.0f} s, {done.size_bytes / 1e6:.0f} MB."
-        )
-    )
+    for sentence in tuning_text(done.record):
+        words().print(Text(sentence))
 
 
 def cost_text(cost: Cost) -> str:
@@ -119,11 +114,3 @@ def cost_text(cost: Cost) -> str:
         f"Tuning takes {spent} here ({cost.n_steps:,} steps at most), {cost.memory_bytes / 1e6:,.0f} MB of memory and "
         f"{cost.disk_bytes / 1e6:,.0f} MB of disk."
     )
-
-
-def _kept(curve: Curve) -> str:
-    """Which epoch is saved, and whether it was the last by choice."""
-    stopped = ", stopped before the end" if curve.was_stopped else ""
-    if curve.best == 0:
-        return f"no epoch did better on the rows held out, so the encoder is as it was{stopped}"
-    return f"epoch {curve.best} of {len(curve.losses)} was kept{stopped}"

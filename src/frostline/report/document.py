@@ -103,6 +103,7 @@ def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSO
         "decision": as_json(record.decision),
         "unlike": as_json(record.unlike),
         "learning": as_json(record.learning),
+        **({} if record.tuning is None else {"tuning": as_json(record.tuning)}),
         "advice": as_json(ranked(record)),
         "nested": None if record.nested is None else _nested(record.nested),
         "baselines": [_baseline(baseline, record.test) for baseline in record.baselines if record.test is not None],

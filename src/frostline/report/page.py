@@ -32,6 +32,7 @@ from frostline.record import (
     SearchRecord,
     TrainingRecord,
     TrialRecord,
+    TuningRecord,
     UnlikeRecord,
 )
 from frostline.report import phrases
@@ -63,6 +64,7 @@ from frostline.report.plots import (
     map_words,
     reliability_plot,
     scores_plot,
+    tuning_plot,
 )
 
 INTERVALS = "Every interval is a 95 % interval."
@@ -89,6 +91,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
     if test is not None:
         parts += [
             beside(test, record.baselines, record.at_half),
+            tuned(record.tuning),
             per_label(test, record.search, record.decision),
             confusion(test),
             mistakes(examples, of_sets=test.confusion is None, quote=quote),
@@ -510,6 +513,24 @@ def learning(curve: LearningCurve | None, right: str = "accuracy") -> str:
         + figure(learning_plot(curve, right))
         + table(names, rows, called="The learning curve")
         + quiet(note),
+    )
+
+
+def tuned(found: TuningRecord | None) -> str:
+    """The tuned encoder beside the frozen one, and how it went; nothing where none was tuned."""
+    if found is None:
+        return ""
+    rows = [
+        (f"{epoch}", f"{found.losses[epoch - 1]:.3f}" if epoch else "", f"{loss:.3f}")
+        for epoch, loss in enumerate(found.held_out)
+    ]
+    curve = figure(tuning_plot(found)) if len(found.losses) > 1 or found.held_out else ""
+    names = ("epoch", "loss in training", "loss on rows held out")
+    return section(
+        "Whether tuning the encoder paid",
+        paragraphs(phrases.tuning_text(found))
+        + curve
+        + (table(names, rows, called="Epochs of tuning") if rows else ""),
     )
 
 

@@ -30,6 +30,7 @@ from frostline.record import (
     SearchRecord,
     TestRecord,
     TrainingRecord,
+    TuningRecord,
     UnlikeRecord,
 )
 from frostline.targets import Kind, Label
@@ -761,3 +762,25 @@ def named(labels: list[str]) -> str:
 def layer_name(layer: int) -> str:
     """Layer 0 is what comes before the first transformer layer, which its number does not tell."""
     return "0 (embeddings)" if layer == 0 else str(layer)
+
+
+def tuning_text(found: TuningRecord) -> list[str]:
+    """Whether tuning paid, which epoch is kept, and what it cost."""
+    low, high = found.lead.interval
+    verdict = "Tuning brought nothing that is sure"
+    if low > 0 or high < 0:
+        verdict = f"The tuned encoder does {'better' if low > 0 else 'worse'} than the frozen one"
+    tuned, frozen, n = percent(found.frozen + found.lead.value), percent(found.frozen), f"{found.lead.n:,}"
+    by = f"{points(found.lead.value)} points ({points(low)} to {points(high)})"
+    size = f"{found.size_bytes / 1e6:,.0f} MB"
+    return [
+        f"{verdict}: {tuned} against {frozen} % of the same {n} test texts right, {by}.",
+        f"{_kept_epoch(found)} It took {found.seconds:,.0f} s; the tuned weights are {size}.",
+    ]
+
+
+def _kept_epoch(found: TuningRecord) -> str:
+    stopped = " It was stopped by hand." if found.was_stopped else ""
+    if found.best == 0:
+        return f"No epoch did better on the rows held out: the encoder is as it was.{stopped}"
+    return f"Epoch {found.best} of {len(found.losses)} is kept.{stopped}"

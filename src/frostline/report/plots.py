@@ -18,7 +18,7 @@ from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.probabilities import CoverageCurve, Curve, LabelCurves, Reliability
 from frostline.evaluate.scores import Evaluation
 from frostline.evaluate.sentence_map import SentenceMap
-from frostline.record import ChoiceRecord, SearchRecord, TrialRecord
+from frostline.record import ChoiceRecord, SearchRecord, TrialRecord, TuningRecord
 from frostline.report import phrases
 from frostline.report.drawing import (
     DASHES,
@@ -433,6 +433,24 @@ def learning_plot(curve: LearningCurve, right: str = "accuracy") -> str:
         axes.margins(x=0.04, y=0.08)
     said = ", ".join(f"{point.n_rows:,} rows {100 * point.accuracy.value:.1f} %" for point in curve.points)
     return inline(drawing, "learning", f"{right[0].upper()}{right[1:]} against labelled rows: {said}.")
+
+
+def tuning_plot(found: TuningRecord) -> str:
+    """Loss against epochs, in training and on the rows held out; the epoch kept is ringed."""
+    with drawn(WIDTH, 2.6, Margins(left=46, bottom=40)) as drawing:
+        axes = drawing.axes
+        epochs = range(1, len(found.losses) + 1)
+        axes.plot(epochs, found.losses, color=MUTED, marker="o", markersize=4, linewidth=1.2, linestyle=(0, (5, 2)))
+        if found.held_out:
+            axes.plot(range(len(found.held_out)), found.held_out, color=RIGHT, marker="o", markersize=5, linewidth=1.6)
+            axes.plot(
+                [found.best], [found.held_out[found.best]], color=RIGHT, marker="o", markersize=11, fillstyle="none"
+            )
+        axes.set_xticks(range(len(found.losses) + 1))
+        _labelled(axes, "epochs", "log loss")
+        axes.margins(x=0.06, y=0.12)
+    said = ", ".join(f"{epoch}: {loss:.3f}" for epoch, loss in enumerate(found.held_out)) or "none held out"
+    return inline(drawing, "tuning", f"Log loss on rows held out after each epoch ({said}); dashed: in training.")
 
 
 def _ticks(curve: LearningCurve) -> list[int]:

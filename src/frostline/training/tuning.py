@@ -23,12 +23,13 @@ from frostline.encoder.tokens import WordPieces
 from frostline.encoder.torch import require_torch
 from frostline.errors import UsageError
 from frostline.evaluate.baselines import Part, baselines
-from frostline.evaluate.paired import Difference, accuracy_difference
-from frostline.finetune import Cost, Curve, FineTune, tune
+from frostline.evaluate.paired import accuracy_difference
+from frostline.finetune import Cost, FineTune, tune
 from frostline.finetune.loop import HIDDEN, STATE
 from frostline.head.calibrating import fit_calibration
 from frostline.head.linear import LinearHead
 from frostline.head.search import fit_at
+from frostline.record import TuningRecord
 from frostline.targets import Targets
 from frostline.training.options import Progress, TrainingOptions, split_rows
 from frostline.training.records import calibration_record
@@ -47,10 +48,7 @@ class Tuning:
     training: Training  # Of the tuned encoder
     frozen: Training  # Of the encoder as it was, on the same rows
     encoder: SentenceEncoder  # The tuned one, on our graph: no torch is needed to read with it
-    lead: Difference  # Share of test texts that are all right, tuned less frozen
-    curve: Curve
-    seconds: float  # That the loop took
-    size_bytes: int  # Of the tuned weights
+    record: TuningRecord  # That of `training`
     folder: Path  # Where the checkpoint and the tuned encoder lie
 
     def clear(self) -> None:
@@ -127,16 +125,19 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     before = frozen.head.answer(frozen.test_probabilities).favoured
     truth = training.examples.members
     right = [(own == truth).all(axis=1) for own in (favoured, before)]
-    return Tuning(
-        training=training,
-        frozen=frozen,
-        encoder=reader,
+    record = TuningRecord(
+        frozen=float(right[1].mean()),
         lead=accuracy_difference(right[0], right[1]),
-        curve=tuned.curve,
+        n_frozen_layers=wished.freeze_layers,
+        losses=tuned.curve.losses,
+        held_out=tuned.curve.held_out,
+        best=tuned.curve.best,
+        was_stopped=tuned.curve.was_stopped,
         seconds=tuned.seconds,
         size_bytes=(place / WEIGHTS).stat().st_size,
-        folder=folder,
     )
+    training = replace(training, record=replace(training.record, tuning=record))
+    return Tuning(training=training, frozen=frozen, encoder=reader, record=record, folder=folder)
 
 
 def _held(targets: Targets, how: FineTune) -> IntArray:

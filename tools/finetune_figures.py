@@ -1,0 +1,250 @@
+"""What fine-tuning brings, costs and survives: `python tools/finetune_figures.py WHAT FOLDER [options]`, with torch.
+
+WHAT is `gain` (tuned against frozen on rows that took part in nothing, a line for each seed), `speed` (texts a second,
+in turns with a plain loop of transformers), `kills` (a short run killed again and again, its weights against those of a
+run left alone) or `sizes` (seconds per 1,000 sentences and epoch of DistilBERT's and BERT's size, random weights).
+FOLDER is that of tools/default_features.py.
+"""
+
+import argparse
+import hashlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from frostline.data.dataset import Dataset
+from frostline.data.options import TableOptions
+from frostline.data.tables import read_labelled
+from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.encoder import Encoder
+from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.tokens import WordPieces
+from frostline.finetune import FineTune, tune
+from frostline.finetune.network import Units, open_network
+from frostline.head.linear import LinearHead
+from frostline.head.options import SearchOptions
+from frostline.store import FeatureStore, StoredEncoder
+from frostline.targets import Targets
+from frostline.training import TrainingOptions
+from frostline.training.tuning import finetune
+
+SETS = {
+    "sst2": ("train.tsv", TableOptions(text=1, label=2, header=False)),
+    "trec": ("train.csv", TableOptions(text="text", label="label")),
+}
+ENCODER = "minilm"
+
+
+def rows_of(folder: Path, name: str, file: str, limit: int | None = None) -> Dataset:
+    """Rows of one file of a set."""
+    return read_labelled(folder / name / file, replace(SETS[name][1], limit=limit))
+
+
+def gain(folder: Path, given: argparse.Namespace) -> None:
+    """A line for each seed: both scores, their paired difference, calibration errors, times."""
+    dataset = rows_of(folder, given.set, SETS[given.set][0], given.limit)
+    test = rows_of(folder, given.set, given.test)
+    print("| seed | frozen | tuned | difference | calibration error | epoch kept | seconds |\n" + "|---" * 7 + "|")
+    for seed in given.seeds:
+        how = FineTune(epochs=given.epochs, freeze_layers=given.freeze_layers, seed=seed)
+        options = TrainingOptions(search=SearchOptions(seed=seed))
+        with tempfile.TemporaryDirectory() as place:
+            done = finetune(dataset, _reader(), test=test, options=options, how=how, folder=Path(place) / "run")
+        scores = [100 * one.record.test.accuracy.value for one in (done.frozen, done.training) if one.record.test]
+        errors = [
+            f"{100 * one.record.probabilities.scores.reliability.error.value:.1f}"
+            for one in (done.frozen, done.training)
+            if one.record.probabilities
+        ]
+        low, high = done.record.lead.interval
+        curve = done.record
+        print(
+            f"| {seed} | {scores[0]:.2f} | {scores[1]:.2f} | {100 * done.record.lead.value:+.2f} ({100 * low:+.2f} to "
+            f"{100 * high:+.2f}) | {' → '.join(errors)} | {curve.best} of {len(curve.losses)} "
+            f"({', '.join(f'{loss:.3f}' for loss in curve.held_out)}) | {curve.seconds:.0f} |",
+            flush=True,
+        )
+
+
+def _reader() -> StoredEncoder:
+    return StoredEncoder(Encoder.open(ENCODER, features=DEFAULT_FEATURES), FeatureStore.open())
+
+
+def speed(folder: Path, given: argparse.Namespace) -> None:
+    """Texts a second of our loop (what the frozen layers read once counted in) and of a plain one, in turns."""
+    dataset = rows_of(folder, given.set, SETS[given.set][0], given.limit or 640)
+    times: list[tuple[float, float]] = []
+    for _ in range(given.turns):
+        times.append((_ours(dataset, given), _plain(dataset, given.epochs)))
+        own, other = times[-1]
+        print(f"ours {own:.1f} s, plain {other:.1f} s: {other / own:.2f} times", flush=True)
+    ratios = sorted(other / own for own, other in times)
+    print(f"median {np.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), n = {given.turns} turns")
+
+
+def _ours(dataset: Dataset, given: argparse.Namespace) -> float:
+    checkpoint = find_checkpoint(ENCODER)
+    with tempfile.TemporaryDirectory() as place:
+        started = time.perf_counter()
+        encoder = Encoder.open(ENCODER, features=DEFAULT_FEATURES)
+        rows = np.asarray(encoder.encode(dataset.texts).rows, np.float32)
+        nothing = np.zeros((1, rows.shape[1]))
+        head = LinearHead(labels=dataset.targets.labels, coef=nothing, intercept=np.zeros(1), link="softmax")
+        network = open_network(
+            checkpoint,
+            head,
+            encoder.blocks,
+            units=Units.of(rows, n_blocks=len(encoder.blocks)),
+            freeze_layers=given.freeze_layers,
+        )
+        tune(
+            network,
+            WordPieces.open(checkpoint, max_length=128).tokenize(list(dataset.texts)).ids,
+            rows=rows,
+            targets=dataset.targets,
+            held=np.zeros(0, np.int64),
+            options=FineTune(epochs=given.epochs),
+            folder=Path(place),
+        )
+        return time.perf_counter() - started
+
+
+def _plain(dataset: Dataset, epochs: int) -> float:
+    """As transformers' Trainer does by default: batches of 8 in chance order, padded to the longest, every weight."""
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForSequenceClassification  # noqa: PLC0415
+
+    checkpoint = find_checkpoint(ENCODER)
+    pieces = WordPieces.open(checkpoint, max_length=128).tokenize(list(dataset.texts)).ids
+    codes = dataset.targets.members.argmax(1)
+    started = time.perf_counter()
+    model = AutoModelForSequenceClassification.from_pretrained(
+        checkpoint.folder, num_labels=len(dataset.targets.labels)
+    )
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5)
+    n_steps = epochs * -(-len(pieces) // 8)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / n_steps))
+    model.train()
+    for epoch in range(epochs):
+        order = np.random.RandomState(epoch).permutation(len(pieces))
+        for at in range(0, len(order), 8):
+            own = [torch.tensor(pieces[row].astype(np.int64)) for row in order[at : at + 8]]
+            ids = torch.nn.utils.rnn.pad_sequence(own, batch_first=True)
+            mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in own], batch_first=True)
+            loss = model(input_ids=ids, attention_mask=mask, labels=torch.tensor(codes[order[at : at + 8]])).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+    return time.perf_counter() - started
+
+
+def kills(folder: Path, given: argparse.Namespace) -> None:
+    """`kill -9` at moments drawn by chance, until a run comes to its end; its weights against a run left alone."""
+    with tempfile.TemporaryDirectory() as place:
+        train = Path(place) / "train.tsv"
+        lines = (folder / "sst2" / "train.tsv").read_text("utf-8").splitlines()[: given.limit or 200]
+        train.write_text("\n".join(lines) + "\n", "utf-8")
+        started = time.monotonic()
+        whole = _finetuned(train, Path(place) / "whole", given, None)
+        seconds = time.monotonic() - started
+        moments = np.random.RandomState(0)
+        n_killed, last = 0, ""
+        while n_killed < given.kills or not last:
+            after = moments.uniform(0.3, 1.0) * seconds if n_killed < given.kills else None
+            last = _finetuned(train, Path(place) / f"killed{n_killed if last else ''}", given, after)
+            n_killed += not last
+            print(f"{n_killed} killed", end="\r", flush=True)
+        print(f"{n_killed} kills of runs of {seconds:.0f} s: {'the same' if last == whole else 'OTHER'} weights")
+
+
+def _finetuned(train: Path, out: Path, given: argparse.Namespace, after: float | None) -> str:
+    """The digest of the tuned weights; empty: it was killed after `after` seconds."""
+    command = [sys.executable, "-m", "frostline", "finetune", str(train), "--text", "1", "--label", "2", "--no-header"]
+    command += ["--out", str(out), "--epochs", str(given.epochs), "--freeze-layers", str(given.freeze_layers), "--json"]
+    started = subprocess.Popen(  # noqa: S603 - our own
+        [*command, "--overwrite"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        if started.wait(after):
+            raise SystemExit(f"{' '.join(command)} ended with {started.returncode}")
+    except subprocess.TimeoutExpired:
+        started.send_signal(signal.SIGKILL)
+        started.wait()
+        return ""
+    return hashlib.sha256((out / "encoder" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def sizes(folder: Path, given: argparse.Namespace) -> None:
+    """Seconds per 1,000 sentences and epoch: all layers tuned, and the upper half."""
+    import torch  # noqa: PLC0415
+    from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel  # noqa: PLC0415
+
+    n = given.limit or 128
+    dataset = rows_of(folder, "sst2", SETS["sst2"][0], n)
+    ids = WordPieces.open(find_checkpoint(ENCODER), max_length=128).tokenize(list(dataset.texts)).ids
+    for name, model, n_layers in (
+        ("DistilBERT", DistilBertModel(DistilBertConfig()), 6),
+        ("BERT", BertModel(BertConfig(), add_pooling_layer=False), 12),
+    ):
+        with tempfile.TemporaryDirectory() as place:
+            model.save_pretrained(place)
+            del model
+            for frozen in (0, n_layers // 2):
+                print(f"{name}, {frozen} of {n_layers} layers frozen: ", end="", flush=True)
+                seconds = _timed(Path(place), ids, dataset.targets, n_layers, frozen)
+                print(f"{1000 * seconds / n:.0f} s per 1,000 sentences and epoch ({torch.get_num_threads()} threads)")
+
+
+def _timed(folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int, frozen: int) -> float:
+    """Seconds of one epoch, what is read once left out."""
+    import json  # noqa: PLC0415
+
+    from frostline.encoder.checkpoint import Checkpoint  # noqa: PLC0415
+    from frostline.encoder.features import Block  # noqa: PLC0415
+
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    digests = {"weights_sha256": "0", "tokenizer_sha256": "0", "config_sha256": "0"}
+    checkpoint = Checkpoint(name=str(folder), revision=None, folder=folder, config=config, **digests)
+    rows = np.random.RandomState(0).randn(len(ids), 768).astype(np.float32)
+    head = LinearHead(labels=targets.labels, coef=np.zeros((1, 768)), intercept=np.zeros(1), link="softmax")
+    network = open_network(
+        checkpoint, head, [Block(n_layers, "mean")], units=Units.of(rows, n_blocks=1), freeze_layers=frozen
+    )
+    began: list[float] = []
+    with tempfile.TemporaryDirectory() as place:
+        tune(
+            network,
+            ids,
+            rows=rows,
+            targets=targets,
+            held=np.zeros(0, np.int64),
+            options=FineTune(epochs=1),
+            folder=Path(place),
+            expects=lambda _cost: began.append(time.perf_counter()),
+            told=lambda step, n_steps, _loss: began.append(time.perf_counter()) if step == n_steps else None,
+        )
+    return began[1] - began[0]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["gain", "speed", "kills", "sizes"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--set", choices=SETS, default="sst2")
+    parser.add_argument("--test", default="dev.tsv", help="the file of the set that is tested on")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--limit", type=int, help="rows learned from")
+    parser.add_argument("--epochs", type=int, default=FineTune().epochs)
+    parser.add_argument("--freeze-layers", type=int, default=0)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=20)
+    chosen = parser.parse_args()
+    {"gain": gain, "speed": speed, "kills": kills, "sizes": sizes}[chosen.what](chosen.folder, chosen)
