@@ -39,6 +39,9 @@ _NEEDED = {"fastapi", "uvicorn", "prometheus_client", "httptools", "starlette"}
 @click.option(
     "--allow-host", "hosts", multiple=True, metavar="NAME", help="A name by which clients may call it (repeatable)."
 )
+@click.option(
+    "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="Another limit, as queue_s=2 (docs/serve.md has all)."
+)
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
 @click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the models cannot find it.")
 @click.option("--yes", is_flag=True, help="Fetch a model's encoder from the hub, if it is not on this machine.")
@@ -51,13 +54,14 @@ def command(
     key_file: Path | None,
     admin_key_file: Path | None,
     hosts: tuple[str, ...],
+    limits: tuple[str, ...],
     threads: int | None,
     encoder: str | None,
     yes: bool,
     telemetry: bool,
 ) -> int:
     """Open the models, listen, answer until a signal comes."""
-    from frostline.serve.options import Keys, Named, ServeOptions  # noqa: PLC0415 - heavy, as below
+    from frostline.serve.options import Keys, Limits, Named, ServeOptions  # noqa: PLC0415 - heavy, as below
 
     options = ServeOptions(
         models=tuple(Named.of(model) for model in models),
@@ -66,6 +70,7 @@ def command(
         keys=Keys.read(key_file, os.environ.get("FROSTLINE_KEY", "")),
         admin=Keys.read(admin_key_file, os.environ.get("FROSTLINE_ADMIN_KEY", "")),
         hosts=hosts,
+        limits=Limits.of(limits),
         threads=threads,
         encoder=encoder,
         may_fetch=yes,

@@ -47,6 +47,7 @@ def build_app(desk: Desk, *, telemetry: bool) -> FastAPI:
         version=__version__,
         docs_url=None,  # both pages load scripts from other hosts
         redoc_url=None,
+        redirect_slashes=False,
         telemetry=off,  # type: ignore[arg-type]
     )
     _add_health(app, desk)

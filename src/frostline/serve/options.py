@@ -4,7 +4,8 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import final
 
@@ -13,6 +14,7 @@ from frostline.errors import InputError, UsageError, shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LEAST_KEY = 16
+_MOST = 10**9
 
 
 @final
@@ -32,6 +34,23 @@ class Limits:
     queue_s: float = 1.0  # How long a text may wait before it is read
     hang_s: float = 10.0  # Without an answer for so long, the process that reads is replaced
     drain_s: float = 9.0  # To answer what was accepted, after a signal to stop
+
+    @classmethod
+    def of(cls, settings: Sequence[str]) -> "Limits":
+        """The defaults, with what `NAME=VALUE` says otherwise."""
+        kinds = {one.name: type(one.default) for one in fields(cls)}
+        told: dict[str, int | float] = {}
+        for setting in settings:
+            name, _, value = setting.partition("=")
+            if name not in kinds:
+                raise UsageError(f"A limit must be one of {', '.join(kinds)} (got {shown(name)}).")
+            try:
+                told[name] = kinds[name](value)
+            except ValueError:
+                told[name] = 0
+            if not 0 < told[name] < _MOST:
+                raise UsageError(f"{name} must be above 0, such as {getattr(cls(), name):g} (got {shown(value)}).")
+        return replace(cls(), **told)  # type: ignore[arg-type]
 
 
 @final

@@ -33,7 +33,8 @@ class MLflow:
 
     async def predict(self, request: Request) -> Response:
         """The same under a model's name."""
-        return await self._answered(await read_json(request, may_lack_type=True), request.path_params["name"])
+        version = self._desk.models.version(request.path_params["name"])
+        return await self._answered(await read_json(request, may_lack_type=True), version.name)
 
     async def _answered(self, body: dict[str, Any], model: str | None) -> Response:
         kinds = [kind for kind in _KINDS if kind in body]

@@ -1,0 +1,191 @@
+"""What comes over a socket: slow, too much, doubtful, cut off."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serve_processes import Running, ready_within, serving
+
+BODY = json.dumps({"text": "a joy"}).encode()
+HEAD = b"POST /v1/classify HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+WHOLE = HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+@pytest.fixture(scope="module")
+def strict(model: Path) -> Iterator[Running]:
+    """A server whose limits are short."""
+    told = [f"--limit={one}" for one in ("header_s=1", "body_s=1", "idle_s=1", "connections=8", "body_bytes=100000")]
+    with serving(model, *told) as running:
+        yield running
+
+
+def connected(server: Running) -> socket.socket:
+    host, port = server.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def heard(line: socket.socket) -> bytes:
+    """All that comes until the other side closes, or falls silent."""
+    parts = b""
+    try:
+        while part := line.recv(1 << 16):
+            parts += part
+    except OSError:
+        pass
+    return parts
+
+
+def said(server: Running, sent: bytes) -> tuple[int, bytes]:
+    """The first status, and all that came; the connection must be closed by the server, or after its answer."""
+    with connected(server) as line:
+        line.sendall(sent)
+        line.settimeout(3)
+        everything = heard(line)
+    return int(everything[9:12] or 0), everything
+
+
+def healthy(server: Running) -> bool:
+    return said(server, WHOLE)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (HEAD + b"content-length: 2000001\r\n\r\n", 413),
+        (HEAD + b"content-length: 99999999999999999999\r\n\r\n", 400),
+        (HEAD + b"content-length: -1\r\n\r\n", 400),
+        (HEAD + b"content-length: 3\r\ncontent-length: 4\r\n\r\n", 400),
+        (HEAD + b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n", 400),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n-1\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /\0 HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\nhost: localhost\r\n\r\n", 400),
+        (b"BREW / HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (HEAD + b"x: " + b"y" * 17_000 + b"\r\n\r\n", 431),
+        (HEAD + b"x: y\r\n" * 101 + b"\r\n", 431),
+        (b"GET /" + b"x" * 17_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n", 431),
+    ],
+)
+def test_doubt_ends_the_connection(server: Running, sent: bytes, status: int) -> None:
+    """F52, F55: a status, a body that says why, and nothing more is read."""
+    first, everything = said(server, sent)
+    assert first == status, everything[:300]
+    assert b"connection: close" in everything.lower()
+    assert json.loads(everything.partition(b"\r\n\r\n")[2])["error"]
+
+
+def test_what_is_odd_and_right_is_answered(server: Running) -> None:
+    """HTTP/1.0, two requests in one packet, a body in chunks of one byte, an upgrade that nobody knows."""
+    old = b"GET /healthz HTTP/1.0\r\n\r\n"
+    assert said(server, old)[0] == 200
+    _, both = said(server, WHOLE + WHOLE.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1))
+    assert both.count(b"HTTP/1.1 200") == 2
+    assert both.count(b'"label"') == 2
+    bytewise = b"".join(b"1\r\n%c\r\n" % byte for byte in BODY) + b"0\r\n\r\n"
+    assert said(server, HEAD + b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n" + bytewise)[0] == 200
+    upgrade = b"connection: upgrade, close\r\nupgrade: websocket\r\n"
+    assert said(server, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n" + upgrade + b"\r\n")[0] in {200, 400}
+
+
+def test_an_endless_body_ends_at_its_limit(strict: Running) -> None:
+    """Also one in chunks, whose length nobody told."""
+    piece = b"2710\r\n" + b" " * 10_000 + b"\r\n"
+    with connected(strict) as line:
+        line.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+        sent = 0
+        try:
+            for sent in range(1000):
+                line.sendall(piece)
+                time.sleep(0.001)
+        except OSError:
+            pass
+        answer = heard(line)
+    assert sent < 999
+    assert answer[9:12] in {b"413", b""}  # what it said may be lost with the reset
+    assert healthy(strict)
+
+
+@pytest.mark.parametrize("start", [HEAD[:20], HEAD + b"content-length: 30\r\n\r\n{", b""])
+def test_slow_ones_are_told_so_at_their_limit(strict: Running, start: bytes) -> None:
+    """F51: headers, bodies, and who says nothing."""
+    with connected(strict) as line:
+        begun = time.monotonic()
+        line.sendall(start)
+        answer = heard(line)
+        took = time.monotonic() - begun
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert 0.9 < took < 2.2
+
+
+def test_an_idle_connection_is_closed(strict: Running) -> None:
+    with connected(strict) as line:
+        line.sendall(WHOLE)
+        begun = time.monotonic()
+        answer = heard(line)
+        took = time.monotonic() - begun
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert 0.9 < took < 2.2
+
+
+def test_too_many_connections_are_told_and_later_ones_are_taken(strict: Running) -> None:
+    lines = [connected(strict) for _ in range(8)]
+    time.sleep(0.1)
+    first, everything = said(strict, WHOLE)
+    assert (first, b"retry-after: 1" in everything) == (503, True)
+    for line in lines:
+        line.close()
+    time.sleep(0.2)
+    assert healthy(strict)
+
+
+def test_few_files_are_no_crash(model: Path) -> None:
+    """F63: `ulimit -n 64`: 503, and it recovers."""
+    with serving(model, before="ulimit -n 64;") as running:
+        lines = []
+        for _ in range(80):
+            try:
+                lines.append(connected(running))
+            except OSError:
+                break
+        time.sleep(0.3)
+        for line in lines:
+            line.close()
+        assert ready_within(running, 5)
+        assert healthy(running)
+
+
+def test_work_of_clients_who_left_is_not_done(server: Running) -> None:
+    """F58: texts that wait are dropped, and the neighbours are answered."""
+
+    def read() -> float:
+        with server.client as client:
+            lines = client.get("/metrics").text.splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith("frostline_batch_texts_sum")))
+
+    long = json.dumps({"texts": ["word " * 400 + str(n) for n in range(32)]}).encode()
+    before = read()
+    lines = [connected(server) for _ in range(8)]
+    for line in lines:
+        line.sendall(HEAD + b"content-length: %d\r\n\r\n" % len(long) + long)
+    time.sleep(0.3)
+    for line in lines:
+        line.close()
+    time.sleep(0.2)
+    assert healthy(server)
+    time.sleep(0.5)
+    assert read() - before < 20
+
+
+def test_a_request_that_takes_longer_than_the_queue_may_is_answered(server: Running) -> None:
+    """The deadline is for waiting behind others, not for a request's own texts."""
+    texts = [f"word {n} " * 300 for n in range(32)]
+    with server.client as client:
+        response = client.post("/v1/classify", json={"texts": texts})
+    assert response.status_code == 200
+    assert all(answer["cut"] for answer in response.json()["answers"])

@@ -1,0 +1,152 @@
+"""Who may come in: keys, hosts, origins; and who may not start at all."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from conftest import Command
+from frostline.errors import InputError, UsageError
+from frostline.serve.options import Keys, Limits, Named, ServeOptions
+from serve_processes import Running, serving
+
+KEY, ADMIN = "the-key-of-a-client", "the-key-of-the-admin"
+
+
+@pytest.fixture(scope="module")
+def locked(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server that wants a key."""
+    file = tmp_path_factory.mktemp("keys") / "keys"
+    file.write_text(f"another-key-of-a-client\n{KEY}\n", "utf-8")
+    with serving(model, "--key-file", file, environment={"FROSTLINE_ADMIN_KEY": ADMIN}) as running:
+        yield running
+
+
+def asked(server: Running, path: str = "/v1/classify", **headers: str) -> httpx.Response:
+    with server.client as client:
+        return client.post(path, json={"text": "a joy"}, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+@pytest.mark.parametrize(
+    "headers", [{"authorization": f"Bearer {KEY}"}, {"authorization": f"bearer {KEY}"}, {"x_api_key": KEY}]
+)
+def test_a_key_opens(locked: Running, headers: dict[str, str]) -> None:
+    assert asked(locked, **headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"authorization": f"Bearer {KEY}x"}, {"authorization": f"Basic {KEY}"}, {"authorization": f"Bearer {ADMIN}"}],
+)
+def test_no_other_key_does(locked: Running, headers: dict[str, str]) -> None:
+    """Nor one in the address; health and the page stand open."""
+    response = asked(locked, **headers)
+    assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
+    assert asked(locked, f"/v1/classify?key={KEY}").status_code in {401, 429}
+    with locked.client as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/metrics").status_code in {401, 429}
+        assert client.post("/", json={"inputs": "a"}).status_code in {401, 429}
+
+
+def test_many_wrong_keys_are_sent_away_and_a_right_one_still_opens(locked: Running) -> None:
+    with locked.client as client:
+        wrong = [client.post("/v1/classify", headers={"x-api-key": f"wrong {n}"}).status_code for n in range(60)]
+        assert set(wrong) == {401, 429}
+        assert client.post("/v1/classify", json={"text": "a"}, headers={"x-api-key": KEY}).status_code == 200
+    assert KEY not in "".join(locked.words)
+    assert "wrong" not in "".join(locked.words)
+
+
+def test_only_the_admins_key_loads(locked: Running) -> None:
+    assert asked(locked, "/v1/models/model/load", x_api_key=KEY).status_code in {401, 429}
+    with locked.client as client:
+        loaded = client.post("/v1/models/model/load", headers={"x-api-key": ADMIN})
+        unknown = client.post("/v1/models/nobody/load", headers={"x-api-key": ADMIN})
+    assert (loaded.status_code, loaded.json()["version"]) == (200, 1)
+    assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 403),
+        ({"host": "evil.example:8000"}, 403),
+        ({"host": "localhost"}, 200),
+        ({"host": "127.0.0.1:1"}, 200),
+        ({"host": "[::1]:8000"}, 200),
+        ({"host": "localhost:8000", "origin": "http://localhost:8000"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec_fetch_site": "cross-site"}, 403),
+        ({"sec_fetch_site": "same-origin"}, 200),
+    ],
+)
+def test_pages_of_other_sites_may_not_ask(server: Running, headers: dict[str, str], status: int) -> None:
+    """DNS rebinding, and posts across sites (F64)."""
+    assert asked(server, **headers).status_code == status
+
+
+def test_without_an_admins_key_nobody_loads(server: Running) -> None:
+    response = asked(server, "/v1/models/model/load")
+    assert (response.status_code, response.json()["code"]) == (403, "no_admin_key")
+
+
+@pytest.mark.parametrize("name", ["..%2fx", "%2e%2e%2f", "..%5C", "C:", "%23", "%00", "x" * 10_000, "%ff"])
+def test_names_of_models_are_looked_up_and_open_no_file(server: Running, name: str) -> None:
+    """F56."""
+    with server.client as client:
+        for path in (f"/models/{name}", f"/v2/models/{name}/infer", f"/v1/models/{name}:predict"):
+            assert client.post(path, json={"inputs": "a", "instances": ["a"]}).status_code == 404, path
+
+
+def options(**told: Any) -> ServeOptions:
+    return ServeOptions(models=(Named(name="a", folder=Path("a")),), **told)
+
+
+def test_any_address_but_this_machines_wants_a_key() -> None:
+    for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost"):
+        assert options(host=host).is_loopback
+    for host in ("0.0.0.0", "::", "192.168.0.3", "example.org"):  # noqa: S104 - nothing listens
+        with pytest.raises(UsageError, match="must have a key, and there is none"):
+            options(host=host)
+        assert not options(host=host, keys=Keys.read(None, KEY)).is_loopback
+
+
+def test_keys_are_long_enough_and_there(tmp_path: Path) -> None:
+    """16 characters are; they are kept as digests."""
+    keys = Keys.read(None, "x" * 16)
+    assert keys.open_for(b"x" * 16)
+    assert not keys.open_for(b"x" * 17)
+    assert "xxx" not in repr(keys)
+    with pytest.raises(InputError, match="at least 16 characters \\(one in the environment has 15\\)"):
+        Keys.read(None, "x" * 15)
+    (tmp_path / "empty").write_text("\n", "utf-8")
+    with pytest.raises(InputError, match="there must be a key in it"):
+        Keys.read(tmp_path / "empty", "")
+
+
+def test_limits_are_told_by_name() -> None:
+    assert Limits.of(["queue_s=2", "texts=64"]) == Limits(queue_s=2.0, texts=64)
+    for wrong in ("queue=2", "queue_s", "queue_s=0", "texts=1.5", "texts=-1"):
+        with pytest.raises(UsageError):
+            Limits.of([wrong])
+
+
+def test_what_cannot_be_served_ends_before_anybody_is_listened_to(frostline: Command, tmp_path: Path) -> None:
+    """F62: its exit code says why."""
+    (tmp_path / "empty").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = frostline("serve", tmp_path / "empty", "--port", port)
+        assert (told.code, "cannot be listened at" in told.err) == (69, True)
+    gone = frostline("serve", tmp_path / "nothing", "--port", 0)
+    assert (gone.code, "There is no saved model at" in gone.err) == (66, True)
+    damaged = frostline("serve", tmp_path / "empty", "--port", 0)
+    assert damaged.code == 65, damaged.err
+    assert str(tmp_path / "empty") in damaged.err
+    assert frostline("serve", "a", "b/a", "--port", 0).code == 2
+    assert frostline("serve", "a", "--host", "0.0.0.0").code == 2  # noqa: S104 - nothing listens

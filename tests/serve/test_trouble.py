@@ -1,0 +1,238 @@
+"""Hangs, crashes, floods, new models, ends: what becomes of requests meanwhile."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from frostline.artifact import open_model
+from serve_processes import SEVERAL, TOPICS, Running, ready_within, serving
+
+ADMIN = "the-key-of-the-admin"
+
+
+def share(server: Running, text: str = "a joy") -> float:
+    with server.client as client:
+        answer = client.post("/v1/classify", json={"text": text}).json()["answers"][0]
+    found: float = next(iter(answer["probabilities"].values()))
+    return found
+
+
+@contextlib.contextmanager
+def load(server: Running, texts: tuple[str, ...], threads: int = 4) -> Iterator[Counter[object]]:
+    """Requests all the while; what each came to is counted: a status, or the name of an error."""
+    seen: Counter[object] = Counter()
+    stop = threading.Event()
+
+    def ask() -> None:
+        with server.client as client:
+            while not stop.is_set():
+                try:
+                    response = client.post("/v1/classify", json={"texts": texts})
+                    answers = json.dumps(response.json().get("answers")) if response.status_code == 200 else ""
+                    seen[response.status_code] += 1
+                    seen[answers] += response.status_code == 200
+                except httpx.HTTPError as error:
+                    seen[type(error).__name__] += 1
+                    if stop.wait(0.01):
+                        return
+
+    asking = [threading.Thread(target=ask) for _ in range(threads)]
+    for one in asking:
+        one.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for one in asking:
+            one.join()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_reader_that_crashes_or_hangs_is_replaced(model: Path, number: int) -> None:
+    """F60: meanwhile 503 and not ready; then the same bits as before."""
+    with serving(model, "--limit", "hang_s=1") as running:
+        before, reader = share(running), running.reader
+        with load(running, ("a joy",), threads=2) as seen:
+            time.sleep(0.3)
+            os.kill(reader, number)
+            time.sleep(0.3)
+            with running.client as client:
+                assert client.get("/readyz").status_code == 503
+            assert ready_within(running, 8)
+        assert running.reader != reader
+        assert share(running) == before
+        assert set(seen) <= {200, 503, *(one for one in seen if isinstance(one, str) and one.startswith("[{"))}
+        assert len([one for one in seen if isinstance(one, str)]) == 1
+        with running.client as client:
+            assert "frostline_reader_replaced 1.0" in client.get("/metrics").text
+
+
+def test_a_flood_is_told_at_once_when_to_come_again(server: Running) -> None:
+    """F50: nothing but 200 and 503, and normal soon after. TEI's clients hear 429."""
+    waits: list[float] = []
+    seen: Counter[int] = Counter()
+    texts = ["word " * 200] * 32
+
+    def ask(path: str) -> None:
+        with server.client as client:
+            for _ in range(4):
+                begun = time.monotonic()
+                document = {"texts": texts} if path == "/v1/classify" else {"inputs": [[text] for text in texts]}
+                response = client.post(path, json=document)
+                seen[response.status_code] += 1
+                if response.status_code != 200:
+                    assert response.headers["retry-after"] == "1"
+                    assert response.json()["error_type"] == "overloaded"
+                    waits.append(time.monotonic() - begun)
+
+    asking = [threading.Thread(target=ask, args=(path,)) for path in ("/v1/classify", "/predict") * 8]
+    for one in asking:
+        one.start()
+    for one in asking:
+        one.join()
+    assert set(seen) == {200, 429, 503}, seen
+    assert sorted(waits)[len(waits) // 2] < 0.5
+    assert share(server) > 0
+
+
+def test_sigterm_answers_what_was_accepted(model: Path) -> None:
+    """F61: with 0, and before 10 s have passed."""
+    with serving(model) as running, load(running, ("a joy", "a dull film")) as seen:
+        time.sleep(0.5)
+        begun = time.monotonic()
+        assert running.signalled(signal.SIGTERM) == 0
+        assert time.monotonic() - begun < 5
+    told = {one for one in seen if isinstance(one, int)}
+    assert told == {200}, seen
+    assert set(seen) - told <= {"ConnectError", *(one for one in seen if str(one).startswith("[{"))}, seen
+
+
+def test_a_second_signal_ends_it_at_once(model: Path) -> None:
+    with serving(model) as running:
+        os.kill(running.reader, signal.SIGSTOP)
+        asking = threading.Thread(target=lambda: contextlib.suppress(httpx.HTTPError) and share_or_nothing(running))
+        asking.start()
+        time.sleep(0.2)
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        begun = time.monotonic()
+        assert running.signalled(signal.SIGTERM) == 128 + signal.SIGTERM
+        assert time.monotonic() - begun < 1
+        asking.join()
+
+
+def share_or_nothing(running: Running) -> None:
+    with contextlib.suppress(httpx.HTTPError):
+        share(running)
+
+
+def post(running: Running, path: str, document: object = None) -> httpx.Response:
+    with running.client as client:
+        return client.post(path, json=document, headers={"x-api-key": ADMIN})
+
+
+@pytest.fixture
+def changing(tmp_path: Path) -> Iterator[tuple[Running, Path]]:
+    """A server whose model's folder may change."""
+    folder = tmp_path / "topics"
+    shutil.copytree(SEVERAL, folder)
+    with serving(folder, environment={"FROSTLINE_ADMIN_KEY": ADMIN}) as running:
+        yield running, folder
+
+
+def exchanged(folder: Path) -> None:
+    """The same classifier saved anew, but for its rule: another version."""
+    from dataclasses import replace  # noqa: PLC0415 - beside its use
+
+    from frostline.artifact import save_artifact  # noqa: PLC0415 - likewise
+    from frostline.head.linear import Rule  # noqa: PLC0415 - likewise
+
+    opened = open_model(SEVERAL)
+    head = replace(opened.head, rule=Rule(thresholds=(0.01,) * len(opened.head.labels)))
+    save_artifact(folder, head=head, encoder=opened.encoder, with_encoder=SEVERAL / "encoder", overwrite=True)
+
+
+def test_a_new_version_and_back_without_losing_a_request(changing: tuple[Running, Path]) -> None:
+    running, folder = changing
+    with load(running, TOPICS, threads=3) as seen:
+        time.sleep(0.2)
+        assert post(running, "/v1/models/topics/load").json()["version"] == 1  # nothing has changed
+        exchanged(folder)
+        assert post(running, "/v1/models/topics/load").json()["version"] == 2
+        time.sleep(0.2)
+        assert post(running, "/v1/models/topics/load", {"version": 1}).json()["version"] == 1
+        time.sleep(0.2)
+    answers = [one for one in seen if isinstance(one, str)]
+    assert (len(answers), {one for one in seen if isinstance(one, int)}) == (2, {200}), seen
+    both = [post(running, "/v1/classify", {"texts": TOPICS, "version": number}).json() for number in (1, 2)]
+    assert [one["version"] for one in both] == [1, 2]
+    assert both[0]["answers"] != both[1]["answers"]
+    with running.client as client:
+        assert client.get("/v2/models/topics").json()["versions"] == ["1", "2"]
+        assert client.get("/v1/models/topics").json()["version"] == 1
+    assert post(running, "/v1/models/topics/load", {"version": 3}).status_code == 404
+    assert post(running, "/v1/models/topics/load", {"path": "/etc"}).status_code == 422
+
+
+def test_a_damaged_folder_keeps_the_old_version(changing: tuple[Running, Path]) -> None:
+    """By the route and by SIGHUP; and a reader that is replaced then still has it."""
+    running, folder = changing
+    before = share(running, TOPICS[0])
+    head = folder / "head.safetensors"
+    content = bytearray(head.read_bytes())
+    content[-1] ^= 1
+    head.unlink()
+    head.write_bytes(bytes(content))
+    refused = post(running, "/v1/models/topics/load")
+    assert (refused.status_code, refused.json()["code"]) == (422, "failed")
+    assert str(folder) in refused.json()["error"]
+    running.process.send_signal(signal.SIGHUP)
+    time.sleep(0.7)
+    assert any("the old version stays" in line for line in running.words), running.words
+    os.kill(running.reader, signal.SIGKILL)
+    time.sleep(0.2)
+    assert ready_within(running, 8)
+    assert share(running, TOPICS[0]) == before
+    shutil.rmtree(folder)
+    assert post(running, "/v1/models/topics/load").status_code == 500
+
+
+def test_sighup_loads_what_is_new(changing: tuple[Running, Path]) -> None:
+    running, folder = changing
+    exchanged(folder)
+    running.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 5
+    with running.client as client:
+        while time.monotonic() < deadline and client.get("/v1/models/topics").json()["version"] == 1:
+            time.sleep(0.05)
+        assert client.get("/v1/models/topics").json()["version"] == 2
+
+
+def test_no_text_is_told_to_a_log(model: Path) -> None:
+    """Whatever is asked, in whatever form, well or not."""
+    marker = "zanzibar-marker"
+    with serving(model) as running:
+        with running.client as client:
+            for content in (
+                json.dumps({"text": marker}),
+                json.dumps({"text": marker * 9000}),
+                json.dumps({marker: marker}),
+                '{"text": "' + marker,
+                json.dumps({"text": "\ud800" + marker}),
+            ):
+                for path in ("/v1/classify", "/", "/predict", "/invocations", "/v2/models/model/infer", f"/{marker}"):
+                    client.post(path, content=content, headers={"content-type": "application/json"})
+            assert marker not in client.get("/metrics").text
+        assert running.signalled(signal.SIGTERM) == 0
+        time.sleep(0.1)
+        assert marker not in "".join(running.words)
