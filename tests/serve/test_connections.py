@@ -98,15 +98,11 @@ def test_an_endless_body_ends_at_its_limit(strict: Running) -> None:
     piece = b"2710\r\n" + b" " * 10_000 + b"\r\n"
     with connected(strict) as line:
         line.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
-        sent = 0
-        try:
-            for sent in range(1000):
+        with pytest.raises(OSError):  # noqa: PT011, PT012 - the other side closes, sooner or later
+            for _ in range(1000):
                 line.sendall(piece)
                 time.sleep(0.001)
-        except OSError:
-            pass
         answer = heard(line)
-    assert sent < 999
     assert answer[9:12] in {b"413", b""}  # what it said may be lost with the reset
     assert healthy(strict)
 
@@ -144,6 +140,7 @@ def test_too_many_connections_are_told_and_later_ones_are_taken(strict: Running)
     assert healthy(strict)
 
 
+@pytest.mark.slow
 def test_few_files_are_no_crash(model: Path) -> None:
     """F63: `ulimit -n 64`: 503, and it recovers."""
     with serving(model, before="ulimit -n 64;") as running:

@@ -40,7 +40,11 @@ _NEEDED = {"fastapi", "uvicorn", "prometheus_client", "httptools", "starlette"}
     "--allow-host", "hosts", multiple=True, metavar="NAME", help="A name by which clients may call it (repeatable)."
 )
 @click.option(
-    "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="Another limit, as queue_s=2 (docs/serve.md has all)."
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another limit, as queue_s=2: see docs/serve.md.",
 )
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
 @click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the models cannot find it.")

@@ -4,14 +4,12 @@ What may wait is what can be read before the queue's deadline, at the speed seen
 be sent away too late.
 """
 
-import time
 from typing import final
 
 from frostline.serve.refusals import overloaded
 
 _BYTES_PER_PIECE = 4
 _SHARE = 0.6  # of the deadline: some texts take longer than others
-_WINDOW_S = 0.25
 _LEAST = 512.0
 
 
@@ -25,13 +23,14 @@ class Admission:
         How long a text may wait.
     most : int
         The most word pieces that one request can cost: texts x what the encoder sees.
+    threads : int
+        That read.
     """
 
-    def __init__(self, *, queue_s: float, most: int) -> None:
+    def __init__(self, *, queue_s: float, most: int, threads: int, speed: float = 0.0) -> None:
         self.waiting = 0
-        self.speed = 10_000.0  # work a second, until it was measured
-        self._queue_s, self._most = queue_s, most
-        self._done, self._since, self._is_busy = 0, time.monotonic(), False
+        self.speed = (speed or 10_000.0) * threads  # word pieces a second
+        self._queue_s, self._most, self._threads = queue_s, most, threads
 
     @property
     def limit(self) -> float:
@@ -46,22 +45,14 @@ class Admission:
         """Let work in; 503 where there is too much of it. A request alone is always let in."""
         if self.waiting and self.waiting + work > self.limit:
             raise overloaded("There is too much to do just now: try again in a second.")
-        if not self.waiting:
-            self._start_window()
         self.waiting += work
 
-    def leave(self, work: int, *, answered: bool) -> None:
+    def leave(self, work: int) -> None:
         """The work is done, or was given up."""
         self.waiting -= work
-        if answered:
-            self._done += work
-        now = time.monotonic()
-        if self._is_busy and now - self._since >= _WINDOW_S:
-            seen = self._done / (now - self._since)
-            self.speed += 0.3 * (seen - self.speed)
-            self._start_window()
-        if self.waiting * 4 < self.limit:
-            self._is_busy = False  # not enough waits to say what could be done
 
-    def _start_window(self) -> None:
-        self._done, self._since, self._is_busy = 0, time.monotonic(), True
+    def saw(self, n_pieces: int, seconds: float) -> None:
+        """One thread read so much in so long: the speed follows within about a second."""
+        if n_pieces and seconds > 0:
+            weight = min(1.0, seconds * 2 / self._threads)
+            self.speed += weight * (n_pieces / seconds * self._threads - self.speed)

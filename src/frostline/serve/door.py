@@ -109,7 +109,7 @@ class Door:
             body = await self._body(receive)
             await self._app(scope, _replayed(body, receive), answer)
         finally:
-            self._admission.leave(work, answered=200 <= answer.status < 300)
+            self._admission.leave(work)
 
     def _check_sender(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """A page of another site must not use this server through its reader's browser."""

@@ -13,6 +13,15 @@ from typing import Any, final
 
 
 @final
+@dataclass(slots=True, eq=False)
+class Turn:
+    """The turn of a request: it comes with the first of its texts, and no other of them is late then."""
+
+    deadline: float  # On the monotonic clock, which the processes of a machine share
+    has_come: bool = False
+
+
+@final
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting:
     """One text that waits."""
@@ -22,7 +31,7 @@ class Waiting:
     text: str
     ids: Any  # (n_pieces,): Its word pieces; None where the encoder reads texts whole
     is_cut: bool
-    deadline: float  # On the monotonic clock, which the processes of a machine share
+    turn: Turn  # Of the request that it belongs to
 
 
 @final

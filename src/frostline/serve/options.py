@@ -38,7 +38,7 @@ class Limits:
     @classmethod
     def of(cls, settings: Sequence[str]) -> "Limits":
         """The defaults, with what `NAME=VALUE` says otherwise."""
-        kinds = {one.name: type(one.default) for one in fields(cls)}
+        kinds = {one.name: float if isinstance(one.default, float) else int for one in fields(cls)}
         told: dict[str, int | float] = {}
         for setting in settings:
             name, _, value = setting.partition("=")

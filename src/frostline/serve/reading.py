@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WORKER = (sys.executable, "-m", "frostline.serve.worker")
 _ASIDE_S = 120.0  # loading and explaining
 _SOON_S = 5.0
+_THREADS_HANG = 3  # times as long, where others go on answering
 
 
 @final
@@ -66,8 +67,6 @@ class Reading:
     threads : int
         That read.
     limits : Limits
-    on_batch : callable
-        Told of each batch: its texts, its word pieces, its seconds.
     command : sequence of str
         How to start the process; a socket's number and the threads are appended.
     """
@@ -77,20 +76,21 @@ class Reading:
         *,
         threads: int,
         limits: Limits,
-        on_batch: Callable[[int, int, float], None],
         command: Sequence[str] = WORKER,
     ) -> None:
         self.is_up = False
         self.n_replaced = 0
-        self._threads, self._limits, self._command, self._on_batch = threads, limits, command, on_batch
+        self._threads, self._limits, self._command = threads, limits, command
         self._tickets = itertools.count(1)
         self._pending: dict[int, tuple[_Asked, int]] = {}  # oldest first
         self._aside: dict[int, tuple[asyncio.Future[Message], float]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
-        self._started = 0.0
+        self._started = self._heard = 0.0
         self._is_stopping = False
         self._revival: asyncio.Task[None] | None = None
+        # Told of each batch: its texts, its word pieces, its seconds
+        self.on_batch: Callable[[int, int, float], None] = lambda *_: None
         self.revive: Callable[[], Awaitable[None]] | None = None  # Loads again what a new process must know
 
     @property
@@ -158,10 +158,11 @@ class Reading:
         """Replace the process where it owes an answer for too long; never returns."""
         while True:
             await asyncio.sleep(0.5)
-            now = time.monotonic()
+            now, hang_s = time.monotonic(), self._limits.hang_s
             oldest = next((asked.begun for asked, _ in self._pending.values()), now)
             aside = min((begun for _, begun in self._aside.values()), default=now)
-            if now - oldest > self._limits.hang_s or now - aside > _ASIDE_S:
+            is_still = now - max(oldest, self._heard) > hang_s
+            if is_still or now - oldest > _THREADS_HANG * hang_s or now - aside > _ASIDE_S:
                 self.kill()
 
     def kill(self) -> None:
@@ -191,6 +192,7 @@ class Reading:
             if waiting is not None and not waiting[0].done():
                 waiting[0].set_result(message)
             return
+        self._heard = time.monotonic()
         at, pieces = 0, 0
         for said in message["answers"]:
             width = said.get("n", 0)
@@ -198,7 +200,7 @@ class Reading:
             at += width
             pieces += said.get("pieces", 0)
         if message.get("read"):
-            self._on_batch(message["read"], pieces, message["took"])
+            self.on_batch(message["read"], pieces, message["took"])
 
     def _said(self, said: Message, shares: "array[float] | None") -> None:
         asked, place = self._pending.pop(said["ticket"], (None, 0))

@@ -7,6 +7,7 @@ SIGHUP: every model is loaded anew.
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import os
 import signal
@@ -56,7 +57,7 @@ def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> int:
 async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Callable[[str], None]) -> int:
     limits, metrics = options.limits, Metrics()
     threads = options.threads or usable_cores()
-    reading = Reading(threads=threads, limits=limits, on_batch=metrics.batch)
+    reading = Reading(threads=threads, limits=limits)
     models = Models(options.models, reading, encoder=options.encoder, may_fetch=options.may_fetch, limits=limits)
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -64,9 +65,11 @@ async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Call
         await models.open_all()
         reading.revive = models.revive
         tasks.append(asyncio.create_task(reading.watch()))
-        admission = Admission(queue_s=limits.queue_s, most=limits.texts * _longest(models))
-        if models.measured_speed:
-            admission.speed = models.measured_speed * threads
+        longest = max(models.version(name).max_length for name in models.names())
+        admission = Admission(
+            queue_s=limits.queue_s, most=limits.texts * longest, threads=threads, speed=models.measured_speed
+        )
+        reading.on_batch = functools.partial(_batch, metrics, admission)
         desk = Desk(models=models, reading=reading, metrics=metrics, limits=limits, admission=admission)
         app = build_app(desk, telemetry=options.telemetry)
         door = Door(app, options=options, admission=admission, metrics=metrics, is_admin=is_admin)
@@ -98,8 +101,9 @@ async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Call
         models.close()
 
 
-def _longest(models: Models) -> int:
-    return max(models.version(name).max_length for name in models.names())
+def _batch(metrics: Metrics, admission: Admission, n_texts: int, n_pieces: int, seconds: float) -> None:
+    metrics.batch(n_texts, n_pieces, seconds)
+    admission.saw(n_pieces, seconds)
 
 
 @final
@@ -131,6 +135,7 @@ def _obey_signals(server: _Server, desk: Desk, door: Door, models: Models) -> No
 
     def stopped(number: int) -> None:
         if door.is_draining:
+            desk.reading.kill()
             os._exit(128 + number)
         log.info("stopping: what was accepted is answered")
         desk.is_draining = door.is_draining = True

@@ -3,6 +3,7 @@
 `python -m frostline.serve.worker FD THREADS` is how the server starts it; it ends when the socket does.
 """
 
+import ctypes
 import os
 import signal
 import socket
@@ -27,7 +28,7 @@ from frostline.encoder.words import vocabulary_of
 from frostline.errors import FrostlineError, InputError, UnavailableError, printable
 from frostline.machine import one_blas_thread
 from frostline.serve.frames import LATE, Frames, Message, packed
-from frostline.serve.lists import Lists, Waiting
+from frostline.serve.lists import Lists, Turn, Waiting
 
 if TYPE_CHECKING:
     from frostline.artifact.model import OpenEncoder
@@ -45,14 +46,14 @@ class Served:
     neighbours: Neighbours | None
     reader: SentenceEncoder  # The encoder at the bottom, without words beside it
 
-    def asked(self, ticket: int, text: str, message: Message) -> Waiting:
+    def asked(self, ticket: int, text: str, model: str, turn: Turn) -> Waiting:
         """The text as it waits; what it cannot be raises."""
         _refuse_halves(text)
         ids, is_cut = None, False
         if isinstance(self.reader, Encoder):
             pieces = self.reader.word_pieces.tokenize([text])
             ids, is_cut = pieces.ids[0], bool(pieces.cut[0])
-        return Waiting(ticket, message["model"], text, ids, is_cut=is_cut, deadline=message["deadline"])
+        return Waiting(ticket, model, text, ids, is_cut=is_cut, turn=turn)
 
 
 @final
@@ -90,13 +91,14 @@ class Worker:
 
     def _ask(self, message: Message) -> None:
         """Put each text of a request on its list; a text that is none fails by itself."""
-        served = self._served.get(message["model"])
+        key, turn = message["model"], Turn(message["deadline"])
+        served = self._served.get(key)
         failed: list[Message] = []
         for ticket, text in message["texts"]:
             try:
                 if served is None:
                     raise UnavailableError(GONE)
-                self._lists.put(id(served.reader), served.asked(ticket, text, message))
+                self._lists.put(id(served.reader), served.asked(ticket, text, key, turn))
             except FrostlineError as error:
                 failed.append({"ticket": ticket, "fault": printable(error.message), "status": error.http_status})
         if failed:
@@ -129,8 +131,10 @@ class Worker:
     def _keep_reading(self) -> None:
         while batch := self._lists.take(token_budget=TOKEN_BUDGET):
             begun = time.monotonic()
-            late = [waiting for waiting in batch if waiting.deadline < begun]
-            batch = [waiting for waiting in batch if waiting.deadline >= begun]
+            late = [waiting for waiting in batch if not waiting.turn.has_come and waiting.turn.deadline < begun]
+            batch = [waiting for waiting in batch if waiting not in late]
+            for waiting in batch:
+                waiting.turn.has_come = True
             said: list[Message] = [{"ticket": waiting.ticket, "fault": LATE, "status": 503} for waiting in late]
             numbers: list[bytes] = []
             if batch:
@@ -268,12 +272,19 @@ def run(descriptor: int, threads: int, *, open_encoder: Callable[..., SentenceEn
     """Serve the socket; leave when it ends, whatever the threads are doing."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)  # a terminal sends them to all its processes; the server tells us
+    _die_with_parent()
     os.nice(5)  # who answers at the door must not wait for who computes
     with one_blas_thread():
         try:
             Worker(socket.socket(fileno=descriptor), open_encoder=open_encoder).serve(threads)
         finally:
             os._exit(0)
+
+
+def _die_with_parent() -> None:
+    """Where the system can: who hangs does not see that the socket has ended."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,0 +1,90 @@
+"""Texts that wait, and how many may: without a server."""
+
+import threading
+import time
+
+import pytest
+
+from frostline.serve.admission import Admission
+from frostline.serve.frames import Frames, packed
+from frostline.serve.lists import Lists, Turn, Waiting
+from frostline.serve.refusals import Refusal
+
+
+def waiting(ticket: int, n_pieces: int | None) -> Waiting:
+    ids = None if n_pieces is None else [0] * n_pieces
+    return Waiting(ticket, "model", "text", ids, is_cut=False, turn=Turn(0.0))
+
+
+def tickets(batch: list[Waiting]) -> list[int]:
+    return [one.ticket for one in batch]
+
+
+def test_a_thread_takes_the_oldests_length_and_what_else_has_it() -> None:
+    """Up to the budget; those of another length or encoder wait."""
+    lists = Lists()
+    for ticket, length in enumerate((5, 7, 5, 7, 5)):
+        lists.put("a", waiting(ticket, length))
+    lists.put("b", waiting(9, 5))
+    assert tickets(lists.take(token_budget=10)) == [0, 2]
+    assert tickets(lists.take(token_budget=100)) == [1, 3]
+    assert tickets(lists.take(token_budget=1)) == [4]
+    assert tickets(lists.take(token_budget=100)) == [9]
+
+
+def test_what_is_dropped_is_not_taken() -> None:
+    lists = Lists()
+    lists.put("a", waiting(1, 3))
+    lists.put("a", waiting(2, None))
+    assert lists.drop(1)
+    assert not lists.drop(1)
+    assert tickets(lists.take(token_budget=10)) == [2]
+
+
+def test_a_thread_waits_for_a_text_and_goes_home_when_it_is_over() -> None:
+    lists, taken = Lists(), list[list[int]]()
+
+    def take() -> None:
+        while batch := lists.take(token_budget=10):
+            taken.append(tickets(batch))
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    time.sleep(0.02)
+    lists.put("a", waiting(1, 3))
+    time.sleep(0.02)
+    lists.close()
+    thread.join(timeout=5)
+    assert taken == [[1]]
+
+
+def test_work_is_let_in_up_to_its_limit_and_one_request_always() -> None:
+    admission = Admission(queue_s=1.0, most=10_000, threads=2, speed=1000.0)
+    assert admission.limit == 1200.0
+    admission.enter(10_000)
+    with pytest.raises(Refusal) as refused:
+        admission.enter(1)
+    assert (refused.value.status, refused.value.retry_after_s) == (503, 1)
+    admission.leave(10_000)
+    admission.enter(1199)
+    admission.enter(1)
+    with pytest.raises(Refusal):
+        admission.enter(1)
+
+
+def test_the_limit_follows_the_speed() -> None:
+    """A second of slower reading is enough; what costs is bounded by what the encoder sees."""
+    admission = Admission(queue_s=1.0, most=16_384, threads=2, speed=1000.0)
+    for _ in range(20):
+        admission.saw(50, 0.1)
+    assert admission.speed == pytest.approx(1000.0, rel=0.2)
+    assert (admission.work_of(0), admission.work_of(400), admission.work_of(2_000_000)) == (2, 102, 16_384)
+
+
+def test_frames_arrive_whole_however_they_are_cut() -> None:
+    """A half of a surrogate pair too; numbers to the last bit."""
+    sent = packed({"text": "\ud800é"}, b"\x01\0\0\0\0\0\xf0\x3f") + packed({"n": 2})
+    frames, came = Frames(), []
+    for at in range(len(sent)):
+        came += [(message, list(numbers)) for message, numbers in frames.fed(sent[at : at + 1])]
+    assert came == [({"text": "\ud800é"}, [1.0000000000000002]), ({"n": 2}, [])]
