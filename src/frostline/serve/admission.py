@@ -27,7 +27,7 @@ class Admission:
         That read.
     """
 
-    def __init__(self, *, queue_s: float, most: int, threads: int, speed: float = 0.0) -> None:
+    def __init__(self, *, queue_s: float, most: int, threads: int = 1, speed: float = 0.0) -> None:
         self.waiting = 0
         self.speed = (speed or 10_000.0) * threads  # word pieces a second
         self._queue_s, self._most, self._threads = queue_s, most, threads

@@ -29,6 +29,7 @@ from frostline.serve.models import Models
 from frostline.serve.options import ServeOptions
 from frostline.serve.reading import Reading
 
+_BACKLOG = 2048
 _LAST_S = 0.3  # for requests that are on their way when the signal comes
 
 log = logging.getLogger("frostline.serve")
@@ -84,12 +85,13 @@ async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Call
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                backlog=2048,
+                backlog=_BACKLOG,
                 timeout_keep_alive=int(limits.idle_s),
                 timeout_graceful_shutdown=int(limits.drain_s),
             )
         )
         _obey_signals(server, desk, door, models)
+        listening.listen(_BACKLOG)  # who comes now is answered as soon as the loop turns
         host, port = listening.getsockname()[:2]
         on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         await server.serve(sockets=[listening])
