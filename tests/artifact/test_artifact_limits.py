@@ -641,13 +641,13 @@ def test_what_is_no_folder_of_an_artifact_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     hint = "Make one with: frostline train FILE --out FOLDER"
     for name, kind, said in (
-        ("nothing", MissingInputError, ": there is no artifact."),
-        ("file", ArtifactCorrupt, " must be a folder: it is no artifact."),
-        ("", ArtifactCorrupt, "/manifest.json must be there: the artifact is not whole, or this is none."),
+        ("nothing", MissingInputError, f"There is no saved model at '{tmp_path / 'nothing'}'."),
+        ("file", ArtifactCorrupt, f"'{tmp_path / 'file'}' is a file, not a saved model, which is a folder."),
+        ("", ArtifactCorrupt, f"{tmp_path}/manifest.json must be there: the artifact is not whole, or this is none."),
     ):
         with pytest.raises(kind) as caught:
             load_artifact(tmp_path / name)
-        assert (caught.value.message, caught.value.hint) == (f"{tmp_path / name}{said}", hint)
+        assert (caught.value.message, caught.value.hint.removeprefix("The model comes first. ")) == (said, hint)
 
 
 def test_a_pin_that_is_not_met_is_said_with_both_digests(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_a_missing_parent_is_refused_before_any_sentence_is_read(tmp_path: Path)
 
 
 def test_nothing_there_is_a_missing_input(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="there is no artifact") as caught:
+    with pytest.raises(MissingInputError, match="There is no saved model at") as caught:
         load_artifact(tmp_path / "model")
     assert "frostline train" in caught.value.hint
     for odd in ("a\0b", "x" * 5000):

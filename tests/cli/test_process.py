@@ -175,7 +175,7 @@ FULL = (
 )
 
 
-@pytest.mark.parametrize("verb", ["--help", "train --help", "encoders", "encoders --json", "predict {} joy"])
+@pytest.mark.parametrize("verb", ["--help", "train --help", "encoders", "predict {} joy"])
 def test_a_full_disk_behind_the_output_is_told(model: Path, home: Path, verb: str) -> None:
     """Also of what is only shown: 74, as for a file."""
     ended = in_shell(f"frostline {verb.format(model)} >/dev/full", home)

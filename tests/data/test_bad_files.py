@@ -593,7 +593,7 @@ def test_a_table_of_single_cells_has_a_row_for_every_line(tmp_path: Path) -> Non
     path = table(tmp_path, "one\n\ntwo\n")
     options = TableOptions(on_empty_text="keep")
     assert [(row.line, row.text) for row in stream_texts(path, options)] == [(1, "one"), (2, ""), (3, "two")]
-    with pytest.raises(InputError, match=r"1 of 2 rows cannot be used \(0 may be\): line 2: the text is empty"):
+    with pytest.raises(InputError, match=r"1 of 2 rows cannot be read \(0 allowed\): line 2: the text is empty"):
         list(stream_texts(path))
     wide = table(tmp_path, "one\t1\n\ntwo\t2\n")
     assert [row.line for row in stream_texts(wide, TableOptions(text=1))] == [1, 3]

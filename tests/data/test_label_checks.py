@@ -73,7 +73,7 @@ def test_labels_that_look_alike_are_warned_of_and_stay_apart() -> None:
 
 
 def test_one_class_only_is_named() -> None:
-    with pytest.raises(InputError, match=r"t\.tsv: two classes or more are needed \(all 3 rows are labelled 'good'\)"):
+    with pytest.raises(InputError, match=r"t\.tsv: two labels or more are needed \(all 3 rows are labelled 'good'\)"):
         require_learnable(dataset([("a", "good"), ("b", "good"), ("c", "good")]), 5)
     with pytest.raises(InputError, match="there is none"):
         folds_for({}, 5)
@@ -91,7 +91,7 @@ def test_a_class_smaller_than_the_folds_lowers_them_and_is_named() -> None:
 
 
 def test_a_class_of_one_row_cannot_be_checked() -> None:
-    with pytest.raises(InputError, match="'lone' has one"):
+    with pytest.raises(InputError, match="'lone' has only one row"):
         require_learnable(dataset([("a", "x"), ("b", "x"), ("c", "lone")]), 2)
 
 
@@ -139,19 +139,19 @@ def test_the_plan_of_folds_is_this(counts: dict[str, int], n_folds: int, plan: F
     [
         (
             {"a": 1234},
-            "x.tsv: two classes or more are needed (all 1,234 rows are labelled 'a').",
+            "x.tsv: two labels or more are needed (all 1,234 rows are labelled 'a').",
             "Add rows of another label; check --label.",
         ),
-        ({}, "x.tsv: two classes or more are needed (there is none).", "Add rows of another label; check --label."),
+        ({}, "x.tsv: two labels or more are needed (there is none).", "Add rows of another label; check --label."),
         (
             {"a": 1, "b": 9},
-            "x.tsv: every class needs two rows or more to be checked against each other ('a' has one).",
-            "Add rows, merge the class with another, or leave it out.",
+            "x.tsv: 'a' has only one row; each label needs two.",
+            "Add rows, or leave it out with --max-bad-rows 1.",
         ),
         (
             {"c": 1, "a": 1, "b": 9, "d": 2},
-            "x.tsv: every class needs two rows or more to be checked against each other ('a', 'c' have one).",
-            "Add rows, merge the class with another, or leave it out.",
+            "x.tsv: 'a', 'c' have only one row; each label needs two.",
+            "Add rows, or leave them out with --max-bad-rows 2.",
         ),
         (
             {"a": 2, "b": 9},

@@ -72,7 +72,7 @@ def test_json_lines_stay_json_lines(tmp_path: Path) -> None:
     assert dataset.names == [("x", "y"), ()]
     broken = "{broken}\n" + "\n".join(map(json.dumps, ROWS))
     assert (
-        "1 of 5 rows cannot be used (0 may be): line 1: not JSON"
+        "1 of 5 rows cannot be read (0 allowed): line 1: not JSON"
         in refused(written(tmp_path, "b.jsonl", broken)).message
     )
     whole = read_labelled(tmp_path / "b.jsonl", TableOptions(max_bad_rows=1))
@@ -84,7 +84,7 @@ def test_json_lines_stay_json_lines(tmp_path: Path) -> None:
     [
         (
             "[1, 2]",
-            "2 of 2 rows cannot be used (0 may be): line 1: must be a JSON object; line 1: must be a JSON object.",
+            "2 of 2 rows cannot be read (0 allowed): line 1: must be a JSON object; line 1: must be a JSON object.",
         ),
         ("[{}\n{}]", "t.json:2: not JSON: a list must go on with a comma, or end."),
         ("[{},\n]", "t.json:1: not JSON: an element must follow a comma."),
@@ -150,7 +150,7 @@ def test_fasttexts_lines_may_have_several_labels(tmp_path: Path) -> None:
     assert (list(dataset.texts), dataset.names) == (["one", "two", "three"], [("a", "b"), ("a",), ()])
     late = "__label__a x\n" * 200 + "__label__a __label__b late\nnone\n__label__a\n"
     assert refused(written(tmp_path, "late.txt", late)).message.endswith(
-        "3 of 203 rows cannot be used (0 may be): "
+        "3 of 203 rows cannot be read (0 allowed): "
         "line 201: must have one label, as the rows before it (it has 'a', 'b'); "
         "line 202: must have one label, as the rows before it (it has none); line 203: the text is empty."
     )

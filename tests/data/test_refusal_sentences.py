@@ -56,7 +56,7 @@ COLUMNS: tuple[Case, ...] = (
         "only this\nand this\n",
         {},
         ("t.tsv: a text and a label column are needed (there is one column). Its columns: 1 (e.g. 'only this')."),
-        "If cells are parted otherwise, pass --format or --delimiter.",
+        "To label these texts: frostline predict MODEL FILE. If cells are parted otherwise: --delimiter.",
     ),
     Case(
         "near name",
@@ -182,7 +182,7 @@ ROWS: tuple[Case, ...] = (
         "t.tsv",
         "good\t1\nbad\t\nboth\t \n",
         {"text": 1, "label": 2, "header": False},
-        "t.tsv: 2 of 3 rows cannot be used (0 may be): line 2: the label is empty; line 3: the label is blank.",
+        "t.tsv: 2 of 3 rows cannot be read (0 allowed): line 2: the label is empty; line 3: the label is blank.",
         (
             "If a text may have several labels or none, pass --labels-separator; else correct them, or pass "
             "--max-bad-rows 2 to leave them out."
@@ -193,7 +193,7 @@ ROWS: tuple[Case, ...] = (
         "t.jsonl",
         '{"text": "a", "label": ["x"]}\n{"text": "b", "label": [""]}\n',
         {},
-        "t.jsonl: 1 of 2 rows cannot be used (0 may be): line 2: the label is empty.",
+        "t.jsonl: 1 of 2 rows cannot be read (0 allowed): line 2: the label is empty.",
         "Correct them, or pass --max-bad-rows 1 to leave them out.",
     ),
     Case(
@@ -202,7 +202,7 @@ ROWS: tuple[Case, ...] = (
         "good\t1\nbad\t0\n\t1\n \t1\nx\t\ny\t  \nlonger text\t1\nz\t" + "l" * 11 + "\n",
         {"text": 1, "label": 2, "header": False, "limits": TableLimits(field_characters=10)},
         (
-            "t.tsv: 6 of 8 rows cannot be used (0 may be): line 3: the text is empty; line 4: the text is "
+            "t.tsv: 6 of 8 rows cannot be read (0 allowed): line 3: the text is empty; line 4: the text is "
             "blank; line 5: the label is empty; line 6: the label is blank; line 7: the text is longer than "
             "10 characters; and 1 more."
         ),
@@ -213,7 +213,7 @@ ROWS: tuple[Case, ...] = (
         "t.tsv",
         "good\t1\nbad\t0\nz\t" + "l" * 11 + "\n",
         {"text": 1, "label": 2, "header": False, "limits": TableLimits(field_characters=10)},
-        "t.tsv: 1 of 3 rows cannot be used (0 may be): line 3: the label is longer than 10 characters.",
+        "t.tsv: 1 of 3 rows cannot be read (0 allowed): line 3: the label is longer than 10 characters.",
         "Correct them, or pass --max-bad-rows 1 to leave them out.",
     ),
     Case(
@@ -222,7 +222,7 @@ ROWS: tuple[Case, ...] = (
         GOOD + "x\n" * 5,
         {"max_bad_rows": 4},
         (
-            "t.tsv: 5 of 11 rows cannot be used (4 may be): line 7: must have 2 cells (it has 1); line 8: "
+            "t.tsv: 5 of 11 rows cannot be read (4 allowed): line 7: must have 2 cells (it has 1); line 8: "
             "must have 2 cells (it has 1); line 9: must have 2 cells (it has 1); line 10: must have 2 cells "
             "(it has 1); line 11: must have 2 cells (it has 1)."
         ),
@@ -234,7 +234,7 @@ ROWS: tuple[Case, ...] = (
         GOOD * 100 + "x\n" * 1100,
         {"max_bad_rows": 2},
         (
-            "t.tsv: 1,003 of 1,603 rows cannot be used (2 may be): line 601: must have 2 cells (it has 1); "
+            "t.tsv: 1,003 of 1,603 rows cannot be read (2 allowed): line 601: must have 2 cells (it has 1); "
             "line 602: must have 2 cells (it has 1); line 603: must have 2 cells (it has 1); line 604: must "
             "have 2 cells (it has 1); line 605: must have 2 cells (it has 1); and 998 more."
         ),
@@ -262,7 +262,7 @@ ROWS: tuple[Case, ...] = (
         'text,label\n"a"b,1\n',
         {},
         (
-            "t.csv: 1 of 1 rows cannot be used (0 may be): line 2: a quoted cell is followed by something "
+            "t.csv: 1 of 1 rows cannot be read (0 allowed): line 2: a quoted cell is followed by something "
             "other than a delimiter."
         ),
         "Correct them.",
@@ -330,7 +330,7 @@ OBJECTS: tuple[Case, ...] = (
         "t.jsonl",
         FINE + '{"text": "a", "label": ' + "[" * 64 + "]" * 64 + "}",
         {},
-        "t.jsonl: 1 of 2 rows cannot be used (0 may be): line 2: JSON nests deeper than 64 levels.",
+        "t.jsonl: 1 of 2 rows cannot be read (0 allowed): line 2: JSON nests deeper than 64 levels.",
         "Correct them, or pass --max-bad-rows 1 to leave them out.",
     ),
     Case(
@@ -339,7 +339,7 @@ OBJECTS: tuple[Case, ...] = (
         FINE + '{"text": "a", "label": ' + "[" * 63 + "]" * 63 + "}",
         {},
         (
-            "t.jsonl: 1 of 2 rows cannot be used (0 may be): line 2: the label must be a string, a whole "
+            "t.jsonl: 1 of 2 rows cannot be read (0 allowed): line 2: the label must be a string, a whole "
             "number or a boolean (got a list)."
         ),
         "Correct them, or pass --max-bad-rows 1 to leave them out.",
@@ -349,7 +349,7 @@ OBJECTS: tuple[Case, ...] = (
         "t.jsonl",
         FINE + '{"text": "a", "label": ' + "9" * 301 + "}",
         {},
-        "t.jsonl: 1 of 2 rows cannot be used (0 may be): line 2: a number has 301 digits (at most 300).",
+        "t.jsonl: 1 of 2 rows cannot be read (0 allowed): line 2: a number has 301 digits (at most 300).",
         "Correct them, or pass --max-bad-rows 1 to leave them out.",
     ),
     Case(
@@ -358,7 +358,7 @@ OBJECTS: tuple[Case, ...] = (
         FINE + '{"text": "a" "label": 1}\n{"text": "x"}\n"a"\n1\n[]\n',
         {},
         (
-            "t.jsonl: 5 of 6 rows cannot be used (0 may be): line 2: not JSON: Expecting ',' delimiter at "
+            "t.jsonl: 5 of 6 rows cannot be read (0 allowed): line 2: not JSON: Expecting ',' delimiter at "
             "character 14; line 3: the key 'label' is missing; line 4: must be a JSON object (got a string);"
             " line 5: must be a JSON object (got a number); line 6: must be a JSON object (got a list)."
         ),
@@ -370,7 +370,7 @@ OBJECTS: tuple[Case, ...] = (
         FINE + '1.5\ntrue\nnull\n{"text": "a", "label": NaN}\n{"b": 1, "a": 2, "a": 3, "b": 4}',
         {},
         (
-            "t.jsonl: 5 of 6 rows cannot be used (0 may be): line 2: must be a JSON object (got a number); "
+            "t.jsonl: 5 of 6 rows cannot be read (0 allowed): line 2: must be a JSON object (got a number); "
             "line 3: must be a JSON object (got a boolean); line 4: must be a JSON object (got null); line "
             "5: NaN is not JSON; line 6: the key 'a' occurs twice."
         ),
@@ -383,7 +383,7 @@ OBJECTS: tuple[Case, ...] = (
         '{"text": true, "label": 1}\n{"text": "a", "label": 1.5}\n{"text": "a", "label": null}',
         {},
         (
-            "t.jsonl: 5 of 6 rows cannot be used (0 may be): line 2: the text must be a string (got an "
+            "t.jsonl: 5 of 6 rows cannot be read (0 allowed): line 2: the text must be a string (got an "
             "object); line 3: the text must be a string (got a list); line 4: the text must be a string (got"
             " true); line 5: the label must be a string, a whole number or a boolean (got 1.5); line 6: the "
             "label must be a string, a whole number or a boolean (got null)."
@@ -403,7 +403,7 @@ OBJECTS: tuple[Case, ...] = (
         "t.jsonl",
         FINE + '{"text": "\\udc00", "label": 1}\n[]',
         {"on_bad_text": "skip"},
-        "t.jsonl: 1 of 3 rows cannot be used (0 may be): line 3: must be a JSON object (got a list).",
+        "t.jsonl: 1 of 3 rows cannot be read (0 allowed): line 3: must be a JSON object (got a list).",
         "Correct them, or pass --max-bad-rows 1 to leave them out.",
     ),
     Case(
@@ -413,7 +413,7 @@ OBJECTS: tuple[Case, ...] = (
         '{"text": "c", "label": {}}\n{"text": "c", "label": [[]]}\n',
         {"limits": TableLimits(labels=2)},
         (
-            "t.jsonl: 4 of 5 rows cannot be used (0 may be): line 2: the labels are null, which says "
+            "t.jsonl: 4 of 5 rows cannot be read (0 allowed): line 2: the labels are null, which says "
             "nothing: an empty list says that there is none; line 3: there are more than 2 labels; line 4: the"
             " label must be a string, a whole number or a boolean (got an object); line 5: the label must be"
             " a string, a whole number or a boolean (got a list)."
@@ -745,7 +745,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
             b'{"text": ",", "label": "\\",", "c": [1, 2]}',
             "t.jsonl",
             {"values": 4},
-            "t.jsonl: 1 of 1 rows cannot be used (0 may be): line 1: JSON holds more than 4 values.",
+            "t.jsonl: 1 of 1 rows cannot be read (0 allowed): line 1: JSON holds more than 4 values.",
         ),
     ],
 )

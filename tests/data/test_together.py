@@ -199,9 +199,7 @@ def test_a_label_of_one_text_in_many_copies_cannot_be_checked() -> None:
     dataset = table(["good", "fine", "Bad", "bad!", "bad"], ["a", "a", "b", "b", "b"])
     with pytest.raises(InputError) as caught:
         require_learnable(dataset, 5)
-    assert str(caught.value).startswith(
-        "rows.tsv: every class needs two rows that stand apart or more to be checked against each other ('b' has one)."
-    )
+    assert str(caught.value).startswith("rows.tsv: 'b' has only one row that stands apart; each label needs two.")
     more = table([*dataset.texts, "worse"], [*dataset.labels, "b"])
     assert require_learnable(more, 5).warnings == (
         "'a', 'b' have fewer rows that stand apart than there are folds (5); 2 folds are used.",

@@ -73,7 +73,7 @@ def test_a_layer_that_there_is_not_is_named_with_those_there_are(layer: int) -> 
         FeatureSpec.parse(f"mean@1,{layer}").blocks(2)
     assert str(caught.value) == (
         f"Layer {layer} of mean@1,{layer} must be between -3 and 2: this encoder has 2 layers, and layer 0 is the "
-        "embedding output."
+        "embedding output. The last one is mean@2 or mean@-1; all of them: mean@all."
     )
 
 

@@ -54,7 +54,7 @@ def test_folds_are_in_turn_where_nothing_else_is_tested_on() -> None:
 def test_a_test_fraction_is_a_share(fraction: float) -> None:
     with pytest.raises(UsageError) as caught:
         TrainingOptions(test_fraction=fraction)
-    assert str(caught.value) == f"The test fraction must be between 0 and 1 (got {fraction})."
+    assert caught.value.message == f"The share of rows held out must be between 0 and 1 (got {fraction})."
 
 
 def test_one_fold_is_none() -> None:

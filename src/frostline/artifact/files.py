@@ -6,6 +6,7 @@ read half of each. Symbolic links, pipes and devices are refused unopened or unr
 """
 
 import contextlib
+import difflib
 import errno
 import hashlib
 import json
@@ -112,11 +113,14 @@ def opened_folder(path: Path) -> Iterator[OpenFolder]:
             bring_back(path)
             is_folder, handle = _opened(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in the path
-        raise MissingInputError(f"{path}: there is no artifact.", hint=_TRAIN) from error
+        raise MissingInputError(f"There is no saved model at {shown(str(path), 200)}.", hint=_meant(path)) from error
     except OSError as error:
         raise _reading_error(error, path) from error
     if not is_folder:
-        raise ArtifactCorrupt(f"{path} must be a folder: it is no artifact.", hint=_TRAIN)
+        raise ArtifactCorrupt(
+            f"{shown(str(path), 200)} is a file, not a saved model, which is a folder.",
+            hint=f"The model comes first. {_TRAIN}",
+        )
     try:
         yield OpenFolder(path, handle)
     finally:
@@ -391,6 +395,16 @@ _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 _BY_HANDLE = os.open in os.supports_dir_fd
 _TRAIN = "Make one with: frostline train FILE --out FOLDER"
+
+
+def _meant(path: Path) -> str:
+    """The saved model beside it of a similar name, else how one is made."""
+    try:
+        present = sorted(entry.name for entry in path.parent.iterdir() if (entry / MANIFEST).is_file())
+    except (OSError, ValueError):
+        return _TRAIN
+    near = difflib.get_close_matches(path.name, present, n=1, cutoff=0.5)
+    return f"Did you mean {shown(str(path.parent / near[0]), 200)}?" if near else _TRAIN
 
 
 def _opened(path: Path) -> tuple[bool, int | None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from frostline.cli.console import output, print_json, progress
+from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "compare",
+    cls=Grouped,
     epilog="Example: frostline compare reviews.tsv --encoders minilm,distilbert --features cls@-1,mean@all",
     help="Cross-validate encoders and features on the same folds of the labelled FILE, C searched for each; test each "
     "against the best, row by row; and say what reading costs: time, disk, memory.",

@@ -14,6 +14,7 @@ from typing import IO
 import click
 
 from frostline.cli.console import progress, words
+from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
@@ -47,6 +48,7 @@ from frostline.score.run import Job, run, surveyed, window_rows
 
 @click.command(
     "embed",
+    cls=Grouped,
     epilog="Example: frostline embed sentences.tsv --features mean@-1 --out rows.npy",
     help="Write the features of FILE's sentences, one row each, in order: .npy, .safetensors or .parquet. Stopped, "
     "the same command goes on.",

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from frostline.arrays import IntArray
 from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
     ModelChoice,
@@ -49,6 +50,7 @@ from frostline.version import __version__
 
 @click.command(
     "evaluate",
+    cls=Grouped,
     epilog="Example: frostline evaluate model test.tsv --json",
     help="Measure the classifier MODEL on the labelled FILE: accuracy, macro F1, log loss, how far its probabilities "
     "can be trusted, and what it leaves unanswered, with n and intervals.",

@@ -7,6 +7,7 @@ import click
 
 from frostline.artifact import load_artifact, load_neighbours
 from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.groups import Grouped
 from frostline.cli.options import ModelChoice, json_option, model_options, overwrite_option
 from frostline.disk import publish_bytes, refuse_file
 from frostline.errors import InputError, printable
@@ -20,6 +21,7 @@ _MAX_BYTES = 1 << 20
 
 @click.command(
     "explain",
+    cls=Grouped,
     epilog='Example: frostline explain model "a visually stunning rumination on love"',
     help="Show why MODEL answers as it does for TEXT (-: all of standard input): the word pieces, what each word "
     "adds (the text is read again without it), and the nearest training sentences, where the model was trained with "

@@ -7,6 +7,7 @@ import click
 from rich.text import Text
 
 from frostline.cli.console import progress, words
+from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
@@ -33,6 +34,7 @@ from frostline.training import Progress, TrainingOptions, save_training
 
 @click.command(
     "finetune",
+    cls=Grouped,
     epilog="Example: frostline finetune train.tsv --test test.tsv --freeze-layers 2 --out model",
     help="Experimental, and so far without gain: train the encoder too, from FILE, and test it beside the frozen one "
     "on the same rows. Needs frostline[torch]; the saved classifier does not.",

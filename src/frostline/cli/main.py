@@ -3,10 +3,13 @@
 Heavy imports wait until a verb needs them: `frostline --help` takes no longer than click does.
 """
 
+import difflib
 import errno
 import importlib
 import io
+import json
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -16,7 +19,7 @@ from typing import Any, NoReturn, TextIO, final
 
 import click
 
-from frostline.errors import FrostlineError, MissingInputError, StorageError, printable, shown
+from frostline.errors import FrostlineError, MissingInputError, StorageError, UsageError, pasteable, printable, shown
 from frostline.machine import BLAS_THREAD_SETTINGS
 from frostline.version import __version__
 
@@ -37,8 +40,11 @@ VERBS = {
     "encoders": "List the encoders known by name, and which are at hand.",
     "cache": "Show, verify or prune what is kept on this machine.",
     "doctor": "Say what is installed, what the processor can do, and what is missing.",
+    "completion": "Print what makes a shell complete verbs and options.",
+    "help": "Show the help of a verb.",
 }
 
+_ERROR = "error: "
 STOPPED = "stopped; what was finished is kept: the same command continues."
 
 
@@ -101,10 +107,29 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"frostline.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb; what is none is told with what is probably meant."""
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            raise UsageError(f"There is no verb {shown(name)}.", hint=_meant(name, args[1:]))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the verbs from the table, importing none."""
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _meant(name: str, others: list[str]) -> str:
+    """The verb that is probably meant, as a line to paste."""
+    near = difflib.get_close_matches(name.casefold(), VERBS, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean: {shlex.join(['frostline', near[0], *others])}"
+    if Path(name).is_file():
+        return f"To learn from this file: frostline train {pasteable(name)} --out model"
+    return "All verbs: frostline help"
 
 
 @click.command(
@@ -112,7 +137,7 @@ class Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with: frostline demo. Each verb explains itself: frostline train --help",
 )
-@click.version_option(__version__, prog_name="frostline")
+@click.version_option(__version__, "-V", "--version", prog_name="frostline")
 @click.option("--debug", is_flag=True, help="Show the full traceback when something goes wrong.")
 def cli(*, debug: bool) -> None:
     """Turn labelled sentences into a text classifier you can trust, in seconds, on the machine you have."""
@@ -154,7 +179,7 @@ def run(arguments: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as outcome:
         if "--debug" in arguments and not isinstance(outcome, click.exceptions.Exit | click.ClickException):
             raise
-        return told(outcome)
+        return told(outcome, as_json="--json" in arguments)
     return result if isinstance(result, int) else 0
 
 
@@ -163,13 +188,16 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def told(outcome: BaseException) -> int:
-    """Say on standard error how a command ended that did not return; return the exit code it means."""
-    if isinstance(outcome, click.ClickException):
-        outcome.show()
-        if isinstance(outcome, click.NoSuchOption) and _takes_texts(outcome.ctx):
-            say("       A text that begins with a dash stands behind --: frostline predict MODEL -- '-5 stars'")
+def told(outcome: BaseException, *, as_json: bool = False) -> int:
+    """Say on standard error how a command ended that did not return; return the exit code it means.
+
+    Where the command was asked for JSON an error is one as well, on one line: `{"error": {"type": ..., ...}}`.
+    """
     code, *words = _ending(outcome)
+    if as_json and words and words[0].startswith(_ERROR):
+        what = type(outcome).__name__
+        document = {"type": what, "message": words[0].removeprefix(_ERROR), "hint": " ".join(map(str.strip, words[1:]))}
+        words = [json.dumps({"error": {**document, "exit_code": code}}, ensure_ascii=True)]
     for line in words:
         say(line)
     return code
@@ -179,7 +207,7 @@ def _ending(outcome: BaseException) -> tuple[int, *tuple[str, ...]]:
     """The exit code, and what is to be said, line by line."""
     match outcome:
         case click.exceptions.Exit() | click.ClickException():
-            return (outcome.exit_code,)
+            return outcome.exit_code, *_usage(outcome)
         # a module that was loading takes a signal for a failure of its own
         case _ if _signals or isinstance(outcome, click.Abort | KeyboardInterrupt):
             return 128 + (_signals or [signal.SIGINT])[0], STOPPED
@@ -198,6 +226,19 @@ def _ending(outcome: BaseException) -> tuple[int, *tuple[str, ...]]:
                 f"error: an unforeseen {type(outcome).__name__}: {shown(str(outcome), 300)}. A bug in Frostline.",
                 "       Run it again as `frostline --debug ...` and report what that prints.",
             )
+
+
+def _usage(outcome: click.ClickException | click.exceptions.Exit) -> list[str]:
+    """What click found wrong with the command line, and how the verb is used; nothing where it just ended."""
+    if isinstance(outcome, click.exceptions.Exit):
+        return []
+    said = [f"{_ERROR}{outcome.format_message()}"]
+    context = outcome.ctx if isinstance(outcome, click.UsageError) else None
+    if isinstance(outcome, click.NoSuchOption) and _takes_texts(context):
+        said.append("       A text that begins with a dash stands behind --: frostline predict MODEL -- '-5 stars'")
+    if context is not None:
+        said += [f"       {context.get_usage()}", f"       All options: {context.command_path} --help"]
+    return said
 
 
 def say(words: str) -> None:

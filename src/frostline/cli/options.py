@@ -20,7 +20,7 @@ from frostline.disk import publish_stream
 from frostline.encoder.checkpoint import DEFAULT_ENCODER
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, AskedPrecision
-from frostline.errors import ConsentError, InputError, printable
+from frostline.errors import ConsentError, InputError, UsageError, pasteable, printable, shown
 from frostline.head.calibrating import Calibrate
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.promise import CONFIDENCE
@@ -238,6 +238,7 @@ class ModelChoice:
 
     def open(self, artifact: "Path | Artifact") -> "Model":
         """The model with its encoder; on a terminal whoever sits there is asked whether it may be fetched."""
+        _refuse_swapped(artifact)
         from frostline.artifact import open_model  # noqa: PLC0415 - heavy
         from frostline.encoder.encoder import reader_of  # noqa: PLC0415 - heavy
 
@@ -270,6 +271,20 @@ class ModelChoice:
             threads=self.threads or threads,
             backend=self.backend,
             device=self.device,
+        )
+
+
+def _refuse_swapped(model: "Path | Artifact") -> None:
+    """Raise if a file was given for the model, and a saved model for the file."""
+    context = click.get_current_context(silent=True)
+    if context is None or not isinstance(model, Path) or not model.is_file():
+        return
+    others = context.params.get("file") or context.params.get("texts") or context.params.get("text")
+    other = others[0] if isinstance(others, tuple) else others
+    if other is not None and (Path(other) / "manifest.json").is_file():
+        raise UsageError(
+            f"{shown(str(model))} is a file, and {shown(str(other))} a saved model: the arguments are swapped.",
+            hint=f"Did you mean: frostline {context.info_name} {pasteable(other)} {pasteable(model)}",
         )
 
 

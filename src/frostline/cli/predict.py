@@ -18,6 +18,7 @@ from frostline.arrays import Progress
 from frostline.artifact import Model, refuse_likeness
 from frostline.artifact.manifest import MANIFEST
 from frostline.cli.console import print_json, progress
+from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     ModelChoice,
     as_learned,
@@ -31,9 +32,10 @@ from frostline.cli.options import (
     workers_option,
 )
 from frostline.data.dataset import Reject
+from frostline.data.lines import near
 from frostline.data.options import TableOptions
 from frostline.disk import refuse_file, sha256_of
-from frostline.errors import InputError, MissingInputError, UsageError, printable
+from frostline.errors import InputError, MissingInputError, UsageError, pasteable, printable
 from frostline.head.linear import Rule
 from frostline.legible import legibility, legibility_warnings, sampled
 from frostline.report.phrases import count_text
@@ -66,6 +68,7 @@ DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arr
 
 @click.command(
     "predict",
+    cls=Grouped,
     epilog='Example: frostline predict model "a visually stunning rumination on love"',
     help="Label the TEXTs given; or the lines of standard input (no TEXT, or -; with --text, --label, --header or "
     "--format the table there); or, where TEXT is one file (TSV, CSV, JSON Lines, Parquet), its texts. Each answer is "
@@ -332,7 +335,8 @@ def _file_among(texts: tuple[str, ...]) -> Path | None:
         return path
     if " " not in texts[0] and texts[0].lower().endswith(DATA_SUFFIXES):
         raise MissingInputError(
-            f"{path}: there is no such file.", hint="To classify these very words, pass them on standard input."
+            f"{path} is not there.",
+            hint=f"{near(path)} If it is the text itself: echo {pasteable(path)} | frostline predict MODEL",
         )
     return None
 

@@ -7,6 +7,7 @@ import click
 from rich.text import Text
 
 from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
@@ -37,6 +38,7 @@ from frostline.review.run import Pool, ReviewOptions, review
 
 @click.command(
     "review",
+    cls=Grouped,
     epilog="Example: frostline review reviews.tsv --test test.tsv --out fixes.tsv   then: frostline train reviews.tsv "
     "--fixes fixes.tsv --out model",
     help="Find labels in FILE that are probably wrong (with the likelier label and why; where texts have several, also "

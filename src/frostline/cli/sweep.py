@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from frostline.cli.console import output, print_json, progress
+from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
@@ -36,6 +37,7 @@ from frostline.training.records import data_record
 
 @click.command(
     "sweep",
+    cls=Grouped,
     epilog="Example: frostline sweep reviews.tsv --test test.tsv --plot sweep.svg",
     help="Read the labelled FILE once, and cross-validate every layer under every pooling (cls, mean, max), and joins "
     "of them, on the same folds with C searched. The features with the fewest numbers within one standard error of "

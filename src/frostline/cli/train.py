@@ -13,6 +13,7 @@ from rich.text import Text
 
 from frostline.cli.again import command_of
 from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
@@ -32,7 +33,7 @@ from frostline.cli.options import (
     settled_choice,
 )
 from frostline.data.cells import write_rejects
-from frostline.data.checks import require_learnable
+from frostline.data.checks import require_learnable, without_lone
 from frostline.data.dataset import Dataset
 from frostline.data.fixes import apply_fixes, read_fixes
 from frostline.data.options import TableOptions
@@ -250,6 +251,7 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(
     "train",
+    cls=Grouped,
     epilog="Example: frostline train reviews.tsv --test test.tsv --out model",
     help="Turn FILE (TSV, CSV, JSON Lines or Parquet, also gzipped; - for standard input; or the name of a public set) "
     "into a classifier: read every sentence once, search C, fit, test on rows that took part in nothing, save.",
@@ -313,6 +315,7 @@ def command(
     limit = limit or (None if wishes.preset is None else TUTORIAL_ROWS)
     is_own_test = not (wishes.nested or wishes.is_held_out)
     found, found_test = _read(file, test_file, replace(reading, limit=limit), reading, is_own_test=is_own_test)
+    found = without_lone(found, allowed=reading.max_bad_rows)
     if rejects is not None:
         write_rejects(rejects, found.rejects)
     if found.targets.kind == "several labels" and wishes.preset is not None:

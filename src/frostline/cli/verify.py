@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from frostline.cli.console import print_json
+from frostline.cli.groups import Grouped
 from frostline.cli.options import json_option
 from frostline.errors import printable
 from frostline.report.phrases import count_text
@@ -13,6 +14,7 @@ from frostline.score.job import verify
 
 @click.command(
     "verify",
+    cls=Grouped,
     epilog="Example: frostline verify scored.csv",
     help="Check that OUT, which predict or embed wrote, is whole and as it was written. Needs its manifest beside "
     "it (OUT.manifest.json), and neither the model nor the input.",

@@ -86,7 +86,7 @@ class Ledger:
         named = "; ".join(f"line {fault.line}: {fault.reason}" for fault in self._first)
         more = f"; and {self.faults - len(self._first):,} more" if self.faults > len(self._first) else ""
         return InputError(
-            f"{self.name}: {self.faults:,} of {rows:,} rows cannot be used ({self.allowed:,} may be): {named}{more}.",
+            f"{self.name}: {self.faults:,} of {rows:,} rows cannot be read ({self.allowed:,} allowed): {named}{more}.",
             hint=hint or self._hint(rows, has_one_label=has_one_label, are_all=are_all),
         )
 

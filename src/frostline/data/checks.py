@@ -4,6 +4,7 @@ A text is repeated, contradicted, or learned and tested on by its copies: equal 
 (`copies.copy_keys`).
 """
 
+import shlex
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import final
 import numpy as np
 
 from frostline.data.copies import copy_keys
-from frostline.data.dataset import Dataset
+from frostline.data.dataset import Dataset, Reject
 from frostline.errors import InputError, shown
 from frostline.targets import Label
 
@@ -176,6 +177,27 @@ def tidied(dataset: Dataset, known: Collection[str] = ()) -> Dataset:
     return replace(dataset, targets=targets, source=replace(dataset.source, remark=remark))
 
 
+def without_lone(dataset: Dataset, *, allowed: int) -> Dataset:
+    """The same without rows that alone have their label, which become rejects, if no more are `allowed` to be.
+
+    Where a text has one label; of several a rare one keeps nobody from learning the others.
+    """
+    lone = [label for label, count in dataset.counts().items() if count == 1]
+    if dataset.targets.kind != "one label" or not lone or len(lone) + len(dataset.rejects) > allowed:
+        return dataset
+    rare = set(lone)
+    labels = dataset.labels
+    is_lone = np.array([label in rare for label in labels])
+    rejects = [
+        Reject(dataset.lines[row], f"no other row has the label {shown(labels[row])}")
+        for row in np.flatnonzero(is_lone).tolist()
+    ]
+    said = f"{dataset.source.name}: left out, since no other row has the label: {_listed(lone)}."
+    source = replace(dataset.source, remark=" ".join(filter(None, [dataset.source.remark, said])))
+    merged = tuple(sorted([*dataset.rejects, *rejects], key=lambda reject: reject.line))
+    return replace(dataset.take(np.flatnonzero(~is_lone)), source=source, rejects=merged)
+
+
 def _joined(counts: Mapping[str, int]) -> list[str]:
     for mark in ",;|":
         joined = [label for label in counts if mark in label and counts.keys() >= {*map(str.strip, label.split(mark))}]
@@ -210,7 +232,19 @@ def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -
     return FoldPlan(folds.n_folds, (sentence, *folds.warnings))
 
 
+_MANY = 20  # labels from which on a column of which most values occur once holds no labels
+
+
 def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:
+    counts = dataset.counts()
+    if len(counts) >= _MANY and sum(count == 1 for count in counts.values()) > len(counts) / 2:
+        column, others = dataset.source.label_column, dataset.source.other_columns
+        which = f"--label {shlex.quote(others[0])}" if len(others) == 1 else f"--label NAME ({', '.join(others[:9])})"
+        raise InputError(
+            f"{dataset.source.name}: {shown(column)} has {len(counts):,} different values in {len(dataset):,} rows, so "
+            "it looks like an id, a number or a text, not like a label.",
+            hint=f"Take another column: {which}." if others else "Each label must stand in several rows.",
+        )
     return folds_for(dataset.counts(), n_folds, apart=_apart(dataset), name=dataset.source.name, strict=strict)
 
 
@@ -289,17 +323,20 @@ def folds_for(
     if len(counts) < 2:
         only = f"all {sum(counts.values()):,} rows are labelled {_listed(list(counts))}" if counts else "there is none"
         raise InputError(
-            f"{name}: two classes or more are needed ({only}).", hint="Add rows of another label; check --label."
+            f"{name}: two labels or more are needed ({only}).", hint="Add rows of another label; check --label."
         )
     rows, counts = ("rows", counts) if apart is None else (_APART, apart)
     small = sorted((label for label in counts if counts[label] < n_folds), key=lambda label: (counts[label], label))
     single = [label for label in small if counts[label] < 2]
     if single:
+        have = "have" if len(single) > 1 else "has"
+        only = "row" if apart is None else "row that stands apart"
+        way = f"leave {'it' if len(single) == 1 else 'them'} out with --max-bad-rows {len(single)}"
         raise InputError(
-            f"{name}: every class needs two {rows} or more to be checked against each other ({_listed(single)} "
-            f"{'have' if len(single) > 1 else 'has'} one).",
-            hint=("" if apart is None else "Copies of a text, and the rows of a group, count as one. ")
-            + "Add rows, merge the class with another, or leave it out.",
+            f"{name}: {_listed(single)} {have} only one {only}; each label needs two.",
+            hint="Copies of a text, and the rows of a group, count as one. Add rows, or merge labels."
+            if apart is not None
+            else f"Add rows, or {way}.",
         )
     if not small:
         return FoldPlan(n_folds)

@@ -424,7 +424,7 @@ class _Table:
         if len(self.names) == 1:
             return InputError(
                 f"{self.file}: a text and a label column are needed (there is one column). {self.shown()}",
-                hint="If cells are parted otherwise, pass --format or --delimiter.",
+                hint="To label these texts: frostline predict MODEL FILE. If cells are parted otherwise: --delimiter.",
             )
         missing = "the label" if has_text else "the text and the label" if needs_label else "the text"
         plural = "s are" if missing.count("the") > 1 else " is"

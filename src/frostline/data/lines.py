@@ -238,11 +238,11 @@ def _opening_error(path: Path, error: OSError | ValueError) -> FrostlineError:
         return InputError(f"{name} must be a file (it is a folder).", hint=_listing(path))
     missing = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
     if isinstance(error, ValueError) or error.errno in missing:
-        return MissingInputError(f"{name} is not there.", hint=_near(path))
+        return MissingInputError(f"{name} is not there.", hint=near(path))
     return StorageError(f"{name}: cannot be opened ({error.strerror}).", hint="Check the disk.")
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     """Say which names near `path` do exist."""
     try:
         present = sorted(os.listdir(path.parent))  # noqa: PTH208 - names are wanted, not paths

@@ -99,7 +99,8 @@ class FeatureSpec:
                 if not -n_layers - 1 <= layer <= n_layers:
                     raise UsageError(
                         f"Layer {layer} of {short} must be between {-n_layers - 1} and {n_layers}: "
-                        f"this encoder has {n_layers} layers, and layer 0 is the embedding output."
+                        f"this encoder has {n_layers} layers, and layer 0 is the embedding output.",
+                        hint=f"The last one is {pooling}@{n_layers} or {pooling}@-1; all of them: {pooling}@all.",
                     )
                 blocks.append(Block(layer % (n_layers + 1), pooling))
         twice = {block for block, count in Counter(blocks).items() if count > 1}

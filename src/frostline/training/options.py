@@ -70,7 +70,11 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.test_fraction < 1:
-            raise UsageError(f"The test fraction must be between 0 and 1 (got {self.test_fraction}).")
+            percent = self.test_fraction / 100
+            raise UsageError(
+                f"The share of rows held out must be between 0 and 1 (got {self.test_fraction}).",
+                hint=f"Did you mean {percent:g} (--holdout {percent:g})?" if 1 < self.test_fraction < 100 else "",
+            )
         if self.search.n_folds < 2:
             raise UsageError(f"The number of folds must be at least 2 (got {self.search.n_folds}).")
 
