@@ -12,8 +12,8 @@ from frostline.legible import word_pieces_of
 from frostline.report.explanation import explanation_document
 from frostline.targets import Label
 
-MOST_PIECES = 8_000
-"""Word pieces that an explanation reads, the text once for each word that is left out: about a second on two cores."""
+MOST_PIECES = 6_000
+"""Word pieces that an explanation reads, the text once for each word that is left out: one to three seconds of a core."""
 
 
 def why(model: Model, neighbours: Neighbours | None, text: str, *, labels: Sequence[Label] = ()) -> dict[str, Any]:

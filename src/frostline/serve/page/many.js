@@ -127,7 +127,7 @@ async function send(job, parts) {
   running = control;
   const left = job.rows.filter(row => row.found === null);
   const started = performance.now();
-  let drawn = 0;
+  let drawAt = 0;
   const tell = isLast => {
     const done = job.rows.filter(row => row.found !== null).length;
     const timeS = job.spentS + (performance.now() - started) / 1000;
@@ -135,10 +135,11 @@ async function send(job, parts) {
     const paceS = sent ? (performance.now() - started) / 1000 / sent : 0;
     parts.bar.value = done;
     show(parts.pace, `${grouped(done)} of ${count(job.rows.length, "text")}, ${seconds(timeS)}${isLast || !paceS ? "" : `, about ${seconds(paceS * (left.length - sent))} left`}`);
-    if (!isLast && performance.now() - drawn < REDRAW_MS) return;
-    drawn = performance.now();
+    const begun = performance.now();
+    if (!isLast && begun < drawAt) return;
     job.table.kinds();
     job.table.draw();
+    drawAt = performance.now() + Math.max(REDRAW_MS, 10 * (performance.now() - begun)); // of many rows seldom
   };
   const stop = make("button", { type: "button", onclick: () => control.abort(new DOMException("stopped", "AbortError")) }, "Stop");
   show(parts.buttons, stop);
