@@ -13,7 +13,7 @@ from frostline.report.explanation import explanation_document
 from frostline.targets import Label
 
 MOST_PIECES = 6_000
-"""Word pieces that an explanation reads, the text once for each word that is left out: one to three seconds of a core."""
+"""Word pieces that an explanation reads, the text once for each word that is left out: 1 to 3 s."""
 
 
 def why(model: Model, neighbours: Neighbours | None, text: str, *, labels: Sequence[Label] = ()) -> dict[str, Any]:
