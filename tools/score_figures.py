@@ -126,7 +126,7 @@ def resident_with_one_text(model: Path, few: Path, out: Path) -> float:
 def kills(folder: Path, work: Path, *, kills: int, real: int) -> None:
     """Jobs killed at random moments, and gone on with, until they end: their bytes against an uninterrupted run's."""
     for name, features, n_rows, n_kills in (
-        ("words alone", "words", 50_000, kills),
+        ("words alone", "words", 25_000, kills),
         ("minilm", "mean@all", 20_000, real),
     ):
         if not n_kills:

@@ -1,9 +1,11 @@
 """A job's windows: each published whole, gone on from where it was, joined to the same bytes, verified."""
 
 import contextlib
+import errno
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jobs import EXPECTED, Turning, job_of, join, run_job, run_shared, texts_in
@@ -281,3 +283,22 @@ def test_a_folder_that_was_removed_while_it_was_claimed_is_claimed_anew(tmp_path
         patch.setattr(Path, "mkdir", mkdir)
         with claimed(folder) as is_ours:
             assert (is_ours, folder.is_dir()) == (True, True)
+
+
+def test_processes_that_cannot_be_started_are_told(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a process may open no more files; nothing hangs, and nothing is left behind."""
+
+    def full() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("frostline.score.run.multiprocessing.get_context", lambda _: SimpleNamespace(Pipe=full))
+    with pytest.raises(RetryError, match=r"No process could be started \(Too many open files\)") as raised:
+        run_shared(source, out, Turning())
+    assert "fewer --workers" in raised.value.hint
+    assert sorted(source.parent.iterdir()) == [source]
+
+
+def test_a_task_of_any_size_reaches_the_processes(source: Path, out: Path, tmp_path: Path) -> None:
+    """One larger than a pipe holds, too, and a process that dies before it has read it is replaced."""
+    run_shared(source, out, Turning(marks=tmp_path / ("x" * 500_000)))
+    assert out.read_bytes() == EXPECTED

@@ -369,11 +369,25 @@ class _Helper:
                 raise RetryError("The job was stopped.")
             if self._pipe is None:
                 context = multiprocessing.get_context("spawn")
-                self._pipe, theirs = context.Pipe()
-                self._process = context.Process(target=_work, args=(theirs, self._task), daemon=True)
-                self._process.start()
-                theirs.close()
+                try:
+                    ours, theirs = context.Pipe()
+                    process = context.Process(target=_work, args=(theirs,), daemon=True)
+                    process.start()
+                except OSError as error:
+                    raise RetryError(
+                        f"No process could be started ({error.strerror}).",
+                        hint="Run the same command with fewer --workers.",
+                    ) from error
+                theirs.close()  # else its end would not be noticed
+                self._pipe, self._process = ours, process
+                self._send(self._task)
             return self._pipe
+
+    def _send(self, item: object) -> None:
+        """What cannot be sent is noticed where the answer is waited for."""
+        with contextlib.suppress(OSError):
+            if self._pipe is not None:
+                self._pipe.send(item)
 
     def _lost(self) -> None:
         with self._turn:
@@ -385,15 +399,19 @@ class _Helper:
             self._process = self._pipe = None
 
 
-def _work(pipe: "Connection", task: Task[Any]) -> None:
-    """A process that answers windows until nobody asks any more."""
+def _work(pipe: "Connection") -> None:
+    """A process that is told its task, and answers windows until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches all processes of a terminal; the first one ends us
+    task: Task[Any] | None = None
     opened = None
     while True:
         try:
             window = pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return
+        if task is None:  # what is sent first
+            task = window
+            continue
         try:
             opened = task.open() if opened is None else opened
             answer: Made | BaseException = task.made(opened, window)
