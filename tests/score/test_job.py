@@ -216,6 +216,11 @@ def test_a_damaged_file_is_found_and_its_rows_named(source: Path, out: Path) -> 
     manifest_of(out).write_text(json.dumps({**json.loads(manifest_of(out).read_text()), "format": 2}))
     with pytest.raises(InputError, match=r"must be of format 1 \(got 2\)"):
         verify(out)
+    manifest_of(out).write_text('{"format": 1, "sections": [{"rows": 2}]}')
+    with pytest.raises(InputError, match=r"manifest\.json: size_bytes must be an integer \(got null\)"):
+        verify(out)
+    with pytest.raises(InputError, match=r"must be a file \(it is a folder\)"):
+        verify(out.parent)
     manifest_of(out).unlink()
     with pytest.raises(MissingInputError, match=r"turned\.txt\.manifest\.json is not there"):
         verify(out)

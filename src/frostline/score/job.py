@@ -359,6 +359,8 @@ def verify(out: Path) -> Verified:
         begun = folder_of(out)
         if (begun / "plan.json").is_file():
             raise MissingInputError(f"{out} is not finished.", hint="Run the command that makes it again: it goes on.")
+        if out.is_dir():
+            raise InputError(f"{out} must be a file (it is a folder).", hint="Name the file that was written.")
         missing = out if not out.is_file() else beside
         raise MissingInputError(f"{missing} is not there.", hint="`frostline predict MODEL FILE --out` writes both.")
     manifest = _content(beside)
@@ -369,8 +371,8 @@ def verify(out: Path) -> Verified:
     whole, row, damaged = hashlib.sha256(), 0, list[str]()
     with out.open("rb") as opened:
         for section in sections:
-            size = strict.integer(strict.json_object(section, where).get("size_bytes"), where)
-            rows = strict.integer(section.get("rows"), where)
+            size = strict.integer(strict.json_object(section, where).get("size_bytes"), f"{where}: size_bytes")
+            rows = strict.integer(section.get("rows"), f"{where}: rows")
             found, left = hashlib.sha256(), size
             while left and (content := opened.read(min(left, 1 << 20))):
                 found.update(content)
