@@ -21,7 +21,7 @@ from frostline.cli.options import (
 from frostline.data.checks import label_warnings
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
-from frostline.encoder.features import TUTORIAL_FEATURES
+from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.tutorial.lesson import Language, Step, Words, give_lesson, told, words
 
 
@@ -53,14 +53,16 @@ def command(
     for odd in label_warnings(dataset):
         console.print(Text(odd, style="yellow"))
     with progress("Reading", "sentences") as advance:
-        steps = give_lesson(dataset, fresh_encoder(encoder, TUTORIAL_FEATURES), reader, seed=seed, progress=advance)
+        better = opened_encoder(encoder, DEFAULT_FEATURES)
+        practical = fresh_encoder(encoder, TUTORIAL_FEATURES)
+        steps = give_lesson(dataset, practical, reader, better, seed=seed, progress=advance)
         for number, step in enumerate(steps, start=1):
             show(number, step, words(lang), console)
 
 
 def show(number: int, step: Step, said: Words, console: Console) -> None:
     """One step: its heading, its paragraph, its exhibit."""
-    heading, paragraph = told(said, step.name, step.facts)
+    heading, paragraph = told(said, step)
     console.print(Text(f"{number}. {heading}", style="bold"))
     console.print(Padding(Text(paragraph), (0, 0, 0, 3)))
     if step.exhibit:

@@ -1,35 +1,40 @@
-"""The practical, computed: each step with the facts and the exhibit that the notebook shows there.
+"""The practical, computed: each step with the facts and the exhibit that the practical shows there.
 
 Source: the two practicals "DistilBERT: Pre-trained Deep Learning Model"; their grid is linspace(0.0001, 100, 20).
 """
 
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from pathlib import Path
 from typing import Literal, TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import Features, Float64Array, IntArray, Progress
+from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Progress
 from frostline.data.dataset import Dataset
 from frostline.data.split import random_holdout, stratified_folds
-from frostline.encoder.architecture import load_architecture
-from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.architecture import Architecture, load_architecture
+from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.reading import Reading, SentenceEncoder, TokenBatch
+from frostline.encoder.tokens import Ids
 from frostline.errors import InputError
+from frostline.evaluate.paired import accuracy_difference
 from frostline.evaluate.scores import evaluate, most_probable
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.head.search import Search, search
-from frostline.targets import Targets
+from frostline.targets import Label, Targets
 from frostline.threads import work_through
 
 TEST_FRACTION = 0.25
 N_FOLDS = 5
 UNMASKED_ROWS = 8
+FEWEST_PIECES, MOST_PIECES = 6, 24  # Of the sentence that is followed, [CLS] and [SEP] included
+PRACTICAL_ROWS, PRACTICAL_LONGEST = 2000, 59  # What the practicals' own file comes to
 
 
 @final
@@ -37,10 +42,11 @@ UNMASKED_ROWS = 8
 class Step:
     """One step of the lesson."""
 
-    name: str  # Its key in words.WORDS
+    name: str  # Its table in en.toml and zh.toml
     facts: dict[str, object]  # What its paragraph names
     # Lines to show as they are: numbers, not words, so the same in every language.
     exhibit: tuple[str, ...] = field(default=())
+    asides: tuple[str, ...] = ()  # Further keys of its table, said after the paragraph
 
 
 @final
@@ -51,17 +57,39 @@ class Trial:
     search: Search
     accuracy: float
     interval: tuple[float, float]
+    is_right: BoolArray  # (n_test,)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Computed:
+    """What the steps were computed from, for pictures of it."""
+
+    labels: tuple[Label, ...]
+    codes: IntArray  # (n_texts,): The place of each text's label among `labels`
+    running: int  # The row of the sentence that is followed
+    ids: list[Ids]  # (n_texts, ragged)
+    rows: Features  # (n_texts, hidden): [CLS], last layer
+    unmasked: Features  # The same as they come out without the mask
+    better: Features  # (n_texts, (n_layers + 1) * hidden): the mean of every layer
+    train: IntArray
+    test: IntArray
+    trial: Trial
+    better_trial: Trial
+    states: Features  # (n_layers + 1, n_pieces, hidden): Of the sentence that is followed
+    architecture: Architecture
 
 
 def give_lesson(
     dataset: Dataset,
     encoder: Encoder,
     reader: SentenceEncoder,
+    better: SentenceEncoder,
     *,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Iterator[Step]:
-    """The steps of the practical over `dataset`, each yielded as soon as it is computed.
+) -> Generator[Step, None, Computed]:
+    """The steps of the practical over `dataset`, each yielded as soon as it is computed; returns what they rest on.
 
     Raises `InputError`: fewer than two classes, or too few rows to split and fold.
 
@@ -71,6 +99,8 @@ def give_lesson(
         Opened with the features `cls@-1`.
     reader : SentenceEncoder
         The same encoder, or one that remembers.
+    better : SentenceEncoder
+        The same weights, computing `mean@all`: what the last step sets beside the practical.
     seed : int
         Of the split and the folds.
     progress : callable, optional
@@ -83,15 +113,19 @@ def give_lesson(
             f"The lesson needs two classes with at least {2 * N_FOLDS} rows each (got {dataset.counts()}).",
             hint="Give it more rows: --limit says how many are taken.",
         )
-    yield _data_step(dataset, sizes)
-    yield _pieces_step(dataset, encoder)
     ids = encoder.word_pieces.tokenize(dataset.texts).ids
+    running = running_row(ids, unknown=encoder.word_pieces.unknown)
+    yield _start_step(encoder)
+    yield _data_step(dataset, sizes)
+    yield _pieces_step(dataset.texts[running], ids, running, encoder)
     padded, mask = padded_matrix(ids)
     yield _padding_step(padded, mask)
     yield Step("mask", {}, tuple(_corner(mask)))
     started = time.perf_counter()
     reading = reader.encode(dataset.texts, progress=progress)
-    yield _encoder_step(encoder, reading, padded.shape, time.perf_counter() - started, ids[0])
+    seconds = time.perf_counter() - started
+    architecture, states = _all_states(encoder, ids[running].astype(np.int64))
+    yield _encoder_step(encoder, reading, padded.shape, seconds, states[-1], ids[running])
     yield _cls_step(reading.rows)
     train, test = random_holdout(len(codes), test_fraction=TEST_FRACTION, seed=seed)
     yield Step("split", {"n_train": len(train), "n_test": len(test), "seed": seed})
@@ -102,7 +136,34 @@ def give_lesson(
     without = unmasked_rows(encoder, padded, progress=progress)
     unmasked = _try(without, codes, train, test, seed=seed)
     yield _unmasked_step(reading.rows, without, mask, trial, unmasked)
-    yield Step("onward", {"path": dataset.source.name})
+    better_rows = better.encode(dataset.texts, progress=progress).rows
+    better_trial = _try(better_rows, codes, train, test, seed=seed)
+    yield _onward_step(Path(dataset.source.name).name, trial, better_trial)
+    return Computed(
+        labels=tuple(labels.tolist()),
+        codes=codes,
+        running=running,
+        ids=ids,
+        rows=reading.rows,
+        unmasked=without,
+        better=better_rows,
+        train=train,
+        test=test,
+        trial=trial,
+        better_trial=better_trial,
+        states=states,
+        architecture=architecture,
+    )
+
+
+def running_row(ids: Sequence[Ids], *, unknown: int | None) -> int:
+    """The sentence that is followed: the first that fits a picture and has no unknown piece, else the first that fits.
+
+    The practical's own file begins with one that fits.
+    """
+    fits = [row for row, pieces in enumerate(ids) if FEWEST_PIECES <= len(pieces) <= MOST_PIECES]
+    known = (row for row in fits if unknown is None or unknown not in ids[row])
+    return next(known, fits[0] if fits else 0)
 
 
 def padded_matrix(ids: list[np.ndarray[tuple[int], np.dtype[np.int32]]]) -> tuple[IntArray, IntArray]:
@@ -148,15 +209,21 @@ def _try(rows: Features, codes: IntArray, train: IntArray, test: IntArray, *, se
     options = SearchOptions(Cs=tutorial_grid(), standardise=False)
     searched = search(rows[train], Targets.of_codes(codes[train], labels), options=options, folds=folds)
     probabilities = searched.head.predict_proba(rows[test])
-    evaluation = evaluate(probabilities, most_probable(probabilities), Targets.of_codes(codes[test], labels))
-    return Trial(search=searched, accuracy=evaluation.accuracy.value, interval=evaluation.accuracy.interval)
+    favoured = most_probable(probabilities)
+    evaluation = evaluate(probabilities, favoured, Targets.of_codes(codes[test], labels))
+    return Trial(
+        search=searched,
+        accuracy=evaluation.accuracy.value,
+        interval=evaluation.accuracy.interval,
+        is_right=favoured.argmax(axis=1) == codes[test],
+    )
 
 
 def _data_step(dataset: Dataset, sizes: IntArray) -> Step:
     counts = dataset.counts()
     facts = {
         "n_rows": len(dataset),
-        "name": dataset.source.name,
+        "name": Path(dataset.source.name).name,
         "smallest": int(sizes.min()),
         "largest": int(sizes.max()),
         "majority": float(sizes.max() / sizes.sum()),
@@ -165,17 +232,32 @@ def _data_step(dataset: Dataset, sizes: IntArray) -> Step:
     return Step("data", facts, (*heads, "", *(f"{label!r:>6}  {count}" for label, count in counts.items())))
 
 
-def _pieces_step(dataset: Dataset, encoder: Encoder) -> Step:
-    text = dataset.texts[0]
-    pieces, ids = encoder.word_pieces.pieces(text), encoder.word_pieces.tokenize([text]).ids[0]
-    facts: dict[str, object] = {"vocabulary": encoder.word_pieces.vocabulary_size, "n_pieces": len(pieces)}
+def _start_step(encoder: Encoder) -> Step:
+    """Which encoder the practical uses, which one this is, and what to expect of its [CLS]."""
+    name, family = encoder.identity.name, encoder.identity.family
+    facts: dict[str, object] = {"encoder": name, "family": family}
+    return Step("start", facts, asides=("sentences" if name == DEFAULT_ENCODER else "practical",))
+
+
+def _pieces_step(text: str, every: Sequence[Ids], running: int, encoder: Encoder) -> Step:
+    ids, unknown = every[running], encoder.word_pieces.unknown
+    pieces = encoder.word_pieces.pieces(text)
+    all_ids = np.concatenate(list(every))
+    facts: dict[str, object] = {
+        "vocabulary": encoder.word_pieces.vocabulary_size,
+        "n_pieces": len(pieces),
+        "row": running,
+        "unknown": "" if unknown is None else str(encoder.word_pieces.tokenizer.id_to_token(unknown)),
+        "unknown_share": 0.0 if unknown is None else float((all_ids == unknown).mean()),
+    }
     lines = []
     for start in range(0, len(pieces), 8):
         chunk = list(zip(pieces[start : start + 8], ids[start : start + 8].tolist(), strict=True))
         widths = [max(len(piece), len(str(number))) for piece, number in chunk]
         lines.append("  ".join(f"{piece:>{w}}" for (piece, _), w in zip(chunk, widths, strict=True)))
         lines.append("  ".join(f"{number:>{w}}" for (_, number), w in zip(chunk, widths, strict=True)))
-    return Step("pieces", facts, (repr(text[:100]), "", *lines))
+    asides = ("unknown_pieces",) if facts["unknown_share"] else ()  # which are not cut into anything
+    return Step("pieces", facts, (repr(text[:100]), "", *lines), asides)
 
 
 def _padding_step(padded: IntArray, mask: IntArray) -> Step:
@@ -184,7 +266,8 @@ def _padding_step(padded: IntArray, mask: IntArray) -> Step:
         "longest": padded.shape[1],
         "waste": float(1 - mask.mean()),
     }
-    return Step("padding", facts, (f"np.array(padded).shape  ->  {padded.shape}", "", *_corner(padded)))
+    asides = ("practicals",) if padded.shape == (PRACTICAL_ROWS, PRACTICAL_LONGEST) else ()
+    return Step("padding", facts, (f"np.array(padded).shape  ->  {padded.shape}", "", *_corner(padded)), asides)
 
 
 def _corner(matrix: IntArray) -> list[str]:
@@ -196,13 +279,15 @@ def _corner(matrix: IntArray) -> list[str]:
     ]
 
 
-def _encoder_step(
+def _encoder_step(  # noqa: PLR0913, PLR0917 - what is known after reading
     encoder: Encoder,
     reading: Reading,
     shape: tuple[int, ...],
     seconds: float,
-    first: np.ndarray[tuple[int], np.dtype[np.int32]],
+    states: Features,
+    ids: Ids,
 ) -> Step:
+    """`states` (n_pieces, hidden) and `ids` are those of the sentence that is followed."""
     n_rows, longest = shape
     hidden = encoder.hidden_size
     facts = {
@@ -215,19 +300,18 @@ def _encoder_step(
         "seconds": seconds,
         "n_read": reading.n_read,
     }
-    states = _last_states(encoder, first.astype(np.int64))
-    pieces = [str(encoder.word_pieces.tokenizer.id_to_token(int(number))) for number in first[:4]]
+    pieces = [str(encoder.word_pieces.tokenizer.id_to_token(int(number))) for number in ids[:4]]
     lines = [f"{piece:>12}  {_numbers(state)}" for piece, state in zip(pieces, states[:4], strict=True)]
     return Step("encoder", facts, (f"last_hidden_states[0].shape  ->  ({n_rows}, {longest}, {hidden})", "", *lines))
 
 
-def _last_states(encoder: Encoder, ids: IntArray) -> Features:
-    """The last layer's state of every word piece of one sentence: (n_pieces, hidden)."""
+def _all_states(encoder: Encoder, ids: IntArray) -> tuple[Architecture, Features]:
+    """Every layer's state of every word piece of one sentence: (n_layers + 1, n_pieces, hidden)."""
     folder = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision).folder
-    last, architecture = encoder.n_layers, load_architecture(folder)
-    backend = OnnxBackend.open(architecture, blocks=(), identity_digest="", kept=None, token_layers=(last,))
-    states: Features = backend.states(TokenBatch(np.zeros(1, np.int64), ids[None]), (last,))[last][0]
-    return states
+    layers, architecture = tuple(range(encoder.n_layers + 1)), load_architecture(folder)
+    backend = OnnxBackend.open(architecture, blocks=(), identity_digest="", kept=None, token_layers=layers)
+    states = backend.states(TokenBatch(np.zeros(1, np.int64), ids[None]), layers)
+    return architecture, np.stack([states[layer][0] for layer in layers])
 
 
 def _cls_step(rows: Features) -> Step:
@@ -287,6 +371,22 @@ def _by_length(lengths: IntArray, relative: Float64Array) -> list[tuple[int, flo
     return [(int(length), float(relative[lengths == length].mean())) for length in chosen]
 
 
+def _onward_step(name: str, trial: Trial, better: Trial) -> Step:
+    """The practical's rows and the means of every layer, on the same split."""
+    difference = accuracy_difference(better.is_right, trial.is_right)
+    facts: dict[str, object] = {
+        "path": name,
+        "n_test": len(trial.is_right),
+        "accuracy": trial.accuracy,
+        "better_accuracy": better.accuracy,
+        "difference": 100 * difference.value,
+        "low": 100 * difference.interval[0],
+        "high": 100 * difference.interval[1],
+    }
+    is_sure = difference.interval[0] > 0 or difference.interval[1] < 0
+    return Step("onward", facts, asides=("sure" if is_sure else "unsure", "try_it"))
+
+
 Language: TypeAlias = Literal["en", "zh"]
 Words: TypeAlias = Mapping[str, Mapping[str, str]]
 
@@ -297,6 +397,7 @@ def words(language: Language) -> Words:
     return sentences
 
 
-def told(words: Words, step: str, facts: Mapping[str, object]) -> tuple[str, str]:
-    """The heading and the paragraph of a step, with its facts in place."""
-    return words[step]["heading"], words[step]["paragraph"].format(**facts)
+def told(words: Words, step: Step) -> tuple[str, str]:
+    """The heading and the paragraph of a step, with its facts and its asides in place."""
+    said = words[step.name]
+    return said["heading"], "".join(said[key].format(**step.facts) for key in ("paragraph", *step.asides))
