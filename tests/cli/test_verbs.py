@@ -208,12 +208,12 @@ def test_embed_writes_the_rows(frostline: Command, reviews: Path, tmp_path: Path
 
 
 def test_tutorial_shows_every_step_in_both_languages(frostline: Command, reviews: Path) -> None:
-    """Eleven numbered steps, with the notebook's shapes and ids among them."""
+    """Twelve numbered steps, with the practical's shapes and ids among them."""
     for language, word in (("en", "Keep the [CLS] vector"), ("zh", "取出 [CLS] 向量")):
         outcome = frostline("tutorial", reviews, "--lang", language)
         assert outcome.code == 0, outcome.err
         assert word in outcome.out
-        for step in range(1, 12):
+        for step in range(1, 13):
             assert f"\n{step}. " in f"\n{outcome.out}"
         assert "last_hidden_states[0].shape  ->  (60, " in outcome.out
         assert "101" in outcome.out

@@ -1,72 +1,192 @@
 """`frostline tutorial`: the practical, step by step, with the numbers of your own file."""
 
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from frostline.cli.console import output, progress
+from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
     encoder_options,
     fresh_encoder,
+    json_option,
     opened_encoder,
+    overwrite_option,
     reading_options,
     settled_choice,
 )
 from frostline.data.checks import label_warnings
+from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
+from frostline.disk import publish_bytes, refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
-from frostline.tutorial.lesson import Language, Step, Words, give_lesson, told, words
+from frostline.errors import UsageError
+from frostline.tutorial.lesson import Language, Readers, Step, Words, give_lesson, told
+from frostline.tutorial.lesson import words as lesson_words
+
+if TYPE_CHECKING:
+    from frostline.tutorial.page import Given
+
+_WRITTEN = click.Path(path_type=Path, dir_okay=False)
+_CLOSING = "，。；：！？、）”…"  # noqa: RUF001 - Chinese punctuation is what it is
+_UNITS = re.compile(
+    r"[\u2e80-\u9fff\uff00-\uffef\u3000-\u303f“”…]|[^\s\u2e80-\u9fff\uff00-\uffef\u3000-\u303f“”…]+|\s+"
+)
 
 
 @click.command(
     "tutorial",
-    epilog="Example: frostline tutorial train.tsv --lang zh",
-    help="Walk through the DistilBERT practical on FILE step by step: word pieces, padding, mask, [CLS], C, score.",
+    epilog="Example: frostline tutorial train.tsv --html lesson.html --lang zh",
+    help=(
+        "Walk through the DistilBERT practical on FILE step by step: word pieces, padding, mask, [CLS], C, score; on "
+        "the terminal, as a page with pictures to touch, or as a notebook."
+    ),
 )
 @click.argument("file", type=FILE)
 @click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="English or Chinese.")
+@click.option("--html", type=_WRITTEN, help="Write the lesson as one page with pictures, which needs no network.")
+@click.option("--notebook", type=_WRITTEN, help="Write the lesson as a Jupyter notebook (.ipynb).")
+@click.option("--beside", metavar="ENCODER", help="With --html: a second encoder, and a switch between the two.")
+@overwrite_option
 @click.option("--limit", type=click.IntRange(1), default=2000, show_default=True, help="Take the first N rows only.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split and the folds.")
+@json_option
 @encoder_options
 @reading_options
 def command(
     *,
     file: Path,
     lang: Language,
+    html: Path | None,
+    notebook: Path | None,
+    beside: str | None,
+    overwrite: bool,
     limit: int,
     seed: int,
+    as_json: bool,
     encoder: EncoderChoice,
     reading: TableOptions,
 ) -> None:
-    """Print each step as it is computed."""
+    """Print each step as it is computed, or write the whole."""
+    if beside is not None and html is None and not as_json:
+        raise UsageError("--beside puts a second encoder into the page.", hint="Add --html lesson.html.")
+    for path in (html, notebook):
+        if path is not None:
+            refuse_file(path, overwrite=overwrite, inputs=[file])
     dataset = read_dataset(file, replace(reading, limit=limit))
     encoder, _ = settled_choice(encoder, TUTORIAL_FEATURES, dataset.texts, dataset.targets)
-    reader = opened_encoder(encoder, TUTORIAL_FEATURES)
-    console = output()
     for odd in label_warnings(dataset):
-        console.print(Text(odd, style="yellow"))
+        words().print(Text(odd, style="yellow"))
+    if html is None and notebook is None and not as_json:
+        show_steps(dataset, encoder, lang, seed=seed)
+        return
+    others = [] if beside is None else [replace(encoder, name=beside, revision=None)]
+    lessons = [whole_lesson(dataset, choice, seed=seed) for choice in (encoder, *others)]
+    write(lessons, html, notebook, path=file, limit=limit, seed=seed, lang=lang)
+    if as_json:
+        from frostline.tutorial.course import lesson_json  # noqa: PLC0415 - only where it is asked for
+
+        print_json(lesson_json(lessons))
+
+
+def show_steps(dataset: Dataset, encoder: EncoderChoice, lang: Language, *, seed: int) -> None:
+    """The lesson on the terminal."""
+    readers, console = opened_readers(encoder), output()
     with progress("Reading", "sentences") as advance:
-        better = opened_encoder(encoder, DEFAULT_FEATURES)
-        practical = fresh_encoder(encoder, TUTORIAL_FEATURES)
-        steps = give_lesson(dataset, practical, reader, better, seed=seed, progress=advance)
+        steps = give_lesson(dataset, readers, seed=seed, progress=advance)
         for number, step in enumerate(steps, start=1):
-            show(number, step, words(lang), console)
+            show(number, step, lesson_words(lang), console)
+
+
+def whole_lesson(dataset: Dataset, encoder: EncoderChoice, *, seed: int) -> "Given":
+    """The lesson with all that its pictures show."""
+    from frostline.tutorial.course import EVERY_LAYER, give_course  # noqa: PLC0415 - only where it is asked for
+
+    readers, every_layer = opened_readers(encoder), opened_encoder(encoder, EVERY_LAYER)
+    with progress(f"Lesson by {encoder.name}", "") as advance:
+        return give_course(dataset, readers, every_layer, seed=seed, progress=advance)
+
+
+def opened_readers(encoder: EncoderChoice) -> Readers:
+    """The encoder as the lesson reads with it."""
+    return Readers(
+        practical=fresh_encoder(encoder, TUTORIAL_FEATURES),
+        first=opened_encoder(encoder, TUTORIAL_FEATURES),
+        better=opened_encoder(encoder, DEFAULT_FEATURES),
+    )
+
+
+def write(
+    lessons: "list[Given]",
+    html: Path | None,
+    notebook: Path | None,
+    *,
+    path: Path,
+    limit: int,
+    seed: int,
+    lang: Language,
+) -> None:
+    """The page and the notebook, as far as they are asked for."""
+    from frostline.tutorial.notebook import lesson_notebook  # noqa: PLC0415 - as above
+    from frostline.tutorial.page import lesson_html  # noqa: PLC0415 - as above
+
+    if html is not None:
+        page = lesson_html(lessons, language=lang).encode()
+        publish_bytes(html, page)
+        words().print(Text(f"The lesson, {len(page) / 1e6:.1f} MB: {html}"))
+    if notebook is not None:
+        cells = lesson_notebook(lessons[0], path=str(path), limit=limit, seed=seed, language=lang)
+        publish_bytes(notebook, json.dumps(cells, ensure_ascii=False, indent=1).encode())
+        words().print(Text(f"The notebook: {notebook}"))
 
 
 def show(number: int, step: Step, said: Words, console: Console) -> None:
     """One step: its heading, its paragraph, its exhibit."""
     heading, paragraph = told(said, step)
     console.print(Text(f"{number}. {heading}", style="bold"))
-    console.print(Padding(Text(paragraph), (0, 0, 0, 3)))
+    lines = "\n".join(line for part in paragraph.split("\n") for line in wrapped(part, console.width - 3))
+    console.print(Padding(Text(lines, no_wrap=True, overflow="ignore"), (0, 0, 0, 3)))
     if step.exhibit:
         console.print()
         for line in step.exhibit:
             console.print(Padding(Text(line, style="cyan", no_wrap=True, overflow="ellipsis"), (0, 0, 0, 6)))
     console.print()
+
+
+def wrapped(paragraph: str, width: int) -> Iterator[str]:
+    """Lines of at most `width` cells. Chinese may end a line anywhere but before closing punctuation or a number.
+
+    rich knows blanks only: it would set a number, which stands between blanks, at the beginning of a line.
+    """
+    line = ""
+    for unit in _joined(_UNITS.findall(paragraph)):
+        if line.strip() and cell_len(line + unit.rstrip()) > width:
+            yield line.rstrip()
+            line = unit.lstrip()
+        else:
+            line += unit
+    yield line.rstrip()
+
+
+def _joined(units: list[str]) -> list[str]:
+    """Units that stay on one line: closing punctuation with what it closes, a number with the sign before it."""
+    together: list[str] = []
+    for place, unit in enumerate(units):
+        before = together[-1] if together else ""
+        is_number = unit[0].isdigit() and place and units[place - 1].isspace() and before.strip()[-1:] >= "\u2e80"
+        if together and (unit in _CLOSING or unit.isspace() or is_number):
+            together[-1] += unit
+        else:
+            together.append(unit)
+    return together

@@ -1,6 +1,7 @@
 """Who looks at whom: the attention of every layer and head over one sentence, out of its word pieces' states."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -26,16 +27,18 @@ def attention(architecture: Architecture, states: Features) -> Float32Array:
     n_pieces = states.shape[1]
     bias = _bias_by_distance(architecture, n_pieces)
     shares = np.empty((shape.n_layers, shape.n_heads, n_pieces, n_pieces), np.float32)
-    for layer in range(shape.n_layers):
-
-        def heads(part: str, layer: int = layer) -> Features:
-            product = states[layer] @ tensors[f"layers.{layer}.{part}.weight"].T + tensors[f"layers.{layer}.{part}.bias"]
-            return product.reshape(n_pieces, shape.n_heads, shape.head_size).transpose(1, 0, 2)
-
-        scores = heads("query") @ heads("key").transpose(0, 2, 1) / math.sqrt(shape.head_size) + bias
+    for layer, given in enumerate(states[:-1]):
+        query, key = (_product(tensors, f"layers.{layer}.{part}.", given) for part in ("query", "key"))
+        asking, asked = (each.reshape(n_pieces, shape.n_heads, shape.head_size) for each in (query, key))
+        scores = np.einsum("qhk,phk->hqp", asking, asked) / math.sqrt(shape.head_size) + bias
         grown = np.exp(scores - scores.max(axis=2, keepdims=True))
         shares[layer] = grown / grown.sum(axis=2, keepdims=True)
     return shares
+
+
+def _product(tensors: Mapping[str, Float32Array], name: str, rows: Features) -> Features:
+    product: Features = rows @ tensors[f"{name}weight"].T + tensors[f"{name}bias"]
+    return product
 
 
 def _bias_by_distance(architecture: Architecture, n_pieces: int) -> Float32Array | float:
@@ -44,5 +47,6 @@ def _bias_by_distance(architecture: Architecture, n_pieces: int) -> Float32Array
         return 0.0
     places = np.arange(n_pieces)
     distance = places[None, :] - places[:, None]  # from query to key, as graph.py has it
-    biases: Float32Array = architecture.tensors["relative_bias"][:, distance + architecture.shape.max_positions - 1]
+    columns = distance + architecture.shape.max_positions - 1
+    biases: Float32Array = architecture.tensors["relative_bias"][:, columns]
     return biases

@@ -21,7 +21,7 @@ from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.reading import Reading, SentenceEncoder, TokenBatch
-from frostline.encoder.tokens import Ids
+from frostline.encoder.tokens import Ids, WordPieces
 from frostline.errors import InputError
 from frostline.evaluate.paired import accuracy_difference
 from frostline.evaluate.scores import evaluate, most_probable
@@ -67,7 +67,10 @@ class Computed:
 
     labels: tuple[Label, ...]
     codes: IntArray  # (n_texts,): The place of each text's label among `labels`
+    texts: Sequence[str]  # n_texts
     running: int  # The row of the sentence that is followed
+    pieces: tuple[str, ...]  # Its word pieces, as the vocabulary writes them
+    words: tuple[str, ...]  # For each piece the word of the sentence that it is cut from; empty for [CLS] and [SEP]
     ids: list[Ids]  # (n_texts, ragged)
     rows: Features  # (n_texts, hidden): [CLS], last layer
     unmasked: Features  # The same as they come out without the mask
@@ -80,11 +83,19 @@ class Computed:
     architecture: Architecture
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readers:
+    """One encoder, as the lesson reads with it."""
+
+    practical: Encoder  # cls@-1, without a memory
+    first: SentenceEncoder  # The same, or one that remembers
+    better: SentenceEncoder  # mean@all: what the last step sets beside the practical
+
+
 def give_lesson(
     dataset: Dataset,
-    encoder: Encoder,
-    reader: SentenceEncoder,
-    better: SentenceEncoder,
+    readers: Readers,
     *,
     seed: int = 0,
     progress: Progress | None = None,
@@ -95,17 +106,14 @@ def give_lesson(
 
     Parameters
     ----------
-    encoder : Encoder
-        Opened with the features `cls@-1`.
-    reader : SentenceEncoder
-        The same encoder, or one that remembers.
-    better : SentenceEncoder
-        The same weights, computing `mean@all`: what the last step sets beside the practical.
+    readers : Readers
+        One encoder, opened as the steps need it.
     seed : int
         Of the split and the folds.
     progress : callable, optional
         Counts sentences read.
     """
+    encoder = readers.practical
     labels, codes = np.unique(np.asarray(dataset.labels), return_inverse=True)
     sizes = np.bincount(codes)
     if len(labels) < 2 or sizes.min() < 2 * N_FOLDS:
@@ -122,7 +130,7 @@ def give_lesson(
     yield _padding_step(padded, mask)
     yield Step("mask", {}, tuple(_corner(mask)))
     started = time.perf_counter()
-    reading = reader.encode(dataset.texts, progress=progress)
+    reading = readers.first.encode(dataset.texts, progress=progress)
     seconds = time.perf_counter() - started
     architecture, states = _all_states(encoder, ids[running].astype(np.int64))
     yield _encoder_step(encoder, reading, padded.shape, seconds, states[-1], ids[running])
@@ -136,13 +144,16 @@ def give_lesson(
     without = unmasked_rows(encoder, padded, progress=progress)
     unmasked = _try(without, codes, train, test, seed=seed)
     yield _unmasked_step(reading.rows, without, mask, trial, unmasked)
-    better_rows = better.encode(dataset.texts, progress=progress).rows
+    better_rows = readers.better.encode(dataset.texts, progress=progress).rows
     better_trial = _try(better_rows, codes, train, test, seed=seed)
-    yield _onward_step(Path(dataset.source.name).name, trial, better_trial)
+    yield onward_step(Path(dataset.source.name).name, trial, better_trial)
     return Computed(
         labels=tuple(labels.tolist()),
         codes=codes,
+        texts=dataset.texts,
         running=running,
+        pieces=tuple(encoder.word_pieces.pieces(dataset.texts[running])),
+        words=cut_words(encoder.word_pieces, dataset.texts[running], len(ids[running])),
         ids=ids,
         rows=reading.rows,
         unmasked=without,
@@ -164,6 +175,18 @@ def running_row(ids: Sequence[Ids], *, unknown: int | None) -> int:
     fits = [row for row, pieces in enumerate(ids) if FEWEST_PIECES <= len(pieces) <= MOST_PIECES]
     known = (row for row in fits if unknown is None or unknown not in ids[row])
     return next(known, fits[0] if fits else 0)
+
+
+def cut_words(word_pieces: WordPieces, text: str, n_pieces: int) -> tuple[str, ...]:
+    """The word of `text` that each of its pieces is cut from; [CLS], [SEP] and what was left off have none."""
+    encoding = word_pieces.encodings([text])[0]
+    spans: dict[int, tuple[int, int]] = {}
+    for (start, end), word in zip(encoding.offsets, encoding.word_ids, strict=True):
+        first, last = spans.get(word, (start, end))
+        spans[word] = min(first, start), max(last, end)
+    inner = [text[slice(*spans[word])] for word in encoding.word_ids]
+    before, after = len(word_pieces.before), len(word_pieces.after)
+    return ("",) * before + tuple(inner[: n_pieces - before - after]) + ("",) * after
 
 
 def padded_matrix(ids: list[np.ndarray[tuple[int], np.dtype[np.int32]]]) -> tuple[IntArray, IntArray]:
@@ -371,7 +394,7 @@ def _by_length(lengths: IntArray, relative: Float64Array) -> list[tuple[int, flo
     return [(int(length), float(relative[lengths == length].mean())) for length in chosen]
 
 
-def _onward_step(name: str, trial: Trial, better: Trial) -> Step:
+def onward_step(name: str, trial: Trial, better: Trial) -> Step:
     """The practical's rows and the means of every layer, on the same split."""
     difference = accuracy_difference(better.is_right, trial.is_right)
     facts: dict[str, object] = {

@@ -14,7 +14,7 @@ from frostline.data.split import random_holdout, stratified_folds
 from frostline.encoder.attention import attention
 from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at, search
-from frostline.targets import Targets
+from frostline.targets import Label, Targets
 from frostline.tutorial.lesson import N_FOLDS, TEST_FRACTION, Computed
 
 N_SPLITS = 25
@@ -76,26 +76,25 @@ class Trust:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one column of a row adds to the answer."""
+    """What one column of a row adds to the log-odds, beside the average row of those learned from."""
 
     column: int
-    value: float
-    coefficient: float
+    adds: float
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the answer to the sentence that is followed is made of: the log-odds of a label against the next one."""
 
-    label: object
-    against: object
+    label: Label
+    against: Label
     is_learned_from: bool  # Whether it is one of the training rows
     parts: tuple[Part, ...]  # The largest, in order of what they add, most in favour first
     others: float  # All the other columns together
-    intercept: float
+    average: float  # Of the average row: the intercept in it
     log_odds: float
     probability: float  # Of the label
     is_right: bool
@@ -283,21 +282,26 @@ def _answer(computed: Computed) -> Answer:
     probabilities = head.predict_proba(computed.rows[computed.running][None])[0]
     best, second = (int(code) for code in np.argsort(-probabilities, kind="stable")[:2])
     if len(head.coef) == 1:  # one row of coefficients, towards the second label
-        coefficients, intercept = (head.coef[0], head.intercept[0]) if best == 1 else (-head.coef[0], -head.intercept[0])
+        sign = 1 if best == 1 else -1
+        coefficients, intercept = sign * head.coef[0], sign * float(head.intercept[0])
     else:
-        coefficients, intercept = head.coef[best] - head.coef[second], head.intercept[best] - head.intercept[second]
-    products = row * coefficients
-    largest = np.argsort(-np.abs(products), kind="stable")[:LARGEST_PARTS]
-    largest = largest[np.argsort(-products[largest], kind="stable")]
-    log_odds = float(products.sum() + intercept)
+        coefficients, intercept = (
+            head.coef[best] - head.coef[second],
+            float(head.intercept[best] - head.intercept[second]),
+        )
+    middle = computed.rows[computed.train].astype(np.float64).mean(axis=0)
+    adds = (row - middle) * coefficients  # from the row itself, columns that are alike in every row would lead
+    largest = np.argsort(-np.abs(adds), kind="stable")[:LARGEST_PARTS]
+    largest = largest[np.argsort(-adds[largest], kind="stable")]
+    average = float(middle @ coefficients) + intercept
     return Answer(
         label=computed.labels[best],
         against=computed.labels[second],
         is_learned_from=bool((computed.train == computed.running).any()),
-        parts=tuple(Part(column=int(j), value=float(row[j]), coefficient=float(coefficients[j])) for j in largest),
-        others=log_odds - float(intercept) - float(products[largest].sum()),
-        intercept=float(intercept),
-        log_odds=log_odds,
+        parts=tuple(Part(column=int(column), adds=float(adds[column])) for column in largest),
+        others=float(adds.sum() - adds[largest].sum()),
+        average=average,
+        log_odds=average + float(adds.sum()),
         probability=float(probabilities[best]),
         is_right=best == int(computed.codes[computed.running]),
     )

@@ -14,7 +14,20 @@ from frostline.data.split import random_holdout
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.errors import InputError
-from frostline.tutorial.lesson import Step, Words, give_lesson, padded_matrix, told, unmasked_rows, words
+from frostline.tutorial.lesson import (
+    Readers,
+    Step,
+    Trial,
+    Words,
+    cut_words,
+    give_lesson,
+    onward_step,
+    padded_matrix,
+    running_row,
+    told,
+    unmasked_rows,
+    words,
+)
 
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 
@@ -29,8 +42,16 @@ def encoder() -> Encoder:
     return Encoder.open("minilm", features="cls@-1")
 
 
-def named_facts(said: Words, step: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(said[step]["paragraph"]) if name}
+@pytest.fixture
+def readers(encoder: Encoder) -> Readers:
+    return Readers(practical=encoder, first=encoder, better=Encoder.open("minilm", features="mean@all"))
+
+
+def named_facts(said: Words, step: str) -> dict[str, set[str]]:
+    return {
+        key: {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+        for key, sentence in said[step].items()
+    }
 
 
 def test_both_languages_tell_the_same_steps_with_the_same_facts() -> None:
@@ -41,23 +62,23 @@ def test_both_languages_tell_the_same_steps_with_the_same_facts() -> None:
         assert named_facts(english, step) == named_facts(chinese, step), step
 
 
-def test_every_step_has_its_words_and_all_their_facts(encoder: Encoder) -> None:
+def test_every_step_has_its_words_and_all_their_facts(readers: Readers) -> None:
     """Nothing in braces stays empty, in either language."""
     sample = load_sample().train
     dataset = sample.take(np.arange(80))
-    steps = list(give_lesson(dataset, encoder, encoder))
+    steps = list(give_lesson(dataset, readers))
     assert [step.name for step in steps] == list(words("en"))
     expect_figures({step.name: step for step in steps})
     for step in steps:
         for language in ("en", "zh"):
-            heading, paragraph = told(words(language), step.name, step.facts)
+            heading, paragraph = told(words(language), step)
             assert heading
             assert "{" not in paragraph
 
 
 def expect_figures(steps: dict[str, Step]) -> None:
     """The lesson's own numbers over 80 rows: counts exactly, what an encoder or a solver made nearly."""
-    kept = json.loads((Path(__file__).parent / "tutorial_figures.json").read_text("utf-8"))
+    kept = json.loads((Path(__file__).parent / "figures.json").read_text("utf-8"))
     for name, step in steps.items():
         assert set(step.facts) == set(kept[name]["facts"])
         for fact, expected in kept[name]["facts"].items():
@@ -103,24 +124,26 @@ def test_without_the_mask_only_the_longest_sentence_keeps_its_vector(encoder: En
     assert (moved[:2] > 1e-2).all()
 
 
-def test_a_lesson_needs_two_classes_with_rows_to_spare(encoder: Encoder) -> None:
+def test_a_lesson_needs_two_classes_with_rows_to_spare(readers: Readers) -> None:
     """Said before anything is read."""
     with pytest.raises(InputError, match="two classes"):
-        next(give_lesson(load_sample().train.take(np.arange(6)), encoder, encoder))
+        next(give_lesson(load_sample().train.take(np.arange(6)), readers))
     labels = np.array(load_sample().train.labels)
     positive, negative = (np.flatnonzero(labels == label) for label in ("positive", "negative"))
     for fewer, more in ((positive, negative), (negative, positive)):
         short = load_sample().train.take(np.concatenate([fewer[:9], more[:30]]))
         with pytest.raises(InputError) as caught:
-            next(give_lesson(short, encoder, encoder))
+            next(give_lesson(short, readers))
         assert caught.value.message == (
             f"The lesson needs two classes with at least 10 rows each (got {short.counts()})."
         )
         assert caught.value.hint == "Give it more rows: --limit says how many are taken."
         enough = load_sample().train.take(np.concatenate([fewer[:10], more[:30]]))
-        assert next(give_lesson(enough, encoder, encoder)).facts["smallest"] == 10
+        steps = give_lesson(enough, readers)
+        next(steps)
+        assert next(steps).facts["smallest"] == 10
     with pytest.raises(InputError, match="two classes"):
-        next(give_lesson(load_sample().train.take(positive[:30]), encoder, encoder))
+        next(give_lesson(load_sample().train.take(positive[:30]), readers))
 
 
 def test_the_split_is_that_of_train_test_split() -> None:
@@ -130,16 +153,60 @@ def test_the_split_is_that_of_train_test_split() -> None:
 
 
 @pytest.mark.data
-def test_the_practicals_figures_come_out_on_its_own_file(encoder: Encoder, real_data: Path) -> None:
+def test_the_practicals_figures_come_out_on_its_own_file(readers: Readers, real_data: Path) -> None:
     """First ids, the longest of the first 2,000 sentences, the class counts, the shapes."""
     dataset = read_dataset(real_data / "sst2" / "train.tsv", TableOptions(limit=2000))
-    steps = give_lesson(dataset, encoder, encoder)
-    data, pieces, padding, mask = (next(steps) for _ in range(4))
+    steps = give_lesson(dataset, readers)
+    _, data, pieces, padding, mask = (next(steps) for _ in range(5))
     assert data.facts["n_rows"] == 2000
     assert {"   '0'  959", "   '1'  1041"} <= set(data.exhibit)
-    first = encoder.word_pieces.tokenize([dataset.texts[0]]).ids[0]
+    first = readers.practical.word_pieces.tokenize([dataset.texts[0]]).ids[0]
     assert first[:7].tolist() == [101, 1037, 18385, 1010, 6057, 1998, 2633]
     assert "18385" in " ".join(pieces.exhibit)
     assert padding.facts["longest"] == 59
+    assert "prints 59" in told(words("en"), padding)[1]
+    assert "打印出来却是 59" in told(words("zh"), padding)[1]
     assert "(2000, 59)" in padding.exhibit[0]
     assert len(mask.exhibit) == 4
+
+
+def test_the_sentence_that_is_followed_fits_and_is_known() -> None:
+    """The first of 6 to 24 pieces without an unknown one; else the first that fits; else the first."""
+    long, short, unknown, good = (np.arange(1, n + 1, dtype=np.int32) for n in (25, 5, 6, 24))
+    unknown[2] = 100
+    assert running_row([long, short, unknown, good, good], unknown=100) == 3
+    assert running_row([long, short, unknown], unknown=100) == 2
+    assert running_row([long, unknown, good], unknown=None) == 1
+    assert running_row([long, short], unknown=100) == 0
+
+
+def test_each_piece_knows_its_word(encoder: Encoder) -> None:
+    """Pieces of one word share it; what was added has none, and what was left off is not told of."""
+    text = "unfathomably good"
+    pieces = encoder.word_pieces.pieces(text)
+    assert cut_words(encoder.word_pieces, text, len(pieces)) == ("", *["unfathomably"] * (len(pieces) - 3), "good", "")
+    assert len(pieces) > 4
+    assert cut_words(encoder.word_pieces, text, 4) == ("", "unfathomably", "unfathomably", "")
+
+
+@pytest.mark.parametrize(
+    ("better", "first", "wanted"),
+    [([1] * 90 + [0] * 10, [1] * 60 + [0] * 40, "sure"), ([1] * 52 + [0] * 48, [0] * 2 + [1] * 50 + [0] * 48, "unsure")],
+)
+def test_what_is_better_is_only_said_beyond_chance(better: list[int], first: list[int], wanted: str) -> None:
+    """30 points on 100 rows are; 2 points are not, and the sentence says so."""
+    trials = [
+        Trial(search=None, accuracy=float(np.mean(each)), interval=(0, 1), is_right=np.array(each, dtype=bool))  # type: ignore[arg-type]
+        for each in (first, better)
+    ]
+    step = onward_step("train.tsv", *trials)
+    assert step.asides == (wanted, "try_it")
+    assert ("may be chance" in told(words("en"), step)[1]) == (wanted == "unsure")
+    assert step.facts["difference"] == pytest.approx(100 * (np.mean(better) - np.mean(first)))
+
+
+def test_what_reads_is_told_first(readers: Readers) -> None:
+    """The bundled encoder's [CLS] is told to be weak; of another nothing of the kind is said."""
+    step = next(give_lesson(load_sample().train.take(np.arange(80)), readers))
+    assert (step.name, step.asides) == ("start", ("sentences",))
+    assert "no mistake of yours" in told(words("en"), step)[1]

@@ -1,0 +1,537 @@
+"""The lesson as one HTML file that needs nothing else: no network, no fonts, one script that its policy names.
+
+The frame, its style and its script lie beside this file; what is said stands in page.en.toml and page.zh.toml, what is
+shown is drawn by drawn.py. Every picture stands still without scripts.
+"""
+
+import base64
+import hashlib
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import IntArray
+from frostline.tutorial.drawn import (
+    WIDTH,
+    Axes,
+    attention_matrix,
+    bars,
+    block,
+    box,
+    chips,
+    cut_into,
+    dots,
+    frames,
+    heat_table,
+    intervals,
+    marks,
+    one_hot,
+    ones_and_zeros,
+    overview,
+    packed,
+    picture,
+    rectangle,
+    shortened,
+    silhouette,
+    slider,
+    strokes,
+    swarm,
+    tag,
+    visible_shares,
+    waterfall,
+    words,
+)
+from frostline.tutorial.lesson import Computed, Language, Step, Words
+from frostline.tutorial.pictured import ACROSS, DOWN, N_SPLITS, Pictures
+from frostline.version import __version__
+
+N_SENTENCES = 8  # In pictures of sentences one below the other
+N_COLUMNS = 16  # Of a row of features
+MASK_COLUMNS = 24
+PUBLISHED = (("DistilBERT", 6, 768, 66, "0.81", "90.7"), ("BERT", 12, 768, 110, "", "94.9"))
+"""Layers, width, millions of parameters (Sanh et al. 2019; Devlin et al. 2019); scores as the practicals state them."""
+
+_LETTERS_OF_A_SENTENCE = 60
+_CODE = re.compile("`([^`]+)`")
+
+
+def page_words(language: Language) -> Words:
+    """What the page says, by section."""
+    said: Words = tomllib.loads((files(__package__) / f"page.{language}.toml").read_text("utf-8"))
+    return said
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Given:
+    """A lesson that was given, by one encoder."""
+
+    steps: Sequence[Step]
+    computed: Computed
+    shown: Pictures
+
+
+def lesson_html(lessons: Sequence[Given], *, language: Language) -> str:
+    """The page: the same bytes for the same lesson, but for the seconds that it took.
+
+    Of two lessons, on the same sentences by two encoders, the page shows one at a time.
+    """
+    drawings = [Drawing(given, page_words(language), suffix=f"-{n}" if n else "") for n, given in enumerate(lessons)]
+    first, computed = drawings[0], lessons[0].computed
+    style, script = ((files(__package__) / name).read_text("utf-8") for name in ("lesson.css", "lesson.js"))
+    said, facts = first.word, first.facts["words"]
+    names = [str(drawing.facts["words"]["encoder"]) for drawing in drawings]
+    beside = f" --beside {names[1]}" if len(names) > 1 else ""
+    command = f"frostline tutorial {facts['name']} --html lesson.html --lang {language}{beside}"
+    frame = Template((files(__package__) / "lesson.html").read_text("utf-8"))
+    return frame.substitute(
+        lang={"en": "en", "zh": "zh-Hans"}[language],
+        style=style,
+        script=script,
+        style_digest=_digest(style),
+        script_digest=_digest(script),
+        title=words(said["title"].format(**facts)),
+        subtitle=words(said["subtitle"].format(**facts | {"encoder": said["and"].join(names)})),
+        contents=words(said["contents"]),
+        links="".join(tag("li", tag("a", first.heading(name), href=f"#{name}")) for name in SECTIONS),
+        encoders=_switch(names, said),
+        follow=words(said["follow"]),
+        touch=words(said["touch"]),
+        running=computed.running,
+        sentence=words(shortened(computed.texts[computed.running], 300)),
+        lessons="\n".join(tag("main", drawing.sections()) for drawing in drawings),
+        made=words(said["made"].format(version=__version__)),
+        command=words(command),
+        stop=words(said["stop"]),
+        still=words(said["still"]),
+    )
+
+
+def _switch(names: Sequence[str], said: Mapping[str, str]) -> str:
+    """A button for each encoder; lesson.js shows them."""
+    if len(names) < 2:
+        return ""
+    buttons = "".join(tag("button", words(name), type="button", aria_pressed="false") for name in names)
+    return f'<div class="encoders" role="group" aria-label="{words(said["encoder"])}" hidden>{buttons}</div>'
+
+
+def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> dict[str, dict[str, object]]:
+    """What each section names: the facts of the steps of the lesson, and what only the page tells."""
+    of = {step.name: step.facts for step in steps}
+    common = {
+        "name": of["data"]["name"],
+        "encoder": of["start"]["encoder"],
+        "n_rows": len(computed.codes),
+        "hidden": computed.rows.shape[1],
+        "longest": of["padding"]["longest"],
+        "n_layers": of["encoder"]["n_layers"],
+        "short": shortened(computed.texts[computed.running], 40).replace('"', "'"),
+        "n_train": len(computed.train),
+        "n_test": len(computed.test),
+        "accuracy": computed.trial.accuracy,
+        "vocabulary": of["pieces"]["vocabulary"],
+        "n_Cs": of["search"]["n_Cs"],
+    }
+    head, answer = computed.trial.search.head, shown.answer
+    best_first, best_mean = (max(shown.views, key=key) for key in (lambda view: view.first, lambda view: view.mean))
+    place = min(1, len(computed.pieces) - 1)
+    own: dict[str, dict[str, object]] = {
+        "overview": {"n_coefficients": head.coef.size + head.intercept.size},
+        "embeddings": {"piece": computed.pieces[place], "piece_id": int(computed.ids[computed.running][place])},
+        "attention": {
+            "n_heads": computed.architecture.shape.n_heads,
+            "head_size": computed.architecture.shape.head_size,
+        },
+        "block": {"block_mb": of["encoder"]["block_mb"]},
+        "split": {"learned_accuracy": float((head.predict(computed.rows[computed.train]) == _codes(computed)).mean())},
+        "trust": dict(of["search"]),
+        "test": {"test_majority": of["test"]["majority"]},
+        "splits": {
+            "n_splits": N_SPLITS,
+            "splits_low": shown.splits.min(),
+            "splits_high": shown.splits.max(),
+            "splits_mean": shown.splits.mean(),
+            "splits_sd": shown.splits.std(ddof=1),
+        },
+        "answer": {
+            "log_odds": answer.log_odds,
+            "answer_label": answer.label,
+            "answer_against": answer.against,
+            "probability": answer.probability,
+            "running": computed.running,
+            "next": computed.running + 1,
+        },
+        "views": {
+            "n_views": len(shown.views),
+            "best_first": best_first.layer,
+            "best_first_score": best_first.first,
+            "best_mean": best_mean.layer,
+            "best_mean_score": best_mean.mean,
+        },
+        # rows that were kept take no time that would tell anything
+        "beside": {"seconds": of["encoder"]["seconds"] if of["encoder"]["n_read"] else None},
+    }
+    return {name: common | dict(of.get(name, {})) | own.get(name, {}) for name in ("words", *SECTIONS)}
+
+
+def _codes(computed: Computed) -> IntArray:
+    return computed.codes[computed.train]
+
+
+class Drawing:
+    """The sections of one page."""
+
+    def __init__(self, given: Given, said: Words, *, suffix: str = "") -> None:
+        self.computed, self.shown, self.said, self.suffix = given.computed, given.shown, said, suffix
+        self.facts, self.word = page_facts(given.steps, given.computed, given.shown), said["words"]
+        answer, onward = given.shown.answer, self.facts["onward"]
+        self.facts["answer"] |= {
+            "is_right": said["answer"]["right" if answer.is_right else "wrong"],
+            "learned_note": said["answer"]["from_train" if answer.is_learned_from else "from_test"],
+        }
+        is_sure = onward["low"] > 0 or onward["high"] < 0  # type: ignore[operator]
+        onward["verdict"] = said["onward"]["sure" if is_sure else "unsure"]
+        computed = given.computed
+        others = [row for row in range(len(computed.codes)) if row != computed.running][: N_SENTENCES - 1]
+        self.rows = [computed.running, *others]
+
+    def sections(self) -> str:
+        """All of them, in order."""
+        return "\n".join(self.section(number, name) for number, name in enumerate(SECTIONS, start=1))
+
+    def heading(self, name: str) -> str:
+        """Of one section."""
+        return words(self.said[name]["heading"].format(**self.facts[name]))
+
+    def section(self, number: int, name: str) -> str:
+        """One step: what happens, the code, the picture, the question."""
+        said, facts = self.said[name], self.facts[name]
+
+        def told(key: str) -> str:
+            return _CODE.sub(r"<code>\1</code>", words(said[key].format(**facts)))
+
+        codes = (
+            f"<b>{words(self.word['in_practical'])}</b>{tag('pre', tag('code', told('practical')))}"
+            f"<b>{words(self.word['in_frostline'])}</b>{tag('pre', tag('code', told('ours')), class_='ours')}"
+        )
+        folded = tag(
+            "details", f"<summary>{words(self.word['think'])} {told('question')}</summary>{tag('p', told('answer'))}"
+        )
+        if "maths" in said:
+            folded += tag(
+                "details", f"<summary>{words(self.word['maths'])}</summary>{tag('p', told('maths'), class_='mono')}"
+            )
+        text = tag("div", tag("p", told("says")) + tag("div", codes, class_="codes") + folded)
+        figure = self.figure(name)
+        heading = tag("h2", f"{number}. {self.heading(name)}")
+        return tag("section", heading + tag("div", text + figure, class_="two"), id=name + self.suffix)
+
+    def figure(self, name: str) -> str:
+        """The picture of a section, with its caption."""
+        caption = self.said[name]["caption"].format(**self.facts[name])
+        drawn, class_ = SECTIONS[name](self, caption)
+        return tag("figure", drawn + tag("figcaption", words(caption)), class_=class_)
+
+    def _overview(self, says: str) -> tuple[str, str | None]:
+        computed, answer = self.computed, str(self.shown.answer.label)
+        boxes = (computed.texts[computed.running], str(self.facts["overview"]["encoder"]), answer)
+        return overview(*boxes, hidden=computed.rows.shape[1], said=self.word, says=says), None
+
+    def _data(self, says: str) -> tuple[str, str | None]:
+        computed, name = self.computed, self.computed.labels
+        lines = "".join(
+            tag(
+                "tr",
+                tag("td", words(shortened(computed.texts[row], _LETTERS_OF_A_SENTENCE)))
+                + tag("td", words(name[computed.codes[row]])),
+                data_row=row,
+                tabindex=0,
+            )
+            for row in self.rows[:6]
+        )
+        head = tag("thead", f"<tr><th>{words(self.word['sentence'])}</th><th>{words(self.word['label'])}</th></tr>")
+        counts = np.bincount(computed.codes)
+        sizes = [(str(each), float(count), f"{count:,}") for each, count in zip(name, counts, strict=True)]
+        largest = sorted(range(len(sizes)), key=lambda place: -sizes[place][1])[:6]
+        drawn = tag("table", head + tag("tbody", lines))
+        return drawn + bars([sizes[place] for place in largest], says=says, most=float(counts.max())), None
+
+    def _pieces(self, says: str) -> tuple[str, str | None]:
+        return cut_into(self.computed.pieces, self.computed.words, says=says), None
+
+    def _ids(self, says: str) -> tuple[str, str | None]:
+        return chips(self.computed.pieces, self.computed.ids[self.computed.running].tolist(), says=says), None
+
+    def _embeddings(self, says: str) -> tuple[str, str | None]:
+        table = self.computed.architecture.tensors["words"]
+        own = int(self.facts["embeddings"]["piece_id"])  # type: ignore[call-overload]
+        start = min(max(own - 1, 0), len(table) - 3)
+        near = [(each, table[each]) for each in range(start, start + 3)]
+        return one_hot(own, len(table), table[own], near, says), None
+
+    def _padding(self, says: str) -> tuple[str, str | None]:
+        found, longest = self.shown.padding, int(self.shown.padding.lengths.max())
+        ways = [
+            (self.word[name], float(getattr(found, name)), f"{getattr(found, name):.0%}")
+            for name in ("one_batch", "batches", "sorted_batches", "equal_lengths")
+        ]
+        few = rectangle(self.computed.ids, self.rows, longest, says=says)
+        return tag(
+            "div", few + silhouette(found.lengths, says=says) + bars(ways, says=says, own=0), class_="pair"
+        ), None
+
+    def _mask(self, says: str) -> tuple[str, str | None]:
+        n_columns = min(MASK_COLUMNS, int(self.shown.padding.lengths.max()))
+        return ones_and_zeros(self.computed.ids, self.rows, n_columns=n_columns, says=says), None
+
+    def _attention(self, says: str) -> tuple[str, str | None]:
+        shares, said = self.shown.attention, self.word
+        n_layers, n_heads = shares.shape[:2]
+        layer, head = n_layers - 1, 0
+        axes = (said["from_piece"], said["to_piece"])
+        still = attention_matrix(self.computed.pieces, shares[layer, head], says=says, axes=axes)
+        moving = [
+            {"cells": packed(visible_shares(shares[at, of].ravel())), "words": [str(at + 1), str(of + 1)]}
+            for at in range(n_layers)
+            for of in range(n_heads)
+        ]
+        controls = slider("layer", n_layers, start=layer, says=said["layer"], shown=str(layer + 1))
+        controls += slider("head", n_heads, start=head, says=said["head"], shown=str(head + 1))
+        return controls + still + frames({"among": [n_layers, n_heads], "frames": moving}), "moves"
+
+    def _block(self, says: str) -> tuple[str, str | None]:
+        return self._solid(says, is_first_kept=False), None
+
+    def _slice(self, says: str) -> tuple[str, str | None]:
+        return self._solid(says, is_first_kept=True), None
+
+    def _solid(self, says: str, *, is_first_kept: bool) -> str:
+        longest = int(self.shown.padding.lengths.max())
+        sizes = (len(self.computed.codes), longest, self.computed.rows.shape[1])
+        axes = (self.word["sentences"], self.word["pieces"], self.word["numbers"])
+        pieces = self.computed.pieces
+        return block(self.rows, pieces, longest=longest, sizes=sizes, axes=axes, says=says, is_first_kept=is_first_kept)
+
+    def _table(self, says: str) -> tuple[str, str | None]:
+        values = self.computed.rows[self.rows][:, :N_COLUMNS]
+        return heat_table(self.rows, self.computed.texts, values, says=says), None
+
+    def _labels(self, says: str) -> tuple[str, str | None]:
+        values = self.computed.rows[self.rows][:, :N_COLUMNS]
+        labels = [str(self.computed.labels[self.computed.codes[row]]) for row in self.rows]
+        return heat_table(self.rows, self.computed.texts, values, says=says, labels=labels), None
+
+    def _split(self, says: str) -> tuple[str, str | None]:
+        is_test = np.zeros(len(self.computed.codes), dtype=bool)
+        is_test[self.computed.test] = True
+        key = self._key(
+            [("c0", f"{self.word['train']}: {(~is_test).sum():,}"), ("c1", f"{self.word['test']}: {is_test.sum():,}")]
+        )
+        return strokes(is_test.tolist(), says=says) + key, None
+
+    def _trust(self, says: str) -> tuple[str, str | None]:
+        trust, said = self.shown.trust, self.word
+        powers = np.log10(trust.Cs)
+        means = trust.held_out.mean(axis=1)
+        low = min(float(trust.held_out.min()), float(trust.learned.min()))
+        axes = Axes((powers[0], powers[-1]), (low, max(1.0, float(trust.learned.max()))))
+        shown_powers = [(float(power), f"{10**power:g}") for power in range(-4, 3, 2)]
+        start = int(np.argmax(means))
+        at = axes.x(powers[start])
+        curves = axes.frame(x_marks=shown_powers, y_marks=marks(*axes.up), x_says="C")
+        curves += "".join(axes.line(powers, fold, "curve fold") for fold in trust.held_out.T)
+        curves += axes.line(powers, trust.learned, "curve") + axes.line(powers, means, "curve held")
+        curves += tag("path", d="M0 10V196", class_="at", transform=f"translate({at:.1f} 0)")
+        key = self._key([("c0", said["learned_from"]), ("c1", said["held_out"])])
+        moving = [
+            {
+                "words": [f"C = {C:.2g}"],
+                "codes": base64.b64encode(codes.astype(np.uint8).tobytes()).decode(),
+                "cells": packed((sure - 1 / len(self.computed.labels)) * 0.9),
+                "set": [[".at", "transform", f"translate({axes.x(power):.1f} 0)"]],
+            }
+            for C, power, codes, sure in zip(trust.Cs, powers, trust.codes, trust.sureness, strict=True)
+        ]
+        drawn = slider("C", len(trust.Cs), start=start, says="C", shown=f"C = {trust.Cs[start]:.2g}")
+        drawn += picture(curves, height=axes.height, says=says) + key + self._plane(start, says)
+        return drawn + frames({"among": [len(trust.Cs)], "frames": moving}), "moves"
+
+    def _plane(self, start: int, says: str) -> str:
+        """What is answered where on the two directions that tell most, and the sentences there."""
+        trust, height = self.shown.trust, 300
+        wide, high = WIDTH / ACROSS, height / DOWN
+        sure = (trust.sureness[start] - 1 / len(self.computed.labels)) * 0.9
+        ground = "".join(
+            box(
+                place % ACROSS * wide,
+                place // ACROSS * high,
+                wide,
+                high,
+                class_=f"cell c{code % 6}",
+                fill_opacity=f"{strength:.3f}",
+            )
+            for place, (code, strength) in enumerate(zip(trust.codes[start], sure, strict=True))
+        )
+        inside = np.clip(trust.points, -trust.extent, trust.extent)
+        xs = (inside[:, 0] + trust.extent) / (2 * trust.extent) * WIDTH
+        ys = (trust.extent - inside[:, 1]) / (2 * trust.extent) * height
+        classes = [f"c{code % 6}" for code in self.computed.codes[self.shown.shown]]
+        return (
+            picture(
+                tag("g", ground, class_="plane") + dots(xs.tolist(), ys.tolist(), classes), height=height, says=says
+            )
+            + self._label_key()
+        )
+
+    def _test(self, says: str) -> tuple[str, str | None]:
+        trial, majority = self.computed.trial, float(self.facts["test"]["test_majority"])  # type: ignore[arg-type]
+        rows = [(self.word["accuracy"], trial.accuracy, trial.interval), (self.word["majority"], majority, None)]
+        return intervals(rows, says=says), None
+
+    def _splits(self, says: str) -> tuple[str, str | None]:
+        scores = self.shown.splits
+        drawn = swarm(
+            scores.tolist(), middle=float(scores.mean()), own=float(scores[0]), says=says, x_says=self.word["accuracy"]
+        )
+        return drawn, None
+
+    def _answer(self, says: str) -> tuple[str, str | None]:
+        answer, said = self.shown.answer, self.word
+        parts = [(said["intercept"], answer.average)]
+        parts += [(said["column"].format(n=part.column), part.adds) for part in answer.parts]
+        parts.append((said["others"].format(n=self.computed.rows.shape[1] - len(answer.parts)), answer.others))
+        return waterfall(parts, (said["total"], answer.log_odds), says=says), None
+
+    def _unmasked(self, says: str) -> tuple[str, str | None]:
+        moved = self.shown.moved
+        axes = Axes((0, max(1, int(moved.padding.max()))), (0, max(0.01, float(moved.share.max()))))
+        drawn = axes.frame(
+            x_marks=marks(*axes.across),
+            y_marks=[(v, f"{v:.0%}") for v, _ in marks(*axes.up)],
+            x_says=self.word["padding"],
+        )
+        xs, ys = [axes.x(v) for v in moved.padding.tolist()], [axes.y(v) for v in moved.share.tolist()]
+        return picture(drawn + dots(xs, ys, ["c0"] * len(xs)), height=axes.height, says=says), None
+
+    def _views(self, says: str) -> tuple[str, str | None]:
+        views, said = self.shown.views, self.word
+        layers, start = [view.layer for view in views], len(views) - 1
+        scores = [[view.first for view in views], [view.mean for view in views]]
+        axes = Axes((layers[0], layers[-1]), (min(map(min, scores)), max(map(max, scores))))
+        curves = axes.frame(x_marks=[(n, str(n)) for n in layers], y_marks=marks(*axes.up), x_says=said["layer"])
+        curves += axes.line(layers, scores[0], "curve") + axes.line(layers, scores[1], "curve held")
+        curves += tag("path", d="M0 10V196", class_="at", transform=f"translate({axes.x(start):.1f} 0)")
+        places = [_places(view.points) for view in views]
+        moving = [
+            {
+                "words": [f"{view.layer}" if view.layer else f"0 ({said['embeddings']})"],
+                "points": place.ravel().tolist(),
+                "set": [[".at", "transform", f"translate({axes.x(view.layer):.1f} 0)"]],
+            }
+            for view, place in zip(views, places, strict=True)
+        ]
+        classes = [f"c{code % 6}" for code in self.computed.codes[self.shown.shown]]
+        drawn = slider("layer", len(views), start=start, says=said["layer"], shown=str(start))
+        drawn += (
+            picture(dots(places[start][:, 0].tolist(), places[start][:, 1].tolist(), classes), height=_VIEW, says=says)
+            + self._label_key()
+        )
+        drawn += picture(curves, height=axes.height, says=says)
+        drawn += self._key([("c0", said["first"]), ("c1", said["mean"])])
+        return drawn + frames({"among": [len(views)], "frames": moving}), "moves"
+
+    def _beside(self, says: str) -> tuple[str, str | None]:
+        said, computed = self.said["beside"], self.computed
+        shape = computed.architecture.shape
+        seconds = self.facts["beside"]["seconds"]
+        own = (str(self.facts["beside"]["encoder"]), shape.n_layers, shape.hidden_size)
+        lines = [
+            (said["layers"], *(str(each[1]) for each in (*PUBLISHED, own))),
+            (said["hidden_numbers"], *(str(each[2]) for each in (*PUBLISHED, own))),
+            (said["parameters"], *(str(each[3]) for each in PUBLISHED), f"{_parameters(computed):.0f}"),
+            (said["practical_score"], *(each[4] for each in PUBLISHED), f"{computed.trial.accuracy:.3f}"),
+            (said["fine_tuned"], *(each[5] for each in PUBLISHED), ""),
+            *([(said["seconds"], "", "", f"{seconds:.1f}")] if seconds is not None else []),
+        ]
+        names = [f"{each[0]} ({said['published']})" for each in PUBLISHED] + [f"{own[0]} ({said['yours']})"]
+        head = tag("tr", "<td></td>" + "".join(tag("th", words(name), class_="number") for name in names))
+        body = "".join(
+            tag("tr", tag("th", words(what)) + "".join(tag("td", words(one), class_="number") for one in each))
+            for what, *each in lines
+        )
+        table = tag("table", tag("thead", head) + tag("tbody", body), aria_label=says)
+        return tag("div", table, class_="wide", tabindex=0, role="region", aria_label=says), None
+
+    def _onward(self, says: str) -> tuple[str, str | None]:
+        one, other = self.computed.trial, self.computed.better_trial
+        return intervals(
+            [("cls@-1", one.accuracy, one.interval), ("mean@all", other.accuracy, other.interval)], says=says
+        ), None
+
+    def _key(self, entries: Sequence[tuple[str, str]]) -> str:
+        items = "".join(
+            tag(
+                "li",
+                tag("svg", tag("circle", cx=8, cy=8, r=6, class_=class_), viewBox="0 0 16 16", aria_hidden="true")
+                + f" {words(what)}",
+            )
+            for class_, what in entries
+        )
+        return tag("ul", items, class_="key")
+
+    def _label_key(self) -> str:
+        return self._key([(f"c{n % 6}", str(each)) for n, each in enumerate(self.computed.labels[:12])])
+
+
+_VIEW = 300
+
+
+def _places(
+    points: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Points of standard deviation 1 as places in a picture, to a tenth."""
+    inside = np.clip(points, -3, 3) * (1, -1)
+    return np.round(inside / 6 * (WIDTH - 16, _VIEW - 16) + (WIDTH / 2, _VIEW / 2), 1)
+
+
+def _parameters(computed: Computed) -> float:
+    return sum(tensor.size for tensor in computed.architecture.tensors.values()) / 1e6
+
+
+def _digest(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+SECTIONS: dict[str, Callable[[Drawing, str], tuple[str, str | None]]] = {
+    name: getattr(Drawing, f"_{name}")
+    for name in (
+        "overview",
+        "data",
+        "pieces",
+        "ids",
+        "embeddings",
+        "padding",
+        "mask",
+        "attention",
+        "block",
+        "slice",
+        "table",
+        "labels",
+        "split",
+        "trust",
+        "test",
+        "splits",
+        "answer",
+        "unmasked",
+        "views",
+        "beside",
+        "onward",
+    )
+}
+"""Every section of the page, in order, and what draws its figure: markup, and `moves` where it has sliders."""

@@ -1,0 +1,201 @@
+"""The page of the lesson: its numbers, its pictures, both languages; and the notebook made of the same."""
+
+import ast
+import json
+import re
+import string
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frostline.data.sample import load_sample
+from frostline.encoder.encoder import Encoder
+from frostline.tutorial.course import EVERY_LAYER, Shown, give_course, lesson_json
+from frostline.tutorial.lesson import Language, Readers
+from frostline.tutorial.notebook import lesson_notebook
+from frostline.tutorial.page import SECTIONS, Given, lesson_html, page_facts, page_words
+from frostline.tutorial.pictured import N_SPLITS, directions, padding_of
+
+HAN = re.compile("[\u4e00-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
+    """A lesson over 80 rows of the sample."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FROSTLINE_HOME", str(tmp_path_factory.mktemp("home")))
+        practical, better, every = (Encoder.open("minilm", features=f) for f in ("cls@-1", "mean@all", EVERY_LAYER))
+        readers = Readers(practical=practical, first=practical, better=better)
+        yield give_course(load_sample().train.take(np.arange(80)), readers, every)
+
+
+class Outline(HTMLParser):
+    """Elements that are not closed, ids, and what is asked for."""
+
+    VOID = {"meta", "input", "br"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def outline(page: str) -> Outline:
+    parsed = Outline()
+    parsed.feed(page)
+    return parsed
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_is_whole(given: Given, language: Language) -> None:
+    """Every section, every element closed, nothing asked for from elsewhere, no inline style or handler."""
+    page = lesson_html([given], language=language)
+    parsed = outline(page)
+    assert parsed.open == []
+    assert parsed.ids == list(SECTIONS)
+    assert not [found for found in parsed.attributes if found[1] in {"src", "style"} or found[1].startswith("on")]
+    assert {value for _, name, value in parsed.attributes if name == "href"} == {f"#{name}" for name in SECTIONS}
+    told = re.sub(r"<(style|script)[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
+    assert set(re.findall(r"{[^}]*}", told)) <= {"{&#x27;C&#x27;: np.linspace(0.0001, 100, 20)}", "{0,1}", "{w,b}"}
+    assert len(page.encode()) < 1_000_000
+
+
+def test_two_encoders_share_a_page(given: Given) -> None:
+    """A switch, two lessons, no id twice."""
+    page = lesson_html([given, given], language="en")
+    parsed = outline(page)
+    assert page.count("<main>") == 2
+    assert parsed.ids == [*SECTIONS, *(f"{name}-1" for name in SECTIONS)]
+    assert page.count('aria-pressed="false"') == 2
+    assert 'class="encoders"' not in lesson_html([given], language="en")
+
+
+def test_both_languages_say_the_same_with_the_same_facts() -> None:
+    """A key or a fact of one language stands in the other; the code of the practical is the same."""
+    english, chinese = page_words("en"), page_words("zh")
+    assert list(english) == list(chinese) == ["words", *SECTIONS]
+    for name in english:
+        assert set(english[name]) == set(chinese[name]), name
+        for key, sentence in english[name].items():
+            facts, others = (
+                {field for _, field, _, _ in string.Formatter().parse(each) if field}
+                for each in (sentence, chinese[name][key])
+            )
+            assert facts == others, (name, key)
+        if name != "words" and not HAN.search(chinese[name]["practical"]):
+            assert english[name]["practical"] == chinese[name]["practical"], name
+
+
+def test_chinese_is_chinese() -> None:
+    """Full-width punctuation beside Chinese letters, no English sentence left."""
+    for name, own in page_words("zh").items():
+        for key, sentence in own.items():
+            if key in {"practical", "ours", "maths"} or sentence in {" 和 "}:
+                continue
+            assert not re.search(r"[\u4e00-\u9fff][,;:!?]|[,;:!?][\u4e00-\u9fff]|[\u4e00-\u9fff]\s+[，。；：！？]", sentence), (name, key)
+            assert HAN.search(sentence) or not re.search("[a-z]{4}", sentence) or "{" in sentence, (name, key)
+
+
+def test_the_numbers_are_those_of_the_json(given: Given) -> None:
+    """What the page says in words stands in `--json`, section by section, and is the learner's own."""
+    document = json.loads(json.dumps(lesson_json([given])))
+    lesson = document["lessons"][0]
+    assert (document["format"], document["version"]) == ("frostline-lesson", 1)
+    assert [step["name"] for step in lesson["steps"]] == [step.name for step in given.steps]
+    assert set(lesson["sections"]) == set(SECTIONS)
+    steps = {step["name"]: step["facts"] for step in lesson["steps"]}
+    assert lesson["sections"]["test"]["accuracy"] == steps["test"]["accuracy"] == given.computed.trial.accuracy
+    assert lesson["sections"]["unmasked"]["unmasked_accuracy"] == steps["unmasked"]["unmasked_accuracy"]
+    assert lesson["splits"][0] == pytest.approx(steps["test"]["accuracy"]), "the first split is the lesson's"
+    assert len(lesson["splits"]) == N_SPLITS
+    assert [view["layer"] for view in lesson["layers"]] == list(range(7))
+    answer = lesson["answer"]
+    whole = answer["average"] + sum(part["adds"] for part in answer["parts"]) + answer["others"]
+    assert answer["log_odds"] == pytest.approx(whole)
+    assert answer["probability"] == pytest.approx(1 / (1 + np.exp(-answer["log_odds"])))
+    page = lesson_html([given], language="en")
+    for said in (f"{answer['probability']:.1%}", f"{steps['test']['accuracy']:.3f}", f"{lesson['padding']['one_batch']:.0%}"):
+        assert said in page
+
+
+def test_attention_of_every_row_sums_to_one(given: Given) -> None:
+    """And what a layer makes of it is what comes out: see the encoder's own test."""
+    shares = given.shown.attention
+    n = len(given.computed.pieces)
+    assert shares.shape == (6, 12, n, n)
+    assert np.allclose(shares.sum(axis=3), 1, atol=1e-5)
+
+
+def test_padding_is_counted_four_ways() -> None:
+    """Sixty-four sentences, long and short by turns: by length nothing is lost, in the file's order a quarter."""
+    found = padding_of(np.array([4, 8] * 32))
+    assert (found.one_batch, found.batches, found.sorted_batches, found.equal_lengths) == (0.25, 0.25, 0.0, 0.0)
+    assert padding_of(np.array([2] * 32 + [10])).one_batch == pytest.approx(1 - 74 / 330)
+    assert padding_of(np.array([2] * 32 + [10])).batches == 0.0
+
+
+def test_directions_are_those_of_the_labels_then_of_the_rows() -> None:
+    """Two labels have one direction, three have two; both are unit vectors at right angles."""
+    rows = np.zeros((4, 3))
+    rows[:, 1] = [-3, 3, -3, 3]
+    rows[:, 2] = [1, -1, -1, 1]
+    assert np.abs(directions(rows, np.array([[2.0, 0, 0]]))).tolist() == [[1, 0], [0, 1], [0, 0]]
+    three = directions(rows, np.array([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 0]]))
+    assert three.T @ three == pytest.approx(np.eye(2))
+    assert three[2] == pytest.approx([0, 0])
+
+
+def test_every_section_has_its_facts(given: Given) -> None:
+    """Those of the step of the same name among them."""
+    facts = page_facts(given.steps, given.computed, given.shown)
+    for step in given.steps:
+        if step.name in SECTIONS:
+            assert facts[step.name].items() >= step.facts.items()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_notebook_is_one(given: Given, language: Language) -> None:
+    """Cells of words and of Python that compiles, each with the picture of its section."""
+    notebook = lesson_notebook(given, path="a 'b'.tsv", limit=80, seed=0, language=language)
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    cells = notebook["cells"]
+    assert [cell["id"] for cell in cells] == ["title", *(each for name in SECTIONS for each in (name, f"{name}-picture"))]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            ast.parse("".join(cell["source"]))
+            assert "".join(cell["outputs"][0]["data"]["text/html"]).startswith('<div class="frostline-lesson">')
+    assert "\"a 'b'.tsv\"" in "".join(cells[2]["source"])
+
+
+def test_a_notebook_shows_a_picture_with_its_style() -> None:
+    """Bound to the picture: the notebook's own look stays."""
+    shown = Shown("<svg></svg>")._repr_html_()
+    assert shown.endswith("<svg></svg></div>")
+    assert ":root" not in shown
+    assert shown.startswith('<div class="frostline-lesson"><style>.frostline-lesson {')
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(given: Given, tmp_path: Path) -> None:
+    """Every cell, in order, in one namespace, as a kernel would."""
+    rows = load_sample().train.take(np.arange(80))
+    path = tmp_path / "rows.tsv"
+    path.write_text("".join(f"{text}\t{label}\n" for text, label in zip(rows.texts, rows.labels, strict=True)))
+    notebook = lesson_notebook(given, path=str(path), limit=80, seed=0, language="en")
+    namespace: dict[str, object] = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), namespace)  # noqa: S102 - our own cells
