@@ -28,8 +28,8 @@ test: $(VENV)/.test  ## the test suite: no network, no torch, under three minute
 	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 $(PYTEST)
 
 test-browser: has-chromium $(VENV)/.browser build/axe-core  ## the pages in Debian's chromium, narrow and wide, light and dark
-	@echo "==> pytest -m browser tests/report tests/serve"
-	@$(BIN)/python -m pytest -m browser tests/report tests/serve $(PYTEST)
+	@echo "==> pytest -m browser tests/report tests/serve tests/tutorial"
+	@$(BIN)/python -m pytest -m browser tests/report tests/serve tests/tutorial $(PYTEST)
 
 build/axe-core:  # checked by its digest in the test that reads it, which is left out where there is no npm
 	@npm install --silent --prefix $@ --ignore-scripts --no-audit --no-fund --no-save axe-core@4.14.1 || \

@@ -13,6 +13,11 @@ WIDTH = 120
 NOT_CODE = {
     "en.toml": "what the lesson says, in English",
     "zh.toml": "and in Chinese",
+    "lesson.html": "the frame of its page,",
+    "lesson.css": "its style,",
+    "lesson.js": "its script: what lights up, and what moves",
+    "page.en.toml": "what the page of the lesson says, in English",
+    "page.zh.toml": "and in Chinese",
     "page.html": "the report's page",
     "public_sets.toml": "every public set: its files, digests and licence, and how it is read",
 }

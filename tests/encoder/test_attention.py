@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from checkpoints import CONFIGS, random_ids, write_checkpoint
+from graph_tools import bundled_minilm
+
 from frostline.arrays import Features
 from frostline.encoder.architecture import Architecture, load_architecture
 from frostline.encoder.attention import attention
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.reading import TokenBatch
-from graph_tools import bundled_minilm
 
 
 def states_of(architecture: Architecture, ids: np.ndarray) -> Features:

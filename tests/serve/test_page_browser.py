@@ -4,7 +4,6 @@
 """
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[2] / "build/axe-core/node_modules/axe-core/axe.min.js"
-AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
 SENTENCE = "I went in expecting little, and came out wanting to see it again \N{WINKING FACE}"
 
 
@@ -656,12 +653,3 @@ def test_no_accessibility_rule_is_broken(chromium: "Browser", site: Site) -> Non
                 found = opened.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
                 told = [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found["violations"]]
                 assert told == [], name
-
-
-def axe_source() -> str:
-    """The script of axe-core 4.14.1."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not at hand: make build/axe-core")
-    content = AXE.read_bytes()
-    assert hashlib.sha256(content).hexdigest() == AXE_SHA256
-    return content.decode("utf-8")

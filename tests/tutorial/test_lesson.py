@@ -191,7 +191,10 @@ def test_each_piece_knows_its_word(encoder: Encoder) -> None:
 
 @pytest.mark.parametrize(
     ("better", "first", "wanted"),
-    [([1] * 90 + [0] * 10, [1] * 60 + [0] * 40, "sure"), ([1] * 52 + [0] * 48, [0] * 2 + [1] * 50 + [0] * 48, "unsure")],
+    [
+        ([1] * 90 + [0] * 10, [1] * 60 + [0] * 40, "sure"),
+        ([1] * 52 + [0] * 48, [0] * 2 + [1] * 50 + [0] * 48, "unsure"),
+    ],
 )
 def test_what_is_better_is_only_said_beyond_chance(better: list[int], first: list[int], wanted: str) -> None:
     """30 points on 100 rows are; 2 points are not, and the sentence says so."""

@@ -64,6 +64,7 @@ def command(*, out: Path, overwrite: bool) -> None:
     say.print()
     say.print(Text(f"Saved in {out}; the report with pictures: {out / 'report.html'}", style="dim"))
     say.print(Text("Next, a file of your own:  frostline train reviews.tsv --out model", style="dim"))
+    say.print(Text("How it works, in pictures:  frostline tutorial reviews.tsv --html lesson.html", style="dim"))
 
 
 def _hard_cases(training: Training, sample: Sample) -> str:

@@ -7,6 +7,7 @@ shown is drawn by drawn.py. Every picture stands still without scripts.
 import base64
 import hashlib
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def lesson_html(lessons: Sequence[Given], *, language: Language) -> str:
     said, facts = first.word, first.facts["words"]
     names = [str(drawing.facts["words"]["encoder"]) for drawing in drawings]
     beside = f" --beside {names[1]}" if len(names) > 1 else ""
-    command = f"frostline tutorial {facts['name']} --html lesson.html --lang {language}{beside}"
+    command = f"frostline tutorial {shlex.quote(str(facts['name']))} --html lesson.html --lang {language}{beside}"
     frame = Template((files(__package__) / "lesson.html").read_text("utf-8"))
     return frame.substitute(
         lang={"en": "en", "zh": "zh-Hans"}[language],
@@ -131,7 +132,8 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
         "hidden": computed.rows.shape[1],
         "longest": of["padding"]["longest"],
         "n_layers": of["encoder"]["n_layers"],
-        "short": shortened(computed.texts[computed.running], 40).replace('"', "'"),
+        "short": shortened(computed.texts[computed.running], 40),
+        "quoted": shlex.quote(shortened(computed.texts[computed.running], 40)),
         "n_train": len(computed.train),
         "n_test": len(computed.test),
         "accuracy": computed.trial.accuracy,
@@ -214,7 +216,8 @@ class Drawing:
         said, facts = self.said[name], self.facts[name]
 
         def told(key: str) -> str:
-            return _CODE.sub(r"<code>\1</code>", words(said[key].format(**facts)))
+            names = facts | {"name": shlex.quote(str(facts["name"]))} if key == "ours" else facts
+            return _CODE.sub(r"<code>\1</code>", words(said[key].format(**names)))
 
         codes = (
             f"<b>{words(self.word['in_practical'])}</b>{tag('pre', tag('code', told('practical')))}"
