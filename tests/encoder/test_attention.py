@@ -19,7 +19,8 @@ def states_of(architecture: Architecture, ids: np.ndarray) -> Features:
     layers = tuple(range(architecture.shape.n_layers + 1))
     backend = OnnxBackend.open(architecture, blocks=(), identity_digest="", kept=None, token_layers=layers)
     states = backend.states(TokenBatch(np.zeros(1, np.int64), ids[None]), layers)
-    return np.stack([states[layer][0] for layer in layers])
+    stacked: Features = np.stack([states[layer][0] for layer in layers])
+    return stacked
 
 
 def next_states(architecture: Architecture, layer: int, given: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -27,12 +28,14 @@ def next_states(architecture: Architecture, layer: int, given: np.ndarray, share
     tensors = {name: tensor.astype(np.float64) for name, tensor in architecture.tensors.items() if name != "words"}
 
     def product(part: str, rows: np.ndarray) -> np.ndarray:
-        return rows @ tensors[f"layers.{layer}.{part}.weight"].T + tensors[f"layers.{layer}.{part}.bias"]
+        made: np.ndarray = rows @ tensors[f"layers.{layer}.{part}.weight"].T + tensors[f"layers.{layer}.{part}.bias"]
+        return made
 
     def norm(part: str, rows: np.ndarray) -> np.ndarray:
         spread = np.sqrt(rows.var(axis=1, keepdims=True) + architecture.shape.epsilon)
         whole = (rows - rows.mean(axis=1, keepdims=True)) / spread
-        return whole * tensors[f"layers.{layer}.{part}.scale"] + tensors[f"layers.{layer}.{part}.shift"]
+        made: np.ndarray = whole * tensors[f"layers.{layer}.{part}.scale"] + tensors[f"layers.{layer}.{part}.shift"]
+        return made
 
     n_heads, head_size = architecture.shape.n_heads, architecture.shape.head_size
     values = product("value", given).reshape(len(given), n_heads, head_size)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from axe import axe_source
 from frostline.cli.main import run
 from page_site import CHROMIUM, HEARD_VIOLATIONS, MARKER_LABELS, NARROW, WIDE, Fault, Site, Visit, site_of, visit
 from serve_processes import Running
