@@ -280,7 +280,7 @@ class TuningRecord:
     lead: Difference  # Of the tuned one over that
     n_frozen_layers: int
     losses: tuple[float, ...]  # Of each epoch, on the rows tuned on, in training
-    # Log loss of the rows held out: before, and after each epoch; empty: none were held out.
+    # Log loss of the rows held out, at the temperature that suits them: before, and after each epoch; empty: none were.
     held_out: tuple[float, ...]
     best: int  # The epoch that is kept; 0: the encoder as it was
     was_stopped: bool  # By hand

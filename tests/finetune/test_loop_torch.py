@@ -155,3 +155,20 @@ def test_it_ends_when_the_rows_held_out_say_so(encoder: Path, tmp_path: Path) ->
     ended = run(encoder, tmp_path / "run", epochs=9, patience=1, rate=0.5, clip=100.0)
     assert len(ended.curve.held_out) < 10
     assert ended.curve.held_out[-1] >= min(ended.curve.held_out)
+
+
+@pytest.mark.parametrize("link", ["softmax", "logistic"])
+def test_epochs_are_judged_at_the_temperature_that_suits_them(link: Link) -> None:
+    """A head that has grown over-sure decides no worse: it is calibrated afterwards."""
+    import torch
+
+    random = np.random.RandomState(0)
+    codes = random.randint(0, 2, 400)
+    members = torch.tensor(np.stack([1 - codes, codes], axis=1).astype(np.float32))
+    right = np.where(np.arange(400) % 10, 1, -1)
+    decisions = (codes * 2 - 1) * right * np.log(9)
+    columns = decisions[:, None] if link == "softmax" else np.stack([-decisions, decisions], axis=1)
+    fair = loop_module._at_best_temperature(link, torch.tensor(columns), members)
+    sure = loop_module._at_best_temperature(link, torch.tensor(4 * columns), members)
+    assert fair == pytest.approx(-0.9 * np.log(0.9) - 0.1 * np.log(0.1), abs=1e-6)
+    assert sure == pytest.approx(fair, abs=1e-6)

@@ -40,7 +40,8 @@ class Curve:
     """What was measured on the way: after each epoch, the first before any."""
 
     losses: tuple[float, ...]  # Of the rows tuned on, in training
-    held_out: tuple[float, ...]  # Log loss of the rows held out, by the averaged weights; empty: none were
+    # Log loss of the rows held out, by the averaged weights, at the temperature that suits them; empty: none were
+    held_out: tuple[float, ...]
     best: int  # The epoch that is kept; 0: the encoder as it was
     was_stopped: bool  # By Ctrl-C
 
@@ -269,7 +270,7 @@ def _step(  # noqa: PLR0913, PLR0917 - as above
     return value
 
 
-def _losses(network: Network, data: _Data, batch: IntArray) -> Any:
+def _decisions(network: Network, data: _Data, batch: IntArray) -> Any:
     import torch  # noqa: PLC0415
 
     longest = int(data.lengths[batch].max())
@@ -279,8 +280,13 @@ def _losses(network: Network, data: _Data, batch: IntArray) -> Any:
         start, length = int(data.starts[row]), int(data.lengths[row])
         hidden[place, :length], mask[place, :length] = data.hidden[start : start + length], 1
     fixed = torch.from_numpy(np.ascontiguousarray(data.fixed[batch], np.float32))
-    decisions = network.decisions(torch.from_numpy(hidden), torch.from_numpy(mask), fixed)
-    return _LOSSES[network.link](decisions, torch.from_numpy(data.members[batch]))
+    return network.decisions(torch.from_numpy(hidden), torch.from_numpy(mask), fixed)
+
+
+def _losses(network: Network, data: _Data, batch: IntArray) -> Any:
+    import torch  # noqa: PLC0415
+
+    return _LOSSES[network.link](_decisions(network, data, batch), torch.from_numpy(data.members[batch]))
 
 
 def _softmax_loss(decisions: Any, members: Any) -> Any:
@@ -303,8 +309,14 @@ def _logistic_loss(decisions: Any, members: Any) -> Any:
 _LOSSES: dict[Link, Callable[[Any, Any], Any]] = {"softmax": _softmax_loss, "logistic": _logistic_loss}
 
 
+_TEMPERATURES = tuple(float(temperature) for temperature in np.geomspace(0.5, 8, 65))
+
+
 def _judged(network: Network, data: _Data, held: IntArray, weights: dict[str, Any]) -> float:
-    """The mean loss of the rows held out, by averaged weights; the network's own stay."""
+    """The mean loss of the rows held out, by averaged weights, at the temperature that suits them.
+
+    A head grows over-sure long before it decides worse, and is calibrated afterwards.
+    """
     import torch  # noqa: PLC0415
 
     own = {name: parameter.detach().clone() for name, parameter, _ in network.parameters()}
@@ -312,9 +324,15 @@ def _judged(network: Network, data: _Data, held: IntArray, weights: dict[str, An
     network.model.eval()
     by_length = held[np.argsort(data.lengths[held], kind="stable")]
     with torch.no_grad():
-        losses = [_losses(network, data, by_length[at : at + 64]).numpy() for at in range(0, len(held), 64)]
+        parts = [_decisions(network, data, by_length[at : at + 64]) for at in range(0, len(held), 64)]
     _put(network, own)
-    return float(np.concatenate(losses).mean())
+    return _at_best_temperature(network.link, torch.cat(parts), torch.from_numpy(data.members[by_length]))
+
+
+def _at_best_temperature(link: Link, decisions: Any, members: Any) -> float:
+    """The mean loss of decisions and members (n, n_labels), divided by what makes it least."""
+    decisions, members = decisions.double(), members.double()
+    return min(float(_LOSSES[link](decisions / temperature, members).mean()) for temperature in _TEMPERATURES)
 
 
 def _put(network: Network, weights: dict[str, Any]) -> None:
