@@ -343,7 +343,7 @@ def test_a_file_becomes_a_table_that_can_be_sorted_filtered_and_saved(chromium: 
         opened.is_quiet()
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\x00x", "|x", "%x"])
+@pytest.mark.parametrize("cell", ["=1+1", "+A1", "-A1", "@SUM(A1)", "\tx", "\x00x", "|x", "%x", ' "=1+1'])
 def test_a_formula_is_saved_as_text_unless_the_bare_cells_are_wanted(
     chromium: "Browser", site: Site, cell: str
 ) -> None:
@@ -354,6 +354,45 @@ def test_a_formula_is_saved_as_text_unless_the_bare_cells_are_wanted(
             opened.page.set_checked("#safe", is_safe)
             rows = list(csv.reader(io.StringIO(saved(opened.page, "Save as CSV").removeprefix("\ufeff"), newline="")))
             assert rows[1][1] == expected
+
+
+@pytest.mark.parametrize("cell", ["-1", "+1.5e-3", "a=1", "", "x@y.z", "1-2"])
+def test_a_number_or_a_word_is_saved_as_it_is(chromium: "Browser", site: Site, cell: str) -> None:
+    with visit(chromium, site) as opened:
+        give_file(opened.page, "x.jsonl", json.dumps({"text": "a good film", "note": cell}) + "\n")
+        run_through(opened.page)
+        rows = list(csv.reader(io.StringIO(saved(opened.page, "Save as CSV").removeprefix("\ufeff"), newline="")))
+        assert rows[1][1] == cell
+
+
+def test_what_was_answered_stays_where_another_model_is_chosen(chromium: "Browser", site: Site) -> None:
+    """It says whose answers they are, and goes on with that model."""
+    with visit(chromium, site) as opened:
+        page = opened.page
+        give_file(page, "x.txt", "".join(f"a good film {number}\n" for number in range(40)))
+        site.faults += [Fault(status=503, headers={"Retry-After": "60"})]
+        page.click("#job button.main")
+        page.wait_for_selector("text=asking again in 60 s")
+        page.select_option("#model", "topics")
+        page.wait_for_selector("text=Stopped.")
+        page.click("text=Go on")
+        page.wait_for_selector("text=40 texts classified")
+        assert "Answers of reviews" in page.inner_text("#job")
+        assert {body["model"] for path, body in site.asked if path == "/v1/classify"} == {"reviews"}
+        give_again = page.get_by_role("button", name="Another file")
+        give_again.click()
+        give_file(page, "y.txt", "a good film\n")
+        run_through(page)
+        assert site.asked[-1][1] == {"model": "topics", "texts": ["a good film"]}
+
+
+def test_a_file_beside_the_card_does_not_take_the_place_of_the_page(chromium: "Browser", site: Site) -> None:
+    with visit(chromium, site) as opened:
+        assert opened.page.evaluate("""() => {
+            const event = new DragEvent('drop', {bubbles: true, cancelable: true, dataTransfer: new DataTransfer()});
+            document.querySelector('h1').dispatchEvent(event);
+            return event.defaultPrevented;
+        }""")
 
 
 def test_a_busy_server_is_asked_again_in_smaller_parts(chromium: "Browser", site: Site) -> None:
@@ -444,6 +483,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "open.csv": (b'text\n"one\n', "open.csv: the quotation mark opened in line 2 is never closed."),
     "bad.jsonl": (b'{"text": "one"}\n{nope\n', "bad.jsonl: line 2 is not JSON."),
     "numbers.jsonl": (b"1\n2\n", "numbers.jsonl: each entry must be an object or a string."),
+    "nothing.json": (b"[{}]", "nothing.json holds no text."),
     "empty.txt": (b"\n\n", "empty.txt holds no text."),
     "torn.csv.gz": (b"\x1f\x8b\x08\x00torn", "torn.csv.gz is damaged: it cannot be unpacked."),
 }

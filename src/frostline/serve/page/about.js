@@ -19,7 +19,7 @@ export async function open() {
     ["Answers with", isSets(model) ? "any number of labels for a text" : "one label for a text"],
     ["Labels", make("span", {}, model.labels.slice(0, MANY).map(label => quoted(nameOf(label), "bdi", { class: "tag" })), model.labels.length > MANY ? ` and ${model.labels.length - MANY} more` : "")],
     ["Leaves texts alone", model.answers_from > 0 ? `below a probability of ${percent(model.answers_from)}` : "never"],
-    ["Reads", `at most ${model.max_length} word pieces of a text`],
+    ["Reads", model.max_length < 1_000_000 ? `at most ${model.max_length} word pieces of a text` : "words, of a whole text"],
     ["Encoder", model.encoder ? quoted(model.encoder) : null],
   ].filter(([, value]) => value !== null);
   const card = make("section", {}, make("h2", {}, "Card"), make("p", { class: "busy", role: "status" }, "Fetching…"));

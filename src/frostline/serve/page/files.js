@@ -60,7 +60,7 @@ export function parse(text, name) {
   else if (suffix === "tsv" || suffix === "tab") table = { names: null, rows: fromTabs(text), notes: [] };
   else table = { names: null, rows: first.includes("\t") ? fromTabs(text) : linesOf(text).map(line => [line]), notes: [] };
   table.rows = table.rows.filter(cells => cells.length > 1 || cells[0] !== "");
-  if (table.rows.length === 0) throw new FileFault(`${name} holds no text.`);
+  if (table.rows.length === 0 || table.names?.length === 0) throw new FileFault(`${name} holds no text.`);
   if (table.rows.length > MOST_ROWS) throw new FileFault(`${name} has ${table.rows.length} rows; ${MOST_ROWS} is the most here.`, FOR_MORE);
   const width = table.names?.length ?? table.rows[0].length;
   const odd = table.rows.filter(cells => cells.length !== width).length;
@@ -182,10 +182,14 @@ export function likelyText(names, rows) {
 
 // --- out
 
-const OPENS_FORMULA = /^[=+\-@\t\r\n\0|%]/;
+// As `frostline predict --spreadsheet-safe` has it: what a spreadsheet may leave out before it looks for a formula goes first.
+const OPENS_FORMULA = /^(?:[" \t\r\n\0]*[=+\-@|%＝＋－＠]|[\t\r\n\0])/;
+const PLAIN_NUMBER = /^[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?$/;
 
 // A cell that no spreadsheet takes for a formula; and where it is not for one, the cell as it is.
-export const safeCell = (cell, isSafe) => (isSafe && OPENS_FORMULA.test(cell) ? `'${cell}` : cell);
+export function safeCell(cell, isSafe) {
+  return isSafe && OPENS_FORMULA.test(cell) && !PLAIN_NUMBER.test(cell) ? `'${cell}` : cell;
+}
 
 function csvCell(cell) {
   return /["\r\n,;\t]/.test(cell) || cell !== cell.trim() ? `"${cell.replaceAll('"', '""')}"` : cell;

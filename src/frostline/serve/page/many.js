@@ -16,11 +16,9 @@ let explain = () => {};
 let running = null; // AbortController of what is being sent
 
 export function useModel(chosen, allowed) {
-  if (model !== null && model.name === chosen.name) return;
-  model = chosen;
+  model = chosen; // what was answered so far stays: it names its own model
   limits = { ...limits, ...allowed };
   running?.abort(new DOMException("another model", "AbortError"));
-  reset();
 }
 
 function reset() {
@@ -36,6 +34,7 @@ export function start(given) {
   byId("take").addEventListener("click", () => take(() => parse(byId("lines").value, "lines.txt"), "lines.txt"));
   const mark = isOver => drop.classList.toggle("over", isOver);
   for (const [name, isOver] of [["dragenter", true], ["dragover", true], ["dragleave", false]]) drop.addEventListener(name, event => { event.preventDefault(); mark(isOver); });
+  for (const name of ["dragover", "drop"]) addEventListener(name, event => event.preventDefault()); // beside the card: no file opens in the page's place
   drop.addEventListener("drop", event => {
     event.preventDefault();
     mark(false);
@@ -117,7 +116,7 @@ function begin({ rows, names, text, truth, fileName }) {
     if (fault) row.found = { fault, labels: [], shares: new Map() };
   }
   const parts = { bar: make("progress", { max: job.rows.length, value: 0, "aria-label": "Texts classified" }), pace: make("p", { class: "quiet" }), said: make("div", { role: "status" }), buttons: make("div", { class: "row" }), end: make("div"), table: make("div") };
-  show(byId("job"), make("section", { "aria-label": "Answers" }, make("h2", {}, "Answers"), parts.bar, parts.pace, parts.said, parts.buttons, parts.end), make("section", { "aria-label": "Table" }, parts.table));
+  show(byId("job"), make("section", { "aria-label": "Answers" }, make("h2", {}, "Answers of ", quoted(model.name)), parts.bar, parts.pace, parts.said, parts.buttons, parts.end), make("section", { "aria-label": "Table" }, parts.table));
   job.table = new Answers(parts.table, job.rows, { explain, hasTruth: job.hasTruth });
   send(job, parts);
 }

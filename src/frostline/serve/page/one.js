@@ -7,6 +7,7 @@ import { answerText, isSets, nameOf, read } from "./answers.js";
 const FEW_LABELS = 8;
 const FEW_REST = 400; // letters of what was not read that are shown
 const MANY_PIECES = 600;
+const NO_LIMIT = 1_000_000; // what a model has as its limit that reads words alone
 
 let current = null; // AbortController of what is under way
 let model = null;
@@ -202,7 +203,8 @@ function piecesSection(why) {
   const marks = new Set(["[CLS]", "[SEP]", "<s>", "</s>"]);
   const isUnknown = piece => why.unknown_piece !== null && piece === why.unknown_piece;
   const unknown = why.pieces.filter(isUnknown).length;
-  const lines = [`The text as the model reads it: ${count(why.pieces.length, "word piece")}, of ${model.max_length} at most.`];
+  const most = model.max_length < NO_LIMIT ? `, of ${model.max_length} at most` : "";
+  const lines = [`The text as the model reads it: ${count(why.pieces.length, "word piece")}${most}.`];
   if (unknown) lines.push(`${count(unknown, "piece")} (${why.unknown_piece}) stand${unknown === 1 ? "s" : ""} for what the model cannot spell: it reads one like another.`);
   if (why.is_cut) lines.push("The text was cut there.");
   const items = why.pieces.slice(0, MANY_PIECES).map(piece => quoted(piece, "li", { class: isUnknown(piece) ? "unknown" : marks.has(piece) ? "mark" : null }));
