@@ -36,7 +36,7 @@ from frostline.score.run import Job, run, surveyed
 FROSTLINE = [sys.executable, "-m", "frostline"]
 
 
-def rows_of(folder: Path, path: Path, n: int) -> Path:
+def rows_of(folder: Path, path: Path, n: int, *, words: int = 18) -> Path:
     """A CSV of n rows: a number, a text (SST-2's, cut and joined at random, so that few are equal), a label, a date."""
     lines = (folder / "sst2" / "train.tsv").read_text("utf-8").splitlines()
     texts, labels = zip(*(line.split("\t")[:2] for line in lines if line.count("\t") == 1), strict=True)
@@ -45,8 +45,8 @@ def rows_of(folder: Path, path: Path, n: int) -> Path:
         out.write("id,text,label,date\n")
         for number in range(n):
             one, other = lot.randrange(len(texts)), lot.randrange(len(texts))
-            words = texts[one].split()[:12] + texts[other].split()[:6]
-            text = " ".join(words).replace('"', "")
+            both = texts[one].split()[: 2 * words // 3] + texts[other].split()[: words // 3]
+            text = " ".join(both).replace('"', "")
             out.write(f'{number},"{text}, no {number}",{labels[one]},2026-11-29\n')
     return path
 
@@ -125,13 +125,11 @@ def resident_with_one_text(model: Path, few: Path, out: Path) -> float:
 
 def kills(folder: Path, work: Path, *, kills: int, real: int) -> None:
     """Jobs killed at random moments, and gone on with, until they end: their bytes against an uninterrupted run's."""
-    for name, features, n_rows, n_kills in (
-        ("words alone", "words", 25_000, kills),
-        ("minilm", "mean@all", 20_000, real),
-    ):
+    both = (("words alone", "words", 25_000, kills, 18), ("minilm", "mean@all", 20_000, real, 6))
+    for name, features, n_rows, n_kills, words in both:
         if not n_kills:
             continue
-        model, source = trained(folder, work / name, features), rows_of(folder, work / "in.csv", n_rows)
+        model, source = trained(folder, work / name, features), rows_of(folder, work / "in.csv", n_rows, words=words)
         expected = work / "expected.parquet"
         began = time.monotonic()
         subprocess.run(  # noqa: S603 - our own command
@@ -159,8 +157,8 @@ def kills(folder: Path, work: Path, *, kills: int, real: int) -> None:
             wrong += not same or folder_of(out).exists() or any(work.glob(".tmp-*"))
             out.unlink()
         print(
-            f"{name}: {n_rows:,} rows, {whole_s:.1f} s uninterrupted; {killed} kills ({in_work} of them with windows "
-            f"under way) in {jobs} jobs: {wrong} jobs whose bytes differ, or that left something"
+            f"{name}: {n_rows:,} rows of {words} words, {whole_s:.1f} s uninterrupted; {killed} kills ({in_work} "
+            f"of them with windows under way) in {jobs} jobs: {wrong} jobs whose bytes differ, or that left something"
         )
         expected.unlink()
         manifest_of(expected).unlink()

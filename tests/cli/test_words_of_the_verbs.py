@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import numpy as np
@@ -15,7 +16,7 @@ from rich.progress import Progress
 from conftest import Command
 from frostline import __version__
 from frostline.cli.cache import parsed_size
-from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.console import Rate, output, print_json, progress, words
 from frostline.cli.demo import SENTENCES
 from frostline.cli.doctor import show
 from frostline.cli.main import STOPPED, VERBS, told
@@ -685,3 +686,10 @@ def test_review_says_how_to_have_all_of_it_in_a_file(frostline: Command, tmp_pat
     asked = ["review", path, "--foldings", "1", "--folds", "2", "--text", "1", "--label", "2", "--no-header"]
     found = frostline(*asked)
     assert (found.code, found.err) == (0, "Add --out fixes.tsv for all of them, in a file to go through.\n")
+
+
+@pytest.mark.parametrize(("speed", "told"), [(None, ""), (0.0, ""), (3.4, "3/s"), (1234.6, "1,235/s")])
+def test_a_bar_says_how_many_a_second(speed: float | None, told: str) -> None:
+    """Once it is known."""
+    task = SimpleNamespace(finished_speed=None, speed=speed)
+    assert Rate().render(task).plain == told  # type: ignore[arg-type]

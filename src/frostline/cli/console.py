@@ -13,7 +13,17 @@ from typing import Any, TextIO, cast, final
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from frostline import arrays
 
@@ -72,6 +82,16 @@ def words() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+@final
+class Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing until it is known."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
+
+
 @contextlib.contextmanager
 def progress(description: str, unit: str = "") -> Iterator[arrays.Progress]:
     """A progress callback drawing a bar on standard error; silent when that is not a terminal.
@@ -84,6 +104,7 @@ def progress(description: str, unit: str = "") -> Iterator[arrays.Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),
+        Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
