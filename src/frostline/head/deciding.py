@@ -120,8 +120,9 @@ class RuleOptions:
             wishes.append((f"The {self.threshold_for[0]} to reach", self.threshold_for[1]))
         for what, wish in wishes:
             if wish is not None and not (isinstance(wish, int | float | np.floating) and 0 < wish < 1):
-                percent = isinstance(wish, int | float) and 1 < wish < 100
-                hint = f"A share is meant: did you mean {wish / 100:g}?" if percent else ""
+                hint = ""
+                if isinstance(wish, int | float) and 1 < wish < 100:
+                    hint = f"A share is meant: did you mean {wish / 100:g}?"
                 raise UsageError(f"{what} must be above 0 and below 1 (got {wish!r}).", hint=hint)
         sure: object = self.confidence  # of an estimator, which anybody may have given
         if not (isinstance(sure, int | float | np.floating) and 0.5 <= sure < 1):
