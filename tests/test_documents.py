@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import frostline
+from frostline.cli.main import VERBS
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,11 +30,33 @@ def test_the_cli_reference_is_that_of_the_help() -> None:
     assert (ROOT / "docs" / "cli.md").read_text("utf-8") == tool("cli_reference").reference()
 
 
-@pytest.mark.parametrize(("page", "whole"), [("README.md", False), ("docs/structure.md", True)])
-def test_the_documents_show_the_tree_of_today(page: str, *, whole: bool) -> None:
-    """Trees are made by tools/readme_tree.py; run it after adding a file."""
-    shown = (ROOT / page).read_text("utf-8")
-    assert tool("readme_tree").with_tree(shown, whole=whole) == shown
+def test_the_documents_show_the_tree_of_today() -> None:
+    """The tree is made by tools/readme_tree.py; run it after adding a file."""
+    shown = (ROOT / "docs/structure.md").read_text("utf-8")
+    assert tool("readme_tree").with_tree(shown, whole=True) == shown
+
+
+def test_the_readme_is_short_and_says_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 150
+    assert "$ make demo " in readme
+    assert "$ make test " in readme
+
+
+def test_every_verb_is_in_the_readme() -> None:
+    table = (ROOT / "README.md").read_text("utf-8").split("## The verbs")[1]
+    assert [verb for verb in VERBS if f"`{verb}" not in table] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """To files and folders of this repository; headings and other sites are not looked at."""
+    broken = [
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+        for link in re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+        if "://" not in link and not (page.parent / link).exists()
+    ]
+    assert broken == []
 
 
 def test_the_changelog_begins_with_this_version() -> None:

@@ -1,4 +1,4 @@
-"""Write the trees of the README (folders) and of docs/structure.md (every file): `python tools/readme_tree.py`.
+"""Write the tree of docs/structure.md (every file): `python tools/readme_tree.py`.
 
 Each phrase is the first line of the file's docstring. A test compares.
 """
@@ -77,6 +77,6 @@ def _phrase(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    for target, whole in ((ROOT / "README.md", False), (ROOT / "docs" / "structure.md", True)):
-        target.write_text(with_tree(target.read_text("utf-8"), whole=whole), "utf-8")
-        print(f"wrote the tree in {target}")
+    target = ROOT / "docs" / "structure.md"
+    target.write_text(with_tree(target.read_text("utf-8"), whole=True), "utf-8")
+    print(f"wrote the tree in {target}")

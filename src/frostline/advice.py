@@ -65,7 +65,7 @@ class Step:
     The command line makes a line of it that can be pasted (`frostline.cli.again`).
     """
 
-    verb: Literal["review", "sweep", "compare"] | None = None
+    verb: Literal["train", "review", "sweep", "compare"] | None = None
     options: tuple[str, ...] = ()
 
 

@@ -510,10 +510,12 @@ def test_review_counts_the_fixes_it_wrote(frostline: Command, reviews: Path, tmp
     written = frostline(*quick, "--out", out)
     n_fixes = len(out.read_text("utf-8").splitlines()) - 1
     assert n_fixes > 0
-    assert "".join(written.err.split()) == "".join(  # a long path is broken over lines
-        f"{n_fixes} rows in {out}. Set their action to relabel or drop, then: "
-        f"frostline train {path} --fixes {out} --out model".split()
-    )
+    assert written.err == ""
+    assert written.out.splitlines()[-2:] == [
+        f"  Next: {n_fixes} rows in {out}: "
+        + "set their action to relabel or drop (or let review do it: --take-advice), then train.",
+        f"    frostline train {path} --fixes {out} --out model",
+    ]
     document = frostline(*quick, "--out", out, "--overwrite", "--json").document
     assert (document["n_fixes"], document["out"]) == (n_fixes, str(out))
 
@@ -685,7 +687,11 @@ def test_review_says_how_to_have_all_of_it_in_a_file(frostline: Command, tmp_pat
     path.write_text("".join([*rows, rows[0]]), "utf-8")
     asked = ["review", path, "--foldings", "1", "--folds", "2", "--text", "1", "--label", "2", "--no-header"]
     found = frostline(*asked)
-    assert (found.code, found.err) == (0, "Add --out fixes.tsv for all of them, in a file to go through.\n")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.splitlines()[-2:] == [
+        "  Next: write all of them into a file, and go through it.",
+        f"    frostline review {path} --folds 2 --foldings 1 --text 1 --label 2 --no-header --out fixes.tsv",
+    ]
 
 
 @pytest.mark.parametrize(("speed", "told"), [(None, ""), (0.0, ""), (3.4, "3/s"), (1234.6, "1,235/s")])

@@ -9,7 +9,9 @@ import click
 from click.core import ParameterSource
 
 from frostline.advice import Advice, Step
+from frostline.cli.console import output
 from frostline.errors import printable
+from frostline.report.brief import print_next
 
 _FILES = frozenset(
     {
@@ -41,6 +43,11 @@ _FILES = frozenset(
 def command_of(advice: Advice | None) -> str:
     """The line that does what is advised, in the command that is running; empty where no command does it."""
     return "" if advice is None or advice.step is None else line_of(advice.step)
+
+
+def say_next(sentence: str, step: Step) -> None:
+    """What to do now, and its line, beneath a report on standard output."""
+    print_next(output(), f"Next: {sentence}", line_of(step))
 
 
 def line_of(step: Step) -> str:

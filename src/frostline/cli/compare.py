@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from frostline.advice import Step
+from frostline.cli.again import say_next
 from frostline.cli.console import output, print_json, progress
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -149,6 +151,10 @@ def command(
         print_json(as_comparison_document(comparison, data_record(dataset), settled))
     else:
         print_comparison(comparison, data_record(dataset), output())
+        best = comparison.standings[0]
+        encoder = () if best.features == WORDS else ("--encoder", best.encoder)
+        chosen = (*encoder, "--features", best.features, "--out", "model")
+        say_next("train with the best of them.", Step(verb="train", options=chosen))
 
 
 def _contestants(

@@ -9,7 +9,9 @@ import click
 import numpy as np
 from rich.text import Text
 
+from frostline.advice import Step
 from frostline.arrays import IntArray
+from frostline.cli.again import say_next
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -136,6 +138,10 @@ def command(
         print_json({**as_evaluation_document(record), "report": None if report is None else str(report)})
     else:
         print_evaluation(record, output())
+        look = Step(options=("--report", "report.html"))
+        mend = Step(verb="review", options=("--out", "fixes.tsv"))
+        sentence = "see its surest mistakes." if report is None else "look for wrong labels among the test rows."
+        say_next(sentence, look if report is None else mend)
         if report is not None:
             words().print(Text(f"The page with pictures: {printable(str(report))}", style="dim"))
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich.text import Text
 
-from frostline.cli.console import output, print_json, progress, words
+from frostline.advice import Step
+from frostline.cli.again import say_next
+from frostline.cli.console import output, print_json, progress
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
@@ -28,7 +29,7 @@ from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled, stream_texts
 from frostline.disk import refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.errors import UsageError, pasteable, printable
+from frostline.errors import UsageError, printable
 from frostline.head.options import SearchOptions
 from frostline.report.phrases import columns_text, count_text
 from frostline.report.review import as_review_document, print_review
@@ -123,7 +124,7 @@ def command(
         print_json({**as_review_document(findings), "out": None if out is None else str(out), "n_fixes": n_fixes})
     else:
         print_review(findings, file.name, output(), columns=columns_text(dataset.source))
-        _closing(findings, file, out, n_fixes)
+        _closing(findings, out, n_fixes, take_advice=take_advice)
 
 
 def _tested(test: Dataset, dataset: Dataset, known: TableOptions) -> Dataset:
@@ -131,18 +132,16 @@ def _tested(test: Dataset, dataset: Dataset, known: TableOptions) -> Dataset:
     return of_kind(test.known_to(known.known_labels, allowed=known.max_bad_rows), dataset.targets.kind)
 
 
-def _closing(findings: Review, file: Path, out: Path | None, n_fixes: int) -> None:
+def _closing(findings: Review, out: Path | None, n_fixes: int, *, take_advice: bool) -> None:
     """What to do next."""
-    console = words()
-    if out is None:
-        if findings.wrong or findings.doubtful or findings.repeated or findings.leaked or findings.outliers:
-            console.print(Text("Add --out fixes.tsv for all of them, in a file to go through.", style="dim"))
-        return
-    actions = "relabel or drop" if findings.doubtful is None else "add, remove or drop"
-    console.print(
-        Text(
-            f"{count_text(n_fixes, 'row')} in {printable(str(out))}. Set their action to {actions}, then:", style="dim"
-        )
-    )
-    command_line = f"  frostline train {pasteable(file)} --fixes {pasteable(out)} --out model"
-    console.print(Text(command_line, style="dim"), soft_wrap=True)
+    found = findings.wrong or findings.doubtful or findings.repeated or findings.leaked or findings.outliers
+    if out is None and found:
+        say_next("write all of them into a file, and go through it.", Step(options=("--out", "fixes.tsv")))
+    elif out is None or not n_fixes:
+        say_next("nothing to mend was found: train.", Step(verb="train", options=("--out", "model")))
+    else:
+        actions = "relabel or drop" if findings.doubtful is None else "add, remove or drop"
+        mend = f"set their action to {actions} (or let review do it: --take-advice), then train"
+        said = "look at what --take-advice filled in, then train" if take_advice else mend
+        step = Step(verb="train", options=("--fixes", str(out), "--out", "model"))
+        say_next(f"{count_text(n_fixes, 'row')} in {printable(str(out))}: {said}.", step)

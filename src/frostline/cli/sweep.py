@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from frostline.advice import Step
+from frostline.cli.again import say_next
 from frostline.cli.console import output, print_json, progress
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -119,6 +121,8 @@ def command(
         print_json({**document, "plot": None if plot is None else str(plot)})
     else:
         print_sweep(swept, data_record(whole), output())
+        chosen = ("--features", swept.winner.candidate.features, "--out", "model")
+        say_next("train with the features chosen.", Step(verb="train", options=chosen))
 
 
 def _parts(whole: Dataset, test_fraction: float | None, *, seed: int) -> tuple[Dataset, Dataset | None]:
