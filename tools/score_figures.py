@@ -208,8 +208,9 @@ class HashedLabels:
         """As `hashed`."""
         return hashed()
 
-    def made(self, opened: Model, window: Window) -> Made:
+    def made(self, opened: Model, window: Window, *, progress: object = None) -> Made:
         """As `Labelling`."""
+        del progress
         found = list(answers_in_parts(opened, window.texts, with_likeness=False))
         return Made(section(self.sheet, window.cells, found), tally_of(found, self.sheet.layout))
 

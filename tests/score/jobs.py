@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from frostline.arrays import Progress
 from frostline.data.options import TableOptions
 from frostline.errors import InputError
 from frostline.score.job import Made, Sections, Window
@@ -25,7 +26,7 @@ class Turning:
     def open(self) -> list[int]:
         return []
 
-    def made(self, opened: list[int], window: Window) -> Made:
+    def made(self, opened: list[int], window: Window, *, progress: Progress | None = None) -> Made:
         if window.number == self.fail_at:
             raise InputError("it was told to fail")
         if window.number == self.kill_at and self.marks is not None:
@@ -33,6 +34,8 @@ class Turning:
             if count < self.times:
                 (self.marks / str(count)).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        if progress is not None:
+            progress(1, len(window.texts))
         opened.append(window.number)
         content = "".join(f"{text[::-1]}\n" for text in window.texts).encode()
         return Made(content, Counter(rows=len(window.texts)))

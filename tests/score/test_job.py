@@ -58,6 +58,15 @@ def test_a_job_goes_on_where_it_was(source: Path, out: Path, fail_at: int) -> No
     assert done.tally == {"rows": 100}
 
 
+def test_rows_are_told_within_windows_too(source: Path, out: Path) -> None:
+    """Of those that are left; never more than there are."""
+    told: list[tuple[int, int]] = []
+    with pytest.raises(InputError):
+        run_job(source, out, Turning(fail_at=5))
+    run(job_of(source, out), Turning(), [], join=join, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 20), (16, 20), (17, 20), (20, 20)]
+
+
 def test_a_finished_job_has_nothing_left_to_do(source: Path, out: Path) -> None:
     """However it is asked for; not if the file was changed."""
     run_job(source, out)

@@ -84,7 +84,7 @@ class Model:
         return self.head.answer(self.head.predict_proba(rows), np.array([cut]))
 
     def answer_parts(
-        self, texts: Sequence[str], size: int, *, with_likeness: bool = False
+        self, texts: Sequence[str], size: int, *, with_likeness: bool = False, progress: Progress | None = None
     ) -> Iterator[tuple[int, Answers]]:
         """As `answer`, `size` texts decided upon at a time: the first one's number, and their answers.
 
@@ -93,7 +93,7 @@ class Model:
         """
         if with_likeness:
             refuse_likeness(self.likeness)
-        reading = self.encoder.encode(texts)
+        reading = self.encoder.encode(texts, progress=progress)
         for start in range(0, len(texts), size):
             rows = reading.for_head[start : start + size]
             answers = self.head.answer(self.head.predict_proba(rows), reading.cut[start : start + size])

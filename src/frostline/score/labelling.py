@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from frostline.arrays import Progress
 from frostline.artifact import Model
 from frostline.data.cells import written_list
 from frostline.data.columns import LABEL_NAMES, normalised, parted
@@ -39,10 +40,11 @@ class Labelling:
             raise RetryError(f"{self.manifest} has changed since the job began.", hint="Run the same command again.")
         return model
 
-    def made(self, opened: Model, window: Window) -> Made:
+    def made(self, opened: Model, window: Window, *, progress: Progress | None = None) -> Made:
         """A section of the file."""
         layout = self.sheet.layout
-        found = list(answers_in_parts(opened, window.texts, with_likeness=layout.unlike_below is not None))
+        with_likeness = layout.unlike_below is not None
+        found = list(answers_in_parts(opened, window.texts, with_likeness=with_likeness, progress=progress))
         tally = tally_of(found, layout)
         if self.truth is not None:
             known = {str(label) for label in layout.labels}
@@ -51,9 +53,11 @@ class Labelling:
         return Made(section(self.sheet, window.cells, found), tally)
 
 
-def answers_in_parts(model: Model, texts: Sequence[str], *, with_likeness: bool) -> Iterator[Prediction]:
+def answers_in_parts(
+    model: Model, texts: Sequence[str], *, with_likeness: bool, progress: Progress | None = None
+) -> Iterator[Prediction]:
     """A prediction for each text; texts are read together, and decided upon so many at a time, always the same."""
-    for start, answers in model.answer_parts(texts, PART_ROWS, with_likeness=with_likeness):
+    for start, answers in model.answer_parts(texts, PART_ROWS, with_likeness=with_likeness, progress=progress):
         yield from rows_of(texts[start : start + PART_ROWS], answers)
 
 

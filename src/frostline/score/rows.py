@@ -103,9 +103,9 @@ class Embedding:
         """The encoder."""
         return self.open_encoder()
 
-    def made(self, opened: SentenceEncoder, window: Window) -> Made:
+    def made(self, opened: SentenceEncoder, window: Window, *, progress: Progress | None = None) -> Made:
         """The rows as they lie in memory: float32, little-endian."""
-        reading = opened.encode(window.texts)
+        reading = opened.encode(window.texts, progress=progress)
         content = np.ascontiguousarray(reading.rows, dtype="<f4").tobytes()
         return Made(content, {"all": len(window.texts), "cut": int(reading.cut.sum())})
 

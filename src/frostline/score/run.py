@@ -52,8 +52,8 @@ class Task(Protocol, Generic[_Opened]):
     def open(self) -> _Opened:
         """What answers, ready to work."""
 
-    def made(self, opened: _Opened, window: Window) -> Made:
-        """What comes of a window: the same bytes in every process."""
+    def made(self, opened: _Opened, window: Window, *, progress: Progress | None = None) -> Made:
+        """What comes of a window: the same bytes in every process. Progress counts its rows."""
 
 
 def window_rows(*, n_features: int, n_labels: int = 1) -> int:
@@ -195,6 +195,11 @@ class _Progress:
     done: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def within(self, done: int, total: int) -> None:
+        """Tell how many rows of a window are read; `total` may be less than it has, as equal ones are read once."""
+        if self.told is not None and done < total:
+            self.told(self.done + done, self.total)
+
     def take(self, window: Window, made: Made) -> None:
         """Publish it."""
         record = published(self.folder, window, made)
@@ -262,7 +267,7 @@ def run(  # noqa: PLR0913 - a job, who does it and how it is told
 
             if workers == 1:
                 for window in left():
-                    state.take(window, task.made(opened, window))
+                    state.take(window, task.made(opened, window, progress=state.within))
             else:
                 with _Team(task, workers, state.take) as team:
                     team.work_through(left())
