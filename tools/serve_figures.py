@@ -1,0 +1,426 @@
+"""Figures of `frostline serve`, each by a word: goodput, flood, alone, routing, signals, changes, slow.
+
+    python tools/serve_figures.py MODEL FILE goodput flood --seconds 20
+
+MODEL is a saved classifier, FILE has texts in its first column. C is what this machine reads offline with the same
+encoder, on the same cores, measured before and after. The generator of load is this process; its CPU time is told,
+because it is taken from the same cores.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ADMIN = "the-key-of-the-admin"
+MOST_CONNECTIONS = 400
+
+
+@dataclass
+class Server:
+    """A server that answers."""
+
+    process: asyncio.subprocess.Process
+    host: str
+    port: int
+
+    def memory_mb(self) -> float:
+        """Resident memory of both its processes."""
+        pids = [self.process.pid, *self.children()]
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1]) for pid in pids)
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def children(self) -> list[int]:
+        """The process that reads."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()]
+
+
+@contextlib.asynccontextmanager
+async def serving(model: Path, *options: str) -> AsyncIterator[Server]:
+    """`frostline serve` on a free port, until the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "frostline", "serve", f"model={model}", "--port", "0", *options,
+        stderr=subprocess.PIPE, env={**os.environ, "FROSTLINE_ADMIN_KEY": ADMIN},
+    )  # fmt: skip
+    assert process.stderr is not None  # noqa: S101 - it was asked for
+    async for line in process.stderr:
+        if found := re.search(rb"http://([\d.]+):(\d+) ", line):
+            break
+    else:
+        raise SystemExit("The server did not start.")
+    drained = asyncio.create_task(process.stderr.read())
+    try:
+        yield Server(process, found[1].decode(), int(found[2]))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        await process.wait()
+        drained.cancel()
+
+
+class Line:
+    """A connection that asks, one request at a time."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.reader: asyncio.StreamReader | None = None
+        self.writer: asyncio.StreamWriter | None = None
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """Status and body; the connection is opened anew where it was closed."""
+        if self.writer is None or self.reader is None:
+            self.reader, self.writer = await asyncio.open_connection(self.server.host, self.server.port)
+        self.writer.write(request)
+        head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+        size = re.search(rb"content-length: (\d+)", head)
+        body = await self.reader.readexactly(int(size[1])) if size else b""
+        if b"connection: close" in head:
+            self.close()
+        return int(head[9:12]), body
+
+    def close(self) -> None:
+        """Go away."""
+        if self.writer is not None:
+            self.writer.close()
+        self.reader = self.writer = None
+
+
+def posted(document: Any, path: str = "/v1/classify") -> bytes:
+    """A request as it goes over the wire."""
+    body = json.dumps(document).encode()
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {ADMIN}\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+@dataclass
+class Outcome:
+    """What an offered load came to."""
+
+    told: Counter[object] = field(default_factory=Counter)
+    answered: list[float] = field(default_factory=list)  # seconds
+    refused: list[float] = field(default_factory=list)
+    n_texts: int = 0
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+
+    def line(self, capacity: float) -> str:
+        """For people."""
+        rate = self.n_texts / self.seconds
+
+        def at(values: list[float], share: float) -> str:
+            return f"{1000 * sorted(values)[int(share * (len(values) - 1))]:,.0f} ms" if values else "-"
+
+        return (
+            f"{rate:,.0f} texts/s = {rate / capacity:.2f} C; answers p50 {at(self.answered, 0.5)}, p99 "
+            f"{at(self.answered, 0.99)}; refusals p99 {at(self.refused, 0.99)}; {dict(self.told)}; generator "
+            f"{self.cpu_s / self.seconds:.2f} of a core"
+        )
+
+
+async def offered(server: Server, texts: Sequence[str], *, rate: float, each: int, seconds: float) -> Outcome:
+    """An open loop: requests at their times, whatever became of those before."""
+    outcome, free, coming = Outcome(), list[Line](), itertools.cycle(texts)
+    n_lines, kept = 0, set[asyncio.Task[None]]()
+    cpu, begun = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+
+    async def one(line: Line, request: bytes) -> None:
+        started = time.monotonic()
+        try:
+            status, _ = await line.ask(request)
+        except (OSError, asyncio.IncompleteReadError) as error:
+            outcome.told[type(error).__name__] += 1
+            line.close()
+        else:
+            outcome.told[status] += 1
+            took = time.monotonic() - started
+            (outcome.answered if status == 200 else outcome.refused).append(took)
+            outcome.n_texts += each * (status == 200)
+        free.append(line)
+
+    for number in range(int(rate * seconds / each)):
+        wait = begun + number * each / rate - time.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        elif number % 50 == 0:
+            await asyncio.sleep(0)
+        if not free and n_lines == MOST_CONNECTIONS:
+            outcome.told["not sent: no free connection"] += 1
+            continue
+        n_lines += not free
+        line = free.pop() if free else Line(server)
+        request = posted({"texts": list(itertools.islice(coming, each))} if each > 1 else {"text": next(coming)})
+        task = asyncio.create_task(one(line, request))
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+    while kept:
+        await asyncio.sleep(0.01)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    outcome.seconds = time.monotonic() - begun
+    outcome.cpu_s = after.ru_utime + after.ru_stime - cpu.ru_utime - cpu.ru_stime
+    for line in free:
+        line.close()
+    return outcome
+
+
+def offline(model: Path, texts: Sequence[str]) -> float:
+    """C: texts a second of the same classifier in a process of its own, as many threads as cores, read once warm."""
+    code = (
+        "import sys, time, json; from pathlib import Path; from frostline.artifact import open_model\n"
+        "texts = json.load(sys.stdin); model = open_model(Path(sys.argv[1])); model.answer(texts[:64])\n"
+        "begun = time.perf_counter(); model.answer(texts); print(len(texts) / (time.perf_counter() - begun))"
+    )
+    command = [sys.executable, "-c", code, str(model)]
+    told = subprocess.run(  # noqa: S603 - our own interpreter
+        command, input=json.dumps(list(texts)), capture_output=True, text=True, check=True
+    )
+    return float(told.stdout)
+
+
+async def goodput(model: Path, texts: Sequence[str], seconds: float) -> None:
+    """At an offered load of 1 x C, with one text a request and with 16."""
+    before = offline(model, texts)
+    async with serving(model) as server:
+        await offered(server, texts, rate=before / 2, each=1, seconds=2)
+        found = [
+            (each, await offered(server, texts, rate=before, each=each, seconds=seconds)) for each in (1, 16)
+        ]
+    after = offline(model, texts)
+    capacity = (before + after) / 2
+    print(f"C = {before:,.0f} before, {after:,.0f} after ({len(texts):,} texts)")
+    for each, outcome in found:
+        print(f"offered {before / capacity:.2f} C, {each} a request: {outcome.line(capacity)}")
+
+
+async def flood(model: Path, texts: Sequence[str], seconds: float) -> None:
+    """At 10 x C; memory before and after, and one request two seconds later."""
+    capacity = offline(model, texts)
+    async with serving(model) as server:
+        await offered(server, texts, rate=capacity / 2, each=16, seconds=2)
+        for each in (1, 16):
+            memory = server.memory_mb()
+            outcome = await offered(server, texts, rate=10 * capacity, each=each, seconds=seconds)
+            grown = server.memory_mb() - memory
+            await asyncio.sleep(2)
+            normal = await offered(server, texts, rate=capacity / 4, each=1, seconds=1)
+            print(f"10 C, {each} a request: {outcome.line(capacity)}; memory {grown:+.1f} MB; after 2 s {dict(normal.told)}")
+
+
+async def alone(model: Path, texts: Sequence[str], seconds: float) -> None:
+    """One request at a time, beside the bare call of the model, in turn."""
+    del seconds
+    from frostline.artifact import open_model  # noqa: PLC0415 - heavy
+
+    opened = open_model(model, threads=1)
+    bare, served = list[float](), list[float]()
+    async with serving(model) as server:
+        line = Line(server)
+        for text in [*texts[:20], *texts[:500]]:
+            begun = time.perf_counter()
+            opened.answer([text])
+            bare.append(time.perf_counter() - begun)
+            begun = time.perf_counter()
+            await line.ask(posted({"text": text}))
+            served.append(time.perf_counter() - begun)
+    one, other = (1000 * statistics.median(times[20:]) for times in (bare, served))
+    print(f"alone, n = {len(bare) - 20}: bare p50 {one:.2f} ms, served {other:.2f} ms: {other - one:+.2f} ms")
+
+
+def spoken(texts: Sequence[str], wire: int) -> tuple[bytes, Callable[[Any], list[list[float]]]]:
+    """A request on one of the wires, and how its answer's scores are read."""
+    given = list(texts)
+    if wire == 0:
+        return posted({"texts": given}), lambda said: [list(one["probabilities"].values()) for one in said["answers"]]
+    if wire == 1:
+        return posted({"inputs": given}, "/"), lambda said: [scores(one) for one in said]
+    if wire == 2:
+        return posted({"inputs": [[text] for text in given]}, "/predict"), lambda said: [scores(one) for one in said]
+    if wire == 3:
+        body = {"inputs": given, "params": {"probabilities": True}}
+        return posted(body, "/invocations"), lambda said: [
+            list(one["probabilities"].values()) for one in said["predictions"]
+        ]
+    one = {"name": "text", "datatype": "BYTES", "shape": [len(given)], "data": given}
+
+    def of_v2(said: Any) -> list[list[float]]:
+        flat, width = said["outputs"][1]["data"], said["outputs"][1]["shape"][1]
+        return [flat[at : at + width] for at in range(0, len(flat), width)]
+
+    return posted({"inputs": [one]}, "/v2/models/model/infer"), of_v2
+
+
+def scores(ranked: list[dict[str, Any]]) -> list[float]:
+    """In the order of the labels' names."""
+    return [one["score"] for one in sorted(ranked, key=lambda one: one["label"])]
+
+
+async def routing(model: Path, texts: Sequence[str], *, n_requests: int) -> Counter[object]:
+    """Texts whose scores nobody else's have, on all wires, 1 to 32 a request, 20 % of the clients leaving."""
+    from frostline.artifact import open_model  # noqa: PLC0415 - heavy
+
+    chance = random.Random(0)  # noqa: S311 - a load, no secret
+    opened = open_model(model, threads=1)
+    texts = [f"{text} {number}" for number, text in enumerate(texts[:400])]
+    order = sorted(range(len(opened.head.labels)), key=lambda column: str(opened.head.labels[column]))
+    expected = {text: [opened.answer([text]).probabilities[0].tolist()[column] for column in order] for text in texts}
+    told: Counter[object] = Counter(different=len({tuple(shares) for shares in expected.values()}))
+    left = iter(range(n_requests))
+
+    async def client(server: Server) -> None:
+        line = Line(server)
+        for _ in left:
+            chosen = chance.choices(texts, k=chance.choice((1, 1, 1, 2, 4, 8, 32)))
+            request, read = spoken(chosen, chance.randrange(5))
+            asking = asyncio.create_task(line.ask(request))
+            if chance.random() < 0.2:
+                await asyncio.sleep(chance.random() * 0.02)
+                asking.cancel()
+                with contextlib.suppress(asyncio.CancelledError, OSError, asyncio.IncompleteReadError):
+                    await asking
+                line.close()
+                told["cancelled"] += 1
+                continue
+            try:
+                status, body = await asking
+            except (OSError, asyncio.IncompleteReadError) as error:
+                told[f"lost: {type(error).__name__}"] += 1
+                line.close()
+                continue
+            told[status] += 1
+            if status == 200:
+                right = [expected[text] for text in chosen] == read(json.loads(body))
+                told["right" if right else "WRONG"] += 1
+            else:
+                await asyncio.sleep(0.05)
+        line.close()
+
+    async with serving(model) as server:
+        await asyncio.gather(*(client(server) for _ in range(8)))
+    return told
+
+
+async def signals(model: Path, texts: Sequence[str], *, n_times: int) -> Counter[object]:
+    """SIGTERM under load: what was accepted is answered, exit 0 within 10 s."""
+    told: Counter[object] = Counter()
+    slowest = 0.0
+    for _ in range(n_times):
+        async with serving(model) as server:
+            asking = asyncio.create_task(offered(server, texts, rate=200, each=1, seconds=1.5))
+            await asyncio.sleep(0.5 + random.random() / 2)  # noqa: S311 - a load, no secret
+            begun = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            told[f"exit {await server.process.wait()}"] += 1
+            slowest = max(slowest, time.monotonic() - begun)
+            told.update((await asking).told)
+    told[f"slowest end {slowest:.1f} s"] += 1
+    return told
+
+
+async def changes(model: Path, texts: Sequence[str], *, n_times: int) -> Counter[object]:
+    """New versions and back under load: nothing refused; each loading is done by the time it is told."""
+    from dataclasses import replace  # noqa: PLC0415 - beside its use
+
+    from frostline.artifact import open_model, save_artifact  # noqa: PLC0415 - heavy
+    from frostline.head.linear import Rule  # noqa: PLC0415 - heavy
+
+    opened = open_model(model)
+    told: Counter[object] = Counter()
+    with tempfile.TemporaryDirectory() as kept:
+        folder = Path(kept) / "model"
+        shutil.copytree(model, folder)
+        async with serving(folder) as server:
+            line, asking = Line(server), asyncio.create_task(
+                offered(server, texts, rate=100, each=1, seconds=n_times * 0.6 + 2)
+            )  # fmt: skip
+            for number in range(n_times):
+                head = replace(opened.head, rule=Rule(answer_from=0.5 + number / 1e6))
+                await asyncio.to_thread(
+                    save_artifact, folder, head=head, encoder=opened.encoder, overwrite=True
+                )
+                status, body = await line.ask(posted({}, "/v1/models/model/load"))
+                told[f"load {status}"] += 1
+                told["new version"] += json.loads(body).get("version") == number + 2
+                await asyncio.sleep(0.1)
+            told.update((await asking).told)
+    return told
+
+
+async def slow(model: Path, texts: Sequence[str], *, n_clients: int) -> tuple[Outcome, Outcome]:
+    """Clients who send headers or bodies, or read, a byte a second, beside healthy ones."""
+
+    async def crawl(server: Server, kind: int) -> None:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(server.host, server.port)
+            request = posted({"texts": list(texts[:32])})
+            sent = (0, request.index(b"\r\n\r\n") + 4, len(request))[kind]
+            writer.write(request[:sent])
+            for byte in request[sent : sent + 60]:
+                await asyncio.sleep(1)
+                writer.write(bytes([byte]))
+            await asyncio.sleep(30)
+
+    async with serving(model) as server:
+        await offered(server, texts, rate=50, each=1, seconds=1)
+        without = await offered(server, texts, rate=50, each=1, seconds=8)
+        crawling = [asyncio.create_task(crawl(server, number % 2)) for number in range(n_clients)]
+        await asyncio.sleep(1)
+        beside = await offered(server, texts, rate=50, each=1, seconds=8)
+        for one in crawling:
+            one.cancel()
+    return without, beside
+
+
+async def tell(word: str, model: Path, texts: Sequence[str], arguments: argparse.Namespace) -> None:
+    """One of the figures."""
+    timed: dict[str, Callable[[Path, Sequence[str], float], Coroutine[Any, Any, None]]] = {
+        "goodput": goodput,
+        "flood": flood,
+        "alone": alone,
+    }
+    if word in timed:
+        await timed[word](model, texts, arguments.seconds)
+    elif word == "routing":
+        print(f"routing: {dict(await routing(model, texts, n_requests=arguments.n or 100_000))}")
+    elif word == "signals":
+        print(f"signals: {dict(await signals(model, texts, n_times=arguments.n or 200))}")
+    elif word == "changes":
+        print(f"changes: {dict(await changes(model, texts, n_times=arguments.n or 50))}")
+    elif word == "slow":
+        without, beside = await slow(model, texts, n_clients=arguments.n or 400)
+        print(f"slow: without {without.line(50)}\n      beside {beside.line(50)}")
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("words", nargs="+", metavar="FIGURE")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--n", type=int, help="requests, signals, changes or clients")
+    arguments = parser.parse_args()
+    texts = [line.split("\t")[0] for line in arguments.file.read_text("utf-8").splitlines() if line.strip()][:4000]
+    print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
+    for word in arguments.words:
+        asyncio.run(tell(word, arguments.model, texts, arguments))
+
+
+if __name__ == "__main__":
+    main()
