@@ -170,8 +170,8 @@ async def offered(server: Server, texts: Sequence[str], *, rate: float, each: in
         task = asyncio.create_task(one(line, request))
         kept.add(task)
         task.add_done_callback(kept.discard)
-    while kept:
-        await asyncio.sleep(0.01)
+    if kept:
+        await asyncio.wait(kept)
     after = resource.getrusage(resource.RUSAGE_SELF)
     outcome.seconds = time.monotonic() - begun
     outcome.cpu_s = after.ru_utime + after.ru_stime - cpu.ru_utime - cpu.ru_stime
@@ -199,9 +199,7 @@ async def goodput(model: Path, texts: Sequence[str], seconds: float) -> None:
     before = offline(model, texts)
     async with serving(model) as server:
         await offered(server, texts, rate=before / 2, each=1, seconds=2)
-        found = [
-            (each, await offered(server, texts, rate=before, each=each, seconds=seconds)) for each in (1, 16)
-        ]
+        found = [(each, await offered(server, texts, rate=before, each=each, seconds=seconds)) for each in (1, 16)]
     after = offline(model, texts)
     capacity = (before + after) / 2
     print(f"C = {before:,.0f} before, {after:,.0f} after ({len(texts):,} texts)")
@@ -220,7 +218,7 @@ async def flood(model: Path, texts: Sequence[str], seconds: float) -> None:
             grown = server.memory_mb() - memory
             await asyncio.sleep(2)
             normal = await offered(server, texts, rate=capacity / 4, each=1, seconds=1)
-            print(f"10 C, {each} a request: {outcome.line(capacity)}; memory {grown:+.1f} MB; after 2 s {dict(normal.told)}")
+            print(f"10 C, {each} a request: {outcome.line(capacity)}; {grown:+.1f} MB; 2 s later {dict(normal.told)}")
 
 
 async def alone(model: Path, texts: Sequence[str], seconds: float) -> None:
@@ -347,15 +345,15 @@ async def changes(model: Path, texts: Sequence[str], *, n_times: int) -> Counter
         shutil.copytree(model, folder)
         async with serving(folder) as server:
             line, asking = Line(server), asyncio.create_task(
-                offered(server, texts, rate=100, each=1, seconds=n_times * 0.6 + 2)
+                offered(server, texts, rate=20, each=1, seconds=n_times * 0.6 + 2)
             )  # fmt: skip
             for number in range(n_times):
                 head = replace(opened.head, rule=Rule(answer_from=0.5 + number / 1e6))
-                await asyncio.to_thread(
-                    save_artifact, folder, head=head, encoder=opened.encoder, overwrite=True
-                )
+                await asyncio.to_thread(save_artifact, folder, head=head, encoder=opened.encoder, overwrite=True)
                 status, body = await line.ask(posted({}, "/v1/models/model/load"))
                 told[f"load {status}"] += 1
+                if status != 200:
+                    print(body.decode())
                 told["new version"] += json.loads(body).get("version") == number + 2
                 await asyncio.sleep(0.1)
             told.update((await asking).told)

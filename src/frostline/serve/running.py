@@ -126,6 +126,29 @@ class _Server(uvicorn.Server):
                     connection.look(now)
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take whoever has been let in by the system and not by us yet: closing would cut them off."""
+        loop, taken = asyncio.get_running_loop(), set[asyncio.Task[object]]()
+        for listening in sockets or []:
+            with contextlib.suppress(OSError):  # there are no more
+                while True:
+                    connection, _ = listening.accept()
+                    connection.setblocking(False)
+                    taken.add(loop.create_task(loop.connect_accepted_socket(self._connection, connection)))
+        await super().shutdown(sockets)
+
+    async def _wait_tasks_to_complete(self) -> None:
+        await asyncio.sleep(_LAST_S)
+        for connection in list(self.server_state.connections):
+            connection.shutdown()  # whoever came last, and asked nothing
+        await super()._wait_tasks_to_complete()
+
+    def _connection(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(
+            config=self.config, server_state=self.server_state, app_state={}, _loop=asyncio.get_running_loop()
+        )
+        return made
+
 
 def _obey_signals(server: _Server, desk: Desk, door: Door, models: Models) -> None:
     loop = asyncio.get_running_loop()

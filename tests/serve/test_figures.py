@@ -1,0 +1,51 @@
+"""The figures of tools/serve_figures.py in short: nothing lost, nothing to the wrong caller."""
+
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from frostline.data.sample import load_sample
+
+pytestmark = pytest.mark.filterwarnings(  # the generator's clients leave while they connect
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+
+TOOL = Path(__file__).parent.parent.parent / "tools" / "serve_figures.py"
+TEXTS = list(load_sample().train.texts)
+
+
+@pytest.fixture(scope="module")
+def figures() -> ModuleType:
+    """The tool, imported."""
+    spec = importlib.util.spec_from_file_location("serve_figures", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["serve_figures"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("n_requests", [150, pytest.param(5000, marks=pytest.mark.slow)])
+def test_answers_find_their_callers_on_every_wire(figures: ModuleType, model: Path, n_requests: int) -> None:
+    """Neighbours of clients who left too."""
+    told = asyncio.run(figures.routing(model, TEXTS[:200], n_requests=n_requests))
+    assert told["different"] > 190
+    assert told["right"] == told[200]
+    assert told["cancelled"] > n_requests / 10
+    assert set(told) <= {"different", "right", "cancelled", 200, 429, 503}, told
+    assert told[200] + told[429] + told[503] + told["cancelled"] == n_requests
+
+
+@pytest.mark.slow
+def test_ends_and_changes_under_load_lose_nothing(figures: ModuleType, model: Path) -> None:
+    ends = asyncio.run(figures.signals(model, TEXTS, n_times=3))
+    assert ends["exit 0"] == 3
+    assert not {"IncompleteReadError", "ConnectionResetError"} & set(ends), ends
+    told = asyncio.run(figures.changes(model, TEXTS, n_times=4))
+    assert (told["load 200"], told["new version"]) == (4, 4)
+    assert set(told) <= {"load 200", "new version", 200}, told
