@@ -278,7 +278,8 @@ async def routing(model: Path, texts: Sequence[str], *, n_requests: int) -> Coun
     texts = [f"{text} {number}" for number, text in enumerate(texts[:400])]
     order = sorted(range(len(opened.head.labels)), key=lambda column: str(opened.head.labels[column]))
     expected = {text: [opened.answer([text]).probabilities[0].tolist()[column] for column in order] for text in texts}
-    told: Counter[object] = Counter(different=len({tuple(shares) for shares in expected.values()}))
+    told: Counter[object] = Counter()
+    told["different"] = len({tuple(shares) for shares in expected.values()})
     left = iter(range(n_requests))
 
     async def client(server: Server) -> None:

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Generator
-from typing import final
+from typing import Any, final
 
 import uvicorn
 
@@ -144,7 +144,8 @@ class _Server(uvicorn.Server):
         await super()._wait_tasks_to_complete()
 
     def _connection(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(
+        make: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = make(
             config=self.config, server_state=self.server_state, app_state={}, _loop=asyncio.get_running_loop()
         )
         return made
