@@ -75,7 +75,7 @@ def test_any_format_gives_the_same_answers(frostline: Command, source: Path, tmp
     assert frostline("predict", SETS, source, "--only-answers", "--out", first).code == 0
     assert again.read_bytes() == first.read_bytes()
     documents = [json.loads(line) for line in first.read_text().splitlines()]
-    expected = open_model(SETS).answer(TEXTS).probabilities.tolist()
+    expected = [open_model(SETS).answer([text]).probabilities[0].tolist() for text in TEXTS]
     assert [[*one["probabilities"].values()] for one in documents] == expected
     assert frostline("verify", out).out == f"{out} is whole: 4 rows in {verified(out)}, all as written.\n"
 
@@ -99,6 +99,20 @@ def test_sets_agree_as_sets(frostline: Command, tmp_path: Path) -> None:
         asked = [] if separator is None else ["--labels-separator", separator]
         told = frostline("predict", SETS, path, "--out", tmp_path / "out.tsv", "--overwrite", *asked)
         assert "\n3 of 4 agree with the file's own labels (75.0 %).\n" in told.err, told.err
+
+
+@pytest.mark.parametrize("folder", [ONE, SETS], ids=["one", "several"])
+def test_a_text_has_the_same_bits_in_a_file_as_alone(
+    frostline: Command, many: Path, tmp_path: Path, folder: Path
+) -> None:
+    """Wherever it stands there. In a product of all rows most would have other last bits."""
+    few, out = tmp_path / "few.tsv", tmp_path / "out.jsonl"
+    few.write_text("".join(many.read_text().splitlines(keepends=True)[:301]))
+    assert frostline("predict", folder, few, "--out", out).code == 0
+    model = open_model(folder)
+    for line in out.read_text().splitlines():
+        document = json.loads(line)
+        assert [*document["probabilities"].values()] == model.predict_proba([document["text"]])[0].tolist()
 
 
 def test_processes_write_the_same_bytes(frostline: Command, many: Path, tmp_path: Path) -> None:

@@ -86,17 +86,18 @@ class Model:
     def answer_parts(
         self, texts: Sequence[str], size: int, *, with_likeness: bool = False, progress: Progress | None = None
     ) -> Iterator[tuple[int, Answers]]:
-        """As `answer`, `size` texts decided upon at a time: the first one's number, and their answers.
+        """What the classifier says of each text, the same bits as alone; `size` of them decided upon at a time.
 
-        Texts are read together. Decisions of fewer take less memory; and the last bits of a product depend on how many
-        rows it has, so that whoever asks for the same texts in the same parts has the same bits.
+        Gives the first one's number, and their answers. Texts are read together. Decisions are made row by row, as in
+        `answer_alone`, at 3 microseconds more for each; what is made of them does not depend on the others.
         """
         if with_likeness:
             refuse_likeness(self.likeness)
         reading = self.encoder.encode(texts, progress=progress)
         for start in range(0, len(texts), size):
             rows = reading.for_head[start : start + size]
-            answers = self.head.answer(self.head.predict_proba(rows), reading.cut[start : start + size])
+            decisions = np.concatenate([self.head.decision_function(rows[row : row + 1]) for row in range(len(rows))])
+            answers = self.head.answer(self.head.probabilities(decisions), reading.cut[start : start + size])
             if with_likeness and self.likeness is not None:
                 likeness = self.likeness.of(dense_part(rows), answers.probabilities)
                 answers = replace(answers, likeness=likeness)

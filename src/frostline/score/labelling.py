@@ -18,7 +18,7 @@ from frostline.score.answers import SEPARATOR, Layout, Prediction, has_sets, is_
 from frostline.score.files import Sheet, section
 from frostline.score.job import Made, Window
 
-PART_ROWS = 256  # whose decisions are made at once: a product's last bits depend on how many rows it has
+PART_ROWS = 256  # whose probabilities are held at once, in float64
 _LABEL = "label "  # before a label in a tally
 
 
@@ -56,7 +56,7 @@ class Labelling:
 def answers_in_parts(
     model: Model, texts: Sequence[str], *, with_likeness: bool, progress: Progress | None = None
 ) -> Iterator[Prediction]:
-    """A prediction for each text; texts are read together, and decided upon so many at a time, always the same."""
+    """A prediction for each text, the same as alone; texts are read together."""
     for start, answers in model.answer_parts(texts, PART_ROWS, with_likeness=with_likeness, progress=progress):
         yield from rows_of(texts[start : start + PART_ROWS], answers)
 
