@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from frostline.encoder.cost import forget_peak, own_peak, reading_peak
+from frostline.encoder.torch import why_no_torch
 from frostline.errors import BackendError
 
 
@@ -21,6 +22,12 @@ def test_the_peak_is_that_of_a_process_with_the_encoder_in_it() -> None:
 def test_an_encoder_that_cannot_be_opened_is_said_in_its_own_words() -> None:
     with pytest.raises(BackendError, match=r"Reading with minilm failed: .*Layer 99"):
         reading_peak("minilm", ["A sentence."], features="mean@99")
+
+
+@pytest.mark.skipif(why_no_torch() is None, reason="torch is there")
+def test_the_one_that_was_asked_for_reads() -> None:
+    with pytest.raises(BackendError, match=r"Reading with minilm failed: .*The backend torch needs torch"):
+        reading_peak("minilm", ["A sentence."], features="mean@-1", backend="torch")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone forgets a peak")

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from frostline.encoder.torch import why_no_torch
+
 Command = Callable[..., Any]
 
 
@@ -54,6 +56,12 @@ def test_compare_prints_scores_tests_and_costs(frostline: Command, reviews: Path
     assert all(row["size_bytes"] > 90_000_000 for row in document["compared"])
     assert all(80_000_000 < row["peak_bytes"] < 2_000_000_000 for row in document["compared"])
     assert all(row["seconds_per_1000"] > 0 for row in document["compared"])
+
+
+@pytest.mark.skipif(why_no_torch() is None, reason="torch is there")
+def test_compare_reads_with_what_was_asked_for(frostline: Command, reviews: Path) -> None:
+    refused = frostline("compare", reviews, "--backend", "torch")
+    assert (refused.code, "The backend torch needs torch and transformers" in refused.err) == (69, True)
 
 
 @pytest.mark.parametrize("verb", ["sweep", "compare"])

@@ -19,6 +19,7 @@ from frostline.cli.options import (
     group_option,
     json_option,
     limit_option,
+    reader_options,
     reading_options,
     scoring_option,
     settled_choice,
@@ -42,6 +43,7 @@ from frostline.training.records import data_record
 if TYPE_CHECKING:
     from frostline.encoder.encoder import Encoder
     from frostline.encoder.reading import SentenceEncoder
+    from frostline.encoder.torch import AskedBackend, Device
 
 
 @click.command(
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="int8 is faster on processors made for it, and changes few answers.",
 )
+@reader_options
 @json_option
 @store_option
 @limit_option
@@ -103,6 +106,8 @@ def command(
     max_length: int | None,
     threads: int | None,
     precision: Precision,
+    backend: "AskedBackend",
+    device: "Device",
     as_json: bool,
     store: bool,
     limit: int | None,
@@ -110,7 +115,8 @@ def command(
 ) -> None:
     """Read, compare, print."""
     dataset = read_labelled(file, replace(reading, limit=limit))
-    chosen, settled = settled_choice(EncoderChoice(max_length=max_length, threads=threads, precision=precision), "", ())
+    asked = EncoderChoice(max_length=max_length, threads=threads, precision=precision, backend=backend, device=device)
+    chosen, settled = settled_choice(asked, "", ())
 
     def opened(name: str, spec: str) -> "Encoder":
         source, _, revision = name.partition("@")
@@ -126,6 +132,8 @@ def command(
             max_length=max_length,
             threads=threads,
             precision=chosen.precision,
+            backend=backend,
+            device=device,
         )
 
     specs = _feature_names(",".join(features))

@@ -133,6 +133,8 @@ _reader_options = (
     ),
 )
 
+reader_options = together(*_reader_options)
+
 _encoder_options = together(
     click.option(
         "--encoder",

@@ -150,6 +150,8 @@ def reading_peak(  # noqa: PLR0913 - what an encoder is opened with
     max_length: int | None = None,
     threads: int | None = None,
     precision: str = "float32",
+    backend: str = "auto",
+    device: str = "auto",
 ) -> int | None:
     """Bytes of memory at most, the interpreter included; None where the system does not tell (Windows).
 
@@ -161,7 +163,7 @@ def reading_peak(  # noqa: PLR0913 - what an encoder is opened with
         A short name, a folder or a hub id.
     texts : sequence of str
         The first 256 are read.
-    features, revision, max_length, threads, precision
+    features, revision, max_length, threads, precision, backend, device
         As for `Encoder.open`.
     """
     if os.name != "posix":
@@ -173,6 +175,8 @@ def reading_peak(  # noqa: PLR0913 - what an encoder is opened with
         "max_length": max_length,
         "threads": threads,
         "precision": precision,
+        "backend": backend,
+        "device": device,
     }
     ended = subprocess.run(
         [sys.executable, "-m", "frostline.encoder.cost"],
