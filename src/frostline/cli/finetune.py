@@ -36,8 +36,8 @@ from frostline.training import Progress, TrainingOptions, save_training
     "finetune",
     cls=Grouped,
     epilog="Example: frostline finetune train.tsv --test test.tsv --freeze-layers 2 --out model",
-    help="Experimental, and so far without gain: train the encoder too, from FILE, and test it beside the frozen one "
-    "on the same rows. Needs frostline[torch]; the saved classifier does not.",
+    help="Experimental: train the encoder too, from FILE, and test it beside the frozen one on the same rows. Needs "
+    "frostline[torch]; the saved classifier does not.",
 )
 @click.argument("file", type=FILE)
 @click.option("--test", "test_file", type=FILE, help="Rows to test on. Without it a quarter of FILE is held out.")
