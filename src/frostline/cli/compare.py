@@ -115,8 +115,8 @@ def command(
 ) -> None:
     """Read, compare, print."""
     dataset = read_labelled(file, replace(reading, limit=limit))
-    asked = EncoderChoice(max_length=max_length, threads=threads, precision=precision, backend=backend, device=device)
-    chosen, settled = settled_choice(asked, "", ())
+    wished = EncoderChoice(max_length=max_length, threads=threads, precision=precision, backend=backend, device=device)
+    chosen, settled = settled_choice(wished, "", ())
 
     def opened(name: str, spec: str) -> "Encoder":
         source, _, revision = name.partition("@")
