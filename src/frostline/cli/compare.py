@@ -161,8 +161,8 @@ def command(
         print_comparison(comparison, data_record(dataset), output())
         best = comparison.standings[0]
         encoder = () if best.features == WORDS else ("--encoder", best.encoder)
-        chosen = (*encoder, "--features", best.features, "--out", "model")
-        say_next("train with the best of them.", Step(verb="train", options=chosen))
+        best_of_them = (*encoder, "--features", best.features, "--out", "model")
+        say_next("train with the best of them.", Step(verb="train", options=best_of_them))
 
 
 def _contestants(
