@@ -125,7 +125,7 @@ def resident_with_one_text(model: Path, few: Path, out: Path) -> float:
 
 def kills(folder: Path, work: Path, *, kills: int, real: int) -> None:
     """Jobs killed at random moments, and gone on with, until they end: their bytes against an uninterrupted run's."""
-    both = (("words alone", "words", 25_000, kills, 18), ("minilm", "mean@all", 20_000, real, 6))
+    both = (("words alone", "words", 25_000, kills, 18), ("minilm", "mean@all", 10_000, real, 6))
     for name, features, n_rows, n_kills, words in both:
         if not n_kills:
             continue

@@ -45,6 +45,7 @@ def test_rows_are_those_of_the_encoder(frostline: Command, tmp_path: Path, suffi
     assert (told.code, "exists already" in told.err) == (73, True)
 
 
+@pytest.mark.slow
 def test_a_killed_job_goes_on_and_its_bytes_are_the_same(frostline: Command, many: Path, tmp_path: Path) -> None:
     """On two processes as on one."""
     digests = set()

@@ -137,7 +137,8 @@ def wait_for_windows(out: Path, n: int, process: "subprocess.Popen[str]") -> Non
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+    "number",
+    [signal.SIGKILL, *(pytest.param(one, marks=pytest.mark.slow) for one in (signal.SIGINT, signal.SIGTERM))],
 )
 def test_a_stopped_job_goes_on_and_its_bytes_are_the_same(
     frostline: Command, many: Path, tmp_path: Path, number: signal.Signals
@@ -180,6 +181,7 @@ def test_processes_go_with_the_one_that_started_them(frostline: Command, many: P
     assert frostline("verify", out, "--json").document["rows"] == 8_242
 
 
+@pytest.mark.slow
 def test_another_model_in_its_place_is_noticed(frostline: Command, many: Path, tmp_path: Path) -> None:
     """Nothing of the two is mixed."""
     out = tmp_path / "out.csv"
