@@ -43,8 +43,8 @@ test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in 
 	@$(BENCH_VENV)/bin/python -m pytest -m "slow or torch or data" $(PYTEST)
 
 test-clients: $(CLIENTS_VENV)/.ready  ## the server asked by tritonclient, mlflow, tei-client and huggingface_hub, in an environment of their own
-	@echo "==> pytest -m clients tests/serve"
-	@$(CLIENTS_VENV)/bin/python -m pytest -m clients tests/serve $(PYTEST)
+	@echo "==> pytest -m clients tests/serve tests/tutorial"
+	@$(CLIENTS_VENV)/bin/python -m pytest -m clients tests/serve tests/tutorial $(PYTEST)
 
 mutants: $(VENV)/.test  ## whether the tests notice small changes to src (MUTANTS="--n 100 --only src/frostline/head")
 	@echo "==> python tools/mutants.py"
