@@ -16,9 +16,9 @@ FLOORS = (
     ("evaluate", "precision", "legible"),
     ("record", "advice", "sweep", "review", "artifact"),
     ("explanation", "score", "finetune"),
-    ("report", "classifier", "tutorial"),
+    ("report", "tutorial"),
     ("training", "serve"),
-    ("cli", "__main__"),
+    ("cli", "classifier", "__main__"),
 )
 """Rooms of one floor do not import each other, but for the laws of the first and the records of a training."""
 

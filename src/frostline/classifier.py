@@ -6,9 +6,9 @@ It works in Pipeline, cross_val_score, GridSearchCV and clone.
 import warnings
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from frostline.artifact import (
     save_artifact,
 )
 from frostline.data.copies import digests_of, together_of
+from frostline.data.dataset import Dataset, Source
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
@@ -34,7 +35,7 @@ from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
 from frostline.encoder.seen import refuse_seen
 from frostline.encoder.torch import AskedBackend, Device
 from frostline.encoder.words import WordsAlone, kept_reader, with_words
-from frostline.errors import ArtifactCorrupt, InputError, UsageError, shown
+from frostline.errors import ArtifactCorrupt, InputError, OutputError, UsageError, listed, shown
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions, chosen_document, fit, possible_folds, refuse_held_out
 from frostline.head.likeness import Likeness, fit_likeness
@@ -45,14 +46,24 @@ from frostline.head.promise import CONFIDENCE
 from frostline.head.search import fit_at
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
+from frostline.report.notebook import Shown
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets, is_matrix, one_label, sample_weights, several_labels
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import PrecisionRecord
+    from frostline.explanation.explaining import Explanation
     from frostline.head.calibrating import Calibrate, CalibrationFit
     from frostline.head.deciding import RuleFit
     from frostline.head.search import Search
+    from frostline.record import EvaluationRecord
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    head: LinearHead
+    encoder: SentenceEncoder
 
 
 class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -340,6 +351,98 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         right = [answer == label for answer, label in zip(self.predict(X).tolist(), y, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
+    def evaluate(self, X: Sequence[str], y: Sequence[Any] | NDArray[Any]) -> "Shown[EvaluationRecord]":
+        """How good it is on labelled texts, with intervals; texts that it learned from are left out, and counted.
+
+        Parameters
+        ----------
+        X : sequence of str, length n_texts
+        y : labels as for `fit`
+
+        Returns
+        -------
+        Shown
+            `value` is the record (`value.test.scores["accuracy"].interval`); printed it is the report, in a notebook
+            the page, which `save("page.html")` writes. `report_` is the last one.
+
+        Raises
+        ------
+        InputError
+            A label that the classifier does not know.
+        """
+        from frostline.report.page import evaluation_html  # noqa: PLC0415 - reports are not what fitting needs
+        from frostline.report.terminal import print_evaluation  # noqa: PLC0415
+        from frostline.training.measured import Classifier, measure  # noqa: PLC0415
+
+        head, texts = self._head(), check_texts(X)
+        if head.answers_sets:
+            targets = several_labels(y, n_texts=len(texts), known=head.labels)
+            if targets is None:
+                raise InputError("y must hold a set of labels for each text, or be a 0/1 matrix, as it was for fit.")
+        else:
+            _refuse_other_type(y, head.labels)
+            given = [str(label) for label in np.asarray(y, dtype=object).tolist()]
+            if len(given) != len(texts):
+                raise InputError(f"There must be one label per text (got {len(texts):,} texts, {len(given):,} labels).")
+            targets = Targets.of_labels(given)
+        named = replace(targets, labels=tuple(str(label) for label in targets.labels))
+        source = Source(name="the texts given", sha256="0" * 64, size_bytes=0, text_column="", label_column="")
+        dataset = Dataset(texts=texts, targets=named, lines=range(1, len(texts) + 1), source=source)
+        who = Classifier(
+            name="the classifier",
+            head=head,
+            encoder=self.encoder_,
+            learned=self.learned_,
+            likeness=self.likeness_,
+            n_fitted=0 if self.data_ is None else self.data_.rows,
+        )
+        measured = measure(who, dataset)
+        self.report_: Shown[EvaluationRecord] = Shown(
+            value=measured.record,
+            print_to=lambda console: print_evaluation(measured.record, console),
+            as_page=lambda: evaluation_html(measured.record, measured.examples()),
+        )
+        return self.report_
+
+    def explain(self, text: str, *, labels: Sequence[Any] = ()) -> "Shown[Explanation]":
+        """Why it answers so for one text: what each word adds, by reading the text again without it.
+
+        Parameters
+        ----------
+        labels : sequence of labels, optional
+            To explain; the answer's unless given.
+
+        Returns
+        -------
+        Shown
+            `value` is the explanation; printed it is a table, in a notebook a page.
+
+        Raises
+        ------
+        UsageError
+            A label that is none of `classes_`; an encoder that has no word pieces.
+        """
+        from frostline.explanation.explaining import explain  # noqa: PLC0415 - not what fitting needs
+        from frostline.report.explanation import explanation_html, print_explanation  # noqa: PLC0415
+
+        found = explain(_Answering(self._head(), self.encoder_), text, labels=labels)
+        return Shown(
+            value=found,
+            print_to=lambda console: print_explanation(found, console),
+            as_page=lambda: explanation_html(found),
+        )
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """The parameters; once fitted also labels, C and how many texts it learned from."""
+        said = str(super().__repr__(N_CHAR_MAX))
+        if not hasattr(self, "classes_"):
+            return said
+        learned = np.ravel(self.C_)
+        Cs = sorted({f"{C:.4g}" for C in learned[np.isfinite(learned)].tolist()}, key=float)
+        C = "" if not Cs else f", C = {Cs[0]}" if len(Cs) == 1 else f", C from {Cs[0]} to {Cs[-1]}"
+        rows = "" if self.data_ is None else f", {self.data_.rows:,} texts"
+        return f"{said}  # fitted: {len(self.classes_)} labels ({listed(self.classes_.tolist())}){C}{rows}"
+
     def save(
         self,
         path: str | Path,
@@ -369,6 +472,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             A neighbour's label is none of `classes_`, or they are too many to be kept.
         """
         head = self._head()
+        if not overwrite and Path(path).exists():
+            raise OutputError(f"{path} exists already.", hint="Choose another name, or pass overwrite=True.")
         save_artifact(
             Path(path),
             head=head,

@@ -115,7 +115,6 @@ def test_train_prints_this_for_a_person(frostline: Command, folder: Path, tmp_pa
     assert found.code == 0
     golden("several_train.txt", plain(found.out, folder))
     assert found.err == "  Not saved. Add --out model to keep this classifier.\n"
-    golden("several_train_details.txt", plain(frostline(*asked, "--details").out, folder))
     out = tmp_path / "m"
     saved = frostline(*asked, "--out", out, "--no-examples")
     assert saved.err == (

@@ -512,8 +512,10 @@ def test_review_counts_the_fixes_it_wrote(frostline: Command, reviews: Path, tmp
     assert n_fixes > 0
     assert written.err == ""
     assert written.out.splitlines()[-2:] == [
-        f"  Next: {n_fixes} rows in {out}: "
-        + "set their action to relabel or drop (or let review do it: --take-advice), then train.",
+        (
+            f"  Next: {n_fixes} rows in {out}: set their action to relabel or drop (or let review do it: "
+            "--take-advice), then train."
+        ),
         f"    frostline train {path} --fixes {out} --out model",
     ]
     document = frostline(*quick, "--out", out, "--overwrite", "--json").document

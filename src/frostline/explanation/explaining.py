@@ -5,16 +5,17 @@ How it is shown: report/explanation.py.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 
 from frostline.arrays import Float64Array, Progress
-from frostline.artifact import Model, Neighbours
+from frostline.artifact import Neighbours
 from frostline.artifact.files import unit_rows
-from frostline.encoder.reading import check_texts
+from frostline.encoder.reading import SentenceEncoder, check_texts
 from frostline.errors import UsageError, listed, shown
 from frostline.explanation.leave_out import LabelExplained, Word, explained, read_without, split_terms, split_words
+from frostline.head.linear import LinearHead
 from frostline.legible import word_pieces_of
 from frostline.targets import Kind, Label
 
@@ -94,8 +95,20 @@ class Explanation:
         return len(self.labels[0].words)
 
 
+class Answering(Protocol):
+    """What can be explained: a `Model`, or anything else with a head and an encoder."""
+
+    @property
+    def head(self) -> LinearHead:
+        """What answers."""
+
+    @property
+    def encoder(self) -> SentenceEncoder:
+        """What reads."""
+
+
 def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
-    model: Model,
+    model: Answering,
     text: str,
     *,
     labels: Sequence[Label] = (),

@@ -1,0 +1,125 @@
+"""A saved or fitted classifier measured on labelled texts: one record for the verb, for Python and for the page."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import IntArray, Progress
+from frostline.data.dataset import Dataset
+from frostline.encoder.reading import SentenceEncoder
+from frostline.encoder.seen import refuse_seen_alone, seen_by
+from frostline.evaluate.baselines import Part
+from frostline.evaluate.examples import Examples, mapped
+from frostline.head.likeness import Likeness
+from frostline.head.linear import LinearHead
+from frostline.record import EvaluationRecord, Seconds
+from frostline.training.records import data_record, features_record, unread
+from frostline.training.tested import (
+    Tested,
+    answered_well,
+    examples_of,
+    measured_on_new,
+    probability_record,
+    unlike_record,
+)
+from frostline.version import __version__
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """What is measured."""
+
+    name: str  # Its folder, or what it is called
+    head: LinearHead
+    encoder: SentenceEncoder
+    learned: IntArray | None  # Digests of what it learned from; None: it does not know
+    likeness: Likeness | None
+    n_fitted: int  # Rows that it learned from
+    C: float = math.nan
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """How good it is."""
+
+    record: EvaluationRecord
+    dataset: Dataset
+    tested: Tested
+    rows: IntArray  # Of the dataset, those tested on
+    head: LinearHead
+
+    def examples(self) -> Examples:
+        """The rows it got most wrong, and a map of them."""
+        return mapped(examples_of(self.head, self.dataset.take(self.rows), self.tested))
+
+
+def measure(
+    who: Classifier, dataset: Dataset, *, started: float | None = None, progress: Progress | None = None
+) -> Measured:
+    """Read the texts, answer, compare with their labels.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Whose labels are among those of the classifier.
+    started : float, optional
+        When the work began, as `time.perf_counter` has it.
+    """
+    refuse_seen_alone(dataset.texts, who.encoder)
+    begun = time.perf_counter()
+    reading = who.encoder.encode(dataset.texts, progress=progress)
+    features = features_record(who.encoder, reading, dataset.texts)
+    read_at = time.perf_counter()
+    labels = who.head.labels
+    targets = replace(dataset.targets_over([str(label) for label in labels]), labels=tuple(labels))
+    part = Part(dataset.texts, reading.for_head, targets)
+    met = _met(who.learned, who.encoder)
+    tested, rows, source = measured_on_new(who.head, part, met, n_fitted=who.n_fitted)
+    record = EvaluationRecord(
+        model=who.name,
+        C=who.C,
+        data=data_record(dataset),
+        source=source,
+        features=features,
+        test=tested.evaluation,
+        probabilities=probability_record(who.head, tested),
+        answers=answered_well(tested) if _is_wished(who.head) else None,
+        unlike=unlike_record(who.likeness, tested),
+        seconds=Seconds(
+            read=read_at - begun,
+            search=0.0,
+            evaluate=time.perf_counter() - read_at,
+            total=time.perf_counter() - (begun if started is None else started),
+        ),
+        warnings=(
+            *([dataset.source.remark] if dataset.source.remark else []),
+            *unread(who.encoder, features),
+            *(() if source is not None else (_NO_MEMORY,)),
+        ),
+        version=__version__,
+    )
+    return Measured(record=record, dataset=dataset, tested=tested, rows=rows, head=who.head)
+
+
+_NO_MEMORY = (
+    "Whether the model learned from some of these texts is not known, since it keeps no digests of its own: a copy of "
+    "one would flatter the score."
+)
+
+
+def _is_wished(head: LinearHead) -> bool:
+    """Whether its rule is more than a threshold for each of several labels, which it always has."""
+    return head.rule is not None and (not head.answers_sets or head.rule.answer_from > 0)
+
+
+def _met(learned: IntArray | None, encoder: SentenceEncoder) -> IntArray | None:
+    """The digests of what the head learned from and of what its encoder was tuned on."""
+    seen = seen_by(encoder)
+    if seen is None or learned is None:
+        return seen if learned is None else learned
+    return np.union1d(learned, seen)

@@ -1,0 +1,98 @@
+"""What Python gives to look at: evaluate, explain, a fitted repr, errors in Python's own words."""
+
+import html
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frostline import SentenceClassifier
+from frostline.errors import InputError, OutputError, UsageError
+from frostline.report.phrases import DASH
+
+TEXTS = [
+    f"{words} {n}" for n in range(5) for words in ("I was charged", "the app crashes", "refund me", "no page loads")
+]
+LABELS = ["billing", "technical"] * 10
+
+
+@pytest.fixture
+def fitted() -> SentenceClassifier:
+    return SentenceClassifier(C=1.0, features="words").fit(TEXTS, LABELS)
+
+
+def test_a_fitted_one_says_its_labels_its_c_and_its_rows(fitted: SentenceClassifier) -> None:
+    plain = "SentenceClassifier(C=1.0, features='words')"
+    assert repr(SentenceClassifier(C=1.0, features="words")) == plain
+    assert repr(fitted) == f"{plain}  # fitted: 2 labels ('billing', 'technical'), C = 1, 20 texts"
+    several = SentenceClassifier(C=1.0, features="words").fit(
+        TEXTS, [[label, "x"][: n % 3] for n, label in enumerate(LABELS)]
+    )
+    assert "3 labels" in repr(several)
+
+
+def test_evaluate_gives_scores_with_intervals_and_leaves_out_what_was_learned_from(fitted: SentenceClassifier) -> None:
+    new = ["refund the charge", "it crashes", TEXTS[0].upper()]
+    found = fitted.evaluate(new, ["billing", "technical", "billing"])
+    accuracy = found.value.test.scores["accuracy"]
+    assert (accuracy.value, accuracy.n) == (1.0, 2)
+    assert found.value.source is not None
+    assert found.value.source.n_leaks == 1
+    assert fitted.report_ is found
+    assert "Test: 2 texts" in repr(found)
+    assert f"100.0 (34.2{DASH}100.0)" in repr(found)
+    assert not hasattr(SentenceClassifier(), "report_")
+
+
+def test_labels_that_are_numbers_and_sets_of_labels_are_measured_too() -> None:
+    numbers = np.array([0, 1] * 10)
+    one = SentenceClassifier(C=1.0, features="words").fit(TEXTS, numbers)
+    assert one.evaluate(["refund it", "a crash of the app"], [0, 1]).value.test.labels == (0, 1)
+    sets = [["a"], ["b"], ["a", "b"], []] * 5
+    several = SentenceClassifier(C=1.0, features="words").fit(TEXTS, sets)
+    assert "micro_f1" in several.evaluate(["refund it", "a crash"], [["a"], ["b"]]).value.test.scores
+
+
+def test_what_cannot_be_measured_is_refused(fitted: SentenceClassifier) -> None:
+    with pytest.raises(InputError, match="the label must be one of 'billing', 'technical'"):
+        fitted.evaluate(["a", "b"], ["billing", "other"])
+    with pytest.raises(InputError, match=r"one label per text \(got 2 texts, 1 labels\)"):
+        fitted.evaluate(["a", "b"], ["billing"])
+
+
+def test_a_notebook_shows_a_page_that_asks_for_nothing_and_runs_nothing(
+    fitted: SentenceClassifier, tmp_path: Path
+) -> None:
+    """A text is only ever text there; the frame lets no script run."""
+    evil = "<script>alert(1)</script> refund </iframe>"
+    found = fitted.evaluate([evil, "it crashes"], ["technical", "billing"])
+    shown = found._repr_html_()
+    assert re.fullmatch(r'<iframe sandbox srcdoc="[^"<>]*" style="[^"]*"></iframe>', shown)
+    page = html.unescape(shown.split('srcdoc="')[1].split('" style')[0])
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert not re.findall(r'(?:src|href)="(?!#)', page)
+    found.save(str(tmp_path / "page.html"))
+    assert (tmp_path / "page.html").read_text("utf-8") == page
+
+
+def test_explain_says_what_each_word_adds(fitted: SentenceClassifier) -> None:
+    found = fitted.explain("refund the app")
+    assert [word.text for word in found.value.words] == ["refund", "the", "app"]
+    assert "What each word adds" in repr(found)
+    assert found._repr_html_().startswith("<iframe sandbox ")
+    assert fitted.explain("refund", labels=["technical"]).value.labels[0].label == "technical"
+    with pytest.raises(UsageError):
+        fitted.explain("refund", labels=["none"])
+
+
+def test_a_refusal_speaks_python(fitted: SentenceClassifier, tmp_path: Path) -> None:
+    """And paths may be strings."""
+    path = str(tmp_path / "model")
+    fitted.save(path)
+    with pytest.raises(OutputError, match="pass overwrite=True") as caught:
+        fitted.save(path)
+    assert "--" not in str(caught.value)
+    fitted.save(path, overwrite=True)
+    assert SentenceClassifier.load(path).evaluate(["refund it"], ["billing"]).value.test.n == 1
