@@ -31,7 +31,9 @@ from frostline.artifact.manifest import (
     LIKENESS,
     MANIFEST,
     NEIGHBOURS,
+    RECORD,
     REPORT,
+    TABLES,
     WORDS,
     FileEntry,
     Limits,
@@ -453,7 +455,7 @@ def _reading_error(error: OSError, path: Path) -> FrostlineError:
     return StorageError(f"{path}: reading failed ({error.strerror}).", hint="Check the disk, and try again.")
 
 
-_OURS = {MANIFEST, HEAD, CARD, REPORT, WORDS, NEIGHBOURS, LIKENESS, LEARNED, ENCODER_FOLDER}
+_OURS = {MANIFEST, HEAD, CARD, REPORT, WORDS, NEIGHBOURS, LIKENESS, LEARNED, TABLES, RECORD, ENCODER_FOLDER}
 _ELSEWHERE = "Choose another name, or move it away."
 _BLOCK = 4096  # rows that are looked at together
 

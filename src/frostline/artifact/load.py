@@ -27,6 +27,7 @@ from frostline.artifact.manifest import (
     LEARNED,
     LIKENESS,
     NEIGHBOURS,
+    TABLES,
     WORDS,
     Limits,
     Manifest,
@@ -34,6 +35,7 @@ from frostline.artifact.manifest import (
     read_manifest,
 )
 from frostline.artifact.self_test import check_answers
+from frostline.artifact.tables import with_tables
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.files import ENCODER_FOLDER
 from frostline.encoder.words import Vocabulary
@@ -138,6 +140,9 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
     digest = digest_line(content)
     if pin is not None and not hmac.compare_digest(pin.lower().encode(), digest.encode()):
         raise ArtifactCorrupt(f"{folder.path} must have the sha256 {pin} (got {digest}): it is another artifact.")
+    tables = manifest.files.get(TABLES)
+    if tables is not None:
+        manifest = with_tables(manifest, read_file(folder, TABLES, tables), limits=limits)
     words = manifest.files.get(WORDS)
     if (words is None) == FeatureSpec.parse(manifest.features).words:
         raise ArtifactCorrupt(
@@ -158,7 +163,7 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
     for name, entry in manifest.files.items():
         if name == NEIGHBOURS:
             check_size(folder, name, entry)  # may be 500 MB, and whoever only predicts has no use for them
-        elif name not in {HEAD, WORDS, LIKENESS, LEARNED} and not name.startswith(inside):
+        elif name not in {HEAD, WORDS, LIKENESS, LEARNED, TABLES} and not name.startswith(inside):
             check_file(folder, name, entry)
     if manifest.has_encoder:
         listed = {name.removeprefix(inside) for name in manifest.files if name.startswith(inside)}

@@ -34,6 +34,8 @@ WORDS = "words.json"
 NEIGHBOURS = "neighbours.safetensors"
 LIKENESS = "likeness.safetensors"
 LEARNED = "learned.safetensors"
+TABLES = "tables.safetensors"
+RECORD = "record.json"
 
 ENCODER_FILES = (*CHECKPOINT_FILES, SEEN, "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
 """What may lie in `encoder/`: no program, no pickle, and the terms under which the weights may be passed on."""
@@ -41,7 +43,7 @@ ENCODER_FILES = (*CHECKPOINT_FILES, SEEN, "LICENSE", "LICENSE.txt", "LICENSE.md"
 SINCE_2 = (WORDS, NEIGHBOURS)
 """Files that format 1 did not know."""
 
-SINCE_3 = (LIKENESS, LEARNED)
+SINCE_3 = (LIKENESS, LEARNED, TABLES, RECORD)
 """And those that format 2 did not know."""
 
 KNOWN_FILES = (HEAD, CARD, REPORT, *SINCE_2, *SINCE_3, *(f"{ENCODER_FOLDER}/{name}" for name in ENCODER_FILES))
@@ -76,8 +78,8 @@ class Limits:
     # `manifest_bytes`, `head_bytes`, `header_bytes`, `card_bytes`, `report_bytes`, `words_bytes`, `neighbours_bytes`,
     # `likeness_bytes`, `learned_bytes`: `manifest.json`, `head.safetensors`, the JSON header inside a `.safetensors`,
     # `README.md`, `report.html`, `words.json`, `neighbours.safetensors`, `likeness.safetensors`, `learned.safetensors`.
-    manifest_bytes: int = _MB
-    head_bytes: int = 64 * _MB
+    manifest_bytes: int = 4 * _MB
+    head_bytes: int = 256 * _MB
     header_bytes: int = _MB
     card_bytes: int = _MB
     report_bytes: int = 32 * _MB
@@ -85,6 +87,7 @@ class Limits:
     neighbours_bytes: int = 512 * _MB
     likeness_bytes: int = _MB
     learned_bytes: int = 8 * _MB
+    tables_bytes: int = 64 * _MB  # `tables.safetensors`, and `record.json`
     # `encoder_weights_bytes`, `encoder_file_bytes`: `encoder/model.safetensors`, and each other file in `encoder/`.
     encoder_weights_bytes: int = 16 * 1024 * _MB
     encoder_file_bytes: int = 64 * _MB
@@ -103,6 +106,8 @@ class Limits:
             NEIGHBOURS: self.neighbours_bytes,
             LIKENESS: self.likeness_bytes,
             LEARNED: self.learned_bytes,
+            TABLES: self.tables_bytes,
+            RECORD: self.tables_bytes,
         }
         return own.get(name, self.encoder_file_bytes)
 
@@ -236,8 +241,11 @@ def digest_line(content: bytes) -> str:
     return content[-_TAIL_LENGTH:].split(b'"')[3].decode("ascii")
 
 
-def read_calibration(value: Any, at: str, *, n_labels: int, link: Link) -> Calibration | None:
-    """A temperature, or an isotonic map for each label (for the second alone, of two that exclude each other)."""
+def read_calibration(value: Any, at: str, *, n_labels: int, link: Link, has_tables: bool = False) -> Calibration | None:
+    """A temperature, or an isotonic map for each label (for the second alone, of two that exclude each other).
+
+    Where the maps are in tables there are none here.
+    """
     if value is None:
         return None
     found = members(value, at, names=("method", "temperature", "knots"))
@@ -247,7 +255,7 @@ def read_calibration(value: Any, at: str, *, n_labels: int, link: Link) -> Calib
             array(found["knots"], f"{at}.knots", low=0, high=0)
             return Calibration(method="temperature", temperature=temperature)
         case "isotonic":
-            n_maps = coef_shape(n_labels, 1, link)[0]
+            n_maps = 0 if has_tables else coef_shape(n_labels, 1, link)[0]
             maps = array(found["knots"], f"{at}.knots", low=n_maps, high=n_maps)
             number(temperature, f"{at}.temperature, for isotonic,", low=1, high=1)
             knots = tuple(_knots(own, f"{at}.knots[{place}]") for place, own in enumerate(maps))
@@ -313,7 +321,9 @@ def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
         frostline_version=text(document["frostline_version"], f"{at}frostline_version", pattern=_VERSION),
         labels=labels,
         kind=kind,
-        calibration=read_calibration(document["calibration"], f"{at}calibration", n_labels=len(labels), link=link),
+        calibration=read_calibration(
+            document["calibration"], f"{at}calibration", n_labels=len(labels), link=link, has_tables=TABLES in files
+        ),
         rule=read_rule(document["rule"], f"{at}rule", n_labels=len(labels)),
         features=features,
         n_features=integer(document["n_features"], f"{at}n_features", low=0 if are_words else 1, high=MAX_FEATURES),
@@ -328,6 +338,7 @@ def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
             link=link,
             version=document["format_version"],
             loosest=MAX_TOLERANCE.get(encoder.precision, 0.0),
+            has_tables=TABLES in files,
         ),
         files=files,
     )
@@ -406,24 +417,42 @@ def _data(value: Any, at: str, *, version: int) -> TrainingData | None:
 
 
 def _self_test(  # noqa: PLR0913 - all that its shape depends on
-    value: Any, at: str, *, n_labels: int, link: Link, version: int, loosest: float
+    value: Any, at: str, *, n_labels: int, link: Link, version: int, loosest: float, has_tables: bool
 ) -> SelfTest:
     left_out = {"decisions", "answers"} if version == 1 else set()
     found = members(value, at, names=tuple(name for name in SelfTest.__dataclass_fields__ if name not in left_out))
     texts = array(found["texts"], f"{at}.texts", low=N_SELF_TEST, high=N_SELF_TEST)
-    n_rows = coef_shape(n_labels, 1, link)[0]
-    probabilities = _numbers(found["probabilities"], f"{at}.probabilities", n_labels, low=0, high=1)
-    for place, row in enumerate(probabilities):
-        if FORMS[link].sums_to_one:
-            number(sum(row), f"{at}.probabilities[{place}], their sum,", low=1 - 1e-6, high=1 + 1e-6)
-    limits = {"low": -MAX_DECISION, "high": MAX_DECISION}
+    if has_tables:
+        for name in ("decisions", "probabilities"):
+            array(found[name], f"{at}.{name}", low=0, high=0)
+        decisions: Numbers = ()
+        probabilities: Numbers = ()
+    else:
+        decisions, probabilities = read_numbers_of_test(
+            {"decisions": None, **found}, f"{at}.", n_labels=n_labels, link=link
+        )
     return SelfTest(
         texts=tuple(text(item, f"{at}.texts[{place}]", limit=2000) for place, item in enumerate(texts)),
-        decisions=() if version == 1 else _numbers(found["decisions"], f"{at}.decisions", n_rows, **limits),
+        decisions=decisions,
         probabilities=probabilities,
         answers=() if version == 1 else read_answers(found["answers"], f"{at}.answers", n_labels=n_labels, link=link),
         tolerance=number(found["tolerance"], f"{at}.tolerance", low=0, high=loosest),
     )
+
+
+Numbers: TypeAlias = tuple[tuple[float, ...], ...]
+
+
+def read_numbers_of_test(value: Mapping[str, Any], at: str, *, n_labels: int, link: Link) -> tuple[Numbers, Numbers]:
+    """The decisions (none where there are none) and the probabilities of the self-test's sentences."""
+    n_rows = coef_shape(n_labels, 1, link)[0]
+    probabilities = _numbers(value["probabilities"], f"{at}probabilities", n_labels, low=0, high=1)
+    for place, row in enumerate(probabilities):
+        if FORMS[link].sums_to_one:
+            number(sum(row), f"{at}probabilities[{place}], their sum,", low=1 - 1e-6, high=1 + 1e-6)
+    if value["decisions"] is None:
+        return (), probabilities
+    return _numbers(value["decisions"], f"{at}decisions", n_rows, low=-MAX_DECISION, high=MAX_DECISION), probabilities
 
 
 def _numbers(value: Any, at: str, n_columns: int, *, low: float, high: float) -> tuple[tuple[float, ...], ...]:

@@ -37,7 +37,9 @@ from frostline.artifact.manifest import (
     LIKENESS,
     MANIFEST,
     NEIGHBOURS,
+    RECORD,
     REPORT,
+    TABLES,
     WORDS,
     FileEntry,
     Manifest,
@@ -49,6 +51,7 @@ from frostline.artifact.manifest import (
     read_rule,
 )
 from frostline.artifact.self_test import run_self_test
+from frostline.artifact.tables import MANY_LABELS, tables_bytes, without_tables
 from frostline.disk import publish_folder, sha256_of
 from frostline.encoder.checkpoint import find_checkpoint, known_encoder
 from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, ENCODER_FOLDER, WEIGHTS
@@ -79,6 +82,7 @@ class ArtifactRecord:
     neighbours: Neighbours | None = None
     # learned.safetensors: digests of those sentences, so that a test knows which of its texts are new
     learned: IntArray | None = None
+    whole: str | None = None  # record.json: what `metrics` has no room for, where there are many labels
     likeness: Likeness | None = None  # likeness.safetensors: how far those sentences spread, without any of them
 
 
@@ -130,10 +134,6 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
     checked = _checked_head(head, encoder)
     source = _encoder_source(encoder.identity, with_encoder)
     contents = _contents(checked, encoder, record)
-    files = {
-        name: FileEntry(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
-        for name, content in contents.items()
-    }
     manifest = Manifest(
         frostline_version=frostline.__version__,
         labels=checked.labels,
@@ -147,8 +147,17 @@ def save_artifact(  # noqa: PLR0913 - six things that have nothing in common, ea
         choice=record.choice,
         metrics=record.metrics,
         self_test=run_self_test(checked, encoder),
-        files=files | ({} if source is None else _encoder_entries(source, encoder.identity)),
+        files={},
     )
+    if len(checked.labels) > MANY_LABELS:
+        contents[TABLES] = tables_bytes(manifest)
+        manifest = without_tables(manifest)
+    files = {
+        name: FileEntry(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+        for name, content in contents.items()
+    }
+    files |= {} if source is None else _encoder_entries(source, encoder.identity)
+    manifest = replace(manifest, files=files)
     contents[MANIFEST] = _checked_bytes(manifest)
     final_path = path.resolve()
     with publish_folder(final_path, overwrite=overwrite) as temporary:
@@ -167,6 +176,8 @@ def _contents(head: LinearHead, encoder: SentenceEncoder, record: ArtifactRecord
         contents[CARD] = record.card.encode("utf-8")
     if record.report is not None:
         contents[REPORT] = record.report.encode("utf-8")
+    if record.whole is not None:
+        contents[RECORD] = record.whole.encode("utf-8")
     vocabulary = vocabulary_of(encoder)
     if vocabulary is not None:
         contents[WORDS] = words_bytes(vocabulary)

@@ -146,7 +146,9 @@ def _scores(record: TrainingRecord) -> str:
     from_on = [f"{threshold:.2f}" for threshold in record.search.thresholds]
     heads = ("label", "texts", *(["from"] if from_on else []), "precision %", "recall %", "F1 %")
     labels = [_row(*heads), "|---" * len(heads) + "|"]
-    labels += [_label_row(score, from_on[place : place + 1]) for place, score in enumerate(test.per_label)]
+    listed, which = phrases.labels_listed(test)
+    labels += [_label_row(test.per_label[place], from_on[place : place + 1]) for place in listed]
+    labels += [f"\n{which}"] if which else []
     source = escaped(phrases.source_text(record.test_source, record.data.kind))
     return (
         f"## How good it is\n\nTested on {phrases.count_text(test.n, 'text')}: {source}. "

@@ -80,8 +80,11 @@ def _picked(value: object, names: Sequence[str]) -> dict[str, JSON]:
     return {name: as_json(getattr(value, name)) for name in names}
 
 
-def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSON]:
-    """What `frostline train --json` prints; without `points`, no label has curves of its own, nor one of 201 scores."""
+def as_document(record: TrainingRecord, *, points: bool = True, is_whole: bool = False) -> dict[str, JSON]:
+    """What `frostline train --json` prints; without `points`, no label has curves of its own, nor one of 201 scores.
+
+    Where it `is_whole`, the latter have their scores, without the curves.
+    """
     return {
         "format": FORMAT,
         **_KIND[record.data.kind],
@@ -96,7 +99,9 @@ def as_document(record: TrainingRecord, *, points: bool = True) -> dict[str, JSO
         "choice": as_json(record.choice),
         "parts": as_json(record.parts),
         "in_plain_words": list(plain_words(record)),
-        "test": None if record.test is None else {**_source(record.test_source), **_tested(record.test, points=points)},
+        "test": None
+        if record.test is None
+        else {**_source(record.test_source), **_tested(record.test, points=points or is_whole)},
         **_of_thresholds(record),
         "probabilities": as_json(record.probabilities, without=_NOTHING if points else _POINTS),
         "calibration": as_json(record.calibration),
@@ -135,6 +140,7 @@ def as_evaluation_document(record: EvaluationRecord) -> dict[str, JSON]:
     }
 
 
+_MOST_PAIRED = 1000  # labels of which each pair's texts are counted in JSON: a million numbers
 _MOST_KEPT = 200  # labels of which a manifest has room for each one's scores, and each pair's texts
 
 
@@ -153,7 +159,8 @@ def evaluation_document(test: Evaluation) -> dict[str, JSON]:
         for score in test.per_label
     ]
     if test.confusion is not None:
-        return {"n": test.n, **scores, "confusion": as_json(test.confusion), "per_label": [*per_label]}
+        confusion = as_json(test.confusion) if len(test.labels) <= _MOST_PAIRED else None
+        return {"n": test.n, **scores, "confusion": confusion, "per_label": [*per_label]}
     ranked = [None] * len(per_label) if test.average_precisions is None else test.average_precisions.tolist()
     return {
         "n": test.n,

@@ -222,30 +222,9 @@ def _line(name: str, one: Scored, names: Sequence[str], *, lead: str) -> Sequenc
     return (safe(name), *cells, lead)
 
 
-MOST_LISTED = 100  # labels
-_EXTREME = 30  # weakest and largest of more
-
-
-def _rows_listed(test: Evaluation) -> tuple[list[int], str]:
-    """The columns that get a row, and of very many labels which those are."""
-    columns, scores = list(range(len(test.labels))), test.per_label
-    if test.confusion is None:
-        columns.sort(key=lambda column: -scores[column].support)
-    if len(columns) <= MOST_LISTED:
-        return columns, ""
-    known = {column: score.f1.value for column, score in enumerate(scores) if score.f1 is not None}
-    weakest = sorted(known, key=lambda column: known[column])[:_EXTREME]
-    largest = sorted(columns, key=lambda column: -scores[column].support)[:_EXTREME]
-    shown = {*weakest, *largest}
-    return [column for column in columns if column in shown], (
-        f"Of {len(columns):,} labels those {len(shown)} are listed that have the lowest F1 or the most texts; "
-        "the others are in the JSON (--json). "
-    )
-
-
 def per_label(test: Evaluation, search: SearchRecord | None = None, decision: DecisionRecord | None = None) -> str:
     """A row for each label, in the order of the matrix, else the commonest first, with its own C and threshold."""
-    columns, which = _rows_listed(test)
+    columns, which = phrases.labels_listed(test)
     thresholds = () if search is None else search.thresholds
     rows = [_label_row(test, column, search if thresholds else None) for column in columns]
     start = (

@@ -784,3 +784,24 @@ def _kept_epoch(found: TuningRecord) -> str:
     if found.best == 0:
         return f"No epoch did better on the rows held out: the encoder is as it was.{stopped}"
     return f"Epoch {found.best} of {len(found.losses)} is kept.{stopped}"
+
+
+MOST_LISTED = 100  # labels
+_EXTREME = 30  # weakest and largest of more
+
+
+def labels_listed(test: Evaluation) -> tuple[list[int], str]:
+    """The columns that get a row, and of very many labels which those are."""
+    columns, scores = list(range(len(test.labels))), test.per_label
+    if test.confusion is None:
+        columns.sort(key=lambda column: -scores[column].support)
+    if len(columns) <= MOST_LISTED:
+        return columns, ""
+    known = {column: score.f1.value for column, score in enumerate(scores) if score.f1 is not None}
+    weakest = sorted(known, key=lambda column: known[column])[:_EXTREME]
+    largest = sorted(columns, key=lambda column: -scores[column].support)[:_EXTREME]
+    shown = {*weakest, *largest}
+    return [column for column in columns if column in shown], (
+        f"Of {len(columns):,} labels those {len(shown)} are listed that have the lowest F1 or the most texts; "
+        "the others are in the JSON (--json), and in record.json of the saved classifier. "
+    )

@@ -12,6 +12,8 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Advance, Probabilities, dense_part
+from frostline.artifact.manifest import LINKS
+from frostline.artifact.tables import most_rows, refuse_labels
 from frostline.data.checks import Leaks, leaked, oddities, require_learnable, shared_groups_told
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
@@ -183,6 +185,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     refuse_without_choice(swept, choose, in_turn=is_in_turn(test, chosen))
     require_learnable(dataset, chosen.search.n_folds)  # before the split: the words then speak of the whole file
     criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
+    n_features, link = len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind]
+    refuse_labels(dataset.targets.labels, n_features, link)
     refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
     split = split_rows(dataset, test, chosen)
     plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict)
@@ -273,8 +277,14 @@ def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is t
 ) -> _Rows:
     """Every distinct text once; words are those of the texts to learn from."""
     reader = with_words(encoder, split.train.texts, tried=tries_words)
+    vocabulary, labels = vocabulary_of(reader), tuple(split.train.counts())
+    if vocabulary is not None:
+        n_features = len(encoder.blocks) * encoder.hidden_size + len(vocabulary.terms)
+        if tries_words and len(labels) > most_rows(n_features):
+            reader = encoder  # with so many words beside it a head of so many labels could not be saved
+        else:
+            refuse_labels(labels, n_features, LINKS[dataset.targets.kind])
     reading = reader.encode([*dataset.texts, *(() if test is None else test.texts)], progress=told.reading)
-    labels = tuple(split.train.counts())
     learned = Part(split.train.texts, reading.for_head[split.train_rows], split.train.targets_over(labels))
     if split.test is None:
         return _Rows(reader, reading, learned, None)

@@ -1,5 +1,6 @@
 """A training → an artifact with its model card and its report."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from frostline.artifact import (
     refuse_size,
     save_artifact,
 )
+from frostline.artifact.tables import MANY_LABELS
 from frostline.data.copies import digests_of
 from frostline.data.dataset import Dataset
 from frostline.encoder.features import FeatureSpec
@@ -60,6 +62,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
     encoder_named = replace(training.record.encoder, name=portable_name(training.record.encoder.name))
     record = replace(training.record, encoder=encoder_named)
     document = as_document(record, points=False)
+    has_many = len(record.labels) > MANY_LABELS
     return save_artifact(
         path,
         head=training.head,
@@ -73,8 +76,12 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
                 text_column=record.data.text_column,
                 label_column=record.data.label_column,
             ),
-            choice={**_object(document["search"]), **_object(document["chosen"])},
-            metrics={key: value for key, value in document.items() if key not in _ELSEWHERE[record.data.kind]},
+            choice=_shortened({**_object(document["search"]), **_object(document["chosen"])}, is_short=not has_many),
+            metrics=_shortened(
+                {key: value for key, value in document.items() if key not in _ELSEWHERE[record.data.kind]},
+                is_short=not has_many,
+            ),
+            whole=json.dumps(as_document(record, points=False, is_whole=True)) + "\n" if has_many else None,
             card=model_card(record),
             report=report_html(record, _with_map(training), quote=quote),
             neighbours=_neighbours(training) if keep_neighbours else None,
@@ -84,6 +91,21 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
         overwrite=overwrite,
         with_encoder=with_encoder,
     )
+
+
+def _shortened(document: dict[str, object], *, is_short: bool) -> dict[str, object]:
+    """The document; where it has many labels, null in the place of each list that is as long, wherever it stands."""
+    if is_short:
+        return document
+
+    def short(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: short(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return None if len(value) > MANY_LABELS else [short(inner) for inner in value]
+        return value
+
+    return {key: short(value) for key, value in document.items()}
 
 
 def _digests(training: Training) -> IntArray | None:
