@@ -111,7 +111,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
     "the manifest itself": lambda document: document["files"].update({"manifest.json": ENTRY}),
     "an encoder without weights": lambda document: document["files"].update({"encoder/config.json": ENTRY}),
     "a giant size": lambda document: document["files"]["head.safetensors"].update(size_bytes=2**60),
-    "a size over the limit": lambda document: document["files"]["head.safetensors"].update(size_bytes=64 * MB + 1),
+    "a size over the limit": lambda document: document["files"]["head.safetensors"].update(size_bytes=256 * MB + 1),
     "an entry that is no object": lambda document: document["files"].update({"README.md": "0" * 64}),
 }
 

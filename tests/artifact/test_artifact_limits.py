@@ -263,7 +263,7 @@ MEMBERS: dict[str, tuple[str, list[Any], list[tuple[Any, str]]]] = {
     "decision": ("self_test/decisions/0/0", [-1e12, 1e12], [(-1.1e12, "1e+12"), (1.1e12, "1e+12")]),
     "card": ("files/README.md/size_bytes", [0, 1 << 20], [((1 << 20) + 1, "0 to 1,048,576")]),
     "report": ("files/report.html/size_bytes", [1 << 25], [((1 << 25) + 1, "0 to 33,554,432")]),
-    "head": ("files/head.safetensors/size_bytes", [1 << 26], [((1 << 26) + 1, "0 to 67,108,864")]),
+    "head": ("files/head.safetensors/size_bytes", [1 << 28], [((1 << 28) + 1, "0 to 268,435,456")]),
     "data": ("data", [None], [([], "must be an object")]),
     "labels of integers": ("labels", [[-(2**63), 2**63 - 1, 0]], [([-(2**63) - 1, 1, 2], "labels[0] must be from")]),
     "labels of truth": ("labels", [], [([True, False, True], "distinct (got 'True' more than once)")]),
@@ -330,8 +330,8 @@ def test_what_is_no_manifest_of_ours_is_told_apart(document: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("name", "limit"),
     [
-        ("manifest.json", 1 << 20),
-        ("head.safetensors", 64 << 20),
+        ("manifest.json", 4 << 20),
+        ("head.safetensors", 256 << 20),
         ("README.md", 1 << 20),
         ("report.html", 32 << 20),
         ("words.json", 32 << 20),
@@ -553,22 +553,22 @@ def test_a_hub_id_is_kept_as_the_encoders_name_and_no_folder_is(tmp_path: Path) 
 
 
 def test_a_head_over_the_limit_is_refused_before_a_sentence_is_read(tmp_path: Path) -> None:
-    """63 MB of numbers: two rows more than there is room for."""
-    encoder = FakeEncoder(features="mean@-1", hidden_size=2_800_000)
-    head = LinearHead(labels=("a", "b", "c"), coef=np.broadcast_to(0.0, (3, 2_800_000)), intercept=np.zeros(3))
+    """255 MB of numbers: a row more than there is room for."""
+    encoder, labels = FakeEncoder(features="mean@-1", hidden_size=990_000), tuple(map(str, range(34)))
+    head = LinearHead(labels=labels, coef=np.broadcast_to(0.0, (34, 990_000)), intercept=np.zeros(34))
     with pytest.raises(InputError) as caught:
         save_artifact(tmp_path / "model", head=head, encoder=encoder)
     assert caught.value.message == (
-        "The head (3 by 2,800,000 numbers) must fit into 66,060,288 bytes (it takes 67,200,024)."
+        "The head (34 by 990,000 numbers) must fit into 267,386,880 bytes (it takes 269,280,272)."
     )
     assert caught.value.hint == "Use fewer features, for example --features mean@-1, and no +words."
     assert not encoder.read
 
 
 def test_a_manifest_that_is_too_large_names_the_member_that_makes_it_so(tmp_path: Path) -> None:
-    record = replace(RECORD, choice={"x": "y" * (1 << 20)})
+    record = replace(RECORD, choice={"x": "y" * (4 << 20)})
     with pytest.raises(
-        InputError, match=r"^The manifest must have at most 1,048,576 bytes \(got .*, most of it in choice\)"
+        InputError, match=r"^The manifest must have at most 4,194,304 bytes \(got .*, most of it in choice\)"
     ):
         save_artifact(tmp_path / "model", head=some_head(), encoder=FakeEncoder(), record=record)
 
