@@ -204,7 +204,7 @@ def test_a_head_that_could_not_be_loaded_is_not_saved(tmp_path: Path, what: str)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("document", [{"x": float("nan")}, {"x": object()}, {"x": "y" * 2**20}, {"x": "\udc80"}])
+@pytest.mark.parametrize("document", [{"x": float("nan")}, {"x": object()}, {"x": "y" * 2**22}, {"x": "\udc80"}])
 def test_a_document_that_is_no_json_is_not_saved(tmp_path: Path, document: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         save_artifact(

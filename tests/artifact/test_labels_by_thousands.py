@@ -72,7 +72,7 @@ def test_what_grows_with_labels_lies_in_a_file_of_its_own_from_201_on(
         ("ends", np.array([503]), "knots must have 201 items"),
     ],
 )
-def test_forged_tables_are_refused(tmp_path: Path, name: str, value: np.ndarray, says: str) -> None:  # type: ignore[type-arg]
+def test_forged_tables_are_refused(tmp_path: Path, name: str, value: np.ndarray, says: str) -> None:
     path = tmp_path / "m"
     made = save_artifact(path, head=several(201), encoder=FakeEncoder())
     maps = made.manifest.calibration.knots if made.manifest.calibration else ()
