@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from frostline.errors import FrostlineError
 from frostline.serve.bodies import json_response
+from frostline.serve.described import described
 from frostline.serve.desk import Desk
 from frostline.serve.door import request_id
 from frostline.serve.refusals import Refusal
@@ -53,7 +54,7 @@ def build_app(desk: Desk, *, telemetry: bool) -> FastAPI:
     _add_health(app, desk)
     _add_page(app, desk)
     for path, endpoint, method in _routes(desk):
-        app.add_api_route(path, endpoint, methods=[method])
+        app.add_api_route(path, endpoint, methods=[method], openapi_extra=described(path, method))
     app.add_exception_handler(HTTPException, _not_found)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(FrostlineError, _failed)
@@ -120,7 +121,7 @@ def _add_health(app: FastAPI, desk: Desk) -> None:
         ("/ping", ready),
         ("/metrics", metrics),
     ):
-        app.add_api_route(path, route, methods=["GET"])
+        app.add_api_route(path, route, methods=["GET"], openapi_extra=described(path, "GET"))
 
 
 async def _refused(request: Request, refusal: Any) -> Response:
