@@ -134,3 +134,16 @@ def test_it_ends_with_0_and_says_where_it_is(model: Path) -> None:
         post(running, {"text": "a joy"})
         assert running.signalled(15) == 0
     assert any("Serving model at http://127.0.0.1:" in line for line in running.words)
+
+
+def test_every_route_is_described(server: Running) -> None:
+    """With what it takes and what it refuses; those of the page, which are files, aside."""
+    with server.client as client:
+        paths = client.get("/openapi.json").json()["paths"]
+    assert {"/v1/classify", "/", "/predict", "/invocations", "/v2/models/{name}/infer", "/metrics"} <= set(paths)
+    for path, methods in paths.items():
+        for method, told in methods.items():
+            assert "default" in told["responses"], path
+            assert ("requestBody" in told) == (method == "post"), path
+            named = [one["name"] for one in told.get("parameters", [])]
+            assert named == [part[1:-1] for part in path.replace(":", "/").split("/") if part.startswith("{")], path

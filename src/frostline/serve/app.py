@@ -54,7 +54,9 @@ def build_app(desk: Desk, *, telemetry: bool) -> FastAPI:
     _add_health(app, desk)
     _add_page(app, desk)
     for path, endpoint, method in _routes(desk):
-        app.add_api_route(path, endpoint, methods=[method], openapi_extra=described(path, method))
+        app.add_api_route(
+            path, endpoint, methods=[method], openapi_extra=described(path, method), response_class=Response
+        )
     app.add_exception_handler(HTTPException, _not_found)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(FrostlineError, _failed)
@@ -98,9 +100,14 @@ def _add_page(app: FastAPI, desk: Desk) -> None:
     page = Page(desk)
     app.add_api_route("/", page.index, methods=["GET"], include_in_schema=False)
     app.add_api_route("/page/{name}", page.file, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/v1/models/{name}/card", page.card, methods=["GET"])
-    app.add_api_route("/v1/models/{name}/report", page.report, methods=["GET"])
-    app.add_api_route("/v1/explain", page.explain, methods=["POST"])
+    for path, endpoint, method in (
+        ("/v1/models/{name}/card", page.card, "GET"),
+        ("/v1/models/{name}/report", page.report, "GET"),
+        ("/v1/explain", page.explain, "POST"),
+    ):
+        app.add_api_route(
+            path, endpoint, methods=[method], openapi_extra=described(path, method), response_class=Response
+        )
 
 
 def _add_health(app: FastAPI, desk: Desk) -> None:
@@ -121,7 +128,7 @@ def _add_health(app: FastAPI, desk: Desk) -> None:
         ("/ping", ready),
         ("/metrics", metrics),
     ):
-        app.add_api_route(path, route, methods=["GET"], openapi_extra=described(path, "GET"))
+        app.add_api_route(path, route, methods=["GET"], openapi_extra=described(path, "GET"), response_class=Response)
 
 
 async def _refused(request: Request, refusal: Any) -> Response:

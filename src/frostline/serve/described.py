@@ -122,8 +122,15 @@ _VERSION: Schema = {
 }
 _ANY: Schema = {"type": "object"}
 
+_EXPLAIN: Schema = {
+    "type": "object",
+    "required": ["text"],
+    "properties": {"text": {"type": "string"}, "model": {"type": "string"}},
+}
+
 _BODIES: dict[str, tuple[Schema, Schema]] = {
     "/v1/classify": (_CLASSIFY, _ANSWERS),
+    "/v1/explain": (_EXPLAIN, _ANY),
     "/v1/models/{name}/load": (_VERSION, _ANY),
     "/v1/models/{name}:predict": (_INSTANCES, _PREDICTIONS),
     "/invocations": (_INSTANCES, _PREDICTIONS),
@@ -135,7 +142,8 @@ _BODIES: dict[str, tuple[Schema, Schema]] = {
 }
 """By path: what is sent, and what comes back."""
 
-_NO_BODY = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/ping", "/version", "/metrics"})
+_NO_BODY = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/ping"})
+_PLAIN = frozenset({"/version", "/metrics"})
 
 
 def described(path: str, method: str) -> Schema:
@@ -147,7 +155,13 @@ def described(path: str, method: str) -> Schema:
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
         ]
     if path in _NO_BODY or path.endswith("/ready"):
-        return known | {"responses": {"200": {"description": "Yes"}, "503": {"description": "Not now"}}}
+        known["responses"] |= {"200": {"description": "Yes"}, "503": {"description": "Not now"}}
+    elif path in _PLAIN:
+        known["responses"]["200"] = {"description": "Text", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    elif path.endswith(("/card", "/report")):
+        known["responses"]["200"] = {"description": "As it was saved"}
+    elif method == "GET":
+        known["responses"]["200"] = {"description": "Told", "content": {"application/json": {"schema": _ANY}}}
     if method == "POST" and path in _BODIES:
         sent, said = _BODIES[path]
         known["requestBody"] = {"required": True, "content": {"application/json": {"schema": sent}}}
