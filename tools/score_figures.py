@@ -11,6 +11,7 @@ hashing encoder) and of the bundled encoder. Everything runs through the command
 import argparse
 import hashlib
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -215,6 +216,12 @@ class HashedLabels:
         return Made(section(self.sheet, window.cells, found), tally_of(found, self.sheet.layout))
 
 
+def processor_seconds() -> tuple[float, float]:
+    """Of this process, and of those that it has started and seen end."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return used[0].ru_utime + used[0].ru_stime, used[1].ru_utime + used[1].ru_stime
+
+
 def workers(folder: Path, work: Path, *, rows: int, runs: int) -> None:
     """One process against two, in turn."""
     source = rows_of(folder, work / "in.csv", rows)
@@ -226,7 +233,7 @@ def workers(folder: Path, work: Path, *, rows: int, runs: int) -> None:
     for _ in range(runs):
         for n, seconds in ((1, one), (2, two)):
             out = work / f"out-{n}.csv"
-            began = time.monotonic()
+            began, spent = time.monotonic(), processor_seconds()
             survey = surveyed(source, options, as_text=True)
             sheet = sheet_of(out, layout, names=survey.names, kinds=["text"] * 4)
             job = Job(
@@ -242,6 +249,8 @@ def workers(folder: Path, work: Path, *, rows: int, runs: int) -> None:
             task = HashedLabels(sheet)
             run(job, task, task.open(), join=lambda *parts, sheet=sheet: join(sheet, *parts), workers=n)
             seconds.append(time.monotonic() - began)
+            ours, theirs = (after - before for before, after in zip(spent, processor_seconds(), strict=True))
+            print(f"{n}: {seconds[-1]:.1f} s; processor: {ours:.1f} s of this process, {theirs:.1f} s of others")
             digests.add(hashlib.sha256(out.read_bytes()).hexdigest())
             out.unlink()
             manifest_of(out).unlink()

@@ -275,9 +275,9 @@ def test_windows_depend_on_rows_alone() -> None:
 
 
 def test_a_window_holds_less_where_rows_are_wide() -> None:
-    """4,096 rows of what the default features have; a hundred of ten thousand labels; never fewer than 16."""
-    assert [window_rows(n_features=n) for n in (16, 2688, 5376, 10**7)] == [4096, 4096, 2340, 16]
-    assert [window_rows(n_features=16, n_labels=n) for n in (2, 256, 10_000)] == [4096, 4096, 104]
+    """2,340 rows of the default features; fifty of ten thousand labels; never fewer than 16."""
+    assert [window_rows(n_features=n) for n in (16, 1536, 2688, 5376, 10**7)] == [4096, 4096, 2340, 1170, 16]
+    assert [window_rows(n_features=16, n_labels=n) for n in (2, 128, 10_000)] == [4096, 4096, 52]
 
 
 def test_a_folder_that_was_removed_while_it_was_claimed_is_claimed_anew(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
 ATTEMPTS = 3  # at a window, where the process that works on it is killed
-_WINDOW_NUMBERS = 12 << 20  # at most so many numbers are held of a window: rows x features, or rows x labels
+_WINDOW_NUMBERS = 6 << 20  # at most so many numbers are held of a window: rows x features, or rows x labels
 _LOOK_S = 0.1
 
 _Opened = TypeVar("_Opened")
