@@ -1,11 +1,14 @@
 """What Python gives to look at: evaluate, explain, a fitted repr, errors in Python's own words."""
 
+import contextlib
 import html
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from frostline import SentenceClassifier
 from frostline.errors import InputError, OutputError, UsageError
@@ -96,3 +99,20 @@ def test_a_refusal_speaks_python(fitted: SentenceClassifier, tmp_path: Path) -> 
     assert "--" not in str(caught.value)
     fitted.save(path, overwrite=True)
     assert SentenceClassifier.load(path).evaluate(["refund it"], ["billing"]).value.test.n == 1
+
+
+def test_verbose_shows_how_far_the_reading_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On standard error alone; otherwise nothing is said."""
+    seen: list[str] = []
+
+    @contextlib.contextmanager
+    def told(console: Console, description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+        assert console.stderr
+        seen.append(f"{description} {unit}")
+        yield lambda _done, _total: None
+
+    monkeypatch.setattr("frostline.classifier.shown_progress", told)
+    SentenceClassifier(C=1.0, features="words").fit(TEXTS, LABELS)
+    assert seen == []
+    SentenceClassifier(C=1.0, features="words", verbose=True).fit(TEXTS, LABELS).predict(["a"])
+    assert seen == ["Reading texts"] * 2

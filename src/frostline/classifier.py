@@ -3,6 +3,7 @@
 It works in Pipeline, cross_val_score, GridSearchCV and clone.
 """
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -47,6 +49,7 @@ from frostline.head.search import fit_at
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
 from frostline.report.notebook import Shown
+from frostline.report.progress import shown_progress
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets, is_matrix, one_label, sample_weights, several_labels
 
@@ -126,6 +129,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         That label; None is the second of two.
     thresholds : {"f1"} or None, default=None
         A threshold for each label, for the highest macro F1; several labels per text have that anyway.
+    verbose : bool, default=False
+        Show how far the reading of texts is, on standard error or in the notebook.
 
     Attributes
     ----------
@@ -188,6 +193,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         threshold_for: str | None = None,
         threshold_label: Any = None,
         thresholds: Literal["f1"] | None = None,
+        verbose: bool = False,
     ) -> None:
         self.encoder = encoder
         self.features = features
@@ -212,6 +218,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.threshold_for = threshold_for
         self.threshold_label = threshold_label
         self.thresholds = thresholds
+        self.verbose = verbose
 
     def fit(
         self,
@@ -662,13 +669,17 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _read(self, X: Sequence[str]) -> Reading:
         texts = check_texts(X)
-        reading = self.encoder_.encode(texts)
+        with contextlib.ExitStack() as held:
+            told = None
+            if self.verbose:
+                told = held.enter_context(shown_progress(Console(stderr=True), "Reading", "texts"))
+            reading = self.encoder_.encode(texts, progress=told)
         for said in reading_warnings(self.encoder_, texts, reading.cut):
             warnings.warn(said, LegibilityWarning, stacklevel=3)
         return reading
 
 
-_ELSEWHERE = {"encoder", "store", "backend", "device"}
+_ELSEWHERE = {"encoder", "store", "backend", "device", "verbose"}
 """Parameters that an artifact doesn't keep: the encoder is named there; folders and devices are of one machine."""
 
 

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from conftest import Command
 from frostline import __version__
 from frostline.cli.cache import parsed_size
-from frostline.cli.console import Rate, output, print_json, progress, words
+from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.demo import SENTENCES
 from frostline.cli.doctor import show
 from frostline.cli.main import STOPPED, VERBS, told
@@ -26,6 +26,7 @@ from frostline.data.sample import Sample, load_sample
 from frostline.errors import AccessError, InputError, UsageError
 from frostline.evaluate.intervals import wilson
 from frostline.report.lines import table
+from frostline.report.progress import Rate, Times, duration, shown_progress
 from frostline.store import FeatureStore
 
 FACTS: dict[str, object] = {
@@ -701,3 +702,30 @@ def test_a_bar_says_how_many_a_second(speed: float | None, told: str) -> None:
     """Once it is known."""
     task = SimpleNamespace(finished_speed=None, speed=speed)
     assert Rate().render(task).plain == told  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.0, "0 s"), (0.2, "1 s"), (99.0, "99 s"), (100.0, "2 min"), (5999.0, "100 min"), (6000.0, "2 h")],
+)
+def test_durations_are_rounded_up(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
+
+
+@pytest.mark.parametrize(("left", "told"), [(8.0, "2 s, 8 s left"), (None, "2 s")])
+def test_a_bar_says_how_long_it_takes(left: float | None, told: str) -> None:
+    task = SimpleNamespace(elapsed=1.5, time_remaining=left)
+    assert Times().render(task).plain == told  # type: ignore[arg-type]
+
+
+def test_a_bar_ends_in_a_sentence_where_the_work_took_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says which step it is of how many; instant work and a pipe are silent."""
+    for terminal, worth, said in ((True, 0.0, "2 of 3 · Reading: 4 texts, 1 s"), (True, 60.0, ""), (False, 0.0, "")):
+        monkeypatch.setattr("frostline.report.progress.WORTH_TELLING", worth)
+        screen = io.StringIO()
+        console = Console(file=screen, force_terminal=terminal, width=100)
+        with shown_progress(console, "Reading", "texts", step=(2, 3)) as advance:
+            advance(1, 4)
+            advance(4, 4)
+        last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).rstrip("\n").split("\n")[-1].split("\r")[-1]
+        assert last == said or (not said and "Reading: 4" not in last)

@@ -13,19 +13,9 @@ from typing import Any, TextIO, cast, final
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from frostline import arrays
+from frostline.report.progress import shown_progress
 
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # C1 controls, breaks, directions
 
@@ -82,46 +72,11 @@ def words() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-@final
-class Rate(ProgressColumn):
-    """How many a second."""
-
-    def render(self, task: Task) -> Text:
-        """Nothing until it is known."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
-
-
 @contextlib.contextmanager
-def progress(description: str, unit: str = "") -> Iterator[arrays.Progress]:
-    """A progress callback drawing a bar on standard error; silent when that is not a terminal.
-
-    The bar appears with the first call that leaves work to do, and stays out of the way of instant work.
-    """
-    console = words()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task = bar.add_task(description, total=None)
-
-    def advance(done: int, total: int) -> None:
-        if done < total or total == 0:
-            bar.start()  # only now: two bars that follow one another never share the screen
-        bar.update(task, completed=done, total=total or None)
-        if done >= total > 0:
-            bar.stop()
-
-    try:
+def progress(description: str, unit: str = "", *, step: tuple[int, int] | None = None) -> Iterator[arrays.Progress]:
+    """A progress callback drawing a line on standard error; silent when that is not a terminal."""
+    with shown_progress(words(), description, unit, step=step) as advance:
         yield advance
-    finally:
-        bar.stop()
 
 
 def print_json(document: Any) -> None:

@@ -42,9 +42,9 @@ def command(*, out: Path, overwrite: bool) -> None:
     say.print(Text("The sample: short sentences written for Frostline, a fifth of them hard on purpose.", style="dim"))
     reader = opened_encoder(EncoderChoice(), DEFAULT_FEATURES)
     with (
-        progress("Reading", "sentences") as reading,
-        progress("Searching C", "values of C") as searching,
-        progress("Learning curve", "subsets") as learning,
+        progress("Reading", "sentences", step=(1, 3)) as reading,
+        progress("Searching C", "values of C", step=(2, 3)) as searching,
+        progress("Learning curve", "subsets", step=(3, 3)) as learning,
     ):
         training = train(
             sample.train,

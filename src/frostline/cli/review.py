@@ -105,9 +105,9 @@ def command(
         pool_size=pool_size,
     )
     with (
-        progress("Reading", "texts") as read,
-        progress("Comparing", "texts") as compared,
-        progress("Judging labels", "foldings") as judged,
+        progress("Reading", "texts", step=(1, 3)) as read,
+        progress("Comparing", "texts", step=(2, 3)) as compared,
+        progress("Judging labels", "foldings", step=(3, 3)) as judged,
     ):
         findings = review(
             dataset,

@@ -104,7 +104,10 @@ def command(
     search = SearchOptions(
         Cs=C or None, n_folds=folds, scoring=scoring, class_weight=class_weight, seed=seed, threads=encoder.threads
     )
-    with progress("Reading", "sentences") as reading_told, progress("Searching", "candidates") as searching_told:
+    with (
+        progress("Reading", "sentences", step=(1, 2)) as reading_told,
+        progress("Searching", "candidates", step=(2, 2)) as searching_told,
+    ):
         swept = sweep(
             dataset,
             reader,

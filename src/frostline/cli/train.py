@@ -134,11 +134,12 @@ def trained(
     choose: FoldChoice | None,
 ) -> Training:
     """The training."""
+    n_steps = 2 + options.nested + options.learning_curve
     with (
-        progress("Reading", "sentences") as reading,
-        progress(*_SEARCHING[dataset.targets.kind]) as searching,
-        progress("Testing in turn", "outer folds") as testing,
-        progress("Learning curve", "subsets") as learning,
+        progress("Reading", "sentences", step=(1, n_steps)) as reading,
+        progress(*_SEARCHING[dataset.targets.kind], step=(2, n_steps)) as searching,
+        progress("Testing in turn", "outer folds", step=(3, n_steps)) as testing,
+        progress("Learning curve", "subsets", step=(n_steps, n_steps)) as learning,
     ):
         return train(
             dataset,
