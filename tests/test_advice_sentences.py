@@ -103,6 +103,7 @@ OVER = curve((0.001, -0.001, 0.003), (0.002, -0.002, 0.004))
                 Advice(
                     kind="fine-tune",
                     sentence="Fine-tune the encoder, which is frozen here.",
+                    step=Step(verb="finetune", options=("--out", "tuned")),
                     reason=f"{FLAT}; from 1,000 rows on moving its weights may do more than a head.",
                 ),
                 Advice(

@@ -65,7 +65,7 @@ class Step:
     The command line makes a line of it that can be pasted (`frostline.cli.again`).
     """
 
-    verb: Literal["train", "review", "sweep", "compare"] | None = None
+    verb: Literal["train", "review", "sweep", "compare", "finetune"] | None = None
     options: tuple[str, ...] = ()
 
 
@@ -367,6 +367,7 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
             Advice(
                 kind="fine-tune",
                 sentence="Fine-tune the encoder, which is frozen here.",
+                step=Step(verb="finetune", options=("--out", "tuned")),
                 reason=f"{reason}; from {ENOUGH_TO_FINE_TUNE:,} rows on moving its weights may do more than a head.",
             )
         )
