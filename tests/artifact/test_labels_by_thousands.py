@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,11 @@ from frostline.artifact.manifest import Limits
 from frostline.artifact.tables import LABEL_BYTES, most_rows, refuse_labels, tables_bytes
 from frostline.data.tables import read_dataset
 from frostline.errors import ArtifactCorrupt, InputError
+from frostline.evaluate.scores import evaluate
 from frostline.head.linear import Calibration, LinearHead
 from frostline.head.options import SearchOptions
+from frostline.report.document import evaluation_document
+from frostline.targets import Targets
 from frostline.tensors import tensors_bytes
 from frostline.training.options import TrainingOptions
 from frostline.training.run import train
@@ -133,3 +137,13 @@ def test_a_training_of_many_labels_is_saved_whole(tmp_path: Path) -> None:
     assert card.count("| `label ") <= 60
     assert "Of 210 labels those " in card
     assert "in record.json of the saved classifier" in page
+
+
+@pytest.mark.parametrize("n_labels", [1000, 1001])
+def test_pairs_of_labels_are_counted_in_json_up_to_a_thousand_labels(n_labels: int) -> None:
+    """A million numbers; every label's own scores are there in any case."""
+    targets = Targets.of_labels(many(n_labels))
+    shares = np.full((n_labels, n_labels), 1 / n_labels)
+    document: Any = evaluation_document(evaluate(shares, targets.members, targets))
+    assert (document["confusion"] is None) == (n_labels > 1000)
+    assert len(document["per_label"]) == n_labels
