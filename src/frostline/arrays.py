@@ -33,6 +33,10 @@ def part_of(progress: Progress | None, before: int, total: int) -> Progress | No
     return None if progress is None else lambda done, _: progress(before + done, total)
 
 
+FEWEST_TEXTS_OF_A_WORD = 2
+"""Training texts that a word must be in to be a column."""
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WordRows:
@@ -62,6 +66,44 @@ class WordRows:
         ends = np.concatenate([[0], np.cumsum(lengths)])
         places = np.arange(ends[-1]) + np.repeat(self.indptr[rows] - ends[:-1], lengths)
         return WordRows(indptr=ends, indices=self.indices[places], data=self.data[places], n_terms=self.n_terms)
+
+    def known_to(self, learned: "WordRows") -> "WordRows":
+        """These rows as a vocabulary of the texts of `learned` would have them: words that recur among those alone.
+
+        A word that just one text learned from shares with a text to be told has no column in what learns from that
+        text alone; counted all the same it would tell the answer of a text that stands for new ones.
+        """
+        return self._only(learned.recur()[self.indices])
+
+    def held_out(self, training: BoolArray) -> "WordRows":
+        """Each row as the fold that holds it out knows it; training is (n_texts, n_folds), and holds it out once."""
+        kept = np.ones(len(self.indices), dtype=bool)
+        lengths = np.diff(self.indptr)
+        for own in training.T:
+            if not own.all():
+                cells = np.repeat(~own, lengths)
+                kept[cells] = self.take(np.flatnonzero(own)).recur()[self.indices[cells]]
+        return self._only(kept)
+
+    def recur(self) -> BoolArray:
+        """Which columns (n_terms,) enough rows have."""
+        recur: BoolArray = np.bincount(self.indices, minlength=self.n_terms) >= FEWEST_TEXTS_OF_A_WORD
+        return recur
+
+    def _only(self, kept: BoolArray) -> "WordRows":
+        """Some of the numbers (n_stored,), each row brought back to the length that it had."""
+        row_of = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        squares = np.square(self.data)
+        before = np.bincount(row_of, weights=squares, minlength=len(self))
+        after = np.bincount(row_of, weights=squares * kept, minlength=len(self))
+        scale = np.sqrt(before / np.where(after > 0, after, 1.0))
+        ends = np.concatenate([[0], np.cumsum(np.bincount(row_of[kept], minlength=len(self)))])
+        return WordRows(
+            indptr=ends,
+            indices=self.indices[kept],
+            data=(self.data * scale[row_of])[kept],
+            n_terms=self.n_terms,
+        )
 
 
 @final
@@ -99,6 +141,13 @@ class JoinedRows:
 
 
 Rows: TypeAlias = Features | Float64Array | JoinedRows
+
+
+def known_to(rows: Rows, learned: Rows) -> Rows:
+    """Rows with the words alone that recur among the rows that were learned from; features stay as they are."""
+    if isinstance(rows, JoinedRows) and isinstance(learned, JoinedRows):
+        return JoinedRows(rows.dense, rows.words.known_to(learned.words))
+    return rows
 
 
 def dense_part(rows: Rows) -> Features | Float64Array:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostline.arrays import Features, IntArray
+from frostline.arrays import Features, IntArray, JoinedRows
+from frostline.encoder.words import fit
 from frostline.evaluate import learning_curve as module
 from frostline.evaluate.curve_points import (
     Measured,
@@ -287,3 +288,20 @@ def test_an_interval_holds_both_the_test_rows_and_the_rows_drawn(*, exclusive: b
         (0.6 - np.hypot(0.6 - low, Z * np.sqrt(spread)), 0.6 + np.hypot(high - 0.6, Z * np.sqrt(spread)))
     )
     assert found.points[1].accuracy.interval == pytest.approx(wilson(70, 100))
+
+
+def test_a_subset_knows_no_word_that_one_of_its_texts_alone_has() -> None:
+    """Each word is in two texts of one label; where a subset has but one of them, it tells nothing of the other."""
+    codes = np.arange(240) // 2 % 2
+    texts = [f"word{row // 2}" for row in range(240)]
+    words = fit(texts).rows(texts)
+    rows = JoinedRows(np.zeros((240, 0), dtype=np.float32), words)
+    targets, folds = Targets.of_codes(codes, range(2)), np.arange(240) % 2
+    trials = [
+        Trial(np.flatnonzero(folds != fold), rows[folds == fold], targets.take(np.flatnonzero(folds == fold)))
+        for fold in range(2)
+    ]
+    whole = Whole(favoured=targets.members, C=0.01, fitted_accuracy=1.0)
+    curve = learning_curve(rows, targets, trials=trials, whole=whole, options=OPTIONS)
+    assert [point.n_rows for point in curve.points] == [60, 120]
+    assert 0.4 < curve.points[0].accuracy.value < 0.6  # 0.75 where it knew them

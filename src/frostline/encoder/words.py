@@ -16,7 +16,17 @@ from typing import Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import BoolArray, Features, Float64Array, IntArray, JoinedRows, Progress, Rows, WordRows
+from frostline.arrays import (
+    FEWEST_TEXTS_OF_A_WORD,
+    BoolArray,
+    Features,
+    Float64Array,
+    IntArray,
+    JoinedRows,
+    Progress,
+    Rows,
+    WordRows,
+)
 from frostline.encoder.features import WORDS, Block, FeatureSpec
 from frostline.encoder.reading import Around, EncoderIdentity, Reading, SentenceEncoder, check_texts
 from frostline.errors import InputError
@@ -84,7 +94,7 @@ def fit(  # noqa: PLR0913 - the recipe's five numbers, each by its name
     texts: Sequence[str],
     *,
     max_words: int = 2,
-    min_texts: int = 2,
+    min_texts: int = FEWEST_TEXTS_OF_A_WORD,
     max_terms: int = MAX_TERMS,
     sublinear: bool = True,
     scale: float = SCALE,
@@ -129,7 +139,7 @@ def fit(  # noqa: PLR0913 - the recipe's five numbers, each by its name
     )
 
 
-def vocabulary_or_none(texts: Sequence[str], *, min_texts: int = 2) -> Vocabulary | None:
+def vocabulary_or_none(texts: Sequence[str], *, min_texts: int = FEWEST_TEXTS_OF_A_WORD) -> Vocabulary | None:
     """The vocabulary of `texts`; None if no term occurs in `min_texts` of them."""
     try:
         return fit(texts, min_texts=min_texts)

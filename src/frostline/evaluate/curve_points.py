@@ -14,7 +14,7 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import Advance, BoolArray, Float64Array, IntArray, Rows
+from frostline.arrays import Advance, BoolArray, Float64Array, IntArray, Rows, are_equal, known_to
 from frostline.data import split
 from frostline.evaluate.intervals import Estimate, Interval, Z, design_effect, wilson
 from frostline.evaluate.learning_curve import LearningCurve, LearningPoint, look_ahead
@@ -299,13 +299,15 @@ def _order(targets: Targets, *, seed: int, turn: int) -> IntArray:
 
 def _searched(rows: Rows, targets: Targets, trial: Trial, places: IntArray, options: SearchOptions) -> _Subset:
     """Search C within a subset as within all rows: any cheaper choice makes its head worse than the whole's."""
-    learned = targets.take(places)
+    learned, own = targets.take(places), rows[places]
     how = replace(options, n_folds=split.possible_folds(options.n_folds, learned))
-    searched, _ = search(rows[places], learned, options=how)
+    known = known_to(own, own)
+    fitted = own if are_equal(known) else known
+    searched, _ = search(fitted, learned, options=how)
     return _Subset(
-        favoured=given_by(searched.head, trial.test_rows),
+        favoured=given_by(searched.head, known_to(trial.test_rows, own)),
         C=searched.middle_C,
-        fitted_accuracy=share_right(given_by(searched.head, rows[places]), learned),
+        fitted_accuracy=share_right(given_by(searched.head, fitted), learned),
     )
 
 

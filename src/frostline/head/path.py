@@ -366,7 +366,7 @@ def _held_out(problem: Problem, coef: Float64Array, folds: IntArray) -> Float64A
             product = rows[held] @ flat(coef[:, :, fold])
             decisions[block][held] = product.reshape(-1, *decisions.shape[1:])
 
-    problem.over_rows(part, exact=True)
+    problem.over_held_out(part)
     return decisions
 
 

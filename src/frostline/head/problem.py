@@ -183,6 +183,14 @@ class Problem:
 
         return self.crew.map(done, blocks_of(self.standard, size, self.crew))
 
+    def over_held_out(self, do: Callable[[slice, Block], Result]) -> list[Result]:
+        """`over_rows`, exactly, each row with the words alone that its fold knows."""
+
+        def done(block: slice, rows: Block) -> Result:
+            return do(block, rows.beside.as_held_out(rows, block) if isinstance(rows, Stacked) else rows)
+
+        return self.over_rows(done, exact=True)
+
     def _exactly(self, block: slice) -> Float64Array:
         return _standard(self.rows, self.scaling, self.words, block) if self.exact is None else self.exact[block]
 
@@ -207,7 +215,8 @@ def problem_with(loss: Loss, rows: Rows, *, weights: Float64Array, scaling: Scal
     """Prepare the shared problem of features (n_texts, n_features), for a loss and weights (n_texts, n_folds)."""
     words = None
     if isinstance(rows, JoinedRows):
-        words, rows = beside_of(rows.words, crew), rows.dense
+        training: BoolArray = np.any(weights.reshape(*weights.shape[:2], -1), axis=2)
+        words, rows = beside_of(rows.words, training, crew), rows.dense
         scaling = scaling.first(rows.shape[1] + words.n_columns)
     shape = (len(rows), rows.shape[1] + (0 if words is None else words.n_common) + 1)
     exact = np.empty(shape) if shape[0] * shape[1] * _DOUBLE.itemsize <= _EXACT_BYTES else None

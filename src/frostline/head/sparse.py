@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import Float64Array, IntArray, WordRows
+from frostline.arrays import BoolArray, Float64Array, IntArray, WordRows
 from frostline.threads import Crew
 
 _COMMON = 1 / 50  # share of the texts from which on a word is a dense column
@@ -30,6 +30,8 @@ class Beside:
     by_text: dict[np.dtype[Any], Any]  # dict of dtype to sparse array of shape (n_texts, n_rare): float64 and float32
     by_word: dict[np.dtype[Any], Any]  # dict of dtype to sparse array of shape (n_rare, n_texts)
     squares: Float64Array  # (n_rare,): The diagonal of the rare words' Gram matrix
+    # sparse array of shape (n_texts, n_columns): Each text as the fold that holds it out knows its words.
+    held_out: Any
     crew: Crew
 
     @property
@@ -48,6 +50,12 @@ class Beside:
         result[:, :n_features] = coef[:, :n_features]
         result[:, n_features + self.order] = coef[:, n_features:]
         return result
+
+    def as_held_out(self, rows: "Stacked", block: slice) -> "Stacked":
+        """A block of exact rows with the words that the folds that hold them out know, and no others."""
+        own, dense = self.held_out[block], rows.dense.copy()
+        dense[:, -1 - self.n_common : -1] = own[:, : self.n_common].toarray()
+        return Stacked(dense, own[:, self.n_common :], self)
 
     def transposed(self, residual: np.ndarray) -> np.ndarray:
         """The rare words' part of rows.T @ residual, for all texts: (n_rare, n_columns of residual).
@@ -147,15 +155,19 @@ class Split:
         return result
 
 
-def beside_of(words: WordRows, crew: Crew) -> Beside:
-    """The words of rows (n_texts, n_terms)."""
+def beside_of(words: WordRows, training: BoolArray, crew: Crew) -> Beside:
+    """The words of rows (n_texts, n_terms), of which `training` (n_texts, n_folds) train in each fold."""
     from scipy import sparse  # noqa: PLC0415 - 0.2 s, and only fitting on words needs it
 
     texts_with = np.bincount(words.indices, minlength=words.n_terms)
     order = np.argsort(-texts_with, kind="stable")[: np.count_nonzero(texts_with)]
     n_common = min(_MOST_COMMON, int(np.count_nonzero(texts_with >= max(1.0, _COMMON * len(words)))))
     shape = (len(words), words.n_terms)
-    columns = sparse.csr_array((words.data, words.indices, words.indptr), shape=shape).tocsc()[:, order]
+    held_out = words.held_out(training)
+    columns, held = (
+        sparse.csr_array((own.data, own.indices, own.indptr), shape=shape).tocsc()[:, order]
+        for own in (words, held_out)
+    )
     rare = columns[:, n_common:].tocsr()
     by_word = columns[:, n_common:].T.tocsr()
     for each in (rare, by_word):
@@ -168,5 +180,6 @@ def beside_of(words: WordRows, crew: Crew) -> Beside:
         by_text={rare.dtype: rare, single: rare.astype(single)},
         by_word={by_word.dtype: by_word, single: by_word.astype(single)},
         squares=np.asarray(rare.multiply(rare).sum(axis=0)).ravel(),
+        held_out=held.tocsr(),
         crew=crew,
     )
