@@ -81,6 +81,7 @@ class Line:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.is_used = False  # Whether the connection has answered before
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
 
@@ -92,6 +93,7 @@ class Line:
         head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
         size = re.search(rb"content-length: (\d+)", head)
         body = await self.reader.readexactly(int(size[1])) if size else b""
+        self.is_used = True
         if b"connection: close" in head:
             self.close()
         return int(head[9:12]), body
@@ -101,6 +103,7 @@ class Line:
         if self.writer is not None:
             self.writer.close()
         self.reader = self.writer = None
+        self.is_used = False
 
 
 def posted(document: Any, path: str = "/v1/classify") -> bytes:
@@ -146,7 +149,7 @@ async def offered(server: Server, texts: Sequence[str], *, rate: float, each: in
         try:
             status, _ = await line.ask(request)
         except (OSError, asyncio.IncompleteReadError) as error:
-            outcome.told[type(error).__name__] += 1
+            outcome.told[f"{type(error).__name__}{' of an idle connection' * line.is_used}"] += 1
             line.close()
         else:
             outcome.told[status] += 1

@@ -45,7 +45,8 @@ def test_answers_find_their_callers_on_every_wire(figures: ModuleType, model: Pa
 def test_ends_and_changes_under_load_lose_nothing(figures: ModuleType, model: Path) -> None:
     ends = asyncio.run(figures.signals(model, TEXTS, n_times=3))
     assert ends["exit 0"] == 3
-    assert not {"IncompleteReadError", "ConnectionResetError"} & set(ends), ends
+    lost = [one for one in map(str, ends) if "Error" in one and "idle" not in one and "Refused" not in one]
+    assert not lost, ends
     told = asyncio.run(figures.changes(model, TEXTS, n_times=4))
     assert (told["load 200"], told["new version"]) == (4, 4)
     assert set(told) <= {"load 200", "new version", 200}, told
