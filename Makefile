@@ -5,7 +5,6 @@ PYTHON ?= python3
 VENV   ?= .venv
 BENCH_VENV ?= .venv-bench
 PEERS_VENV ?= .venv-peers
-CLIENTS_VENV ?= .venv-clients
 CHROMIUM := /usr/bin/chromium
 BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
@@ -42,9 +41,9 @@ test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in 
 	@echo "==> pytest -m 'slow or torch or data'"
 	@$(BENCH_VENV)/bin/python -m pytest -m "slow or torch or data" $(PYTEST)
 
-test-clients: $(CLIENTS_VENV)/.ready  ## the server asked by tritonclient, mlflow, tei-client and huggingface_hub, in an environment of their own
+test-clients: $(BENCH_VENV)/.clients  ## the server asked by tritonclient, mlflow, tei-client and huggingface_hub
 	@echo "==> pytest -m clients tests/serve tests/tutorial"
-	@$(CLIENTS_VENV)/bin/python -m pytest -m clients tests/serve tests/tutorial $(PYTEST)
+	@$(BENCH_VENV)/bin/python -m pytest -m clients tests/serve tests/tutorial $(PYTEST)
 
 mutants: $(VENV)/.test  ## whether the tests notice small changes to src (MUTANTS="--n 100 --only src/frostline/head")
 	@echo "==> python tools/mutants.py"
@@ -84,7 +83,7 @@ lock:  ## resolve the hash-locked requirements anew (needs uv)
 	  --no-emit-index-url --no-emit-find-links --group fuzz -o requirements/fuzz.txt
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) $(CLIENTS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 %/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -124,11 +123,9 @@ $(PEERS_VENV)/.ready: requirements/peers.txt | $(PEERS_VENV)/bin/python
 	@$(PEERS_VENV)/bin/python $(PIP) --no-deps -r requirements/peers.txt
 	@touch $@
 
-$(CLIENTS_VENV)/.ready: requirements/test.txt requirements/clients.txt pyproject.toml | $(CLIENTS_VENV)/bin/python
-	@echo "==> installing the locked requirements, frostline and the clients in $(CLIENTS_VENV)"
-	@$(CLIENTS_VENV)/bin/python $(PIP) $(LOCKED) requirements/test.txt
-	@$(CLIENTS_VENV)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
-	@$(CLIENTS_VENV)/bin/python $(PIP) --no-deps -r requirements/clients.txt
+$(BENCH_VENV)/.clients: requirements/clients.txt $(BENCH_VENV)/.ready
+	@echo "==> installing the clients of others in $(BENCH_VENV)"
+	@$(BENCH_VENV)/bin/python $(PIP) --no-deps -r requirements/clients.txt
 	@touch $@
 
 $(BENCH_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml | $(BENCH_VENV)/bin/python

@@ -30,7 +30,7 @@ def figures() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("n_requests", [150, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_requests", [150, pytest.param(1500, marks=pytest.mark.slow)])
 def test_answers_find_their_callers_on_every_wire(figures: ModuleType, model: Path, n_requests: int) -> None:
     """Neighbours of clients who left too."""
     told = asyncio.run(figures.routing(model, TEXTS[:200], n_requests=n_requests))

@@ -48,7 +48,7 @@ def refused_or_answered(client: httpx.Client, path: str, content: bytes, **heade
     json.loads(response.content if response.headers["content-type"] == "application/json" else b"{}")
 
 
-@pytest.mark.parametrize("n_examples", [40, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_examples", [40, pytest.param(400, marks=pytest.mark.slow)])
 def test_json_of_any_shape(server: Running, n_examples: int) -> None:
     with server.client as client:
 
@@ -60,7 +60,7 @@ def test_json_of_any_shape(server: Running, n_examples: int) -> None:
         anything()
 
 
-@pytest.mark.parametrize("n_examples", [40, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_examples", [40, pytest.param(400, marks=pytest.mark.slow)])
 def test_binary_tensors_of_any_shape(server: Running, n_examples: int) -> None:
     """Lengths, sizes and shapes that agree or lie."""
     one = {"name": "t", "datatype": "BYTES"}
