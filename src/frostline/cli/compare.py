@@ -76,9 +76,9 @@ if TYPE_CHECKING:
 @scoring_option
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
 @click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the splits.")
 @click.option("--max-length", type=click.IntRange(3), metavar="N", help="Word pieces per text, for all encoders.")
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (default: one per core).")
 @click.option(
     "--precision",
     type=click.Choice(["float32", "int8"]),

@@ -62,8 +62,8 @@ _reading_options = together(
     click.option(
         "--labels-separator",
         metavar="S",
-        help="What stands between two labels of a text, for texts with several labels or none; lists in JSON Lines and "
-        "Parquet need no such word.",
+        help="What stands between two labels of a text, for texts with several labels or none; not needed "
+        "where the labels are lists.",
     ),
     click.option(
         "--labels",
@@ -76,9 +76,7 @@ _reading_options = together(
         is_flag=True,
         help="Take labels that differ only by case or blanks (Billing, billing) for one: the commonest spelling.",
     ),
-    click.option(
-        "--header/--no-header", default=None, help="Whether the first row is a header (found out if not said)."
-    ),
+    click.option("--header/--no-header", default=None, help="Whether the first row is a header (default: found out)."),
     click.option(
         "--format",
         "file_format",
@@ -104,7 +102,11 @@ _reading_options = together(
         help="Whether a row with an empty text is a bad row.",
     ),
     click.option(
-        "--max-bad-rows", type=click.IntRange(0), default=0, show_default=True, help="Rejected rows to put up with."
+        "--max-bad-rows",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="How many bad rows to skip before stopping.",
     ),
 )
 
@@ -147,11 +149,9 @@ _encoder_options = together(
         "--max-length",
         type=click.IntRange(3),
         metavar="N",
-        help="Word pieces per text, [CLS] and [SEP] included (the encoder's own limit if not said).",
+        help="Word pieces per text, [CLS] and [SEP] included (default: the encoder's limit).",
     ),
-    click.option(
-        "--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said)."
-    ),
+    click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (default: one per core)."),
     click.option(
         "--precision",
         type=click.Choice(ASKED_PRECISIONS),
@@ -219,9 +219,7 @@ class EncoderChoice:
 
 _model_options = together(
     click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it."),
-    click.option(
-        "--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said)."
-    ),
+    click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (default: one per core)."),
     click.option("--yes", is_flag=True, help="Fetch the model's encoder from the hub, if it is not on this machine."),
     *_reader_options,
 )
@@ -498,7 +496,7 @@ def answer_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--threshold-for",
         metavar="precision|recall=SHARE",
-        help="Take one label from where on it reaches at least this precision, or this recall: precision=0.9.",
+        help="Choose the cut-off for one label that gives at least this precision, or this recall: precision=0.9.",
     )
     @click.option("--threshold-label", metavar="LABEL", help="That label.  [default: the second of two]")
     @click.option("--thresholds", type=click.Choice(["f1"]), help="A threshold per label, for the highest macro F1.")

@@ -60,7 +60,7 @@ from frostline.review.run import Pool, ReviewOptions, review
 )
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds that rows are held out in.")
 @click.option("--foldings", type=click.IntRange(1), default=3, show_default=True, help="Ways to cut the folds.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the splits.")
 @overwrite_option
 @json_option
 @features_option

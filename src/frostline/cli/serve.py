@@ -46,7 +46,7 @@ _NEEDED = {"fastapi", "uvicorn", "prometheus_client", "httptools", "starlette"}
     metavar="NAME=VALUE",
     help="Another limit, as queue_s=2: see docs/serve.md.",
 )
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (one per core if not said).")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (default: one per core).")
 @click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the models cannot find it.")
 @click.option("--yes", is_flag=True, help="Fetch a model's encoder from the hub, if it is not on this machine.")
 @click.option("--telemetry", is_flag=True, help="OpenTelemetry's traces and metrics, as FastAPI brings them.")

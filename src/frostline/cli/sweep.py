@@ -58,7 +58,7 @@ from frostline.training.records import data_record
 @scoring_option
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
 @click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds and the hold-out.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the splits.")
 @overwrite_option
 @json_option
 @encoder_options

@@ -239,7 +239,7 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option("--holdout", "test_fraction", type=float, default=0.25, show_default=True, help="The share held out.")
     @click.option("--strict", is_flag=True, help="Refuse where otherwise a warning would do.")
-    @click.option("--seed", type=int, default=0, show_default=True, help="Of the hold-out and the folds.")
+    @click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the splits.")
     @functools.wraps(command)
     def gathered(**given: Any) -> Any:
         source = click.get_current_context().get_parameter_source("test_fraction")
