@@ -1,4 +1,4 @@
-"""The mistakes it was surest of, and what abstaining brings."""
+"""Confident mistakes, and what abstaining brings."""
 
 from dataclasses import replace
 

@@ -84,7 +84,7 @@ def test_the_card_says_how_it_was_made_and_what_it_cannot_do() -> None:
         "| majority class |",
         "`mean@all`, 2,688 numbers",
         "4 of 600 texts were cut at 256 word pieces",
-        "it chose C, so it flatters; it is no test score",
+        "(optimistic, since it chose C; no test score)",
         "## Limits",
         "One label is rare.",
     ):

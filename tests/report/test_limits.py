@@ -459,8 +459,8 @@ def test_abstaining_is_told_where_it_changes_something() -> None:
     assert told((0.9, 0.9, 0.9, 0.9)) == ""
     assert told((0.5, 0.5, 0.5, 0.5)) == ""
     assert told((0.95, 0.9, 0.5, 0.4)) == (
-        "answering the surest alone: 40.0 % for 90 % right, 10.0 % for 95 % right "
-        "(read off these texts: a little hopeful)"
+        "answering only when sure: 40.0 % for 90 % right, 10.0 % for 95 % right "
+        "(measured on these texts: slightly optimistic)"
     )
     one = replace(coverage(), coverage=(1.0,), precision=(0.5,), low=(0.1,), high=(0.9,), thresholds=(0.5,))
     shown = probabilities(replace(found, coverage=one, curves=()), of_sets=False)

@@ -39,8 +39,8 @@ def test_every_part_stands_where_its_data_exist(page: str) -> None:
         "In plain words",
         "Beside simpler ways",
         "Label by label",
-        "What is taken for what",
-        "The mistakes it was surest of",
+        "Which labels get mixed up",
+        "Confident mistakes",
         "A map of the test texts",
         "Whether its probabilities can be trusted",
         "When it should rather not answer",
@@ -62,7 +62,7 @@ def test_no_part_stands_where_its_data_are_missing(training: tuple[TrainingRecor
         "In plain words",
         "To be careful about",
         "Label by label",
-        "What is taken for what",
+        "Which labels get mixed up",
         "What to do next",
         "How C was chosen",
         "How it was made",
@@ -190,7 +190,7 @@ def of_many(n_labels: int) -> TrainingRecord:
 
 def listed(page: str) -> list[str]:
     """The labels that have a row of scores."""
-    table = page[page.index("<h2>Label by label</h2>") : page.index("<h2>What is taken for what</h2>")]
+    table = page[page.index("<h2>Label by label</h2>") : page.index("<h2>Which labels get mixed up</h2>")]
     return re.findall(r"intent \d+", table)
 
 

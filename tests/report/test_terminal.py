@@ -55,8 +55,8 @@ def test_the_report_shows_what_was_measured() -> None:
 
 def test_the_score_of_the_search_is_labelled() -> None:
     """Its line says what it is and what it is not."""
-    (line,) = [line for line in printed(example_record(n=60)).split("\n") if "0.86:" in line]
-    assert line.strip() == "search.best_score 0.86: it chose C, so it flatters; it is no test score"
+    (line,) = [line for line in printed(example_record(n=60)).split("\n") if "while tuning" in line]
+    assert line.strip() == "Score while tuning: 0.86 (optimistic, since it chose C; no test score)"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_rest_of_what_was_measured_is_shown_in_small() -> None:
     for words in (
         "calibration error",
         "before (temperature)",
-        "came true",
+        "actually right",
         "for 95 % right",
         "50 to 400 rows: accuracy 70.0 to 81.0",
         "With 800 labelled rows",

@@ -272,7 +272,7 @@ def confusion(test: Evaluation) -> str:
     names = ("true label", "taken for", "texts")
     listed = table(names, rows, called="The commonest mistakes", n_words=2) if rows else ""
     note = "Rows: the true label; columns: what was said. Numbers are texts; shades are shares of the row."
-    return section("What is taken for what", plot + (quiet(note) if plot else "") + listed)
+    return section("Which labels get mixed up", plot + (quiet(note) if plot else "") + listed)
 
 
 MOST_MISTAKES = 12
@@ -303,7 +303,7 @@ def mistakes(examples: Examples | None, *, of_sets: bool, quote: bool) -> str:
         lists = _texts([_item(found, quote=quote) for found in surest_mistakes(examples, most=MOST_MISTAKES)])
     said = "Here it was sure, and the file says otherwise. Some of these labels may be wrong in the file."
     shown = paragraphs([said]) + lists + quiet(note(examples.name, quote=quote)) if lists else ""
-    return section("The mistakes it was surest of", shown)
+    return section("Confident mistakes", shown)
 
 
 def _texts(items: Sequence[str], heading: str = "") -> str:
@@ -415,7 +415,7 @@ def _coverage(found: CoverageCurve) -> str:
         )
     rows = [row for row in (_at(found, wanted) for wanted in _WANTED) if row is not None]
     names = ("right answers wanted", "answer from", "texts answered %", "right %")
-    note = "Read off these very test texts, so a little hopeful; train --abstain-precision makes a promise of it."
+    note = "Measured on these test texts, so slightly optimistic; train --abstain-precision makes a promise of it."
     listed = table(names, rows, called="Abstaining") + quiet(note) if rows else ""
     return section("When it should rather not answer", paragraphs([said]) + figure(coverage_plot(found)) + listed)
 

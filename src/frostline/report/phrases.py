@@ -415,7 +415,7 @@ def parts_text(parts: PartsRecord) -> str:
 def search_score_text(search: SearchRecord) -> str:
     """The score that chose C, with the reason why it is not a result."""
     value = f"{search.best_score or 0.0:.4f}".rstrip("0").rstrip(".")
-    return f"search.best_score {value}: it chose C, so it flatters; it is no test score"
+    return f"Score while tuning: {value} (optimistic, since it chose C; no test score)"
 
 
 def precision_facts(record: TrainingRecord) -> tuple[tuple[str, str], ...]:

@@ -150,9 +150,9 @@ def print_trust(found: ProbabilityRecord | None, console: Console) -> None:
     if len(bins) > 1 and not console.options.ascii_only:
         ends = f"{100 * bins[0].mean_probability:.0f} to {100 * bins[-1].mean_probability:.0f}"
         line = Text(bars([one.mean_probability for one in bins], low=0.0, high=1.0), style="dim")
-        line.append(f"  claimed, {ends} %\n", style="dim")
+        line.append(f"  predicted confidence, {ends} %\n", style="dim")
         line.append(bars([one.share_right for one in bins], low=0.0, high=1.0), style="cyan")
-        line.append("  came true", style="dim")
+        line.append("  actually right", style="dim")
         show(console, line)
     said = surest_words(found)
     if said:
@@ -173,7 +173,9 @@ def surest_words(found: ProbabilityRecord) -> str:
         places = [place for place, share in enumerate(curve.precision) if share >= wanted]
         if places and places[-1] < len(curve.coverage) - 1:
             parts.append(f"{phrases.percent(curve.coverage[places[-1]])} % for {100 * wanted:.0f} % right")
-    return f"answering the surest alone: {', '.join(parts)} (read off these texts: a little hopeful)" if parts else ""
+    if not parts:
+        return ""
+    return f"answering only when sure: {', '.join(parts)} (measured on these texts: slightly optimistic)"
 
 
 def print_learning(curve: LearningCurve | None, console: Console, right: str = "accuracy") -> None:
