@@ -36,7 +36,7 @@ from frostline.training import Progress, TrainingOptions, save_training
     "finetune",
     cls=Grouped,
     epilog="Example: frostline finetune train.tsv --test test.tsv --freeze-layers 2 --out model",
-    help="Experimental: train the encoder too, from FILE, and test it beside the frozen one on the same rows. Needs "
+    help="Train the encoder too, from FILE, and test it beside the frozen one on the same rows. Needs "
     "frostline[torch]; the saved classifier does not.",
 )
 @click.argument("file", type=FILE)
