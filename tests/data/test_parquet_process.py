@@ -284,3 +284,33 @@ def test_values_that_json_has_no_word_for_come_back(tmp_path: Path) -> None:
         assert second == ["b", *[None] * len(values)]
         back = [restored([cell], kind) for cell, kind in zip(first, whole.types, strict=True)]
         assert [column.to_pylist()[0] for column in back] == first
+
+
+def test_a_place_in_the_file_is_left_to_the_process_that_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They share the handle: a jump on this side would be one on the other, in the middle of its reading."""
+    path = tmp_path / "t.arrow"
+    feather_of(path, pa.table({"text": ["a", "b"], "label": ["x", "y"]}))
+    moved = []
+
+    class Shared:
+        def __init__(self, _module: str, handle: str, *_: str, keep: tuple[int, ...]) -> None:
+            self._handle, self._process = int(handle), child_of(handle, *_, keep=keep)
+            os.lseek(self._handle, 7, os.SEEK_SET)
+            self.asked, self.told, self.code = self._process.asked, self._process.told, self._process.code
+
+        def close(self) -> None:
+            moved.append(os.lseek(self._handle, 0, os.SEEK_CUR))
+            self._process.close()
+
+    def child_of(handle: str, *rest: str, keep: tuple[int, ...]) -> Fake:
+        assert keep == (int(handle),)
+        assert rest[0] == "arrow"
+        return Fake(
+            said(FIELDS, SAMPLE, b'{"bytes": 1, "columns": [{"values": ["a"]}, {"values": ["b"]}]}', b'{"end": 1}'), 0
+        )
+
+    monkeypatch.setattr(child, "Child", Shared)
+    assert list(read_dataset(path).texts) == ["a"]
+    assert moved == [7]

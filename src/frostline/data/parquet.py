@@ -73,6 +73,7 @@ class ColumnReader:
         self._process = process
         self._name = name
         self._called = CALLED[kind]
+        self.format = kind.capitalize()
         answer = self._answer()
         with self._checked():
             if answer["n_fields"] > limits.columns:
@@ -256,7 +257,8 @@ def parquet_table(
 ) -> Iterator["ParquetTable"]:
     """The table in `source`, while the process that reads it is there."""
     with seekable(source) as file, column_reader(file, source.name, kind=kind, limits=options.limits) as reader:
-        size_bytes = file.seek(0, os.SEEK_END)
+        # Nothing here may move in the file: the process that reads has the same handle, and with it the same place.
+        size_bytes = os.fstat(file.fileno()).st_size
         yield ParquetTable(reader, source, size_bytes=size_bytes, options=options, needs_label=needs_label)
 
 
@@ -427,8 +429,8 @@ class ParquetTable:
     def _check_size(self, size: int) -> None:
         if self._is_too_large(size):
             raise InputError(
-                f"{self.name}: {self.size_bytes:,} bytes of Parquet would become more than {size:,}; at most "
-                f"{self.options.limits.expansion} times as many are taken.",
+                f"{self.name}: {self.size_bytes:,} bytes of {self._reader.format} would become more than {size:,}; at "
+                f"most {self.options.limits.expansion} times as many are taken.",
                 hint="If the file is what it should be, write it as TSV or JSONL.",
             )
 
