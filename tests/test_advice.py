@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from frostline.advice import LOPSIDED, MATTERS, WANTED_HALF_WIDTH, advise, rows_for
-from frostline.evaluate.intervals import Estimate, wilson
+from frostline.evaluate.intervals import TOGETHER, Estimate, wilson
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
 from frostline.record import ChoiceRecord, TrainingRecord
 from record_examples import example_record
@@ -133,18 +133,18 @@ def test_a_rare_label_that_is_found_as_often_as_the_others_is_no_advice() -> Non
     assert record.test is not None
     data = replace(record.data, label_counts={"common": 1000, "rare": 10})
 
-    def advised(recall: float | None) -> list[str]:
+    def advised(recall: float | None, high: float = 0.7) -> list[str]:
         assert record.test is not None
         score = replace(record.test.per_label[0], label="rare")
-        share = None if recall is None else Estimate(recall, (0.1, 0.95), 5, "Wilson")
+        share = None if recall is None else Estimate(recall, (0.1, high), 5, "Wilson")
         test = replace(record.test, per_label=(replace(score, recall=share),))
         return [advice.reason for advice in advise(replace(record, data=data, test=test)) if "weigh" in advice.sentence]
 
     right = record.test.accuracy.value
-    assert advised(right) == []
-    assert advised(right - 1e-9)
+    assert advised(0.5, right) == []
+    assert advised(0.5, right - 1e-9)
     assert advised(0.6) == [
-        "'rare' has 10 rows, 'common' 1,000: 1.0 % of the accuracy hang on it; of 5 tested 60 % were found (10 to 95)."
+        "'rare' has 10 rows, 'common' 1,000: 1.0 % of the accuracy hang on it; of 5 tested 60 % were found (10 to 70)."
     ]
     assert advised(None) == ["'rare' has 10 rows, 'common' 1,000: 1.0 % of the accuracy hang on it; none was tested."]
 
@@ -176,6 +176,23 @@ def test_a_test_is_planned_for_the_worst_that_its_interval_allows(right: int, n:
         test = replace(record.test, scores={name: score})
         (advice,) = [one for one in advise(replace(record, test=test)) if one.kind == "more test rows"]
         assert advice.sentence == f"Test on {rows_for(0.02, share):,} rows, to know the {what} to 2 points."
+
+
+def test_a_test_of_copies_needs_as_many_more_rows_as_they_tell_less() -> None:
+    """Four rows that tell as much as one: four times the rows."""
+    record = example_record()
+    assert record.test is not None
+
+    def told(method: str) -> str:
+        assert record.test is not None
+        score = Estimate(0.8, wilson(80, 100), 400, method)
+        test = replace(record.test, scores={"accuracy": score})
+        return next(one.sentence for one in advise(replace(record, test=test)) if one.kind == "more test rows")
+
+    low = rows_for(0.02, wilson(80, 100)[0])
+    more = math.ceil(400 / 101 * low)  # of the whole rows that Wilson's interval would need
+    assert told("Wilson") == f"Test on {low:,} rows, to know the accuracy to 2 points."
+    assert told(f"Wilson{TOGETHER}") == f"Test on {more:,} rows, to know the accuracy to 2 points."
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.99])

@@ -12,7 +12,7 @@ from frostline.data.checks import alike
 from frostline.encoder.features import WORDS as WORDS_FEATURES
 from frostline.errors import listed, pasteable, shown
 from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH
-from frostline.evaluate.intervals import Z
+from frostline.evaluate.intervals import TOGETHER, Estimate, Z
 from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.record import TrainingRecord
 from frostline.targets import Label
@@ -391,7 +391,7 @@ def _about_labels(record: TrainingRecord) -> list[Advice]:
     rarest, commonest = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
     is_weighed = record.search.class_weight is not None or record.search.scoring not in {"accuracy", "neg_log_loss"}
     recall = next((score.recall for score in record.test.per_label if score.label == rarest), None)
-    is_found = recall is not None and recall.value >= record.test.scores["accuracy"].value
+    is_found = recall is not None and recall.interval[1] >= record.test.scores["accuracy"].value  # or may be
     if counts[commonest] < LOPSIDED * counts[rarest] or is_weighed or is_found:
         return []
     share = counts[rarest] / sum(counts.values())
@@ -435,7 +435,7 @@ def _about_test(record: TrainingRecord) -> list[Advice]:
     low, high = scores[name].interval
     if (high - low) / 2 <= WANTED_HALF_WIDTH:
         return []
-    needed = rows_for(WANTED_HALF_WIDTH, min(max(low, 0.5), high))
+    needed = math.ceil(_rows_that_tell_as_one(scores[name]) * rows_for(WANTED_HALF_WIDTH, min(max(low, 0.5), high)))
     what = "accuracy" if name == "accuracy" else "share of texts with all labels right"
     return [
         Advice(
@@ -445,6 +445,14 @@ def _about_test(record: TrainingRecord) -> list[Advice]:
             "the end of that which needs the most rows.",
         )
     ]
+
+
+def _rows_that_tell_as_one(share: Estimate) -> float:
+    """How many rows tell as much as one that stands alone, by Wilson's interval: copies and groups tell less."""
+    if TOGETHER not in share.method:
+        return 1.0
+    low, high = share.interval
+    return max(1.0, share.n / rows_for((high - low) / 2, share.value))
 
 
 def _of(record: TrainingRecord) -> str:

@@ -69,6 +69,9 @@ def test_what_0_1_0_saved_loads_and_says_that_it_does_not_know(name: str) -> Non
 
 def test_a_share_that_so_few_texts_cannot_tell_is_refused() -> None:
     refuse_likeness(replace(LIKENESS, n_texts=100), below=0.01)
+    for below in (float("nan"), 0.0, 1.1):
+        with pytest.raises(UsageError, match=r"^A share of texts must lie between 0 and 1 \(got"):
+            refuse_likeness(LIKENESS, below=below)
     with pytest.raises(UsageError) as caught:
         refuse_likeness(replace(LIKENESS, n_texts=99), below=0.01)
     assert caught.value.message == (

@@ -43,6 +43,12 @@ from frostline.training import TrainingOptions, train
         ("it 's painful", "it's painful"),
         ("", "   ", "\u3000"),
         (": )", ":)"),
+        ("don't", "don\u00b4t", "don\u02bct", "don\u2019t", "dont"),
+        ("love \u2764\ufe0f", "love \u2764"),
+        ("a\u034fb \u3164", "ab", "a\u115fb", "a \u2800b"),
+        ("> quoted", "quoted", "| quoted |", "== quoted ==", "~quoted~", "<quoted>"),
+        ("\u0130stanbul", "istanbul", "ISTANBUL"),
+        ("\u0390", "\u03aa\u0301"),  # equal only where what case folding took apart is put together again
     ],
 )
 def test_texts_are_copies_but_for_case_blanks_and_punctuation(copies: tuple[str, ...]) -> None:

@@ -189,3 +189,17 @@ def test_one_part_is_searched_as_it_is() -> None:
         assert found.head.n_features == given.shape[1]
     assert set(search(rows.words_alone, targets, options=SearchOptions(n_folds=3))[0].Cs) <= set(word_grid())
     assert head_of(found.head, "both", 4).n_features == same.shape[1]
+
+
+@pytest.mark.parametrize(("n_won", "kept"), [(8, "features"), (9, "words")])
+def test_words_alone_are_kept_only_where_they_win_clearly(n_won: int, kept: PartName) -> None:
+    """Eight texts more, and none lost, are 2.83 standard errors, nine three; both together gain as much or less."""
+    right = np.arange(1000) < 800
+    better = np.arange(1000) < 800 + n_won
+    scores = np.zeros(5)
+    trials: dict[PartName, Trial] = {
+        "features": Trial(right=right, fold_scores=scores),
+        "words": Trial(right=better, fold_scores=scores),
+        "both": Trial(right=right, fold_scores=scores),
+    }
+    assert module._choice(trials, "accuracy", np.arange(1000)) == kept

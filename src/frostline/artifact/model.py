@@ -183,6 +183,8 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
 
 def refuse_likeness(likeness: Likeness | None, *, below: float = 1.0) -> None:
     """Raise, before any work, where no text can be told to have a likeness below that."""
+    if not 0 < below <= 1:  # no number is neither
+        raise UsageError(f"A share of texts must lie between 0 and 1 (got {below:g}).")
     if likeness is None:
         raise UsageError(
             "This model does not know how like a text is to those it learned from: it was saved by an earlier "

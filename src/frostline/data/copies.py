@@ -1,6 +1,7 @@
 """Which texts belong together: copies, equal but for case, blanks and punctuation; and those of one group."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -13,6 +14,11 @@ from frostline.arrays import BoolArray, IntArray
 from frostline.errors import UsageError, shown
 
 _DROPPED = ("P", "Z", "C", "Sk")  # Unicode's punctuation, blanks, invisible characters, and signs such as ^ and `
+_SIGNS = "<>=|~\u2800"  # ASCII's signs of quotation, tables and emphasis, and Braille's blank
+_LETTERS = "\u02b9\u02bb\u02bc\u02c8\u034f\u115f\u1160\u3164\uffa0"  # apostrophes, fillers: "letters"
+_SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"  # how the character before is to look
+_NOTHING = re.compile(f"[{_SIGNS}{_LETTERS}{_SELECTORS}]")
+_DOTTED = "i\u0307"  # what the capital dotted I becomes in lower case
 
 
 class _Kept(dict[int, int | None]):
@@ -27,14 +33,16 @@ class _Kept(dict[int, int | None]):
 def copy_keys(texts: Iterable[str]) -> list[str]:
     """A key for each text, equal where texts are copies: no case, no blanks, no punctuation of any script.
 
-    Letters, accents, digits and symbols (emoji, currency, +) stay. A text of punctuation alone is known by just that,
-    without blanks: ":)" and ":(" are no copies.
+    Letters, accents, digits and symbols (emoji, currency, +) stay; signs of quotation, tables and emphasis (> | = ~)
+    go. A text of punctuation alone is known by just that, without blanks: ":)" and ":(" are no copies.
     """
     kept = _Kept()
     keys = []
     for text in texts:
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-        keys.append(folded.translate(kept) or "".join(folded.split()))
+        plain = text.translate(kept)  # first: of the acute accent NFKC would make one over a letter
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
+        key = _NOTHING.sub("", folded.translate(kept)).replace(_DOTTED, "i")
+        keys.append(key or "".join(unicodedata.normalize("NFKC", text).casefold().split()))
     return keys
 
 

@@ -24,7 +24,7 @@ from frostline.targets import Targets
 
 PartName: TypeAlias = Literal["features", "words", "both"]
 
-_CLEARLY = 2.0  # standard errors by which words alone must win
+_CLEARLY = 3.0  # standard errors by which words alone must win: of few folds or texts two are no more than chance
 _MOST_DECISIONS = 1_000_000  # that weights are fitted on: they are three
 _STEPS = 50
 _STILL = 1e-9
@@ -119,7 +119,7 @@ def _together(features: Search, words: Search, targets: Targets, options: Search
 def _choice(
     trials: dict[PartName, Trial], scoring: str, lots: IntArray, weights: Float64Array | None = None
 ) -> PartName:
-    """The features, unless words beside them gain more than a standard error of that difference, or words alone two.
+    """The features, unless words beside them gain more than a standard error of that difference, or words alone three.
 
     Words alone must also be within one standard error of both. The difference is known far better than either score:
     the same rows are hard for all.

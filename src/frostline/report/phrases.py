@@ -464,6 +464,9 @@ def leaks_text(source: TestRecord | None, test: Evaluation) -> list[str]:
     return [f"{left_out}: with {them} {right} % would be right, not {rightly} %."]
 
 
+_FEW_OTHERS = 10  # test texts that are no near copies, below which their share says nothing
+
+
 def near_text(source: TestRecord | None) -> list[str]:
     """What test texts that nearly are training texts do to the score, where they are many."""
     near = None if source is None else source.near
@@ -473,6 +476,8 @@ def near_text(source: TestRecord | None) -> list[str]:
     n_others = near.n_looked - near.n
     if not n_others:
         return [f"{said}: how good it is on new ones is not known."]
+    if n_others < _FEW_OTHERS:
+        return [f"{said}: how good it is on new ones the {count_text(n_others, 'other')} cannot tell."]
     return [
         f"{said}; of the {count_text(n_others, 'other')} {near.n_right:,} were right, which tells more of new ones."
     ]
