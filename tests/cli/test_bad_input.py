@@ -34,8 +34,8 @@ def one_error(outcome: Any, code: int, *words: str) -> None:
     ("content", "code", "words"),
     [
         (b"", 65, ["empty"]),
-        (b"only one row\tgood\n", 65, ["two classes"]),
-        (b"".join(b"fine text number %d\tgood\n" % n for n in range(8)), 65, ["two classes", "'good'"]),
+        (b"only one row\tgood\n", 65, ["two labels"]),
+        (b"".join(b"fine text number %d\tgood\n" % n for n in range(8)), 65, ["two labels", "'good'"]),
         (GOOD + b"caf\xe9\tgood\n", 65, [":25:", "offset 583", "utf-8"]),
         (GOOD + b"three\tcolumns\there\n", 65, ["line 25", "2 cells"]),
         (GOOD + b"\tgood\n", 65, ["line 25", "empty"]),
@@ -507,5 +507,5 @@ def test_sets_of_labels_read_without_their_separator_are_told(frostline: Command
     """The practical has one label per text, and counts a combination as one."""
     path = tmp_path / "sets.tsv"
     path.write_text("".join(f"text {n}\t{label}\n" for n in range(12) for label in ("a", "b", "a,b")), "utf-8")
-    said = frostline("tutorial", path, "--encoder", "minilm", "--text", "1", "--label", "2", "--no-header").out
+    said = frostline("tutorial", path, "--encoder", "minilm", "--text", "1", "--label", "2", "--no-header").err
     assert "1 of the 3 labels are other labels joined by ','" in said

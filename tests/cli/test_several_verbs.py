@@ -221,7 +221,8 @@ def test_answers_in_a_table_are_joined_by_the_separator(
         "--labels-separator",
         ";",
     )
-    assert (found.code, found.out, found.err) == (0, "", "")
+    assert (found.code, found.out) == (0, "")
+    assert found.err.startswith("120 texts labelled in ")
     lines = out.read_text("utf-8").splitlines()
     assert lines[0] == mark.join(["text", "labels", "p(blue)", "p(dog)", "p(green)", "p(red)"])
     assert len(lines) == 121
