@@ -224,7 +224,7 @@ def test_answers_in_a_table_are_joined_by_the_separator(
     assert (found.code, found.out) == (0, "")
     assert found.err.startswith("120 texts labelled in ")
     lines = out.read_text("utf-8").splitlines()
-    assert lines[0] == mark.join(["text", "labels", "p(blue)", "p(dog)", "p(green)", "p(red)"])
+    assert lines[0] == mark.join(["column 1", "column 2", "labels", "p(blue)", "p(dog)", "p(green)", "p(red)"])
     assert len(lines) == 121
     again = frostline("evaluate", trained[0], out, "--labels-separator", ";", "--json", "--label", "labels").document
     assert again["test"]["subset_accuracy"]["value"] == 1
