@@ -311,6 +311,40 @@ def test_labels_of_another_type_are_refused_not_counted_as_wrong(learned: type[A
         classifier.score(TEXTS, [asked(label) for label in LABELS])
 
 
+@pytest.mark.parametrize("kind", [str, int])
+@pytest.mark.parametrize(
+    "shape", [lambda y: np.array(y).reshape(-1, 1), lambda y: pd.DataFrame({"y": y}), lambda y: pl.DataFrame({"y": y})]
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+def test_a_column_of_labels_is_scored_as_it_is_fitted(kind: type[Any], shape: Any) -> None:
+    """Not by the names of a frame's columns, nor row by row as arrays of one."""
+    given = [kind(label) for label in LABELS]
+    classifier = SentenceClassifier(encoder=FakeEncoder(), C=1.0).fit(TEXTS, shape(given))
+    assert classifier.score(TEXTS, shape(given)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("y", "told"),
+    [
+        ([*LABELS[:-1], None], f"item {len(LABELS) - 1} of y is None"),
+        (LABELS[:-1], rf"one label per text \(got {len(LABELS)} texts and {len(LABELS) - 1} labels\)"),
+        (None, "the target y is None"),
+    ],
+)
+def test_a_score_over_labels_that_are_not_there_is_refused(y: Any, told: str) -> None:
+    classifier = SentenceClassifier(encoder=FakeEncoder(), C=1.0).fit(TEXTS, LABELS)
+    with pytest.raises(InputError, match=told):
+        classifier.score(TEXTS, y)
+
+
+def test_words_alone_are_loaded_with_the_parameters_they_had(tmp_path: Path) -> None:
+    fitted = SentenceClassifier(features="words", C=1.0).fit(TEXTS, LABELS)
+    fitted.save(tmp_path / "model")
+    loaded = SentenceClassifier.load(tmp_path / "model")
+    assert loaded.get_params() == fitted.get_params()
+    assert clone(loaded).fit(TEXTS, LABELS).score(TEXTS, LABELS) == 1.0
+
+
 WORDS = ("red", "blue", "green", "dog")
 
 

@@ -51,7 +51,7 @@ from frostline.precision import settle
 from frostline.report.notebook import Shown
 from frostline.report.progress import shown_progress
 from frostline.store import FeatureStore, StoredEncoder
-from frostline.targets import Label, Targets, is_matrix, one_label, sample_weights, several_labels
+from frostline.targets import Label, Targets, flat_labels, is_matrix, one_label, sample_weights, several_labels
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import PrecisionRecord
@@ -344,7 +344,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         Raises
         ------
         InputError
-            Labels of `y` are numbers where the classifier knows strings, or the other way round: none could be right.
+            Labels of `y` are numbers where the classifier knows strings, or the other way round: none could be right;
+            one is missing, or there is another number of them than of texts.
         """
         head = self._head()
         if head.answers_sets:
@@ -354,8 +355,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             answer = head.answer(self.predict_proba(X))
             exact = (answer.favoured == wanted.members).all(axis=1) & answer.answered
             return float(np.average(exact, weights=sample_weight))
-        _refuse_other_type(y, head.labels)
-        right = [answer == label for answer, label in zip(self.predict(X).tolist(), y, strict=True)]
+        answers = self.predict(X).tolist()
+        given = flat_labels(y, n_texts=len(answers)).tolist()
+        _refuse_other_type(given, head.labels)
+        right = [answer == label for answer, label in zip(answers, given, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
     def evaluate(self, X: Sequence[str], y: Sequence[Any] | NDArray[Any]) -> "Shown[EvaluationRecord]":
@@ -532,7 +535,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             "precision": cast("Precision", identity.precision),
             **_read_parameters(model.manifest, names),
         }
-        loaded = cls(identity.name, **parameters)
+        # Of words alone no encoder is opened, whatever its parameter says
+        loaded = cls(cls().encoder if model.encoder.spec.is_words_alone else identity.name, **parameters)
         loaded.precision_ = None
         loaded.encoder_ = model.encoder
         loaded.data_ = model.manifest.data

@@ -288,19 +288,10 @@ def one_label(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> tuple[tuple[A
         No y, another length than the texts', one class only, labels of several types, missing ones.
     """
     from sklearn.utils.multiclass import check_classification_targets  # noqa: PLC0415 - 0.9 s, and the estimator has it
-    from sklearn.utils.validation import column_or_1d  # noqa: PLC0415 - as above
 
-    if y is None:
-        raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")
-    found = np.asarray(y)
-    if found.dtype.kind == "U":  # numpy has made one of 1 and "1", and a word of NaN: look at them as they came
-        found = np.asarray(y, dtype=object)
-    found = column_or_1d(found, warn=True)
-    if len(found) != n_texts:
-        raise InputError(f"There must be one label per text (got {n_texts} texts and {len(found)} labels).")
+    found = flat_labels(y, n_texts=n_texts)
     if n_texts == 0:
         raise InputError("At least two labelled texts are needed (got none).")
-    _refuse_missing(found)
     if found.dtype == object:
         kinds = {"str" if isinstance(label, str) else type(label).__name__ for label in found}
         if len(kinds) > 1:
@@ -316,6 +307,26 @@ def one_label(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> tuple[tuple[A
     if len(labels) < 2:
         raise InputError(f"Two classes or more are needed (got one class, {shown(labels.tolist()[0])}).")
     return tuple(labels.tolist()), codes.astype(np.int64)
+
+
+def flat_labels(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> NDArray[Any]:
+    """A caller's labels, one for each text, as one column (n_texts,); a frame or a matrix of one column is flattened.
+
+    Raises `InputError`: no y, another length than the texts', a label is missing; `ValueError`, as scikit-learn has it:
+    several columns.
+    """
+    from sklearn.utils.validation import column_or_1d  # noqa: PLC0415 - 0.9 s, and the estimator has it
+
+    if y is None:
+        raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")
+    found = np.asarray(y)
+    if found.dtype.kind == "U":  # numpy has made one of 1 and "1", and a word of NaN: look at them as they came
+        found = np.asarray(y, dtype=object)
+    column: NDArray[Any] = column_or_1d(found, warn=True)
+    if len(column) != n_texts:
+        raise InputError(f"There must be one label per text (got {n_texts} texts and {len(column)} labels).")
+    _refuse_missing(column)
+    return column
 
 
 def sample_weights(weights: Sequence[float] | NDArray[Any], *, n_texts: int) -> Float64Array | None:
