@@ -344,7 +344,7 @@ def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("magic", "says"),
     [
-        (b"PK\x03\x04", "Excel"),
+        (b"PK\x03\x04", "workbook"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"SQLite format 3\0", "SQLite"),
         *((bytes((0x80, protocol)), "pickle") for protocol in (2, 3, 4, 5)),
@@ -513,7 +513,7 @@ def test_a_name_that_is_no_file_is_answered_so(
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("format", "xml", "format must be one of tsv, csv, jsonl, json, fasttext, parquet, arrow (got 'xml')."),
+        ("format", "xml", "format must be one of tsv, csv, jsonl, json, fasttext, parquet, arrow, xlsx (got 'xml')."),
         ("on_bad_text", "x", "on_bad_text must be one of error, replace, skip (got 'x')."),
         ("on_empty_text", "x", "on_empty_text must be one of reject, keep (got 'x')."),
         ("text", 0, "The text column's number counts from 1 (got 0)."),

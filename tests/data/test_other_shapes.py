@@ -44,6 +44,9 @@ def refused(path: Path, **options: Any) -> InputError:
         (json.dumps({"text": TEXTS, "label": LABELS}), [1, 2, 3, 4]),
         (FRAME.to_json(), [1, 2, 3, 4]),
         (FRAME.to_json(orient="records"), [1, 1, 1, 1]),
+        (FRAME.to_json(orient="split"), [1, 2, 3, 4]),
+        (FRAME.to_json(orient="index"), [1, 2, 3, 4]),
+        (json.dumps({"data": {"rows": ROWS}}), [1, 2, 3, 4]),
     ],
     ids=[
         "list",
@@ -55,6 +58,9 @@ def refused(path: Path, **options: Any) -> InputError:
         "columns",
         "pandas",
         "pandas records",
+        "pandas split",
+        "pandas index",
+        "in data in rows",
     ],
 )
 @pytest.mark.parametrize("name", ["t.json", "t.jsonl", "t"])
@@ -84,7 +90,7 @@ def test_json_lines_stay_json_lines(tmp_path: Path) -> None:
     [
         (
             "[1, 2]",
-            "2 of 2 rows cannot be read (0 allowed): line 1: must be a JSON object; line 1: must be a JSON object.",
+            '2 of 2 rows cannot be read (0 allowed): line 1: must be a JSON object, as {"text": …, "label": …} (got a ',
         ),
         ("[{}\n{}]", "t.json:2: not JSON: a list must go on with a comma, or end."),
         ("[{},\n]", "t.json:1: not JSON: an element must follow a comma."),
@@ -215,3 +221,22 @@ def test_empty_cells_beyond_the_header_are_none(tmp_path: Path) -> None:
     assert list(read_labelled(path, TableOptions(max_bad_rows=1)).texts) == ["a", "b", "c"]
     error = refused(written(tmp_path, "u.csv", "text,label\na,x,,\nb,y,,z\n"))
     assert "line 3: must have 2 cells (it has 4)" in error.message
+
+
+def test_two_lists_of_rows_are_not_guessed_between(tmp_path: Path) -> None:
+    error = refused(written(tmp_path, "t.json", json.dumps({"train": ROWS, "test": ROWS})))
+    assert error.message.endswith("t.json must hold one list of rows (it holds 2: 'train', 'test').")
+    assert error.hint == "Write each into a file of its own."
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.txt", "t.jsonl", "t.ft"])
+def test_fasttext_is_known_by_its_first_line_whatever_the_suffix(tmp_path: Path, name: str) -> None:
+    data = read_labelled(written(tmp_path, name, "__label__pos nice, good\n__label__neg bad; dull\n"))
+    assert (data.texts, data.labels) == (["nice, good", "bad; dull"], ["pos", "neg"])
+
+
+@pytest.mark.parametrize(("name", "mark"), [("t.tsv", "\t"), ("t.csv", ",")])
+def test_a_column_of_such_labels_is_a_column(tmp_path: Path, name: str, mark: str) -> None:
+    content = "".join(f"__label__{'pos' if n % 2 else 'neg'}{mark}a film of some length {n}\n" for n in range(6))
+    data = read_labelled(written(tmp_path, name, content))
+    assert data.texts[1] == "a film of some length 1"

@@ -273,17 +273,25 @@ class CellRules:
         return SURROGATE.sub("\ufffd", value)
 
 
-_ITEM = r"""\s*+(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|-?[0-9]{1,18})\s*+"""
+_ITEM = r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|-?[0-9]{1,18})"""
+_ITEMS = re.compile(_ITEM, re.DOTALL)
 # Not possessive around the items: Python 3.11.2 would then take `[1,]`, 3.11.7 not. Items never give back: linear.
-_WRITTEN_LIST = re.compile(rf"\s*+\[(?:{_ITEM}(?:,{_ITEM})*|\s*+)\]\s*+", re.DOTALL)
+_COMMAS = rf"\s*+{_ITEM}\s*+(?:,\s*+{_ITEM}\s*+)*"
+_WRITTEN_LIST = re.compile(
+    rf"""\s*+(?:\[(?:{_COMMAS}|\s*+)\]|\{{{_COMMAS}\}}|\((?:{_COMMAS},?\s*+|\s*+)\)|\[{_ITEM}(?:\s++{_ITEM})*\])\s*+""",
+    re.DOTALL,
+)
 
 
 def written_list(cell: str) -> list[str] | None:
-    """The items of a list of strings or whole numbers written as Python or JSON write it; None for any other cell."""
+    """The items of a list, tuple or set of strings or whole numbers written as Python, JSON or numpy write it.
+
+    None for any other cell.
+    """
     if _WRITTEN_LIST.fullmatch(cell) is None:
         return None
     try:
-        return [str(item) for item in ast.literal_eval(cell.strip())]
+        return [str(ast.literal_eval(item)) for item in _ITEMS.findall(cell)]
     except (ValueError, SyntaxError, MemoryError, RecursionError):  # a line break or an escape that is none
         return None
 

@@ -11,7 +11,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from frostline.data.cells import CellRules, Fault, Picked, RowError, fault
-from frostline.data.formats import BLANK, LABEL_MARK, JsonRow, StrictError, columns_of, refuse_much, strict_decoder
+from frostline.data.formats import (
+    BLANK,
+    LABEL_MARK,
+    JsonRow,
+    StrictError,
+    columns_of,
+    kind_of_value,
+    lists_within,
+    refuse_much,
+    strict_decoder,
+)
 from frostline.data.lines import Lines, bad_text
 from frostline.data.options import TableLimits, TableOptions
 from frostline.errors import InputError, shown
@@ -50,7 +60,7 @@ def objects_of_document(text: str, *, limits: TableLimits, name: str) -> Iterato
         return
     second = next(values, None)
     if second is None and not text.lstrip(BLANK).startswith("["):
-        yield from _expanded(first)
+        yield from _expanded(first, name)
     else:
         yield from map(_row, (first, *(() if second is None else (second,))))
         yield from map(_row, values)
@@ -111,16 +121,22 @@ def _broken(name: str, line: int, reason: str) -> InputError:
 
 def _row(value: tuple[int, Any]) -> JsonRow | Fault:
     line, content = value
-    return (line, content) if isinstance(content, dict) else Fault(line, "must be a JSON object")
+    if isinstance(content, dict):
+        return line, content
+    return Fault(line, f'must be a JSON object, as {{"text": …, "label": …}} (got {kind_of_value(content)})')
 
 
-def _expanded(value: tuple[int, Any]) -> Iterator[JsonRow | Fault]:
+def _expanded(value: tuple[int, Any], name: str) -> Iterator[JsonRow | Fault]:
     """One object alone: a row, or what holds the rows."""
     line, content = value
-    members = list(content.values()) if isinstance(content, dict) else []
-    lists = [member for member in members if isinstance(member, list) and member and isinstance(member[0], dict)]
+    lists = lists_within(content)
+    if len(lists) > 1 and not any(isinstance(member, str) for member in content.values()):
+        raise InputError(
+            f"{name} must hold one list of rows (it holds {len(lists)}: {', '.join(map(shown, list(lists)[:5]))}).",
+            hint="Write each into a file of its own.",
+        )
     if len(lists) == 1:
-        yield from (_row((number, item)) for number, item in enumerate(lists[0], 1))
+        yield from (_row((number, item)) for number, item in enumerate(next(iter(lists.values())), 1))
     elif columns := columns_of(content):
         for number, row in enumerate(zip(*columns.values(), strict=True), 1):
             yield number, dict(zip(columns, row, strict=True))

@@ -239,7 +239,8 @@ def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
             f"{name} must be {A_TABLE} (it is a page of HTML or XML).",
             hint="Open it in a spreadsheet program, and save the sheet as .xlsx or CSV (UTF-8).",
         )
-    kind = options.format or _by_suffix(name) or _by_text(head, options=options)
+    is_fasttext = options.format is None and _FASTTEXT.match(_first_line(head, options.encoding)) is not None
+    kind = "fasttext" if is_fasttext else options.format or _by_suffix(name) or _by_text(head, options=options)
     if kind == "xlsx":
         raise InputError(f"{name} must begin as workbooks do.", hint="Name its real format with --format.")
     if kind == "arrow":
@@ -298,6 +299,7 @@ def _by_text(head: bytes, *, options: TableOptions) -> Format:
 
 
 _JSON_BEGINS = re.compile(r'\s*(\[\s*(\{|$)|\{\s*("|\}|$))')
+_FASTTEXT = re.compile(r"__label__[^\s,;]+ \S")
 LABEL_MARK = "__label__"
 """What fastText writes before each label."""
 
@@ -315,17 +317,44 @@ def is_container(line: str) -> bool:
     except (ValueError, RecursionError, StrictError):
         return False
     values = list(content.values()) if isinstance(content, dict) else []
-    has_list = any(isinstance(value, list) and value and isinstance(value[0], dict) for value in values)
+    has_list = len(lists_within(content)) > 0
     return columns_of(content) is not None or (has_list and not any(isinstance(value, str) for value in values))
+
+
+def lists_within(content: Any) -> dict[str, list[Any]]:
+    """The lists of objects among an object's members, by name; of one member that is an object, within that."""
+    members = content if isinstance(content, dict) else {}
+    found = {name: value for name, value in members.items() if isinstance(value, list) and value}
+    found = {name: value for name, value in found.items() if isinstance(value[0], dict)}
+    return lists_within(next(iter(members.values()))) if len(members) == 1 and not found else found
 
 
 def columns_of(content: Any) -> dict[str, list[Any]] | None:
     """Columns of one length, in lists, or in objects with the same keys, as pandas writes them; None for others."""
     values = list(content.values()) if isinstance(content, dict) else []
+    if split := _split_columns(content):
+        return split
     if values and all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
+        if all(map(str.isdecimal, content)) and not all(map(str.isdecimal, values[0])):  # rows by their number
+            return {name: [value[name] for value in values] for name in values[0]} or None
         values = [list(value.values()) for value in values]
     is_table = len(values) > 0 and all(isinstance(value, list) and len(value) == len(values[0]) for value in values)
     return dict(zip(content, values, strict=True)) if is_table and values[0] else None
+
+
+def _split_columns(content: Any) -> dict[str, list[Any]] | None:
+    """Columns of pandas' `orient="split"`: their names, and rows as lists of that length."""
+    if not isinstance(content, dict) or content.keys() - {"index"} != {"columns", "data"}:
+        return None
+    names, rows = content["columns"], content["data"]
+    are_names = (
+        isinstance(names, list) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+    )
+    if not are_names or not isinstance(rows, list) or not rows:
+        return None
+    if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        return None
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)} or None
 
 
 def _first_line(head: bytes, encoding: str) -> str:
@@ -372,7 +401,7 @@ def _parsed(number: int, line: str, decoder: json.JSONDecoder, limits: TableLimi
     except RecursionError:
         return Fault(number, "JSON nests too deep")
     if not isinstance(value, dict):
-        return Fault(number, f"must be a JSON object (got {_kind(value)})")
+        return Fault(number, f"must be a JSON object (got {kind_of_value(value)})")
     return number, value
 
 
@@ -427,6 +456,7 @@ def _values_exceed(line: str, limit: int) -> bool:
     return sum(map(bare.count, ",[{")) > limit
 
 
-def _kind(value: object) -> str:
+def kind_of_value(value: object) -> str:
+    """What a JSON value that is no object is, for a message."""
     kinds = {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
     return kinds.get(type(value), "null")
