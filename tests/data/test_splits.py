@@ -1,5 +1,7 @@
 """Row numbers into parts: complete, balanced, and the same for the same seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,8 +16,10 @@ from frostline.data.split import (
     random_holdout,
     stratified_folds,
     stratified_holdout,
+    with_lots_whole,
 )
 from frostline.errors import InputError, UsageError
+from frostline.targets import Targets
 
 codes = st.lists(st.integers(0, 5), min_size=4, max_size=80).map(lambda found: np.array(found, dtype=np.int64))
 
@@ -191,3 +195,21 @@ def test_the_largest_seed_is_named_where_one_more_is_refused() -> None:
         UsageError, match=r"^The seed must be a whole number from 0 to 4,294,967,295 \(got '4294967296'\)"
     ):
         random_holdout(12, test_fraction=0.25, seed=2**32)
+
+
+def test_lots_that_stand_apart_are_dealt_from_the_largest_on() -> None:
+    """Lots of six, three and three rows fill two parts evenly; dealt from the smallest on, nine would face three."""
+    lots = np.repeat([0, 1, 2], [3, 3, 6])
+    targets = replace(Targets.of_codes(np.zeros(12, np.int64), ("a", "b")), together=lots)
+    parts = with_lots_whole(np.arange(12) % 2, targets, [0.5, 0.5])
+    assert sorted(np.bincount(parts).tolist()) == [6, 6]
+    assert all(len(set(parts[lots == lot].tolist())) == 1 for lot in range(3))
+
+
+def test_a_label_that_few_lots_have_goes_where_it_is_not_yet() -> None:
+    """Two lots of the rare label, one much the larger: each part gets one, though rows alone would say otherwise."""
+    lots = np.repeat(np.arange(6), [8, 2, 1, 1, 1, 1])
+    codes = np.repeat([1, 1, 0, 0, 0, 0], [8, 2, 1, 1, 1, 1])
+    targets = replace(Targets.of_codes(codes, ("a", "b")), together=lots)
+    parts = with_lots_whole(np.arange(14) % 2, targets, [0.9, 0.1])
+    assert {int(parts[codes == 1][0]), int(parts[codes == 1][-1])} == {0, 1}

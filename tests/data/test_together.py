@@ -77,6 +77,7 @@ def test_copies_and_groups_join_through_each_other() -> None:
     assert together_of(texts, groups=groups).tolist() == [0, 1, 0, 1, 2, 3, 0]
     assert together_of(texts, groups=np.array([1, 1, 2, 2, 3, 4, 5])).tolist() == [0, 0, 0, 0, 1, 2, 3]
     assert together_of([], groups=[]).tolist() == []
+    assert together_of(list("abcdef"), groups=[3, 3.0, "3", " 3 ", 3.5, True]).tolist() == [0, 0, 0, 0, 1, 2]
     with pytest.raises(UsageError) as caught:
         together_of(texts, groups=["ann"])
     assert str(caught.value) == "There must be one group per text (got 7 texts and 1 groups)."

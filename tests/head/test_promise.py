@@ -100,9 +100,13 @@ def test_how_many_texts_would_do() -> None:
     sure, right = drawn(150, 1)
     needed = texts_for_precision(sure, right, share=0.9, confidence=0.95)
     assert needed is not None
-    assert sum(precise_cut(*drawn(needed, seed), share=0.9).is_promised for seed in range(50)) >= 35
-    assert texts_for_precision(sure, right, share=0.99, confidence=0.95) is None
-    all_right = np.ones(150, dtype=bool)
-    assert texts_for_precision(sure, all_right, share=0.95, confidence=0.95) == 180  # a fifth more at least
+    assert sum(precise_cut(*drawn(needed - 1, seed), share=0.9).is_promised for seed in range(50)) < 40
+    all_right, all_wrong = np.ones(150, dtype=bool), np.zeros(150, dtype=bool)
+    assert texts_for_precision(sure, all_right, share=0.95, confidence=0.95) == 151  # as these did not do
+    assert texts_for_precision(sure[:20], all_right[:20], share=0.95, confidence=0.95) == 59
+    assert texts_for_precision(sure, all_wrong, share=0.95, confidence=0.95) is None
+    equal, of_forty = np.ones(40), np.arange(40)
+    assert texts_for_precision(equal, of_forty < 30, share=0.9, confidence=0.95) is None  # 85.7 % at most
+    assert texts_for_precision(equal, of_forty < 34, share=0.9, confidence=0.95) is not None  # 93.1 % at most
     assert texts_for_recall(np.arange(100) < 20, share=0.95, confidence=0.95) == 295  # 59 that have it
     assert texts_for_recall(np.zeros(5, dtype=bool), share=0.95, confidence=0.95) is None

@@ -120,5 +120,11 @@ def _group_key(group: object, row: int) -> Hashable:
         ) from None
     if group is None or (isinstance(group, str) and not group.strip()):
         return "", row
+    if isinstance(group, str):
+        return group.strip(), "name"
+    if isinstance(group, float | np.floating) and float(group).is_integer():
+        return str(int(group)), "name"
+    if isinstance(group, int | np.integer) and not isinstance(group, bool):
+        return str(int(group)), "name"
     same: object = group == group  # noqa: PLR0124 - what is missing does not equal itself, and pandas' NA does not say
     return (group,) if isinstance(same, bool | np.bool_) and same else ("", row)

@@ -470,13 +470,14 @@ def _sentence(lacking: _Shortfall) -> str:
     )
     if wished.of == "recall":
         count = texts_for_recall(lacking.right, share=wished.share, confidence=wished.confidence)
-    else:
-        count = texts_for_precision(lacking.sure, lacking.right, share=wished.share, confidence=wished.confidence)
-    if count is not None:
-        return f"{said}: about {_rounded_up(count):,} texts would do."
+        if count is not None:
+            return f"{said}: about {_rounded_up(count):,} texts would do."
     least = fewest_texts(wished.share, wished.confidence)
     if len(lacking.sure) < least:
         return f"{said}: {least:,} texts would be needed, if it were right about them all."
+    count = texts_for_precision(lacking.sure, lacking.right, share=wished.share, confidence=wished.confidence)
+    if count is not None:
+        return f"{said}: it takes {count:,} texts at least, and may take far more."
     surest = lacking.right[np.argsort(-lacking.sure, kind="stable")[:least]]
     return f"{said}, and more texts would hardly do: it is right about {surest.sum():,} of the {least:,} surest."
 

@@ -96,23 +96,24 @@ def _is_enough(count: int, mistakes: int, share: float, confidence: float) -> bo
 
 
 def texts_for_precision(sure: Float64Array, right: BoolArray, *, share: float, confidence: float) -> int | None:
-    """About how many texts like these would do for `precise_cut`; None where none of these are seen to be right enough.
+    """How many texts like these `precise_cut` needs at least; None where surely none of these are right enough.
 
-    Were texts as sure as those of some place right as often as here, by the rule of succession: so many that the test
-    there passes in four draws of five (normal approximation), or the fewest that it can pass with. As these did not do,
-    a fifth more at least.
+    Were texts as sure as those of some place right as often as the upper limit there allows (Clopper and Pearson's at
+    `confidence`): so many that the test there passes in four draws of five (normal approximation), or the fewest that
+    it can pass with. How many would do is not known: by point estimates like sets told 360 and 70,000.
     """
-    from scipy.special import ndtri  # noqa: PLC0415 - only fitting needs it
+    from scipy.special import betaincinv, ndtri  # noqa: PLC0415 - only fitting needs it
 
     _, hits, counts = _from_the_surest(sure, right)
-    shares = (hits + 1) / (counts + 2)
+    misses = counts - hits
+    shares = np.where(misses > 0, betaincinv(hits + 1, np.maximum(misses, 1), confidence), 1.0)
     above = shares > share
     if not above.any():
         return None
     shares, coverage = shares[above], counts[above] / len(sure)
     spread = ndtri(confidence) * math.sqrt(share * (1 - share)) + ndtri(_POWER) * np.sqrt(shares * (1 - shares))
-    taken = np.maximum((spread / (shares - share)) ** 2, fewest_texts(share, confidence, mistakes=_MISTAKES))
-    return math.ceil(max(float((taken / coverage).min()), 1.2 * len(sure)))
+    taken = np.maximum((spread / (shares - share)) ** 2, fewest_texts(share, confidence))
+    return max(math.floor(float((taken / coverage).min())), len(sure) + 1)
 
 
 def texts_for_recall(has: BoolArray, *, share: float, confidence: float) -> int | None:
