@@ -253,3 +253,18 @@ def test_a_first_text_of_one_word_is_a_text_where_others_may_be(
     tmp_path: Path, content: str, options: TableOptions
 ) -> None:
     assert len(list(stream_texts(table(tmp_path, content, "t.csv"), options))) == len(content.splitlines())
+
+
+def test_hundreds_of_labels_that_hardly_repeat_are_told_from_sentences(tmp_path: Path) -> None:
+    """Of 600 labels the first rows hold few twice: words beside sentences are labels, names of each row are not."""
+    many = "".join(f"text number {row} here\tintent_{row % 90}\n" for row in range(100))
+    assert len(read_dataset(table(tmp_path, many)).targets.labels) == 90
+    few = "".join(f"text number {row} here\tintent_{row % 19}\n" for row in range(20))
+    with pytest.raises(InputError, match="is not clear"):
+        read_dataset(table(tmp_path, few, "few.tsv"))
+    own = "".join(f"text number {row} here\tintent_{row}\n" for row in range(100))
+    with pytest.raises(InputError, match="is not clear"):
+        read_dataset(table(tmp_path, own, "own.tsv"))
+    words = "".join(f"word{row}longer\tintent_{row % 90}\n" for row in range(100))
+    with pytest.raises(InputError, match="is not clear"):
+        read_dataset(table(tmp_path, words, "words.tsv"))

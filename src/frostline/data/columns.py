@@ -459,13 +459,24 @@ def _label(value: object) -> str | None:
     return value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int) else None
 
 
+_MANY = 20  # labels, of which few need repeat among the first rows
+
+
 def _are_labels(values: Sequence[object], *, beside: Sequence[object]) -> bool:
     labels, texts = [str(value) for value in values], [str(value) for value in beside]
     if not labels or max(map(len, labels)) > LABEL_CHARACTERS:
         return False
     kinds = len(set(labels))
-    is_repeating = kinds <= max(2, len(labels) // 2) and kinds <= len(set(texts))
-    return is_repeating and sum(map(len, labels)) < sum(map(len, texts))
+    is_repeating = kinds <= max(2, len(labels) // 2) or (
+        _MANY <= kinds < len(labels) and _are_words_beside_sentences(labels, texts)
+    )
+    return is_repeating and kinds <= len(set(texts)) and sum(map(len, labels)) < sum(map(len, texts))
+
+
+def _are_words_beside_sentences(labels: Sequence[str], texts: Sequence[str]) -> bool:
+    """Of hundreds of labels few repeat among the first rows: each is one word, and nine texts in ten are more."""
+    n_sentences = sum(len(text.split()) > 1 for text in texts)
+    return n_sentences >= 0.9 * len(texts) and all(len(label.split()) == 1 for label in labels)
 
 
 def _is_header(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str, needs_label: bool) -> bool:
