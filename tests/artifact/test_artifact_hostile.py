@@ -97,8 +97,8 @@ def test_a_file_that_may_not_be_read_is_no_damage(tmp_path: Path) -> None:
 def test_a_file_or_a_foreign_folder_is_no_artifact(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text\tlabel\n")
     (tmp_path / "folder").mkdir()
-    for name in ("file", "folder"):
-        with pytest.raises(ArtifactCorrupt, match="artifact"):
+    for name, said in (("file", "is a file, not a saved model, which is a folder"), ("folder", "artifact")):
+        with pytest.raises(ArtifactCorrupt, match=said):
             load_artifact(tmp_path / name)
 
 

@@ -610,7 +610,8 @@ def test_the_demo_trains_saves_and_answers(frostline: Command, monkeypatch: pyte
     assert "".join(found.err.split()) == "".join(
         "The sample: short sentences written for Frostline, a fifth of them hard on purpose. "
         f"Saved in {out}; the report with pictures: {out}/report.html "
-        "Next, a file of your own:  frostline train reviews.tsv --out model".split()
+        "Next, a file of your own:  frostline train reviews.tsv --out model "
+        "How it works, in pictures:  frostline tutorial reviews.tsv --html lesson.html".split()
     )
     again = frostline("demo", "--out", out)
     assert (again.code, again.err.split("\n")[0]) == (73, f"error: {out} exists already.")
