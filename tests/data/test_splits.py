@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from frostline.arrays import IntArray
 from frostline.data.split import (
+    folds,
     iterative_folds,
     iterative_holdout,
     iterative_parts,
@@ -213,3 +214,22 @@ def test_a_label_that_few_lots_have_goes_where_it_is_not_yet() -> None:
     targets = replace(Targets.of_codes(codes, ("a", "b")), together=lots)
     parts = with_lots_whole(np.arange(14) % 2, targets, [0.9, 0.1])
     assert {int(parts[codes == 1][0]), int(parts[codes == 1][-1])} == {0, 1}
+
+
+def test_too_few_lots_for_folds_are_told_as_such() -> None:
+    targets = replace(Targets.of_codes(np.array([0, 0, 1, 1]), ("a", "b")), together=np.array([0, 0, 1, 2]))
+    with pytest.raises(InputError) as caught:
+        folds(targets, n_folds=1, seed=0)
+    assert str(caught.value) == (
+        "Folds need two texts of each label that do not belong together (here one label has 1). Copies stay together, "
+        "and so do the rows of a group: add rows or groups, or leave --nested out."
+    )
+
+
+def test_no_part_stays_empty_where_lots_are_enough() -> None:
+    """Two lots of one row stand in one part, the third lot in all: each part gets a lot."""
+    lots = np.array([0, 0, 0, 0, 1, 2])
+    targets = replace(Targets.of_codes(np.zeros(6, np.int64), ("a", "b")), together=lots)
+    parts = with_lots_whole(np.array([0, 1, 2, 0, 1, 1]), targets, [1 / 3] * 3)
+    assert sorted(parts[[0, 4, 5]].tolist()) == [0, 1, 2]
+    assert len(set(parts[:4].tolist())) == 1

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from frostline.evaluate.nested import NestedResult
-from frostline.record import TrainingRecord
+from frostline.record import CalibrationRecord, TrainingRecord
 from frostline.report.card import model_card
 from frostline.report.page import report_html
-from frostline.report.phrases import DASH
+from frostline.report.phrases import DASH, calibration_text
 from frostline.report.terminal import print_evaluation, print_report
 from frostline.targets import Label
 from record_examples import example_evaluation, example_record
@@ -189,3 +189,14 @@ def test_the_share_answered_is_shown_where_that_need_not_be_all(answer_from: flo
     said = printed(replace(record, decision=replace(record.decision, answer_from=answer_from)))
     assert ("answered %" in said) is is_told
     assert ("right of these %" in said) is is_told
+
+
+@pytest.mark.parametrize(
+    ("temperature", "said"),
+    [(0.05, " of 0.05, the lowest allowed:"), (20.0, " of 20, the highest allowed:"), (0.051, " of 0.051:")],
+)
+def test_a_temperature_that_ended_at_its_bound_is_told(temperature: float, said: str) -> None:
+    found = CalibrationRecord(
+        asked="auto", way="temperature", why="it gained", temperature=temperature, n=40, candidates=()
+    )
+    assert calibration_text(found).startswith(f"Calibrated by a temperature{said}")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fakes import FakeEncoder
+from frostline import record as records
 from frostline.advice import about_near
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.words import WordsAlone
@@ -177,3 +178,17 @@ def test_of_words_alone_there_is_no_telling() -> None:
     encoder = WordsAlone()
     record = train(both(), encoder, options=TrainingOptions(search=HOW)).record
     assert "Near copies were not looked for: words alone have no rows by which texts are near." in record.warnings
+
+
+@pytest.mark.parametrize(
+    ("n_others", "end"),
+    [
+        (0, ": how good it is on new ones is not known."),
+        (9, ": how good it is on new ones the 9 others cannot tell."),
+        (10, "; of the 10 others 8 were right, which tells more of new ones."),
+    ],
+)
+def test_a_handful_of_others_tells_nothing_of_new_texts(n_others: int, end: str) -> None:
+    near = NearRecord(n=40, n_looked=40 + n_others, n_right=8, can_be_kept=True)
+    source = records.TestRecord(kind="random hold-out", n_fitted=100, n_leaks=0, near=near)
+    assert near_text(source) == [f"But of {40 + n_others} of these texts 40 are nearly texts that it learned from{end}"]

@@ -45,6 +45,11 @@ def folds(targets: Targets, *, n_folds: int, seed: int) -> IntArray:
 
     Texts that belong together are in one fold.
     """
+    if n_folds < 2 and not targets.stand_alone:
+        raise InputError(
+            f"Folds need two texts of each label that do not belong together (here one label has {n_folds}).",
+            hint="Copies stay together, and so do the rows of a group: add rows or groups, or leave --nested out.",
+        )
     if targets.exclusive:
         parts = stratified_folds(targets.codes, n_folds=n_folds, seed=seed)
     else:
@@ -95,6 +100,10 @@ def with_lots_whole(parts: IntArray, targets: Targets, shares: Sequence[float]) 
         mended[rows_of[lot]] = part
         counts[part] += in_lot
         left[labels] -= 1
+    for part in np.flatnonzero(np.bincount(mended, minlength=len(shares)) == 0).tolist():  # whole lots stood together
+        part_of = mended[first]
+        crowded = np.flatnonzero(part_of == np.bincount(part_of).argmax()).tolist()
+        mended[rows_of[min(crowded, key=lambda lot: len(rows_of[lot]))]] = part
     return mended
 
 

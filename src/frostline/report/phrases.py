@@ -19,6 +19,7 @@ from frostline.evaluate.intervals import Estimate, Interval, wilson
 from frostline.evaluate.paired import Difference, PairedDifference
 from frostline.evaluate.probabilities import CalibrationScores, Reliability
 from frostline.evaluate.scores import Evaluation, commonest_mistakes
+from frostline.head.calibrating import COLDEST, HOTTEST
 from frostline.record import (
     CalibrationRecord,
     DataRecord,
@@ -501,7 +502,8 @@ def calibration_text(found: CalibrationRecord) -> str:
     if found.way == "none":
         said = "Not calibrated"
     elif found.temperature is not None:
-        said = f"Calibrated by a temperature of {found.temperature:.3g}"
+        end = {COLDEST: ", the lowest allowed", HOTTEST: ", the highest allowed"}.get(round(found.temperature, 9), "")
+        said = f"Calibrated by a temperature of {found.temperature:.3g}{end}"
     else:
         said = "Calibrated by an isotonic map"
     if found.asked != "auto":
