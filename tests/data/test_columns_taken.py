@@ -95,7 +95,7 @@ def test_a_part_that_is_no_column_and_one_that_is_the_label_are_named(tmp_path: 
     path = written(tmp_path, "tsv")
     with pytest.raises(InputError, match=r"there is no text column 'bdy'\. Did you mean 'body'\?"):
         read(path, text="subject,bdy")
-    with pytest.raises(InputError, match="the text and the label cannot be one column"):
+    with pytest.raises(InputError, match=r"the text and the label cannot be one column \('team'\)"):
         read(path, text="body,team")
 
 

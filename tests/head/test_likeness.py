@@ -221,3 +221,10 @@ def test_unsureness_is_the_entropy_of_each_label() -> None:
     found = unsureness(np.array([[0.5, 0.5], [1.0, 0.0], [0.9, 0.4]]))
     half, nine, four = (-share * np.log(share) - (1 - share) * np.log(1 - share) for share in (0.5, 0.9, 0.4))
     assert np.allclose(found, [2 * half, 0, nine + four], atol=1e-9)
+
+
+def test_a_covariance_is_shrunk_a_thousandth_at_least() -> None:
+    """Of many texts along one line the rule itself would shrink less, and across the line nothing could be told."""
+    points = np.outer(np.random.default_rng(3).choice([-1.0, 1.0], 20_000), [1.0, 1.0])
+    _, _, shrinkage = _shape(points, np.arange(20_000))
+    assert shrinkage == 1e-3

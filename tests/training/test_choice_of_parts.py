@@ -93,6 +93,9 @@ def test_words_that_tell_are_kept_beside_the_features(tmp_path: Path, *, several
     assert [trial.features for trial in parts.trials] == ["mean@all", "words", "mean@all+words"]
     assert parts.trials[0].lead.value == 0
     assert parts.trials[2].lead.value > 0
+    if not several:
+        assert found.record.search.best_score == pytest.approx(parts.trials[2].score, abs=0.02), "of what was kept"
+        assert (found.record.search.best_score or 0) > parts.trials[0].score + 0.1
     assert found.record.features.n_candidates == 3
     assert found.vocabulary is not None
     assert as_document(found.record)["parts"] is not None

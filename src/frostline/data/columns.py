@@ -247,7 +247,7 @@ def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two pl
         if label is None:
             raise table.unclear(has_text=True, needs_label=True)
     if needs_label and label in texts:
-        raise InputError(f"{name}: the text and the label cannot be one column ({shown(names[texts[0]])}).")
+        raise InputError(f"{name}: the text and the label cannot be one column ({shown(names[label])}).")
     chosen = Columns(text=texts, label=label if needs_label else None)
     return replace(chosen, remark=table.remark(missing, chosen)) if missing else chosen
 

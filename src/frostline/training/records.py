@@ -208,7 +208,7 @@ def search_record(fitted: Fitted, how: SearchOptions) -> SearchRecord:
         record,
         mean_scores=tuple(means.tolist()),
         std_errors=tuple(errors.tolist()),
-        best_score=float(means.max()),
+        best_score=float(means.max() if search.kept_scores is None else search.kept_scores.mean()),
     )
 
 
