@@ -151,6 +151,15 @@ def test_no_split_parts_what_belongs_together(targets: Targets, seed: int) -> No
         assert all(len(set(folds[together == number])) == 1 for number in set(together))
 
 
+def test_no_fold_is_empty_where_two_small_lots_fell_into_one() -> None:
+    """Lots of ten rows and of one and one, without labels: each its own fold."""
+    together = np.array([0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0])
+    targets = Targets(("a", "b", "c"), np.zeros((12, 3), bool), exclusive=False, together=together)
+    for seed in range(20):
+        folds = split.folds(targets, n_folds=3, seed=seed)
+        assert sorted(np.bincount(folds).tolist()) == [1, 1, 10]
+
+
 def test_a_label_is_on_both_sides_and_in_every_fold_where_it_can_be() -> None:
     """However unlike the lots: of 'a' one of ten rows and one of a single row."""
     codes, numbers = np.repeat([0, 0, 1, 2], [10, 1, 30, 4]), np.repeat([0, 1], [10, 1]).tolist()
