@@ -386,4 +386,4 @@ def test_a_test_file_of_the_other_kind_is_refused_in_one_sentence(
         outcome = wanted(learned, "--test", tested)
         assert outcome.code == 65, outcome.err
         assert said in outcome.err
-        assert outcome.err.count("error: ") == 1
+        assert json.loads(outcome.err)["error"]["exit_code"] == 65

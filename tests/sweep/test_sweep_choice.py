@@ -226,8 +226,8 @@ def test_work_side_by_side_keeps_its_order_and_its_first_error() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (replace(dataset(), targets=Targets.of_labels(["0"] * 60)), "two classes"),
-        (dataset(1), "two classes"),
+        (replace(dataset(), targets=Targets.of_labels(["0"] * 60)), "two labels or more"),
+        (dataset(1), "two labels or more"),
         (replace(dataset(4), targets=Targets.of_labels(["a", "a", "a", "b"])), "'b'"),
         (replace(dataset(), texts=["the same"] * 60), "texts must differ"),
     ],

@@ -68,8 +68,8 @@ def test_compare_reads_with_what_was_asked_for(frostline: Command, reviews: Path
 @pytest.mark.parametrize(
     ("content", "options", "code", "words"),
     [
-        ("a\tgood\nb\tgood\n", (), 65, "two classes"),
-        ("a\tgood\n", (), 65, "two classes"),
+        ("a\tgood\nb\tgood\n", (), 65, "two labels or more"),
+        ("a\tgood\n", (), 65, "two labels or more"),
         ("same\tgood\nsame\tbad\n" * 4, (), 65, "texts must differ"),
         ("a\tgood\nb\tbad\nc\tgood\nd\tbad\n", ("--encoder", "nobody/nothing-of-the-kind-123"), 69, "nobody"),
         ("a\tgood\nb\tbad\nc\tgood\nd\tbad\n", ("--scoring", "acuracy"), 2, "accuracy"),

@@ -285,7 +285,7 @@ def test_words_from_the_command_line(frostline: Command, reviews: Path, tmp_path
     n_words = document["features"]["n_words"]
     assert document["features"]["n_features"] == 2688 + n_words
     assert len(json.loads((out / "words.json").read_text("utf-8"))["terms"]) == n_words
-    told = frostline("train", reviews, "--features", FEATURES, "-C", "0.01").out
+    told = frostline("train", reviews, "--features", FEATURES, "-C", "0.01", "--details").out
     assert f"{n_words:,} of them words" in " ".join(told.split())
     assert frostline("predict", out, "a joy", "\U0001f642").code == 0
     assert frostline("evaluate", out, reviews, "--json").document["test"]["accuracy"]["value"] > 0.8
