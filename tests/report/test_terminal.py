@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from frostline import record as records
 from frostline.evaluate.nested import NestedResult
 from frostline.record import CalibrationRecord, TrainingRecord
 from frostline.report.card import model_card
@@ -200,3 +201,13 @@ def test_a_temperature_that_ended_at_its_bound_is_told(temperature: float, said:
         asked="auto", way="temperature", why="it gained", temperature=temperature, n=40, candidates=()
     )
     assert calibration_text(found).startswith(f"Calibrated by a temperature{said}")
+
+
+def test_a_file_of_known_texts_alone_has_no_score() -> None:
+    record = example_evaluation()
+    out = io.StringIO()
+    source = records.TestRecord(kind="file", n_fitted=100, n_leaks=record.test.n)
+    print_evaluation(replace(record, source=source), Console(file=out, width=160))
+    assert f"All {record.test.n:,} test texts are copies of texts that it learned from" in out.getvalue()
+    assert "accuracy" not in out.getvalue()
+    assert "this classifier" not in out.getvalue()

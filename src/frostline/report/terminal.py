@@ -85,6 +85,9 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
             ("Features", _features(record.features)),
         ],
     )
+    if record.source is not None and not record.source.is_of_new:  # no score, as in training
+        closing(console, [phrases.untested_text(record.source), *record.warnings])
+        return
     heading(console, f"Test: {phrases.count_text(test.n, 'text')}")
     _score_table(console, [("this classifier", test)], own="" if test.confusion is not None else "bold")
     for words in phrases.leaks_text(record.source, test):
