@@ -1,6 +1,7 @@
 """Who may come in: keys, hosts, origins; and who may not start at all."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ def test_a_key_opens(locked: Running, headers: dict[str, str]) -> None:
 def test_no_other_key_does(locked: Running, headers: dict[str, str]) -> None:
     """Nor one in the address; health and the page stand open."""
     response = asked(locked, **headers)
+    while response.status_code == 429:  # other tests' wrong keys of this second
+        time.sleep(0.2)
+        response = asked(locked, **headers)
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
     assert asked(locked, f"/v1/classify?key={KEY}").status_code in {401, 429}
     with locked.client as client:
