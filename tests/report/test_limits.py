@@ -42,11 +42,11 @@ from frostline.report.phrases import (
     percent,
     plain_words,
     points,
-    printable,
     source_text,
 )
 from frostline.report.plots import confusion_plot, map_plot, map_words
 from frostline.report.terminal import decision_text, print_learning, print_report, surest_words
+from frostline.report.values import printable
 from frostline.targets import Label
 from small_records import (
     answered,

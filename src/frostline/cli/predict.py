@@ -38,7 +38,7 @@ from frostline.disk import refuse_file, sha256_of
 from frostline.errors import InputError, MissingInputError, UsageError, pasteable, printable
 from frostline.head.linear import Rule
 from frostline.legible import legibility, legibility_warnings, sampled
-from frostline.report.phrases import count_text
+from frostline.report.values import count_text
 from frostline.score.answers import (
     WINDOW_TEXTS,
     Layout,

@@ -15,6 +15,7 @@ from frostline.evaluate.scores import Evaluation
 from frostline.record import TrainingRecord
 from frostline.report import phrases
 from frostline.report.lines import say, warn
+from frostline.report.values import printable
 
 MOST_WARNINGS = 3
 _WEAKEST = 2
@@ -85,7 +86,7 @@ def _weakest(console: Console, test: Evaluation) -> None:
     if len(known) < 2:
         return
     weakest = sorted(known, key=lambda pair: pair[0].value)[: 1 if len(known) == 2 else _WEAKEST]
-    named = ", ".join(f"{phrases.printable(label, 24)} {phrases.estimate_text(f1)}" for f1, label in weakest)
+    named = ", ".join(f"{printable(label, 24)} {phrases.estimate_text(f1)}" for f1, label in weakest)
     say(console, f"weakest by F1 %  {named}")
 
 

@@ -14,6 +14,7 @@ from frostline.evaluate.scores import Evaluation, LabelScore
 from frostline.record import TrainingRecord
 from frostline.report import phrases
 from frostline.report.phrases import WORDING, Scored, plain_words
+from frostline.report.values import count_text, printable
 
 # Hub ids of the encoders that have a name of their own here; any other id holds a slash, and a folder is none.
 _BASE_MODELS = {
@@ -73,7 +74,7 @@ def _model_index(record: TrainingRecord, test: Evaluation) -> list[str]:
     named = record.data.name
     if record.test_source is not None and record.test_source.data is not None:
         named = record.test_source.data.name
-    dataset = json.dumps(phrases.printable(named), ensure_ascii=False)
+    dataset = json.dumps(printable(named), ensure_ascii=False)
     shown = [name for name in ("accuracy", "macro_f1", "micro_f1") if name in test.scores]
     lines = [
         "model-index:",
@@ -151,7 +152,7 @@ def _scores(record: TrainingRecord) -> str:
     labels += [f"\n{which}"] if which else []
     source = escaped(phrases.source_text(record.test_source, record.data.kind))
     return (
-        f"## How good it is\n\nTested on {phrases.count_text(test.n, 'text')}: {source}. "
+        f"## How good it is\n\nTested on {count_text(test.n, 'text')}: {source}. "
         "In brackets: 95 % intervals.\n\n" + "\n".join(rows) + "\n\n" + "\n".join(labels) + _trust(record)
     )
 
@@ -243,13 +244,13 @@ def _limits(record: TrainingRecord) -> str:
 
 def escaped(text: str) -> str:
     """`text` as Markdown that is only text: a link, an image, a table cell's end or HTML in it stays visible."""
-    shown = phrases.printable(text, 1000)
+    shown = printable(text, 1000)
     return re.sub(r"([\\`*_\[\]<>#|!&])", r"\\\1", shown)
 
 
 def code(value: object) -> str:
     """`value` between back-ticks, more of them than it holds itself, its bars escaped for tables."""
-    shown = phrases.printable(value)
+    shown = printable(value)
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if shown[:1] in {"`", " ", ""} or shown[-1:] in {"`", " "} else ""

@@ -23,7 +23,7 @@ from rich.cells import cell_len
 from frostline.arrays import Float64Array
 from frostline.disk import home, private_folder
 from frostline.errors import FrostlineError
-from frostline.report import phrases
+from frostline.report.values import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -231,7 +231,7 @@ def legend(signs: Sequence[Sign], *, lines: bool = False) -> str:
     """A list that says what the points, or the lines, stand for."""
     items = "".join(
         f"<li>{_line_icon(sign.place) if lines else _point_icon(sign.place)}"
-        f"<bdi>{html.escape(phrases.printable(sign.words))}</bdi></li>"
+        f"<bdi>{html.escape(printable(sign.words))}</bdi></li>"
         for sign in signs
     )
     return f'<ul class="legend">{items}</ul>'

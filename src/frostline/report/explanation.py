@@ -18,7 +18,7 @@ from frostline.explanation.leave_out import Change, LabelExplained, Together
 from frostline.report.lines import heading, say, show
 from frostline.report.markup import paragraphs, quiet, quoted, safe, section, table
 from frostline.report.page import page
-from frostline.report.phrases import count_text, printable
+from frostline.report.values import count_text, printable
 from frostline.targets import Kind
 from frostline.version import __version__
 

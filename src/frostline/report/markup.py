@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from frostline.evaluate.intervals import Estimate
 from frostline.report import phrases
+from frostline.report.values import printable
 
 LONGEST_TEXT = 2000
 """Letters of a quoted text; the page stays small whatever the texts are."""
@@ -25,13 +26,13 @@ _BREAKS = re.compile(r"\r\n|[\r\n\u2028\u2029]")
 
 def safe(value: object, limit: int = 400) -> str:
     """`value` as it may stand in an element or in a quoted attribute."""
-    return html.escape(phrases.printable(value, limit))
+    return html.escape(printable(value, limit))
 
 
 def quoted(text: str) -> str:
     """A user's text in full (its first `LONGEST_TEXT` letters), breaks shown as ↵, its direction kept to itself."""
     lines = _BREAKS.split(text[:LONGEST_TEXT])
-    shown = " ↵ ".join("".join(_JOINERS.get(letter) or phrases.printable(letter) for letter in line) for line in lines)
+    shown = " ↵ ".join("".join(_JOINERS.get(letter) or printable(letter) for letter in line) for line in lines)
     rest = len(text) - LONGEST_TEXT
     more = f' <span class="quiet">(… {rest:,} more letters)</span>' if rest > 0 else ""
     return f'<bdi dir="auto">{html.escape(shown) or "<i>an empty text</i>"}</bdi>{more}'

@@ -66,6 +66,7 @@ from frostline.report.plots import (
     scores_plot,
     tuning_plot,
 )
+from frostline.report.values import count_text, printable
 
 INTERVALS = "Every interval is a 95 % interval."
 
@@ -110,7 +111,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
     tested = f"tested on {phrases.source_text(record.test_source, record.data.kind)}" if test else "not tested"
     labels, rows = WORDING[record.data.kind].title.format(n=len(record.labels)), f"{record.data.n_rows:,} rows"
     return page(
-        f"A classifier trained on {phrases.printable(record.data.name)}",
+        f"A classifier trained on {printable(record.data.name)}",
         f"{labels}{'; ' if ',' in labels else ', '}{rows}; {tested}.",
         parts,
         version=record.version,
@@ -134,8 +135,8 @@ def evaluation_html(record: EvaluationRecord, examples: Examples | None = None, 
     ]
     of = WORDING[record.data.kind].saved.format(n=len(record.test.labels))
     return page(
-        f"{phrases.printable(record.model)} on {phrases.printable(record.data.name)}",
-        f"A saved classifier{of} tested on {phrases.count_text(record.test.n, 'text')}.",
+        f"{printable(record.model)} on {printable(record.data.name)}",
+        f"A saved classifier{of} tested on {count_text(record.test.n, 'text')}.",
         parts,
         version=record.version,
     )
@@ -164,7 +165,7 @@ def figures(test: Evaluation | None) -> str:
             shown.append((called, f"{score.value:.3f}", phrases.loss_range(low_high)))
         else:
             shown.append((called, f"{phrases.percent(score.value)} %", f"{phrases.percent_range(low_high)} %"))
-    return tiles([*shown, ("test texts", f"{test.n:,}", phrases.count_text(len(test.labels), "label"))])
+    return tiles([*shown, ("test texts", f"{test.n:,}", count_text(len(test.labels), "label"))])
 
 
 def tiles(shown: Iterable[tuple[str, str, str]]) -> str:
@@ -335,7 +336,7 @@ def item(text: str, line: int, said: str, *, quote: bool) -> str:
 
 def note(name: str, *, quote: bool) -> str:
     """Whose texts they are, or that they were left out."""
-    file = phrases.printable(name)
+    file = printable(name)
     if quote:
         return f"These are texts of {file}: whoever sees this page reads them (--no-examples leaves them out)."
     return f"The texts were left out of this page; the lines are those of {file}."
@@ -485,7 +486,7 @@ def learning(curve: LearningCurve | None, right: str = "accuracy") -> str:
     )
     tested = "out of fold" if curve.is_out_of_fold else "held back"
     note = "" if right == "accuracy" else f"Measured is the {right}. "
-    note += f"Tested on {curve.n_test:,} rows {tested}; C: {phrases.printable(curve.choice_of_C, 200)}."
+    note += f"Tested on {curve.n_test:,} rows {tested}; C: {printable(curve.choice_of_C, 200)}."
     return section(
         "Whether more labels would help",
         paragraphs(said)
@@ -543,7 +544,7 @@ def features(choice: ChoiceRecord | None) -> str:
     said = [
         (
             f"{len(choice.trials)} features were tried on the {choice.n_rows:,} training rows, {choice.n_folds} folds; "
-            f"{choice.winner} was taken, {phrases.printable(choice.rule, 200)}."
+            f"{choice.winner} was taken, {printable(choice.rule, 200)}."
         ),
         (f"Scores: {scored}. They made the choice, so they flatter; the test above had no part in it."),
     ]
@@ -638,7 +639,7 @@ def training_facts(record: TrainingRecord) -> str:
             ("Head", _head(record)),
             ("Seed", str(record.seed)),
             ("Seconds", phrases.seconds_text(record)),
-            ("Machine", f"{machine.processor}, {phrases.count_text(machine.cores, 'core')}, {machine.system}"),
+            ("Machine", f"{machine.processor}, {count_text(machine.cores, 'core')}, {machine.system}"),
         )
     )
 

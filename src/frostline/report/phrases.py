@@ -34,9 +34,9 @@ from frostline.record import (
     TuningRecord,
     UnlikeRecord,
 )
+from frostline.report.values import LONGEST, count_text, printable
 from frostline.targets import Kind, Label
 
-LONGEST = 60
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 
@@ -181,18 +181,6 @@ def rest_text(scores: Mapping[str, Estimate]) -> str:
     return f" {'; '.join(said)}." if said else ""
 
 
-def printable(value: object, limit: int = LONGEST) -> str:
-    """`value` as text that is only ever seen: control, format and direction characters escaped, long text cut.
-
-    A label or a file name can hold terminal escapes, line breaks or a right-to-left override.
-    """
-    text = str(value)
-    text = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
-    )
-
-
 def percent(value: float) -> str:
     """0.8446 as `84.5`; a share never rounds to 100.0 or 0.0 unless it is 1 or 0."""
     if 0.9995 <= value < 1:
@@ -245,11 +233,6 @@ def lead_text(lead: Lead | PairedDifference | Difference) -> str:
 def lead_of(baseline: Baseline) -> Lead:
     """The lead in the headline score."""
     return baseline.leads[headline_of(baseline.scores)]
-
-
-def count_text(n: int, one: str, many: str = "") -> str:
-    """`1 row`, `2,000 rows`."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def data_text(data: DataRecord) -> str:

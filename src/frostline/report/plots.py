@@ -41,6 +41,7 @@ from frostline.report.drawing import (
     rings_path,
     room_for,
 )
+from frostline.report.values import count_text, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +69,7 @@ def confusion_plot(evaluation: Evaluation) -> str:
     if confusion is None:
         return ""
     n_labels = len(evaluation.labels)
-    names = [phrases.printable(label, 16) for label in evaluation.labels]
+    names = [printable(label, 16) for label in evaluation.labels]
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     large = n_labels > 8
     size = min(SIZE, max(4.0, 110 / n_labels)) if large else SIZE
@@ -123,7 +124,7 @@ def curve_plot(search: SearchRecord) -> str:
         decades = range(math.floor(places[0]), math.ceil(places[-1]) + 1)
         axes.set_xticks(decades, [f"{10.0**decade:g}" for decade in decades])
         axes.set_xlabel("C (smaller: simpler)")
-        axes.set_ylabel(f"{phrases.printable(search.scoring, 24)} over {search.n_folds} folds", parse_math=False)
+        axes.set_ylabel(f"{printable(search.scoring, 24)} over {search.n_folds} folds", parse_math=False)
         axes.grid(visible=True, axis="y", color=GRID, linewidth=0.6)
         axes.margins(y=0.2)
     return inline(drawing, "curve", f"Mean score of the folds over C; the chosen C is {search.chosen_C:.3g}.")
@@ -247,7 +248,7 @@ def curve_plots(curves: Sequence[LabelCurves]) -> str:
     recall = _square(
         [each.precision_recall for each in shown], "pr", ("recall, %", "precision, %"), "Precision-recall curves"
     )
-    signs = [Sign(phrases.printable(each.label, 30), place) for place, each in enumerate(shown)]
+    signs = [Sign(printable(each.label, 30), place) for place, each in enumerate(shown)]
     return f'<div class="pair">{roc}{recall}</div>' + (legend(signs, lines=True) if len(signs) > 1 else "")
 
 
@@ -263,7 +264,7 @@ def _square(curves: Sequence[Curve], name: str, axis: tuple[str, str], title: st
         axes.set_ylim(-2, 103)
         axes.tick_params(color=INK)
         _labelled(axes, *axis)
-    return inline(drawing, name, f"{title} of {phrases.count_text(len(curves), 'label')}.")
+    return inline(drawing, name, f"{title} of {count_text(len(curves), 'label')}.")
 
 
 _CROWD = 500  # points that still have room
@@ -284,7 +285,7 @@ def map_plot(examples: Examples, layout: SentenceMap) -> str:
         axes.set_yticks([])
         if decided:
             axes.axvline(0.0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-            first, second = (phrases.printable(label, 14) for label in examples.labels)
+            first, second = (printable(label, 14) for label in examples.labels)
             axes.set_xlabel(f"← {first} · what it decides by · {second} →", color=MUTED, parse_math=False)
             axes.set_ylabel("what else differs", color=MUTED)
         else:
@@ -300,7 +301,7 @@ def map_plot(examples: Examples, layout: SentenceMap) -> str:
                 drawing.over.append(points_path(at[mine], place, size=size))
         if wrong.any():
             drawing.over.append(rings_path(at[wrong], size=size))
-    said = f"Map of {len(codes):,} test texts by label, with {phrases.count_text(int(wrong.sum()), 'mistake')} ringed."
+    said = f"Map of {len(codes):,} test texts by label, with {count_text(int(wrong.sum()), 'mistake')} ringed."
     signs = _signs(examples, places_of, int(wrong.sum()), n_without=int((~has_label).sum()))
     return inline(drawing, "map", said) + legend(signs)
 
@@ -325,7 +326,7 @@ def map_words(examples: Examples, layout: SentenceMap) -> list[str]:
         f"{n:,} of {layout.n_texts:,} test texts, drawn at random" if n < layout.n_texts else f"all {n:,} test texts"
     )
     if layout.kind == "decision":
-        first, second = (phrases.printable(label) for label in examples.labels)
+        first, second = (printable(label) for label in examples.labels)
         return [
             (
                 f"A point for each of {shown}. Left to right is how the classifier decides, from {first} to {second} "

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from frostline.report.document import FORMAT, JSON, as_json
 from frostline.report.lines import heading, say, warn
-from frostline.report.phrases import count_text, printable
+from frostline.report.values import count_text, printable
 from frostline.review.results import (
     CellSummary,
     DoubtfulLabel,

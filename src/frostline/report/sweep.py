@@ -18,6 +18,7 @@ from frostline.record import DataRecord
 from frostline.report import phrases
 from frostline.report.drawing import keep_fonts_at_home
 from frostline.report.lines import facts, fits, heading, say, shade, show, table, warn
+from frostline.report.values import count_text, printable
 from frostline.sweep.compare import Comparison
 from frostline.sweep.run import Sweep, SweepTest, Trial
 
@@ -54,8 +55,8 @@ def print_sweep(sweep: Sweep, data: DataRecord, console: Console) -> None:
     """Every block as a heat map, the best as a table, the choice, its test."""
     for line in phrases.columns_text(data):
         say(console, line)
-    layers = phrases.count_text(sweep.n_layers, "layer")
-    encoder = f"{phrases.printable(sweep.encoder.name)}, {layers}, frozen"
+    layers = count_text(sweep.n_layers, "layer")
+    encoder = f"{printable(sweep.encoder.name)}, {layers}, frozen"
     facts(console, [("Data", phrases.data_text(data)), ("Encoder", encoder)])
     heading(console, f"Score by layer and pooling: {_how(sweep.scoring, sweep.n, sweep.n_folds)}")
     _heat_map(sweep, console)
@@ -69,14 +70,14 @@ def print_sweep(sweep: Sweep, data: DataRecord, console: Console) -> None:
         _test(sweep, sweep.test, console)
     for caution in sweep.warnings:
         warn(console, caution)
-    sentences = phrases.count_text(sweep.n_read, "sentence")
+    sentences = count_text(sweep.n_read, "sentence")
     read = f"{sweep.seconds_read:.1f} s reading ({sentences} read now, the rest kept)"
     say(console, f"{read}, {sweep.seconds_search:.1f} s searching", style="dim")
 
 
 def _test(sweep: Sweep, test: SweepTest, console: Console) -> None:
     features = sweep.winner.candidate.features
-    heading(console, f"Test of {features}: {phrases.count_text(test.evaluation.n, 'text')}, {_source(test.kind)}")
+    heading(console, f"Test of {features}: {count_text(test.evaluation.n, 'text')}, {_source(test.kind)}")
     names = [name for name in phrases.columns_of(test.evaluation.scores) if name not in phrases.LOSSES]
     scores = table("", *map(phrases.column_name, names))
     for called, found in ((features, test.evaluation), ("the tutorial's cls@-1", test.tutorial)):
@@ -124,7 +125,7 @@ def _compared(comparison: Comparison, joint: str) -> Table:
     figures = (phrases.score_header(comparison.scoring), "to the best", "p", f"s /{joint}1,000", "MB", f"MB{joint}used")
     compared = table(*names, *figures, left=("features",))
     for place, standing in enumerate(comparison.standings):
-        named = [phrases.printable(standing.encoder), phrases.printable(standing.features, 30)]
+        named = [printable(standing.encoder), printable(standing.features, 30)]
         compared.add_row(
             *([Text(joint.join(named))] if is_narrow else map(Text, named)),
             _score_text(standing.score, joint),

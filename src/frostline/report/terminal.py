@@ -31,6 +31,7 @@ from frostline.report.brief import print_next
 from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, shade, show, table
 from frostline.report.page import outlook_words
 from frostline.report.phrases import Scored, next_step
+from frostline.report.values import count_text, printable
 from frostline.targets import Label
 
 _WANTED = (0.9, 0.95, 0.99)
@@ -80,7 +81,7 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     facts(
         console,
         [
-            ("Model", phrases.printable(record.model)),
+            ("Model", printable(record.model)),
             ("Data", _counted(record.data)),
             ("Features", _features(record.features)),
         ],
@@ -88,7 +89,7 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     if record.source is not None and not record.source.is_of_new:  # no score, as in training
         closing(console, [phrases.untested_text(record.source), *record.warnings])
         return
-    heading(console, f"Test: {phrases.count_text(test.n, 'text')}")
+    heading(console, f"Test: {count_text(test.n, 'text')}")
     _score_table(console, [("this classifier", test)], own="" if test.confusion is not None else "bold")
     for words in phrases.leaks_text(record.source, test):
         say(console, words)
@@ -107,7 +108,7 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
 def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
     """The scores beside those of simpler ways, label by label, and what the probabilities are worth."""
     source = phrases.source_text(record.test_source, record.data.kind)
-    heading(console, f"Test: {phrases.count_text(test.n, 'text')}, {source}")
+    heading(console, f"Test: {count_text(test.n, 'text')}, {source}")
     half: list[tuple[str, Scored]] = [] if record.at_half is None else [("… each label from 0.5 on", record.at_half)]
     others: list[tuple[str, Scored]] = [(baseline.name, baseline) for baseline in record.baselines]
     _score_table(console, [("this classifier", test), *half, *others], own="bold")
@@ -232,7 +233,7 @@ def print_choice(choice: ChoiceRecord | None, console: Console) -> None:
             ),
         )
     show(console, blocks)
-    rule = phrases.printable(choice.rule, 200)
+    rule = printable(choice.rule, 200)
     show(console, Text(f"taken: {choice.winner}, {rule}; {len(choice.trials)} were tried", style="dim"))
 
 
@@ -265,13 +266,13 @@ def print_answer_scores(
 
 def decision_text(found: DecisionRecord, labels: Sequence[Label]) -> str:
     """The rule in words."""
-    of = "" if found.label is None else f" for {phrases.printable(found.label, 30)}"
+    of = "" if found.label is None else f" for {printable(found.label, 30)}"
     said = [f"Wished for: {found.asked}{of}."]
     if found.thresholds and found.label is not None:
         said.append(f"Taken from {found.thresholds[list(labels).index(found.label)]:.3f} on.")
     elif found.thresholds:
         each = [
-            f"{phrases.printable(label, 20)} {threshold:.3f}"
+            f"{printable(label, 20)} {threshold:.3f}"
             for label, threshold in zip(labels[:12], found.thresholds[:12], strict=True)
         ]
         said.append(f"Thresholds: {', '.join(each)}{', …' if len(labels) > 12 else ''}.")
@@ -374,7 +375,7 @@ def _labels(console: Console, test: Evaluation, thresholds: Sequence[float] = ()
     listed = table("label", "texts", *(["from"] if from_on else []), "precision %", "recall %", "F1 %")
     for score in scores:
         listed.add_row(
-            Text(phrases.printable(score.label, 24)),
+            Text(printable(score.label, 24)),
             Text(f"{score.support:,}"),
             *([Text(f"{from_on[score.label]:.2f}")] if from_on else []),
             *(Text(phrases.estimate_text(figure)) for figure in (score.precision, score.recall, score.f1)),
@@ -390,7 +391,7 @@ def _confusion(console: Console, test: Evaluation) -> None:
     """The matrix where it fits into the width, else the commonest mistakes; nothing where labels go together."""
     if test.confusion is None:
         return
-    names = [phrases.printable(label, 10) for label in test.labels]
+    names = [printable(label, 10) for label in test.labels]
     widest = test.confusion.max(axis=0).tolist()
     width = 14 + sum(max(len(name), len(f"{count:,}")) + 2 for name, count in zip(names, widest, strict=True))
     if len(names) > MOST_LABELS or width > console.width:
@@ -403,14 +404,14 @@ def _confusion(console: Console, test: Evaluation) -> None:
             Text(f"{count:,}", style="bold" if row == column else "")
             for column, count in enumerate(test.confusion[row])
         ]
-        matrix.add_row(Text(phrases.printable(label, 16)), *cells)
+        matrix.add_row(Text(printable(label, 16)), *cells)
     show(console, matrix)
 
 
 def _mistakes(console: Console, test: Evaluation) -> None:
     listed = table("true label", "taken for", "texts")
     for true, taken, count in commonest_mistakes(test, most=8):
-        listed.add_row(Text(phrases.printable(true, 24)), Text(phrases.printable(taken, 24)), Text(f"{count:,}"))
+        listed.add_row(Text(printable(true, 24)), Text(printable(taken, 24)), Text(f"{count:,}"))
     if listed.row_count:
         console.print()
         show(console, listed)

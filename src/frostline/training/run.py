@@ -185,8 +185,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     refuse_without_choice(swept, choose, in_turn=is_in_turn(test, chosen))
     require_learnable(dataset, chosen.search.n_folds)  # before the split: the words then speak of the whole file
     criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
-    n_features, link = len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind]
-    refuse_labels(dataset.targets.labels, n_features, link)
+    refuse_labels(dataset.targets.labels, len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind])
     refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
     split = split_rows(dataset, test, chosen)
     plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict)
@@ -213,8 +212,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     curve = None
     if chosen.learning_curve and split.is_of_new:
         own = tested if rows.tested is None else replace(tested, part=rows.tested)
-        curve = measured_curve(fitted, rows.learned, own, how=how, progress=told.learning)
-        curve = without_forecast(curve, near)
+        curve = without_forecast(measured_curve(fitted, rows.learned, own, how=how, progress=told.learning), near)
     seconds = seconds_of(started, read_at, fitted_at, time.perf_counter(), swept=swept)
     made = _Made(
         dataset=dataset,

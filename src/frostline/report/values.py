@@ -1,0 +1,23 @@
+"""Single values as words, for reports and for verbs that have none: a number with its noun, a stranger's text.
+
+Apart from the sentences of phrases.py, which know every record: a prediction need not load those of a training.
+"""
+
+LONGEST = 60
+
+
+def printable(value: object, limit: int = LONGEST) -> str:
+    """`value` as text that is only ever seen: control, format and direction characters escaped, long text cut.
+
+    A label or a file name can hold terminal escapes, line breaks or a right-to-left override.
+    """
+    text = str(value)
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
+
+
+def count_text(n: int, one: str, many: str = "") -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
