@@ -157,7 +157,8 @@ def test_directions_are_those_of_the_labels_then_of_the_rows() -> None:
     rows = np.zeros((4, 3))
     rows[:, 1] = [-3, 3, -3, 3]
     rows[:, 2] = [1, -1, -1, 1]
-    assert np.abs(directions(rows, np.array([[2.0, 0, 0]]))).tolist() == [[1, 0], [0, 1], [0, 0]]
+    two = np.abs(directions(rows, np.array([[2.0, 0, 0]])))
+    assert two == pytest.approx(np.array([[1, 0], [0, 1], [0, 0]]), abs=1e-12)
     three = directions(rows, np.array([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 0]]))
     assert three.T @ three == pytest.approx(np.eye(2))
     assert three[2] == pytest.approx([0, 0])
