@@ -1,10 +1,12 @@
-"""Render the lesson of the built-in sample in both languages: `python tools/make_lessons.py [--check]`.
+"""Render the lesson of the built-in sample in both languages: `python tools/make_lessons.py [--check | --picture]`.
 
 Writes docs/lesson/en.html and docs/lesson/zh.html. With `--check` nothing is written; it fails where what they say, but
-for their numbers, is not what would be written.
+for their numbers, is not what would be written. With `--picture` Debian's chromium looks at the English one for the
+README: docs/images/lesson.png, with what `make test-browser` needs.
 """
 
 import argparse
+import io
 import re
 import sys
 from dataclasses import replace
@@ -34,11 +36,40 @@ def said(page: str) -> str:
     return re.sub(r"[\d.,+%-]+|\s+", " ", told)
 
 
+def photographed(page: Path, out: Path) -> None:
+    """Who looks at whom, and the block, with one word piece touched."""
+    from PIL import Image  # noqa: PLC0415 - only this needs it
+    from playwright.sync_api import FloatRect, sync_playwright  # noqa: PLC0415 - likewise
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        seen = browser.new_page(viewport={"width": 1000, "height": 900}, bypass_csp=True)
+        seen.goto(page.resolve().as_uri())
+        seen.add_style_tag(content=".following { position: static }")
+        seen.locator("#ids [data-piece='3']").click()
+        top, bottom = (seen.locator(f"#{name}").bounding_box() for name in ("attention", "block"))
+        assert top is not None
+        assert bottom is not None
+        height = bottom["y"] + bottom["height"] - top["y"]
+        area = FloatRect(
+            x=top["x"] - 8, y=top["y"] + seen.evaluate("scrollY") - 8, width=top["width"] + 16, height=height + 16
+        )
+        picture = seen.screenshot(full_page=True, clip=area)
+        browser.close()
+    shown = Image.open(io.BytesIO(picture)).convert("RGB").quantize(96, dither=Image.Dither.NONE)
+    shown.save(out, optimize=True)
+
+
 def main() -> int:
-    """Write both, or compare."""
+    """Write both, or compare, or look at one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
-    is_check = parser.parse_args().check
+    parser.add_argument("--picture", action="store_true")
+    asked = parser.parse_args()
+    is_check = asked.check
+    if asked.picture:
+        photographed(FOLDER / "en.html", FOLDER.parent / "images" / "lesson.png")
+        return 0
     lesson = given()
     stale = []
     for language in get_args(Language):

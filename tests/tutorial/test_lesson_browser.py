@@ -122,6 +122,10 @@ def test_a_piece_that_is_touched_lights_up_everywhere(chromium: "Browser", pages
     page.locator("#ids [data-piece='2']").hover()
     lit = page.evaluate("[...document.querySelectorAll('.lit')].map(one => one.closest('section').id)")
     assert {"pieces", "ids", "padding", "mask", "attention", "block", "slice"} <= set(lit)
+    shares = "cells => cells.map(cell => getComputedStyle(cell).fillOpacity)"
+    assert len(set(page.locator("#attention rect.cell.lit").evaluate_all(shares))) > 3, (
+        "what a piece looks at stays seen"
+    )
     page.keyboard.press("Escape")
     assert page.locator(".lit").count() == 0
     page.locator("#table [data-row]").nth(1).focus()
