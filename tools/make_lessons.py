@@ -47,13 +47,11 @@ def photographed(page: Path, out: Path) -> None:
         seen.goto(page.resolve().as_uri())
         seen.add_style_tag(content=".following { position: static }")
         seen.locator("#ids [data-piece='3']").click()
-        top, bottom = (seen.locator(f"#{name}").bounding_box() for name in ("attention", "block"))
-        assert top is not None
-        assert bottom is not None
-        height = bottom["y"] + bottom["height"] - top["y"]
-        area = FloatRect(
-            x=top["x"] - 8, y=top["y"] + seen.evaluate("scrollY") - 8, width=top["width"] + 16, height=height + 16
-        )
+        area: FloatRect = seen.evaluate("""() => {
+            const places = ["attention", "block"].map(name => document.getElementById(name).getBoundingClientRect());
+            const [top, bottom] = places;
+            return {x: top.x - 8, y: top.y + scrollY - 8, width: top.width + 16, height: bottom.bottom - top.y + 16};
+        }""")
         picture = seen.screenshot(full_page=True, clip=area)
         browser.close()
     shown = Image.open(io.BytesIO(picture)).convert("RGB").quantize(96, dither=Image.Dither.NONE)
