@@ -128,13 +128,19 @@ def test_a_folder_that_came_meanwhile_is_not_written_over(tmp_path: Path) -> Non
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 
-def test_what_killed_writers_left_is_swept_by_the_next_for_the_same_name_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["stream", "bytes"])
+def test_what_killed_writers_left_is_swept_by_the_next_for_the_same_name_alone(tmp_path: Path, way: str) -> None:
     ours, others = f"{TEMPORARY_PREFIX}a.bin-{'0' * 12}", f"{TEMPORARY_PREFIX}b.bin-{'0' * 12}"
     odd = f"{TEMPORARY_PREFIX}a.bin-{'0' * 11}"
     for name in (ours, others, odd):
         (tmp_path / name).write_bytes(b"half")
-    with publish_stream(tmp_path / "a.bin") as opened:
-        opened.write(b"whole")
+    if way == "bytes":
+        publish_bytes(tmp_path / "a.bin", b"whole", sweeps=False)
+        assert (tmp_path / ours).exists()
+        publish_bytes(tmp_path / "a.bin", b"whole")
+    else:
+        with publish_stream(tmp_path / "a.bin") as opened:
+            opened.write(b"whole")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted(["a.bin", others, odd])
 
 

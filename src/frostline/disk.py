@@ -124,14 +124,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def publish_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o644) -> None:
+def publish_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o644, sweeps: bool = True) -> None:
     """Write `content` to `path`, replacing what was there, whole or not at all.
 
     Raises `StorageError`: disk full, quota, file-size limit or I/O error; the path and the bytes needed are named.
     A failed fsync is never retried: the kernel may have dropped the pages and would then answer that all is well;
     `AccessError`: not permitted, or a read-only file system.
+
+    What killed calls for the same `path` left behind is swept first; not so where `sweeps` is False, for a folder of
+    many files that is swept as a whole (`sweep_temporaries`).
     """
-    with _published(path, mode=mode, size_bytes=len(content)) as opened:
+    with _published(path, mode=mode, size_bytes=len(content), sweeps=sweeps) as opened:
         opened.write(content)
 
 
@@ -141,19 +144,17 @@ def publish_stream(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
 
     What killed calls for the same `path` left behind is swept first.
     """
-    try:
-        _sweep(path)
-    except OSError as error:
-        raise storage_error(error, path) from error
     with _published(path, mode=mode) as opened:
         yield opened
 
 
 @contextlib.contextmanager
-def _published(path: Path, *, mode: int, size_bytes: int | None = None) -> Iterator[BinaryIO]:
+def _published(path: Path, *, mode: int, size_bytes: int | None = None, sweeps: bool = True) -> Iterator[BinaryIO]:
     """A temporary file beside `path`, locked while it is written; synced and renamed on leaving."""
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{secrets.token_hex(6)}")
     try:
+        if sweeps:
+            _sweep(path)
         with os.fdopen(_create_locked(temporary, mode), "wb") as opened:
             yield opened
             opened.flush()

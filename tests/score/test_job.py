@@ -186,10 +186,10 @@ def test_what_is_in_the_way_is_never_removed(source: Path, out: Path) -> None:
 def test_killed_between_the_file_and_its_manifest(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is known for the job's own; another in its place is not."""
 
-    def broken(path: Path, content: bytes) -> None:
+    def broken(path: Path, content: bytes, *, sweeps: bool = True) -> None:
         if path == manifest_of(out):
             raise StorageError("full")
-        publish_bytes(path, content)
+        publish_bytes(path, content, sweeps=sweeps)
 
     monkeypatch.setattr("frostline.score.job.publish_bytes", broken)
     with pytest.raises(StorageError):

@@ -101,8 +101,8 @@ def published(folder: Path, window: Window, made: Made) -> Record:
         sha256=hashlib.sha256(made.content).hexdigest(),
         tally=dict(made.tally),
     )
-    publish_bytes(folder / f"{window.number:08}.part", made.content)
-    publish_bytes(folder / f"{window.number:08}.json", json.dumps(asdict(record)).encode())
+    publish_bytes(folder / f"{window.number:08}.part", made.content, sweeps=False)
+    publish_bytes(folder / f"{window.number:08}.json", json.dumps(asdict(record)).encode(), sweeps=False)
     return record
 
 
