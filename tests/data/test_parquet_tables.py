@@ -146,7 +146,7 @@ def test_a_dictionary_bomb_is_refused_in_bounded_memory(tmp_path: Path, monkeypa
     entry = pa.array(["x" * 10_000_000])
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), entry)
     path = stored(tmp_path, parquet({"text": column, "label": [1] * 20_000}, compression="zstd", store_schema=False))
-    monkeypatch.setattr(parent, "MEMORY_BYTES", 200 << 20)  # written out, a batch alone takes 2 GB
+    monkeypatch.setattr(parent, "MEMORY_BYTES", 400 << 20)  # written out, a batch alone takes 2 GB
     with pytest.raises(InputError, match="200 times"):
         read_dataset(path)
     few = read_dataset(stored(tmp_path, parquet({"text": column[:5], "label": [1] * 5})))
