@@ -138,10 +138,10 @@ print(SentenceClassifier.load("model").predict(["a fine film"])[0])
     [
         '1 connect(3<socket:[1]>, {sa_family=AF_INET, sin_port=htons(443), sin_addr=inet_addr("1.2.3.4")}, 16) = -1 E',
         '1 sendto(3<socket:[1]>, "x", 1, 0, {sa_family=AF_INET6, sin6_port=htons(53)}, 28) = -1 ENETUNREACH (x)',
-        '1 openat(AT_FDCWD</x>, "/root/.cache/a", O_WRONLY|O_CREAT, 0666) = 3</root/.cache/a>',
+        '1 openat(AT_FDCWD</x>, "/home/somebody/.cache/a", O_WRONLY|O_CREAT, 0666) = 3</home/somebody/.cache/a>',
         '1 openat(AT_FDCWD</x>, "b", O_RDWR) = 3</x/b>',
-        '1 mkdir("/root/.config", 0777) = 0',
-        '1 rename("OUT/a", "/root/a") = 0',
+        '1 mkdir("/home/somebody/.config", 0777) = 0',
+        '1 rename("OUT/a", "/home/somebody/a") = 0',
     ],
 )
 def test_what_is_looked_for_is_seen(traced: Traced, line: str) -> None:
@@ -152,7 +152,7 @@ def test_what_is_looked_for_is_seen(traced: Traced, line: str) -> None:
     "line",
     [
         '1 connect(3<socket:[1]>, {sa_family=AF_UNIX, sun_path="/var/run/nscd/socket"}, 110) = -1 ENOENT (No such)',
-        '1 openat(AT_FDCWD</x>, "/root/.cache/a", O_RDONLY|O_CLOEXEC) = 3</root/.cache/a>',
+        '1 openat(AT_FDCWD</x>, "/home/somebody/.cache/a", O_RDONLY|O_CLOEXEC) = 3</home/somebody/.cache/a>',
         '1 openat(AT_FDCWD</x>, "/usr/a", O_WRONLY|O_CREAT, 0666) = -1 EACCES (Permission denied)',
         '1 mkdir("OUT/model", 0777) = 0',
         '1 openat(AT_FDCWD</x>, "/dev/null", O_RDWR) = 3</dev/null>',

@@ -27,7 +27,8 @@ WAITING = 5
 class Child:
     """`python -m module` with pipes for standard input and output; it should call `limit` before it reads anything.
 
-    It imports from where this process does and never from the current folder, where a stranger's `pyarrow.py` may lie.
+    It imports from where this process does and never from the current folder, where a stranger's file may bear a
+    library's name.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ import click
 
 from frostline.cli.console import progress, words
 from frostline.cli.groups import Grouped
+from frostline.cli.jobs import run_job
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
@@ -43,7 +44,7 @@ from frostline.precision import GATE_TEXTS
 from frostline.report.values import count_text
 from frostline.score.job import folder_of, manifest_of
 from frostline.score.rows import Embedding, Written, join_rows, refuse_format, refuse_words, write_features
-from frostline.score.run import Job, run, surveyed, window_rows
+from frostline.score.run import Job, surveyed, window_rows
 
 
 @click.command(
@@ -143,21 +144,16 @@ def _embedded(  # noqa: PLR0917 - two files and an encoder, and what was chosen
     )
     theirs = replace(choice, threads=choice.threads or max(1, (os.cpu_count() or 1) // workers))
     task = Embedding(open_encoder=functools.partial(opened_encoder, theirs, features))
-
-    def say_begun(n_before: int) -> None:
-        click.echo(f"{n_before:,} of {survey.n_rows:,} rows are finished already: going on.", err=True)
-
-    with progress("Reading", "sentences") as advance:
-        done = run(
-            job,
-            task,
-            reader,
-            join=functools.partial(join_rows, out.suffix, (survey.n_rows, n_features)),
-            workers=workers,
-            overwrite=overwrite,
-            progress=advance,
-            on_begun=say_begun,
-        )
+    done = run_job(
+        job,
+        task,
+        reader,
+        join=functools.partial(join_rows, out.suffix, (survey.n_rows, n_features)),
+        workers=workers,
+        overwrite=overwrite,
+        doing="Reading",
+        unit="sentences",
+    )
     if done.was_complete:
         return None
     unread = legibility_warnings(

@@ -19,6 +19,7 @@ from frostline.artifact import Model, refuse_likeness
 from frostline.artifact.manifest import MANIFEST
 from frostline.cli.console import print_json, progress
 from frostline.cli.groups import Grouped
+from frostline.cli.jobs import run_job
 from frostline.cli.options import (
     ModelChoice,
     as_learned,
@@ -60,7 +61,7 @@ from frostline.score.files import (
 )
 from frostline.score.job import folder_of, manifest_of
 from frostline.score.labelling import Labelling, labels_in, truth_column
-from frostline.score.run import Job, run, surveyed, window_rows
+from frostline.score.run import Job, surveyed, window_rows
 
 SHOWN_LABELS = 8
 DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".gz")
@@ -240,21 +241,16 @@ def _planned(
 
 def _scored(job: Job, task: Labelling, opened: Model, *, workers: int, overwrite: bool) -> Counter[str]:
     """The file scored; what was counted on the way."""
-
-    def say_begun(n_before: int) -> None:
-        click.echo(f"{n_before:,} of {job.survey.n_rows:,} rows are finished already: going on.", err=True)
-
-    with progress("Labelling", "texts") as advance:
-        done = run(
-            job,
-            task,
-            opened,
-            join=functools.partial(join, task.sheet),
-            workers=workers,
-            overwrite=overwrite,
-            progress=advance,
-            on_begun=say_begun,
-        )
+    done = run_job(
+        job,
+        task,
+        opened,
+        join=functools.partial(join, task.sheet),
+        workers=workers,
+        overwrite=overwrite,
+        doing="Labelling",
+        unit="texts",
+    )
     return Counter({"complete": 1}) if done.was_complete else done.tally
 
 

@@ -3,6 +3,8 @@
 Apart from the sentences of phrases.py, which know every record: a prediction need not load those of a training.
 """
 
+from frostline.errors import printable as escaped
+
 LONGEST = 60
 
 
@@ -12,10 +14,7 @@ def printable(value: object, limit: int = LONGEST) -> str:
     A label or a file name can hold terminal escapes, line breaks or a right-to-left override.
     """
     text = str(value)
-    text = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
-    )
+    return escaped(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
 def count_text(n: int, one: str, many: str = "") -> str:

@@ -212,6 +212,7 @@ def ones_and_zeros(ids: Sequence[Ids], rows: Sequence[int], *, n_columns: int, s
 def attention_matrix(pieces: Sequence[str], shares: Features, *, says: str, axes: tuple[str, str]) -> str:
     """Who looks at whom: rows look, columns are looked at (n_pieces, n_pieces)."""
     n, left, top = len(pieces), 86, 86
+    visible = visible_shares(shares)
     side = (WIDTH - left - 4) / n
     parts = [label(axes[0], 2, top - 6, anchor="start", class_="quiet small")]
     parts.append(label(axes[1], left, 10, anchor="start", class_="quiet small"))
@@ -220,30 +221,26 @@ def attention_matrix(pieces: Sequence[str], shares: Features, *, says: str, axes
         parts.append(tag("text", words(name), x=left - 5, y=_short(top + middle), text_anchor="end", data_piece=place))
         turned = f"translate({_short(left + middle)} {top - 5}) rotate(-60)"
         parts.append(tag("text", words(name), transform=turned, data_piece=place))
-    for row in range(n):
-        for column in range(n):
-            share = min(1.0, float(shares[row, column]))
-            parts.append(
-                box(
-                    left + side * column,
-                    top + side * row,
-                    side - 0.6,
-                    side - 0.6,
-                    class_="cell",
-                    fill_opacity=_short(_visible(share)),
-                    data_piece=row,
-                )
-            )
+    size = side - 0.6
+    parts += [
+        box(
+            left + side * column,
+            top + side * row,
+            size,
+            size,
+            class_="cell",
+            fill_opacity=_short(float(visible[row, column])),
+            data_piece=row,
+        )
+        for row in range(n)
+        for column in range(n)
+    ]
     return picture("".join(parts), height=top + side * n + 4, says=says)
 
 
 def visible_shares(shares: Features) -> Features:
     """Shares as they are drawn: small ones must be seen."""
     return np.asarray(np.sqrt(np.clip(shares, 0, 1)))
-
-
-def _visible(share: float) -> float:
-    return math.sqrt(share)
 
 
 def block(  # noqa: PLR0913 - what stands on the axes, and how they are called
