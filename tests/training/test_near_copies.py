@@ -89,6 +89,15 @@ def test_near_copies_in_other_folds_are_told() -> None:
     )
 
 
+def test_of_texts_that_were_not_looked_at_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where texts are many some are looked at, and the others that were right are others among those."""
+    monkeypatch.setattr("frostline.review.repeats.MOST_COMPARED", 90 * 12)
+    near = near_of(trained(both()).record)
+    assert near is not None
+    assert near.n_looked == 12
+    assert near.n_right <= near.n_looked - near.n
+
+
 def test_what_was_kept_together_is_not_told_of() -> None:
     dataset = both()
     joined, n_near = with_near_copies(dataset, WIDE.encode(dataset.texts).rows)
