@@ -1,25 +1,30 @@
 """The page of the lesson: its numbers, its pictures, both languages; and the notebook made of the same."""
 
 import ast
+import base64
+import hashlib
 import json
 import re
 import string
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from frostline.cli.tutorial import wrapped
 from frostline.data.sample import load_sample
 from frostline.encoder.encoder import Encoder
 from frostline.tutorial.course import EVERY_LAYER, Shown, give_course, lesson_json
+from frostline.tutorial.drawn import frames
 from frostline.tutorial.lesson import Language, Readers
 from frostline.tutorial.notebook import lesson_notebook
 from frostline.tutorial.page import SECTIONS, Given, lesson_html, page_facts, page_words
-from frostline.tutorial.pictured import N_SPLITS, directions, padding_of
+from frostline.tutorial.pictured import N_SPLITS, answer_of, directions, padding_of
 
 HAN = re.compile("[\u4e00-\u9fff]")
 
@@ -134,6 +139,59 @@ def test_the_numbers_are_those_of_the_json(given: Given) -> None:
         f"{lesson['padding']['one_batch']:.0%}",
     ):
         assert said in page
+
+
+def test_an_answer_speaks_for_its_own_label(given: Given) -> None:
+    """Of either label: log-odds towards it, never below even, and the probability that follows from them."""
+    answers = [answer_of(replace(given.computed, running=row)) for row in range(12)]
+    assert {answer.label for answer in answers} == set(given.computed.labels)
+    for answer in answers:
+        assert answer.label != answer.against
+        assert answer.log_odds >= 0
+        assert answer.probability == pytest.approx(1 / (1 + np.exp(-answer.log_odds)))
+
+
+def test_every_split_is_another(given: Given) -> None:
+    """Scores of one split only would all be equal."""
+    assert len(set(given.shown.splits.tolist())) > 3
+
+
+def test_the_policy_names_the_style_and_the_script_that_are_there(given: Given) -> None:
+    page = lesson_html([given], language="en")
+    for name in ("style", "script"):
+        content = page.rsplit(f"<{name}>", 1)[1].split(f"</{name}>")[0]
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{name}-src 'sha256-{digest}'" in page
+
+
+def test_frames_cannot_end_their_script() -> None:
+    """Whatever a label is called."""
+    written = frames({"words": ["</script><b>"]})
+    assert written.count("<") == 2
+    assert json.loads(written.split(">", 1)[1].removesuffix("</script>")) == {"words": ["</script><b>"]}
+
+
+def test_commands_can_be_pasted(given: Given) -> None:
+    """A file name with a blank is quoted in commands, and stands as it is in sentences."""
+    steps = [replace(step, facts={**step.facts, "name": "my $(rows).tsv"}) for step in given.steps]
+    page = lesson_html([replace(given, steps=steps)], language="en")
+    assert "frostline tutorial &#x27;my $(rows).tsv&#x27;" in page
+    assert "frostline tutorial my" not in page
+    assert "From a sentence to an answer: my $(rows).tsv" in page
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "width", "lines"),
+    [
+        ("一二三四\uff0c五六", 8, ["一二三", "四\uff0c五六"]),
+        ("一二三 100 四五", 8, ["一二", "三 100", "四五"]),
+        ("one two three", 8, ["one two", "three"]),
+        ("一二(2000, 59)三", 12, ["一二(2000,", "59)三"]),
+    ],
+)
+def test_lines_end_where_they_may(paragraph: str, width: int, lines: list[str]) -> None:
+    """Not before closing punctuation, and in Chinese not before a number."""
+    assert list(wrapped(paragraph, width)) == lines
 
 
 def test_attention_of_every_row_sums_to_one(given: Given) -> None:

@@ -159,7 +159,7 @@ def pictures(computed: Computed, first: Features, *, seed: int = 0, progress: Ad
         views=tuple(views),
         trust=trust,
         splits=np.array(splits),
-        answer=_answer(computed),
+        answer=answer_of(computed),
     )
 
 
@@ -277,7 +277,8 @@ def _moved(computed: Computed) -> Moved:
     return Moved(padding=lengths.max() - lengths[rows], share=away / np.linalg.norm(before, axis=1))
 
 
-def _answer(computed: Computed) -> Answer:
+def answer_of(computed: Computed) -> Answer:
+    """What the answer to the sentence that is followed is made of."""
     head, row = computed.trial.search.head, computed.rows[computed.running].astype(np.float64)
     probabilities = head.predict_proba(computed.rows[computed.running][None])[0]
     best, second = (int(code) for code in np.argsort(-probabilities, kind="stable")[:2])
