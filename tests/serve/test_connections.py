@@ -1,13 +1,18 @@
 """What comes over a socket: slow, too much, doubtful, cut off."""
 
+import asyncio
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
+from frostline.serve.connections import connections_with
+from frostline.serve.options import Limits
 from serve_processes import Running, ready_within, serving
 
 BODY = json.dumps({"text": "a joy"}).encode()
@@ -138,6 +143,64 @@ def test_too_many_connections_are_told_and_later_ones_are_taken(strict: Running)
         line.close()
     time.sleep(0.2)
     assert healthy(strict)
+
+
+class Wire(asyncio.Transport):
+    """The server's end of a connection, without a network."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.written, self.is_closed = b"", False
+
+    def write(self, data: "bytes | bytearray | memoryview[int]") -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+async def plain(_: object, __: object, send: Callable[[dict[str, object]], Awaitable[None]]) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def ending() -> tuple[Wire, Wire, Wire]:
+    """A connection that asks when it is told to end, one that has asked before that too, and one that asks nothing."""
+    lines = []
+    for asks_before, asks_then in ((False, True), (True, True), (True, False)):
+        protocol, line = connections_with(Limits()), Wire()
+        config = uvicorn.Config(plain, http=protocol, lifespan="off", log_config=None)
+        config.load()
+        made = protocol(config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop())
+        made.connection_made(line)
+        if asks_before:
+            made.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            await asyncio.gather(*made.tasks)
+        made.shutdown()
+        assert not line.is_closed, "what it has sent may lie unread in the system"
+        if asks_then:
+            made.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            await asyncio.gather(*made.tasks)
+        else:
+            made.shutdown()
+        lines.append(line)
+    return lines[0], lines[1], lines[2]
+
+
+def test_who_asks_just_as_the_server_ends_is_answered() -> None:
+    """And told that it was the last answer; a connection on which nothing comes is closed when that is asked again."""
+    fresh, used, quiet = asyncio.run(ending())
+    assert (fresh.written.count(b"200 OK"), used.written.count(b"200 OK"), quiet.written.count(b"200 OK")) == (1, 2, 1)
+    assert fresh.written.count(b"connection: close") == used.written.count(b"connection: close") == 1
+    assert fresh.is_closed
+    assert used.is_closed
+    assert quiet.is_closed
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._state, self._since = "headers", time.monotonic()
         self._n_bytes = self._written = self._n_header_bytes = 0
-        self._is_too_large = False
+        self._is_too_large = self._is_ending = False
         self._task: asyncio.Task[None] | None = None
         if len(self.connections) > self.most:
             self.refuse(503, "connections", "There are too many connections.", retry=True)
@@ -83,6 +83,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Now the body."""
         super().on_headers_complete()
+        if self._is_ending:
+            self.cycle.keep_alive = False
         self._enter("body")
 
     def on_message_complete(self) -> None:
@@ -101,6 +103,15 @@ class Connection(HttpToolsProtocol):
         self._task = task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+
+    def shutdown(self) -> None:
+        """End it after what it is about; one that asks nothing, when this is called a second time.
+
+        What a client has sent may lie unread in the system: closing at once would reset it.
+        """
+        was_ending, self._is_ending = self._is_ending, True
+        if was_ending or self._state in {"body", "answer"}:
+            super().shutdown()
 
     def look(self, now: float) -> None:
         """End it where it takes too long."""

@@ -131,7 +131,7 @@ class _Server(uvicorn.Server):
         loop, taken = asyncio.get_running_loop(), set[asyncio.Task[object]]()
         for listening in sockets or []:
             with contextlib.suppress(OSError):  # there are no more
-                while True:
+                for _ in range(_BACKLOG):  # whoever comes faster than that would keep it from ending
                     connection, _ = listening.accept()
                     connection.setblocking(False)
                     taken.add(loop.create_task(loop.connect_accepted_socket(self._connection, connection)))
