@@ -6,6 +6,7 @@ import click
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Most used": ("text_column", "label_column", "test_file", "out", "overwrite", "features", "report", "details"),
+    "The lesson": ("lang", "html", "notebook", "beside"),
     "Your file": (
         "labels_separator",
         "label_columns",

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
     EncoderChoice,
@@ -47,6 +48,7 @@ _UNITS = re.compile(
 
 @click.command(
     "tutorial",
+    cls=Grouped,
     epilog="Example: frostline tutorial train.tsv --html lesson.html --lang zh",
     help=(
         "Walk through the DistilBERT practical on FILE step by step: word pieces, padding, mask, [CLS], C, score; on "
