@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
+import huggingface_hub.constants  # noqa: F401 - it looks at the environment once: before a test changes that
+
 
 @dataclass
 class Hub:
