@@ -57,7 +57,8 @@ class Site:
         path = request.url.removeprefix(ORIGIN)
         sent = self._file(path)
         if sent is not None:
-            return route.fulfill(status=sent.status, headers=dict(sent.headers), body=sent.body)
+            route.fulfill(status=sent.status, headers=dict(sent.headers), body=sent.body)
+            return None
         if self.key is not None and request.headers.get("authorization") != f"Bearer {self.key}":
             return _json(route, 401, {"error": "A key must be sent."})
         body = json.loads(request.post_data_buffer or b"null")
