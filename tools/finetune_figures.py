@@ -52,7 +52,7 @@ def gain(folder: Path, given: argparse.Namespace) -> None:
     test = rows_of(folder, given.set, given.test)
     print("| seed | frozen | tuned | difference | calibration error | epoch kept | seconds |\n" + "|---" * 7 + "|")
     for seed in given.seeds:
-        how = FineTune(epochs=given.epochs, freeze_layers=given.freeze_layers, seed=seed)
+        how = FineTune(epochs=given.epochs, rate=given.rate, freeze_layers=given.freeze_layers, seed=seed)
         options = TrainingOptions(search=SearchOptions(seed=seed))
         with tempfile.TemporaryDirectory() as place:
             done = finetune(dataset, _reader(), test=test, options=options, how=how, folder=Path(place) / "run")
@@ -243,6 +243,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--limit", type=int, help="rows learned from")
     parser.add_argument("--epochs", type=int, default=FineTune().epochs)
+    parser.add_argument("--rate", type=float, default=FineTune().rate)
     parser.add_argument("--freeze-layers", type=int, default=0)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--kills", type=int, default=20)

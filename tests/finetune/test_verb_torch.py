@@ -50,6 +50,19 @@ def test_from_a_file_to_a_classifier_that_knows_what_it_was_tuned_on(frostline: 
         assert (refused.code, "texts are ones that this encoder was tuned on" in refused.err) == (65, True)
 
 
+def test_the_lesson_ends_with_the_encoder_tuned(frostline: Command, tmp_path: Path) -> None:
+    """Frozen beside tuned on the practical's own split."""
+    train = tmp_path / "train.tsv"
+    train.write_text("\n".join(rows_of(120, 0)) + "\n", "utf-8")
+    columns = ("--text", "1", "--label", "2", "--no-header", "--encoder", make_checkpoint(tmp_path / "encoder"))
+    given = frostline("tutorial", train, *columns, "--finetune")
+    assert given.code == 0, given.err
+    assert "Tuning takes less than a minute here" in " ".join(given.err.split())
+    said = " ".join(given.out.split())
+    assert "Fine-tune the encoder The practical ends where" in said
+    assert "On the same 30 test rows" in said
+
+
 def test_another_precision_is_refused(frostline: Command, tmp_path: Path) -> None:
     train = tmp_path / "train.tsv"
     train.write_text("\n".join(rows_of(8, 0)) + "\n", "utf-8")

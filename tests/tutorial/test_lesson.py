@@ -3,6 +3,7 @@
 import json
 import re
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from frostline.data.split import random_holdout
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.errors import InputError
+from frostline.evaluate.paired import Difference
+from frostline.record import TuningRecord
 from frostline.tutorial.lesson import (
     Readers,
     Step,
@@ -25,6 +28,7 @@ from frostline.tutorial.lesson import (
     padded_matrix,
     running_row,
     told,
+    tuned_step,
     unmasked_rows,
     words,
 )
@@ -67,7 +71,7 @@ def test_every_step_has_its_words_and_all_their_facts(readers: Readers) -> None:
     sample = load_sample().train
     dataset = sample.take(np.arange(80))
     steps = list(give_lesson(dataset, readers))
-    assert [step.name for step in steps] == list(words("en"))
+    assert [*(step.name for step in steps), "tuned"] == list(words("en"))
     expect_figures({step.name: step for step in steps})
     for step in steps:
         for language in ("en", "zh"):
@@ -206,6 +210,48 @@ def test_what_is_better_is_only_said_beyond_chance(better: list[int], first: lis
     assert step.asides == (wanted, "try_it")
     assert ("may be chance" in told(words("en"), step)[1]) == (wanted == "unsure")
     assert step.facts["difference"] == pytest.approx(100 * (np.mean(better) - np.mean(first)))
+
+
+@pytest.mark.parametrize(
+    ("half", "value", "wanted", "said"),
+    [
+        (0.01, 0.02, "better", "0.820 tuned, 0.800 frozen, +2.0 points (95 % interval +1.0 to +3.0): it paid."),
+        (0.01, -0.02, "worse", "0.780 tuned, 0.800 frozen, -2.0 points (95 % interval -3.0 to -1.0): it did harm."),
+        (0.02, 0.02, "unsure", "0.820 tuned, 0.800 frozen, +2.0 points, which on so many rows may be chance"),
+    ],
+)
+def test_whether_tuning_paid_is_told_by_its_interval(half: float, value: float, wanted: str, said: str) -> None:
+    lead = Difference(
+        value=value,
+        std_error=half / 2,
+        interval=(value - half, value + half),
+        n=480,
+        over="rows",
+        n_only_first=20,
+        n_only_second=10,
+        p_value=0.05,
+    )
+    record = TuningRecord(
+        frozen=0.8,
+        lead=lead,
+        n_frozen_layers=0,
+        losses=(0.4, 0.3),
+        held_out=(0.5, 0.45, 0.47),
+        best=1,
+        was_stopped=False,
+        seconds=61.6,
+        size_bytes=1,
+    )
+    step = tuned_step("train.tsv", record)
+    assert step.asides == (wanted, "kept", "save_it")
+    assert step.exhibit == ("0: 0.500  1: 0.450  2: 0.470",)
+    text = told(words("en"), step)[1]
+    assert said in text
+    assert "2 times through them, in 62 s. On the same 480 test rows" in text
+    assert "frostline finetune train.tsv --out model" in text
+    assert "{" not in told(words("zh"), step)[1]
+    few = tuned_step("train.tsv", replace(record, held_out=()))
+    assert (few.asides, few.exhibit) == ((wanted, "save_it"), ())
 
 
 def test_what_reads_is_told_first(readers: Readers) -> None:

@@ -32,8 +32,19 @@ from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.disk import publish_bytes, refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
+from frostline.encoder.torch import require_torch
 from frostline.errors import UsageError
-from frostline.tutorial.lesson import Language, Readers, Step, Words, give_lesson, told
+from frostline.record import TuningRecord
+from frostline.tutorial.lesson import (
+    Language,
+    Readers,
+    Step,
+    Words,
+    give_lesson,
+    practical_split,
+    told,
+    tuned_step,
+)
 from frostline.tutorial.lesson import words as lesson_words
 
 if TYPE_CHECKING:
@@ -60,6 +71,7 @@ _UNITS = re.compile(
 @click.option("--html", type=_WRITTEN, help="Write the lesson as one page with pictures, which needs no network.")
 @click.option("--notebook", type=_WRITTEN, help="Write the lesson as a Jupyter notebook (.ipynb).")
 @click.option("--beside", metavar="ENCODER", help="With --html: a second encoder, and a switch between the two.")
+@click.option("--finetune", is_flag=True, help="Add the practical's last step: the encoder trained too (minutes).")
 @overwrite_option
 @click.option("--limit", type=click.IntRange(1), default=2000, show_default=True, help="Take the first N rows only.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split and the folds.")
@@ -73,6 +85,7 @@ def command(
     html: Path | None,
     notebook: Path | None,
     beside: str | None,
+    finetune: bool,
     overwrite: bool,
     limit: int,
     seed: int,
@@ -83,6 +96,8 @@ def command(
     """Print each step as it is computed, or write the whole."""
     if beside is not None and html is None and not as_json:
         raise UsageError("--beside puts a second encoder into the page.", hint="Add --html lesson.html.")
+    if finetune:
+        require_torch("Fine-tuning")
     for path in (html, notebook):
         if path is not None:
             refuse_file(path, overwrite=overwrite, inputs=[file])
@@ -91,7 +106,7 @@ def command(
     for odd in label_warnings(dataset):
         words().print(Text(odd, style="yellow"))
     if html is None and notebook is None and not as_json:
-        show_steps(dataset, encoder, lang, seed=seed)
+        show_steps(dataset, encoder, lang, seed=seed, finetune=finetune)
         return
     others = [] if beside is None else [replace(encoder, name=beside, revision=None)]
     lessons = [whole_lesson(dataset, choice, seed=seed) for choice in (encoder, *others)]
@@ -102,13 +117,35 @@ def command(
         print_json(lesson_json(lessons))
 
 
-def show_steps(dataset: Dataset, encoder: EncoderChoice, lang: Language, *, seed: int) -> None:
-    """The lesson on the terminal."""
+def show_steps(dataset: Dataset, encoder: EncoderChoice, lang: Language, *, seed: int, finetune: bool) -> None:
+    """The lesson on the terminal, with the encoder tuned at its end where that is asked for."""
     readers, console = opened_readers(encoder), output()
     with progress("Reading", "sentences") as advance:
         steps = give_lesson(dataset, readers, seed=seed, progress=advance)
         for number, step in enumerate(steps, start=1):
             show(number, step, lesson_words(lang), console)
+    if finetune:
+        step = tuned_step(Path(dataset.source.name).name, tuned_lesson(dataset, encoder, seed=seed))
+        show(number + 1, step, lesson_words(lang), console)
+
+
+def tuned_lesson(dataset: Dataset, encoder: EncoderChoice, *, seed: int) -> TuningRecord:
+    """The encoder frozen beside tuned, on the practical's split."""
+    from frostline.cli.finetune import cost_text  # noqa: PLC0415 - as below
+    from frostline.finetune import FineTune  # noqa: PLC0415 - as below
+    from frostline.training.tuning import tuned_beside  # noqa: PLC0415 - only where it is asked for
+
+    train_rows, test_rows = practical_split(len(dataset), seed=seed)
+    with progress("Tuning", "steps") as tuning:
+        return tuned_beside(
+            dataset,
+            opened_encoder(encoder, DEFAULT_FEATURES),
+            train_rows=train_rows,
+            test_rows=test_rows,
+            how=FineTune(seed=seed),
+            told=lambda step, n_steps, _loss: tuning(step, n_steps),
+            expects=lambda cost: words().print(Text(cost_text(cost))),
+        )
 
 
 def whole_lesson(dataset: Dataset, encoder: EncoderChoice, *, seed: int) -> "Given":

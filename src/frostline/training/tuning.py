@@ -1,6 +1,7 @@
 """A training whose encoder is tuned too: the frozen one first, then the loop, then both on the same test rows."""
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from frostline.finetune import Cost, FineTune, tune
 from frostline.finetune.loop import HIDDEN, STATE
 from frostline.head.calibrating import fit_calibration
 from frostline.head.linear import LinearHead
+from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at
 from frostline.record import TuningRecord
 from frostline.targets import Targets
@@ -138,6 +140,43 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     )
     training = replace(training, record=replace(training.record, tuning=record))
     return Tuning(training=training, frozen=frozen, encoder=reader, record=record, folder=folder)
+
+
+def tuned_beside(  # noqa: PLR0913 - rows, their split, who reads, how, and who is told
+    dataset: Dataset,
+    encoder: SentenceEncoder,
+    *,
+    train_rows: IntArray,
+    test_rows: IntArray,
+    how: FineTune | None = None,
+    told: Callable[[int, int, float], None] | None = None,
+    expects: Callable[[Cost], None] | None = None,
+) -> TuningRecord:
+    """Frozen beside tuned on a split that is given; of the run itself nothing is kept.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    encoder : SentenceEncoder
+        As it is before; its features are what the head is over.
+    train_rows, test_rows : ndarray, dtype=int64
+        Numbers of the rows tuned on, and of those both are tested on. Of the latter, copies of the former are left out.
+    how : FineTune, optional
+    told, expects : callable, optional
+        As for `tune`.
+    """
+    seed = (how or FineTune()).seed
+    with tempfile.TemporaryDirectory(prefix="frostline-tuning-") as place:
+        return finetune(
+            dataset.take(train_rows),
+            encoder,
+            test=dataset.take(test_rows),
+            options=TrainingOptions(search=SearchOptions(seed=seed)),
+            how=how,
+            folder=Path(place),
+            told=told,
+            expects=expects,
+        ).record
 
 
 def _held(targets: Targets, how: FineTune) -> IntArray:

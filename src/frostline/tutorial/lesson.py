@@ -27,6 +27,7 @@ from frostline.evaluate.paired import accuracy_difference
 from frostline.evaluate.scores import evaluate, most_probable
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.head.search import Search, search
+from frostline.record import TuningRecord
 from frostline.targets import Label, Targets
 from frostline.threads import work_through
 
@@ -135,7 +136,7 @@ def give_lesson(
     architecture, states = _all_states(encoder, ids[running].astype(np.int64))
     yield _encoder_step(encoder, reading, padded.shape, seconds, states[-1], ids[running])
     yield _cls_step(reading.rows)
-    train, test = random_holdout(len(codes), test_fraction=TEST_FRACTION, seed=seed)
+    train, test = practical_split(len(codes), seed=seed)
     yield Step("split", {"n_train": len(train), "n_test": len(test), "seed": seed})
     started = time.perf_counter()
     trial = _try(reading.rows, codes, train, test, seed=seed)
@@ -165,6 +166,11 @@ def give_lesson(
         states=states,
         architecture=architecture,
     )
+
+
+def practical_split(n_rows: int, *, seed: int) -> tuple[IntArray, IntArray]:
+    """The rows learned from and those tested on, as the practical draws them."""
+    return random_holdout(n_rows, test_fraction=TEST_FRACTION, seed=seed)
 
 
 def running_row(ids: Sequence[Ids], *, unknown: int | None) -> int:
@@ -408,6 +414,27 @@ def onward_step(name: str, trial: Trial, better: Trial) -> Step:
     }
     is_sure = difference.interval[0] > 0 or difference.interval[1] < 0
     return Step("onward", facts, asides=("sure" if is_sure else "unsure", "try_it"))
+
+
+def tuned_step(name: str, found: TuningRecord) -> Step:
+    """The practical's last step: the encoder frozen beside tuned, on the same rows of the same split."""
+    low, high = found.lead.interval
+    facts: dict[str, object] = {
+        "path": name,
+        "n_test": found.lead.n,
+        "accuracy": found.frozen,
+        "tuned_accuracy": found.frozen + found.lead.value,
+        "difference": 100 * found.lead.value,
+        "low": 100 * low,
+        "high": 100 * high,
+        "epochs": len(found.losses),
+        "best": found.best,
+        "seconds": found.seconds,
+    }
+    words = "better" if low > 0 else "worse" if high < 0 else "unsure"
+    losses = "  ".join(f"{epoch}: {loss:.3f}" for epoch, loss in enumerate(found.held_out))
+    kept = ("kept",) if found.held_out else ()
+    return Step("tuned", facts, (losses,) if losses else (), asides=(words, *kept, "save_it"))
 
 
 Language: TypeAlias = Literal["en", "zh"]
