@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-browser test-marked test-clients mutants fuzz lint format figures bench bench-peers lock clean has-chromium
+.PHONY: help setup demo test test-browser test-marked test-clients mutants fuzz lint docs format figures bench bench-peers lock clean has-chromium
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,11 @@ lint: $(VENV)/.lint  ## ruff, mypy --strict
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+docs: $(VENV)/.docs  ## the documentation as a site in build/site, every link checked, nothing of another host
+	@echo "==> mkdocs build --strict"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --clean
+	@echo "Open build/site/index.html"
+
 format: $(VENV)/.lint  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
@@ -81,6 +86,8 @@ lock:  ## resolve the hash-locked requirements anew (needs uv)
 	done
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --group fuzz -o requirements/fuzz.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --constraint requirements/lint.txt --group docs -o requirements/docs.txt
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
@@ -111,6 +118,11 @@ $(VENV)/.browser: requirements/browser.txt $(VENV)/.test
 $(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.test
 	@echo "==> installing atheris"
 	@$(BIN)/python $(PIP) $(LOCKED) requirements/fuzz.txt
+	@touch $@
+
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.base
+	@echo "==> installing mkdocs (about 30 MB on disk)"
+	@$(BIN)/python $(PIP) $(LOCKED) requirements/docs.txt
 	@touch $@
 
 $(VENV)/.lint: requirements/lint.txt $(VENV)/.test

@@ -44,7 +44,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
 
 
-QUICK = {"messy-labels", "several-labels"}  # the others are run where there is more time
+QUICK = {"scikit-learn", "several-labels"}  # the others are run where there is more time
 
 
 @pytest.mark.parametrize(
