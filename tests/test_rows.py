@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from frostline.arrays import JoinedRows, WordRows, are_equal, dense_part
+from frostline.arrays import JoinedRows, Rows, WordRows, are_equal, dense_part, times
+from frostline.head.linear import LinearHead, Link
 
 DENSE = np.arange(15, dtype=np.float32).reshape(5, 3)
 WORDS = np.array([[0, 2, 0, 1], [0, 0, 0, 0], [5, 0, 0, 0], [0, 0, 3, 4], [0, 0, 0, 7]], dtype=np.float64)
@@ -36,6 +37,38 @@ def test_products_are_those_of_the_wide_matrix() -> None:
     np.testing.assert_allclose(JOINED.times(coef), wide @ coef.T)
     np.testing.assert_allclose(JOINED.words.times(coef[0, 3:]), WORDS @ coef[:1, 3:].T)
     assert JOINED.times(coef).dtype == np.float64
+
+
+@pytest.mark.parametrize("link", ["softmax", "logistic"])
+@pytest.mark.parametrize("n_labels", [2, 3, 9, 150])
+@pytest.mark.parametrize("has_words", [False, True])
+def test_a_row_has_the_bits_that_it_has_alone(n_labels: int, link: Link, *, has_words: bool) -> None:
+    """However many stand beside it, and however they lie in memory. In a product of all, most would have others."""
+    lot = np.random.RandomState(0)
+    dense = lot.randn(65, 500).astype(np.float32)
+    words = sparse(lot.rand(65, 20) * (lot.rand(65, 20) > 0.7))
+    lying: list[np.ndarray] = [
+        dense,
+        np.asfortranarray(dense),
+        dense.astype(np.float64),
+        np.repeat(dense, 2, axis=1)[:, ::2],
+    ]
+    n_rows = 1 if (n_labels, link) == (2, "softmax") else n_labels
+    coef = lot.randn(n_rows, 520 if has_words else 500)
+    head = LinearHead(labels=tuple(range(n_labels)), coef=coef, intercept=lot.randn(n_rows), link=link)
+    every: list[Rows] = [JoinedRows(each, words) for each in lying] if has_words else [*lying]
+    alone = np.concatenate([head.predict_proba(every[0][place : place + 1]) for place in range(65)])
+    for rows in every:
+        for size in (2, 3, 16, 65):
+            found = [head.predict_proba(rows[start : start + size]) for start in range(0, 65, size)]
+            np.testing.assert_array_equal(np.concatenate(found), alone)
+
+
+def test_nothing_times_nothing() -> None:
+    """No rows, or no columns: of words alone there are no features."""
+    assert times(np.empty((0, 3), np.float32), np.ones((2, 3))).shape == (0, 2)
+    np.testing.assert_array_equal(times(np.empty((3, 0), np.float32), np.empty((2, 0))), np.zeros((3, 2)))
+    np.testing.assert_array_equal(JOINED.words_alone.times(np.ones((1, 4))), WORDS.sum(axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize(

@@ -135,12 +135,22 @@ class JoinedRows:
     def times(self, coef: Float64Array) -> Float64Array:
         """These rows times coef (n_coef_rows, n_columns), transposed, in float64: (n_texts, n_coef_rows)."""
         n_features = self.dense.shape[1]
-        product: Float64Array = self.dense.astype(np.float64) @ coef[:, :n_features].T
-        product += self.words.times(coef[:, n_features:])
-        return product
+        return times(self.dense, coef[:, :n_features]) + self.words.times(coef[:, n_features:])
 
 
 Rows: TypeAlias = Features | Float64Array | JoinedRows
+
+
+def times(rows: Rows, coef: Float64Array) -> Float64Array:
+    """Rows times coef (n_coef_rows, n_columns), transposed, in float64: (n_texts, n_coef_rows).
+
+    Each row has the bits that it has alone: one product for each, where one of all rows is summed in another order.
+    """
+    if isinstance(rows, JoinedRows):
+        return rows.times(coef)
+    each = np.ascontiguousarray(rows, dtype=np.float64)[:, None]  # (n_texts, 1, n_columns)
+    product: Float64Array = np.matmul(each, coef.T)[:, 0]
+    return product
 
 
 def known_to(rows: Rows, learned: Rows) -> Rows:

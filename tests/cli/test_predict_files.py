@@ -110,9 +110,15 @@ def test_a_text_has_the_same_bits_in_a_file_as_alone(
     few.write_text("".join(many.read_text().splitlines(keepends=True)[:301]))
     assert frostline("predict", folder, few, "--out", out).code == 0
     model = open_model(folder)
-    for line in out.read_text().splitlines():
-        document = json.loads(line)
+    documents = [json.loads(line) for line in out.read_text().splitlines()]
+    for document in documents:
         assert [*document["probabilities"].values()] == model.predict_proba([document["text"]])[0].tolist()
+    together = model.predict_proba([document["text"] for document in documents]).tolist()
+    assert together == [[*document["probabilities"].values()] for document in documents]
+    shown = frostline("predict", folder, few, "--json").out.splitlines()
+    assert [
+        {**json.loads(line), "id": document["id"]} for line, document in zip(shown, documents, strict=True)
+    ] == documents
 
 
 def test_processes_write_the_same_bytes(frostline: Command, many: Path, tmp_path: Path) -> None:

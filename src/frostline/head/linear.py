@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Probabilities, Rows
+from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities, Rows, times
 from frostline.errors import InputError
 from frostline.targets import Answers, Label, Targets
 
@@ -158,12 +158,10 @@ class LinearHead:
         return self.link == "logistic"
 
     def decision_function(self, rows: Rows) -> Float64Array:
-        """Log-odds (n_texts, n_coef_rows), float64; calibration does not touch them."""
+        """Log-odds (n_texts, n_coef_rows), float64, a text's the same whatever stands beside it; not calibrated."""
         if rows.shape[1] != self.n_features:
             raise InputError(f"Rows must have the head's {self.n_features:,} columns (got {rows.shape[1]:,}).")
-        product = rows.times(self.coef) if isinstance(rows, JoinedRows) else rows.astype(np.float64) @ self.coef.T
-        decisions: Float64Array = product + self.intercept
-        return decisions
+        return times(rows, self.coef) + self.intercept
 
     def predict_proba(self, rows: Rows) -> Probabilities:
         """Probabilities (n_texts, n_labels), calibrated if the head is; labels that exclude each other sum to 1."""
