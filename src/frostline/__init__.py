@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from frostline.encoder.features import FeatureSpec
     from frostline.errors import FrostlineError
     from frostline.explanation import explain
+    from frostline.finetune.options import FineTune
     from frostline.store import FeatureStore, StoredEncoder
     from frostline.training import TrainingOptions, train
 
@@ -27,6 +28,7 @@ __all__ = [
     "Encoder",
     "FeatureSpec",
     "FeatureStore",
+    "FineTune",
     "FrostlineError",
     "SentenceClassifier",
     "StoredEncoder",
@@ -44,6 +46,7 @@ _HOMES = {
     "Encoder": "frostline.encoder.encoder",
     "FeatureSpec": "frostline.encoder.features",
     "FeatureStore": "frostline.store",
+    "FineTune": "frostline.finetune.options",
     "FrostlineError": "frostline.errors",
     "SentenceClassifier": "frostline.classifier",
     "StoredEncoder": "frostline.store",

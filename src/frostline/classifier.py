@@ -4,10 +4,14 @@ It works in Pipeline, cross_val_score, GridSearchCV and clone.
 """
 
 import contextlib
+import hashlib
+import shutil
+import tempfile
 import warnings
+import weakref
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, final
 
@@ -35,9 +39,11 @@ from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
 from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
 from frostline.encoder.seen import refuse_seen
-from frostline.encoder.torch import AskedBackend, Device
+from frostline.encoder.torch import AskedBackend, Device, require_torch
 from frostline.encoder.words import WordsAlone, kept_reader, with_words
 from frostline.errors import ArtifactCorrupt, InputError, OutputError, UsageError, listed, shown
+from frostline.evaluate.baselines import Part
+from frostline.finetune.options import FineTune
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions, chosen_document, fit, possible_folds, refuse_held_out
 from frostline.head.likeness import Likeness, fit_likeness
@@ -45,7 +51,7 @@ from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
 from frostline.head.parts import part_of
 from frostline.head.promise import CONFIDENCE
-from frostline.head.search import fit_at
+from frostline.head.search import fit_at, search
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
 from frostline.report.notebook import Shown
@@ -56,6 +62,7 @@ from frostline.targets import Label, Targets, flat_labels, is_matrix, one_label,
 if TYPE_CHECKING:
     from frostline.encoder.precision import PrecisionRecord
     from frostline.explanation.explaining import Explanation
+    from frostline.finetune import Curve
     from frostline.head.calibrating import Calibrate, CalibrationFit
     from frostline.head.deciding import RuleFit
     from frostline.head.search import Search
@@ -129,6 +136,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         That label; None is the second of two.
     thresholds : {"f1"} or None, default=None
         A threshold for each label, for the highest macro F1; several labels per text have that anyway.
+    finetune : FineTune or None, default=None
+        Train the encoder too, above `finetune.freeze_layers`, from the fitted regression on (needs frostline[torch]).
+        Where every label has 64 texts or more, a tenth of them judge the epochs, and by these `calibrate`, thresholds
+        and abstaining are settled. `class_weight` may then be "balanced" or None, `precision` float32, and words are
+        no features. The texts of `fit` are known by the tuned encoder, which refuses any score over them.
     verbose : bool, default=False
         Show how far the reading of texts is, on standard error or in the notebook.
 
@@ -151,6 +163,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     likeness_ : Likeness or None
         What `likeness` goes by; None where C was given, since nothing was held out.
     encoder_ : SentenceEncoder
+    tuning_ : Curve or None
+        Losses by epoch, the epoch that was kept, and whether Ctrl-C ended it, where the encoder was tuned.
     precision_ : PrecisionRecord or None
         Which precision read, and why; None where the encoder was given as an object.
     n_read_ : int
@@ -193,6 +207,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         threshold_for: str | None = None,
         threshold_label: Any = None,
         thresholds: Literal["f1"] | None = None,
+        finetune: FineTune | None = None,
         verbose: bool = False,
     ) -> None:
         self.encoder = encoder
@@ -218,6 +233,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.threshold_for = threshold_for
         self.threshold_label = threshold_label
         self.thresholds = thresholds
+        self.finetune = finetune
         self.verbose = verbose
 
     def fit(
@@ -261,6 +277,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             The encoder can hardly read 2 % of the texts or more, or reads only the beginning of as many: also where
             texts are answered.
         """
+        self._refuse_with_finetune()
         texts = check_texts(X)
         several = several_labels(y, n_texts=len(texts))
         self.is_indicator_ = several is not None and is_matrix(y)
@@ -280,12 +297,17 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             raise InputError("At least one text must have a label (got none).")
         named = [targets.names(row) for row in range(len(targets))]
         names = [own[0] for own in named] if several is None else [repr(list(own)) for own in named]
-        tried = self.features is None and self.C is None and isinstance(self.encoder, str)
+        may_try = self.features is None and self.C is None and self.finetune is None
+        tried = may_try and isinstance(self.encoder, str)
         settled = self._settled_encoder(texts, targets)
         refuse_seen(texts, settled)
         self.encoder_ = with_words(settled, texts, tried=tried)
         reading = self._read(texts)
-        self._fit_head(reading.for_head, targets, choose_parts=tried)
+        self.tuning_: Curve | None = None
+        if self.finetune is None:
+            self._fit_head(reading.for_head, targets, choose_parts=tried)
+        else:
+            self._fit_tuned(texts, reading.rows, targets, self.finetune)
         self.data_: TrainingData | None = TrainingData.of_rows(texts, names)
         self.learned_: IntArray | None = np.unique(digests_of(texts))
         self.n_read_ = reading.n_read
@@ -545,6 +567,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         loaded.search_ = None
         loaded.calibration_ = loaded.rule_ = None
         loaded.likeness_ = model.likeness
+        loaded.tuning_ = None
         loaded.is_indicator_ = bool(model.manifest.choice.get("is_indicator", False))
         loaded._adopt(model.head)
         return loaded
@@ -620,6 +643,60 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         )
         return self._adopt(fitted.head)
 
+    def _refuse_with_finetune(self) -> None:
+        """Raise where the encoder shall be trained too, and something else that was asked for makes no sense then."""
+        if self.finetune is None:
+            return
+        if not isinstance(self.finetune, FineTune):
+            raise UsageError(
+                f"finetune must be a FineTune or None (got {shown(self.finetune)}).",
+                hint="from frostline import FineTune; SentenceClassifier(finetune=FineTune(epochs=3))",
+            )
+        require_torch("Fine-tuning")
+        if self.precision != "float32":
+            raise UsageError(f"Fine-tuning is done in float32 (precision={self.precision!r} was asked for).")
+        if isinstance(self.encoder, str) and self._spec.words:
+            raise UsageError("Fine-tuning takes features of the encoder alone: leave words out of `features`.")
+        if not (self.class_weight is None or isinstance(self.class_weight, str)):
+            raise UsageError("With finetune, class_weight must be 'balanced' or None; sample_weight takes numbers.")
+
+    def _fit_tuned(self, texts: Sequence[str], rows: Rows, targets: Targets, how: FineTune) -> None:
+        """Search C on the frozen rows, and tune encoder and head together from there."""
+        from frostline.training.tuning import clear_checkpoint, grow  # noqa: PLC0415 - not what others fit with
+
+        if self.encoder_.spec.words:
+            raise UsageError("Fine-tuning takes features of the encoder alone: leave words out.")
+        self.search_ = None
+        if self.C is None:
+            options = self._search_options(possible_folds(targets, self.n_folds))
+            self.search_ = search(rows, targets, options=options)
+        chosen = self.search_.chosen_C if self.search_ is not None else np.array([self.C], dtype=np.float64)
+        self.C_ = chosen if len(chosen) > 1 else float(chosen[0])
+        folder, is_kept = _tuning_folder(how, texts, targets)
+        with contextlib.ExitStack() as held:
+            told = None
+            if self.verbose:
+                steps = held.enter_context(shown_progress(Console(stderr=True), "Tuning", "steps"))
+                told = lambda step, n_steps, _loss: steps(step, n_steps)  # noqa: E731 - a progress bar's ear
+            grown = grow(
+                Part(texts, rows, targets),
+                self.encoder_,
+                C=float(np.nanmedian(chosen)),
+                answers=self._answer_options(),
+                how=replace(how, class_weight=self.class_weight or how.class_weight),
+                folder=folder,
+                told=told,
+            )
+        if is_kept:
+            clear_checkpoint(folder)
+        else:
+            weakref.finalize(grown.encoder, shutil.rmtree, folder, ignore_errors=True)
+        if grown.curve.was_stopped:
+            warnings.warn("Tuning was stopped by hand: the best so far is kept.", UserWarning, stacklevel=3)
+        self.encoder_, self.tuning_ = grown.encoder, grown.curve
+        self.calibration_, self.rule_, self.likeness_ = grown.calibration, grown.rule, None
+        self._adopt(grown.head)
+
     def _search_options(self, n_folds: int) -> SearchOptions:
         """How C is searched, over as many folds as there can be."""
         if not isinstance(self.scoring, str | None):
@@ -683,6 +760,14 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return reading
 
 
+def _tuning_folder(how: FineTune, texts: Sequence[str], targets: Targets) -> tuple[Path, bool]:
+    """A folder of this run's own, and whether it is kept."""
+    if how.folder is None:
+        return Path(tempfile.mkdtemp(prefix="frostline-tuned-")), False
+    digest = hashlib.sha256(repr((how, list(texts), targets.labels)).encode() + targets.members.tobytes())
+    return Path(how.folder) / digest.hexdigest()[:16], True
+
+
 _ELSEWHERE = {"encoder", "store", "backend", "device", "verbose"}
 """Parameters that an artifact doesn't keep: the encoder is named there; folders and devices are of one machine."""
 
@@ -692,7 +777,9 @@ def _kept_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in parameters.items():
         plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        if isinstance(plain, dict):
+        if isinstance(plain, FineTune):
+            plain = {"fine_tune": asdict(replace(plain, folder=None))}
+        elif isinstance(plain, dict):
             plain = {"pairs": [[_plain(key), _plain(weight)] for key, weight in plain.items()]}
         elif isinstance(plain, list | tuple):
             plain = [_plain(item) for item in plain]
@@ -716,7 +803,12 @@ def _read_parameters(manifest: Manifest, names: AbstractSet[str]) -> dict[str, A
     read: dict[str, Any] = {}
     for name in names & set(kept):
         value = kept[name]
-        if isinstance(value, dict):
+        if isinstance(value, dict) and name == "finetune":
+            try:
+                value = FineTune(**value["fine_tune"])
+            except (LookupError, TypeError, UsageError) as error:
+                raise ArtifactCorrupt("choice.parameters.finetune must hold the options of a FineTune.") from error
+        elif isinstance(value, dict):
             try:
                 value = {label: float(weight) for label, weight in value["pairs"]}
             except (LookupError, TypeError, ValueError) as error:

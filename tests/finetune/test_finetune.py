@@ -1,20 +1,23 @@
 """Fine-tuning: what can be said without torch, and a run of a tiny encoder with it."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from fakes import FakeEncoder
-from frostline.classifier import SentenceClassifier
+from frostline.classifier import SentenceClassifier, _kept_parameters, _read_parameters, _tuning_folder
 from frostline.cli.finetune import cost_text
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.files import SEEN
 from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
 from frostline.encoder.torch import require_torch
-from frostline.errors import InputError, UnavailableError, UsageError
+from frostline.errors import ArtifactCorrupt, InputError, UnavailableError, UsageError
 from frostline.evaluate.paired import Difference
 from frostline.finetune import Cost, FineTune
 from frostline.finetune.loop import _batches, _is_over, _scale
@@ -234,3 +237,45 @@ def test_the_page_and_the_document_of_a_tuned_encoder_show_it_beside_the_frozen_
     assert "Log loss on rows held out after each epoch (0: 0.380, 1: 0.330, 2: 0.340)" in page
     few = replace(record, tuning=tuning(0.04, 0.015, held_out=(), losses=(0.3,)))
     assert "Epochs of tuning" not in report_html(few)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"finetune": 3}, "finetune must be a FineTune or None (got '3')."),
+        ({"precision": "int8"}, "Fine-tuning is done in float32 (precision='int8' was asked for)."),
+        ({"features": "mean@all+words"}, "Fine-tuning takes features of the encoder alone: leave words out of"),
+        ({"class_weight": {"good": 2.0}}, "class_weight must be 'balanced' or None; sample_weight takes numbers."),
+    ],
+)
+def test_the_estimator_refuses_what_makes_no_sense_with_tuning(
+    other: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a text is read."""
+    monkeypatch.setattr("frostline.classifier.require_torch", lambda _what: None)
+    with pytest.raises(UsageError, match=re.escape(told)):
+        SentenceClassifier(**{"finetune": FineTune(), **other}).fit(TEXTS, LABELS)
+
+
+def test_the_options_of_a_tuning_are_kept_with_the_classifier() -> None:
+    """All but the folder, which is of one machine."""
+    kept = _kept_parameters({"finetune": FineTune(epochs=7, folder="here")})
+    assert json.loads(json.dumps(kept))["finetune"]["fine_tune"]["epochs"] == 7
+    manifest = cast("Any", SimpleNamespace(choice={"parameters": kept}, kind="one label"))
+    assert _read_parameters(manifest, {"finetune"}) == {"finetune": FineTune(epochs=7)}
+    kept["finetune"]["fine_tune"]["epochs"] = 0
+    with pytest.raises(ArtifactCorrupt, match=r"choice\.parameters\.finetune must hold the options of a FineTune"):
+        _read_parameters(manifest, {"finetune"})
+
+
+def test_a_run_has_a_folder_of_its_own() -> None:
+    targets = Targets.of_labels(LABELS)
+    first, is_kept = _tuning_folder(FineTune(folder="kept"), TEXTS, targets)
+    assert (first.parent, is_kept) == (Path("kept"), True)
+    assert first == _tuning_folder(FineTune(folder="kept"), TEXTS, targets)[0]
+    others = [
+        _tuning_folder(FineTune(folder="kept", seed=1), TEXTS, targets)[0],
+        _tuning_folder(FineTune(folder="kept"), TEXTS[::-1], targets)[0],
+        _tuning_folder(FineTune(folder="kept"), TEXTS, Targets.of_labels(LABELS[::-1]))[0],
+    ]
+    assert len({first, *others}) == 4

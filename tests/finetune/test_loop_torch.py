@@ -168,7 +168,9 @@ def test_epochs_are_judged_at_the_temperature_that_suits_them(link: Link) -> Non
     right = np.where(np.arange(400) % 10, 1, -1)
     decisions = (codes * 2 - 1) * right * np.log(9)
     columns = decisions[:, None] if link == "softmax" else np.stack([-decisions, decisions], axis=1)
-    fair = loop_module._at_best_temperature(link, torch.tensor(columns), members)
-    sure = loop_module._at_best_temperature(link, torch.tensor(4 * columns), members)
+    fair = loop_module._at_best_temperature(link, torch.tensor(columns), members, torch.ones(400))
+    sure = loop_module._at_best_temperature(link, torch.tensor(4 * columns), members, torch.ones(400))
     assert fair == pytest.approx(-0.9 * np.log(0.9) - 0.1 * np.log(0.1), abs=1e-6)
     assert sure == pytest.approx(fair, abs=1e-6)
+    wrong = torch.tensor((right < 0).astype(np.float32) + 1e-9)
+    assert loop_module._at_best_temperature(link, torch.tensor(columns), members, wrong) > 2 * fair

@@ -71,7 +71,7 @@ def _forward(backend: Backend, batch: TokenBatch) -> Features:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Encoder:
     """A frozen encoder. Satisfies `SentenceEncoder`; safe to use from several threads.
 

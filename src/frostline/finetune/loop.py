@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -326,13 +326,15 @@ def _judged(network: Network, data: _Data, held: IntArray, weights: dict[str, An
     with torch.no_grad():
         parts = [_decisions(network, data, by_length[at : at + 64]) for at in range(0, len(held), 64)]
     _put(network, own)
-    return _at_best_temperature(network.link, torch.cat(parts), torch.from_numpy(data.members[by_length]))
+    members, weights = (torch.from_numpy(own[by_length]) for own in (data.members, data.weights))
+    return _at_best_temperature(network.link, torch.cat(parts), members, weights)
 
 
-def _at_best_temperature(link: Link, decisions: Any, members: Any) -> float:
-    """The mean loss of decisions and members (n, n_labels), divided by what makes it least."""
-    decisions, members = decisions.double(), members.double()
-    return min(float(_LOSSES[link](decisions / temperature, members).mean()) for temperature in _TEMPERATURES)
+def _at_best_temperature(link: Link, decisions: Any, members: Any, weights: Any) -> float:
+    """The mean loss of decisions (n, n_coef_rows) of rows that count for `weights` (n,), divided by what is best."""
+    decisions, members, weights = decisions.double(), members.double(), weights.double() / weights.double().mean()
+    losses = (_LOSSES[link](decisions / temperature, members) * weights for temperature in _TEMPERATURES)
+    return min(float(loss.mean()) for loss in losses)
 
 
 def _put(network: Network, weights: dict[str, Any]) -> None:
@@ -401,12 +403,19 @@ def _read_below(  # noqa: PLR0913
             for row, own in zip(batch, states, strict=True):
                 hidden[starts[row] : starts[row] + length] = own
     members = targets.members.astype(np.float32)
-    weights = np.ones(len(ids), np.float32)
-    if options.class_weight == "balanced":
-        counts = np.maximum(members.sum(0), 1)
-        own = (members / counts).sum(1) / np.maximum(members.sum(1), 1)
-        weights = np.where(own > 0, own / own[own > 0].mean(), 1).astype(np.float32)
+    weights = _weights(targets, options)
     return _Data(hidden=hidden, starts=starts, lengths=lengths, fixed=rows, members=members, weights=weights)
+
+
+def _weights(targets: Targets, options: FineTune) -> NDArray[np.float32]:
+    """What the loss of each text (n_texts,) counts for; 1 on the mean."""
+    weights = np.ones(len(targets)) if targets.weights is None else targets.weights.astype(np.float64)
+    if options.class_weight == "balanced":
+        counts = np.maximum(targets.weighed_counts, 1e-12)
+        own = (targets.members / counts).sum(1) / np.maximum(targets.members.sum(1), 1)
+        weights = weights * np.where(own > 0, own / own[own > 0].mean(), 1)
+    normed: NDArray[np.float32] = (weights / weights.mean()).astype(np.float32)
+    return normed
 
 
 def _key(
@@ -415,13 +424,16 @@ def _key(
     """A digest of all that makes a run what it is."""
     import torch  # noqa: PLC0415
 
-    digest = hashlib.sha256(f"{options} {network.n_frozen} {network.blocks} {torch.__version__}".encode())
+    digest = hashlib.sha256(
+        f"{replace(options, folder=None)} {network.n_frozen} {network.blocks} {torch.__version__}".encode()
+    )
     digest.update(f"{torch.get_num_threads()}".encode())
     for own in ids:
         digest.update(own.tobytes())
     for _, parameter, _ in network.parameters():
         digest.update(parameter.detach().numpy().tobytes())
     digest.update(targets.members.tobytes() + held.tobytes())
+    digest.update(b"" if targets.weights is None else targets.weights.tobytes())
     return digest.hexdigest()
 
 

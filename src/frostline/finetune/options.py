@@ -35,6 +35,10 @@ class FineTune:
     held_out : float
         Share of the rows that are not tuned on, by which epochs are judged and the answers calibrated.
     seed : int
+    folder : str, optional
+        Of the estimator alone: where checkpoints and the tuned encoder are kept, each run's in a folder of its own, so
+        that a run that was killed goes on, and a pickled estimator finds its encoder. None: a temporary one, which
+        lasts as long as the encoder is in use.
     """
 
     epochs: int = 3
@@ -52,6 +56,7 @@ class FineTune:
     class_weight: Literal["balanced"] | None = None
     held_out: float = 0.1
     seed: int = 0
+    folder: str | None = None
 
     def __post_init__(self) -> None:
         for name, low in (

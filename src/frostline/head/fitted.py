@@ -9,12 +9,12 @@ from typing import Any, final
 
 import numpy as np
 
-from frostline.arrays import Float64Array, IntArray, Progress, Rows
+from frostline.arrays import BoolArray, Float64Array, IntArray, Progress, Rows
 from frostline.errors import InputError, UsageError, shown
 from frostline.head.calibrating import Calibrate, CalibrationFit, fit_calibration
 from frostline.head.deciding import RuleFit, RuleOptions, WhereUnmet, default_rule, fit_rule
 from frostline.head.linear import LinearHead
-from frostline.head.options import SearchOptions, share_c
+from frostline.head.options import ClassWeight, SearchOptions, share_c
 from frostline.head.parts import PartName, Parts, head_of
 from frostline.head.parts import search as search_parts
 from frostline.head.search import Search
@@ -77,31 +77,83 @@ def fit(  # noqa: PLR0913 - two arrays, how C is searched and answers are made, 
         As for `head.search.search`.
     """
     found, parts = search_parts(rows, targets, options=search, folds=folds, progress=progress)
-    calibration = fit_calibration(
-        found.held_out_decisions, targets, learned=found.learned, folds=found.folds, calibrate=answers.calibrate
+    settled = settle_answers(
+        found.head,
+        found.held_out_decisions,
+        targets,
+        learned=found.learned,
+        folds=found.folds,
+        answers=answers,
+        class_weight=search.class_weight,
+        unmet=unmet,
     )
-    head = replace(_with_shares_kept(found, calibration), calibration=calibration.calibration)
+    return Fitted(
+        head=settled.head,
+        search=found,
+        calibration=settled.calibration,
+        rule=settled.rule,
+        wishes=settled.wishes,
+        unmet=settled.unmet,
+        parts=parts,
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Settled:
+    """A head that is ready to answer, and how its answers came to be; as in `Fitted`."""
+
+    head: LinearHead
+    calibration: CalibrationFit
+    rule: RuleFit | None
+    wishes: RuleOptions
+    unmet: tuple[str, ...]
+
+
+def settle_answers(  # noqa: PLR0913 - a head, rows that it did not learn from, and how answers are made
+    head: LinearHead,
+    decisions: Float64Array,
+    targets: Targets,
+    *,
+    learned: BoolArray,
+    folds: IntArray,
+    answers: AnswerOptions,
+    class_weight: ClassWeight = None,
+    unmet: WhereUnmet = "refuse",
+) -> Settled:
+    """Calibrate a head and choose its rule, by decisions (n_texts, n_coef_rows) for rows held out of its fit.
+
+    Parameters
+    ----------
+    learned : ndarray of shape (n_labels,), dtype=bool
+        Which labels the head has learned.
+    folds : ndarray of shape (n_texts,), dtype=int64
+        On which the calibrations are held against each other.
+    class_weight : mapping, str or None
+        That the head was fitted with.
+    """
+    calibration = fit_calibration(decisions, targets, learned=learned, folds=folds, calibrate=answers.calibrate)
+    head = replace(_with_shares_kept(head, learned, calibration), calibration=calibration.calibration)
     wishes, chosen = answers.rule, None
     told: tuple[str, ...] = ()
     if not wishes.is_plain:
-        chosen = fit_rule(calibration.held_out, targets, folds=found.folds, options=wishes, unmet=unmet)
+        chosen = fit_rule(calibration.held_out, targets, folds=folds, options=wishes, unmet=unmet)
         wishes, told = chosen.wishes, chosen.unmet
     if chosen is None or wishes.is_plain:
-        rule = default_rule(
-            calibration.held_out, targets, calibration=calibration.calibration, class_weight=search.class_weight
-        )
+        calibrated = calibration.calibration
+        rule = default_rule(calibration.held_out, targets, calibration=calibrated, class_weight=class_weight)
         head, chosen = replace(head, rule=rule), None
     else:
         head = replace(head, rule=chosen.rule)
-    return Fitted(head=head, search=found, calibration=calibration, rule=chosen, wishes=wishes, unmet=told, parts=parts)
+    return Settled(head=head, calibration=calibration, rule=chosen, wishes=wishes, unmet=told)
 
 
-def _with_shares_kept(found: Search, calibration: CalibrationFit) -> LinearHead:
+def _with_shares_kept(head: LinearHead, learned: BoolArray, calibration: CalibrationFit) -> LinearHead:
     """The head; a label that was not learned keeps its share, which is no decision for a temperature to divide."""
-    if calibration.way != "temperature" or calibration.calibration is None or found.learned.all():
-        return found.head
-    scaled = found.head.intercept * calibration.calibration.temperature
-    return replace(found.head, intercept=np.where(found.learned, found.head.intercept, scaled))
+    if calibration.way != "temperature" or calibration.calibration is None or learned.all():
+        return head
+    scaled = head.intercept * calibration.calibration.temperature
+    return replace(head, intercept=np.where(learned, head.intercept, scaled))
 
 
 def chosen_document(

@@ -25,10 +25,12 @@ from frostline.encoder.torch import require_torch
 from frostline.errors import UsageError
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.paired import accuracy_difference
-from frostline.finetune import Cost, FineTune, tune
+from frostline.finetune import Cost, Curve, FineTune, tune
 from frostline.finetune.loop import HIDDEN, STATE
-from frostline.head.calibrating import fit_calibration
-from frostline.head.linear import LinearHead
+from frostline.head.calibrating import CalibrationFit
+from frostline.head.deciding import RuleFit
+from frostline.head.fitted import AnswerOptions, Settled, settle_answers
+from frostline.head.linear import LinearHead, Rule
 from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at
 from frostline.record import TuningRecord
@@ -55,11 +57,16 @@ class Tuning:
 
     def clear(self) -> None:
         """Remove what was kept of the run, when all of it is saved elsewhere; nobody else's files."""
-        for name in (STATE, HIDDEN):
-            (self.folder / name).unlink(missing_ok=True)
+        clear_checkpoint(self.folder)
         shutil.rmtree(self.encoder.identity.name)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+def clear_checkpoint(folder: Path) -> None:
+    """Remove what a run that is done needed to go on."""
+    for name in (STATE, HIDDEN):
+        (folder / name).unlink(missing_ok=True)
 
 
 def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what was done so far, and who is told
@@ -85,15 +92,97 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     chosen, wished = options or TrainingOptions(), how or FineTune()
     if chosen.nested:
         raise UsageError("Fine-tuning is tested on rows held out or on a file, not by nested cross-validation.")
+    if not chosen.answers.rule.is_plain:
+        raise UsageError("Thresholds and abstaining are for SentenceClassifier(finetune=...): leave them out here.")
     chosen = replace(chosen, learning_curve=False, search=replace(chosen.search, choose_parts=False))
     frozen = train(dataset, encoder, test=test, options=chosen, progress=progress)
     learned = frozen.learned
     if learned is None or FeatureSpec.parse(frozen.record.features.spec).words:
         raise UsageError("Fine-tuning takes features of the encoder alone: leave +words out.")
-    rows = np.asarray(learned.rows, np.float32)
-    held = _held(learned.targets, wished)
-    fit = np.setdiff1d(np.arange(len(rows)), held)
     Cs = [C for C in frozen.record.search.chosen_Cs if C is not None]
+    grown = grow(
+        learned,
+        encoder,
+        C=float(np.median(Cs)),
+        answers=chosen.answers,
+        how=wished,
+        folder=folder,
+        told=told,
+        expects=expects,
+    )
+    training, favoured = _tested(frozen, grown, dataset, test, chosen)
+    before = frozen.head.answer(frozen.test_probabilities).favoured
+    truth = training.examples.members
+    right = [(own == truth).all(axis=1) for own in (favoured, before)]
+    record = TuningRecord(
+        frozen=float(right[1].mean()),
+        lead=accuracy_difference(right[0], right[1]),
+        n_frozen_layers=wished.freeze_layers,
+        losses=grown.curve.losses,
+        held_out=grown.curve.held_out,
+        best=grown.curve.best,
+        was_stopped=grown.curve.was_stopped,
+        seconds=grown.seconds,
+        size_bytes=(grown.place / WEIGHTS).stat().st_size,
+    )
+    training = replace(training, record=replace(training.record, tuning=record))
+    return Tuning(training=training, frozen=frozen, encoder=grown.encoder, record=record, folder=folder)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grown:
+    """An encoder and a head that were tuned together."""
+
+    head: LinearHead  # Calibrated, with its rule, where rows were held out
+    encoder: Encoder  # On our graph
+    place: Path  # Where the encoder lies; its weights are mapped, not copied
+    calibration: CalibrationFit | None  # None: no rows were held out
+    rule: RuleFit | None
+    curve: Curve
+    seconds: float
+
+
+def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to keep what was done, and who is told
+    learned: Part,
+    encoder: SentenceEncoder,
+    *,
+    C: float,
+    answers: AnswerOptions,
+    how: FineTune,
+    folder: Path,
+    told: Callable[[int, int, float], None] | None = None,
+    expects: Callable[[Cost], None] | None = None,
+) -> Grown:
+    """Tune an encoder from the regression over its rows on, and settle the answers by rows that are held out.
+
+    Parameters
+    ----------
+    learned : Part
+        Texts with their rows, as the encoder reads them before, and targets.
+    C : float
+        Of the regression it starts from.
+    folder : Path
+        For checkpoints and the tuned encoder; a run that was killed goes on from there.
+
+    Raises
+    ------
+    InputError
+        The encoder's layers are not one after the other; the checkpoint in `folder` is another run's.
+    UsageError
+        More layers are to be frozen than there are; something is wished of answers, and no rows can be held out.
+    BackendError
+        The loss is not finite; too little memory.
+    """
+    rows = np.asarray(learned.rows, np.float32)
+    held = _held(learned.targets, how)
+    if not len(held) and not answers.rule.is_plain:
+        raise UsageError(
+            f"What is wished of answers is chosen on rows held out, for which every label needs {FEWEST_OF_A_LABEL} "
+            "texts where the encoder is tuned too.",
+            hint="Leave the wish out, or add texts.",
+        )
+    fit = np.setdiff1d(np.arange(len(rows)), held)
     checkpoint = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision)
     pieces = WordPieces.open(checkpoint, max_length=encoder.identity.max_length)
     from frostline.finetune.network import Units, open_network  # noqa: PLC0415 - torch, only where it is needed
@@ -102,19 +191,18 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     start = fit_at(
         units.measured(rows[fit]),
         learned.targets.take(fit),
-        C=float(np.median(Cs)),
-        class_weight=wished.class_weight,
+        C=C,
+        class_weight=how.class_weight,
         standardise=False,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    network = open_network(checkpoint, start, encoder.blocks, units=units, freeze_layers=wished.freeze_layers)
     tuned = tune(
-        network,
+        open_network(checkpoint, start, encoder.blocks, units=units, freeze_layers=how.freeze_layers),
         pieces.tokenize(list(learned.texts)).ids,
         rows=rows,
         targets=learned.targets,
         held=held,
-        options=wished,
+        options=how,
         folder=folder,
         told=told,
         expects=expects,
@@ -123,23 +211,31 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     _write(place, checkpoint.folder, tuned.tensors, learned.texts)
     reader = Encoder.open(str(place), features=str(encoder.spec), max_length=encoder.identity.max_length)
     head = replace(start, coef=tuned.coef, intercept=tuned.intercept)
-    training, favoured = _tested(frozen, reader, head, dataset, test, chosen, held)
-    before = frozen.head.answer(frozen.test_probabilities).favoured
-    truth = training.examples.members
-    right = [(own == truth).all(axis=1) for own in (favoured, before)]
-    record = TuningRecord(
-        frozen=float(right[1].mean()),
-        lead=accuracy_difference(right[0], right[1]),
-        n_frozen_layers=wished.freeze_layers,
-        losses=tuned.curve.losses,
-        held_out=tuned.curve.held_out,
-        best=tuned.curve.best,
-        was_stopped=tuned.curve.was_stopped,
+    settled = _settled(head, reader, learned, held, answers, seed=how.seed) if len(held) else None
+    return Grown(
+        head=head if settled is None else settled.head,
+        encoder=reader,
+        place=place,
+        calibration=None if settled is None else settled.calibration,
+        rule=None if settled is None else settled.rule,
+        curve=tuned.curve,
         seconds=tuned.seconds,
-        size_bytes=(place / WEIGHTS).stat().st_size,
     )
-    training = replace(training, record=replace(training.record, tuning=record))
-    return Tuning(training=training, frozen=frozen, encoder=reader, record=record, folder=folder)
+
+
+def _settled(  # noqa: PLR0913 - a head, who reads for it, and by which rows
+    head: LinearHead, reader: Encoder, learned: Part, held: IntArray, answers: AnswerOptions, *, seed: int
+) -> Settled:
+    """The grown head, calibrated and with its rule, by the rows held out: it is over-sure of those it was tuned on."""
+    targets = learned.targets.take(held)
+    return settle_answers(
+        head,
+        head.decision_function(reader.encode([learned.texts[row] for row in held.tolist()]).rows),
+        targets,
+        learned=np.ones(len(head.labels), dtype=bool),
+        folds=folds(targets, n_folds=max(2, possible_folds(5, targets)), seed=seed),
+        answers=answers,
+    )
 
 
 def tuned_beside(  # noqa: PLR0913 - rows, their split, who reads, how, and who is told
@@ -198,35 +294,15 @@ def _write(place: Path, source: Path, tensors: dict[str, Any], texts: Sequence[s
     publish_bytes(place / WEIGHTS, save(tensors, metadata={"format": "pt"}))
 
 
-def _tested(  # noqa: PLR0913, PLR0917 - the frozen training, and all that tests the tuned head alike
-    frozen: Training,
-    reader: Encoder,
-    head: LinearHead,
-    dataset: Dataset,
-    test: Dataset | None,
-    options: TrainingOptions,
-    held: IntArray,
+def _tested(
+    frozen: Training, grown: Grown, dataset: Dataset, test: Dataset | None, options: TrainingOptions
 ) -> tuple[Training, BoolArray]:
-    """The training as it is with the tuned encoder and head, calibrated by the rows held out."""
+    """The training as it is with the tuned encoder and head."""
     started = time.perf_counter()
-    split, learned = split_rows(dataset, test, options), frozen.learned
+    split, learned, record = split_rows(dataset, test, options), frozen.learned, frozen.record
     if split.test is None or learned is None:
         raise UsageError("Fine-tuning needs rows to test on.")
-    calibration = None
-    record = frozen.record
-    if len(held):
-        rows = reader.encode([learned.texts[row] for row in held.tolist()]).rows
-        targets = learned.targets.take(held)
-        n_folds = max(2, possible_folds(5, targets))
-        n_labels = len(head.labels)
-        calibration = fit_calibration(
-            head.decision_function(rows),
-            targets,
-            learned=np.ones(n_labels, dtype=bool),
-            folds=folds(targets, n_folds=n_folds, seed=record.seed),
-            calibrate=options.answers.calibrate,
-        )
-        head = replace(head, calibration=calibration.calibration)
+    head, reader = grown.head, grown.encoder
     part = Part(split.test.texts, reader.encode(split.test.texts).rows, split.test.targets_over(head.labels))
     own = Part(learned.texts, reader.encode(learned.texts).rows, learned.targets)
     tested = measured_head(head, part)
@@ -234,11 +310,12 @@ def _tested(  # noqa: PLR0913, PLR0917 - the frozen training, and all that tests
     record = replace(
         record,
         encoder=reader.identity,
+        search=replace(record.search, thresholds=(head.rule or Rule()).thresholds),
         test=tested.evaluation,
         at_half=at_half(tested, seed=record.seed),
         uncalibrated=uncalibrated(head, tested),
         probabilities=probability_record(head, tested),
-        calibration=None if calibration is None else calibration_record(calibration),
+        calibration=None if grown.calibration is None else calibration_record(grown.calibration),
         decision=None,
         unlike=None,
         baselines=tested.against,
