@@ -657,7 +657,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             raise UsageError(f"Fine-tuning is done in float32 (precision={self.precision!r} was asked for).")
         if isinstance(self.encoder, str) and self._spec.words:
             raise UsageError("Fine-tuning takes features of the encoder alone: leave words out of `features`.")
-        if not (self.class_weight is None or isinstance(self.class_weight, str)):
+        if not (self.class_weight is None or self.class_weight == "balanced"):
             raise UsageError("With finetune, class_weight must be 'balanced' or None; sample_weight takes numbers.")
 
     def _fit_tuned(self, texts: Sequence[str], rows: Rows, targets: Targets, how: FineTune) -> None:
@@ -683,7 +683,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 self.encoder_,
                 C=float(np.nanmedian(chosen)),
                 answers=self._answer_options(),
-                how=replace(how, class_weight=self.class_weight or how.class_weight),
+                how=how if self.class_weight is None else replace(how, class_weight="balanced"),
                 folder=folder,
                 told=told,
             )
