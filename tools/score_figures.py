@@ -102,11 +102,14 @@ def memory(folder: Path, work: Path, *, rows: int, real: int) -> None:
         bare = resident_with_one_text(model, rows_of(folder, work / "few.csv", 1), work / "few-out.csv")
         seen = watched(["predict", model, source, "--out", out], out)
         busy = [sample for sample in seen if sample.windows > 2]
-        slope = np.polyfit([sample.windows * 4096 for sample in busy], [sample.resident for sample in busy], 1)[0]
+        rows_each = n / max(sample.windows for sample in seen)
+        slope = np.polyfit([sample.windows * rows_each for sample in busy], [sample.resident for sample in busy], 1)[0]
+        fifths = [np.median([s.resident for s in part]) for part in np.array_split(np.array(busy, object), 5)]
         print(
             f"{name}: {n:,} rows in {seen[-1].seconds:.0f} s ({n / seen[-1].seconds:,.0f} rows/s), {len(seen)} looks: "
             f"peak {max(s.resident for s in seen):.0f} MB, the model with one text {bare:.0f} MB: "
             f"{max(s.resident for s in seen) - bare:.0f} MB above; {slope * 1e5:+.2f} MB per 100,000 rows; "
+            f"fifths of the time: {np.round(fifths)} MB; "
             f"{verify(out).rows:,} rows verified"
         )
 
@@ -142,16 +145,18 @@ def kills(folder: Path, work: Path, *, kills: int, real: int) -> None:
             out = work / f"out-{jobs}.parquet"
             while True:
                 process = subprocess.Popen(  # noqa: S603 - our own command
-                    [*FROSTLINE, "predict", model, source, "--out", out], stderr=subprocess.DEVNULL
+                    [*FROSTLINE, "predict", model, source, "--out", out], stderr=subprocess.PIPE
                 )
                 try:
-                    process.wait(lot.uniform(0.2, whole_s) if killed < n_kills else None)
+                    _, told = process.communicate(timeout=lot.uniform(0.2, whole_s) if killed < n_kills else None)
                 except subprocess.TimeoutExpired:
                     process.send_signal(signal.SIGKILL)
                     process.wait()
                     killed += 1
                     in_work += folder_of(out).exists()
                     continue
+                if process.returncode:
+                    raise SystemExit(told.decode())
                 break
             jobs += 1
             same = hashlib.sha256(out.read_bytes()).hexdigest() == digest and verify(out).rows == n_rows

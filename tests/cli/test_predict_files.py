@@ -13,8 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from conftest import Command
 from frostline.artifact import open_model
@@ -277,3 +279,28 @@ def test_a_folder_that_cannot_be_written_to_is_told_at_once(frostline: Command, 
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o500)
     assert frostline("predict", ONE, source, "--out", folder / "out.csv").code == 77
+
+
+def test_types_that_only_arrow_has_are_refused_for_parquet_alone(frostline: Command, tmp_path: Path) -> None:
+    """Before anything is labelled; lists, maps and bytes within them are carried."""
+    source = tmp_path / "in.arrow"
+    table = pa.table(
+        {
+            "text": TEXTS[:2],
+            "of": pa.array([{"raw": b"\xff", "n": [("a", 1)]}, None],
+                           pa.struct([("raw", pa.binary()), ("n", pa.map_(pa.string(), pa.int64()))])),
+            "span": pa.array([pa.MonthDayNano([1, 2, 3]), None]),
+        }
+    )  # fmt: skip
+    feather.write_feather(table, source, compression="uncompressed")
+    told = frostline("predict", ONE, source, "--out", tmp_path / "out.parquet")
+    assert told.code == 65
+    wanted = "Parquet has no type for the column 'span' (month_day_nano_interval).\n"
+    assert told.err.split("out.parquet: ")[1].startswith(wanted), told.err
+    assert not list(tmp_path.glob("out*"))
+    assert frostline("predict", ONE, source, "--out", tmp_path / "out.jsonl").code == 0
+    document = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
+    assert document["of"] == {"raw": "/w==", "n": [["a", 1]]}
+    feather.write_feather(table.drop_columns("span"), source, compression="uncompressed")
+    assert frostline("predict", ONE, source, "--out", tmp_path / "out.parquet").code == 0
+    assert pq.read_table(tmp_path / "out.parquet")["of"].to_pylist() == table["of"].to_pylist()

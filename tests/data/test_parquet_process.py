@@ -280,10 +280,10 @@ def test_values_that_json_has_no_word_for_come_back(tmp_path: Path) -> None:
             pq.write_table(table, path)
         with whole_rows(path, TableOptions(text="text"), as_text=False) as whole:
             first, second = (cells for _, _, cells in whole.rows)
-        assert first == ["a", *([value] for value in values)]
+        assert first[-2:] == [[b"\x00\xff"], [decimal.Decimal("1.50")]]
         assert second == ["b", *[None] * len(values)]
         back = [restored([cell], kind) for cell, kind in zip(first, whole.types, strict=True)]
-        assert [column.to_pylist()[0] for column in back] == first
+        assert [column.to_pylist()[0] for column in back] == ["a", *([value] for value in values)]
 
 
 def test_a_place_in_the_file_is_left_to_the_process_that_reads_it(

@@ -27,12 +27,47 @@ TABLE = {
     "shop": pa.array(["a", "b", "a"]).dictionary_encode(),
     "tags": pa.array([["x"], [], None], pa.list_(pa.string())),
 }
+MOMENTS = pa.array([1_700_000_000_123_456_789, None, 1], pa.timestamp("ns", "UTC"))
+NESTED = {
+    "moments": pa.ListArray.from_arrays([0, 2, 2, 3], MOMENTS),
+    "two": pa.FixedSizeListArray.from_arrays(pa.array([1, 2, 3, None, 5, 6], pa.date32()), 2),
+    "long": pa.array([[dt.timedelta(1)], None, []], pa.large_list(pa.duration("us"))),
+    "of": pa.array([{"at": None, "raw": b"\xff"}, None, {"at": [5], "raw": None}],
+                   pa.struct([("at", pa.list_(pa.time64("ns"))), ("raw", pa.binary())])),
+    "counts": pa.array([[("a", 1), ("b", None)], None, []], pa.map_(pa.string(), pa.int8())),
+    "days": pa.array([[(dt.date(2026, 1, 2), [("x", [dt.date(1970, 1, 2)])])], [], None],
+                     pa.map_(pa.date32(), pa.map_(pa.string(), pa.list_(pa.date64())))),
+    "shops": pa.array([["a", "b"], None, ["a", None]]).cast(pa.list_(pa.dictionary(pa.int32(), pa.string()))),
+    "prices": pa.array([[decimal.Decimal("1.50")], [None], None], pa.list_(pa.decimal128(9, 2))),
+}  # fmt: skip
 
 
 def rows(path: Path, options: TableOptions | None = None, *, as_text: bool = True) -> list[Any]:
     """The cells of every row."""
     with whole_rows(path, options or TableOptions(), as_text=as_text) as whole:
         return [cells for _, _, cells in whole.rows]
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_what_lists_members_and_maps_hold_is_restored(tmp_path: Path, name: str) -> None:
+    """Nanoseconds, pairs of maps; dictionaries become what they stand for."""
+    table = pa.table({"text": ["good", "bad", "fine"], name: NESTED[name]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with whole_rows(tmp_path / "a.parquet", TableOptions(text="text"), as_text=False) as whole:
+        _, cells = zip(*(cells for _, _, cells in whole.rows), strict=True)
+        back = restored(list(cells), whole.types[1])
+    assert back.cast(NESTED[name].type).equals(NESTED[name])
+    assert name == "shops" or back.type == pq.read_schema(tmp_path / "a.parquet").field(name).type
+
+
+def test_what_lists_members_and_maps_hold_is_text(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["good", "bad", "fine"], **NESTED}), tmp_path / "a.parquet")
+    first = rows(tmp_path / "a.parquet", TableOptions(text="text"))[0]
+    assert first[1:] == [
+        ["2023-11-14 22:13:20.123456789Z", None], ["1970-01-02", "1970-01-03"], [86_400_000_000],
+        {"at": None, "raw": b"\xff"}, [["a", 1], ["b", None]], [["2026-01-02", [["x", ["1970-01-02"]]]]],
+        ["a", "b"], ["1.50"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])

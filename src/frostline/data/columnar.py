@@ -21,7 +21,7 @@ import itertools
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, final
 
@@ -248,7 +248,7 @@ class Answers:
             column = self._file.sample(self._columns[asked["sample"]], asked["n_rows"])
             yield {"values": [] if column is None else self._values(column)}
         elif "types" in asked:
-            schema = pa.schema([(f"{place}", _plain_type(field.type)) for place, field in enumerate(self._file.fields)])
+            schema = pa.schema([(f"{place}", plain_type(field.type)) for place, field in enumerate(self._file.fields)])
             yield {"schema": base64.b64encode(schema.serialize().to_pybytes()).decode()}
         else:
             n_formed = 0 if asked["form"] == "plain" else asked["formed"]
@@ -303,31 +303,49 @@ def tagged(value: Any) -> Any:
     return {"\0Decimal": str(value)} if isinstance(value, decimal.Decimal) else str(value)
 
 
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type without extensions and dictionaries."""
-    if isinstance(kind, pa.BaseExtensionType):
-        return _plain_type(kind.storage_type)
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+def plain_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType] = lambda kind: kind) -> pa.DataType:
+    """The type without extensions and dictionaries, also within lists, structs and maps; `leaf` of what is in them."""
+    types = pa.types
+    if isinstance(kind, pa.BaseExtensionType) or types.is_dictionary(kind):
+        return plain_type(kind.value_type if types.is_dictionary(kind) else kind.storage_type, leaf)
+
+    def member(field: pa.Field) -> pa.Field:
+        return field.with_type(plain_type(field.type, leaf))
+
+    if types.is_map(kind):
+        return pa.map_(member(kind.key_field), member(kind.item_field), kind.keys_sorted)
+    if types.is_struct(kind):
+        return pa.struct([member(field) for field in kind])
+    if types.is_large_list(kind):
+        return pa.large_list(member(kind.value_field))
+    if types.is_list(kind) or types.is_fixed_size_list(kind):
+        return pa.list_(member(kind.value_field), kind.list_size if types.is_fixed_size_list(kind) else -1)
+    return leaf(kind)
+
+
+def as_whole_numbers(kind: pa.DataType) -> pa.DataType:
+    """What times are carried as: Python's own have no nanoseconds."""
+    if not pa.types.is_temporal(kind) or pa.types.is_interval(kind):
+        return kind
+    return pa.int32() if kind.bit_width == 32 else pa.int64()
+
+
+def _as_text(kind: pa.DataType) -> pa.DataType:
+    """What is carried where text is made of it."""
+    if pa.types.is_duration(kind):
+        return pa.int64()
+    is_text = pa.types.is_temporal(kind) or pa.types.is_decimal(kind)
+    return pa.string() if is_text and not pa.types.is_interval(kind) else kind
 
 
 def _carried(column: pa.Array, *, as_text: bool) -> pa.Array:
-    """A column of any type whose values as Python objects can be written as text, or `restored`, without a loss.
-
-    Python's own times have no nanoseconds: times are carried as whole numbers.
-    """
+    """A column of any type whose values as Python objects can be written as text, or `restored`, without a loss."""
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.storage
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     kind, types = column.type, pa.types
-    if as_text and (types.is_temporal(kind) or types.is_decimal(kind)):
-        is_plain = not types.is_duration(kind) and not types.is_interval(kind)
-        return column.cast(pa.string()) if is_plain else column.view(pa.int64())
     if as_text and (types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)):
         return pa.array([None if raw is None else base64.b64encode(raw).decode() for raw in column.to_pylist()])
-    if not types.is_temporal(kind):
-        return column
-    return column.view(pa.int32() if kind.bit_width == 32 else pa.int64())
+    return column.cast(plain_type(kind, _as_text if as_text else as_whole_numbers))
 
 
 def _used(column: pa.Array) -> tuple[Any, Any]:

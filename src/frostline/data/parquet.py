@@ -192,8 +192,23 @@ def restored(values: Sequence[Any], kind: "pa.DataType") -> "pa.Array":
     """What `ParquetTable.whole_rows` gave of a column, not as text, as a column of its type."""
     import pyarrow as pa  # noqa: PLC0415 - heavy, and only for files that are written with these types
 
-    whole = pa.int32() if pa.types.is_temporal(kind) and kind.bit_width == 32 else pa.int64()
-    return pa.array(values, whole).view(kind) if pa.types.is_temporal(kind) else pa.array(values, kind)
+    from frostline.data.columnar import as_whole_numbers, plain_type  # noqa: PLC0415 - it imports pyarrow
+
+    carried = plain_type(kind, as_whole_numbers)
+    return pa.array([_with_pairs(value, carried) for value in values], carried).cast(kind)
+
+
+def _with_pairs(value: Any, kind: "pa.DataType") -> Any:
+    """Entries of maps, which JSON has as lists of two, as pairs: pyarrow takes no others."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    if value is None or not pa.types.is_nested(kind):
+        return value
+    if pa.types.is_map(kind):
+        return [(_with_pairs(key, kind.key_type), _with_pairs(item, kind.item_type)) for key, item in value]
+    if pa.types.is_struct(kind):
+        return {field.name: _with_pairs(value[field.name], field.type) for field in kind}
+    return [_with_pairs(item, kind.value_type) for item in value]
 
 
 def _values(column: dict[str, Any]) -> list[Any]:

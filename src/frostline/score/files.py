@@ -3,8 +3,10 @@
 File formats: docs/formats/answers.md, docs/formats/scored.md.
 """
 
+import base64
 import functools
 import gzip
+import io
 import json
 import math
 import re
@@ -98,8 +100,8 @@ def sheet_of(  # noqa: PLR0913 - what a file consists of
     Raises
     ------
     InputError
-        The input has two columns of one name, and the format can't hold them; it has the answer's names, and those
-        that would be taken instead.
+        The input has two columns of one name, or one of a type, that the format can't hold; it has the answer's names,
+        and those that would be taken instead.
     UsageError
         The name ends in no known format; labels could not be parted; the format knows no formulas.
     """
@@ -124,7 +126,7 @@ def sheet_of(  # noqa: PLR0913 - what a file consists of
             f"{path}: the input has columns of the answer's names ({listed(clashing)}).",
             hint="Rename them, or pass --only-answers.",
         )
-    return Sheet(
+    sheet = Sheet(
         format=form,
         is_zipped=path.suffix == _ZIPPED,
         layout=layout,
@@ -133,6 +135,24 @@ def sheet_of(  # noqa: PLR0913 - what a file consists of
         renamed=renamed,
         is_safe=is_safe,
     )
+    if form == ".parquet":
+        _refuse_types(path, sheet)
+    return sheet
+
+
+def _refuse_types(path: Path, sheet: Sheet) -> None:
+    """Raise where a column of the input (of Arrow) has a type that Parquet does not know."""
+    import pyarrow as pa  # noqa: PLC0415 - heavy, and only this format needs it
+    import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
+
+    for field in _schema(sheet):
+        try:
+            pq.ParquetWriter(io.BytesIO(), pa.schema([field])).close()
+        except pa.ArrowException as error:
+            raise InputError(
+                f"{path}: Parquet has no type for the column {shown(field.name)} ({field.type}).",
+                hint="Write .csv, .tsv or .jsonl, or pass --only-answers.",
+            ) from error
 
 
 def beginning(sheet: Sheet) -> bytes:
@@ -250,7 +270,12 @@ def _text_cell(value: Any) -> str:
         case float():
             return repr(value)
         case _:
-            return json.dumps(value, ensure_ascii=False, default=str)
+            return json.dumps(value, ensure_ascii=False, default=_spelt_other)
+
+
+def _spelt_other(value: Any) -> str:
+    """What JSON has no word for, within lists and members (of Parquet): bytes as a column of them has them."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _document(sheet: Sheet, row: Any, prediction: Prediction) -> str:
@@ -258,7 +283,7 @@ def _document(sheet: Sheet, row: Any, prediction: Prediction) -> str:
     held = {} if not sheet.names else row if isinstance(row, dict) else dict(zip(sheet.names, row, strict=True))
     answer = members_of(prediction, sheet.layout)
     document = {**held, **{sheet.renamed.get(name, name): value for name, value in answer.items()}}
-    spelled = functools.partial(json.dumps, allow_nan=False, default=str)
+    spelled = functools.partial(json.dumps, allow_nan=False, default=_spelt_other)
     try:
         text = spelled(document, ensure_ascii=False)
     except ValueError:
