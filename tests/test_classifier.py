@@ -268,6 +268,7 @@ def test_the_public_names_are_these() -> None:
             "Encoder",
             "FeatureSpec",
             "FeatureStore",
+            "FineTune",
             "FrostlineError",
             "SentenceClassifier",
             "StoredEncoder",
