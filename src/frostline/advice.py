@@ -4,17 +4,18 @@ Advice is given where a figure says so by more than its own uncertainty; where t
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from frostline.data.checks import alike
 from frostline.encoder.features import WORDS as WORDS_FEATURES
 from frostline.errors import listed, pasteable, shown
-from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH
+from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
 from frostline.evaluate.intervals import TOGETHER, Estimate, Z
 from frostline.evaluate.learning_curve import Gain, LearningCurve
-from frostline.record import TrainingRecord
+from frostline.evaluate.scores import Evaluation
+from frostline.record import EvaluationRecord, TrainingRecord
 from frostline.targets import Label
 
 MATTERS = 0.005
@@ -47,6 +48,7 @@ Kind: TypeAlias = Literal[
     "few rows",
     "leaks",
     "baseline ahead",
+    "another kind",
     "label more",
     "unsure",
     "other features",
@@ -102,13 +104,66 @@ def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
         *ahead_of_it(record),
         *_about_conflicts(record),
         *_about_words(record),
-        *_about_weakest(record),
+        *_about_weakest(record.test),
         *_about_rows(record),
         *_about_labels(record),
         *_about_few(record),
         *_about_test(record),
         *_about_leaks(record),
     )
+
+
+def ranked_of_evaluation(record: EvaluationRecord) -> tuple[Advice, ...]:
+    """The same of a saved classifier on a file: what makes the score meaningless first, then what does better.
+
+    Returns
+    -------
+    tuple of Advice
+        Empty where no figure advises anything.
+    """
+    if record.source is not None and not record.source.is_of_new:
+        return (
+            Advice(
+                kind="leaks",
+                sentence="Test it on texts that it did not learn from.",
+                reason=f"All {record.source.n_leaks:,} test texts are copies of texts that it learned from.",
+            ),
+        )
+    return (*_about_this_file(record), *_about_unlike(record), *_about_weakest(record.test))
+
+
+_OF_THIS_FILE = Step(verb="train", options=("--out", "retrained"))
+
+
+def _about_this_file(record: EvaluationRecord) -> list[Advice]:
+    """A simple way that learned from the file itself surely does better."""
+    ahead = _furthest_ahead(record.baselines)
+    if ahead is None:
+        return []
+    return [
+        Advice(
+            kind="baseline ahead",
+            sentence="Let it learn from texts like these: train on this file, or on both together.",
+            reason=f"{ahead.name}, learned from this file by folds, does better by {_ahead_by(ahead)}.",
+            step=_OF_THIS_FILE,
+        )
+    ]
+
+
+def _about_unlike(record: EvaluationRecord) -> list[Advice]:
+    """More texts than by chance are unlike what it learned from."""
+    unlike = record.unlike
+    if unlike is None or unlike.share.interval[0] <= unlike.below:
+        return []
+    return [
+        Advice(
+            kind="another kind",
+            sentence="Some of these texts are of another kind: train on this file, or on both together.",
+            reason=f"{100 * unlike.share.value:.1f} % of them are unlike anything it learned from; of texts like those "
+            f"it would be about {100 * unlike.below:.1f} %.",
+            step=_OF_THIS_FILE,
+        )
+    ]
 
 
 def advise(record: TrainingRecord) -> tuple[Advice, ...]:
@@ -176,7 +231,7 @@ def _about_words(record: TrainingRecord) -> list[Advice]:
     if record.choice is not None or record.features.spec == WORDS_FEATURES:
         return []
     for baseline in record.baselines:
-        lead = baseline.leads.get("accuracy") or baseline.leads["macro_f1"]
+        lead = _lead_over(baseline)
         if baseline.name in {WORDS, WORDS_EACH} and lead.value < MATTERS and lead.interval[1] >= 0:
             low, high = lead.interval
             return [
@@ -191,9 +246,8 @@ def _about_words(record: TrainingRecord) -> list[Advice]:
     return []
 
 
-def _about_weakest(record: TrainingRecord) -> list[Advice]:
+def _about_weakest(test: Evaluation | None) -> list[Advice]:
     """A label that is told worse than the labels are on average, beyond chance."""
-    test = record.test
     known = [] if test is None else [(score.f1, score.label) for score in test.per_label if score.f1 is not None]
     if test is None or len(known) < 2 or "macro_f1" not in test.scores:
         return []
@@ -246,22 +300,33 @@ def ahead_of_it(record: TrainingRecord) -> tuple[Advice, ...]:
 
     Surely: the whole 95 % interval of the difference, on the same rows, lies on its side.
     """
-    leads = [(one.leads.get("accuracy") or one.leads["macro_f1"], one) for one in record.baselines]
-    ahead = [pair for pair in leads if pair[0].interval[1] < 0]
-    if not ahead:
+    baseline = _furthest_ahead(record.baselines)
+    if baseline is None:
         return ()
-    lead, baseline = min(ahead, key=lambda pair: pair[0].value)
-    score = "accuracy" if "accuracy" in baseline.leads else "macro F1"
-    low, high = (-limit for limit in reversed(lead.interval))
-    points = f"{-100 * lead.value:.1f} points ({100 * low:.1f} to {100 * high:.1f})"
     return (
         Advice(
             kind="baseline ahead",
             sentence=_instead(record, baseline.name)[0],
             step=_instead(record, baseline.name)[1],
-            reason=f"{baseline.name} does better here by {points} of {score}, beyond chance.",
+            reason=f"{baseline.name} does better here by {_ahead_by(baseline)}.",
         ),
     )
+
+
+def _furthest_ahead(baselines: Sequence[Baseline]) -> Baseline | None:
+    """The one that surely does better by most; None where none does."""
+    ahead = [one for one in baselines if _lead_over(one).interval[1] < 0]
+    return min(ahead, key=lambda one: _lead_over(one).value, default=None)
+
+
+def _lead_over(baseline: Baseline) -> Lead:
+    return baseline.leads.get("accuracy") or baseline.leads["macro_f1"]
+
+
+def _ahead_by(baseline: Baseline) -> str:
+    lead, score = _lead_over(baseline), "accuracy" if "accuracy" in baseline.leads else "macro F1"
+    low, high = (-limit for limit in reversed(lead.interval))
+    return f"{-100 * lead.value:.1f} points ({100 * low:.1f} to {100 * high:.1f}) of {score}, beyond chance"
 
 
 def _instead(record: TrainingRecord, name: str) -> tuple[str, Step]:

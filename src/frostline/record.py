@@ -349,6 +349,7 @@ class EvaluationRecord:
     test: Evaluation
     probabilities: ProbabilityRecord | None = None
     answers: AnswerScores | None = None  # Where the head has a rule
+    baselines: tuple[Baseline, ...] = ()  # Learned from the file itself, by folds
     unlike: UnlikeRecord | None = None  # None: the artifact does not know
     seconds: Seconds  # `search` is 0: nothing is searched
     warnings: tuple[str, ...] = ()

@@ -8,7 +8,8 @@ from rich.console import Console
 from test_whole_reports import RECORDS, printed
 
 from expected import assert_expected
-from frostline.report.brief import MOST_WARNINGS, next_advice, print_brief
+from frostline.report.brief import MOST_WARNINGS, next_advice, print_brief, print_brief_evaluation
+from small_records import evaluation_record
 
 FORBIDDEN = ("search.best_score", "stand there", "flatter", "isotonic", "word pieces", "claimed", "hopeful")
 
@@ -17,6 +18,16 @@ FORBIDDEN = ("search.best_score", "stand there", "flatter", "isotonic", "word pi
 def test_a_training_in_a_dozen_lines(name: str) -> None:
     text = printed(lambda console: print_brief(RECORDS[name](), console, command="frostline train a.tsv"))
     assert_expected(text, f"{name}.brief.txt")
+    assert not [word for word in FORBIDDEN if word in text]
+    assert max(map(len, text.split("\n"))) <= 80
+
+
+@pytest.mark.parametrize("name", ["full", "two-labels"])
+def test_an_evaluation_in_a_dozen_lines(name: str) -> None:
+    training = RECORDS[name]()
+    record = replace(evaluation_record(training), baselines=training.baselines)
+    text = printed(lambda console: print_brief_evaluation(record, console, command="frostline review a.tsv"))
+    assert_expected(text, f"{name}.evaluation.brief.txt")
     assert not [word for word in FORBIDDEN if word in text]
     assert max(map(len, text.split("\n"))) <= 80
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from frostline.advice import Step
-from frostline.cli.again import say_next
+from frostline.advice import Step, ranked_of_evaluation
+from frostline.cli.again import command_of, line_of
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
     ModelChoice,
     as_learned,
+    details_option,
     examples_option,
     group_option,
     json_option,
@@ -32,6 +33,8 @@ from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.disk import publish_bytes, refuse_file
 from frostline.errors import printable
+from frostline.record import EvaluationRecord
+from frostline.report.brief import print_brief_evaluation
 from frostline.report.document import as_evaluation_document
 from frostline.report.page import evaluation_html
 from frostline.report.terminal import print_evaluation
@@ -51,6 +54,7 @@ from frostline.training.measured import Classifier, measure
 @click.argument("file", type=FILE)
 @model_options
 @click.option("--report", type=click.Path(path_type=Path), help="Write the page with pictures into this .html file.")
+@details_option
 @examples_option
 @rejects_option
 @overwrite_option
@@ -65,6 +69,7 @@ def command(
     file: Path,
     choice: ModelChoice,
     report: Path | None,
+    details: bool,
     examples: bool,
     rejects: Path | None,
     overwrite: bool,
@@ -105,10 +110,16 @@ def command(
     if as_json:
         print_json({**as_evaluation_document(record), "report": None if report is None else str(report)})
     else:
-        print_evaluation(record, output())
-        look = Step(options=("--report", "report.html"))
-        mend = Step(verb="review", options=("--out", "fixes.tsv"))
-        sentence = "see its surest mistakes." if report is None else "look for wrong labels among the test rows."
-        say_next(sentence, look if report is None else mend)
-        if report is not None:
-            words().print(Text(f"The page with pictures: {printable(str(report))}", style="dim"))
+        _show(record, report, details=details)
+
+
+def _show(record: EvaluationRecord, report: Path | None, *, details: bool) -> None:
+    """The report, and one command that does what is most worth doing."""
+    advice = next(iter(ranked_of_evaluation(record)), None)
+    look = Step(options=("--report", "report.html"))
+    mend = Step(verb="review", options=("--out", "fixes.tsv"))
+    command = command_of(advice) if advice is not None else line_of(look if report is None else mend)
+    told = print_evaluation if details else print_brief_evaluation
+    told(record, output(), command=command)
+    if report is not None:
+        words().print(Text(f"The page with pictures: {printable(str(report))}", style="dim"))

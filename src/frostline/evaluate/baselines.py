@@ -15,7 +15,7 @@ from typing import TypeAlias, final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Probabilities, Rows, dense_part
-from frostline.data.split import possible_folds
+from frostline.data.split import folds, possible_folds
 from frostline.encoder.words import SCALE, vocabulary_or_none
 from frostline.errors import InputError, UsageError
 from frostline.evaluate.intervals import FEWEST_TEXTS, Estimate, Interval, resampled
@@ -37,6 +37,10 @@ EVERY = "every label, to every text"
 WORDS_EACH = "TF-IDF + logistic regression, one per label"
 
 N_FOLDS = 3  # of the words' search
+N_FOLDS_OF_FILE = 5
+FEWEST_OF_FILE = 50
+"""Rows of a file below which nothing that learns from most of them is worth a comparison."""
+
 _CHUNK_ROWS = 4096
 
 
@@ -170,6 +174,28 @@ def baselines(
             seconds = time.perf_counter() - started
             made.append(Baseline(name=name, made_of=whole[0].made_of, scores=scores, leads=leads, seconds=seconds))
     return tuple(made)
+
+
+def baselines_of_file(part: Part, *, favoured: BoolArray, seed: int = 0) -> tuple[Baseline, ...]:
+    """What simple ways reach that learn from the file itself, by folds: beside a classifier that learned elsewhere.
+
+    They have the advantage of texts of the same kind, and fewer of them.
+
+    Returns
+    -------
+    tuple of Baseline
+        As `baselines`; empty of fewer than `FEWEST_OF_FILE` rows, and where all of them belong together. Their
+        intervals are those of one head; a caller widens them (`nested.allowing_for_heads`).
+    """
+    n_folds = min(N_FOLDS_OF_FILE, part.targets.n_apart)
+    if len(part) < FEWEST_OF_FILE or n_folds < 2:
+        return ()
+    fold_of = folds(part.targets, n_folds=n_folds, seed=seed)
+    order = np.argsort(fold_of, kind="stable")
+    held = [np.flatnonzero(fold_of == fold) for fold in range(n_folds)]
+    splits = [(part.take(np.setdiff1d(order, own)), part.take(own)) for own in held if len(own)]
+    made = baselines(splits, favoured=favoured[order], seed=seed)
+    return tuple(replace(one, made_of=f"{one.made_of}, learned from this file by {n_folds} folds") for one in made)
 
 
 def _pooled(guesses: Sequence[Guess]) -> Guess:

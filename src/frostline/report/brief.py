@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from frostline.advice import Advice, ranked
-from frostline.evaluate.baselines import WORDS, WORDS_EACH, Baseline
+from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.scores import Evaluation
-from frostline.record import TrainingRecord
+from frostline.record import EvaluationRecord, TrainingRecord
 from frostline.report import phrases
 from frostline.report.lines import say, warn
 from frostline.report.values import printable
@@ -42,6 +42,25 @@ def print_brief(record: TrainingRecord, console: Console, *, command: str = "") 
     print_next(console, phrases.next_step(record), command)
 
 
+def print_brief_evaluation(record: EvaluationRecord, console: Console, *, command: str = "") -> None:
+    """A saved classifier on a file, in a dozen lines; `command` as for a training."""
+    for line in phrases.columns_text(record.data):
+        say(console, line)
+    is_of_new = record.source is None or record.source.is_of_new
+    tested = f"{printable(record.model)} on {phrases.data_text(record.data)}"
+    say(console, f"{tested}; tested on {record.test.n:,}" if is_of_new else tested)
+    console.print()
+    say(console, " ".join(phrases.brief_evaluation_words(record)))
+    if is_of_new:
+        beside = [one for one in record.baselines if one.name in {MAJORITY, WORDS, WORDS_EACH}]
+        _scores(console, record.test, beside)
+        if beside:
+            say(console, "                 learned from this file itself, by folds", style="dim")
+        _weakest(console, record.test)
+    _warnings(console, record.warnings)
+    print_next(console, phrases.next_step_of(record), command)
+
+
 def next_advice(record: TrainingRecord) -> Advice | None:
     """What to do now; None where no figure advises anything."""
     return next(iter(ranked(record)), None)
@@ -67,10 +86,13 @@ def _rows_text(record: TrainingRecord) -> str:
 
 
 def _scores(console: Console, test: Evaluation, beside: Sequence[Baseline]) -> None:
-    """The headline beside word counting, with the lead over that: a line each, which folds where it must."""
+    """The headline beside simpler ways, with the lead over word counting: a line each, which folds where it must."""
     name = phrases.headline_of(test.scores)
     say(console, f"this classifier  {phrases.SCORES[name]} {_share(test.scores[name])}")
     for one in beside:
+        if one.name == MAJORITY:
+            say(console, f"commonest label  {_share(one.scores[name])}")
+            continue
         lead = phrases.lead_of(one)
         sure = "could be chance" if lead.interval[0] <= 0 <= lead.interval[1] else "beyond chance"
         say(console, f"counting words   {_share(one.scores[name])}: lead {phrases.lead_text(lead)}, {sure}")

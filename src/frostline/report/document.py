@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
 
-from frostline.advice import ranked
+from frostline.advice import ranked, ranked_of_evaluation
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.baselines import Baseline, Lead
@@ -135,6 +135,8 @@ def as_evaluation_document(record: EvaluationRecord) -> dict[str, JSON]:
         "probabilities": as_json(record.probabilities),
         "answers": as_json(record.answers),
         "unlike": as_json(record.unlike),
+        "baselines": [_baseline(baseline, record.test) for baseline in record.baselines],
+        "advice": as_json(ranked_of_evaluation(record)),
         "seconds": as_json(record.seconds),
         "warnings": list(record.warnings),
     }

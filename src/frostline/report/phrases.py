@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.advice import FEW, ahead_of_it, ranked
+from frostline.advice import FEW, ahead_of_it, ranked, ranked_of_evaluation
 from frostline.data.dataset import Source
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
@@ -622,7 +622,27 @@ def evaluation_words(record: EvaluationRecord) -> list[str]:
     if record.source is not None:
         often = [*how_often(record.test, _NEW), *near_text(record.source), *leaks_text(record.source, record.test)]
     often += how_often_answered(record.probabilities)
-    return [said, *often, *confuses(record.test), *sure]
+    often += [
+        _beside_words(one, ", learned from this file by folds,")
+        for one in record.baselines
+        if one.name in {WORDS, WORDS_EACH}
+    ]
+    return [said, *often, *confuses(record.test), *sure, next_step_of(record)]
+
+
+def brief_evaluation_words(record: EvaluationRecord) -> list[str]:
+    """The same without what a dozen lines on a terminal say beside it."""
+    if record.source is not None and not record.source.is_of_new:
+        return [untested_text(record.source)]
+    which, unlike = "of that file" if record.source is None else _NEW, unlike_text(record.unlike)
+    return [
+        *how_often(record.test, which),
+        *near_text(record.source),
+        *leaks_text(record.source, record.test),
+        *how_often_answered(record.probabilities),
+        *(unlike if len(unlike) > 1 else ()),
+        *how_sure(record.probabilities, record.test),
+    ]
 
 
 def _gives(kind: Kind, labels: Sequence[Label]) -> str:
@@ -708,6 +728,13 @@ def next_step(record: TrainingRecord) -> str:
     return f"Next: read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."
 
 
+def next_step_of(record: EvaluationRecord) -> str:
+    """The same of a saved classifier on a file."""
+    advice = ranked_of_evaluation(record)
+    said = advice[0].sentence if advice else f"read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."
+    return f"Next: {said}"
+
+
 def hundredths(share: float) -> int:
     """0.845 as 85: the only place where a share or a difference becomes a whole number."""
     return math.floor(100 * share + 0.5)
@@ -728,9 +755,9 @@ def between(interval: Interval) -> str:
     return f"{math.floor(100 * low + 1e-9)} and {math.ceil(100 * high - 1e-9)}"
 
 
-def _beside_words(baseline: Baseline) -> str:
+def _beside_words(baseline: Baseline, how: str = "") -> str:
     """How a baseline does beside it: the difference and its interval, each rounded once."""
-    way = "Always giving the commonest label" if baseline.name == MAJORITY else "Counting words"
+    way = ("Always giving the commonest label" if baseline.name == MAJORITY else "Counting words") + how
     lead = lead_of(baseline)
     low, high = sorted(map(abs, lead.interval))
     if lead.interval[0] <= 0 <= lead.interval[1]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from frostline.advice import curve_measure
+from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.scores import AnswerScores, Evaluation, LabelScore, commonest_mistakes
@@ -73,8 +74,8 @@ def print_report(record: TrainingRecord, console: Console, *, command: str = "")
     say(console, phrases.seconds_text(record), style="dim")
 
 
-def print_evaluation(record: EvaluationRecord, console: Console) -> None:
-    """A saved classifier on a test file."""
+def print_evaluation(record: EvaluationRecord, console: Console, *, command: str = "") -> None:
+    """A saved classifier on a test file; what to do next where `command` does it."""
     for line in phrases.columns_text(record.data):
         say(console, line)
     test = record.test
@@ -90,9 +91,14 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
         closing(console, [phrases.untested_text(record.source), *record.warnings])
         return
     heading(console, f"Test: {count_text(test.n, 'text')}")
-    _score_table(console, [("this classifier", test)], own="" if test.confusion is not None else "bold")
+    others: list[tuple[str, Scored]] = [(baseline.name, baseline) for baseline in record.baselines]
+    own = "" if test.confusion is not None and not others else "bold"
+    _score_table(console, [("this classifier", test), *others], own=own)
     for words in phrases.leaks_text(record.source, test):
         say(console, words)
+    _leads(console, record.baselines)
+    if others:
+        say(console, "The others learned from this file by folds: a saved classifier keeps no texts.", style="dim")
     rest = phrases.rest_text(test.scores)
     if rest:
         say(console, f"In brackets: 95 % intervals.{rest}", style="dim")
@@ -103,6 +109,9 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     may_be_silent = record.probabilities is not None and record.probabilities.coverage.answer_from > 0
     print_answer_scores(record.answers, test.labels, console, may_be_silent=may_be_silent)
     closing(console, record.warnings)
+    if command:
+        console.print()
+        print_next(console, phrases.next_step_of(record), command)
 
 
 def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
@@ -114,7 +123,7 @@ def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
     _score_table(console, [("this classifier", test), *half, *others], own="bold")
     for words in phrases.leaks_text(record.test_source, test):
         say(console, words)
-    _leads(console, record)
+    _leads(console, record.baselines)
     say(console, f"In brackets: 95 % intervals.{phrases.rest_text(test.scores)}", style="dim")
     _labels(console, test, record.search.thresholds)
     _confusion(console, test)
@@ -349,13 +358,13 @@ def _score_table(console: Console, rows: Sequence[tuple[str, Scored]], *, own: s
     show(console, wide if fits(console, wide, folded=_FOLDED) else made("\n"))
 
 
-def _leads(console: Console, record: TrainingRecord) -> None:
-    if not record.baselines:
+def _leads(console: Console, baselines: Sequence[Baseline]) -> None:
+    if not baselines:
         return
     console.print()
-    name = phrases.headline_of(record.baselines[0].scores)
+    name = phrases.headline_of(baselines[0].scores)
     leads = table("lead over", f"points of {phrases.SCORES[name]}", "")
-    for baseline in record.baselines:
+    for baseline in baselines:
         lead = phrases.lead_of(baseline)
         leads.add_row(Text(baseline.name), Text(phrases.lead_text(lead)), Text(phrases.verdict(lead)))
     show(console, leads)

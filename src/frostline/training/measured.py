@@ -11,11 +11,12 @@ from frostline.arrays import IntArray, Progress
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.seen import refuse_seen_alone, seen_by
-from frostline.evaluate.baselines import Part
+from frostline.evaluate.baselines import Baseline, Part, baselines_of_file
 from frostline.evaluate.examples import Examples, mapped
+from frostline.evaluate.nested import allowing_for_heads
 from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
-from frostline.record import EvaluationRecord, Seconds
+from frostline.record import EvaluationRecord, Seconds, TestRecord
 from frostline.training.records import data_record, features_record, unread
 from frostline.training.tested import (
     Tested,
@@ -89,6 +90,7 @@ def measure(
         test=tested.evaluation,
         probabilities=probability_record(who.head, tested),
         answers=answered_well(tested) if _is_wished(who.head) else None,
+        baselines=_beside(tested, source),
         unlike=unlike_record(who.likeness, tested),
         seconds=Seconds(
             read=read_at - begun,
@@ -110,6 +112,13 @@ _NO_MEMORY = (
     "Whether the model learned from some of these texts is not known, since it keeps no digests of its own: a copy of "
     "one would flatter the score."
 )
+
+
+def _beside(tested: Tested, source: TestRecord | None) -> tuple[Baseline, ...]:
+    """What simple ways reach on the same texts; nothing where the texts are those learned from."""
+    if source is not None and not source.is_of_new:
+        return ()
+    return allowing_for_heads(baselines_of_file(tested.part, favoured=tested.favoured))
 
 
 def _is_wished(head: LinearHead) -> bool:
