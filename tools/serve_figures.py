@@ -47,6 +47,14 @@ class Server:
         pages = sum(int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1]) for pid in pids)
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    def cpu_s(self) -> list[float]:
+        """Processor seconds so far: of who speaks HTTP, and of who reads."""
+        stats = list[list[str]]()
+        with contextlib.suppress(OSError):  # it has ended
+            for pid in (self.process.pid, *self.children()):
+                stats.append(Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split())
+        return [(int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK") for stat in stats]
+
     def children(self) -> list[int]:
         """The process that reads."""
         pid = self.process.pid
@@ -113,6 +121,28 @@ def posted(document: Any, path: str = "/v1/classify") -> bytes:
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
+@dataclass(frozen=True)
+class Spent:
+    """Processor seconds: of the generator, of who speaks HTTP, and of who reads."""
+
+    generator_s: float
+    door_s: float
+    reader_s: float
+
+    @classmethod
+    def so_far(cls, server: Server) -> "Spent":
+        """Until now."""
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        door, *readers = server.cpu_s() or [0.0]
+        return cls(own.ru_utime + own.ru_stime, door, sum(readers))
+
+    def since(self, before: "Spent") -> "Spent":
+        """What was spent after `before`."""
+        return Spent(
+            self.generator_s - before.generator_s, self.door_s - before.door_s, self.reader_s - before.reader_s
+        )
+
+
 @dataclass
 class Outcome:
     """What an offered load came to."""
@@ -122,11 +152,11 @@ class Outcome:
     refused: list[float] = field(default_factory=list)
     n_texts: int = 0
     seconds: float = 0.0
-    cpu_s: float = 0.0
+    spent: "Spent | None" = None
 
     def line(self, capacity: float) -> str:
         """For people."""
-        rate = self.n_texts / self.seconds
+        rate, spent = self.n_texts / self.seconds, self.spent or Spent(0.0, 0.0, 0.0)
 
         def at(values: list[float], share: float) -> str:
             return f"{1000 * sorted(values)[int(share * (len(values) - 1))]:,.0f} ms" if values else "-"
@@ -134,7 +164,9 @@ class Outcome:
         return (
             f"{rate:,.0f} texts/s = {rate / capacity:.2f} C; answers p50 {at(self.answered, 0.5)}, p99 "
             f"{at(self.answered, 0.99)}; refusals p99 {at(self.refused, 0.99)}; {dict(self.told)}; generator "
-            f"{self.cpu_s / self.seconds:.2f} of a core"
+            f"{spent.generator_s / self.seconds:.2f} of a core; processor time: door "
+            f"{1000 * spent.door_s / max(1, self.told.total()):.2f} ms a request, reader "
+            f"{1000 * spent.reader_s / max(1, self.n_texts):.2f} ms a text answered"
         )
 
 
@@ -142,7 +174,7 @@ async def offered(server: Server, texts: Sequence[str], *, rate: float, each: in
     """An open loop: requests at their times, whatever became of those before."""
     outcome, free, coming = Outcome(), list[Line](), itertools.cycle(texts)
     n_lines, kept = 0, set[asyncio.Task[None]]()
-    cpu, begun = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    spent, begun = Spent.so_far(server), time.monotonic()
 
     async def one(line: Line, request: bytes) -> None:
         started = time.monotonic()
@@ -175,9 +207,8 @@ async def offered(server: Server, texts: Sequence[str], *, rate: float, each: in
         task.add_done_callback(kept.discard)
     if kept:
         await asyncio.wait(kept)
-    after = resource.getrusage(resource.RUSAGE_SELF)
     outcome.seconds = time.monotonic() - begun
-    outcome.cpu_s = after.ru_utime + after.ru_stime - cpu.ru_utime - cpu.ru_stime
+    outcome.spent = Spent.so_far(server).since(spent)
     for line in free:
         line.close()
     return outcome

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checkpoints import CONFIGS, write_checkpoint
+from checkpoints import CONFIGS, random_ids, write_checkpoint
 from graph_tools import batch_of, bundled_minilm, opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,6 +46,26 @@ def check(name: str, features: str, ids: NDArray[np.int64], seed: int) -> None:
     encoder = backend(name, features)
     assert largest_change(encoder, ids, order, sizes) <= BOUND
     assert largest_change(encoder, ids, order, [1] * len(ids)) <= BOUND, "alone"
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    name=st.sampled_from(["bert", "bert-one-head", "roberta", "mpnet", "electra"]),
+    features=st.sampled_from(SPECS),
+    runs=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 38)), min_size=1, max_size=9),
+    seed=st.integers(0, 10_000),
+)
+def test_a_row_does_not_depend_on_sentences_of_other_lengths_beside_it(
+    name: str, features: str, runs: list[tuple[int, int]], seed: int
+) -> None:
+    """Lengths packed into one product: the bits of each sentence alone, the same length twice included."""
+    encoder = backend(name, features)
+    batches = [
+        batch_of(random_ids(name, length, sentences=n_sentences, seed=seed + place))
+        for place, (n_sentences, length) in enumerate(runs)
+    ]
+    alone = [encoder.forward(batch_of(batch.ids[row : row + 1])) for batch in batches for row in batch.rows]
+    assert np.abs(encoder.forward_together(batches) - np.concatenate(alone)).max() <= BOUND
 
 
 @settings(deadline=None, max_examples=30)

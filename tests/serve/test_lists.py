@@ -1,5 +1,6 @@
 """Texts that wait, and how many may: without a server."""
 
+import functools
 import threading
 import time
 
@@ -24,18 +25,50 @@ def test_a_thread_takes_the_oldests_length_and_what_else_has_it() -> None:
     """Up to the budget; those of another length or encoder wait."""
     lists = Lists()
     for ticket, length in enumerate((5, 7, 5, 7, 5)):
-        lists.put("a", waiting(ticket, length))
-    lists.put("b", waiting(9, 5))
+        lists.put("a", [waiting(ticket, length)])
+    lists.put("b", [waiting(9, 5)])
     assert tickets(lists.take(token_budget=10)) == [0, 2]
     assert tickets(lists.take(token_budget=100)) == [1, 3]
     assert tickets(lists.take(token_budget=1)) == [4]
     assert tickets(lists.take(token_budget=100)) == [9]
 
 
+def test_an_encoder_that_packs_is_given_several_lengths_run_after_run() -> None:
+    """Up to the budget, the oldest first, each length together; a list of which nothing fits ends it."""
+    lists = Lists()
+    lists.put("a", [waiting(ticket, length) for ticket, length in enumerate((5, 7, 5, 7, 2, 9, 2))])
+    lists.put("b", [waiting(9, 1)])
+    take = functools.partial(lists.take, packs=lambda reader: reader == "a")
+    assert tickets(take(token_budget=19)) == [0, 2, 1, 4]
+    assert tickets(take(token_budget=11)) == [3]
+    assert tickets(take(token_budget=1)) == [5], "however long it is"
+    assert tickets(take(token_budget=100)) == [6]
+    assert tickets(take(token_budget=100)) == [9], "of another encoder"
+
+
+def test_what_waits_is_shared_among_the_threads_that_are_free() -> None:
+    lists, taken = Lists(), list[list[int]]()
+
+    def take() -> None:
+        taken.append(tickets(lists.take(token_budget=100, packs=lambda _: True)))
+
+    threads = [threading.Thread(target=take) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while lists._n_free < 3:
+        time.sleep(0.001)
+    lists.put("a", [waiting(ticket, 4) for ticket in range(9)])
+    for thread in threads:
+        thread.join(timeout=5)
+    assert sorted(len(batch) for batch in taken) == [3, 3, 3]
+    lists.put("a", [waiting(1, 4), waiting(2, 5)])
+    assert tickets(lists.take(token_budget=100, packs=lambda _: True)) == [1, 2], "nobody else is free"
+
+
 def test_what_is_dropped_is_not_taken() -> None:
     lists = Lists()
-    lists.put("a", waiting(1, 3))
-    lists.put("a", waiting(2, None))
+    lists.put("a", [waiting(1, 3)])
+    lists.put("a", [waiting(2, None)])
     assert lists.drop(1)
     assert not lists.drop(1)
     assert tickets(lists.take(token_budget=10)) == [2]
@@ -51,7 +84,7 @@ def test_a_thread_waits_for_a_text_and_goes_home_when_it_is_over() -> None:
     thread = threading.Thread(target=take)
     thread.start()
     time.sleep(0.02)
-    lists.put("a", waiting(1, 3))
+    lists.put("a", [waiting(1, 3)])
     time.sleep(0.02)
     lists.close()
     thread.join(timeout=5)

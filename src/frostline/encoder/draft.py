@@ -6,7 +6,7 @@ Weights are not stored in the graph. Each is declared with its name and shape an
 graph is opened, so a graph is some tens of kilobytes and the checkpoint's own file is the only copy of the weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -25,10 +25,11 @@ HANDED_OVER = "handed-over-when-opened"
 class Draft:
     """Nodes in order, constants, and the declared weights."""
 
-    def __init__(self) -> None:
+    def __init__(self, constants: "dict[str, onnx.TensorProto] | None" = None, prefix: str = "") -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._written: dict[tuple[str, tuple[str, ...], str], str] = {}
-        self._constants: dict[str, onnx.TensorProto] = {}
+        self._constants: dict[str, onnx.TensorProto] = {} if constants is None else constants
+        self._prefix = prefix
 
     def op(self, kind: str, inputs: Sequence[str], attributes: Mapping[str, Any] | None = None) -> str:
         """Write one operator, such as `Gemm` or `com.microsoft.FusedMatMul`; its output's name.
@@ -38,11 +39,46 @@ class Draft:
         domain, _, short = kind.rpartition(".")
         key = (kind, tuple(inputs), repr(sorted((attributes or {}).items())))
         if key not in self._written:
-            output = f"{short}_{len(self._nodes)}"
+            output = f"{self._prefix}{short}_{len(self._nodes)}"
             node = helper.make_node(short, list(inputs), [output], name=output, domain=domain, **(attributes or {}))
             self._nodes.append(node)
             self._written[key] = output
         return self._written[key]
+
+    def each(self, times: str, build: "Callable[[Draft, str | None], str]") -> str:
+        """What `build(inner, number)` gives for each number below `times`, joined along its first axis.
+
+        For a single time it is `build(inner, None)`, without the loop and its copies. `inner` may use every value that
+        was written before.
+        """
+        prefix = f"{self._prefix}{len(self._nodes)}/"
+        alone, several, inner = (Draft(self._constants, f"{prefix}{name}/") for name in ("one", "many", "each"))
+        body = inner.body(lambda number: build(inner, number))
+        nothing = several.op("SequenceEmpty", [], {"dtype": FLOAT})
+        joined = several.op(
+            "ConcatFromSequence", [several.op("Loop", [times, "", nothing], {"body": body})], {"axis": 0}
+        )
+        branches = {"then_branch": alone.branch(build(alone, None)), "else_branch": several.branch(joined)}
+        return self.op("If", [self.op("Equal", [times, self.constant(np.array(1, np.int64))])], branches)
+
+    def branch(self, value: str) -> onnx.GraphProto:
+        """The draft as one way to `value`."""
+        return helper.make_graph(self._nodes, self._prefix, [], [helper.make_tensor_value_info(value, FLOAT, None)])
+
+    def body(self, build: Callable[[str], str]) -> onnx.GraphProto:
+        """The draft as the body of a loop, which appends what `build(number)` gives to a sequence."""
+        number, goes_on, so_far = (f"{self._prefix}{name}" for name in ("number", "goes_on", "so_far"))
+        now = self.op("SequenceInsert", [so_far, build(number)])
+        still = self.op("Identity", [goes_on])
+        floats = helper.make_sequence_type_proto(helper.make_tensor_type_proto(FLOAT, None))
+        value = helper.make_tensor_value_info
+        given = [value(number, onnx.TensorProto.INT64, []), value(goes_on, onnx.TensorProto.BOOL, [])]
+        return helper.make_graph(
+            self._nodes,
+            self._prefix,
+            [*given, helper.make_value_info(so_far, floats)],
+            [value(still, onnx.TensorProto.BOOL, []), helper.make_value_info(now, floats)],
+        )
 
     def constant(self, value: NDArray[Any]) -> str:
         """The name of a small constant, stored in the graph once."""
@@ -82,7 +118,7 @@ class Draft:
         needed, nodes = set(outputs), []
         for node in reversed(self._nodes):
             if needed.intersection(node.output):
-                needed.update(node.input)
+                needed.update(node.input, _read_within(node))
                 nodes.append(node)
         graph = helper.make_graph(
             nodes[::-1],
@@ -93,3 +129,11 @@ class Draft:
         )
         versions = [helper.make_opsetid("", OPERATORS), helper.make_opsetid(RUNTIME_OPERATORS, 1)]
         return helper.make_model(graph, opset_imports=versions, ir_version=FORMAT, producer_name="frostline")
+
+
+def _read_within(node: onnx.NodeProto) -> set[str]:
+    """What branches and bodies of loops read of the graph around them, and their own values."""
+    nodes = [inner for attribute in node.attribute for inner in attribute.g.node]
+    return {name for inner in nodes for name in (*inner.input, *_read_within(inner))} | {
+        output.name for attribute in node.attribute for output in attribute.g.output
+    }

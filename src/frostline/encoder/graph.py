@@ -1,23 +1,27 @@
-"""The encoder as an ONNX graph: ids of equally long sentences in, poolings of layers out.
+"""The encoder as an ONNX graph: ids of sentences in, run after run of equally long ones; poolings of layers out.
 
-Out comes an onnx.ModelProto without weights: input `ids` (B, S), output `rows` (B, n_blocks * hidden_size), and one
-output `tokens@I` (B, S, hidden_size) for each layer asked for whole.
+Out comes an onnx.ModelProto without weights: what `graph_inputs` gives in, output `rows` (N, n_blocks * hidden_size),
+and one output `tokens@I` (T, hidden_size) for each layer asked for whole.
 
-Shapes in the comments: B sentences of S word pieces, d = hidden_size, H heads of h = d / H columns. Between the
-attentions a batch is 2-D, (B * S, d): one row per word piece, so each product is one call. There is no attention
-mask, because all sentences of a batch have the same length: no row can depend on what stands beside it, and nothing
-is computed to be thrown away. The measurements behind each choice: docs/decisions/0003-graphs-without-a-mask.md.
+Shapes in the comments: N sentences of T word pieces in all, d = hidden_size, H heads of h = d / H columns; a run has
+B sentences of S word pieces each. All but attention and the mean is 2-D, (T, d): one row per word piece, so each
+product is one call, whatever the lengths. Attention and the mean take run after run. There is no attention
+mask, because all sentences of a run have the same length: no row can depend on what stands beside it, and nothing
+is computed to be thrown away. The measurements behind each choice: docs/decisions/0003-graphs-without-a-mask.md and
+0048-lengths-packed.md.
 """
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from frostline.arrays import IntArray
 from frostline.encoder.architecture import Shape
-from frostline.encoder.features import Block, Pooling
+from frostline.encoder.features import Block
 from frostline.encoder.products import INT8_VERSION, FloatProducts, Form, Int8Products, Products
 
 if TYPE_CHECKING:
@@ -28,7 +32,14 @@ if TYPE_CHECKING:
 GRAPH_VERSION: int = 2
 """Raised whenever the graphs we build could give other numbers."""
 
+LAYOUT: int = 2
+"""Raised whenever a graph takes or gives the same numbers in another form."""
+
 IDS, WORDS, ROWS = "ids", "words", "rows"
+_PLACES, _FIRSTS = "places", "firsts"
+_BEGINS, _ENDS, _LENGTHS = "begins", "ends", "lengths"
+_FIRST_SENTENCES, _LAST_SENTENCES = "first_sentences", "last_sentences"
+_WHOLE = "whole"
 
 FLOAT, INT64 = 1, 7  # onnx.TensorProto's numbers: this module is imported without onnx, which takes 0.2 s
 
@@ -41,6 +52,40 @@ def graph_version(form: Form) -> int:
 def tokens_output(layer: int) -> str:
     """The name of the output that holds every word piece's state after `layer`."""
     return f"tokens@{layer}"
+
+
+def graph_inputs(shape: Shape, runs: Sequence[IntArray]) -> dict[str, IntArray]:
+    """What a graph is given, beside the embeddings of words, for `runs` of equally long sentences.
+
+    Parameters
+    ----------
+    runs : sequence of ndarray of shape (B, S), int64
+        Word pieces; B >= 1, S >= 1. The graph's rows come in the same order.
+    """
+    tokens = np.cumsum([0, *(run.size for run in runs)])
+    sentences = np.cumsum([0, *(len(run) for run in runs)])
+    starts = [start + np.arange(len(run)) * run.shape[1] for start, run in zip(tokens[:-1], runs, strict=True)]
+    return {
+        IDS: np.concatenate([run.ravel() for run in runs]),
+        _PLACES: np.concatenate([_places(run, shape.position_padding).ravel() for run in runs]),
+        _FIRSTS: np.concatenate(starts),
+        _BEGINS: tokens[:-1, None].copy(),
+        _ENDS: tokens[1:, None].copy(),
+        _LENGTHS: np.array([[run.shape[1]] for run in runs]),
+        _FIRST_SENTENCES: sentences[:-1, None].copy(),
+        _LAST_SENTENCES: sentences[1:, None].copy(),
+        _WHOLE: np.array(runs[0].shape if len(runs) == 1 else (1, tokens[-1])),
+    }
+
+
+def _places(run: IntArray, padding: int | None) -> IntArray:
+    """Which row of the table of positions belongs to each word piece: (B, S)."""
+    if padding is None:
+        return np.broadcast_to(np.arange(run.shape[1]), run.shape)
+    # transformers counts only the word pieces that are no padding: a sentence that spells "<pad>" has one inside.
+    counts = (run != padding).astype(np.int64)
+    places: IntArray = np.cumsum(counts, axis=1) * counts + padding
+    return places
 
 
 def build_graph(
@@ -61,28 +106,16 @@ def build_graph(
     sketch = Sketch.begin(shape, form)
     whole = {block.layer for block in blocks if block.pooling != "cls"} | set(token_layers)
     highest = highest_layer(blocks, token_layers)
-    pooled: dict[Block, str] = {}
-    tokens: dict[int, str] = {}
-    states = sketch.embed()
-    for layer in range(highest + 1):
-        first_only = layer == highest and layer not in whole and layer > 0
-        if layer:
-            states = sketch.layer(layer - 1, states, first_only=first_only)
-        by_sentence = states if first_only else sketch.by_sentence(states)
-        tokens[layer] = by_sentence
-        pooled |= {
-            block: states if first_only else sketch.pool(by_sentence, block.pooling)
-            for block in blocks
-            if block.layer == layer
-        }
+    layers = [sketch.embed()]
+    for layer in range(1, highest + 1):
+        layers.append(sketch.layer(layer - 1, layers[-1], first_only=layer == highest and layer not in whole))
     outputs: dict[str, tuple[str, Sequence[str | int]]] = {
-        tokens_output(layer): (tokens[layer], ("B", "S", shape.hidden_size)) for layer in token_layers
+        tokens_output(layer): (layers[layer], ("T", shape.hidden_size)) for layer in token_layers
     }
     if blocks:
-        rows = sketch.draft.op("Concat", [pooled[block] for block in blocks], {"axis": 1})
-        outputs[ROWS] = rows, ("B", len(blocks) * shape.hidden_size)
-    words = ("vocabulary", shape.embedding_size)
-    return sketch.draft.model({IDS: (INT64, ("B", "S")), WORDS: (FLOAT, words)}, outputs)
+        rows = sketch.pooled(blocks, layers, last_is_first=highest > 0 and highest not in whole)
+        outputs[ROWS] = rows, ("N", len(blocks) * shape.hidden_size)
+    return sketch.model(outputs)
 
 
 def highest_layer(blocks: Sequence[Block], token_layers: Sequence[int]) -> int:
@@ -115,20 +148,19 @@ class Sketch:
         return cls(draft, shape, _products(draft, shape, form))
 
     def embed(self) -> str:
-        """Layer 0: the embeddings of words and positions, normalised. (B * S, d)."""
+        """Layer 0: the embeddings of words and positions, normalised. (T, d)."""
         op, shape = self.draft.op, self.shape
-        summed = op("Add", [op("Gather", [WORDS, IDS]), self._positions()])
-        states = self._norm(
-            "embedded", op("Reshape", [summed, self.draft.whole(-1, shape.embedding_size)]), embedded=True
-        )
+        table = self.draft.weight("positions", (shape.n_positions, shape.embedding_size))
+        summed = op("Add", [op("Gather", [WORDS, IDS]), op("Gather", [table, _PLACES])])
+        states = self._norm("embedded", summed, embedded=True)
         if not shape.has_projection:
             return states
         return FloatProducts(self.draft).product("projection", states, (shape.hidden_size, shape.embedding_size))
 
     def layer(self, number: int, states: str, *, first_only: bool) -> str:
-        """Layer `number` (from 0) over `states` (B * S, d): attention, then two products. (B * S, d).
+        """Layer `number` (from 0) over `states` (T, d): attention, then two products. (T, d).
 
-        With `first_only` its output is the [CLS] rows alone, (B, d): keys and values come from every word piece,
+        With `first_only` its output is the [CLS] rows alone, (N, d): keys and values come from every word piece,
         everything else is computed for the first.
         """
         return self.widened(number, self.attended(number, states, first_only=first_only))
@@ -136,7 +168,7 @@ class Sketch:
     def attended(self, number: int, states: str, *, first_only: bool = False) -> str:
         """The first half of layer `number`: what attention adds to `states`, normalised."""
         op, name, square = self.draft.op, f"layers.{number}.", (self.shape.hidden_size, self.shape.hidden_size)
-        asking = self.pool(self.by_sentence(states), "cls") if first_only else states
+        asking = self.firsts(states) if first_only else states
         mixed = self._attention(name, asking, states, first_only=first_only)
         return self._norm(
             f"{name}attended_norm", op("Add", [self.products.product(f"{name}attended", mixed, square), asking])
@@ -149,92 +181,130 @@ class Sketch:
         narrow = self.products.narrowed(f"layers.{number}", middle, wide, shape)
         return self._norm(f"{name}norm", self.draft.op("Add", [narrow, middle]))
 
-    def by_sentence(self, states: str) -> str:
-        """`states` (B * S, d) as (B, S, d)."""
-        sizes = self.draft.op(
-            "Concat", [self._batch(), self._length(), self.draft.whole(self.shape.hidden_size)], {"axis": 0}
-        )
-        return self.draft.op("Reshape", [states, sizes])
+    def pooled(self, blocks: Sequence[Block], layers: Sequence[str], *, last_is_first: bool) -> str:
+        """One row per sentence, of `blocks` in their order, out of each layer's states. (N, blocks * d).
 
-    def pool(self, states: str, pooling: Pooling) -> str:
-        """One row per sentence from `states` (B, S, d). (B, d)."""
-        op = self.draft.op
-        if pooling == "cls":
-            return op("Gather", [states, self.draft.constant(np.array(0, np.int64))], {"axis": 1})
-        if pooling == "max":
-            return op("ReduceMax", [states, self.draft.whole(1)], {"keepdims": 0})
-        # A product with 1/S, S times: ReduceMean sums one sentence in another order than several, so that a
-        # sentence alone would differ in its last bits from the same sentence in a batch.
-        length = op("Cast", [self._length()], {"to": FLOAT})
-        share = op("Div", [self.draft.constant(np.array([1], np.float32)), length])
-        shares = op("Expand", [share, op("Concat", [self.draft.whole(1), self._length()], {"axis": 0})])
-        return op("Squeeze", [op("MatMul", [shares, states]), self.draft.whole(1)])
+        Parameters
+        ----------
+        last_is_first : bool
+            Whether the last layer was computed for [CLS] alone.
+        """
+        firsts = [self.firsts(states) for states in layers[:-1]]
+        firsts.append(layers[-1] if last_is_first else self.firsts(layers[-1]))
+        parts: list[str] = []
+        for is_first, neighbours in itertools.groupby(blocks, key=lambda block: block.pooling == "cls"):
+            some = list(neighbours)
+            parts += [firsts[block.layer] for block in some] if is_first else [self._means(some, layers)]
+        return self.draft.op("Concat", parts, {"axis": 1})
+
+    def firsts(self, states: str) -> str:
+        """Each sentence's first row of `states` (T, d): [CLS]. (N, d)."""
+        return self.draft.op("Gather", [states, _FIRSTS])
+
+    def _means(self, blocks: Sequence[Block], layers: Sequence[str]) -> str:
+        """Means and maxima over the word pieces of each sentence. (N, blocks * d)."""
+
+        def of_run(inner: "Draft", run: str | None) -> str:
+            op, length = inner.op, self._length(inner, run)
+            # A product with 1/S, S times: ReduceMean sums one sentence in another order than several, so that a
+            # sentence alone would differ in its last bits from the same sentence in a batch.
+            share = op("Div", [inner.constant(np.array([1], np.float32)), op("Cast", [length], {"to": FLOAT})])
+            shares = op("Expand", [share, op("Concat", [inner.whole(1), length], {"axis": 0})])
+            rows = []
+            for block in blocks:
+                states = self._cut(inner, run, layers[block.layer], (self.shape.hidden_size,))
+                if block.pooling == "max":
+                    rows.append(op("ReduceMax", [states, inner.whole(1)], {"keepdims": 0}))
+                else:
+                    rows.append(op("Squeeze", [op("MatMul", [shares, states]), inner.whole(1)]))
+            return op("Concat", rows, {"axis": 1})
+
+        return self.draft.each(self._n_runs(), of_run)
+
+    def model(self, outputs: Mapping[str, tuple[str, Sequence[str | int]]]) -> "onnx.ModelProto":
+        """The finished graph, which takes what `graph_inputs` gives, and the embeddings of words."""
+        inputs: dict[str, tuple[int, Sequence[str | int]]] = {
+            **dict.fromkeys((IDS, _PLACES), (INT64, ("T",))),
+            _FIRSTS: (INT64, ("N",)),
+            **dict.fromkeys((_BEGINS, _ENDS, _LENGTHS, _FIRST_SENTENCES, _LAST_SENTENCES), (INT64, ("runs", 1))),
+            _WHOLE: (INT64, (2,)),
+            WORDS: (FLOAT, ("vocabulary", self.shape.embedding_size)),
+        }
+        return self.draft.model(inputs, outputs)
 
     def _attention(self, name: str, asking: str, states: str, *, first_only: bool) -> str:
         """Each row of `asking`, as the mixture of the values of its sentence that its query asks for."""
-        op, shape = self.draft.op, self.shape
-        square = (shape.hidden_size, shape.hidden_size)
+        shape, square = self.shape, (self.shape.hidden_size, self.shape.hidden_size)
+        query, key, value = (
+            self.products.product(f"{name}{part}", rows, square)
+            for part, rows in (("query", asking), ("key", states), ("value", states))
+        )
 
-        def heads(part: str, rows: str, axes: Sequence[int], *, length: str) -> str:
-            """A product of `rows`, cut into heads: (B, S, H, h), its axes then in the order `axes`."""
-            sizes = op("Concat", [self._batch(), length, self.draft.whole(shape.n_heads, shape.head_size)], {"axis": 0})
-            cut = op("Reshape", [self.products.product(f"{name}{part}", rows, square), sizes])
-            return op("Transpose", [cut], {"perm": list(axes)})
+        def of_run(inner: "Draft", run: str | None) -> str:
+            op = inner.op
 
-        query = heads("query", asking, (0, 2, 1, 3), length=self.draft.whole(1) if first_only else self._length())
-        key = heads("key", states, (0, 2, 3, 1), length=self._length())
-        value = heads("value", states, (0, 2, 1, 3), length=self._length())
-        if first_only:  # asked twice, answered once: one row alone is summed in another order than several are
-            query = op("Concat", [query, query], {"axis": 2})
-        scores = op("com.microsoft.FusedMatMul", [query, key], {"alpha": 1 / math.sqrt(shape.head_size)})
-        if shape.relative_bias:
-            scores = op("Add", [scores, self._relative_bias(first_only=first_only)])
-        mixed = op("MatMul", [op("Softmax", [scores], {"axis": -1}), value])  # (B, H, S, h)
-        if first_only:
-            mixed = op("Gather", [mixed, self.draft.whole(0)], {"axis": 2})
-        together = op("Transpose", [mixed], {"perm": [0, 2, 1, 3]})
-        return op("Reshape", [together, self.draft.whole(-1, shape.hidden_size)])
+            def heads(rows: str, axes: Sequence[int], *, alone: bool = False) -> str:
+                """A run's `rows`, cut into heads: (B, S, H, h), its axes then in the order `axes`."""
+                cut = self._cut(inner, run, rows, (shape.n_heads, shape.head_size), alone=alone)
+                return op("Transpose", [cut], {"perm": list(axes)})
 
-    def _relative_bias(self, *, first_only: bool) -> str:
+            asked = heads(query, (0, 2, 1, 3), alone=first_only)
+            if first_only:  # asked twice, answered once: one row alone is summed in another order than several are
+                asked = op("Concat", [asked, asked], {"axis": 2})
+            alpha = {"alpha": 1 / math.sqrt(shape.head_size)}
+            scores = op("com.microsoft.FusedMatMul", [asked, heads(key, (0, 2, 3, 1))], alpha)
+            if shape.relative_bias:
+                scores = op("Add", [scores, self._relative_bias(inner, run, first_only=first_only)])
+            mixed = op("MatMul", [op("Softmax", [scores], {"axis": -1}), heads(value, (0, 2, 1, 3))])  # (B, H, S, h)
+            if first_only:
+                mixed = op("Gather", [mixed, inner.whole(0)], {"axis": 2})
+            together = op("Transpose", [mixed], {"perm": [0, 2, 1, 3]})
+            return together if run is None else op("Reshape", [together, inner.whole(-1, shape.hidden_size)])
+
+        mixed = self.draft.each(self._n_runs(), of_run)
+        return self.draft.op("Reshape", [mixed, self.draft.whole(-1, shape.hidden_size)])
+
+    def _relative_bias(self, inner: "Draft", run: str | None, *, first_only: bool) -> str:
         """What the distance of two word pieces adds to their score. (H, S, S), or (H, 1, S)."""
-        op, whole = self.draft.op, self.draft.whole
+        op, whole = inner.op, inner.whole
         longest = self.shape.max_positions
-        biases = self.draft.weight("relative_bias", (self.shape.n_heads, 2 * longest - 1))
-        places = self._places()
-        asking = self.draft.constant(np.array([0], np.int64)) if first_only else places
+        biases = inner.weight("relative_bias", (self.shape.n_heads, 2 * longest - 1))
+        zero, one = (inner.constant(np.array(number, np.int64)) for number in (0, 1))
+        places = op("Range", [zero, op("Squeeze", [self._length(inner, run)]), one])
+        asking = whole(0) if first_only else places
         distances = op("Sub", [op("Unsqueeze", [places, whole(0)]), op("Unsqueeze", [asking, whole(1)])])
         return op("Gather", [biases, op("Add", [distances, whole(longest - 1)])], {"axis": 1})
-
-    def _positions(self) -> str:
-        """The embedding of each word piece's position: (S, e), or (B, S, e) where padding ids are skipped."""
-        op, padding = self.draft.op, self.shape.position_padding
-        table = self.draft.weight("positions", (self.shape.n_positions, self.shape.embedding_size))
-        if padding is None:
-            return op("Slice", [table, self.draft.whole(0), self._length()])
-        # transformers counts only the word pieces that are no padding: a sentence that spells "<pad>" has one inside.
-        counts = op(
-            "Cast", [op("Not", [op("Equal", [IDS, self.draft.constant(np.array(padding, np.int64))])])], {"to": INT64}
-        )
-        running = op("Mul", [op("CumSum", [counts, self.draft.constant(np.array(1, np.int64))]), counts])
-        return op("Gather", [table, op("Add", [running, self.draft.whole(padding)])])
 
     def _norm(self, name: str, rows: str, *, embedded: bool = False) -> str:
         size = (self.shape.embedding_size if embedded else self.shape.hidden_size,)
         parts = [self.draft.weight(f"{name}.{part}", size) for part in ("scale", "shift")]
         return self.draft.op("LayerNormalization", [rows, *parts], {"axis": -1, "epsilon": self.shape.epsilon})
 
-    def _places(self) -> str:
-        """0 .. S - 1."""
-        zero, one = (self.draft.constant(np.array(number, np.int64)) for number in (0, 1))
-        return self.draft.op("Range", [zero, self.draft.op("Squeeze", [self._length()]), one])
+    def _n_runs(self) -> str:
+        return self.draft.op("Squeeze", [self.draft.op("Shape", [_LENGTHS], {"start": 0, "end": 1})])
 
-    def _batch(self) -> str:
-        """[B]."""
-        return self.draft.op("Shape", [IDS], {"start": 0, "end": 1})
+    def _length(self, inner: "Draft", run: str | None) -> str:
+        """[S] of a run."""
+        if run is None:
+            return self.draft.op("Slice", [_WHOLE, self.draft.whole(1), self.draft.whole(2)])
+        return inner.op("Gather", [_LENGTHS, run])
 
-    def _length(self) -> str:
-        """[S]."""
-        return self.draft.op("Shape", [IDS], {"start": 1, "end": 2})
+    def _cut(self, inner: "Draft", run: str | None, rows: str, sizes: Sequence[int], *, alone: bool = False) -> str:
+        """The rows of a run as (B, S, *sizes); with `alone` they are one of each sentence, (B, 1, *sizes).
+
+        Where there is but one run they are given that form outside of the branch, which copies nothing.
+        """
+        draft, begins, ends = inner, _BEGINS, _ENDS
+        if alone:
+            begins, ends = _FIRST_SENTENCES, _LAST_SENTENCES
+        if run is None:
+            draft = self.draft
+        else:
+            rows = draft.op("Slice", [rows, draft.op("Gather", [begins, run]), draft.op("Gather", [ends, run])])
+        if alone:
+            return draft.op("Reshape", [rows, draft.whole(-1, 1, *sizes)])
+        first = [_WHOLE] if run is None else [draft.whole(-1), self._length(inner, run)]
+        return draft.op("Reshape", [rows, draft.op("Concat", [*first, draft.whole(*sizes)], {"axis": 0})])
 
 
 def _products(draft: "Draft", shape: Shape, form: Form) -> Products:

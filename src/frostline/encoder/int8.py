@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from frostline.arrays import Float32Array, Float64Array, IntArray
 from frostline.encoder.architecture import PRODUCTS, Architecture, Shape
-from frostline.encoder.graph import FLOAT, GRAPH_VERSION, IDS, INT64, WORDS, Sketch
+from frostline.encoder.graph import GRAPH_VERSION, WORDS, Sketch, graph_inputs
 from frostline.encoder.products import (
     INT8_VERSION,
     LEAST,
@@ -59,7 +59,7 @@ def build_channels_graph(shape: Shape) -> "onnx.ModelProto":
         sizes_of[f"layers.{number}.narrow"] = op("ReduceMax", [op("Abs", [bent]), whole(0)], {"keepdims": 0})
     sizes = {"asked": shape.hidden_size, "widen": shape.hidden_size, "narrow": shape.inner_size}
     outputs = {name: (value, (sizes[name.rpartition(".")[2]],)) for name, value in sizes_of.items()}
-    return sketch.draft.model({IDS: (INT64, ("B", "S")), WORDS: (FLOAT, ("vocabulary", shape.embedding_size))}, outputs)
+    return sketch.model(outputs)
 
 
 def _bent(sketch: Sketch, number: int, middle: str) -> str:
@@ -234,9 +234,10 @@ def measured_channels(architecture: Architecture) -> dict[str, Float32Array]:
     weights = {name: tensor for name, tensor in architecture.tensors.items() if name in declared}
     session = open_session(graph.SerializeToString(), weights)
     names = [output.name for output in session.get_outputs()]
-    words = architecture.tensors["words"]
+    words = {WORDS: architecture.tensors["words"]}
     batches = np.array_split(random_pieces(architecture.shape), _N_BATCHES)
-    return largest_sizes(dict(zip(names, session.run(names, {IDS: ids, WORDS: words}), strict=True)) for ids in batches)
+    given = (graph_inputs(architecture.shape, [ids]) | words for ids in batches)
+    return largest_sizes(dict(zip(names, session.run(names, inputs), strict=True)) for inputs in given)
 
 
 def _product_names(architecture: Architecture) -> list[str]:

@@ -21,10 +21,11 @@ from frostline.arrays import Features, Float32Array
 from frostline.encoder.architecture import Architecture
 from frostline.encoder.features import Block
 from frostline.encoder.graph import (
-    IDS,
+    LAYOUT,
     ROWS,
     WORDS,
     build_graph,
+    graph_inputs,
     graph_version,
     highest_layer,
     needs_weight,
@@ -92,12 +93,15 @@ class OnnxBackend(Backend):
             graph: bytes = model.SerializeToString()
             return graph
 
-        wanted = [graph_version(form), identity_digest, [str(block) for block in blocks], list(token_layers), form]
+        blocks_named = [str(block) for block in blocks]
+        wanted = [graph_version(form), LAYOUT, identity_digest, blocks_named, list(token_layers), form]
         key = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
         highest = highest_layer(blocks, token_layers)
         given = architecture.tensors if weights is None else weights
         needed = {name: tensor for name, tensor in given.items() if needs_weight(name, highest)}
         return cls(architecture, open_session(kept_file(kept, key, build), needed))
+
+    packs = True
 
     def forward(self, batch: TokenBatch) -> Features:
         """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
@@ -105,25 +109,38 @@ class OnnxBackend(Backend):
         Raises `BackendError`: the runtime failed, or a row is not finite; the sentences' positions are in the
         message.
         """
-        rows = self._run(batch, [ROWS])[0]
-        return check_rows(rows, batch, precision="float32")
+        return self.forward_together([batch])
+
+    def forward_together(self, batches: Sequence[TokenBatch]) -> Features:
+        """Features of the sentences of all batches, in their order: one product for all of their word pieces.
+
+        Each row has the bits that its sentence has alone. Raises as `forward`.
+        """
+        rows = self._run(batches, [ROWS])[0]
+        ends = np.cumsum([len(batch.rows) for batch in batches])
+        for batch, end in zip(batches, ends.tolist(), strict=True):
+            check_rows(rows[end - len(batch.rows) : end], batch, precision="float32")
+        return rows
 
     def states(self, batch: TokenBatch, layers: Sequence[int]) -> Mapping[int, Float32Array]:
         """Every word piece's state (B, S, hidden_size) after each of `layers`, which `open` was asked for.
 
         Raises `BackendError`: the runtime failed.
         """
-        states = self._run(batch, [tokens_output(layer) for layer in layers])
-        return dict(zip(layers, states, strict=True))
+        states = self._run([batch], [tokens_output(layer) for layer in layers])
+        return {layer: rows.reshape(*batch.ids.shape, -1) for layer, rows in zip(layers, states, strict=True)}
 
-    def _run(self, batch: TokenBatch, outputs: list[str]) -> list[Float32Array]:
-        check_ids(batch, longest=self._shape.max_positions, vocabulary=self._shape.vocab_size)
+    def _run(self, batches: Sequence[TokenBatch], outputs: list[str]) -> list[Float32Array]:
+        for batch in batches:
+            check_ids(batch, longest=self._shape.max_positions, vocabulary=self._shape.vocab_size)
         self._check_file()
-        inputs = {IDS: self._value(np.ascontiguousarray(batch.ids)), WORDS: self._words}
+        given = graph_inputs(self._shape, [batch.ids for batch in batches])
+        inputs = {name: self._value(numbers) for name, numbers in given.items()} | {WORDS: self._words}
         try:
             return [value.numpy() for value in self._session.run_with_ort_values(outputs, inputs)]
         except runtime_errors() as error:
+            where = positions_text(np.concatenate([batch.rows for batch in batches]))
             raise BackendError(
-                f"ONNX Runtime failed on {positions_text(batch.rows)} ({shown(str(error), 300)}).",
+                f"ONNX Runtime failed on {where} ({shown(str(error), 300)}).",
                 hint="Out of memory? A shorter max length or fewer threads take less.",
             ) from error

@@ -137,6 +137,7 @@ class Backend(ABC):
     """Runs the frozen encoder: a batch of word-piece ids in, features out."""
 
     token_budget: int = TOKEN_BUDGET  # Word pieces of a batch
+    packs: bool = False  # Whether sentences of several lengths together take less time than one length after the other
 
     @abstractmethod
     def forward(self, batch: TokenBatch) -> Features:
@@ -145,6 +146,10 @@ class Backend(ABC):
         Raises `BackendError`: the runtime failed, or a row is not finite; the sentences' positions are in the
         message.
         """
+
+    def forward_together(self, batches: Sequence[TokenBatch]) -> Features:
+        """Features of the sentences of all batches, in their order, each as `forward` gives it."""
+        return np.concatenate([self.forward(batch) for batch in batches])
 
 
 def check_ids(batch: TokenBatch, *, longest: int, vocabulary: int) -> None:

@@ -1,15 +1,20 @@
 """Texts that wait to be read, in a list for each length.
 
-Our graphs take texts of one length. A free thread takes the oldest text, and what else has its length and is read by
-the same encoder, up to a budget of word pieces. Nobody waits on purpose: under load lists fill by themselves.
+A free thread takes the oldest text, and what else has its length and is read by the same encoder, up to a budget of
+word pieces; then, where the encoder packs several lengths into one product, the oldest of the others likewise. What
+waits is shared among the threads that are free. Nobody waits on purpose: under load lists fill by themselves.
 """
 
 import itertools
+import math
 import threading
-from collections import OrderedDict
-from collections.abc import Hashable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, final
+
+Key = tuple[Hashable, int]
+"""A reader, and a length in word pieces."""
 
 
 @final
@@ -33,6 +38,11 @@ class Waiting:
     is_cut: bool
     turn: Turn  # Of the request that it belongs to
 
+    @property
+    def length(self) -> int:
+        """In word pieces; 1 where the encoder reads texts whole."""
+        return 1 if self.ids is None else len(self.ids)
+
 
 @final
 class Lists:
@@ -40,41 +50,55 @@ class Lists:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._lists: dict[Hashable, OrderedDict[int, Waiting]] = {}
-        self._where: OrderedDict[int, Hashable] = OrderedDict()  # every ticket, oldest first
+        self._lists: dict[Key, OrderedDict[int, Waiting]] = {}
+        self._where: OrderedDict[int, Key] = OrderedDict()  # every ticket, oldest first
+        self._n_pieces: Counter[Hashable] = Counter()  # that wait, by reader
+        self._n_free = 0  # threads
         self._is_closed = False
 
-    def put(self, reader: Hashable, waiting: Waiting) -> None:
-        """Let a text wait for a thread that reads by `reader`."""
-        key = (reader, 0 if waiting.ids is None else len(waiting.ids))
+    def put(self, reader: Hashable, texts: Iterable[Waiting]) -> None:
+        """Let texts wait for threads that read by `reader`, all at once."""
         with self._changed:
-            self._lists.setdefault(key, OrderedDict())[waiting.ticket] = waiting
-            self._where[waiting.ticket] = key
-            self._changed.notify()
+            for waiting in texts:
+                key = (reader, waiting.length)
+                self._lists.setdefault(key, OrderedDict())[waiting.ticket] = waiting
+                self._where[waiting.ticket] = key
+                self._n_pieces[reader] += waiting.length
+                self._changed.notify()
 
     def drop(self, ticket: int) -> bool:
         """Whether the text was still waiting; it does so no longer."""
         with self._changed:
-            key = self._where.pop(ticket, None)
-            if key is None:
+            if ticket not in self._where:
                 return False
-            self._taken_from(key, ticket)
+            self._taken(ticket)
             return True
 
-    def take(self, *, token_budget: int) -> list[Waiting]:
-        """The oldest text and others of its length, waited for; empty once `close` was called."""
+    def take(self, *, token_budget: int, packs: Callable[[Any], bool] = lambda _: False) -> list[Waiting]:
+        """The oldest text and others, waited for, those of one length together; empty once `close` was called.
+
+        Parameters
+        ----------
+        packs : callable
+            Whether a reader reads several lengths together in less time than one after the other.
+        """
         with self._changed:
             while not self._where:
                 if self._is_closed:
                     return []
+                self._n_free += 1
                 self._changed.wait()
-            key = next(iter(self._where.values()))
-            length = max(1, key[1]) if isinstance(key, tuple) else 1
-            most = max(1, token_budget // length)
-            tickets = list(itertools.islice(self._lists[key], most))
-            taken = [self._taken_from(key, ticket) for ticket in tickets]
-            for ticket in tickets:
-                del self._where[ticket]
+                self._n_free -= 1
+            reader = next(iter(self._where.values()))[0]
+            room = min(token_budget, math.ceil(self._n_pieces[reader] / (1 + self._n_free)))
+            taken: list[Waiting] = []
+            for key in self._in_turn(reader, several=packs(reader)):
+                most = room // key[1] or (not taken)  # the first is taken however long it is
+                tickets = list(itertools.islice(self._lists[key], most))
+                taken += [self._taken(ticket) for ticket in tickets]
+                room -= key[1] * len(tickets)
+                if room <= 0 or not tickets:
+                    break
             return taken
 
     def close(self) -> None:
@@ -83,9 +107,17 @@ class Lists:
             self._is_closed = True
             self._changed.notify_all()
 
-    def _taken_from(self, key: Hashable, ticket: int) -> Waiting:
+    def _in_turn(self, reader: Hashable, *, several: bool) -> list[Key]:
+        """The lists of a reader, that with the oldest text first; the oldest's alone unless `several`."""
+        if not several:
+            return [next(iter(self._where.values()))]
+        return list(dict.fromkeys(key for key in self._where.values() if key[0] == reader))
+
+    def _taken(self, ticket: int) -> Waiting:
+        key = self._where.pop(ticket)
         tickets = self._lists[key]
         waiting = tickets.pop(ticket)
         if not tickets:
             del self._lists[key]
+        self._n_pieces[key[0]] -= key[1]
         return waiting

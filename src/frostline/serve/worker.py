@@ -4,6 +4,7 @@
 """
 
 import ctypes
+import itertools
 import os
 import signal
 import socket
@@ -94,13 +95,16 @@ class Worker:
         key, turn = message["model"], Turn(message["deadline"])
         served = self._served.get(key)
         failed: list[Message] = []
+        asked: list[Waiting] = []
         for ticket, text in message["texts"]:
             try:
                 if served is None:
                     raise UnavailableError(GONE)
-                self._lists.put(id(served.reader), served.asked(ticket, text, key, turn))
+                asked.append(served.asked(ticket, text, key, turn))
             except FrostlineError as error:
                 failed.append({"ticket": ticket, "fault": printable(error.message), "status": error.http_status})
+        if served is not None:
+            self._lists.put((id(served.reader), _packs(served.reader)), asked)
         if failed:
             self._send({"answers": failed})
 
@@ -129,7 +133,7 @@ class Worker:
             os._exit(0)
 
     def _keep_reading(self) -> None:
-        while batch := self._lists.take(token_budget=TOKEN_BUDGET):
+        while batch := self._lists.take(token_budget=TOKEN_BUDGET, packs=lambda reader: reader[1]):
             begun = time.monotonic()
             late = [waiting for waiting in batch if not waiting.turn.has_come and waiting.turn.deadline < begun]
             batch = [waiting for waiting in batch if waiting not in late]
@@ -224,14 +228,23 @@ def _refuse_halves(text: str) -> None:
         raise InputError(f"A text must consist of whole characters (got half of one: {half}).") from error
 
 
+def _packs(reader: SentenceEncoder) -> bool:
+    return isinstance(reader, Encoder) and reader.backend.packs
+
+
 def _read(reader: SentenceEncoder, batch: list[Waiting]) -> tuple[Any, Any, Any]:
     """Rows (n_texts, n_features), word pieces (n_texts,) and whether each was cut."""
     if not isinstance(reader, Encoder):
         reading = reader.encode([waiting.text for waiting in batch])
         return reading.rows, reading.pieces, reading.cut
-    ids = np.stack([waiting.ids for waiting in batch]).astype(np.int64)
-    rows = reader.backend.forward(TokenBatch(rows=np.arange(len(batch)), ids=ids))
-    return rows, np.full(len(batch), ids.shape[1]), [waiting.is_cut for waiting in batch]
+    runs: list[TokenBatch] = []
+    start = 0
+    for _, same in itertools.groupby(batch, key=lambda waiting: waiting.length):
+        ids = np.stack([waiting.ids for waiting in same]).astype(np.int64)
+        runs.append(TokenBatch(rows=np.arange(start, start + len(ids)), ids=ids))
+        start += len(ids)
+    rows = reader.backend.forward_together(runs)
+    return rows, [waiting.length for waiting in batch], [waiting.is_cut for waiting in batch]
 
 
 def _said(served: Served, waiting: Waiting, row: Any, n_pieces: int, cut: bool) -> tuple[Message, bytes]:  # noqa: FBT001
