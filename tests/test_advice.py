@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.advice import LOPSIDED, MATTERS, WANTED_HALF_WIDTH, advise, rows_for
+from frostline.advice import LOPSIDED, MATTERS, NOT_TOLD_APART, WANTED_HALF_WIDTH, advise, rows_for
 from frostline.evaluate.intervals import TOGETHER, Estimate, wilson
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
 from frostline.record import ChoiceRecord, TrainingRecord
@@ -74,12 +74,32 @@ def test_stopping_is_advised_where_not_even_four_times_the_rows_matter() -> None
     assert "stop" not in kinds(with_curve(flat, (0.002, 0.0, MATTERS)))
 
 
-def test_fine_tuning_is_advised_on_a_flat_curve_with_enough_rows() -> None:
-    """A thousand rows are enough, one less is not; a rising curve is for labels."""
-    record = with_curve((0.001, 0.0, 0.002))
-    assert "fine-tune" in kinds(replace(record, n_trained=1000))
-    assert "fine-tune" not in kinds(replace(record, n_trained=999))
-    assert "fine-tune" not in kinds(with_curve((0.01, 0.005, 0.02)))
+def fitted(record: TrainingRecord, wrong: float, n_rows: int = 2000) -> TrainingRecord:
+    """The same, where the head gets that share of its own rows wrong."""
+    assert record.learning is not None
+    points = record.learning.points
+    last = replace(points[-1], fitted_accuracy=1 - wrong, n_rows=n_rows)
+    return replace(record, learning=replace(record.learning, points=(*points[:-1], last)), n_trained=n_rows)
+
+
+def tuning_said(record: TrainingRecord) -> str:
+    return " ".join(one.sentence for one in advise(record) if one.kind == "fine-tune")
+
+
+def test_tuning_is_likely_to_pay_where_the_head_cannot_tell_its_own_rows() -> None:
+    """By the lower end of what it gets wrong; from a thousand rows on; a curve that surely rises is for labels."""
+    flat, unsure, rising = ((0.001, 0.0, 0.002), (0.01, 0.0, 0.02), (0.01, 0.005, 0.02))
+    n = 2000
+    least = next(k for k in range(n) if wilson(k, n)[0] >= NOT_TOLD_APART)
+    assert tuning_said(fitted(with_curve(flat), least / n)).endswith("it is likely to pay.")
+    assert "cannot be told without trying" in tuning_said(fitted(with_curve(flat), (least - 1) / n))
+    assert tuning_said(fitted(with_curve(unsure), least / n)).endswith("it is likely to pay.")
+    assert not tuning_said(fitted(with_curve(unsure), (least - 1) / n))
+    assert not tuning_said(fitted(with_curve(rising), least / n))
+    assert tuning_said(fitted(with_curve(flat), 0.2, 1000))
+    assert not tuning_said(fitted(with_curve(flat), 0.2, 999))
+    words = with_curve(flat)
+    assert not tuning_said(fitted(replace(words, features=replace(words.features, spec="words")), 0.2))
 
 
 def test_features_already_chosen_leave_another_encoder() -> None:

@@ -12,7 +12,7 @@ from frostline.data.checks import alike
 from frostline.encoder.features import WORDS as WORDS_FEATURES
 from frostline.errors import listed, pasteable, shown
 from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
-from frostline.evaluate.intervals import TOGETHER, Estimate, Z
+from frostline.evaluate.intervals import TOGETHER, Estimate, Z, wilson
 from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.evaluate.scores import Evaluation
 from frostline.record import EvaluationRecord, TrainingRecord
@@ -32,6 +32,9 @@ FEW = 20
 
 ENOUGH_TO_FINE_TUNE = 1000
 """Labelled rows. Fine-tuning moves millions of weights; of fewer rows it seldom makes more than a linear head does."""
+
+NOT_TOLD_APART = 0.05
+"""Of its own rows that a head surely gets wrong: from there on it is the features that lack, not rows."""
 
 FEW_ROWS = 1000
 """Rows learned from below which it is asked whether more would help."""
@@ -399,6 +402,39 @@ def _about_rows(record: TrainingRecord) -> list[Advice]:
             kind="unsure",
             sentence=f"More labels may bring up to {100 * twice.interval[1]:.1f} points: label some, and train again.",
             reason=f"{twice.n_rows:,} rows in all should bring {_points(twice)} {of}.",
+        ),
+        *_about_tuning(record, curve, is_flat=False),
+    ]
+
+
+def _about_tuning(record: TrainingRecord, curve: LearningCurve, *, is_flat: bool) -> list[Advice]:
+    """Whether training the encoder too is likely to pay: by what the head cannot even tell of its own rows."""
+    last = curve.points[-1]
+    if record.n_trained < ENOUGH_TO_FINE_TUNE or record.tuning is not None or record.features.spec == WORDS_FEATURES:
+        return []
+    wrong = 1 - last.fitted_accuracy
+    low, high = wilson(wrong * last.n_rows, last.n_rows)
+    share = f"{100 * wrong:.1f} % wrong ({100 * low:.1f} to {100 * high:.1f})"
+    found = f"of its own {last.n_rows:,} rows the head gets {share}"
+    step = Step(verb="finetune", options=("--out", "tuned"))
+    if low >= NOT_TOLD_APART:
+        return [
+            Advice(
+                kind="fine-tune",
+                sentence="Fine-tune the encoder, which is frozen here: it is likely to pay.",
+                step=step,
+                reason=f"These features do not tell the labels apart: {found}. That rests on one file, SST-2, where "
+                "tuning brought 3.1 points (1.8 to 4.3).",
+            )
+        ]
+    if not is_flat:
+        return []
+    return [
+        Advice(
+            kind="fine-tune",
+            sentence="Fine-tune the encoder, which is frozen here: whether it would pay cannot be told without trying.",
+            step=step,
+            reason=f"The learning curve is flat, and {found}: the features tell most of them apart.",
         )
     ]
 
@@ -427,15 +463,8 @@ def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: G
                 reason=f"{reason}, and these features were chosen among {record.features.n_candidates} of it.",
             )
         )
-    if missed >= MATTERS and record.n_trained >= ENOUGH_TO_FINE_TUNE:
-        advice.append(
-            Advice(
-                kind="fine-tune",
-                sentence="Fine-tune the encoder, which is frozen here.",
-                step=Step(verb="finetune", options=("--out", "tuned")),
-                reason=f"{reason}; from {ENOUGH_TO_FINE_TUNE:,} rows on moving its weights may do more than a head.",
-            )
-        )
+    if missed >= MATTERS:
+        advice += _about_tuning(record, curve, is_flat=True)
     if furthest.interval[1] < MATTERS:
         advice.append(
             Advice(
