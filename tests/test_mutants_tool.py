@@ -111,6 +111,24 @@ def test_a_sample_is_the_same_for_the_same_seed_and_covers_the_source(tmp_path: 
     assert len({tuple(drawn(2, seed)) for seed in range(9)}) > 1
 
 
+@pytest.mark.parametrize(
+    ("near", "files"),
+    [
+        ((), ["tests/test_product.py"]),
+        (("tests",), ["tests/test_product.py"]),
+        (("tests/test_product.py",), ["tests/test_product.py"]),
+        (("tests/test_product", "tests/far"), []),
+    ],
+)
+@pytest.mark.usefixtures("tools")
+def test_only_tests_of_the_folders_and_files_named_are_used(
+    tmp_path: Path, near: tuple[str, ...], files: list[str]
+) -> None:
+    from mutants_map import Project  # noqa: PLC0415
+
+    assert Project(made_project(tmp_path), near).test_files() == files
+
+
 @pytest.mark.usefixtures("tools")
 def test_the_map_follows_lines_that_move_within_a_file_or_with_it(tmp_path: Path) -> None:
     from mutants_map import Project, TestMap, carried  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Measure the tests: `python tools/mutants.py [--n 300] [--seed 1] [--only src/frostline/head] [--list] [--json FILE]`.
+"""Measure the tests: `python tools/mutants.py [--n 300] [--seed 1] [--only src/frostline/head] [--list]`.
 
 A seeded sample of small changes to src, spread evenly over all that could be made, each tried against the tests that
 execute the changed line. Which those are is recorded once (some minutes) and kept in build/; afterwards only changed
@@ -264,6 +264,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = Path(__file__).
     parser.add_argument("--n", type=int, default=300, help="how many changes to draw")
     parser.add_argument("--seed", type=int, default=1, help="which changes are drawn")
     parser.add_argument("--only", action="append", default=[], metavar="PATH", help="only of this file or folder")
+    parser.add_argument("--tests", action="append", default=[], metavar="PATH", help="only with tests of these")
     parser.add_argument("--list", action="store_true", help="only show what would be tried")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results here, written as they come")
     parser.add_argument("--workers", type=int, default=2, help="how many are tried at once")
@@ -280,7 +281,8 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = Path(__file__).
         for one in sorted(drawn, key=lambda one: (one.file, one.start)):
             print(f"{one.file}:{one.line}:{one.column}: {one.change}")
         return []
-    known = test_map(project, chosen.map, chosen.workers)
+    near = [os.path.relpath(path, project.root) for path in chosen.tests]
+    known = test_map(replace(project, near=tuple(near)), chosen.map, chosen.workers)
     work = project.build / f"run-{os.getpid()}"
     shutil.copytree(project.root / "src", work / "as_it_is" / "src")
     until = time.monotonic() + 60 * chosen.minutes

@@ -40,6 +40,7 @@ class Project:
     """A checkout: its source, its tests, and a folder for what is made here."""
 
     root: Path
+    near: tuple[str, ...] = ()  # folders and files of tests; none: all
 
     @property
     def build(self) -> Path:
@@ -56,8 +57,11 @@ class Project:
         return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob("src/**/*.py"))
 
     def test_files(self) -> list[str]:
-        """Every test file, from the root."""
-        return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob("tests/**/test_*.py"))
+        """Every test file that is wanted, from the root."""
+        every = (path.relative_to(self.root) for path in self.root.glob("tests/**/test_*.py"))
+        return sorted(
+            path.as_posix() for path in every if not self.near or any(path.is_relative_to(near) for near in self.near)
+        )
 
     def texts(self) -> dict[str, str]:
         """What each source file holds."""
@@ -320,7 +324,7 @@ def moved_from(text: str, gone: Mapping[str, str]) -> str:
 
 def test_map(project: Project, start: Path | None, workers: int) -> TestMap:
     """The map kept in build/ (at first the one in `start`, if there is one), brought up to date."""
-    kept_in = project.root / "build" / "mutants-map.json"
+    kept_in = project.root / "build" / ("mutants-map-near.json" if project.near else "mutants-map.json")
     begin = next((path for path in (kept_in, start) if path is not None and path.exists()), None)
     old = TestMap(**json.loads(begin.read_text("utf-8"))) if begin else TestMap({}, {}, {}, [], {})
     made = carried(project, old)
