@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from fakes import FakeEncoder
 from frostline.artifact import load_artifact, open_model, refuse_likeness
-from frostline.artifact.likeness import likeness_bytes, read_likeness
+from frostline.artifact.tables import likeness_bytes, read_likeness
 from frostline.errors import ArtifactCorrupt, UsageError
 from frostline.head.likeness import Likeness, fit_likeness
 from frostline.tensors import tensors_bytes

@@ -174,7 +174,7 @@ def test_another_precision_is_refused_with_what_there_is(asked: str, words: str,
 def test_float32_looks_at_no_processor(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening costs nothing that it did not cost before."""
     monkeypatch.setattr(opening, "why_not_int8", lambda: pytest.fail("looked"))
-    monkeypatch.setattr(opening, "exact_form", lambda _: pytest.fail("tried"))
+    monkeypatch.setattr("frostline.encoder.int8.exact_form", lambda _: pytest.fail("tried"))
     assert Encoder.open(folder).identity.precision == "float32"
 
 

@@ -20,7 +20,6 @@ from frostline.artifact.files import (
     read_neighbours,
     read_words,
 )
-from frostline.artifact.likeness import read_likeness
 from frostline.artifact.manifest import (
     DEFAULT_LIMITS,
     HEAD,
@@ -35,7 +34,7 @@ from frostline.artifact.manifest import (
     read_manifest,
 )
 from frostline.artifact.self_test import check_answers
-from frostline.artifact.tables import with_tables
+from frostline.artifact.tables import read_likeness, with_tables
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.files import ENCODER_FOLDER
 from frostline.encoder.words import Vocabulary

@@ -24,7 +24,6 @@ from frostline.artifact.files import (
     refuse_place,
     words_bytes,
 )
-from frostline.artifact.likeness import likeness_bytes
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact, load_neighbours
 from frostline.artifact.manifest import (
     CARD,
@@ -51,7 +50,7 @@ from frostline.artifact.manifest import (
     read_rule,
 )
 from frostline.artifact.self_test import run_self_test
-from frostline.artifact.tables import MANY_LABELS, tables_bytes, without_tables
+from frostline.artifact.tables import MANY_LABELS, likeness_bytes, tables_bytes, without_tables
 from frostline.disk import publish_folder, sha256_of
 from frostline.encoder.checkpoint import find_checkpoint, known_encoder
 from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, ENCODER_FOLDER, WEIGHTS

@@ -1,7 +1,7 @@
-"""tables.safetensors: what of a manifest grows with labels, where there are many of them.
+"""tables.safetensors and likeness.safetensors, written and read as a stranger's; docs/formats/artifact.md has both.
 
-Of more than `MANY_LABELS` the self-test's numbers and isotonic maps lie here; the manifest has empty lists in their
-place. File format: docs/formats/artifact.md.
+The first holds what of a manifest grows with labels: of more than `MANY_LABELS` the self-test's numbers and isotonic
+maps lie there, and the manifest has empty lists in their place. The second: what a head remembers of the texts.
 """
 
 from dataclasses import replace
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from frostline.artifact.manifest import (
     DEFAULT_LIMITS,
+    LIKENESS,
     N_SELF_TEST,
     TABLES,
     Limits,
@@ -21,6 +22,7 @@ from frostline.artifact.manifest import (
     read_numbers_of_test,
 )
 from frostline.errors import ArtifactCorrupt, InputError
+from frostline.head.likeness import N_DIMENSIONS, N_SHARES, Likeness
 from frostline.head.linear import Calibration, Link
 from frostline.targets import Label
 from frostline.tensors import Expected, read_tensors, tensors_bytes
@@ -116,3 +118,45 @@ def _calibration(manifest: Manifest, knots: NDArray[np.float64], ends: NDArray[n
     maps = [knots[start:end].tolist() for start, end in pairwise(bounds)]
     document = {"method": "isotonic", "temperature": 1.0, "knots": maps}
     return read_calibration(document, TABLES, n_labels=len(manifest.labels), link=manifest.link)
+
+
+def likeness_bytes(likeness: Likeness) -> bytes:
+    """`likeness` in the safetensors format."""
+    return tensors_bytes(
+        {
+            "centre": likeness.centre,
+            "counts": np.array([likeness.n_blocks, likeness.n_texts], dtype=np.int64),
+            "exceeded": likeness.exceeded,
+            "factor": likeness.factor,
+        }
+    )
+
+
+def read_likeness(content: bytes, *, n_features: int, limits: Limits = DEFAULT_LIMITS) -> Likeness:
+    """The likeness in `content`, which must be of rows of `n_features`.
+
+    Raises
+    ------
+    ArtifactCorrupt
+        As `read_tensors`; a triangle of another size; counts that cannot be; values that descend.
+    """
+    n_dimensions = min(N_DIMENSIONS, n_features)
+    expected = {
+        "centre": Expected("F32", (n_dimensions,)),
+        "counts": Expected("I64", (2,)),
+        "exceeded": Expected("F32", (3, N_SHARES)),
+        "factor": Expected("F16", (n_dimensions * (n_dimensions + 1) // 2,)),
+    }
+    tensors = read_tensors(content, LIKENESS, expected, header_bytes=limits.header_bytes)
+    n_blocks, n_texts = tensors["counts"].tolist()
+    if n_blocks < 1 or n_features % n_blocks or not 1 <= n_texts <= 2**53:
+        raise ArtifactCorrupt(f"{LIKENESS}: counts must be blocks that part {n_features:,} features, and texts.")
+    if (np.diff(tensors["exceeded"], axis=1) < 0).any():
+        raise ArtifactCorrupt(f"{LIKENESS}: exceeded must not descend.")
+    return Likeness(
+        n_blocks=n_blocks,
+        n_texts=n_texts,
+        centre=tensors["centre"],
+        factor=tensors["factor"],
+        exceeded=tensors["exceeded"],
+    )

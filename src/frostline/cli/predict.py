@@ -1,16 +1,13 @@
 """`frostline predict`: a sentence, lines from standard input, or a whole file."""
 
 import codecs
-import functools
 import itertools
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import click
 
@@ -19,7 +16,6 @@ from frostline.artifact import Model, refuse_likeness
 from frostline.artifact.manifest import MANIFEST
 from frostline.cli.console import print_json, progress
 from frostline.cli.groups import Grouped
-from frostline.cli.jobs import run_job
 from frostline.cli.options import (
     ModelChoice,
     as_learned,
@@ -36,10 +32,9 @@ from frostline.data.dataset import Reject
 from frostline.data.lines import near
 from frostline.data.options import TableOptions
 from frostline.disk import refuse_file, sha256_of
-from frostline.errors import InputError, MissingInputError, UsageError, pasteable, printable
+from frostline.errors import InputError, MissingInputError, UsageError, pasteable
 from frostline.head.linear import Rule
 from frostline.legible import legibility, legibility_warnings, sampled
-from frostline.report.values import count_text
 from frostline.score.answers import (
     WINDOW_TEXTS,
     Layout,
@@ -50,20 +45,8 @@ from frostline.score.answers import (
     layout_of,
     predictions,
 )
-from frostline.score.files import (
-    format_of,
-    join,
-    kind_of_value,
-    kind_of_values,
-    refuse_format,
-    sheet_of,
-    write_predictions,
-)
-from frostline.score.job import folder_of, manifest_of
-from frostline.score.labelling import Labelling, labels_in, truth_column
-from frostline.score.run import Job, surveyed, window_rows
 
-SHOWN_LABELS = 8
+PLAIN = {"only_answers": False, "spreadsheet_safe": False, "workers": 1}
 DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".gz")
 
 
@@ -119,8 +102,12 @@ def command(
 ) -> None:
     """Open the model, go through the texts, write each answer."""
     file = _file_among(texts)
-    scoring = _Scoring(**of_files)
-    _refuse(out, file, rejects, model, scoring, overwrite=overwrite)
+    if (out is None or file is None) and of_files != PLAIN:
+        raise UsageError(
+            "--only-answers, --spreadsheet-safe and --workers are for a file that is scored into another one.",
+            hint="Name both: frostline predict MODEL FILE --out OUT",
+        )
+    _refuse(out, file, rejects, model, overwrite=overwrite)
     digest = sha256_of(model / MANIFEST) if (model / MANIFEST).is_file() else ""
     opened = choice.open(model)
     if flag_unlike is not None:
@@ -129,11 +116,13 @@ def command(
     options = as_learned(reading, opened.manifest)
     with left_out("standard input" if file is None else str(file), rejects) as note:
         if file is not None and out is not None:
-            began = time.monotonic()
+            from frostline.cli.labelling import Scoring, planned, say_scored, scored  # noqa: PLC0415 - for files alone
+
+            began, scoring = time.monotonic(), Scoring(**of_files)
             files = (file, out, model / MANIFEST)
-            job, task = _planned(files, opened, layout, options, scoring, choice=choice, digest=digest, note=note)
-            counts = _scored(job, task, opened, workers=scoring.workers, overwrite=overwrite)
-            _say_scored(counts, job, seconds=time.monotonic() - began)
+            job, task = planned(files, opened, layout, options, scoring, choice=choice, digest=digest, note=note)
+            counts = scored(job, task, opened, workers=scoring.workers, overwrite=overwrite)
+            say_scored(counts, job, seconds=time.monotonic() - began)
             _say_counts(counts, opened, flag_unlike, sample=job.survey.sample)
             return
         is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()
@@ -145,140 +134,25 @@ def command(
         if out is None:
             _print(_counted(found, layout, counts), layout, as_json=as_json)
         else:
+            from frostline.score.files import write_predictions  # noqa: PLC0415 - for files alone
+
             with progress("Classifying", "texts") as advance:
                 write_predictions(out, _counted(found, layout, counts, advance), layout)
     _say_counts(counts, opened, flag_unlike, sample=sample)
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scoring:
-    """How a file is scored into another one."""
-
-    only_answers: bool
-    spreadsheet_safe: bool
-    workers: int
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing was asked for."""
-        return not self.only_answers and not self.spreadsheet_safe and self.workers == 1
-
-
-def _refuse(
-    out: Path | None, file: Path | None, rejects: Path | None, model: Path, scoring: _Scoring, *, overwrite: bool
-) -> None:
+def _refuse(out: Path | None, file: Path | None, rejects: Path | None, model: Path, *, overwrite: bool) -> None:
     """Raise, before any work, where what is asked for can't be."""
     inputs = [model] if file is None else [file, model]
-    if not scoring.is_plain and (out is None or file is None):
-        raise UsageError(
-            "--only-answers, --spreadsheet-safe and --workers are for a file that is scored into another one.",
-            hint="Name both: frostline predict MODEL FILE --out OUT",
-        )
     if rejects is not None:
         refuse_file(rejects, overwrite=overwrite, inputs=inputs)
     if out is not None:
+        from frostline.score.files import refuse_format  # noqa: PLC0415 - for files alone
+        from frostline.score.job import folder_of, manifest_of  # noqa: PLC0415
+
         refuse_format(out)
         may_go_on = file is not None and (folder_of(out).exists() or manifest_of(out).exists())
         refuse_file(out, overwrite=overwrite or may_go_on, inputs=inputs)
-
-
-def _planned(
-    files: tuple[Path, Path, Path],
-    opened: Model,
-    layout: Layout,
-    options: TableOptions,
-    scoring: _Scoring,
-    *,
-    choice: ModelChoice,
-    digest: str,
-    note: Callable[[Reject], None],
-) -> tuple[Job, Labelling]:
-    """The file looked through, and what is to be done with each window of it."""
-    from frostline.encoder.encoder import reader_of  # noqa: PLC0415 - heavy
-
-    file, out, manifest = files
-    as_text = format_of(out) != ".parquet"
-    with progress("Looking through the file", "bytes") as advance:
-        survey = surveyed(file, options, as_text=as_text, kind_of=kind_of_value, on_reject=note, progress=advance)
-    say_remarks(survey.taken)
-    place = truth_column(survey.names, options, name=survey.name)
-    kinds = survey.types or [kind_of_values({*survey.kinds.get(name, {"text"})}) for name in survey.names]
-    sheet = sheet_of(
-        out,
-        layout,
-        names=survey.names,
-        kinds=kinds,
-        only_answers=scoring.only_answers,
-        is_safe=scoring.spreadsheet_safe,
-    )
-    how = {
-        **{name: getattr(sheet, name) for name in ("format", "is_zipped", "renamed", "is_safe")},
-        "columns": [f"{name}: {kind}" for name, kind in zip(sheet.names, sheet.kinds, strict=True)],
-        "top": layout.top,
-        "unlike_below": layout.unlike_below,
-        "reader": reader_of(opened.encoder),
-    }
-    task = Labelling(
-        open_model=choice.opener(manifest.parent, threads=max(1, (os.cpu_count() or 1) // scoring.workers)),
-        manifest=manifest,
-        manifest_sha256=digest,
-        sheet=sheet,
-        truth=survey.names[place] if place is not None and survey.kinds else place,
-    )
-    job = Job(
-        source=file,
-        out=out,
-        options=options,
-        survey=survey,
-        as_text=as_text,
-        window_rows=window_rows(n_features=opened.manifest.n_features, n_labels=len(layout.labels)),
-        by={"name": manifest.parent.name, "sha256": digest},
-        how=how,
-    )
-    return job, task
-
-
-def _scored(job: Job, task: Labelling, opened: Model, *, workers: int, overwrite: bool) -> Counter[str]:
-    """The file scored; what was counted on the way."""
-    done = run_job(
-        job,
-        task,
-        opened,
-        join=functools.partial(join, task.sheet),
-        workers=workers,
-        overwrite=overwrite,
-        doing="Labelling",
-        unit="texts",
-    )
-    return Counter({"complete": 1}) if done.was_complete else done.tally
-
-
-def _say_scored(counts: Counter[str], job: Job, *, seconds: float) -> None:
-    """The last line: how many texts got which label; and how many labels of the file's own agree."""
-    out = printable(str(job.out))
-    if counts["complete"]:
-        click.echo(f"{out} is complete: made of the same file, by the same model.", err=True)
-        return
-    labels = labels_in(counts).most_common()
-    told = [f"{printable(label)} {count:,}" for label, count in labels[:SHOWN_LABELS]]
-    more = [f"{len(labels) - SHOWN_LABELS:,} more labels"] if len(labels) > SHOWN_LABELS else []
-    texts = count_text(counts["all"], "text")
-    ending = f": {', '.join(told + more)}" if told else ""
-    click.echo(f"{texts} labelled in {duration(seconds)} → {out}{ending}", err=True)
-    if counts["labelled"]:
-        of_own = counts["labelled"] + counts["unknown"]
-        share = 100 * counts["agree"] / of_own
-        click.echo(f"{counts['agree']:,} of {of_own:,} agree with the file's own labels ({share:.1f} %).", err=True)
-
-
-def duration(seconds: float) -> str:
-    """A time as it is told afterwards."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s" if rest >= 10 else f"{seconds:.1f} s"
 
 
 def _say_counts(counts: Counter[str], model: Model, flag_unlike: float | None, *, sample: Sequence[str]) -> None:

@@ -16,7 +16,6 @@ from frostline.encoder.architecture import describe, load_architecture
 from frostline.encoder.checkpoint import DEFAULT_ENCODER, Checkpoint, find_checkpoint
 from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
 from frostline.encoder.graph import graph_version
-from frostline.encoder.int8 import exact_form, int8_weights
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, why_not_int8
 from frostline.encoder.products import Form
@@ -323,6 +322,8 @@ def _form(precision: Precision, kept: Path, *, insist: bool) -> Form:
         return "float32"
     reason = None if insist else why_not_int8()
     if reason is None:
+        from frostline.encoder.int8 import exact_form  # noqa: PLC0415 - float32 does without
+
         return exact_form(kept)
     warnings.warn(f"float32 is used instead of int8. {reason}", PrecisionWarning, stacklevel=3)
     return "float32"
@@ -332,6 +333,8 @@ def _backend(folder: Path, blocks: tuple[Block, ...], *, identity_digest: str, k
     """The encoder in `folder`, opened with the weights of `form`."""
     architecture, weights = load_architecture(folder), None
     if form != "float32":
+        from frostline.encoder.int8 import int8_weights  # noqa: PLC0415 - float32 does without
+
         weights = int8_weights(architecture, identity_digest=identity_digest, kept=kept, form=form)
     return OnnxBackend.open(
         architecture, blocks=blocks, identity_digest=identity_digest, kept=kept, form=form, weights=weights

@@ -22,11 +22,13 @@ from frostline.encoder.architecture import describe
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.files import read_json
 from frostline.encoder.reading import TOKEN_BUDGET
-from frostline.encoder.trial import require_sound
 from frostline.errors import BackendError, FrostlineError, InputError, UsageError, shown
 
 MAX_CHARACTERS = 100_000
 """Characters of a text that are looked at: tokenizing is more than linear in them, and 512 pieces need far fewer."""
+
+BUNDLED_TOKENIZER = "68ee8639a1bc686812f0af378697d7d3888acc0a929ac086ebe1b9dea0c4c6cb"
+"""`Checkpoint.tokenizer_sha256` of the encoder that comes with the install."""
 
 _CHUNK_TEXTS = 1024  # the library's objects are ten times the size of the ids: they must not pile up
 _CHUNK_CHARACTERS = 100_000
@@ -239,7 +241,10 @@ def _open_tokenizer(folder: Path, settings: dict[str, Any], *, digest: str, kept
         raise InputError(f"{path}: must be UTF-8 ({error}).") from error
     if not has_own:
         return _from_vocabulary(content, settings, path)
-    require_sound(content, path, digest=digest, kept=kept)
+    if digest != BUNDLED_TOKENIZER:
+        from frostline.encoder.trial import require_sound  # noqa: PLC0415 - only for a stranger's
+
+        require_sound(content, path, digest=digest, kept=kept)
     tokenizer = Tokenizer.from_str(content)
     return _with_settings(tokenizer, settings)
 
