@@ -7,12 +7,11 @@ import numpy as np
 
 from frostline.arrays import Probabilities
 from frostline.encoder.features import POOLINGS
-from frostline.evaluate.examples import Examples
+from frostline.evaluate.examples import Examples, log_odds, sentence_map
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
 from frostline.evaluate.probabilities import CalibrationScores, calibration_scores, coverage_curve, label_curves
 from frostline.evaluate.scores import evaluate, most_probable
-from frostline.evaluate.sentence_map import log_odds, sentence_map
 from frostline.record import ChoiceRecord, ProbabilityRecord, TrainingRecord, TrialRecord
 from frostline.targets import Label, Targets
 from record_examples import example_record

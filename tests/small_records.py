@@ -14,7 +14,7 @@ from frostline.arrays import IntArray
 from frostline.encoder.precision import Gate, PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, Baseline, Lead
-from frostline.evaluate.examples import Examples
+from frostline.evaluate.examples import Examples, SentenceMap
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
 from frostline.evaluate.nested import NestedResult
@@ -27,7 +27,6 @@ from frostline.evaluate.probabilities import (
     ReliabilityBin,
 )
 from frostline.evaluate.scores import AnswerScores, Evaluation, LabelScore, evaluate, most_probable
-from frostline.evaluate.sentence_map import SentenceMap
 from frostline.head.calibrating import Candidate
 from frostline.machine import Machine
 from frostline.record import (

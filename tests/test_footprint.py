@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+from frostline.encoder.architecture import why_no_torch
 from frostline.encoder.cost import forget_peak, own_peak, reading_peak
-from frostline.encoder.torch import why_no_torch
 from frostline.errors import BackendError
 
 

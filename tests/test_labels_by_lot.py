@@ -20,7 +20,8 @@ from frostline.review.run import ReviewOptions, review
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
-from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
+from frostline.training import TrainingOptions, train
+from frostline.training.choosing import choice_in_turn, choose_features
 
 pytestmark = pytest.mark.slow
 

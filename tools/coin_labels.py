@@ -27,7 +27,8 @@ from frostline.head.options import SearchOptions
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
-from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
+from frostline.training import TrainingOptions, train
+from frostline.training.choosing import choice_in_turn, choose_features
 
 SEARCH = SearchOptions(Cs=(0.01, 1.0), n_folds=5, threads=1)
 SPELLINGS: tuple[Callable[[str], str], ...] = (str, str.upper, lambda text: f"{text} !", lambda text: f'"{text}"', str)

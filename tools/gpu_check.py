@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel
 
+from frostline.encoder.architecture import Device
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, WEIGHTS
 from frostline.encoder.precision import Precision
 from frostline.encoder.tokens import WordPieces
-from frostline.encoder.torch import Device
 
 LIMITS: dict[Precision, float] = {"float32": 1e-5, "bfloat16": 1e-3}
 """How far rows may be apart, as a share of the largest number: float32 at most, bfloat16 on the mean."""

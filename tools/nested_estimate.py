@@ -23,7 +23,8 @@ from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.scores import evaluate, most_probable
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.sweep import SWEEP_FEATURES
-from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
+from frostline.training import TrainingOptions, train
+from frostline.training.choosing import choice_in_turn, choose_features
 
 FILES = {
     "sst2": ("sst2/train.tsv", "sst2/test.tsv"),

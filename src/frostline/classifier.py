@@ -34,12 +34,12 @@ from frostline.artifact import (
 )
 from frostline.data.copies import digests_of, together_of
 from frostline.data.dataset import Dataset, Source
+from frostline.encoder.architecture import AskedBackend, Device, require_torch
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
 from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
 from frostline.encoder.seen import refuse_seen
-from frostline.encoder.torch import AskedBackend, Device, require_torch
 from frostline.encoder.words import WordsAlone, kept_reader, with_words
 from frostline.errors import ArtifactCorrupt, InputError, OutputError, UsageError, listed, shown
 from frostline.evaluate.baselines import Part

@@ -9,7 +9,7 @@ about them.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,9 +21,9 @@ from frostline.encoder.precision import (
     Gate,
     Precision,
     PrecisionRecord,
-    check_precision,
     cosines,
     int8_instruction,
+    taken_as_asked,
     why_not_int8,
 )
 from frostline.encoder.reading import SentenceEncoder
@@ -61,9 +61,9 @@ def settle(
     progress : callable, optional
         Counts distinct texts, while `auto` reads.
     """
-    check_precision(asked)
-    if asked in {"float32", "bfloat16"}:
-        return PrecisionRecord(asked=asked, used=cast("Precision", asked), reason="It was asked for.")
+    as_asked = taken_as_asked(asked)
+    if as_asked is not None:
+        return as_asked
     reason = why_not_int8()
     if reason is None and asked == "auto":
         reason = _too_few(texts)

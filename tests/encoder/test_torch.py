@@ -14,12 +14,13 @@ from graph_tools import opened
 from safetensors.numpy import load_file, save_file
 
 from frostline import SentenceClassifier
+from frostline.encoder.architecture import INSTALL, settle_backend
 from frostline.encoder.checkpoint import Checkpoint, find_checkpoint
 from frostline.encoder.encoder import Encoder, reader_of
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.files import read_json
 from frostline.encoder.reading import TokenBatch
-from frostline.encoder.torch import INSTALL, TorchBackend, open_torch_model, settle_backend
+from frostline.encoder.torch import TorchBackend, open_torch_model
 from frostline.errors import BackendError, InputError, UnavailableError, UsageError
 
 PACKAGES = {"torch", "transformers"}
@@ -57,7 +58,7 @@ def test_a_setting_that_our_graph_refuses_is_refused_by_name_without_torch(no_to
 
 
 def test_backend_device_and_precision_must_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frostline.encoder.torch.why_no_torch", lambda: None)
+    monkeypatch.setattr("frostline.encoder.architecture.why_no_torch", lambda: None)
     for other in ({"device": "cuda"}, {"precision": "bfloat16"}):
         with pytest.raises(UsageError, match="Our graphs read on the processor"):
             settle_backend(CONFIGS["bert"], **(ASKED | {"asked": "onnx"} | other))
@@ -236,7 +237,7 @@ def test_an_artifact_says_what_to_install_where_torch_is_missing(
 ) -> None:
     folder = made(tmp_path / "encoder", "albert")
     SentenceClassifier(str(folder), C=1.0, store=False).fit(TEXTS, LABELS).save(tmp_path / "model")
-    monkeypatch.setattr("frostline.encoder.torch.why_no_torch", lambda: "torch is not installed.")
+    monkeypatch.setattr("frostline.encoder.architecture.why_no_torch", lambda: "torch is not installed.")
     with pytest.raises(UnavailableError, match="An encoder of model_type 'albert' needs torch") as caught:
         SentenceClassifier.load(tmp_path / "model")
     assert caught.value.hint == INSTALL

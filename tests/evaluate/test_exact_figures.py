@@ -13,14 +13,13 @@ import pytest
 from expected import assert_expected, rounded_json
 from frostline.evaluate.baselines import Baseline, Part, baselines
 from frostline.evaluate.curve_points import Measured, Trial, Whole, curve_of, learning_curve, proportional_order
-from frostline.evaluate.examples import Examples, furthest_missed, surest_mistakes
+from frostline.evaluate.examples import Examples, furthest_missed, log_odds, sentence_map, surest_mistakes
 from frostline.evaluate.intervals import f1_interval, macro_f1_interval, mean_interval, resampled, row_counts, wilson
 from frostline.evaluate.learning_curve import look_ahead
 from frostline.evaluate.nested import nested_cross_validation
 from frostline.evaluate.paired import mcnemar, paired_difference
 from frostline.evaluate.probabilities import calibration_scores, coverage_curve, label_curves, reliability
 from frostline.evaluate.scores import Evaluation, answer_scores, evaluate, most_probable
-from frostline.evaluate.sentence_map import log_odds, sentence_map
 from frostline.head.linear import NO_ANSWER, Rule
 from frostline.head.options import SearchOptions
 from frostline.targets import Targets

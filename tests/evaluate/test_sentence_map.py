@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from frostline.evaluate.sentence_map import log_odds, sentence_map
+from frostline.evaluate.examples import log_odds, sentence_map
 
 
 def rows(n: int, n_features: int = 30, seed: int = 0) -> NDArray[np.float32]:

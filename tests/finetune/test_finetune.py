@@ -14,9 +14,9 @@ from fakes import FakeEncoder
 from frostline.classifier import SentenceClassifier, _kept_parameters, _read_parameters, _tuning_folder
 from frostline.cli.finetune import cost_text
 from frostline.data.dataset import Dataset, Source
+from frostline.encoder.architecture import require_torch
 from frostline.encoder.files import SEEN
 from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
-from frostline.encoder.torch import require_torch
 from frostline.errors import ArtifactCorrupt, InputError, UnavailableError, UsageError
 from frostline.evaluate.paired import Difference
 from frostline.finetune import Cost, FineTune

@@ -15,7 +15,8 @@ from frostline.head.options import SearchOptions
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
 from frostline.sweep.candidates import shortlist
 from frostline.targets import Targets
-from frostline.training import TrainingOptions, choice_in_turn, choose_features, train
+from frostline.training import TrainingOptions, train
+from frostline.training.choosing import choice_in_turn, choose_features
 
 Command = Callable[..., Any]
 OPTIONS = TrainingOptions(search=SearchOptions(Cs=(0.01, 1.0), n_folds=3))

@@ -30,7 +30,8 @@ from frostline.sweep.candidates import candidates, named, shortlist
 from frostline.sweep.compare import Contestant, compare
 from frostline.sweep.cross import cross_validate
 from frostline.targets import Targets
-from frostline.training import TrainingOptions, choice_in_turn, choose_features
+from frostline.training import TrainingOptions
+from frostline.training.choosing import choice_in_turn, choose_features
 from frostline.training.records import data_record
 
 Command = Callable[..., Any]

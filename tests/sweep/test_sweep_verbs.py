@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from frostline.encoder.torch import why_no_torch
+from frostline.encoder.architecture import why_no_torch
 
 Command = Callable[..., Any]
 

@@ -21,7 +21,8 @@ from frostline.head.options import SearchOptions
 from frostline.report.document import as_document
 from frostline.sweep import SWEEP_FEATURES
 from frostline.targets import Targets
-from frostline.training import Training, TrainingOptions, choice_in_turn, choose_features, train
+from frostline.training import Training, TrainingOptions, train
+from frostline.training.choosing import choice_in_turn, choose_features
 
 EXPECTED = Path(__file__).with_name("small_trainings.json")
 UNLIKE = ("seconds", "machine", "frostline", "fingerprint")  # from run to run, or from version to version

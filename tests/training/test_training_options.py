@@ -11,9 +11,9 @@ from frostline.head.options import SearchOptions
 from frostline.sweep import SWEEP_FEATURES
 from frostline.sweep.candidates import candidates, named, shortlist
 from frostline.targets import Targets
-from frostline.training import TrainingOptions, choice_in_turn
-from frostline.training.choosing import is_in_turn, refuse_without_choice
-from frostline.training.options import split_rows
+from frostline.training import TrainingOptions
+from frostline.training.choosing import choice_in_turn
+from frostline.training.options import is_in_turn, refuse_without_choice, split_rows
 
 
 def rows(n: int, n_labels: int) -> Dataset:

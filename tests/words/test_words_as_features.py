@@ -28,7 +28,8 @@ from frostline.store.stored import remembered
 from frostline.sweep import SWEEP_FEATURES, SweepOptions, sweep
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
-from frostline.training import TrainingOptions, choice_in_turn, choose_features, save_training, train
+from frostline.training import TrainingOptions, save_training, train
+from frostline.training.choosing import choice_in_turn, choose_features
 
 Command = Callable[..., Any]
 OPTIONS = TrainingOptions(search=SearchOptions(Cs=(0.01, 1.0), n_folds=3))

@@ -35,8 +35,8 @@ from frostline.head.linear import LinearHead
 from frostline.targets import Answers
 
 if TYPE_CHECKING:
+    from frostline.encoder.architecture import AskedBackend, Device
     from frostline.encoder.precision import Precision
-    from frostline.encoder.torch import AskedBackend, Device
 
 
 class OpenEncoder(Protocol):

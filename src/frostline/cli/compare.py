@@ -41,9 +41,9 @@ from frostline.sweep.compare import Contestant, compare
 from frostline.training.records import data_record
 
 if TYPE_CHECKING:
+    from frostline.encoder.architecture import AskedBackend, Device
     from frostline.encoder.encoder import Encoder
     from frostline.encoder.reading import SentenceEncoder
-    from frostline.encoder.torch import AskedBackend, Device
 
 
 @click.command(

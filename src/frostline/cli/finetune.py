@@ -23,8 +23,8 @@ from frostline.cli.train import show
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.disk import refuse_existing
+from frostline.encoder.architecture import require_torch
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.encoder.torch import require_torch
 from frostline.errors import InputError, UsageError
 from frostline.finetune import Cost, FineTune
 from frostline.head.options import SearchOptions

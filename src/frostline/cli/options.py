@@ -19,7 +19,7 @@ from frostline.data.options import FORMATS, TableOptions, column_choice
 from frostline.disk import publish_stream
 from frostline.encoder.checkpoint import DEFAULT_ENCODER
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
-from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, AskedPrecision
+from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, AskedPrecision, taken_as_asked
 from frostline.errors import ConsentError, InputError, UsageError, pasteable, printable, shown
 from frostline.head.calibrating import Calibrate
 from frostline.head.deciding import RuleOptions, parsed_wish
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from frostline.artifact import Manifest
     from frostline.artifact.load import Artifact
     from frostline.artifact.model import Model
+    from frostline.encoder.architecture import AskedBackend, Device
     from frostline.encoder.encoder import Encoder
     from frostline.encoder.precision import Precision, PrecisionRecord
     from frostline.encoder.reading import SentenceEncoder
-    from frostline.encoder.torch import AskedBackend, Device
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -432,7 +432,10 @@ def settled_choice(
 
     `texts` are those to learn from, or to read; `auto` tries int8 on some of them.
     """
-    from frostline.precision import settle  # noqa: PLC0415 - heavy, and not every verb reads
+    as_asked = taken_as_asked(choice.precision)
+    if as_asked is not None:
+        return choice, as_asked
+    from frostline.precision import settle  # noqa: PLC0415 - heavy, and float32 does without
 
     def open_in(precision: "Precision") -> "SentenceEncoder":
         return opened_encoder(replace(choice, precision=precision), features)

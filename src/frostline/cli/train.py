@@ -39,7 +39,7 @@ from frostline.data.fixes import apply_fixes, read_fixes
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.disk import refuse_existing, refuse_file
-from frostline.encoder.features import AUTO, DEFAULT_FEATURES, TUTORIAL_FEATURES, FeatureSpec
+from frostline.encoder.features import AUTO, DEFAULT_FEATURES, SWEEP_FEATURES, TUTORIAL_FEATURES, FeatureSpec
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, pasteable, printable
@@ -47,27 +47,22 @@ from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.report.brief import next_advice, print_brief
 from frostline.report.document import as_document
-from frostline.report.terminal import print_report
 from frostline.review.near import columns_to_compare
 from frostline.review.repeats import with_near_copies
-from frostline.sweep import SWEEP_FEATURES, Sweep
-from frostline.sweep.run import FoldChoice
 from frostline.targets import Kind
 from frostline.training import (
     Progress,
     Training,
     TrainingOptions,
-    choice_in_turn,
-    choose_features,
     refuse_neighbours,
     save_training,
     train,
 )
-from frostline.training.choosing import is_in_turn
-from frostline.training.options import TUTORIAL_ROWS, split_rows
+from frostline.training.options import TUTORIAL_ROWS, is_in_turn, split_rows
 
 if TYPE_CHECKING:
     from frostline.data.public_sets import Part
+    from frostline.sweep.run import FoldChoice, Sweep
 
 
 def refuse_two_tests(test_file: Path | None, *, nested: bool, is_held_out: bool) -> None:
@@ -104,8 +99,10 @@ def refuse_beside_preset(
 
 def swept_features(
     dataset: Dataset, encoder: SentenceEncoder, test: Dataset | None, options: TrainingOptions
-) -> tuple[Sweep, FoldChoice | None]:
+) -> tuple["Sweep", "FoldChoice | None"]:
     """The sweep that chooses the features; and the same choice for outer folds, where they will test it."""
+    from frostline.training.choosing import choice_in_turn, choose_features  # noqa: PLC0415 - for --features auto
+
     with progress("Reading", "sentences") as reading, progress("Choosing features", "candidates") as searching:
         told = Progress(reading=reading, searching=searching)
         swept = choose_features(dataset, encoder, test=test, options=options, progress=told)
@@ -130,8 +127,8 @@ def trained(
     *,
     test: Dataset | None,
     options: TrainingOptions,
-    swept: Sweep | None,
-    choose: FoldChoice | None,
+    swept: "Sweep | None",
+    choose: "FoldChoice | None",
 ) -> Training:
     """The training."""
     n_steps = 2 + options.nested + options.learning_curve
@@ -390,7 +387,7 @@ def _refuse_outputs(
 
 def _chosen(
     features: str | None, encoder: EncoderChoice, dataset: Dataset, test: Dataset | None, options: TrainingOptions
-) -> tuple[str, Sweep | None, FoldChoice | None]:
+) -> tuple[str, "Sweep | None", "FoldChoice | None"]:
     """The features to read; and where a sweep chose them, that and how outer folds choose theirs."""
     if features != AUTO:
         return features or DEFAULT_FEATURES, None, None
@@ -418,7 +415,9 @@ def show(training: Training, out: Path | None, *, as_json: bool, details: bool) 
         print_json({**as_document(record), "out": None if out is None else str(out)})
         return
     advice = next_advice(record)
-    told = print_report if details else print_brief
+    told = print_brief
+    if details:
+        from frostline.report.terminal import print_report as told  # noqa: PLC0415 - on demand
     told(record, output(), command=command_of(advice))
     console = words()
     if out is None:

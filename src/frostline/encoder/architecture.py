@@ -1,23 +1,31 @@
-"""A checkpoint of any family, under one set of names.
+"""A checkpoint of any family, under one set of names; and who reads it, our graphs or torch.
 
 The names: `words`, `positions`, `embedded.scale|shift`, `projection.weight|bias`, `relative_bias`, and per layer
 `layers.I.` query, key, value, attended, widen, narrow (`.weight|bias`), attended_norm, norm (`.scale|shift`).
 """
 
+import importlib.util
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final, get_args
 
 import numpy as np
 
 from frostline.arrays import Float32Array, IntArray
 from frostline.encoder.files import CONFIG, WEIGHTS, read_json
-from frostline.errors import InputError, shown
+from frostline.errors import InputError, UnavailableError, UsageError, shown
 from frostline.tensors import Weights, open_weights
 
 Activation: TypeAlias = Literal["gelu", "gelu_tanh", "relu", "silu"]
+Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
+DEVICES: tuple[Device, ...] = get_args(Device)
+Dtype: TypeAlias = Literal["float32", "bfloat16"]
+AskedBackend: TypeAlias = Literal["auto", "onnx", "torch"]
+BACKENDS: tuple[AskedBackend, ...] = get_args(AskedBackend)
+
+INSTALL = "pip install 'frostline[torch]'"
 
 
 @final
@@ -370,3 +378,53 @@ def _positions(weights: Weights, prefix: str, family: Family, shape: Shape) -> F
     if family.token_types:
         positions = positions + weights.read(types, (shape.n_token_types, shape.embedding_size))[0]
     return positions
+
+
+def settle_backend(
+    config: Mapping[str, Any], *, asked: AskedBackend, device: Device, precision: str
+) -> Literal["onnx", "torch"]:
+    """Who reads an encoder with this configuration: our graph where there is one and nothing speaks for torch.
+
+    Raises `UsageError`: backend, device and precision exclude each other; `UnavailableError`: it takes torch, which is
+    not installed; `InputError`: the family has a graph, but not for these settings, and torch is not installed.
+    """
+    if asked not in BACKENDS or device not in DEVICES:
+        raise UsageError(
+            f"The backend must be {', '.join(BACKENDS)}, the device {', '.join(DEVICES)} "
+            f"(got {shown(asked)}, {shown(device)})."
+        )
+    wants_torch = device in {"cuda", "mps"} or precision == "bfloat16"
+    if asked == "onnx":
+        if wants_torch:
+            raise UsageError(
+                f"Our graphs read on the processor, in float32 or int8 (asked for: device {device}, {precision}).",
+                hint="Leave --backend out, or pass --backend torch.",
+            )
+        return "onnx"
+    model_type = config.get("model_type")
+    if asked == "auto" and not wants_torch:
+        try:
+            describe(config)
+        except InputError:
+            is_torchs = isinstance(model_type, str) and model_type not in FAMILIES
+            if why_no_torch() is not None and not is_torchs:
+                raise
+        else:
+            return "onnx"
+    if precision == "int8":
+        raise UsageError("int8 is read by our own graphs alone, and this encoder is read by torch.")
+    require_torch(f"An encoder of model_type {shown(model_type)}" if asked == "auto" else "The backend torch")
+    return "torch"
+
+
+def why_no_torch() -> str | None:
+    """Which package is missing, in one sentence; None where torch and transformers are installed. Imports neither."""
+    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    return f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not installed." if missing else None
+
+
+def require_torch(what: str) -> None:
+    """Raise `UnavailableError` unless torch and transformers are installed; `what` needs them."""
+    reason = why_no_torch()
+    if reason is not None:
+        raise UnavailableError(f"{what} needs torch and transformers ({reason.removesuffix('.')}).", hint=INSTALL)

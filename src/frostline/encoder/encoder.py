@@ -12,7 +12,7 @@ import numpy as np
 
 from frostline.arrays import Features, IntArray, Progress
 from frostline.disk import home
-from frostline.encoder.architecture import describe, load_architecture
+from frostline.encoder.architecture import AskedBackend, Device, Dtype, describe, load_architecture, settle_backend
 from frostline.encoder.checkpoint import DEFAULT_ENCODER, Checkpoint, find_checkpoint
 from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
 from frostline.encoder.graph import graph_version
@@ -30,15 +30,6 @@ from frostline.encoder.reading import (
     distinct_texts,
 )
 from frostline.encoder.tokens import Pieces, WordPieces, plan_batches
-from frostline.encoder.torch import (
-    TORCH_VERSION,
-    AskedBackend,
-    Device,
-    Dtype,
-    TorchBackend,
-    open_torch_model,
-    settle_backend,
-)
 from frostline.errors import BackendError, InputError, UsageError, shown
 from frostline.machine import usable_cores
 from frostline.threads import work_through
@@ -203,6 +194,8 @@ class Encoder:
         device: Device,
     ) -> "Encoder":
         """The encoder on torch: any architecture, on any device."""
+        from frostline.encoder.torch import TORCH_VERSION, TorchBackend, open_torch_model  # noqa: PLC0415 - the extra
+
         dtype: Dtype = "bfloat16" if precision == "bfloat16" else "float32"
         model = open_torch_model(checkpoint, device=device, dtype=dtype)
         word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=home() / "graphs", sizes=model)

@@ -19,6 +19,8 @@ TUTORIAL_FEATURES = "cls@-1"
 DEFAULT_FEATURES = "mean@all"
 WORDS = "words"
 AUTO = "auto"  # What a sweep takes
+SWEEP_FEATURES = "+".join(f"{pooling}@all" for pooling in POOLINGS)
+"""What one reading must hold so that a sweep can cut out every candidate. One pooling's layers stand side by side."""
 
 _TERM = re.compile(r"(?P<pooling>[a-z]+)@(?P<layers>all|-?\d{1,4}(,-?\d{1,4})*)")
 

@@ -5,7 +5,7 @@ exact is tried out, with numbers that no sum in 16 bits can hold, whenever an in
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final, get_args
+from typing import Literal, TypeAlias, cast, final, get_args
 
 import numpy as np
 
@@ -99,6 +99,14 @@ class PrecisionRecord:
     used: Precision
     reason: str  # One sentence
     gate: Gate | None = None  # What `auto` measured; None where nothing was
+
+
+def taken_as_asked(asked: AskedPrecision) -> PrecisionRecord | None:
+    """The record of a precision that every processor has, None for others; `UsageError` where there is none such."""
+    check_precision(asked)
+    if asked in {"int8", "auto"}:
+        return None
+    return PrecisionRecord(asked=asked, used=cast("Precision", asked), reason="It was asked for.")
 
 
 def cosines(first: Features, second: Features) -> Features:

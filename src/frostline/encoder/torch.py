@@ -6,17 +6,16 @@ or refused. torch and transformers are the extra `frostline[torch]`, imported on
 """
 
 import contextlib
-import importlib.util
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias, final, get_args
+from typing import Any, ClassVar, final
 
 import numpy as np
 
 from frostline.arrays import Features
-from frostline.encoder.architecture import FAMILIES, describe
+from frostline.encoder.architecture import DEVICES, FAMILIES, Device, Dtype, require_torch
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
 from frostline.encoder.files import CONFIG, WEIGHTS
@@ -25,71 +24,14 @@ from frostline.errors import BackendError, FrostlineError, InputError, Unavailab
 from frostline.machine import package_version
 from frostline.tensors import Weights, check_finite, open_weights
 
-Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
-DEVICES: tuple[Device, ...] = get_args(Device)
-Dtype: TypeAlias = Literal["float32", "bfloat16"]
-AskedBackend: TypeAlias = Literal["auto", "onnx", "torch"]
-BACKENDS: tuple[AskedBackend, ...] = get_args(AskedBackend)
-
 TORCH_VERSION = FIRST_OF_TORCH + 1
 """Raised whenever torch's rows could be other numbers; our graphs count from 1 (graph.py)."""
 
-INSTALL = "pip install 'frostline[torch]'"
 NO_LIMIT = 8192
 """Word pieces of a text where neither the configuration nor the tokenizer has a limit."""
 
 _RUNS_CODE = ("auto_map", "quantization_config", "fusion_config", "compression_config", "kernel_config")
 _HOW = ("attn_implementation", "experts_implementation", "reference_compile", "use_kernels", "torchscript")
-
-
-def settle_backend(
-    config: Mapping[str, Any], *, asked: AskedBackend, device: Device, precision: str
-) -> Literal["onnx", "torch"]:
-    """Who reads an encoder with this configuration: our graph where there is one and nothing speaks for torch.
-
-    Raises `UsageError`: backend, device and precision exclude each other; `UnavailableError`: it takes torch, which is
-    not installed; `InputError`: the family has a graph, but not for these settings, and torch is not installed.
-    """
-    if asked not in BACKENDS or device not in DEVICES:
-        raise UsageError(
-            f"The backend must be {', '.join(BACKENDS)}, the device {', '.join(DEVICES)} "
-            f"(got {shown(asked)}, {shown(device)})."
-        )
-    wants_torch = device in {"cuda", "mps"} or precision == "bfloat16"
-    if asked == "onnx":
-        if wants_torch:
-            raise UsageError(
-                f"Our graphs read on the processor, in float32 or int8 (asked for: device {device}, {precision}).",
-                hint="Leave --backend out, or pass --backend torch.",
-            )
-        return "onnx"
-    model_type = config.get("model_type")
-    if asked == "auto" and not wants_torch:
-        try:
-            describe(config)
-        except InputError:
-            is_torchs = isinstance(model_type, str) and model_type not in FAMILIES
-            if why_no_torch() is not None and not is_torchs:
-                raise
-        else:
-            return "onnx"
-    if precision == "int8":
-        raise UsageError("int8 is read by our own graphs alone, and this encoder is read by torch.")
-    require_torch(f"An encoder of model_type {shown(model_type)}" if asked == "auto" else "The backend torch")
-    return "torch"
-
-
-def why_no_torch() -> str | None:
-    """Which package is missing, in one sentence; None where torch and transformers are installed. Imports neither."""
-    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
-    return f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not installed." if missing else None
-
-
-def require_torch(what: str) -> None:
-    """Raise `UnavailableError` unless torch and transformers are installed; `what` needs them."""
-    reason = why_no_torch()
-    if reason is not None:
-        raise UnavailableError(f"{what} needs torch and transformers ({reason.removesuffix('.')}).", hint=INSTALL)
 
 
 def resolve_device(asked: Device) -> str:

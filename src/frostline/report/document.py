@@ -20,11 +20,11 @@ from frostline.evaluate.paired import Difference, PairedDifference, Score
 from frostline.evaluate.scores import Evaluation
 from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, SearchRecord, TestRecord, TrainingRecord
 from frostline.report.phrases import evaluation_words, plain_words
-from frostline.sweep.run import Sweep, SweepTest, Trial
 from frostline.targets import Kind
 
 if TYPE_CHECKING:
     from frostline.sweep.compare import Comparison, Standing
+    from frostline.sweep.run import Sweep, SweepTest, Trial
 
 JSON: TypeAlias = Union[dict[str, "JSON"], list["JSON"], str, int, float, bool, None]  # noqa: UP007 - recursive
 
@@ -270,7 +270,7 @@ def _features(features: FeaturesRecord) -> dict[str, JSON]:
     return _picked(features, _FEATURES)
 
 
-def as_sweep_document(sweep: Sweep, data: DataRecord, precision: PrecisionRecord | None = None) -> dict[str, JSON]:
+def as_sweep_document(sweep: "Sweep", data: DataRecord, precision: PrecisionRecord | None = None) -> dict[str, JSON]:
     """What `frostline sweep --json` prints."""
     return {
         "format": FORMAT,
@@ -315,7 +315,7 @@ def as_comparison_document(
     }
 
 
-def _trial(trial: Trial) -> JSON:
+def _trial(trial: "Trial") -> JSON:
     return {
         "features": trial.candidate.features,
         "blocks": [{"layer": block.layer, "pooling": block.pooling} for block in trial.candidate.blocks],
@@ -330,7 +330,7 @@ def _trial(trial: Trial) -> JSON:
     }
 
 
-def _named(trial: Trial) -> JSON:
+def _named(trial: "Trial") -> JSON:
     return {
         "features": trial.candidate.features,
         "n_features": trial.n_features,
@@ -384,7 +384,7 @@ _HEADLINES = ("accuracy", "micro_f1", "macro_f1", "subset_accuracy", "mean_avera
 """Scores by which a sweep's winner stands beside the tutorial's features, as far as the targets have them."""
 
 
-def _test(test: SweepTest) -> JSON:
+def _test(test: "SweepTest") -> JSON:
     tutorial = test.tutorial.scores
     return {
         "source": {"kind": test.kind, "n_leaks": test.n_leaks, **_with_leaks(test.n_leaks, test.with_leaks)},

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from frostline.arrays import BoolArray, IntArray
-from frostline.evaluate.examples import Examples
+from frostline.evaluate.examples import Examples, SentenceMap
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.probabilities import CoverageCurve, Curve, LabelCurves, Reliability
 from frostline.evaluate.scores import Evaluation
-from frostline.evaluate.sentence_map import SentenceMap
 from frostline.record import ChoiceRecord, SearchRecord, TrialRecord, TuningRecord
 from frostline.report import phrases
 from frostline.report.drawing import (

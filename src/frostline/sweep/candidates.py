@@ -13,9 +13,6 @@ from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.encoder.words import vocabulary_or_none
 from frostline.errors import InputError
 
-SWEEP_FEATURES = "+".join(f"{pooling}@all" for pooling in POOLINGS)
-"""What one reading must hold so that every candidate can be cut out of it. One pooling's layers stand side by side."""
-
 LAST_LAYERS = 4
 
 

@@ -17,6 +17,7 @@ from frostline.data import split
 from frostline.data.checks import require_learnable
 from frostline.data.copies import are_new
 from frostline.data.dataset import Dataset
+from frostline.encoder.features import SWEEP_FEATURES
 from frostline.encoder.reading import EncoderIdentity, Reading, SentenceEncoder
 from frostline.encoder.seen import refuse_seen
 from frostline.errors import UsageError
@@ -27,7 +28,7 @@ from frostline.head.options import SearchOptions
 from frostline.head.scoring import criterion_of
 from frostline.legible import reading_warnings
 from frostline.machine import Machine, this_machine, usable_cores
-from frostline.sweep.candidates import SWEEP_FEATURES, Candidate, Columns, candidates, named, tutorial_among
+from frostline.sweep.candidates import Candidate, Columns, candidates, named, tutorial_among
 from frostline.sweep.cross import OutOfFold, cross_validate, differences, one_thread
 from frostline.targets import Targets
 from frostline.threads import side_by_side

@@ -1,6 +1,5 @@
 """One training, whole: labelled sentences in; a head, what is known about it, and a saved artifact out."""
 
-from frostline.training.choosing import choice_in_turn, choose_features
 from frostline.training.options import Progress, TrainingOptions
 from frostline.training.run import Training, train
 from frostline.training.save import refuse_neighbours, save_training
@@ -9,8 +8,6 @@ __all__ = [
     "Progress",
     "Training",
     "TrainingOptions",
-    "choice_in_turn",
-    "choose_features",
     "refuse_neighbours",
     "save_training",
     "train",

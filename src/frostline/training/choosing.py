@@ -10,11 +10,10 @@ from frostline.arrays import Advance
 from frostline.data.checks import require_learnable
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
-from frostline.errors import UsageError
 from frostline.sweep import Sweep, SweepOptions, sweep
 from frostline.sweep.candidates import Columns, candidates, named, shortlist
 from frostline.sweep.run import FoldChoice, depth
-from frostline.training.options import Progress, TrainingOptions, split_rows
+from frostline.training.options import Progress, TrainingOptions, is_in_turn, split_rows
 
 SHORTLIST_FROM = 2000
 """Rows times regressions (one for two labels that exclude each other, else one a label) beyond which nested
@@ -83,20 +82,6 @@ def choice_in_turn(
         search=replace(chosen.search, n_folds=plan.n_folds),
         also_single_with_words=among is None,
     )
-
-
-def is_in_turn(test: Dataset | None, options: TrainingOptions) -> bool:
-    """Whether `train` will test every row in turn, so that every outer fold has to choose."""
-    return options.nested and test is None
-
-
-def refuse_without_choice(swept: Sweep | None, choose: FoldChoice | None, *, in_turn: bool) -> None:
-    """Raise where nested cross-validation would test features that its test rows have helped to choose."""
-    if in_turn and swept is not None and choose is None:
-        raise UsageError(
-            "Features chosen by a sweep must be chosen anew in every outer fold of nested cross-validation.",
-            hint="Pass choose=choice_in_turn(...), name the features, or test on rows held out.",
-        )
 
 
 def _among(dataset: Dataset, encoder: SentenceEncoder, options: TrainingOptions) -> tuple[str, ...] | None:

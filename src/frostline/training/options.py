@@ -1,7 +1,7 @@
 """How to train: the search, what to test on, and who is told how far it is."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, final
+from typing import TYPE_CHECKING, Literal, final
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.record import TestKind
 from frostline.targets import Targets
+
+if TYPE_CHECKING:
+    from frostline.sweep.run import FoldChoice, Sweep
 
 TUTORIAL_ROWS = 2000
 
@@ -156,3 +159,17 @@ def _with_known_labels(targets: Targets, kept: IntArray, held: IntArray) -> tupl
             hint="Name a test file with --test, or add rows: a label that is tested too needs three or more.",
         )
     return np.sort(np.concatenate([kept, held[moved]])) if moved.any() else kept, held[~moved]
+
+
+def is_in_turn(test: Dataset | None, options: TrainingOptions) -> bool:
+    """Whether `train` will test every row in turn, so that every outer fold has to choose."""
+    return options.nested and test is None
+
+
+def refuse_without_choice(swept: "Sweep | None", choose: "FoldChoice | None", *, in_turn: bool) -> None:
+    """Raise where nested cross-validation would test features that its test rows have helped to choose."""
+    if in_turn and swept is not None and choose is None:
+        raise UsageError(
+            "Features chosen by a sweep must be chosen anew in every outer fold of nested cross-validation.",
+            hint="Pass choose=choice_in_turn(...), name the features, or test on rows held out.",
+        )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,9 +33,11 @@ from frostline.record import (
     Seconds,
     TrialRecord,
 )
-from frostline.sweep import Sweep
 from frostline.targets import Targets
 from frostline.training.tested import Tested, answered_well
+
+if TYPE_CHECKING:
+    from frostline.sweep.run import Sweep
 
 LONGEST_NAME = 1000
 """Characters of a column's name that is kept."""
@@ -104,14 +107,14 @@ def unread(encoder: SentenceEncoder, features: FeaturesRecord) -> list[str]:
     return legibility_warnings(encoder, features.legibility, n_cut=features.n_cut, n_texts=features.n_texts)
 
 
-def with_choice(features: FeaturesRecord, swept: Sweep | None, parts: PartsRecord | None) -> FeaturesRecord:
+def with_choice(features: FeaturesRecord, swept: "Sweep | None", parts: PartsRecord | None) -> FeaturesRecord:
     """The same, with what choosing them took."""
     if swept is None:
         return features if parts is None or not parts.is_chosen else replace(features, n_candidates=len(parts.trials))
     return replace(features, n_candidates=len(swept.trials), n_read=features.n_read + swept.n_read)
 
 
-def choice_record(swept: Sweep | None) -> ChoiceRecord | None:
+def choice_record(swept: "Sweep | None") -> ChoiceRecord | None:
     """How a sweep chose the features, in small."""
     if swept is None:
         return None
@@ -176,7 +179,7 @@ def names_of_parts(spec: FeatureSpec) -> dict[PartName, str]:
     }
 
 
-def seconds_of(started: float, read_at: float, searched_at: float, ended: float, *, swept: Sweep | None) -> Seconds:
+def seconds_of(started: float, read_at: float, searched_at: float, ended: float, *, swept: "Sweep | None") -> Seconds:
     """Where the time went, that of choosing the features included."""
     before = (swept.seconds_read, swept.seconds_search) if swept is not None else (0.0, 0.0)
     return Seconds(

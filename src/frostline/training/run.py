@@ -7,7 +7,7 @@ made it).
 
 import time
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -31,10 +31,7 @@ from frostline.head.parts import PartName
 from frostline.head.scoring import criterion_of
 from frostline.machine import this_machine
 from frostline.record import NearRecord, PartsRecord, Seconds, TestRecord, TrainingRecord
-from frostline.sweep import Sweep
-from frostline.sweep.run import FoldChoice
-from frostline.training.choosing import is_in_turn, refuse_without_choice
-from frostline.training.options import Progress, Split, TrainingOptions, split_rows
+from frostline.training.options import Progress, Split, TrainingOptions, is_in_turn, refuse_without_choice, split_rows
 from frostline.training.records import (
     calibration_record,
     choice_record,
@@ -64,6 +61,9 @@ from frostline.training.tested import (
     without_forecast,
 )
 from frostline.version import __version__
+
+if TYPE_CHECKING:
+    from frostline.sweep.run import FoldChoice, Sweep
 
 
 @final
@@ -147,8 +147,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     *,
     test: Dataset | None = None,
     options: TrainingOptions | None = None,
-    swept: Sweep | None = None,
-    choose: FoldChoice | None = None,
+    swept: "Sweep | None" = None,
+    choose: "FoldChoice | None" = None,
     progress: Progress | None = None,
 ) -> Training:
     """Read every text once, search C, calibrate and decide, and test on rows that took part in nothing.
@@ -248,7 +248,7 @@ def _tested(  # noqa: PLR0913 - what made the head, and what each outer fold mus
     how: SearchOptions,
     options: TrainingOptions,
     *,
-    choose: FoldChoice | None,
+    choose: "FoldChoice | None",
     progress: Advance | None,
 ) -> Tested:
     """The head on rows held out; or the procedure, its choice of parts included, on every row in turn."""
@@ -293,7 +293,7 @@ def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is t
     return _Rows(reader, reading, learned, tested, known)
 
 
-def _record(made: _Made, swept: Sweep | None, seconds: Seconds) -> TrainingRecord:
+def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRecord:
     split, fitted, tested, seed = made.split, made.fitted, made.tested, made.how.seed
     leaks = Leaks(()) if split.test is None else leaked(split.train, split.known or split.test)
     n_test = sum(len(part) for part in (split.test, split.known) if part is not None)

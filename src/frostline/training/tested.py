@@ -10,8 +10,7 @@ from frostline.data.copies import digests_of
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.evaluate.baselines import Baseline, Part, baselines, from_known_words
-from frostline.evaluate.curve_points import Trial, Whole, given_by, learning_curve, share_right
-from frostline.evaluate.examples import Examples
+from frostline.evaluate.examples import Examples, log_odds
 from frostline.evaluate.intervals import Estimate, clopper_pearson, design_effect
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.nested import (
@@ -29,7 +28,6 @@ from frostline.evaluate.probabilities import (
     reliability_of,
 )
 from frostline.evaluate.scores import AnswerScores, Evaluation, answer_scores, evaluate
-from frostline.evaluate.sentence_map import log_odds
 from frostline.head.fitted import AnswerOptions, Fitted
 from frostline.head.likeness import UNLIKE_BELOW, Likeness
 from frostline.head.linear import PLAIN_THRESHOLD, LinearHead
@@ -310,6 +308,14 @@ def measured_curve(
     progress : callable, optional
         Counts subsets.
     """
+    from frostline.evaluate.curve_points import (  # noqa: PLC0415 - few trainings draw the curve
+        Trial,
+        Whole,
+        given_by,
+        learning_curve,
+        share_right,
+    )
+
     plain, nested = fitted.search.head, tested.nested
     fitted_accuracy = share_right(given_by(plain, train.rows), train.targets)
     if nested is None:

@@ -14,6 +14,7 @@ from frostline.arrays import BoolArray, IntArray
 from frostline.data.dataset import Dataset
 from frostline.data.split import folds, holdout, possible_folds
 from frostline.disk import publish_bytes
+from frostline.encoder.architecture import require_torch
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import FeatureSpec
@@ -21,7 +22,6 @@ from frostline.encoder.files import CHECKPOINT_FILES, SEEN, WEIGHTS
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.seen import seen_bytes
 from frostline.encoder.tokens import WordPieces
-from frostline.encoder.torch import require_torch
 from frostline.errors import UsageError
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.paired import accuracy_difference
