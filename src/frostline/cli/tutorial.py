@@ -31,8 +31,8 @@ from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
 from frostline.disk import publish_bytes, refuse_file
+from frostline.encoder.architecture import require_torch
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
-from frostline.encoder.torch import require_torch
 from frostline.errors import UsageError
 from frostline.record import TuningRecord
 from frostline.tutorial.lesson import (
