@@ -74,6 +74,12 @@ def test_options_out_of_range_are_refused(name: str, value: float, told: str) ->
         replace(FineTune(), **{name: value})  # type: ignore[arg-type]
 
 
+def test_embeddings_are_trained_only_with_all_layers() -> None:
+    FineTune(embeddings=True)
+    with pytest.raises(UsageError, match=r"only where no layer is frozen \(freeze_layers is 1\)"):
+        FineTune(embeddings=True, freeze_layers=1)
+
+
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(
@@ -168,8 +174,10 @@ def test_it_ends_after_two_epochs_without_less_loss(held_out: list[float], ends:
     ("seconds", "told"), [(59.9, "less than a minute"), (60.0, "about 1 min"), (150.0, "about 2 min")]
 )
 def test_what_tuning_takes_is_told(seconds: float, told: str) -> None:
-    cost = Cost(n_steps=1234, seconds=seconds, memory_bytes=1_500_000_000, disk_bytes=20_400_000)
-    assert cost_text(cost) == (f"Tuning takes {told} here (1,234 steps at most), 1,500 MB of memory and 20 MB of disk.")
+    cost = Cost(device="cpu", n_steps=1234, seconds=seconds, memory_bytes=1_500_000_000, disk_bytes=20_400_000)
+    assert cost_text(cost) == (
+        f"Tuning takes {told} here, on cpu (1,234 steps at most), 1,500 MB of memory and 20 MB of disk."
+    )
 
 
 def tuning(value: float, half: float, **other: Any) -> TuningRecord:

@@ -61,7 +61,14 @@ def run(
     digests = {"weights_sha256": "0", "tokenizer_sha256": "0", "config_sha256": "0"}
     checkpoint = Checkpoint(name=str(encoder), revision=None, folder=encoder, config=config, **digests)
     rows = random.randn(60, 32).astype(np.float32)
-    network = open_network(checkpoint, head, BLOCKS, units=Units.of(rows, n_blocks=2), freeze_layers=1)
+    network = open_network(
+        checkpoint,
+        head,
+        BLOCKS,
+        units=Units.of(rows, n_blocks=2),
+        freeze_layers=how.get("freeze_layers", 1),
+        trains_embeddings=how.get("embeddings", False),
+    )
     folder.mkdir(exist_ok=True)
     return tune(
         network,
@@ -104,6 +111,22 @@ def test_frozen_layers_and_embeddings_stay(encoder: Path, tmp_path: Path) -> Non
     changed = {name for name in before if not (before[name] == after[name]).all()}
     assert changed
     assert all(name.startswith("encoder.layer.1.") for name in changed)
+
+
+def test_word_embeddings_are_trained_where_that_is_asked_for(encoder: Path, tmp_path: Path) -> None:
+    """Nothing is read before then; with a rate of next to nothing decisions are those of embeddings read before."""
+    from safetensors.torch import load_file
+
+    asked: dict[str, Any] = {"embeddings": True, "freeze_layers": 0}
+    before, after = load_file(encoder / "model.safetensors"), run(encoder, tmp_path / "run", **asked).tensors
+    changed = {name for name in before if not (before[name] == after[name]).all()}
+    assert "embeddings.word_embeddings.weight" in changed
+    assert "encoder.layer.0.output.dense.weight" in changed
+    assert not (tmp_path / "run" / loop_module.HIDDEN).exists()
+    still = {"rate": 1e-12, "head_rate": 1e-12, "epochs": 1}
+    own = run(encoder, tmp_path / "own", **asked, **still).curve.held_out
+    other = run(encoder, tmp_path / "other", freeze_layers=0, **still).curve.held_out
+    assert own == pytest.approx(other, abs=1e-6)
 
 
 def test_several_labels_are_tuned_too(encoder: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_lesson_ends_with_the_encoder_tuned(frostline: Command, tmp_path: Pa
     columns = ("--text", "1", "--label", "2", "--no-header", "--encoder", make_checkpoint(tmp_path / "encoder"))
     given = frostline("tutorial", train, *columns, "--finetune")
     assert given.code == 0, given.err
-    assert "Tuning takes less than a minute here" in " ".join(given.err.split())
+    assert "Tuning takes less than a minute here, on cpu" in " ".join(given.err.split())
     said = " ".join(given.out.split())
     assert "Fine-tune the encoder The practical ends where" in said
     assert "On the same 30 test rows" in said

@@ -46,6 +46,7 @@ from frostline.training import Progress, TrainingOptions, save_training
 @click.option("--epochs", type=click.IntRange(1), default=3, show_default=True, help="Passes through the rows.")
 @click.option("--rate", type=float, default=5e-5, show_default=True, help="Learning rate of the highest layer.")
 @click.option("--freeze-layers", type=click.IntRange(0), default=0, show_default=True, help="Layers that stay.")
+@click.option("--embeddings", is_flag=True, help="Train the word embeddings too; then no layer can be frozen.")
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
 @click.option("--checkpoints", type=click.Path(path_type=Path), help="A folder for checkpoints.  [default: OUT.tuning]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the hold-outs and of every step.")
@@ -63,6 +64,7 @@ def command(
     epochs: int,
     rate: float,
     freeze_layers: int,
+    embeddings: bool,
     class_weight: str | None,
     checkpoints: Path | None,
     seed: int,
@@ -87,6 +89,8 @@ def command(
         epochs=epochs,
         rate=rate,
         freeze_layers=freeze_layers,
+        embeddings=embeddings,
+        device=encoder.device,
         class_weight="balanced" if class_weight else None,
         seed=seed,
     )
@@ -113,6 +117,6 @@ def cost_text(cost: Cost) -> str:
     """What tuning will take, told before it starts."""
     spent = "less than a minute" if cost.seconds < 60 else f"about {cost.seconds / 60:.0f} min"
     return (
-        f"Tuning takes {spent} here ({cost.n_steps:,} steps at most), {cost.memory_bytes / 1e6:,.0f} MB of memory and "
-        f"{cost.disk_bytes / 1e6:,.0f} MB of disk."
+        f"Tuning takes {spent} here, on {cost.device} ({cost.n_steps:,} steps at most), "
+        f"{cost.memory_bytes / 1e6:,.0f} MB of memory and {cost.disk_bytes / 1e6:,.0f} MB of disk."
     )

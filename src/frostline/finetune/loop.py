@@ -51,6 +51,7 @@ class Curve:
 class Cost:
     """What tuning will take on this machine, by steps that were timed before it starts."""
 
+    device: str  # `cpu`, `cuda` or `mps`
     n_steps: int  # At most: it may end before
     seconds: float
     memory_bytes: int  # Of the whole process
@@ -87,7 +88,8 @@ class _Run:
 class _Data:
     """Texts as the layers above get them."""
 
-    hidden: NDArray[np.float32]  # (n_pieces, hidden_size): Of all texts, one after the other, on the disk
+    # (n_pieces, hidden_size): Of all texts, one after the other, on the disk; ids (n_pieces,) if embeddings are trained
+    hidden: NDArray[Any]
     starts: IntArray
     lengths: IntArray
     fixed: Features  # (n_texts, n_features): Of which the columns of frozen layers are used
@@ -172,16 +174,27 @@ def _cost(network: Network, data: _Data, plan: list[list[IntArray]], n_done: int
     order = np.argsort(sizes, kind="stable")
     _pass(network, data, batches[order[-1]])
     usual = int(order[len(order) // 2])
+    _settle(network)
     started = time.perf_counter()
     _pass(network, data, batches[usual])
+    _settle(network)
     seconds = (time.perf_counter() - started) * sum(sizes[n_done:]) / sizes[usual]
     n_bytes = sum(4 * parameter.numel() for _, parameter, _ in network.parameters())
     return Cost(
+        device=network.device.type,
         n_steps=len(batches),
         seconds=seconds * _STEP_TO_PASS,
         memory_bytes=own_peak() + 2 * n_bytes,  # AdamW's moments, which the first step makes
         disk_bytes=data.hidden.nbytes + _KEPT_COPIES * n_bytes,
     )
+
+
+def _settle(network: Network) -> None:
+    """Wait for what a graphics processor has under way."""
+    import torch  # noqa: PLC0415
+
+    if network.device.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def _pass(network: Network, data: _Data, batch: IntArray) -> None:
@@ -252,7 +265,8 @@ def _step(  # noqa: PLR0913, PLR0917 - as above
     scale = _scale(run.step, n_steps, options.warm_up)
     for group in run.optimizer.param_groups:
         group["lr"] = group["rate"] * scale
-    loss = (_losses(network, data, batch) * torch.from_numpy(data.weights[batch])).mean()
+    losses = _losses(network, data, batch)
+    loss = (losses * torch.from_numpy(data.weights[batch]).to(losses.device)).mean()
     value = float(loss.detach())
     if not math.isfinite(value):
         raise BackendError(
@@ -274,7 +288,7 @@ def _decisions(network: Network, data: _Data, batch: IntArray) -> Any:
     import torch  # noqa: PLC0415
 
     longest = int(data.lengths[batch].max())
-    hidden = np.zeros((len(batch), longest, data.hidden.shape[1]), np.float32)
+    hidden = np.zeros((len(batch), longest, *data.hidden.shape[1:]), data.hidden.dtype)
     mask = np.zeros((len(batch), longest), np.int64)
     for place, row in enumerate(batch.tolist()):
         start, length = int(data.starts[row]), int(data.lengths[row])
@@ -286,7 +300,8 @@ def _decisions(network: Network, data: _Data, batch: IntArray) -> Any:
 def _losses(network: Network, data: _Data, batch: IntArray) -> Any:
     import torch  # noqa: PLC0415
 
-    return _LOSSES[network.link](_decisions(network, data, batch), torch.from_numpy(data.members[batch]))
+    decisions = _decisions(network, data, batch)
+    return _LOSSES[network.link](decisions, torch.from_numpy(data.members[batch]).to(decisions.device))
 
 
 def _softmax_loss(decisions: Any, members: Any) -> Any:
@@ -327,7 +342,7 @@ def _judged(network: Network, data: _Data, held: IntArray, weights: dict[str, An
         parts = [_decisions(network, data, by_length[at : at + 64]) for at in range(0, len(held), 64)]
     _put(network, own)
     members, weights = (torch.from_numpy(own[by_length]) for own in (data.members, data.weights))
-    return _at_best_temperature(network.link, torch.cat(parts), members, weights)
+    return _at_best_temperature(network.link, torch.cat(parts).cpu(), members, weights)
 
 
 def _at_best_temperature(link: Link, decisions: Any, members: Any, weights: Any) -> float:
@@ -393,6 +408,15 @@ def _read_below(  # noqa: PLR0913
     """What the frozen layers make of every text, once, kept on the disk."""
     lengths = np.array([len(own) for own in ids], dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    hidden = np.concatenate(ids).astype(np.int64) if network.trains_embeddings else _below(network, ids, starts, folder)
+    members = targets.members.astype(np.float32)
+    weights = _weights(targets, options)
+    return _Data(hidden=hidden, starts=starts, lengths=lengths, fixed=rows, members=members, weights=weights)
+
+
+def _below(network: Network, ids: Sequence[NDArray[np.int32]], starts: IntArray, folder: Path) -> NDArray[np.float32]:
+    """The states (n_pieces, hidden_size) of every text above the frozen layers, mapped."""
+    lengths = np.array([len(own) for own in ids], dtype=np.int64)
     width = int(network.model.config.hidden_size)
     hidden = np.memmap(folder / HIDDEN, dtype=np.float32, mode="w+", shape=(int(lengths.sum()), width))
     for length in np.unique(lengths).tolist():
@@ -402,9 +426,7 @@ def _read_below(  # noqa: PLR0913
             states = network.below_of(np.stack([ids[row] for row in batch]).astype(np.int64))
             for row, own in zip(batch, states, strict=True):
                 hidden[starts[row] : starts[row] + length] = own
-    members = targets.members.astype(np.float32)
-    weights = _weights(targets, options)
-    return _Data(hidden=hidden, starts=starts, lengths=lengths, fixed=rows, members=members, weights=weights)
+    return hidden
 
 
 def _weights(targets: Targets, options: FineTune) -> NDArray[np.float32]:
@@ -431,7 +453,7 @@ def _key(
     for own in ids:
         digest.update(own.tobytes())
     for _, parameter, _ in network.parameters():
-        digest.update(parameter.detach().numpy().tobytes())
+        digest.update(parameter.detach().cpu().numpy().tobytes())
     digest.update(targets.members.tobytes() + held.tobytes())
     digest.update(b"" if targets.weights is None else targets.weights.tobytes())
     return digest.hexdigest()
@@ -473,5 +495,7 @@ def _resume(run: _Run, network: Network, path: Path, key: str) -> None:
     run.step, run.losses, run.held_out, run.total = (where[name] for name in ("step", "losses", "held_out", "total"))
     _put(network, {name: tensors[f"weight {name}"] for name, _, _ in network.parameters()})
     for name, parameter, _ in network.parameters():
-        run.average[name], run.best[name] = tensors[f"average {name}"], tensors[f"best {name}"]
-        run.optimizer.state[parameter] = {part: tensors[f"{part} {name}"] for part in ("step", "exp_avg", "exp_avg_sq")}
+        own = {part: tensors[f"{part} {name}"] for part in ("average", "best", "exp_avg", "exp_avg_sq")}
+        own = {part: tensor.to(parameter.device) for part, tensor in own.items()}
+        run.average[name], run.best[name] = own.pop("average"), own.pop("best")
+        run.optimizer.state[parameter] = {"step": tensors[f"step {name}"], **own}

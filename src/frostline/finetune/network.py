@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from frostline.arrays import Features, Float64Array
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
-from frostline.encoder.torch import open_torch_model
+from frostline.encoder.torch import Device, open_torch_model
 from frostline.errors import InputError, UsageError
 from frostline.head.linear import LinearHead, Link
 
@@ -53,6 +53,7 @@ class Network:
     layers: Any  # ModuleList of those above
     below: Any  # ModuleList of the frozen ones
     true_embeddings: Any
+    trains_embeddings: bool  # Then nothing is read before: every step begins with word pieces
     holder: Any  # What holds the list of layers, under the name `name`
     name: str
     blocks: tuple[Block, ...]
@@ -63,6 +64,11 @@ class Network:
     intercept: Any
     link: Link
 
+    @property
+    def device(self) -> Any:
+        """Where it is computed."""
+        return self.coef.device
+
     def below_of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the frozen layers make of texts of one length (B, S): (B, S, hidden_size)."""
         import torch  # noqa: PLC0415
@@ -72,25 +78,30 @@ class Network:
         setattr(self.holder, self.name, self.below)
         try:
             with torch.no_grad():
-                found = self.model.eval()(input_ids=torch.from_numpy(ids))
-            states: NDArray[np.float32] = found.last_hidden_state.numpy()
+                found = self.model.eval()(input_ids=torch.from_numpy(ids).to(self.device))
+            states: NDArray[np.float32] = found.last_hidden_state.cpu().numpy()
             return states
         finally:
             self.model.embeddings = self.embeddings
             setattr(self.holder, self.name, upper)
 
-    def decisions(self, hidden: Any, mask: Any, fixed: Any) -> Any:
-        """Decisions (B, n_coef_rows) of padded states (B, S, hidden_size); `fixed`: columns of frozen layers."""
+    def decisions(self, given: Any, mask: Any, fixed: Any) -> Any:
+        """Decisions (B, n_coef_rows) of padded states (B, S, hidden_size), or ids (B, S) where embeddings are trained.
+
+        `fixed` are the columns (B, n_features) of frozen layers.
+        """
         import torch  # noqa: PLC0415
 
-        self.embeddings.hidden = hidden
-        found = self.model(
-            input_ids=torch.zeros(mask.shape, dtype=torch.long), attention_mask=mask, output_hidden_states=True
-        )
-        width, columns, place = hidden.shape[2], [], 0
-        there = mask.unsqueeze(2).to(hidden.dtype)
+        mask = mask.to(self.device)
+        ids = given if self.trains_embeddings else torch.zeros(mask.shape, dtype=torch.long)
+        if not self.trains_embeddings:
+            self.embeddings.hidden = given.to(self.device)
+        found = self.model(input_ids=ids.to(self.device), attention_mask=mask, output_hidden_states=True)
+        fixed = fixed.to(self.device)
+        width, columns, place = found.last_hidden_state.shape[2], [], 0
+        there = mask.unsqueeze(2).to(found.last_hidden_state.dtype)
         for block in self.blocks:
-            if block.layer <= self.n_frozen:
+            if block.layer <= self.n_frozen and not self.trains_embeddings:
                 columns.append(fixed[:, place : place + width])
             else:
                 states = found.hidden_states[block.layer - self.n_frozen]
@@ -101,7 +112,8 @@ class Network:
     def head(self) -> tuple[Float64Array, Float64Array]:
         """Coefficients (n_coef_rows, n_features) and intercepts, over features as the encoder gives them."""
         center, scale, coef, intercept = (
-            part.detach().numpy().astype(np.float64) for part in (self.center, self.scale, self.coef, self.intercept)
+            part.detach().cpu().numpy().astype(np.float64)
+            for part in (self.center, self.scale, self.coef, self.intercept)
         )
         return coef / scale, intercept - coef / scale @ center
 
@@ -112,6 +124,8 @@ class Network:
             for place, layer in enumerate(self.layers)
             for name, parameter in layer.named_parameters()
         ]
+        if self.trains_embeddings:
+            own += [(f"embeddings.{name}", parameter, 1) for name, parameter in self.true_embeddings.named_parameters()]
         return [*own, ("head.coef", self.coef, 0), ("head.intercept", self.intercept, 0)]
 
 
@@ -122,17 +136,25 @@ _POOLED = {
 }
 
 
-def open_network(
-    checkpoint: Checkpoint, head: LinearHead, blocks: Sequence[Block], *, units: Units, freeze_layers: int
+def open_network(  # noqa: PLR0913 - an encoder, a head, and where and how far they are trained
+    checkpoint: Checkpoint,
+    head: LinearHead,
+    blocks: Sequence[Block],
+    *,
+    units: Units,
+    freeze_layers: int,
+    trains_embeddings: bool = False,
+    device: Device = "cpu",
 ) -> Network:
     """The encoder in `checkpoint`, and on top `head`, which is over features in `units`.
 
-    Raises `UsageError`: more layers are to be frozen than leave one to train; `InputError`: its layers are not one
-    after the other, or `open_torch_model` refuses it.
+    Raises `UsageError`: more layers are to be frozen than leave one to train;
+    `InputError`: its layers are not one after the other, or `open_torch_model` refuses it; `UnavailableError`: the
+    device is not there.
     """
     import torch  # noqa: PLC0415
 
-    model = open_torch_model(checkpoint, device="cpu").module
+    model = open_torch_model(checkpoint, device=device).module
     holder, name = _layers_of(model, checkpoint)
     layers = getattr(holder, name)
     if not 0 <= freeze_layers < len(layers):
@@ -143,22 +165,28 @@ def open_network(
     for parameter in upper.parameters():
         parameter.requires_grad_(True)
     stub, embeddings = _stub(), model.embeddings
+    if trains_embeddings:
+        stub = embeddings
+        for parameter in embeddings.parameters():
+            parameter.requires_grad_(True)
     model.embeddings = stub
     setattr(holder, name, upper)
+    own = {"dtype": torch.float32, "device": next(model.parameters()).device}
     return Network(
         model=model,
         embeddings=stub,
         layers=upper,
         below=below,
         true_embeddings=embeddings,
+        trains_embeddings=trains_embeddings,
         holder=holder,
         name=name,
         blocks=tuple(blocks),
         n_frozen=freeze_layers,
-        center=torch.tensor(units.center, dtype=torch.float32),
-        scale=torch.tensor(units.scale, dtype=torch.float32),
-        coef=torch.nn.Parameter(torch.tensor(head.coef, dtype=torch.float32)),
-        intercept=torch.nn.Parameter(torch.tensor(head.intercept, dtype=torch.float32)),
+        center=torch.tensor(units.center, **own),
+        scale=torch.tensor(units.scale, **own),
+        coef=torch.nn.Parameter(torch.tensor(head.coef, **own)),
+        intercept=torch.nn.Parameter(torch.tensor(head.intercept, **own)),
         link=head.link,
     )
 
@@ -172,7 +200,7 @@ def checkpoint_tensors(network: Network) -> dict[str, Any]:
     setattr(network.holder, network.name, torch.nn.ModuleList([*network.below, *upper]))
     try:
         state = network.model.state_dict()
-        return {key: value.contiguous().clone() for key, value in state.items() if not key.startswith("pooler.")}
+        return {key: value.cpu().contiguous().clone() for key, value in state.items() if not key.startswith("pooler.")}
     finally:
         network.model.embeddings = network.embeddings
         setattr(network.holder, network.name, upper)

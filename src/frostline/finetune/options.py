@@ -20,7 +20,9 @@ class FineTune:
     batch_texts, token_budget : int
         The most texts in a batch, and the most word pieces, padding included.
     freeze_layers : int
-        Lowest layers that stay as they are, word embeddings with them: they read each text once.
+        Lowest layers that stay as they are: they read each text once, before the first step.
+    embeddings : bool
+        Train the word embeddings too, which stay otherwise; then no layer can be frozen.
     rate, head_rate : float
         Learning rate of the highest layer, and of the head.
     layer_decay : float
@@ -35,6 +37,8 @@ class FineTune:
     held_out : float
         Share of the rows that are not tuned on, by which epochs are judged and the answers calibrated.
     seed : int
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where it is tuned; auto: on a graphics processor where torch finds one.
     folder : str, optional
         Of the estimator alone: where checkpoints and the tuned encoder are kept, each run's in a folder of its own, so
         that a run that was killed goes on, and a pickled estimator finds its encoder. None: a temporary one, which
@@ -46,6 +50,7 @@ class FineTune:
     batch_texts: int = 32
     token_budget: int = 2048
     freeze_layers: int = 0
+    embeddings: bool = False
     rate: float = 5e-5
     head_rate: float = 1e-4
     layer_decay: float = 0.9
@@ -56,6 +61,7 @@ class FineTune:
     class_weight: Literal["balanced"] | None = None
     held_out: float = 0.1
     seed: int = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     folder: str | None = None
 
     def __post_init__(self) -> None:
@@ -74,5 +80,9 @@ class FineTune:
         for name in ("layer_decay", "warm_up", "average", "held_out"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must be from 0 to 1 (got {getattr(self, name)}).")
+        if self.embeddings and self.freeze_layers:
+            raise UsageError(
+                f"Word embeddings are trained only where no layer is frozen (freeze_layers is {self.freeze_layers})."
+            )
         if not 0 < self.held_out < 1:
             raise UsageError(f"held_out must be between 0 and 1 (got {self.held_out}).")

@@ -197,7 +197,15 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
     )
     folder.mkdir(parents=True, exist_ok=True)
     tuned = tune(
-        open_network(checkpoint, start, encoder.blocks, units=units, freeze_layers=how.freeze_layers),
+        open_network(
+            checkpoint,
+            start,
+            encoder.blocks,
+            units=units,
+            freeze_layers=how.freeze_layers,
+            trains_embeddings=how.embeddings,
+            device=how.device,
+        ),
         pieces.tokenize(list(learned.texts)).ids,
         rows=rows,
         targets=learned.targets,
