@@ -123,7 +123,7 @@ def test_word_embeddings_are_trained_where_that_is_asked_for(encoder: Path, tmp_
     assert "embeddings.word_embeddings.weight" in changed
     assert "encoder.layer.0.output.dense.weight" in changed
     assert not (tmp_path / "run" / loop_module.HIDDEN).exists()
-    still = {"rate": 1e-12, "head_rate": 1e-12, "epochs": 1}
+    still: dict[str, Any] = {"rate": 1e-12, "head_rate": 1e-12, "epochs": 1}
     own = run(encoder, tmp_path / "own", **asked, **still).curve.held_out
     other = run(encoder, tmp_path / "other", freeze_layers=0, **still).curve.held_out
     assert own == pytest.approx(other, abs=1e-6)

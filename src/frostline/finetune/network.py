@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import Features, Float64Array
+from frostline.encoder.architecture import Device
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
-from frostline.encoder.torch import Device, open_torch_model
+from frostline.encoder.torch import open_torch_model
 from frostline.errors import InputError, UsageError
 from frostline.head.linear import LinearHead, Link
 
