@@ -730,3 +730,20 @@ def test_a_bar_ends_in_a_sentence_where_the_work_took_a_while(monkeypatch: pytes
             advance(4, 4)
         last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).rstrip("\n").split("\n")[-1].split("\r")[-1]
         assert last == said or (not said and "Reading: 4" not in last)
+
+
+def test_under_details_it_is_said_who_reads_and_where(
+    frostline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By our own graph too, which otherwise goes without saying."""
+    monkeypatch.setattr("frostline.cli.options._said", set())
+    rows = tmp_path / "rows.tsv"
+    rows.write_text("".join(f"{word} film {n}\t{word}\n" for n in range(8) for word in ("good", "bad")), "utf-8")
+    model = tmp_path / "model"
+    plain = frostline(
+        "train", rows, "--text", "1", "--label", "2", "--no-header", "--features", "mean@0", "--out", model
+    )
+    assert plain.code == 0
+    assert "Read by" not in plain.err
+    shown = frostline("evaluate", model, rows, "--text", "1", "--label", "2", "--no-header", "--details")
+    assert "Read by ONNX Runtime on cpu." in shown.err

@@ -24,6 +24,7 @@ from frostline.finetune.loop import _batches, _is_over, _scale
 from frostline.finetune.network import Units
 from frostline.head.options import SearchOptions
 from frostline.record import TuningRecord
+from frostline.report.card import model_card
 from frostline.report.document import as_document
 from frostline.report.page import report_html
 from frostline.report.phrases import MINUS, tuning_text
@@ -241,6 +242,12 @@ def test_the_page_and_the_document_of_a_tuned_encoder_show_it_beside_the_frozen_
     document = cast("dict[str, Any]", as_document(own)["tuning"])
     assert (document["frozen"], document["lead"]["value"], document["best"]) == (0.842, 0.04, 1)
     page = report_html(own)
+    assert "(bert, float32), tuned" in page
+    assert "float32), frozen" not in page
+    card = model_card(own)
+    assert "- fine-tuned-encoder" in card
+    assert "A fine-tuned encoder (" in card
+    assert "float32), tuned;" in card
     assert "Whether tuning the encoder paid" in page
     assert "Log loss on rows held out after each epoch (0: 0.380, 1: 0.330, 2: 0.340)" in page
     few = replace(record, tuning=tuning(0.04, 0.015, held_out=(), losses=(0.3,)))

@@ -26,6 +26,7 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     rejects_option,
+    say_in_detail,
     store_option,
 )
 from frostline.data.cells import write_rejects
@@ -92,6 +93,8 @@ def command(
     if rejects is not None:
         write_rejects(rejects, found.rejects)
     reader = remembered(opened.encoder, FeatureStore.open()) if store else opened.encoder
+    if details:
+        say_in_detail(reader)
     dataset = of_kind(found, "several labels" if opened.head.answers_sets else "one label")
     who = Classifier(
         name=str(model),

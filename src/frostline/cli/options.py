@@ -418,6 +418,13 @@ def fresh_encoder(choice: EncoderChoice, features: str) -> "Encoder":
 _said: set[str] = set()
 
 
+def say_in_detail(encoder: "SentenceEncoder") -> None:
+    """Say, once, who reads and where, whoever it is."""
+    from frostline.encoder.encoder import reader_of  # noqa: PLC0415 - heavy
+
+    say_reader(reader_of(encoder), asked=True)
+
+
 def say_reader(reader: str, *, asked: bool) -> None:
     """Say, once, who reads and where, if it is torch or if somebody asked."""
     if reader and (asked or reader.startswith("torch")) and reader not in _said:

@@ -29,6 +29,7 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     rejects_option,
+    say_in_detail,
     scoring_option,
     settled_choice,
 )
@@ -328,6 +329,8 @@ def command(
     encoder, precision = _settled(encoder, tried, dataset, test, options)
     features, swept, choose = _chosen(features, encoder, dataset, test, options)
     reader = opened_encoder(encoder, features)
+    if details:
+        say_in_detail(reader)
     if keep_neighbours:
         refuse_neighbours(dataset, reader, test=test, options=options)
     training = trained(dataset, reader, test=test, options=options, swept=swept, choose=choose)

@@ -51,7 +51,7 @@ def _front_matter(record: TrainingRecord) -> str:
         "- text-classification",
         *(f"- {tag}" for tag in wording.tags),
         "- logistic-regression",
-        "- frozen-encoder",
+        "- frozen-encoder" if record.tuning is None else "- fine-tuned-encoder",
     ]
     if base is not None:
         lines += [f"base_model: {json.dumps(base)}"]
@@ -105,7 +105,8 @@ def _opening(record: TrainingRecord) -> str:
     labels = ", ".join(code(label) for label in record.labels[:50])
     more = f" and {len(record.labels) - 50} more" if len(record.labels) > 50 else ""
     said = [escaped(sentence) for sentence in plain_words(record) if not sentence.startswith("Next:")]
-    made = f"A frozen encoder ({code(record.encoder.name)}) and {WORDING[record.data.kind].made} on top of it."
+    state = "frozen" if record.tuning is None else "fine-tuned"
+    made = f"A {state} encoder ({code(record.encoder.name)}) and {WORDING[record.data.kind].made} on top of it."
     if record.encoder == WORDS_ALONE:
         made = f"Words and pairs of words, and {WORDING[record.data.kind].made} on top of them; no encoder."
     return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join([*map(escaped, phrases.ahead_text(record)), *said])}"
@@ -191,9 +192,9 @@ def _training(record: TrainingRecord) -> str:
     scaled = "standardised (folded into the saved coefficients)" if search.standardise else "as they are"
     data = f"{escaped(phrases.data_text(record.data))}; sha256 `{record.data.sha256}`"
     weights = f"weights' sha256 `{encoder.weights_sha256}`"
-    chosen = phrases.choice_text(features)
+    chosen, state = phrases.choice_text(features), "frozen" if record.tuning is None else "tuned"
     cut = f"; {features.n_cut:,} of {features.n_texts:,} texts were cut at {features.max_length} word pieces"
-    who = f"{code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), frozen; {weights}"
+    who = f"{code(encoder.name)} ({encoder.family}, {encoder.precision}{revision}), {state}; {weights}"
     if encoder == WORDS_ALONE:
         who, cut = phrases.encoder_text(encoder), ""
     lines = [

@@ -632,7 +632,7 @@ def training_facts(record: TrainingRecord) -> str:
         (
             *_data(record.data),
             ("Rows learned from", f"{record.n_trained:,}"),
-            ("Encoder", phrases.encoder_text(encoder, with_revision=True)),
+            ("Encoder", phrases.encoder_text(encoder, with_revision=True, is_tuned=record.tuning is not None)),
             *phrases.precision_facts(record),
             *([] if encoder == WORDS_ALONE else [("Its weights' sha256", encoder.weights_sha256)]),
             *_features(record.features),

@@ -339,12 +339,13 @@ def numbers_text(features: FeaturesRecord) -> str:
     return f"{count_text(features.n_features, 'number')} per text{words}"
 
 
-def encoder_text(encoder: EncoderIdentity, *, with_revision: bool = False) -> str:
+def encoder_text(encoder: EncoderIdentity, *, with_revision: bool = False, is_tuned: bool = False) -> str:
     """Who reads: `minilm (bert, float32), frozen`."""
     if encoder == WORDS_ALONE:
         return "none: words alone"
     revision = f", revision {encoder.revision}" if with_revision and encoder.revision else ""
-    return f"{printable(encoder.name)} ({encoder.family}, {encoder.precision}{revision}{_by(encoder)}), frozen"
+    state = "tuned" if is_tuned else "frozen"
+    return f"{printable(encoder.name)} ({encoder.family}, {encoder.precision}{revision}{_by(encoder)}), {state}"
 
 
 def _by(encoder: EncoderIdentity) -> str:

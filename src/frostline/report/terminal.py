@@ -53,7 +53,7 @@ def print_report(record: TrainingRecord, console: Console, *, command: str = "")
         console,
         [
             ("Data", _counted(record.data)),
-            ("Encoder", phrases.encoder_text(record.encoder)),
+            ("Encoder", phrases.encoder_text(record.encoder, is_tuned=record.tuning is not None)),
             *phrases.precision_facts(record),
             ("Features", _features(record.features)),
             *phrases.parts_facts(record),
