@@ -264,3 +264,9 @@ def test_a_file_without_rows_is_whole() -> None:
 
 def sheet(name: str) -> Sheet:
     return sheet_of(Path(name), ONE, names=("id", "t"), kinds=("text", "text"))
+
+
+def test_a_zipped_section_carries_no_date() -> None:
+    """The same rows are the same bytes at any time."""
+    content, _ = written("f.tsv.gz", ROWS)
+    assert content[4:8] == bytes(4)

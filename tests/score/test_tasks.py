@@ -1,0 +1,107 @@
+"""What a window of a scored or embedded file becomes, exactly."""
+
+import io
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fakes import FakeEncoder
+from frostline.data.options import TableOptions
+from frostline.errors import InputError
+from frostline.score.answers import Layout, Prediction
+from frostline.score.job import Sections, Window
+from frostline.score.labelling import _own_label, agreement, labels_in, tally_of, truth_column
+from frostline.score.rows import Embedding, join_rows
+
+ONE = Layout(kind="one label", labels=("no", "yes"), unlike_below=0.01)
+SETS = Layout(kind="several labels", labels=("a", "b"))
+
+
+def said(*labels: str, **more: Any) -> Prediction:
+    return Prediction(text="t", favoured=labels, shares=(0.75,), probability=0.75, probabilities=(0.25, 0.75), **more)
+
+
+def test_a_window_becomes_its_rows_and_counts_the_texts_that_were_cut() -> None:
+    encoder = FakeEncoder(max_length=4)
+    texts = ["short", "a text of very many words indeed, cut"]
+    made = Embedding(open_encoder=lambda: encoder).made(encoder, Window(0, 0, texts, [], ""))
+    assert made.content == encoder.encode(texts).rows.astype("<f4").tobytes()
+    assert made.tally == {"all": 2, "cut": int(encoder.encode(texts).cut.sum())}
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".safetensors"])
+def test_windows_are_joined_under_the_header_of_the_format(suffix: str) -> None:
+    rows = np.arange(6, dtype="<f4").reshape(3, 2)
+    out = io.BytesIO()
+    sections = Sections(out)
+    join_rows(suffix, (3, 2), sections, [(rows[:2].tobytes(), 2), (rows[2:].tobytes(), 1)])
+    if suffix == ".npy":
+        assert (np.load(io.BytesIO(out.getvalue())) == rows).all()
+    else:
+        from safetensors.numpy import load  # noqa: PLC0415 - of this one alone
+
+        (held,) = load(out.getvalue()).values()
+        assert (held == rows).all()
+
+
+@pytest.mark.parametrize(("row", "truth"), [({"label": "yes"}, "label"), (["t", "yes"], 1)])
+def test_the_own_label_of_a_row(row: Any, truth: Any) -> None:
+    assert _own_label(row, truth) == "yes"
+
+
+def test_what_is_counted_of_answers() -> None:
+    found = [
+        said("yes", likeness=0.5),
+        said("no", is_cut=True, likeness=0.0),
+        said("no", is_answered=False, likeness=0.01),
+    ]
+    tally = tally_of(found, ONE)
+    assert {name: tally[name] for name in ("all", "cut", "unanswered", "unlike")} == {
+        "all": 3,
+        "cut": 1,
+        "unanswered": 1,
+        "unlike": 1,
+    }
+    assert labels_in(tally) == {"yes": 1, "no": 1}
+
+
+@pytest.mark.parametrize(
+    ("own", "prediction", "layout", "expected"),
+    [
+        (None, said("yes"), ONE, {}),
+        ("", said("yes"), ONE, {}),
+        ("yes", said("yes"), ONE, {"labelled": 1, "agree": 1}),
+        ("no", said("yes"), ONE, {"labelled": 1, "agree": 0}),
+        ("maybe", said("yes"), ONE, {"unknown": 1}),
+        ("yes", said("yes", is_answered=False), ONE, {"silent": 1}),
+        ("a,b", said("b", "a"), SETS, {"labelled": 1, "agree": 1}),
+        ('["a"]', said("a"), SETS, {"labelled": 1, "agree": 1}),
+        (["a", "c"], said("a"), SETS, {"unknown": 1}),
+        ("a", said("b"), SETS, {"labelled": 1, "agree": 0}),
+    ],
+)
+def test_a_label_of_the_file_is_compared(own: Any, prediction: Prediction, layout: Layout, expected: Any) -> None:
+    assert agreement(own, prediction, layout, [str(label) for label in layout.labels]) == Counter(expected)
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "place"),
+    [
+        (["text", "label"], TableOptions(), 1),
+        (["text", "label", "labels"], TableOptions(), None),
+        (["text", "other"], TableOptions(), None),
+        (["text", "other"], TableOptions(label=2), 1),
+        (["text", "other"], TableOptions(label="other"), 1),
+        (["other", "text", "label"], TableOptions(guessed_label="other"), 0),
+    ],
+)
+def test_the_column_of_the_own_labels(names: list[str], options: TableOptions, place: int | None) -> None:
+    assert truth_column(names, options, name="f.tsv") == place
+
+
+@pytest.mark.parametrize("label", ["none", 3])
+def test_a_label_column_that_is_not_there_is_refused(label: Any) -> None:
+    with pytest.raises(InputError, match=rf"^f\.tsv: there is no label column '{label}'\. Leave --label out\.$"):
+        truth_column(["text", "label"], TableOptions(label=label), name="f.tsv")
