@@ -7,7 +7,7 @@ import importlib.util
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 from hypothesis import settings
 
+from frostline import child
 from frostline.cli.main import run
 from frostline.data.sample import load_sample
 
@@ -63,6 +64,26 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["FROSTLINE_HOME"]
     else:
         os.environ["FROSTLINE_HOME"] = before
+
+
+REAL = {"test_parquet_process.py", "test_bad_files.py", "test_kills.py", "test_fuzz_corpus.py"}
+"""Files whose tests are of the process that reads Parquet and Arrow."""
+
+
+@pytest.fixture(autouse=True)
+def quick_children(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parquet and Arrow are read in a process split off this one. Not where lines that are executed are recorded."""
+    if os.name != "posix" or request.path.name in REAL or "COVERAGE_PROCESS_START" in os.environ:
+        return
+    from forked_child import ForkedChild  # noqa: PLC0415 - posix
+
+    real = child.Child
+
+    def started(module: str, *arguments: str, keep: Sequence[int] = ()) -> Any:
+        kind: Any = ForkedChild if module == "frostline.data.columnar" else real
+        return kind(module, *arguments, keep=keep)
+
+    monkeypatch.setattr(child, "Child", started)
 
 
 @pytest.fixture
