@@ -1,16 +1,20 @@
 """Whether promises are kept: `python tools/abstaining.py FOLDER [--draws 200] [SET ...]`.
 
-Each draw takes 300 to 3,000 texts of one set, learns from them alone (default features, C among three values), and
-promises 0.9 and 0.95 right answers with 95 % confidence. Whether that was kept is seen on all texts that were not
-drawn. Of texts that are equal but for case, blanks and punctuation one is in the set. Beside it the point estimate's
-way: the most answers of which so many were right on held-out texts. FOLDER is that of tools/default_features.py, with
-goemotions/.
+Each draw takes 300 to 3,000 texts of one set, learns from them alone as `train` does where nobody names features (they,
+they with words, or words alone; `--features-alone`: they), and promises 0.9 and 0.95 right answers with 95 %
+confidence. Whether that was kept is seen on all texts that were not drawn. Of texts that are equal but for case, blanks
+and punctuation one is in the set. Beside it the point estimate's way: the most answers of which so many were right on
+held-out texts. A second table has the calibration error of the saved head on the same texts, chance out, before and
+after calibrating. Ended by Ctrl-C it tells what it has. FOLDER is that of tools/default_features.py, with goemotions/.
 """
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +26,8 @@ from frostline.data.options import TableOptions
 from frostline.data.split import random_of
 from frostline.data.tables import read_labelled
 from frostline.encoder.features import DEFAULT_FEATURES
+from frostline.encoder.words import beside
+from frostline.evaluate.probabilities import calibration_scores
 from frostline.head.deciding import RuleFit, RuleOptions, fit_rule
 from frostline.head.fitted import AnswerOptions, Fitted, fit
 from frostline.head.linear import Rule, applied, link_of
@@ -29,12 +35,12 @@ from frostline.head.options import SearchOptions
 from frostline.targets import Targets
 
 WISHES = (0.9, 0.95)
-CS = (3e-4, 1e-3, 3e-3)
 SETS = {**FILES, "goemotions": ("goemotions/dev.tsv", "goemotions/test.tsv")}
 READ = {
     "trec": TableOptions(text="text", label="label"),
     "goemotions": TableOptions(labels_separator=",", header=False, text=1, label=2),
 }
+FROM_WHICH_MANY = 1000
 FEWEST = 5  # texts of a label, or its texts are left out of the draw
 
 
@@ -56,8 +62,17 @@ class Kept:
         return wrong > 0 and bool(betainc(self.right + 1, wrong, wish) > 0.95)
 
 
-def independent(folder: Path, name: str) -> tuple[Features, Targets]:
-    """Rows and targets of a set, one text of each set of copies."""
+@dataclass(frozen=True)
+class Independent:
+    """A set, one text of each set of copies."""
+
+    texts: tuple[str, ...]
+    rows: Features
+    targets: Targets
+
+
+def independent(folder: Path, name: str) -> Independent:
+    """Read a set."""
     parts = [read_labelled(folder / file, READ.get(name, TableOptions())) for file in SETS[name] if file]
     labels = sorted({label for part in parts for label in part.counts()})
     members = np.concatenate([part.targets_over(labels).members for part in parts])
@@ -65,21 +80,23 @@ def independent(folder: Path, name: str) -> tuple[Features, Targets]:
     first = {"".join(filter(str.isalnum, text.casefold())): row for row, text in reversed(list(enumerate(texts)))}
     kept = np.array(sorted(first.values()))
     rows = reader(DEFAULT_FEATURES).encode(texts).rows
-    return rows[kept], Targets(tuple(labels), members[kept], exclusive=parts[0].targets.exclusive)
+    targets = Targets(tuple(labels), members[kept], exclusive=parts[0].targets.exclusive)
+    return Independent(tuple(texts[row] for row in kept), rows[kept], targets)
 
 
-def drawn(rows: Features, targets: Targets, seed: int) -> tuple[Features, Targets, BoolArray]:
-    """Rows and targets without those of labels that are too rare in this draw, and which of them were drawn."""
-    random = random_of(seed)
+def drawn(data: Independent, seed: int) -> tuple[Independent, BoolArray]:
+    """The set without the texts of labels that are too rare in this draw, and which of them were drawn."""
+    random, targets = random_of(seed), data.targets
     n_drawn = round(float(np.exp(random.uniform(np.log(300), np.log(min(3000, 0.8 * len(targets)))))))
     is_drawn = np.zeros(len(targets), dtype=bool)
     is_drawn[random.permutation(len(targets))[:n_drawn]] = True
     if not targets.exclusive:
-        return rows, targets, is_drawn
+        return data, is_drawn
     common = targets.members[is_drawn].sum(axis=0) >= FEWEST
     kept = targets.members[:, common].any(axis=1)
     names = tuple(label for label, is_kept in zip(targets.labels, common, strict=True) if is_kept)
-    return rows[kept], Targets(names, targets.members[kept][:, common], exclusive=True), is_drawn[kept]
+    left = Targets(names, targets.members[kept][:, common], exclusive=True)
+    return Independent(tuple(compress(data.texts, kept)), data.rows[kept], left), is_drawn[kept]
 
 
 def kept(rule: Rule, probabilities: Probabilities, targets: Targets) -> Kept:
@@ -100,12 +117,28 @@ def by_point_estimate(fitted: Fitted, targets: Targets, wish: float) -> Rule | N
     return replace(rule, answer_from=float(sure[order][enough[-1] + 9])) if len(enough) else None
 
 
-def tried(rows: Features, targets: Targets, seed: int) -> dict[tuple[str, float], Kept | None]:
-    """What both ways gave on one draw; None where no promise was made."""
-    rows, targets, is_drawn = drawn(rows, targets, seed)
-    learned = targets.take(is_drawn)
-    fitted = fit(rows[is_drawn], learned, search=SearchOptions(Cs=CS, tolerance=1e-5), answers=AnswerOptions())
-    others, probabilities = targets.take(~is_drawn), fitted.head.predict_proba(rows[~is_drawn])
+@dataclass(frozen=True)
+class Tried:
+    """What one draw gave."""
+
+    n: int  # Texts drawn
+    kept: str  # Of features and words
+    way: str  # Of calibrating
+    # `before`, `after`: The calibration error on the texts that were not drawn, chance out.
+    before: float
+    after: float
+    promises: dict[tuple[str, float], Kept | None]  # By way and wish; None where no promise was made
+
+
+def tried(data: Independent, seed: int, *, with_words: bool) -> Tried:
+    """What both ways gave on one draw."""
+    data, is_drawn = drawn(data, seed)
+    rows = beside(data.rows, data.texts, is_drawn) if with_words else data.rows
+    learned = data.targets.take(is_drawn)
+    fitted = fit(
+        rows[is_drawn], learned, search=SearchOptions(choose_parts=with_words, threads=1), answers=AnswerOptions()
+    )
+    others, probabilities = data.targets.take(~is_drawn), fitted.head.predict_proba(rows[~is_drawn])
     found: dict[tuple[str, float], Kept | None] = {}
     for wish in WISHES:
         chosen: RuleFit = fit_rule(
@@ -121,7 +154,12 @@ def tried(rows: Features, targets: Targets, seed: int) -> dict[tuple[str, float]
         }
         for way, rule in ways.items():
             found[way, wish] = None if rule is None else kept(rule, probabilities, others)
-    return found
+    before, after = (
+        calibration_scores(head.predict_proba(rows[~is_drawn]), others).reliability.error.value
+        for head in (fitted.search.head, fitted.head)
+    )
+    part = "features" if fitted.parts is None else fitted.parts.kept
+    return Tried(len(learned), part, fitted.calibration.way, before, after, found)
 
 
 def line(name: str, way: str, wish: float, found: Sequence[Kept | None]) -> str:
@@ -145,26 +183,48 @@ def line(name: str, way: str, wish: float, found: Sequence[Kept | None]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def errors_line(name: str, found: Sequence[Tried]) -> str:
+    """One row of the table of calibration errors, in points: of all draws, and of those of 1,000 texts or more."""
+    cells = [name]
+    for some in (found, [one for one in found if one.n >= FROM_WHICH_MANY]):
+        cells.append(f"{len(some)}")
+        for side in ("before", "after"):
+            errors = 100 * np.array([getattr(one, side) for one in some])
+            cells.append(f"{errors.mean():.2f} ({errors.std(ddof=1):.2f})" if len(some) > 1 else "none")
+    worse = sum(one.after > one.before for one in found)
+    ways = Counter(one.way for one in found)
+    cells += [", ".join(f"{way} {n}" for way, n in ways.most_common()), f"{worse}"]
+    return "| " + " | ".join(cells) + " |"
+
+
 def main() -> None:
     """Draw, promise, look, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("sets", nargs="*", default=list(SETS))
     parser.add_argument("--draws", type=int, default=200, help="of all sets together")
+    parser.add_argument("--features-alone", action="store_true", help="do not try words beside them")
     given = parser.parse_args()
     read = {name: independent(given.folder, name) for name in given.sets}
-    found: dict[str, list[dict[tuple[str, float], Kept | None]]] = {name: [] for name in read}
-    for seed in range(given.draws):
-        name = given.sets[seed % len(given.sets)]
-        found[name].append(tried(*read[name], seed))
-        print(seed, name, found[name][-1], file=sys.stderr, flush=True)
+    found: dict[str, list[Tried]] = {name: [] for name in read}
+    with suppress(KeyboardInterrupt):
+        for seed in range(given.draws):
+            name = given.sets[seed % len(given.sets)]
+            found[name].append(tried(read[name], seed, with_words=not given.features_alone))
+            print(seed, name, found[name][-1], file=sys.stderr, flush=True)
     print("| set | wish | way | made | fewer right | surely fewer | chance of fewer, summed | answered %, mean (sd) |")
     print("|---" * 8 + "|")
     for way in ("promised", "point estimate"):
         for wish in WISHES:
-            every = {name: [each[way, wish] for each in tries] for name, tries in found.items()}
+            every = {name: [each.promises[way, wish] for each in tries] for name, tries in found.items()}
             for name, one in [*every.items(), ("all", [each for tries in every.values() for each in tries])]:
                 print(line(name, way, wish, one))
+    print(
+        f"\n| set | draws | before | after | from {FROM_WHICH_MANY:,} texts on | before | after | ways | worse after |"
+    )
+    print("|---" * 9 + "|")
+    for name, one in [*found.items(), ("all", [each for tries in found.values() for each in tries])]:
+        print(errors_line(name, one))
 
 
 if __name__ == "__main__":
