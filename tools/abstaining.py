@@ -93,7 +93,7 @@ def drawn(data: Independent, seed: int) -> tuple[Independent, BoolArray]:
     if not targets.exclusive:
         return data, is_drawn
     common = targets.members[is_drawn].sum(axis=0) >= FEWEST
-    kept = targets.members[:, common].any(axis=1)
+    kept: BoolArray = targets.members[:, common].any(axis=1)
     names = tuple(label for label, is_kept in zip(targets.labels, common, strict=True) if is_kept)
     left = Targets(names, targets.members[kept][:, common], exclusive=True)
     return Independent(tuple(compress(data.texts, kept)), data.rows[kept], left), is_drawn[kept]
@@ -223,8 +223,8 @@ def main() -> None:
         f"\n| set | draws | before | after | from {FROM_WHICH_MANY:,} texts on | before | after | ways | worse after |"
     )
     print("|---" * 9 + "|")
-    for name, one in [*found.items(), ("all", [each for tries in found.values() for each in tries])]:
-        print(errors_line(name, one))
+    for name, draws in [*found.items(), ("all", [each for tries in found.values() for each in tries])]:
+        print(errors_line(name, draws))
 
 
 if __name__ == "__main__":

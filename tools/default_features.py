@@ -6,7 +6,8 @@ learned from, and sentence-transformers' way, the normalised mean of the last la
 LogisticRegression() as it comes.
 FOLDER holds sst2/, trec/, sst5/ and cr/ (docs/decisions/0002-default-features.md says which files). `--rows N` learns
 from N rows drawn at random, label by label, five times over, without `auto`. `--no-auto` leaves that out with all rows
-too. `--among A;B;...` lets `auto` sweep these alone: a whole sweep of six labels takes minutes.
+too. `--among A;B;...` lets `auto` sweep these alone: a whole sweep of six labels takes minutes. `--default-alone` has
+the default, its report's baselines and sentence-transformers' way, no more.
 """
 
 import argparse
@@ -142,16 +143,14 @@ def chosen(rows: Rows, learned: IntArray, among: tuple[str, ...] | None) -> str:
     return found.winner.candidate.features
 
 
-def found(rows: Rows, *, with_auto: bool, among: tuple[str, ...] | None) -> Iterator[tuple[dict[str, BoolArray], str]]:
-    """For each split, which tested rows each way labels rightly, and what `auto` took."""
+def found(
+    rows: Rows, *, named: tuple[str, ...], with_auto: bool, among: tuple[str, ...] | None
+) -> Iterator[tuple[dict[str, BoolArray], str]]:
+    """For each split, which tested rows each way labels rightly, those `named` too, and what `auto` took."""
     for learned, tested in rows.splits:
         default, kept = right(rows, DEFAULT_FEATURES, learned, tested, choose=True)
-        ways = {
-            "default": default,
-            **right_of_baselines(rows, learned, tested),
-            DEFAULT_FEATURES: right(rows, DEFAULT_FEATURES, learned, tested)[0],
-            WORDED: right(rows, WORDED, learned, tested)[0],
-        }
+        ways = {"default": default, **right_of_baselines(rows, learned, tested)}
+        ways |= {features: right(rows, features, learned, tested)[0] for features in named}
         took = chosen(rows, learned, among) if with_auto else ""
         if took:
             ways["auto"] = ways[took] if took in ways else right(rows, took, learned, tested)[0]
@@ -194,11 +193,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="learn from so many rows, five times over")
     parser.add_argument("--no-auto", action="store_true", help="without what auto takes")
     parser.add_argument("--among", type=lambda given: tuple(given.split(";")), help="features that auto sweeps")
+    parser.add_argument("--default-alone", action="store_true", help="without mean@all, mean@all+words and auto")
     asked = parser.parse_args()
+    named = () if asked.default_alone else (DEFAULT_FEATURES, WORDED)
     leads: dict[str, list[float]] = {}
     for turn, name in enumerate(asked.sets or FILES):
-        with_auto = asked.rows is None and not asked.no_auto
-        splits = list(found(rows_of(asked.folder, name, asked.rows), with_auto=with_auto, among=asked.among))
+        with_auto = not (asked.rows or asked.no_auto or asked.default_alone)
+        rows = rows_of(asked.folder, name, asked.rows)
+        splits = list(found(rows, named=named, with_auto=with_auto, among=asked.among))
         each = [ways for ways, _ in splits]
         if not turn:
             names = [*each[0], *(f"lead over {way}" for way in each[0] if way != "default")]
