@@ -93,7 +93,7 @@ def drawn(data: Independent, seed: int) -> tuple[Independent, BoolArray]:
     if not targets.exclusive:
         return data, is_drawn
     common = targets.members[is_drawn].sum(axis=0) >= FEWEST
-    kept: BoolArray = targets.members[:, common].any(axis=1)
+    kept: BoolArray = np.asarray(targets.members[:, common].any(axis=1))
     names = tuple(label for label, is_kept in zip(targets.labels, common, strict=True) if is_kept)
     left = Targets(names, targets.members[kept][:, common], exclusive=True)
     return Independent(tuple(compress(data.texts, kept)), data.rows[kept], left), is_drawn[kept]
