@@ -203,12 +203,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("sets", nargs="*", default=list(SETS))
     parser.add_argument("--draws", type=int, default=200, help="of all sets together")
+    parser.add_argument("--first", type=int, default=0, help="the first draw's seed")
     parser.add_argument("--features-alone", action="store_true", help="do not try words beside them")
     given = parser.parse_args()
     read = {name: independent(given.folder, name) for name in given.sets}
     found: dict[str, list[Tried]] = {name: [] for name in read}
     with suppress(KeyboardInterrupt):
-        for seed in range(given.draws):
+        for seed in range(given.first, given.first + given.draws):
             name = given.sets[seed % len(given.sets)]
             found[name].append(tried(read[name], seed, with_words=not given.features_alone))
             print(seed, name, found[name][-1], file=sys.stderr, flush=True)

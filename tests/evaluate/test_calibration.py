@@ -9,9 +9,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from frostline.arrays import Float64Array
 from frostline.evaluate.intervals import wilson
 from frostline.evaluate.probabilities import (
-    MOST_BINS,
     MOST_CURVE_POINTS,
-    ROWS_PER_BIN,
     Reliability,
     auc_interval,
     brier_score,
@@ -22,6 +20,7 @@ from frostline.evaluate.probabilities import (
     reliability_of,
 )
 from frostline.evaluate.scores import AnswerScores, answer_scores
+from frostline.head.calibrating import MOST_BINS, ROWS_PER_BIN
 from frostline.head.linear import NO_ANSWER
 from frostline.targets import Targets
 

@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from frostline.arrays import BoolArray, Float64Array, IntArray
 from frostline.errors import UsageError
+from frostline.evaluate.probabilities import reliability, reliability_of
 from frostline.head.calibrating import (
     COLDEST,
     HOTTEST,
@@ -20,6 +21,7 @@ from frostline.head.calibrating import (
     fit_calibration,
     fit_knots,
     fit_temperature,
+    off_by,
 )
 from frostline.head.deciding import best_threshold, best_thresholds
 from frostline.head.linear import Calibration, LinearHead, logistic, mapped, mapped_each, probabilities, softmax
@@ -157,9 +159,69 @@ def test_a_correction_has_to_gain_more_than_its_standard_error(way: Way, spread:
     lots = np.arange(101)
     candidate = candidate_of(way, losses, lots=lots)
     assert candidate.gain_error == pytest.approx(spread / np.sqrt(101))
-    assert choice_of(losses, lots=lots) == (
+    assert choice_of(losses, {"none": 0.0, way: 0.0}, lots=lots) == (
         (way, "it lost less on rows it was not fitted on") if is_taken else ("none", NOTHING)
     )
+
+
+@pytest.mark.parametrize(("way", "name"), [("temperature", "a temperature"), ("isotonic", "an isotonic map")])
+def test_a_correction_must_not_put_percentages_further_off(way: Way, name: str) -> None:
+    """It gains surely, and is taken up to the error that stands before it; else the figures say why not."""
+    losses: dict[Way, Float64Array] = {"none": np.full(10, 5.0), way: 4.0 + 0.01 * np.arange(10)}
+    lots = np.arange(10)
+    assert choice_of(losses, {"none": 0.02, way: 0.02}, lots=lots)[0] == way
+    why = f"{name} lost less on rows it was not fitted on, but put percentages 2.04 points off there on average, "
+    assert choice_of(losses, {"none": 0.02, way: 0.0204}, lots=lots) == ("none", f"{why}instead of 2.00")
+
+
+def test_a_map_that_is_further_off_leaves_the_temperature() -> None:
+    losses: dict[Way, Float64Array] = {
+        way: np.full(10, loss) for way, loss in (("none", 3.0), ("temperature", 2.0), ("isotonic", 1.0))
+    }
+    lots = np.arange(10)
+    off: dict[Way, float] = {"none": 0.3, "temperature": 0.1, "isotonic": 0.2}
+    assert choice_of(losses, off, lots=lots)[0] == "temperature"
+    assert choice_of(losses, {**off, "isotonic": 0.1}, lots=lots)[0] == "isotonic"
+    assert choice_of(losses, {**off, "temperature": 0.31}, lots=lots)[0] == "isotonic"
+
+
+@pytest.mark.parametrize("n", [19, 40, 300, 2000])
+def test_how_far_probabilities_are_off_is_what_a_report_shows(n: int) -> None:
+    """The plain error less that of perfect probabilities, as the evaluation has both; of either kind of targets."""
+    decisions, codes = made(n, 3)
+    shares = softmax(1.7 * decisions)
+    members = codes[:, None] == np.arange(3)
+    one = reliability(shares.max(axis=1), codes == shares.argmax(axis=1))
+    assert off_by(shares, Targets.of_codes(codes, ("a", "b", "c"))) == pytest.approx(
+        max(0.0, one.plain_error - one.chance), abs=1e-12
+    )
+    apart = logistic(1.7 * decisions)
+    some = reliability_of(apart, members)
+    assert some is not None
+    assert off_by(apart, several(members)) == pytest.approx(max(0.0, some.plain_error - some.chance), abs=1e-12)
+    assert off_by(np.full((n, 3), 0.049), several(members)) == 0.0
+
+
+def test_copies_are_off_by_no_more() -> None:
+    """Each text twice: the same gaps, in as many bins, of which chance makes as much as of each once."""
+    decisions, codes = made(100)
+    shares = softmax(np.column_stack([np.zeros(100), 3 * decisions]))
+    twice = replace(one_label(np.repeat(codes, 2)), together=np.repeat(np.arange(100), 2))
+    once = off_by(shares, one_label(codes))
+    assert once > 0.05
+    assert off_by(np.repeat(shares, 2, axis=0), twice) == pytest.approx(once, rel=1e-9)
+
+
+def test_weights_count_as_rows_do_in_how_far_off_it_is() -> None:
+    """A text of weight 0 changes nothing; weights all alike change nothing."""
+    decisions, codes = made(15)
+    shares = softmax(np.column_stack([np.zeros(15), 5 * decisions]))
+    plain = one_label(codes)
+    assert off_by(shares, plain) > 0
+    assert off_by(shares, replace(plain, weights=np.full(15, 3.0))) == pytest.approx(off_by(shares, plain))
+    more = np.concatenate([shares, [[0.01, 0.99]]])
+    wrong = replace(one_label(np.append(codes, 0)), weights=np.append(np.ones(15), 0.0))
+    assert off_by(more, wrong) == pytest.approx(off_by(shares, plain))
 
 
 def test_copies_make_no_gain_surer() -> None:
@@ -169,8 +231,9 @@ def test_copies_make_no_gain_surer() -> None:
     losses: dict[Way, Float64Array] = {"none": np.full(202, 5.0), "temperature": 5.0 - np.tile(gains, 2)}
     once, twice = np.arange(202), np.tile(lots, 2)
     assert candidate_of("temperature", losses, lots=twice).gain_error == pytest.approx(1.01 / np.sqrt(101))
-    assert choice_of(losses, lots=twice) == ("none", NOTHING)
-    assert choice_of(losses, lots=once)[0] == "temperature"
+    off: dict[Way, float] = {"none": 0.0, "temperature": 0.0}
+    assert choice_of(losses, off, lots=twice) == ("none", NOTHING)
+    assert choice_of(losses, off, lots=once)[0] == "temperature"
     of_one = candidate_of("temperature", losses, lots=np.zeros(202, np.int64))
     assert of_one.gain == of_one.gain_error == pytest.approx(0.1)
 

@@ -18,7 +18,7 @@ from frostline.report.terminal import print_evaluation, print_report
 from frostline.targets import Label
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
-from small_records import full_record
+from small_records import calibration_scores, full_record
 
 
 def printed(record: TrainingRecord, *, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
@@ -162,6 +162,18 @@ def test_a_head_that_is_not_calibrated_has_no_figure_before() -> None:
     for before, shown in (("before (", printed), ("before calibration", report_html), (" before;", model_card)):
         assert before in shown(record)
         assert before not in shown(plain)
+
+
+@pytest.mark.parametrize(("off", "is_told"), [(0.2, False), (0.2004, False), (0.201, True)])
+def test_a_calibration_that_did_not_help_on_these_texts_is_told(off: float, *, is_told: bool) -> None:
+    """It was chosen on training rows: by both figures, as they are shown. Without a figure before nothing is told."""
+    record = full_record()
+    assert record.probabilities is not None
+    measured = replace(record.probabilities, scores=calibration_scores(off, 3), before=calibration_scores(0.2, 3))
+    told = "On these texts calibrating did not help: without it they would be 14.0 points off, not 14.1."
+    for shown in (printed, report_html):
+        for found, is_shown in ((measured, is_told), (replace(measured, before=None), False)):
+            assert (told in " ".join(shown(replace(record, probabilities=found)).split())) is is_shown
 
 
 def test_features_chosen_by_a_loss_are_no_percentages() -> None:

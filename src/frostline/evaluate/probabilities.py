@@ -22,12 +22,9 @@ from frostline.evaluate.intervals import (
     share_interval,
     wilson,
 )
+from frostline.head.calibrating import LEAST_CLAIMED, MOST_BINS, ROWS_PER_BIN
 from frostline.head.linear import set_probability
 from frostline.targets import Label, Targets
-
-MOST_BINS = 15
-ROWS_PER_BIN = 20
-"""Fewer rows than this say nothing about a share: small tests get fewer bins."""
 
 _FOLDED = math.sqrt(2 / math.pi)
 """The mean of |N(0, 1)|."""
@@ -146,10 +143,6 @@ def log_loss(probabilities: Probabilities, targets: Targets) -> Estimate:
     losses = -np.log(np.clip(came_true[counted].reshape(len(members), -1), SMALLEST_PROBABILITY, 1.0)).mean(axis=1)
     limits = mean_interval(losses, targets.shared_lots)
     return Estimate(float(losses.mean()), limits, len(targets), "t, skewness removed (Hall)")
-
-
-LEAST_CLAIMED = 0.05
-"""Probability from which on a label's probabilities are held to what came true."""
 
 
 def reliability_of(

@@ -124,6 +124,13 @@ FEWEST_FOR_ISOTONIC = 200
 FEWEST_OF_A_LABEL = 20
 """Rows of the rarest label, for an isotonic map that `auto` may choose."""
 
+MOST_BINS = 15
+ROWS_PER_BIN = 20
+"""Fewer rows than this say nothing about a share: few rows get fewer bins."""
+
+LEAST_CLAIMED = 0.05
+"""Probability from which on those of labels that do not exclude each other are held to what came true."""
+
 _SMALLEST = float(np.finfo(np.float64).eps)
 
 
@@ -166,7 +173,8 @@ def fit_calibration(
     """Fit the calibration asked for; `auto` chooses by log loss on rows that a fit has not seen.
 
     `auto` takes a temperature where that gains log loss by more than one standard error, and an isotonic map where rows
-    are many enough and it gains more than that over the temperature (over nothing, where that is none).
+    are many enough and it gains more than that over the temperature (over nothing, where that is none); and either only
+    where probabilities are then no further off.
 
     Parameters
     ----------
@@ -190,7 +198,10 @@ def fit_calibration(
     tried = {way: _held_out(way, rows, folds) for way in _worth_trying(calibrate, rows, folds)}
     losses = {way: _losses(found, targets) for way, found in tried.items()}
     lots, weights = targets.lots, targets.weights
-    way, why = choice_of(losses, lots=lots, weights=weights) if calibrate == "auto" else (calibrate, "asked for")
+    way, why = calibrate, "asked for"
+    if calibrate == "auto":
+        off = {way: off_by(found, targets) for way, found in tried.items()}
+        way, why = choice_of(losses, off, lots=lots, weights=weights)
     if calibrate == "auto" and len(tried) == 1:
         why = _why_nothing_was_tried(rows, folds)
     fitted = _fitted(way, rows)
@@ -337,25 +348,66 @@ def candidate_of(
     return Candidate(way=way, log_loss=lost, gain=gain, gain_error=error)
 
 
-def choice_of(
-    losses: dict[Way, Float64Array], *, lots: IntArray, weights: Float64Array | None = None
-) -> tuple[Way, str]:
-    """From plain to flexible, a step at a time, where the step gains more than its standard error.
+def off_by(found: Probabilities, targets: Targets) -> float:
+    """How far probabilities (n_texts, n_labels) are off on average, less what chance makes of it.
 
-    On rows that its fit has not seen, text by text; the standard error is that of the mean gain, over lots.
+    Of each text's most probable label; where labels do not exclude each other, of all from `LEAST_CLAIMED` on. As
+    `evaluate.probabilities.reliability` has it, but for the spread of the gaps over its bins.
+    """
+    members, lots, weights = targets.members, targets.lots, targets.weights
+    if share_c(targets):
+        texts, columns = np.arange(len(members)), found.argmax(axis=1)
+    else:
+        texts, columns = np.nonzero(found >= LEAST_CLAIMED)
+    if not len(texts):
+        return 0.0
+    each = np.ones(len(texts)) if weights is None else weights[texts]
+    sizes = np.unique(lots[texts] * members.shape[1] + columns * (not share_c(targets)), return_counts=True)[1]
+    repetition = float(sizes @ sizes) / len(texts)  # rows that tell as much as one, if those of a lot tell the same
+    order = np.argsort(found[texts, columns], kind="stable")
+    claimed, right, each = found[texts, columns][order], members[texts, columns][order], each[order]
+    n_bins = max(1, min(MOST_BINS, int(len(texts) / repetition) // ROWS_PER_BIN))
+    starts = np.arange(n_bins) * len(texts) // n_bins
+    plain = np.abs(np.add.reduceat(each * (claimed - right), starts)).sum()
+    chance = np.sqrt(2 / np.pi * repetition * np.add.reduceat(each**2 * claimed * (1 - claimed), starts)).sum()
+    return max(0.0, float(plain - chance) / float(each.sum()))
+
+
+def choice_of(
+    losses: dict[Way, Float64Array],
+    off: dict[Way, float],
+    *,
+    lots: IntArray,
+    weights: Float64Array | None = None,
+) -> tuple[Way, str]:
+    """From plain to flexible, a step at a time, where the step surely helps.
+
+    It gains more log loss than the standard error of that gain, text by text, and is on average no further `off`; both
+    on rows that its fit has not seen. The standard error is that of the mean gain, over lots.
 
     Parameters
     ----------
+    off : dict of float
+        As `off_by` tells it of each way.
     lots : ndarray of shape (n_texts,), dtype=int64
         As `Targets.lots`: texts that belong together are one draw.
     weights : ndarray of shape (n_texts,), optional
         How many texts each counts for.
     """
     chosen: Way = "none"
+    worse: Way = "none"
     for way, each in losses.items():
         gain, error = mean_by_lots(losses[chosen] - each, lots, weights)
-        if gain > error:
+        if gain > error and off[way] <= off[chosen]:
             chosen = way
-    if chosen == "none":
+        elif gain > error:
+            worse = way
+    if chosen != "none":
+        return chosen, "it lost less on rows it was not fitted on"
+    if worse == "none":
         return chosen, "nothing to mend, as no correction gained more than chance on rows it was not fitted on"
-    return chosen, "it lost less on rows it was not fitted on"
+    named = {"none": "", "temperature": "a temperature", "isotonic": "an isotonic map"}[worse]
+    return chosen, (
+        f"{named} lost less on rows it was not fitted on, but put percentages {100 * off[worse]:.2f} points off "
+        f"there on average, instead of {100 * off['none']:.2f}"
+    )

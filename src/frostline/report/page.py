@@ -15,13 +15,9 @@ from frostline.evaluate.baselines import Baseline, Lead
 from frostline.evaluate.examples import Examples, Mistake, furthest_missed, surest_mistakes
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.nested import NestedResult
-from frostline.evaluate.probabilities import (
-    LEAST_CLAIMED,
-    CalibrationScores,
-    CoverageCurve,
-    LabelCurves,
-)
+from frostline.evaluate.probabilities import CalibrationScores, CoverageCurve, LabelCurves
 from frostline.evaluate.scores import Evaluation, commonest_mistakes
+from frostline.head.calibrating import LEAST_CLAIMED
 from frostline.record import (
     ChoiceRecord,
     DataRecord,
@@ -378,6 +374,7 @@ def _reliability(found: ProbabilityRecord, counted: str) -> str:
         f"{phrases.percent(error.value)} points on average ({phrases.percent(low)} to {phrases.percent(high)}, chance "
         f"taken out).{counted}"
     )
+    said = f"{said} {phrases.no_help_text(found)}".rstrip()
     rows = [_scores("as given" if before is None else "calibrated", now)]
     rows += [_scores("before calibration", before)] if before is not None else []
     names = ("", "calibration error, points", "in bins, points", "Brier score", "log loss")

@@ -505,6 +505,15 @@ def before_calibration(found: ProbabilityRecord) -> CalibrationScores | None:
     return None if found.way == "none" else found.before
 
 
+def no_help_text(found: ProbabilityRecord) -> str:
+    """Where a calibration, chosen on training rows, put the probabilities of these texts further off; else empty."""
+    before = before_calibration(found)
+    now, was = (None if one is None else percent(one.reliability.error.value) for one in (found.scores, before))
+    if before is None or now == was or found.scores.reliability.error.value <= before.reliability.error.value:
+        return ""
+    return f"On these texts calibrating did not help: without it they would be {was} points off, not {now}."
+
+
 def unlike_text(unlike: UnlikeRecord | None) -> list[str]:
     """How many of the test texts are unlike those learned from, and whether that is more than chance has it."""
     if unlike is None:
@@ -603,6 +612,7 @@ def brief_words(record: TrainingRecord) -> list[str]:
     return [
         *said,
         *how_often(record.test, _NEW),
+        *leaks_text(record.test_source, record.test),
         *near_text(record.test_source),
         *how_often_answered(record.probabilities),
         *promise_words(record.decision),

@@ -159,6 +159,8 @@ def print_trust(found: ProbabilityRecord | None, console: Console) -> None:
         now += f", {phrases.percent(was.value)} before ({found.way})"
     heading(console, "Probabilities")
     show(console, Text(f"{now}; Brier score {found.scores.brier.value:.3f}"))
+    if no_help := phrases.no_help_text(found):
+        show(console, Text(no_help))
     bins = found.scores.reliability.bins
     if len(bins) > 1 and not console.options.ascii_only:
         ends = f"{100 * bins[0].mean_probability:.0f} to {100 * bins[-1].mean_probability:.0f}"
