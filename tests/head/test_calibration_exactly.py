@@ -167,7 +167,7 @@ def test_a_correction_has_to_gain_more_than_its_standard_error(way: Way, spread:
 @pytest.mark.parametrize(("way", "name"), [("temperature", "a temperature"), ("isotonic", "an isotonic map")])
 def test_a_correction_must_not_put_percentages_further_off(way: Way, name: str) -> None:
     """It gains surely, and is taken up to the error that stands before it; else the figures say why not."""
-    losses: dict[Way, Float64Array] = {"none": np.full(10, 5.0), way: 4.0 + 0.01 * np.arange(10)}
+    losses: dict[Way, Float64Array] = {"none": np.full(10, 5.0), way: np.linspace(4.0, 4.1, 10)}
     lots = np.arange(10)
     assert choice_of(losses, {"none": 0.02, way: 0.02}, lots=lots)[0] == way
     why = f"{name} lost less on rows it was not fitted on, but put percentages 2.04 points off there on average, "
@@ -175,9 +175,8 @@ def test_a_correction_must_not_put_percentages_further_off(way: Way, name: str) 
 
 
 def test_a_map_that_is_further_off_leaves_the_temperature() -> None:
-    losses: dict[Way, Float64Array] = {
-        way: np.full(10, loss) for way, loss in (("none", 3.0), ("temperature", 2.0), ("isotonic", 1.0))
-    }
+    lost: dict[Way, float] = {"none": 3.0, "temperature": 2.0, "isotonic": 1.0}
+    losses: dict[Way, Float64Array] = {way: np.full(10, loss) for way, loss in lost.items()}
     lots = np.arange(10)
     off: dict[Way, float] = {"none": 0.3, "temperature": 0.1, "isotonic": 0.2}
     assert choice_of(losses, off, lots=lots)[0] == "temperature"

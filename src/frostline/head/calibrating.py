@@ -198,10 +198,11 @@ def fit_calibration(
     tried = {way: _held_out(way, rows, folds) for way in _worth_trying(calibrate, rows, folds)}
     losses = {way: _losses(found, targets) for way, found in tried.items()}
     lots, weights = targets.lots, targets.weights
-    way, why = calibrate, "asked for"
     if calibrate == "auto":
         off = {way: off_by(found, targets) for way, found in tried.items()}
         way, why = choice_of(losses, off, lots=lots, weights=weights)
+    else:
+        way, why = calibrate, "asked for"
     if calibrate == "auto" and len(tried) == 1:
         why = _why_nothing_was_tried(rows, folds)
     fitted = _fitted(way, rows)
