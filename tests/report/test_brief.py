@@ -8,6 +8,8 @@ from rich.console import Console
 from test_whole_reports import RECORDS, printed
 
 from expected import assert_expected
+from frostline.evaluate.paired import Difference
+from frostline.record import PartRecord, PartsRecord
 from frostline.report.brief import MOST_WARNINGS, next_advice, print_brief, print_brief_evaluation
 from small_records import evaluation_record
 
@@ -30,6 +32,63 @@ def test_an_evaluation_in_a_dozen_lines(name: str) -> None:
     assert_expected(text, f"{name}.evaluation.brief.txt")
     assert not [word for word in FORBIDDEN if word in text]
     assert max(map(len, text.split("\n"))) <= 80
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (
+            "mean@all+words",
+            (
+                "Words kept: by 5 folds +1.5 (+1.0 to +2.0) points of accuracy over mean@all, a lead beyond chance; alone "
+                "−9.0 (−9.5 to −8.5)"
+            ),
+        ),
+        (
+            "mean@all",
+            (
+                "Words left out: by 5 folds +1.5 (+1.0 to +2.0) points of accuracy over mean@all, a lead beyond chance; "
+                "alone −9.0 (−9.5 to −8.5)"
+            ),
+        ),
+        (
+            "words",
+            (
+                "Words kept alone: by 5 folds −9.0 (−9.5 to −8.5) points of accuracy over mean@all, behind it, beyond "
+                "chance; beside it +1.5 (+1.0 to +2.0)"
+            ),
+        ),
+    ],
+)
+def test_what_was_chosen_among_features_and_words_is_a_line(kept: str, said: str) -> None:
+    """With by how much; nothing where words were not tried."""
+
+    def trial(features: str, lead: float) -> PartRecord:
+        near = Difference(
+            value=lead,
+            std_error=0.0025,
+            interval=(lead - 0.005, lead + 0.005),
+            n=600,
+            over="rows",
+            n_only_first=9,
+            n_only_second=1,
+            p_value=0.02,
+        )
+        return PartRecord(features=features, score=0.8 + lead, interval=(0.7, 0.9), lead=near)
+
+    parts = PartsRecord(
+        is_chosen=True,
+        kept=kept,
+        trials=(trial("mean@all", 0.0), trial("words", -0.09), trial("mean@all+words", 0.015)),
+        scoring="accuracy",
+        n_folds=5,
+        weights=(1.0, 0.5, 0.0),
+        word_Cs=(0.01,),
+    )
+    record = RECORDS["full"]()
+    text = printed(lambda console: print_brief(replace(record, parts=parts), console, command=""))
+    assert said in " ".join(text.split())
+    assert "Words" not in printed(lambda console: print_brief(replace(record, parts=None), console, command=""))
 
 
 def test_the_command_is_never_broken_over_lines() -> None:

@@ -32,6 +32,8 @@ def print_brief(record: TrainingRecord, console: Console, *, command: str = "") 
     for line in phrases.columns_text(record.data):
         say(console, line)
     say(console, _rows_text(record))
+    for name, said in phrases.parts_facts(record):
+        say(console, f"{name} {said}.")
     console.print()
     say(console, " ".join(phrases.brief_words(record)))
     if record.test is not None:
