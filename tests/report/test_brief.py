@@ -41,20 +41,20 @@ def test_an_evaluation_in_a_dozen_lines(name: str) -> None:
             "mean@all+words",
             (
                 "Words kept: by 5 folds +1.5 (+1.0 to +2.0) points of accuracy over mean@all, a lead beyond chance; alone "
-                "−9.0 (−9.5 to −8.5)"
+                "-9.0 (-9.5 to -8.5)"
             ),
         ),
         (
             "mean@all",
             (
                 "Words left out: by 5 folds +1.5 (+1.0 to +2.0) points of accuracy over mean@all, a lead beyond chance; "
-                "alone −9.0 (−9.5 to −8.5)"
+                "alone -9.0 (-9.5 to -8.5)"
             ),
         ),
         (
             "words",
             (
-                "Words kept alone: by 5 folds −9.0 (−9.5 to −8.5) points of accuracy over mean@all, behind it, beyond "
+                "Words kept alone: by 5 folds -9.0 (-9.5 to -8.5) points of accuracy over mean@all, behind it, beyond "
                 "chance; beside it +1.5 (+1.0 to +2.0)"
             ),
         ),
@@ -87,7 +87,7 @@ def test_what_was_chosen_among_features_and_words_is_a_line(kept: str, said: str
     )
     record = RECORDS["full"]()
     text = printed(lambda console: print_brief(replace(record, parts=parts), console, command=""))
-    assert said in " ".join(text.split())
+    assert said in " ".join(text.replace("\u2212", "-").split())
     assert "Words" not in printed(lambda console: print_brief(replace(record, parts=None), console, command=""))
 
 
