@@ -34,30 +34,16 @@ def test_an_evaluation_in_a_dozen_lines(name: str) -> None:
     assert max(map(len, text.split("\n"))) <= 80
 
 
+ALONE, BESIDE = "-9.0 (-9.5 to -8.5)", "+1.5 (+1.0 to +2.0)"
+OVER = "points of accuracy over mean@all"
+
+
 @pytest.mark.parametrize(
     ("kept", "said"),
     [
-        (
-            "mean@all+words",
-            (
-                "Words kept: by 5 folds +1.5 (+1.0 to +2.0) points of accuracy over mean@all, a lead beyond chance; alone "
-                "-9.0 (-9.5 to -8.5)"
-            ),
-        ),
-        (
-            "mean@all",
-            (
-                "Words left out: by 5 folds +1.5 (+1.0 to +2.0) points of accuracy over mean@all, a lead beyond chance; "
-                "alone -9.0 (-9.5 to -8.5)"
-            ),
-        ),
-        (
-            "words",
-            (
-                "Words kept alone: by 5 folds -9.0 (-9.5 to -8.5) points of accuracy over mean@all, behind it, beyond "
-                "chance; beside it +1.5 (+1.0 to +2.0)"
-            ),
-        ),
+        ("mean@all+words", f"Words kept: by 5 folds {BESIDE} {OVER}, a lead beyond chance; alone {ALONE}."),
+        ("mean@all", f"Words left out: by 5 folds {BESIDE} {OVER}, a lead beyond chance; alone {ALONE}."),
+        ("words", f"Words kept alone: by 5 folds {ALONE} {OVER}, behind it, beyond chance; beside it {BESIDE}."),
     ],
 )
 def test_what_was_chosen_among_features_and_words_is_a_line(kept: str, said: str) -> None:
