@@ -15,7 +15,7 @@ FLOORS = (
     ("head",),
     ("evaluate", "precision", "legible"),
     ("record", "advice", "sweep", "review", "artifact"),
-    ("explanation", "score", "finetune"),
+    ("explanation", "score", "finetune", "export"),
     ("report", "tutorial"),
     ("training", "serve"),
     ("cli", "classifier", "__main__"),

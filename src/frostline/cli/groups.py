@@ -5,7 +5,7 @@ from typing import final
 import click
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Most used": ("text_column", "label_column", "test_file", "out", "overwrite", "features", "report", "details"),
+    "Most used": ("text_column", "label_column", "test_file", "out", "overwrite", "features", "report", "details", "quantized"),
     "The lesson": ("lang", "html", "notebook", "beside"),
     "Your file": (
         "labels_separator",
@@ -85,6 +85,7 @@ JSON_DOCUMENTS = {
     "review": "report.md",
     "predict": "answers.md",
     "verify": "scored.md",
+    "export": "exported.md",
 }
 """The document of each verb's JSON, in docs/formats."""
 

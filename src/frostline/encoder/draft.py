@@ -25,11 +25,15 @@ HANDED_OVER = "handed-over-when-opened"
 class Draft:
     """Nodes in order, constants, and the declared weights."""
 
-    def __init__(self, constants: "dict[str, onnx.TensorProto] | None" = None, prefix: str = "") -> None:
+    def __init__(
+        self, constants: "dict[str, onnx.TensorProto] | None" = None, prefix: str = "", *, one_time: bool = False
+    ) -> None:
+        """Empty; with `one_time`, `each` has but one number, and writes neither branch nor loop."""
         self._nodes: list[onnx.NodeProto] = []
         self._written: dict[tuple[str, tuple[str, ...], str], str] = {}
         self._constants: dict[str, onnx.TensorProto] = {} if constants is None else constants
         self._prefix = prefix
+        self._one_time = one_time
 
     def op(self, kind: str, inputs: Sequence[str], attributes: Mapping[str, Any] | None = None) -> str:
         """Write one operator, such as `Gemm` or `com.microsoft.FusedMatMul`; its output's name.
@@ -51,6 +55,8 @@ class Draft:
         For a single time it is `build(inner, None)`, without the loop and its copies. `inner` may use every value that
         was written before.
         """
+        if self._one_time:
+            return build(self, None)
         prefix = f"{self._prefix}{len(self._nodes)}/"
         alone, several, inner = (Draft(self._constants, f"{prefix}{name}/") for name in ("one", "many", "each"))
         body = inner.body(lambda number: build(inner, number))
@@ -60,6 +66,10 @@ class Draft:
         )
         branches = {"then_branch": alone.branch(build(alone, None)), "else_branch": several.branch(joined)}
         return self.op("If", [self.op("Equal", [times, self.constant(np.array(1, np.int64))])], branches)
+
+    def named(self, name: str, value: str) -> None:
+        """Give `value` a second name."""
+        self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
 
     def branch(self, value: str) -> onnx.GraphProto:
         """The draft as one way to `value`."""
@@ -100,10 +110,23 @@ class Draft:
         self._constants[name] = tensor
         return name
 
+    def stored(self, name: str, value: NDArray[Any]) -> str:
+        """Store a tensor in the graph under a name of its own; text is an array of objects."""
+        self._constants[name] = numpy_helper.from_array(value, name)
+        return name
+
+    def filled(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Store the declared weights in the graph, which then needs nothing handed over."""
+        for name, tensor in self._constants.items():
+            if tensor.data_location == onnx.TensorProto.EXTERNAL:
+                self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(weights[name]), name)
+
     def model(
         self,
         inputs: Mapping[str, tuple[int, Sequence[str | int]]],
         outputs: Mapping[str, tuple[str, Sequence[str | int]]],
+        *,
+        kinds: Mapping[str, int] | None = None,
     ) -> onnx.ModelProto:
         """The finished graph.
 
@@ -111,7 +134,8 @@ class Draft:
         ----------
         inputs : mapping of name to (element type, axes)
         outputs : mapping of name to (value, axes)
-            All float32.
+        kinds : mapping of name to element type, optional
+            Of outputs that are not float32.
         """
         for name, (value, _) in outputs.items():
             self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
@@ -124,10 +148,14 @@ class Draft:
             nodes[::-1],
             "encoder",
             [helper.make_tensor_value_info(name, kind, axes) for name, (kind, axes) in inputs.items()],
-            [helper.make_tensor_value_info(name, FLOAT, axes) for name, (_, axes) in outputs.items()],
+            [
+                helper.make_tensor_value_info(name, (kinds or {}).get(name, FLOAT), axes)
+                for name, (_, axes) in outputs.items()
+            ],
             [tensor for name, tensor in self._constants.items() if name in needed],
         )
-        versions = [helper.make_opsetid("", OPERATORS), helper.make_opsetid(RUNTIME_OPERATORS, 1)]
+        domains = {RUNTIME_OPERATORS} & {node.domain for node in nodes}
+        versions = [helper.make_opsetid("", OPERATORS), *(helper.make_opsetid(domain, 1) for domain in domains)]
         return helper.make_model(graph, opset_imports=versions, ir_version=FORMAT, producer_name="frostline")
 
 

@@ -91,6 +91,7 @@ class Encoder:
     backend: Backend
     threads: int
     reader: str = "ONNX Runtime on cpu"  # Who reads and where, for people
+    folder: Path | None = None  # Where its files lie, of which our graph was made; None where torch reads
 
     @classmethod
     def open(  # noqa: PLR0913 - each is a choice of its own, and has a default
@@ -180,6 +181,7 @@ class Encoder:
             word_pieces=word_pieces,
             backend=_backend(checkpoint.folder, blocks, identity_digest=digest, kept=kept, form=form),
             threads=threads or usable_cores(),
+            folder=checkpoint.folder,
         )
 
     @classmethod

@@ -104,16 +104,11 @@ def build_graph(
         How the layers' products are computed; int8 is one of the last two.
     """
     sketch = Sketch.begin(shape, form)
-    whole = {block.layer for block in blocks if block.pooling != "cls"} | set(token_layers)
-    highest = highest_layer(blocks, token_layers)
-    layers = [sketch.embed()]
-    for layer in range(1, highest + 1):
-        layers.append(sketch.layer(layer - 1, layers[-1], first_only=layer == highest and layer not in whole))
+    layers, rows = sketch.read(blocks, token_layers=token_layers)
     outputs: dict[str, tuple[str, Sequence[str | int]]] = {
         tokens_output(layer): (layers[layer], ("T", shape.hidden_size)) for layer in token_layers
     }
-    if blocks:
-        rows = sketch.pooled(blocks, layers, last_is_first=highest > 0 and highest not in whole)
+    if rows is not None:
         outputs[ROWS] = rows, ("N", len(blocks) * shape.hidden_size)
     return sketch.model(outputs)
 
@@ -138,6 +133,7 @@ class Sketch:
     draft: "Draft"
     shape: Shape
     products: Products
+    portable: bool = False  # Float32's graph holds operators of ONNX alone, none of ONNX Runtime's own
 
     @classmethod
     def begin(cls, shape: Shape, form: Form = "float32") -> "Sketch":
@@ -146,6 +142,38 @@ class Sketch:
 
         draft = Draft()
         return cls(draft, shape, _products(draft, shape, form))
+
+    @classmethod
+    def of_equals(cls, shape: Shape, form: Form, *, ids: str) -> "Sketch":
+        """One over the input `ids` (B, S), sentences of one length, which makes of it all that `graph_inputs` gives."""
+        from frostline.encoder.draft import Draft  # noqa: PLC0415 - it imports onnx
+
+        draft = Draft(one_time=True)
+        op, whole, zero, one = draft.op, draft.whole, *(draft.constant(np.array(n, np.int64)) for n in (0, 1))
+        sizes = op("Shape", [ids])
+        n_sentences, length = (op("Gather", [sizes, number]) for number in (zero, one))
+        if shape.position_padding is None:
+            places = op("Expand", [op("Range", [zero, length, one]), sizes])
+        else:
+            padding = draft.constant(np.array(shape.position_padding, np.int64))
+            counts = op("Cast", [op("Not", [op("Equal", [ids, padding])])], {"to": INT64})
+            places = op("Add", [op("Mul", [op("CumSum", [counts, one]), counts]), padding])
+        draft.named(IDS, op("Reshape", [ids, whole(-1)]))
+        draft.named(_PLACES, op("Reshape", [places, whole(-1)]))
+        draft.named(_FIRSTS, op("Mul", [op("Range", [zero, n_sentences, one]), length]))
+        draft.named(_WHOLE, sizes)
+        return cls(draft, shape, _products(draft, shape, form), portable=True)
+
+    def read(self, blocks: Sequence[Block], *, token_layers: Sequence[int] = ()) -> tuple[list[str], str | None]:
+        """Every layer as far as it is needed, (T, d) each, the last perhaps (N, d); and `blocks`, if there are any."""
+        whole = {block.layer for block in blocks if block.pooling != "cls"} | set(token_layers)
+        highest = highest_layer(blocks, token_layers)
+        layers = [self.embed()]
+        for layer in range(1, highest + 1):
+            layers.append(self.layer(layer - 1, layers[-1], first_only=layer == highest and layer not in whole))
+        if not blocks:
+            return layers, None
+        return layers, self.pooled(blocks, layers, last_is_first=highest > 0 and highest not in whole)
 
     def embed(self) -> str:
         """Layer 0: the embeddings of words and positions, normalised. (T, d)."""
@@ -251,8 +279,11 @@ class Sketch:
             asked = heads(query, (0, 2, 1, 3), alone=first_only)
             if first_only:  # asked twice, answered once: one row alone is summed in another order than several are
                 asked = op("Concat", [asked, asked], {"axis": 2})
-            alpha = {"alpha": 1 / math.sqrt(shape.head_size)}
-            scores = op("com.microsoft.FusedMatMul", [asked, heads(key, (0, 2, 3, 1))], alpha)
+            keys, alpha = heads(key, (0, 2, 3, 1)), 1 / math.sqrt(shape.head_size)
+            if self.portable:
+                scores = op("Mul", [op("MatMul", [asked, keys]), inner.constant(np.array(alpha, np.float32))])
+            else:
+                scores = op("com.microsoft.FusedMatMul", [asked, keys], {"alpha": alpha})
             if shape.relative_bias:
                 scores = op("Add", [scores, self._relative_bias(inner, run, first_only=first_only)])
             mixed = op("MatMul", [op("Softmax", [scores], {"axis": -1}), heads(value, (0, 2, 1, 3))])  # (B, H, S, h)

@@ -1,0 +1,23 @@
+// What an exported classifier says of texts: node answer.mjs "a text" ... (or JSON strings, one a line, on standard input)
+// Needs, beside this file: npm install onnxruntime-node @huggingface/tokenizers
+import { readFileSync } from "node:fs";
+import { Tokenizer } from "@huggingface/tokenizers";
+import ort from "onnxruntime-node";
+import { reader } from "./text.mjs";
+
+const read = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf-8"));
+const settings = read("classifier.json");
+const idsOf = reader(Tokenizer, { tokenizer: read("tokenizer.json"), characters: read("characters.json"), settings });
+const session = await ort.InferenceSession.create(new URL("classifier.onnx", import.meta.url).pathname);
+
+async function answer(text) {
+  const ids = idsOf(text);
+  const row = new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
+  const said = await session.run({ input_ids: row });
+  const labels = settings.labels.filter((_, column) => said.favoured.data[column]);
+  return { labels: said.answered.data[0] ? labels : null, probabilities: [...said.probabilities.data] };
+}
+
+const given = process.argv.slice(2);
+const lines = given.length ? [] : readFileSync(0, "utf-8").split("\n").filter(Boolean);
+for (const text of [...given, ...lines.map((line) => JSON.parse(line))]) console.log(JSON.stringify(await answer(text)));

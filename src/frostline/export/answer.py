@@ -1,0 +1,27 @@
+"""What an exported classifier says of texts: python answer.py "a text" ...; needs onnxruntime and tokenizers."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+folder = Path(__file__).parent
+settings = json.loads((folder / "classifier.json").read_text("utf-8"))
+tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+session = onnxruntime.InferenceSession(str(folder / "classifier.onnx"), providers=["CPUExecutionProvider"])
+names = ["probabilities", "favoured", "answered"]
+
+
+def answer(text: str) -> dict[str, object]:
+    """The labels of one text (None: not sure enough), and the probability of each."""
+    ids = tokenizer.encode(text[: settings["max_characters"]]).ids
+    probabilities, favoured, answered = session.run(names, {"input_ids": np.array([ids], np.int64)})
+    labels = [label for label, has in zip(settings["labels"], favoured[0], strict=True) if has]
+    return {"labels": labels if answered[0] else None, "probabilities": probabilities[0].tolist()}
+
+
+for text in sys.argv[1:] or map(json.loads, sys.stdin):
+    print(json.dumps(answer(text)))

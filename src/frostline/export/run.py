@@ -1,0 +1,292 @@
+"""A saved classifier → a folder that needs no Frostline: docs/formats/exported.md.
+
+Before the folder gets its name, the graph is opened by ONNX Runtime as anybody opens it, and must say of the self-test's
+sentences what the classifier says.
+"""
+
+import hashlib
+import importlib.resources
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.artifact.model import Model
+from frostline.artifact.self_test import SENTENCES
+from frostline.disk import home, publish_folder, refuse_existing
+from frostline.encoder.architecture import Architecture, load_architecture
+from frostline.encoder.encoder import Encoder
+from frostline.encoder.int8 import int8_weights
+from frostline.encoder.onnx import OnnxBackend
+from frostline.encoder.precision import Gate, cosines
+from frostline.encoder.products import Form
+from frostline.encoder.session import runtime
+from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces
+from frostline.errors import BackendError, InputError, OutputError, shown
+from frostline.export.characters import characters_of
+from frostline.export.graph import ANSWERED, FAVOURED, INPUT, PROBABILITIES, build_classifier, labels_text
+from frostline.version import __version__
+
+GRAPH, TOKENIZER, SETTINGS, SELF_TEST = "classifier.onnx", "tokenizer.json", "classifier.json", "selftest.json"
+CHARACTERS = "characters.json"
+EXAMPLES = ("answer.py", "answer.mjs", "text.mjs")
+FORMAT_VERSION = 1
+MOST_BYTES = 2_000_000_000
+"""What one ONNX file may hold; the format ends at 2 GiB."""
+
+TOLERANCE = 1e-5
+"""By how much a probability may differ from the classifier's own."""
+
+GATE_TEXTS = 500
+_OURS = {GRAPH, TOKENIZER, CHARACTERS, SETTINGS, SELF_TEST, *EXAMPLES}
+_ODD_SENTENCES = ("", "\u200b", "a" * 3000, "word " * 600, "[SEP] [CLS] [UNK]", "é e\u0301 İ ß", "한국어 ไทย עברית")
+"""Besides the self-test's: nothing, nothing to be seen, too long twice, what spells special pieces, accents, scripts."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written."""
+
+    folder: Path
+    size_bytes: int  # Of the graph
+    precision: str  # float32 or int8
+    difference: float  # The largest of a probability, over the self-test's texts
+    n_texts: int
+    gate: Gate | None = None  # What trying int8 showed
+
+
+def export(model: Model, out: Path, *, overwrite: bool = False, quantized: Sequence[str] | None = None) -> Exported:
+    """Write `model` as one ONNX file with all that belongs to it.
+
+    Parameters
+    ----------
+    out : Path
+        The folder to make.
+    overwrite : bool, default=False
+        Replace a folder that was exported before, and nothing else.
+    quantized : sequence of str, optional
+        Write the encoder in int8, if the classifier says the same of at least 99 % of these texts (up to 500 of them).
+
+    Raises
+    ------
+    InputError
+        Words are among the features; torch reads, or nobody does; the file would pass 2 GB; int8 says too much otherwise.
+    OutputError
+        `out` exists, or is no exported folder.
+    BackendError
+        ONNX Runtime does not say of the self-test's texts what the classifier says.
+    """
+    refuse_place(out, overwrite=overwrite)
+    encoder, architecture = _readable(model)
+    form, gate = _form(model, encoder, architecture, quantized)
+    graph = _graph(model, encoder, architecture, form)
+    tokenizer = exported_tokenizer(encoder.word_pieces)
+    said = {SELF_TEST: _self_test(model, encoder)}
+    difference = _tried(graph, said[SELF_TEST], tolerance=TOLERANCE if gate is None else 1.0)
+    characters = json.dumps(characters_of(encoder.word_pieces.tokenizer), separators=(",", ":"))
+    contents: dict[str, bytes] = {GRAPH: graph, TOKENIZER: tokenizer.encode(), CHARACTERS: characters.encode()}
+    contents |= {name: importlib.resources.files("frostline.export").joinpath(name).read_bytes() for name in EXAMPLES}
+    precision = "float32" if form == "float32" else "int8"
+    settings = _settings(model, encoder, precision, contents)
+    contents[SETTINGS], contents[SELF_TEST] = _json(settings), _json(said[SELF_TEST])
+    with publish_folder(out.resolve(), overwrite=overwrite) as temporary:
+        for name, content in contents.items():
+            (temporary / name).write_bytes(content)
+    return Exported(
+        folder=out,
+        size_bytes=len(graph),
+        precision=precision,
+        difference=difference,
+        n_texts=len(said[SELF_TEST]["texts"]),
+        gate=gate,
+    )
+
+
+def refuse_place(out: Path, *, overwrite: bool) -> None:
+    """Raise `OutputError`, before any work, if writing there would fail or lose what is no exported classifier."""
+    refuse_existing(out, overwrite=overwrite)
+    if not os.path.lexists(out):
+        return
+    strange = sorted({path.name for path in out.iterdir()} - _OURS) if out.is_dir() and not out.is_symlink() else ["it"]
+    if strange or not (out / SETTINGS).is_file():
+        raise OutputError(
+            f"{out} must be an exported classifier to be replaced, and nothing else.",
+            hint="Choose another name.",
+        )
+
+
+def _readable(model: Model) -> tuple[Encoder, Architecture]:
+    """The encoder of which our graph can be made."""
+    if model.encoder.spec.words:
+        raise InputError(
+            f"Words cannot be exported (this model's features are {model.manifest.features}): "
+            "an ONNX graph takes ids, and counts no words.",
+            hint="Train it again without them: --features mean@all",
+        )
+    if not isinstance(model.encoder, Encoder) or model.encoder.folder is None:
+        raise InputError(
+            "Only an encoder that has a graph of ours can be exported (this one is read by torch).",
+            hint="Open it with --backend onnx, where its family is one of those.",
+        )
+    return model.encoder, load_architecture(model.encoder.folder)
+
+
+def _form(
+    model: Model, encoder: Encoder, architecture: Architecture, quantized: Sequence[str] | None
+) -> tuple[Form, Gate | None]:
+    """float32, or int8 as the model was trained in it, or as these texts allow.
+
+    The form of int8 is the one that is exact on every processor.
+    """
+    if encoder.identity.precision == "int8":
+        return "unsigned", None
+    if quantized is None:
+        return "float32", None
+    texts = list(dict.fromkeys(quantized))
+    chosen = [texts[row] for row in np.unique(np.linspace(0, len(texts) - 1, min(len(texts), GATE_TEXTS)).astype(int))]
+    if not chosen:
+        raise InputError("int8 must be tried on texts (got none).", hint="Name a file of texts like those to come.")
+    weights = _int8(encoder, architecture)
+    other = OnnxBackend.open(
+        architecture, blocks=encoder.blocks, identity_digest="", kept=None, form="unsigned", weights=weights
+    )
+    float32 = encoder.encode(chosen).rows
+    int8 = Encoder(
+        identity=encoder.identity,
+        spec=encoder.spec,
+        blocks=encoder.blocks,
+        hidden_size=encoder.hidden_size,
+        n_layers=encoder.n_layers,
+        word_pieces=encoder.word_pieces,
+        backend=other,
+        threads=encoder.threads,
+    ).encode(chosen).rows
+    first, second = (model.head.answer(model.head.predict_proba(rows)) for rows in (float32, int8))
+    equal = (first.favoured == second.favoured).all(axis=1) & (first.answered == second.answered)
+    near = cosines(float32, int8)
+    gate = Gate(
+        n_texts=len(chosen),
+        mean_cosine=float(near.mean()),
+        lowest_cosine=float(near.min()),
+        n_predicted=len(chosen),
+        n_equal=int(equal.sum()),
+    )
+    if not gate.is_passed:
+        raise InputError(
+            f"int8 must say the same of 99 % of the texts as float32 ({gate}).",
+            hint="Leave --quantized out: the float32 form is exact.",
+        )
+    return "unsigned", gate
+
+
+def _int8(encoder: Encoder, architecture: Architecture) -> dict[str, NDArray[Any]]:
+    digest = hashlib.sha256(f"{encoder.identity.weights_sha256} {encoder.identity.config_sha256}".encode()).hexdigest()
+    return dict(int8_weights(architecture, identity_digest=digest, kept=home() / "graphs", form="unsigned"))
+
+
+def _graph(model: Model, encoder: Encoder, architecture: Architecture, form: Form) -> bytes:
+    weights: dict[str, NDArray[Any]] = dict(architecture.tensors)
+    if form != "float32":
+        weights |= _int8(encoder, architecture)
+    graph = build_classifier(architecture.shape, encoder.blocks, model.head, weights=weights, form=form)
+    size = graph.ByteSize()
+    if size > MOST_BYTES:
+        raise InputError(f"The ONNX file must have at most {MOST_BYTES:,} bytes (it would have {size:,}).")
+    graph.doc_string = f"A text classifier, exported by Frostline {__version__}."
+    content: bytes = graph.SerializeToString(deterministic=True)
+    return content
+
+
+def exported_tokenizer(pieces: WordPieces) -> str:
+    """tokenizer.json of which every reader gets the ids that we read: cut, with the template around, not padded."""
+    from tokenizers import Tokenizer, processors  # noqa: PLC0415 - where texts are read, it is loaded anyway
+
+    tokenizer = Tokenizer.from_str(pieces.tokenizer.to_str())
+    first, last = ([tokenizer.id_to_token(int(piece)) for piece in ids] for ids in (pieces.before, pieces.after))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=" ".join([*first, "$A", *last]),
+        special_tokens=sorted({(token, tokenizer.token_to_id(token)) for token in (*first, *last)}),
+    )
+    tokenizer.enable_truncation(pieces.max_length)
+    tokenizer.no_padding()
+    return str(tokenizer.to_str())
+
+
+def _self_test(model: Model, encoder: Encoder) -> dict[str, Any]:
+    """What the classifier says of some texts, with their ids."""
+    texts = [*SENTENCES, *_ODD_SENTENCES]
+    answers = model.answer(texts)
+    labels = labels_text(model.head)
+    return {
+        "tolerance": TOLERANCE,
+        "texts": [
+            {
+                "text": text,
+                "ids": ids.tolist(),
+                "probabilities": shares,
+                "labels": [label for label, has in zip(labels, favoured, strict=True) if has],
+                "answered": answered,
+            }
+            for text, ids, shares, favoured, answered in zip(
+                texts,
+                encoder.word_pieces.tokenize(texts).ids,
+                answers.probabilities.tolist(),
+                answers.favoured.tolist(),
+                answers.answered.tolist(),
+                strict=True,
+            )
+        ],
+    }
+
+
+def _tried(graph: bytes, said: Mapping[str, Any], *, tolerance: float) -> float:
+    """The largest difference of a probability; raises where ONNX Runtime, told nothing, says something else."""
+    onnxruntime = runtime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    largest = 0.0
+    for one in said["texts"]:
+        found = session.run([PROBABILITIES, FAVOURED, ANSWERED], {INPUT: np.array([one["ids"]], np.int64)})
+        difference = float(np.abs(found[0][0] - np.array(one["probabilities"])).max())
+        if not difference <= tolerance:
+            raise BackendError(
+                f"The exported graph must give {shown(one['text'])} its probabilities to {tolerance:g} "
+                f"(they differ by {difference:.1e})."
+            )
+        largest = max(largest, difference)
+    return largest
+
+
+def _settings(model: Model, encoder: Encoder, precision: str, contents: Mapping[str, bytes]) -> dict[str, Any]:
+    identity = encoder.identity
+    return {
+        "format": "frostline-exported",
+        "format_version": FORMAT_VERSION,
+        "frostline_version": __version__,
+        "labels": list(model.head.labels),
+        "labels_exclude_each_other": model.head.link == "softmax",
+        "answer_from": model.head.rule.answer_from if model.head.rule else 0.0,
+        "max_length": encoder.word_pieces.max_length,
+        "closing": len(encoder.word_pieces.after),
+        "max_characters": MAX_CHARACTERS,
+        "precision": precision,
+        "encoder": {"name": model.manifest.encoder.name, "family": identity.family, "sha256": identity.weights_sha256},
+        "features": model.manifest.features,
+        "files": {
+            name: {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in contents.items()
+        },
+    }
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
