@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,8 @@ def test_a_page_runs_as_it_stands(frostline: Command, place: Path, name: str) ->
             if line.startswith("$ frostline "):
                 ended = frostline(*shlex.split(line, comments=True)[2:])
                 assert ended.code == 0, f"{line}\n{ended.err}"
+            elif line.startswith("$ python "):
+                subprocess.run([sys.executable, *shlex.split(line)[2:]], check=True, timeout=100)
 
 
 def test_every_page_is_in_the_list() -> None:

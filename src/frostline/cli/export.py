@@ -23,7 +23,6 @@ from frostline.errors import pasteable, printable
 from frostline.export.run import export, refuse_place
 
 
-
 @click.command(
     "export",
     cls=Grouped,
@@ -38,7 +37,7 @@ from frostline.export.run import export, refuse_place
     "--quantized",
     type=FILE,
     metavar="FILE",
-    help="Write the encoder in int8, a third of the size, if 99 % of the answers to these texts stay the same.",
+    help="Write the layers in int8, a quarter of their size, if 99 % of the answers to these texts stay the same.",
 )
 @model_options
 @reading_options

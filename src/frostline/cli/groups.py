@@ -5,7 +5,17 @@ from typing import final
 import click
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Most used": ("text_column", "label_column", "test_file", "out", "overwrite", "features", "report", "details", "quantized"),
+    "Most used": (
+        "text_column",
+        "label_column",
+        "test_file",
+        "out",
+        "overwrite",
+        "features",
+        "report",
+        "details",
+        "quantized",
+    ),
     "The lesson": ("lang", "html", "notebook", "beside"),
     "Your file": (
         "labels_separator",

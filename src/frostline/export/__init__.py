@@ -1,1 +1,1 @@
-"""A saved classifier as files that other runtimes read: one ONNX graph, its tokenizer, and what shows that they agree."""
+"""A saved classifier as files that other runtimes read: an ONNX graph, its tokenizer, what shows that they agree."""

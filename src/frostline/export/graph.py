@@ -1,7 +1,7 @@
-"""The whole classifier as one ONNX graph: ids of equally long texts in; probabilities, labels, and whether it is sure, out.
+"""The whole classifier as one ONNX graph: ids of equally long texts in; probabilities, labels, whether it is sure out.
 
-The encoder is float32 (or int8); from its rows on everything is float64, as it is in Python: the head's coefficients may
-be 1e6 where a column hardly moves, and a map of probabilities may be as steep as a step. In float32 the graph holds
+The encoder is float32 (or int8); from its rows on everything is float64, as it is in Python: the head's coefficients
+may be 1e6 where a column hardly moves, and a map of probabilities may be as steep as a step. In float32 the graph holds
 operators of ONNX alone.
 
 Shapes in the comments: B texts, n_features columns, L labels, K knots.
@@ -9,7 +9,7 @@ Shapes in the comments: B texts, n_features columns, L labels, K knots.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,9 @@ def build_classifier(
 ) -> "onnx.ModelProto":
     """The graph, weights included.
 
-    Input `input_ids` (B, S) int64, all texts of one length. Outputs `probabilities` (B, L) float32; `favoured` (B, L) bool:
-    the label or labels that a text gets, sure or not; `answered` (B,) bool: whether it is sure enough to say so; and
-    `label` (B,) string, where labels exclude each other.
+    Input `input_ids` (B, S) int64, all texts of one length. Outputs `probabilities` (B, L) float32; `favoured` (B, L)
+    bool: the label or labels that a text gets, sure or not; `answered` (B,) bool: whether it is sure enough to say so;
+    and `label` (B,) string, where labels exclude each other.
 
     Parameters
     ----------
@@ -48,9 +48,7 @@ def build_classifier(
     sketch = Sketch.of_equals(shape, form, ids=INPUT)
     draft = sketch.draft
     draft.weight(WORDS, weights[WORDS].shape)
-    rows = sketch.read(blocks)[1]
-    if rows is None:
-        raise ValueError("a classifier of no features")
+    rows = cast("str", sketch.read(blocks)[1])  # no classifier is without features
     shares = _probabilities(draft, _decisions(draft, rows, head), head)
     outputs, kinds = _answers(draft, shares, head)
     outputs[PROBABILITIES] = draft.op("Cast", [shares], {"to": FLOAT}), ("B", len(head.labels))
@@ -104,7 +102,7 @@ def _mapped(draft: "Draft", plain: str, calibration: Calibration, head: LinearHe
 
 
 def _through(draft: "Draft", given: str, knots: tuple[Knots, ...]) -> str:
-    """Each column of `given` (B, L) on the straight lines between its knots: the sum of each piece's part of the way up."""
+    """Each column of `given` (B, L) on the straight lines between its knots: the sum of how far each piece goes up."""
     op = draft.op
     most = max(len(of_label) for of_label in knots) - 1
     starts, widths, heights = np.zeros((len(knots), most)), np.ones((len(knots), most)), np.zeros((len(knots), most))

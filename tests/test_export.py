@@ -1,0 +1,318 @@
+"""An exported classifier says what the classifier says: every head's graph; the folder, by its own programs."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from tokenizers import Tokenizer
+
+from conftest import Command
+from encoder_fakes import make_checkpoint
+from frostline.artifact import open_model
+from frostline.artifact.model import Model
+from frostline.classifier import SentenceClassifier
+from frostline.encoder.encoder import Encoder
+from frostline.errors import InputError, OutputError
+from frostline.export.characters import characters_of
+from frostline.export.graph import build_classifier
+from frostline.export.run import export
+from frostline.head.linear import Calibration, LinearHead, Rule, applied
+
+N_LABELS = 3
+KNOTS = (((0.1, 0.05), (0.4, 0.5), (0.9, 0.6)), ((0.2, 0.2), (0.21, 0.9)), ((0.0, 0.0), (0.3, 0.0), (1.0, 1.0)))
+TEXTS = ["good film.", "bad", "a", "", "b a d f i l m ! ? , . a b", "good good bad film " * 20]
+
+
+def plain(n_labels: int, n_features: int, **chosen: Any) -> LinearHead:
+    """A head of random coefficients."""
+    rng = np.random.default_rng(n_labels)
+    rows = 1 if n_labels == 2 and chosen.get("link", "softmax") == "softmax" else n_labels
+    labels = tuple(f"label {number}" for number in range(n_labels))
+    coef, intercept = rng.standard_normal((rows, n_features)) / 8, rng.standard_normal(rows)
+    return LinearHead(labels=labels, coef=coef, intercept=intercept, **chosen)
+
+
+HEADS: dict[str, Callable[[int], LinearHead]] = {
+    "two labels": lambda width: plain(2, width),
+    "two labels, temperature, a threshold": lambda width: plain(
+        2,
+        width,
+        calibration=Calibration(method="temperature", temperature=2.5),
+        rule=Rule(thresholds=(0.3, 0.7)),
+    ),
+    "two labels, a map": lambda width: plain(2, width, calibration=Calibration(method="isotonic", knots=KNOTS[:1])),
+    "three labels": lambda width: plain(N_LABELS, width),
+    "three labels, maps, thresholds": lambda width: plain(
+        N_LABELS,
+        width,
+        calibration=Calibration(method="isotonic", knots=KNOTS),
+        rule=Rule(thresholds=(0.2, 0.5, 0.3)),
+    ),
+    "maps that give nothing": lambda width: plain(
+        N_LABELS, width, calibration=Calibration(method="isotonic", knots=(((0.0, 0.0), (1.0, 0.0)),) * N_LABELS)
+    ),
+    "sets": lambda width: plain(N_LABELS, width, link="logistic"),
+    "sets, maps, thresholds, sure": lambda width: plain(
+        N_LABELS,
+        width,
+        link="logistic",
+        calibration=Calibration(method="isotonic", knots=KNOTS),
+        rule=Rule(thresholds=(0.4, 0.55, 0.1)),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    return Encoder.open(str(make_checkpoint(tmp_path_factory.mktemp("encoder"))), features="cls@-1+mean@all+max@1")
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_graph_says_what_the_head_says(name: str, encoder: Encoder) -> None:
+    from frostline.encoder.architecture import load_architecture  # noqa: PLC0415 - used here alone
+
+    head = HEADS[name](encoder.n_features)
+    if head.rule is not None:  # so that it is unsure of half of the texts
+        shares = head.predict_proba(encoder.encode(TEXTS).for_head)
+        head = replace(
+            head, rule=replace(head.rule, answer_from=float(np.median(applied(head.rule, shares, link=head.link)[1])))
+        )
+    assert encoder.folder is not None
+    architecture = load_architecture(encoder.folder)
+    model = build_classifier(
+        architecture.shape, encoder.blocks, head, weights=dict(architecture.tensors), form="float32"
+    )
+    onnx.checker.check_model(model, full_check=True)
+    assert {node.domain for node in model.graph.node} == {""}
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    expected = head.answer(head.predict_proba(encoder.encode(TEXTS).for_head))
+    for row, ids in enumerate(encoder.word_pieces.tokenize(TEXTS).ids):
+        twice = np.stack([ids, ids]).astype(np.int64)
+        found = dict(
+            zip([out.name for out in session.get_outputs()], session.run(None, {"input_ids": twice}), strict=True)
+        )
+        for alike in (0, 1):
+            assert found["probabilities"][alike] == pytest.approx(expected.probabilities[row], abs=1e-6)
+            assert found["favoured"][alike].tolist() == expected.favoured[row].tolist()
+            assert bool(found["answered"][alike]) == bool(expected.answered[row])
+            if head.link == "softmax":
+                assert found["label"][alike] == head.labels[int(expected.favoured[row].argmax())]
+            else:
+                assert "label" not in found
+    assert expected.answered.all() == (head.rule is None)
+    assert expected.answered.any()
+
+
+@pytest.mark.parametrize("padding", [None, 1])
+def test_positions_are_counted_in_the_graph_as_before_it(padding: int | None, encoder: Encoder) -> None:
+    """RoBERTa counts what is no padding; a sentence may spell its padding."""
+    from frostline.encoder.architecture import load_architecture  # noqa: PLC0415 - as above
+    from frostline.encoder.graph import _places  # noqa: PLC0415 - what the encoder's own graph is given
+
+    assert encoder.folder is not None
+    architecture = load_architecture(encoder.folder)
+    shape = replace(architecture.shape, position_padding=padding)
+    head = plain(2, encoder.n_features)
+    model = build_classifier(shape, encoder.blocks, head, weights=dict(architecture.tensors), form="float32")
+    model.graph.output.append(onnx.helper.make_tensor_value_info("places", onnx.TensorProto.INT64, ["T"]))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    run = np.array([[2, 5, 1, 6, 3], [2, 1, 1, 7, 3]])
+    found = session.run(["places"], {"input_ids": run})[0]
+    assert found.tolist() == _places(run, padding).ravel().tolist()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A saved classifier on a small encoder, opened."""
+    folder = tmp_path_factory.mktemp("small")
+    texts = [f"{word} film {letter}" for word in ("good", "bad") for letter in "abcdefghijklmnop"]
+    labels = [text.split()[0] for text in texts]
+    classifier = SentenceClassifier(encoder=str(make_checkpoint(folder / "encoder")), features="mean@all")
+    classifier.fit(texts, labels).save(folder / "model")
+    return open_model(folder / "model")
+
+
+def test_a_folder_that_needs_nothing_of_ours(small: Model, tmp_path: Path) -> None:
+    done = export(small, tmp_path / "out")
+    assert done.precision == "float32"
+    assert done.n_texts == 15
+    assert done.difference < 1e-6
+    settings = json.loads((tmp_path / "out" / "classifier.json").read_text("utf-8"))
+    assert settings["labels"] == ["bad", "good"]
+    assert settings["labels_exclude_each_other"] is True
+    assert settings["max_length"] == 32
+    assert settings["closing"] == 1
+    assert set(settings["files"]) | {"classifier.json", "selftest.json"} == {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
+    texts = ["good film a", "bad film", "", "good " * 50, 'a "quoted" one\n']
+    lines = "".join(json.dumps(text) + "\n" for text in texts)
+    program = [sys.executable, "-S", "-c", f"import sys; sys.path += {sys.path!r}; {NO_FROSTLINE}"]
+    said = subprocess.run(
+        [*program, str(tmp_path / "out" / "answer.py")], input=lines, capture_output=True, text=True, check=True
+    )
+    answers = small.answer(texts)
+    for row, line in enumerate(said.stdout.splitlines()):
+        found = json.loads(line)
+        assert found["probabilities"] == pytest.approx(answers.probabilities[row].tolist(), abs=1e-6)
+        assert found["labels"] == [small.head.labels[int(answers.favoured[row].argmax())]]
+
+
+NO_FROSTLINE = (
+    "import builtins, runpy; real = builtins.__import__; "
+    "builtins.__import__ = lambda name, *rest: real('none.of.ours' if name.startswith('frostline') else name, *rest); "
+    "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+def test_the_self_test_has_what_the_file_gives(small: Model, tmp_path: Path) -> None:
+    export(small, tmp_path / "out")
+    test = json.loads((tmp_path / "out" / "selftest.json").read_text("utf-8"))
+    tokenizer = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "classifier.onnx", providers=["CPUExecutionProvider"])
+    assert test["tolerance"] == 1e-5
+    for one in test["texts"]:
+        assert tokenizer.encode(one["text"]).ids == one["ids"]
+        names = ["probabilities", "favoured", "answered"]
+        shares, favoured, answered = session.run(names, {"input_ids": np.array([one["ids"]])})
+        assert shares[0].tolist() == one["probabilities"]
+        assert favoured[0].tolist() == one["favoured"]
+        assert bool(answered[0]) is one["answered"]
+
+
+def test_int8_is_written_where_the_answers_stay(small: Model, tmp_path: Path) -> None:
+    texts = [f"{word} film {letter}" for word in ("good", "bad") for letter in "abcdefghijklmnop"]
+    done = export(small, tmp_path / "out", quantized=texts)
+    assert done.precision == "int8"
+    assert done.gate is not None
+    assert done.gate.n_predicted == len(texts)
+    graph = onnx.load(tmp_path / "out" / "classifier.onnx")
+    assert "MatMulIntegerToFloat" in {node.op_type for node in graph.graph.node}
+    assert json.loads((tmp_path / "out" / "classifier.json").read_text("utf-8"))["precision"] == "int8"
+    with pytest.raises(InputError, match=r"int8 must be tried on texts \(got none\)"):
+        export(small, tmp_path / "none", quantized=[])
+
+
+def test_int8_that_answers_otherwise_is_refused(small: Model, tmp_path: Path) -> None:
+    texts = ["good film a", "bad film b", "a", "b", "good", "film"]
+    decisions = small.head.decision_function(small.encoder.encode(texts).for_head)[:, 0]
+    at_the_edge = replace(small.head, intercept=small.head.intercept - decisions[0])  # the least change turns it
+    edges = [
+        replace(at_the_edge, coef=sign * at_the_edge.coef, intercept=sign * at_the_edge.intercept) for sign in (1, -1)
+    ]
+    refused: list[str] = []
+    for number, head in enumerate(edges):
+        try:
+            export(replace(small, head=head), tmp_path / str(number), quantized=["good film a"])
+        except InputError as error:
+            refused.append(error.message)
+    assert len(refused) == 1
+    assert refused[0].startswith("int8 must say the same of 99 % of the texts as float32 (0 of 1 equal predictions")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_cannot_be_exported_is_refused(frostline: Command, tmp_path: Path, reviews: Path) -> None:
+    out = tmp_path / "words"
+    assert frostline("train", reviews, "--features", "words", "--out", out, "-C", "1").code == 0
+    ended = frostline("export", out, "--out", tmp_path / "exported")
+    assert ended.code == 65
+    assert "Words cannot be exported (this model's features are words)" in ended.err
+    assert "--features mean@all" in ended.err
+    assert not (tmp_path / "exported").exists()
+
+
+def test_nothing_else_is_replaced(small: Model, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export(small, out)
+    with pytest.raises(OutputError, match="exists already"):
+        export(small, out)
+    export(small, out, overwrite=True)
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="must be an exported classifier to be replaced, and nothing else"):
+        export(small, out, overwrite=True)
+    assert (out / "notes.txt").read_text() == "mine"
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="must be an exported classifier"):
+        export(small, tmp_path / "file", overwrite=True)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_verb(frostline: Command, model: Path, tmp_path: Path) -> None:
+    ended = frostline("export", model, "--out", tmp_path / "out", "--json")
+    assert ended.document["precision"] == "float32"
+    assert ended.document["texts_tried"] == 15
+    assert ended.document["largest_difference"] < 1e-6
+    assert ended.document["size_bytes"] == (tmp_path / "out" / "classifier.onnx").stat().st_size
+    assert frostline("export", model, "--out", tmp_path / "out").code == 73
+    told = frostline("export", model, "--out", tmp_path / "out", "--overwrite")
+    assert told.code == 0
+    assert f"Use it: python {tmp_path / 'out' / 'answer.py'}" in told.out
+
+
+def test_characters_become_what_the_library_makes_of_them(small: Model) -> None:
+    assert isinstance(small.encoder, Encoder)
+    table = characters_of(small.encoder.word_pieces.tokenizer)
+    assert table is not None
+    normalizer = small.encoder.word_pieces.tokenizer.normalizer
+    starts = [first for first, _, _ in table["ranges"]]
+    assert starts == sorted(starts)
+    assert all(first <= last for first, last, _ in table["ranges"])
+    found = {chr(code): what for first, last, what in table["ranges"] for code in range(first, last + 1)}
+    assert found["A"] == "a"
+    assert found["\t"] == found["\u3000"] == " "
+    assert found["\u0000"] == found["\u0301"] == found["\U0010fffd"] == ""
+    assert found["."] == found["中"] == 0
+    assert found["é"] == "e"
+    assert found["가"] == 1
+    assert "a" not in found
+    assert normalizer.normalize_str("Σ") == found["Σ"] == "\u03c3"
+
+
+@pytest.mark.clients
+def test_node_says_the_same(model: Path, tmp_path: Path) -> None:
+    """The published packages, fetched by npm; 500 texts, hostile ones among them."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("node and npm are not at hand")
+    opened = open_model(model)
+    out = tmp_path / "out"
+    export(opened, out)
+    packages = ["onnxruntime-node@1.30.0", "@huggingface/tokenizers@0.2.0"]
+    fetch = [npm, "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
+    subprocess.run([*fetch, "--prefix", str(out), *packages], check=True, timeout=300)
+    texts = hostile_texts()
+    lines = "".join(json.dumps(text) + "\n" for text in texts)
+    said = subprocess.run([node, str(out / "answer.mjs")], input=lines, capture_output=True, text=True, check=True)
+    found = np.array([json.loads(line)["probabilities"] for line in said.stdout.splitlines()])
+    assert np.abs(found - opened.answer(texts).probabilities).max() <= 1e-5
+
+
+def hostile_texts(n_texts: int = 500) -> list[str]:
+    """Texts that tokenizers trip over, and random characters of all planes."""
+    rng = np.random.default_rng(0)
+    given = [
+        "",
+        " ",
+        "\u200b",
+        "a" * 3000,
+        "word " * 600,
+        "[SEP] [CLS]",
+        "ΑΔΕΛΦΟΣ ΣΑΣ",
+        "İ ẞ ﬁ",
+        "\x00\x07",
+        "👩‍👧 🏳️‍🌈",
+        "e\u0323\u0301",
+    ]
+    while len(given) < n_texts:
+        codes = rng.integers(1, 0x30000 if len(given) % 2 else 0x500, size=rng.integers(1, 40))
+        given.append("".join(chr(code) for code in codes.tolist() if not 0xD800 <= code <= 0xDFFF))
+    return given
