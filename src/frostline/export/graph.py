@@ -8,8 +8,9 @@ Shapes in the comments: B texts, n_features columns, L labels, K knots.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from frostline.encoder.architecture import Shape
 from frostline.encoder.features import Block
 from frostline.encoder.graph import FLOAT, INT64, WORDS, Sketch
 from frostline.encoder.products import Form
-from frostline.head.linear import PLAIN_THRESHOLD, Calibration, Knots, LinearHead, Rule
+from frostline.head.linear import PLAIN_THRESHOLD, Knots, LinearHead, Link, Rule
 
 if TYPE_CHECKING:
     import onnx
@@ -70,38 +71,42 @@ def _decisions(draft: "Draft", rows: str, head: LinearHead) -> str:
 
 def _probabilities(draft: "Draft", decisions: str, head: LinearHead) -> str:
     """Calibrated, (B, L)."""
-    op, calibration = draft.op, head.calibration
+    link, calibration = _LINKS[head.link], head.calibration
     if calibration is not None and calibration.method == "temperature":
-        decisions = op("Div", [decisions, draft.stored("temperature", np.array(calibration.temperature))])
-    if head.link == "logistic":
-        plain = op("Sigmoid", [decisions])
-    else:
-        if head.coef.shape[0] == 1:
-            zeros = op("Mul", [decisions, draft.stored("nought", np.array(0.0))])
-            decisions = op("Concat", [zeros, decisions], {"axis": 1})
-        plain = op("Softmax", [decisions], {"axis": 1})
+        decisions = draft.op("Div", [decisions, draft.stored("temperature", np.array(calibration.temperature))])
+    plain = link.shares(draft, decisions, head)
     if calibration is None or calibration.method == "temperature":
         return plain
-    return _mapped(draft, plain, calibration, head)
+    return link.mapped(draft, plain, calibration.knots)
 
 
-def _mapped(draft: "Draft", plain: str, calibration: Calibration, head: LinearHead) -> str:
-    """Through the isotonic maps: as `head.linear.mapped` and `mapped_each`."""
+def _softmax(draft: "Draft", decisions: str, head: LinearHead) -> str:
+    if head.coef.shape[0] == 1:
+        zeros = draft.op("Mul", [decisions, draft.stored("nought", np.array(0.0))])
+        decisions = draft.op("Concat", [zeros, decisions], {"axis": 1})
+    return draft.op("Softmax", [decisions], {"axis": 1})
+
+
+def _logistic(draft: "Draft", decisions: str, head: LinearHead) -> str:
+    del head
+    return draft.op("Sigmoid", [decisions])
+
+
+def _mapped(draft: "Draft", plain: str, knots: tuple[Knots, ...]) -> str:
+    """Through the isotonic maps, each row brought to sum 1: as `head.linear.mapped`."""
     op = draft.op
-    if head.link == "softmax" and len(calibration.knots) == 1:
+    if len(knots) == 1:
         second = op("Slice", [plain, draft.whole(1), draft.whole(2), draft.whole(1)])
-        second = _through(draft, second, calibration.knots)
+        second = _mapped_each(draft, second, knots)
         return op("Concat", [op("Sub", [draft.stored("one", np.array(1.0)), second]), second], {"axis": 1})
-    shares = _through(draft, plain, calibration.knots)
-    if head.link == "logistic":
-        return shares
+    shares = _mapped_each(draft, plain, knots)
     sums = op("ReduceSum", [shares, draft.whole(1)], {"keepdims": 1})
     has_any = op("Greater", [sums, draft.stored("nought", np.array(0.0))])
     divided = op("Div", [shares, op("Where", [has_any, sums, draft.stored("one", np.array(1.0))])])
     return op("Where", [has_any, divided, plain])
 
 
-def _through(draft: "Draft", given: str, knots: tuple[Knots, ...]) -> str:
+def _mapped_each(draft: "Draft", given: str, knots: tuple[Knots, ...]) -> str:
     """Each column of `given` (B, L) on the straight lines between its knots: the sum of how far each piece goes up."""
     op = draft.op
     most = max(len(of_label) for of_label in knots) - 1
@@ -119,31 +124,64 @@ def _through(draft: "Draft", given: str, knots: tuple[Knots, ...]) -> str:
     return op("Add", [op("ReduceSum", [climbed, draft.whole(2)], {"keepdims": 0}), lowest])
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a rule takes: the labels (B, L), the probability (B,) of them all, and where there is but one its name."""
+
+    favoured: str
+    sure: str
+    label: str | None = None
+
+
+def _one_label(draft: "Draft", shares: str, head: LinearHead, thresholds: str | None) -> _Taken:
+    op = draft.op
+    weighed = shares if thresholds is None else op("Div", [shares, thresholds])
+    best = op("ArgMax", [weighed], {"axis": 1, "keepdims": 0})
+    column = op("Unsqueeze", [best, draft.whole(1)])
+    favoured = op("Equal", [column, draft.stored("columns", np.arange(len(head.labels)))])
+    sure = op("Squeeze", [op("GatherElements", [shares, column], {"axis": 1}), draft.whole(1)])
+    names = draft.stored("labels", np.array(labels_text(head), dtype=object))
+    return _Taken(favoured, sure, op("Gather", [names, best]))
+
+
+def _sets(draft: "Draft", shares: str, head: LinearHead, thresholds: str | None) -> _Taken:
+    del head
+    op = draft.op
+    favoured = op("GreaterOrEqual", [shares, thresholds or draft.stored("thresholds", np.array(PLAIN_THRESHOLD))])
+    others = op("Sub", [draft.stored("one", np.array(1.0)), shares])
+    each = op("Log", [op("Where", [favoured, shares, others])])  # doubles have no product along an axis
+    return _Taken(favoured, op("Exp", [op("ReduceSum", [each, draft.whole(1)], {"keepdims": 0})]))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A link and its rule, as nodes."""
+
+    shares: Callable[["Draft", str, LinearHead], str]
+    mapped: Callable[["Draft", str, tuple[Knots, ...]], str]
+    taken: Callable[["Draft", str, LinearHead, str | None], _Taken]
+
+
+_LINKS: dict[Link, _Written] = {
+    "softmax": _Written(_softmax, _mapped, _one_label),
+    "logistic": _Written(_logistic, _mapped_each, _sets),
+}
+
+
 def _answers(
     draft: "Draft", shares: str, head: LinearHead
 ) -> tuple[dict[str, tuple[str, Sequence[str | int]]], dict[str, int]]:
     """The outputs that answer, and the kinds of their elements."""
-    op, rule = draft.op, head.rule or Rule()
-    limits = np.array(rule.thresholds) if rule.thresholds else None
-    kinds = {FAVOURED: _BOOL, ANSWERED: _BOOL}
-    outputs: dict[str, tuple[str, Sequence[str | int]]] = {}
-    if head.link == "logistic":
-        favoured = op(
-            "GreaterOrEqual",
-            [shares, draft.stored("thresholds", np.array(PLAIN_THRESHOLD) if limits is None else limits)],
-        )
-        others = op("Sub", [draft.stored("one", np.array(1.0)), shares])
-        each = op("Log", [op("Where", [favoured, shares, others])])
-        sure = op("Exp", [op("ReduceSum", [each, draft.whole(1)], {"keepdims": 0})])
-    else:
-        weighed = shares if limits is None else op("Div", [shares, draft.stored("thresholds", limits)])
-        best = op("ArgMax", [weighed], {"axis": 1, "keepdims": 0})
-        column = op("Unsqueeze", [best, draft.whole(1)])
-        favoured = op("Equal", [column, draft.stored("columns", np.arange(len(head.labels)))])
-        sure = op("Squeeze", [op("GatherElements", [shares, column], {"axis": 1}), draft.whole(1)])
-        names = draft.stored("labels", np.array(labels_text(head), dtype=object))
-        outputs[LABEL] = op("Gather", [names, best]), ("B",)
-        kinds[LABEL] = _STRING
-    answered = op("GreaterOrEqual", [sure, draft.stored("answer_from", np.array(rule.answer_from))])
-    outputs |= {FAVOURED: (favoured, ("B", len(head.labels))), ANSWERED: (answered, ("B",))}
-    return outputs, kinds
+    rule = head.rule or Rule()
+    thresholds = draft.stored("thresholds", np.array(rule.thresholds)) if rule.thresholds else None
+    taken = _LINKS[head.link].taken(draft, shares, head, thresholds)
+    answered = draft.op("GreaterOrEqual", [taken.sure, draft.stored("answer_from", np.array(rule.answer_from))])
+    outputs: dict[str, tuple[str, Sequence[str | int]]] = {
+        FAVOURED: (taken.favoured, ("B", len(head.labels))),
+        ANSWERED: (answered, ("B",)),
+    }
+    if taken.label is not None:
+        outputs[LABEL] = taken.label, ("B",)
+    return outputs, {FAVOURED: _BOOL, ANSWERED: _BOOL, LABEL: _STRING}

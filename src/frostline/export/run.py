@@ -270,7 +270,7 @@ def _settings(model: Model, encoder: Encoder, precision: str, contents: Mapping[
         "format_version": FORMAT_VERSION,
         "frostline_version": __version__,
         "labels": list(model.head.labels),
-        "labels_exclude_each_other": model.head.link == "softmax",
+        "labels_exclude_each_other": not model.head.answers_sets,
         "answer_from": model.head.rule.answer_from if model.head.rule else 0.0,
         "max_length": encoder.word_pieces.max_length,
         "closing": len(encoder.word_pieces.after),
