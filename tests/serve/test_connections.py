@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -145,15 +146,31 @@ def test_too_many_connections_are_told_and_later_ones_are_taken(strict: Running)
     assert healthy(strict)
 
 
+def test_who_announces_much_and_sends_nothing_keeps_nobody_out(server: Running) -> None:
+    """Work is counted once it has come."""
+    lines = [connected(server) for _ in range(40)]
+    for line in lines:
+        line.sendall(HEAD + b"content-length: 1900000\r\n\r\n{")
+    time.sleep(0.2)
+    assert healthy(server)
+    for line in lines:
+        line.close()
+
+
 class Wire(asyncio.Transport):
     """The server's end of a connection, without a network."""
 
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
-        self.written, self.is_closed = b"", False
+        self.writes: list[bytes] = []
+        self.is_closed = False
+
+    @property
+    def written(self) -> bytes:
+        return b"".join(self.writes)
 
     def write(self, data: "bytes | bytearray | memoryview[int]") -> None:
-        self.written += bytes(data)
+        self.writes.append(bytes(data))
 
     def close(self) -> None:
         self.is_closed = True
@@ -201,6 +218,47 @@ def test_who_asks_just_as_the_server_ends_is_answered() -> None:
     assert fresh.is_closed
     assert used.is_closed
     assert quiet.is_closed
+
+
+async def flooded() -> tuple[Wire, int]:
+    """A connection that is refused at once, twice with large bodies in pieces, and then answered."""
+    asked: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        await plain(scope, receive, send)
+
+    def refused(scope: Any) -> bytes | None:
+        return b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n" if scope["path"] == "/full" else None
+
+    protocol, line = connections_with(Limits(header_bytes=2000), refused_at_once=refused), Wire()
+    config = uvicorn.Config(app, http=protocol, lifespan="off", log_config=None)
+    config.load()
+    made = protocol(config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop())
+    made.connection_made(line)
+    for _ in range(2):
+        made.data_received(b"POST /full HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n")
+        for _ in range(9):
+            made.data_received(b"x" * 1000)
+    made.data_received(b"POST /full HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n")
+    await asyncio.gather(*made.tasks)
+    await asyncio.sleep(0)
+    return line, len(asked)
+
+
+def test_a_flood_is_refused_at_its_headers_and_the_connection_goes_on() -> None:
+    """What comes of a refused body is read past; who waits to be told to send it goes through the door."""
+    line, n_asked = asyncio.run(flooded())
+    assert (line.written.count(b"503 Service"), n_asked) == (2, 1)
+    assert line.written.count(b"200 OK") == 1, line.written
+    assert not line.is_closed
+
+
+def test_a_response_is_one_write() -> None:
+    """Its head waits for its body; one without a body is written too."""
+    _, used, _ = asyncio.run(ending())
+    assert [write.count(b"\r\n\r\n") for write in used.writes] == [1] * len(used.writes)
+    assert len(used.writes) == 2
 
 
 @pytest.mark.slow

@@ -93,16 +93,19 @@ def test_a_thread_waits_for_a_text_and_goes_home_when_it_is_over() -> None:
 
 def test_work_is_let_in_up_to_its_limit_and_one_request_always() -> None:
     admission = Admission(queue_s=1.0, most=10_000, threads=2, speed=1000.0)
-    assert admission.limit == 1200.0
+    assert admission.limit == 1400.0
     admission.enter(10_000)
     with pytest.raises(Refusal) as refused:
         admission.enter(1)
     assert (refused.value.status, refused.value.retry_after_s) == (503, 1)
     admission.leave(10_000)
-    admission.enter(1199)
+    admission.enter(1399)
     admission.enter(1)
+    assert not admission.has_room(1)
     with pytest.raises(Refusal):
         admission.enter(1)
+    admission.leave(1)
+    assert admission.has_room(1)
 
 
 def test_the_limit_follows_the_speed() -> None:
@@ -112,6 +115,27 @@ def test_the_limit_follows_the_speed() -> None:
         admission.saw(50, 0.1)
     assert admission.speed == pytest.approx(1000.0, rel=0.2)
     assert (admission.work_of(0), admission.work_of(400), admission.work_of(2_000_000)) == (2, 102, 16_384)
+
+
+def test_how_many_bytes_a_word_piece_has_is_learned_within_bounds() -> None:
+    """From some thousand word pieces; whatever is sent, a byte counts as an eighth of one at least, as one at most."""
+    admission = Admission(queue_s=1.0, most=16_384)
+    for _ in range(400):
+        admission.saw_body(110, 22)
+    assert admission.bytes_per_piece == pytest.approx(5.0, rel=0.2)
+    assert admission.work_of(110) == pytest.approx(24, abs=2)
+    admission.saw_body(2_000_000, 4_000)
+    assert admission.bytes_per_piece == 8.0
+    admission.saw_body(10, 4_000)
+    assert admission.bytes_per_piece == 1.0
+    admission.saw_body(10, 0)
+    assert admission.bytes_per_piece == 1.0
+
+
+def test_an_explanation_counts_as_reading_once_for_each_word() -> None:
+    admission = Admission(queue_s=1.0, most=16_384)
+    assert admission.work_of_explanation(40, most=6_000) == 12 * 12
+    assert admission.work_of_explanation(2_000, most=6_000) == 6_000
 
 
 def test_frames_arrive_whole_however_they_are_cut() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -10,11 +11,14 @@ import pytest
 
 from frostline.artifact import open_model
 from frostline.serve.admission import Admission
+from frostline.serve.desk import Desk
 from frostline.serve.door import Door
-from frostline.serve.explaining import MOST_PIECES, likeness_of, why, words_tried
+from frostline.serve.explaining import likeness_of, why, words_tried
+from frostline.serve.frames import MOST_EXPLAINED
 from frostline.serve.metrics import Metrics
-from frostline.serve.options import Keys, Named, ServeOptions
+from frostline.serve.options import Keys, Limits, Named, ServeOptions
 from frostline.serve.pages import PAGE_POLICY, REPORT_POLICY, card, page_file, report
+from frostline.serve.refusals import Refusal
 from page_site import answers_of
 from serve_processes import Running
 
@@ -141,7 +145,7 @@ def test_where_there_is_a_key_the_page_is_open_and_all_else_is_not(path: str, wi
     key = "sesame-sesame-sesame"
     options = ServeOptions(models=(Named(name="model", folder=Path("model")),), keys=Keys.read(None, key))
     admission = Admission(queue_s=1.0, most=1000)
-    door = Door(_nothing, options=options, admission=admission, metrics=Metrics(), is_admin=lambda _: False)
+    door = Door(_nothing, options=options, admission=admission, metrics=Metrics(), routes=_NoRoutes())
 
     async def asked(**headers: str) -> int:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost") as client:
@@ -151,9 +155,57 @@ def test_where_there_is_a_key_the_page_is_open_and_all_else_is_not(path: str, wi
     assert asyncio.run(asked(authorization=f"Bearer {key}")) == 204
 
 
+class _NoRoutes:
+    def is_admin(self, path: str) -> bool:
+        del path
+        return False
+
+    def find(self, scope: Any) -> None:
+        del scope
+
+
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b""})
+
+
+# --- how long an explanation may take, and what it keeps others from
+
+
+class _Slow:
+    """A process that explains nothing before `done` is set."""
+
+    n_aside = 0
+
+    def __init__(self) -> None:
+        self.done = asyncio.Event()
+
+    async def aside(self, *_: object, **__: object) -> dict[str, Any]:
+        await self.done.wait()
+        return {"explanation": {"a": 1}}
+
+
+def test_an_explanation_has_its_time_and_is_work_like_any_other() -> None:
+    """It is counted until it is done, though nobody waits any more."""
+    version: Any = SimpleNamespace(key="m@1")
+    models: Any = SimpleNamespace(version=lambda _: version)
+    admission, slow = Admission(queue_s=1.0, most=16_384, speed=10_000.0), _Slow()
+    reading: Any = slow
+    desk = Desk(models=models, reading=reading, metrics=Metrics(), limits=Limits(explain_s=0.05), admission=admission)
+
+    async def asked() -> None:
+        with pytest.raises(Refusal, match=r"was not there within 0\.05 s") as late:
+            await desk.explain("a joy " * 1000)
+        assert (late.value.status, late.value.code, late.value.retry_after_s) == (503, "late", 1)
+        assert admission.waiting == 6_000
+        with pytest.raises(Refusal, match="There is too much to do"):
+            await desk.explain("a joy " * 1000)
+        slow.done.set()
+        await asyncio.sleep(0.01)
+        assert admission.waiting == 0
+        assert await desk.explain("a joy") == {"a": 1}
+
+    asyncio.run(asked())
 
 
 # --- card and report
@@ -237,8 +289,8 @@ def test_of_a_long_text_fewer_words_are_tried(model: Path) -> None:
     """So that an explanation keeps nobody waiting for long; a short one is tried whole."""
     opened = open_model(model, threads=1)
     assert words_tried(opened, "a joy") == 100
-    assert words_tried(opened, "joy " * 198) == MOST_PIECES // 200
-    assert words_tried(opened, "joy " * 2000) == MOST_PIECES // 512
+    assert words_tried(opened, "joy " * 198) == MOST_EXPLAINED // 200
+    assert words_tried(opened, "joy " * 2000) == MOST_EXPLAINED // 512
 
 
 def test_likeness_is_told_where_the_model_can_tell(model: Path) -> None:

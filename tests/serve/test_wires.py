@@ -7,6 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from frostline.serve.app import Shortcuts, build_app
+from frostline.serve.desk import Desk
+from frostline.serve.options import Limits
 from serve_processes import TOPICS, Running
 
 SURE, OTHER, UNSURE = "I love it, thank you so much", "awful", "a dull and endless film"
@@ -209,3 +212,25 @@ def test_what_servers_are_asked_about_themselves(server: Running) -> None:
     assert told["outputs"][1] == {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]}
     assert info["model_type"]["classifier"]["id2label"] == {"0": "negative", "1": "positive"}
     assert (info["max_input_length"], info["max_client_batch_size"], info["auto_truncate"]) == (512, 32, True)
+
+
+def test_every_route_that_answers_texts_is_asked_without_the_framework() -> None:
+    """And is the one that the framework would have asked, with the same fields."""
+    models: Any = None
+    desk = Desk(models=models, reading=models, metrics=models, limits=Limits(), admission=models)
+    app, routes = build_app(desk, telemetry=False), Shortcuts(desk, telemetry=False)
+    paths = [path for path, methods in app.openapi()["paths"].items() if "post" in methods]
+    assert len(paths) == 10
+    for path in paths:
+        scope: dict[str, Any] = {"method": "POST", "path": path.replace("{name}", "a.b").replace("{version}", "3")}
+        found = routes.find(scope)
+        assert (None if found is None else found.path) == (
+            None if path == "/v1/explain" or routes.is_admin(path) else path
+        )
+        assert scope.get("path_params", {}) == {
+            field: value for field, value in (("name", "a.b"), ("version", "3")) if f"{{{field}}}" in path and found
+        }
+        assert routes.find({**scope, "method": "GET"}) is None
+        assert Shortcuts(desk, telemetry=True).find(scope) is None
+    assert routes.find({"method": "POST", "path": "/v1/classify/"}) is None
+    assert routes.find({"method": "POST", "path": "/models/a/b"}) is None

@@ -1,8 +1,9 @@
 """The application: every route, and the document that describes them."""
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, final
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -25,12 +26,8 @@ from frostline.version import __version__
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+_FIELD = re.compile(r"\{(\w+)\}")
 _ADMIN = re.compile(r"/v1/models/[^/]+/load")
-
-
-def is_admin(path: str) -> bool:
-    """Whether a path is for whoever runs the server."""
-    return _ADMIN.fullmatch(path) is not None
 
 
 def build_app(desk: Desk, *, telemetry: bool) -> FastAPI:
@@ -62,6 +59,62 @@ def build_app(desk: Desk, *, telemetry: bool) -> FastAPI:
     app.add_exception_handler(FrostlineError, _failed)
     app.add_exception_handler(Exception, _unforeseen)
     return app
+
+
+@final
+class Shortcuts:
+    """What the door knows of routes; those that answer texts it asks itself, without the framework and its layers.
+
+    Parameters
+    ----------
+    telemetry : bool
+        The framework's telemetry is wanted, so every request goes through it.
+    """
+
+    def __init__(self, desk: Desk, *, telemetry: bool) -> None:
+        routes = [(path, endpoint) for path, endpoint, method in _routes(desk) if method == "POST" and not telemetry]
+        self._routes = [
+            Shortcut(path, re.compile(_FIELD.sub(r"(?P<\1>[^/]+)", path.replace(".", r"\."))), endpoint)
+            for path, endpoint in routes
+            if not self.is_admin(path)
+        ]
+        self._exact = {route.path: route for route in self._routes if "{" not in route.path}
+
+    @staticmethod
+    def is_admin(path: str) -> bool:
+        """Whether a path is for whoever runs the server."""
+        return _ADMIN.fullmatch(path) is not None
+
+    def find(self, scope: MutableMapping[str, Any]) -> "Shortcut | None":
+        """The route of a request, its path's fields set; None where the framework is to be asked."""
+        if scope["method"] != "POST":
+            return None
+        path = scope["path"]
+        exact = self._exact.get(path)
+        if exact is not None:
+            return exact
+        for route in self._routes:
+            if found := route.pattern.fullmatch(path):
+                scope["path_params"] = found.groupdict()
+                return route
+        return None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """A route."""
+
+    path: str
+    pattern: re.Pattern[str]
+    endpoint: Endpoint
+
+    async def answer(self, request: Request) -> Response:
+        """What the endpoint says; `Refusal` where it refuses."""
+        try:
+            return await self.endpoint(request)
+        except FrostlineError as error:
+            raise _refusal_of(error) from error
 
 
 def _routes(desk: Desk) -> list[tuple[str, Endpoint, str]]:
@@ -140,8 +193,12 @@ async def _refused(request: Request, refusal: Any) -> Response:
 
 async def _failed(request: Request, error: Any) -> Response:
     """What could not be loaded or explained, in the words of the command line."""
+    return await _refused(request, _refusal_of(error))
+
+
+def _refusal_of(error: FrostlineError) -> Refusal:
     status = 500 if error.http_status == 404 else error.http_status  # a folder that is gone is no unknown path
-    return await _refused(request, Refusal(status, "failed", f"{error.message} {error.hint}".rstrip()))
+    return Refusal(status, "failed", f"{error.message} {error.hint}".rstrip())
 
 
 async def _unforeseen(request: Request, error: Any) -> Response:  # noqa: ARG001 - the door tells it

@@ -7,6 +7,7 @@ import asyncio
 import json
 import resource
 import time
+from collections.abc import Callable
 from typing import Any, final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -24,10 +25,11 @@ def most_connections(limits: Limits) -> int:
 
 
 class Connection(HttpToolsProtocol):
-    """A connection with limits; `limits` and `most` are set on a subclass by `connections_with`."""
+    """A connection with limits; what is declared here is set on a subclass by `connections_with`."""
 
     limits: Limits
     most: int
+    refused_at_once: Callable[[Any], bytes | None]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take it, or send it away where there are too many."""
@@ -35,7 +37,9 @@ class Connection(HttpToolsProtocol):
         self._state, self._since = "headers", time.monotonic()
         self._n_bytes = self._written = self._n_header_bytes = 0
         self._is_too_large = self._is_ending = False
+        self._is_whole = True  # Whether all of the last request has come
         self._task: asyncio.Task[None] | None = None
+        self._out: _OneWrite | None = None
         if len(self.connections) > self.most:
             self.refuse(503, "connections", "There are too many connections.", retry=True)
 
@@ -68,7 +72,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Headers of another request."""
         super().on_message_begin()
-        self._n_header_bytes, self._is_too_large = 0, False
+        self._n_header_bytes, self._is_too_large, self._is_whole = 0, False, False
 
     def on_url(self, url: bytes) -> None:
         """The path counts among the headers."""
@@ -90,16 +94,28 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Now the answer."""
         super().on_message_complete()
+        self._is_whole = True
         if self._state == "body":
-            self._enter("answer")
+            self._enter("idle" if self.cycle.response_complete else "answer")
 
     def on_response_complete(self) -> None:
         """Now the next request, or nothing."""
+        if self._out is not None:
+            self._out.flush()
         super().on_response_complete()
         self._n_bytes = 0
-        self._enter("idle" if self.cycle.response_complete else "answer")
+        if self._is_whole:  # else it was refused before its body had come, which is still to be read past
+            self._enter("idle" if self.cycle.response_complete else "answer")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        is_plain = cycle.keep_alive and not cycle.waiting_for_100_continue and not self.pipeline
+        refused = self.refused_at_once(cycle.scope) if is_plain else None
+        if refused is not None:
+            self.transport.write(refused)
+            cycle.response_started = cycle.response_complete = True
+            cycle.on_response()
+            return
+        self._out = cycle.transport = _OneWrite(cycle)  # type: ignore[assignment]
         self._task = task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -121,6 +137,8 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()  # the client does not read
         elif self._state == "headers" and waits > self.limits.header_s:
             self.refuse(408, "slow", f"Headers must be here within {self.limits.header_s:g} s.")
+        elif self._state == "idle" and waits > self.limits.idle_s:
+            self.transport.close()
         elif self._state == "body" and waits > self.limits.body_s:
             self.refuse(408, "slow", f"The body must be here within {self.limits.body_s:g} s.")
         self._written = unread
@@ -129,8 +147,7 @@ class Connection(HttpToolsProtocol):
         """Say why, where nothing else was said yet, and end the connection."""
         if self.transport.is_closing():
             return
-        begun = self._state in {"body", "answer"} and self.cycle.response_started and not self.cycle.response_complete
-        if not begun:
+        if self._state not in {"body", "answer"} or not self.cycle.response_started:
             body = json.dumps({"error": message, "code": code}).encode()
             self.transport.write(
                 STATUS_LINE[status]
@@ -157,6 +174,47 @@ class Connection(HttpToolsProtocol):
         self._state, self._since = state, time.monotonic()
 
 
-def connections_with(limits: Limits) -> type[Connection]:
-    """The class that uvicorn is to make connections of."""
-    return final(type("LimitedConnection", (Connection,), {"limits": limits, "most": most_connections(limits)}))
+@final
+class _OneWrite:
+    """A transport that keeps a response's head until its body comes: each write wakes the client up."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle, self._transport = cycle, cycle.transport
+        self._held = b""
+        self._has_begun = False
+
+    def write(self, data: bytes) -> None:
+        """Keep the head, or write."""
+        if self._cycle.response_started and not self._has_begun:
+            self._has_begun, self._held = True, data
+        else:
+            self._transport.write(self._held + data)
+            self._held = b""
+
+    def flush(self) -> None:
+        """Write what is kept: a response without a body."""
+        if self._held:
+            self.write(b"")
+
+    def close(self) -> None:
+        """End the connection."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether it is about to end."""
+        return self._transport.is_closing()
+
+
+def connections_with(
+    limits: Limits, *, refused_at_once: Callable[[Any], bytes | None] = lambda _: None
+) -> type[Connection]:
+    """The class that uvicorn is to make connections of.
+
+    Parameters
+    ----------
+    refused_at_once : callable
+        Told the scope of a request whose headers have come: a whole response, or None to have it answered.
+    """
+    members = {"limits": limits, "most": most_connections(limits), "refused_at_once": staticmethod(refused_at_once)}
+    return final(type("LimitedConnection", (Connection,), members))

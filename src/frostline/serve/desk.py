@@ -1,12 +1,13 @@
 """Where every wire asks: texts and a model's name in, what the model says of each out, and counted."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from frostline.serve.admission import Admission
-from frostline.serve.frames import LATE
+from frostline.serve.admission import Admission, body_bytes
+from frostline.serve.frames import LATE, MOST_EXPLAINED
 from frostline.serve.metrics import Metrics
 from frostline.serve.models import Models, Version
 from frostline.serve.options import Limits
@@ -14,7 +15,7 @@ from frostline.serve.reading import Answer, Fault, Reading
 from frostline.serve.refusals import Refusal, overloaded
 from frostline.targets import Label
 
-_MOST_EXPLAINED = 4  # texts that wait for an explanation
+_MOST_ASIDE = 4  # texts that wait for an explanation
 
 
 @final
@@ -76,6 +77,7 @@ class Desk:
             for text in texts
         ]  # fmt: skip
         self._count(served, found)
+        self.admission.saw_body(body_bytes.get(), sum(one.pieces for one in said if isinstance(one, Answer)))
         return Said(served, found)
 
     async def explain(self, text: str, *, model: str | None = None, labels: Sequence[Label] = ()) -> dict[str, Any]:
@@ -83,9 +85,19 @@ class Desk:
         served = self.models.version(model)
         if len(text) > self.limits.characters:
             raise Refusal(422, "text", f"A text must have at most {self.limits.characters:,} characters.")
-        if self.reading.n_aside >= _MOST_EXPLAINED:
+        if self.reading.n_aside >= _MOST_ASIDE:
             raise overloaded("Too many texts wait to be explained: try again in a second.")
-        reply = await self.reading.aside("explain", model=served.key, text=text, labels=list(labels))
+        work = self.admission.work_of_explanation(len(text), most=MOST_EXPLAINED)
+        self.admission.enter(work)
+        asking = asyncio.ensure_future(self.reading.aside("explain", model=served.key, text=text, labels=list(labels)))
+        asking.add_done_callback(lambda _: self.admission.leave(work))  # it goes on where nobody waits any more
+        try:
+            async with asyncio.timeout(self.limits.explain_s):
+                reply = await asyncio.shield(asking)
+        except TimeoutError as error:
+            asking.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody hears it
+            seconds = f"{self.limits.explain_s:g} s"
+            raise overloaded(f"The explanation was not there within {seconds}.", code="late") from error
         document: dict[str, Any] = reply["explanation"]
         return document
 

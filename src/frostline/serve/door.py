@@ -11,12 +11,15 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, final
+from typing import Any, Protocol, final
 
-from frostline.serve.admission import Admission
+from starlette.requests import Request
+from starlette.responses import Response
+
+from frostline.serve.admission import Admission, body_bytes, full
 from frostline.serve.metrics import Metrics
 from frostline.serve.options import ServeOptions
-from frostline.serve.refusals import TOO_MUCH, Refusal
+from frostline.serve.refusals import TOO_MUCH, Refusal, overloaded
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -28,11 +31,38 @@ OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/v2/health/live", "/v2/heal
 """What anybody may ask: whether it lives, and the page, which holds nothing of anybody's."""
 
 OPEN_FOLDER = "/page/"
+STATUS_LINES = {
+    429: b"HTTP/1.1 429 Too Many Requests\r\n",
+    503: b"HTTP/1.1 503 Service Unavailable\r\n",
+}
+_MOST_HELD = 64_000_000  # bytes of bodies, all together
+_DIGITS = 15  # of a body's length
 _WRONG_KEYS_A_SECOND = 20
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 log = logging.getLogger("frostline.serve")
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
+
+
+class Routes(Protocol):
+    """What the door knows of routes."""
+
+    def is_admin(self, path: str) -> bool:
+        """Whether a path is for whoever runs the server."""
+
+    def find(self, scope: Scope) -> "Route | None":
+        """The route of a request, its path's fields set; None where the application is to be asked."""
+
+
+class Route(Protocol):
+    """One that answers texts."""
+
+    @property
+    def path(self) -> str:
+        """As the application writes it, fields in braces."""
+
+    async def answer(self, request: Request) -> Response:
+        """The response; `Refusal` where it refuses."""
 
 
 class _GoneError(Exception):
@@ -45,8 +75,8 @@ class Door:
 
     Parameters
     ----------
-    is_admin : callable
-        Whether a path is for whoever runs the server.
+    routes : Routes
+        Those that are asked without `app`.
     """
 
     def __init__(
@@ -56,11 +86,12 @@ class Door:
         options: ServeOptions,
         admission: Admission,
         metrics: Metrics,
-        is_admin: Callable[[str], bool],
+        routes: "Routes",
     ) -> None:
         self._app, self._options, self._admission, self._metrics = app, options, admission, metrics
-        self._is_admin = is_admin
+        self._routes = routes
         self.is_draining = False
+        self._held = 0  # Bytes of bodies that are here and not done with
         self._ids = (f"{os.urandom(4).hex()}-{number}" for number in itertools.count(1))
         self._wrong: tuple[int, int] = (0, 0)  # the second, and the wrong keys in it
         names = {*options.hosts, options.host, *(_LOOPBACK if options.is_loopback else ())}
@@ -79,6 +110,7 @@ class Door:
         except Refusal as refusal:
             self._metrics.refusals.labels(refusal.code).inc()
             if not answer.status:
+                refusal.closes = refusal.closes or any(name == b"expect" for name, _ in scope["headers"])
                 if scope["path"] == "/predict" and refusal.code == TOO_MUCH:
                     refusal.status = 429  # as text-embeddings-inference has it
                 await answer.refuse(refusal)
@@ -103,13 +135,27 @@ class Door:
             await self._app(scope, receive, answer)
             return
         size = self._announced(headers)
-        work = 0 if self._is_admin(scope["path"]) else self._admission.work_of(size)
-        self._admission.enter(work)
+        is_admin = self._routes.is_admin(scope["path"])
+        if not is_admin and not self._admission.has_room(self._admission.work_of(size)):
+            raise full()
+        body, work = bytearray(), 0
         try:
-            body = await self._body(receive)
-            await self._app(scope, _replayed(body, receive), answer)
+            await self._read(body, receive)
+            cost = 0 if is_admin else self._admission.work_of(len(body))
+            self._admission.enter(cost)  # only now: who sends slowly keeps nobody out meanwhile
+            work = cost
+            body_bytes.set(len(body))
+            again = _replayed(bytes(body), receive)
+            route = self._routes.find(scope)
+            if route is None:
+                await self._app(scope, again, answer)
+            else:
+                scope["route"] = route
+                response = await route.answer(Request(scope, again))
+                await response(scope, again, answer)
         finally:
             self._admission.leave(work)
+            self._held -= len(body)
 
     def _check_sender(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """A page of another site must not use this server through its reader's browser."""
@@ -127,7 +173,7 @@ class Door:
 
     def _check_key(self, method: str, path: str, headers: dict[bytes, bytes]) -> None:
         keys = self._options.keys
-        if self._is_admin(path):
+        if self._routes.is_admin(path):
             keys = self._options.admin
             if not keys:
                 raise Refusal(403, "no_admin_key", "The server was started without an admin key; SIGHUP loads anew.")
@@ -151,22 +197,50 @@ class Door:
     def _announced(self, headers: dict[bytes, bytes]) -> int:
         limit = self._options.limits.body_bytes
         length = headers.get(b"content-length", b"0")
-        size = int(length) if length.isdigit() and len(length) < 16 else limit + 1
+        size = int(length) if length.isdigit() and len(length) <= _DIGITS else limit + 1
         if size > limit:
             raise too_large(limit)
         return size
 
-    async def _body(self, receive: Receive) -> bytes:
-        limit, body = self._options.limits.body_bytes, bytearray()
+    async def _read(self, body: bytearray, receive: Receive) -> None:
+        """Append the whole body; 413 where it is too large, 503 where all together are."""
+        limit = self._options.limits.body_bytes
         while True:
             event = await receive()
             if event["type"] == "http.disconnect":
                 raise _GoneError
-            body += event.get("body", b"")
+            part = event.get("body", b"")
+            body += part
+            self._held += len(part)
             if len(body) > limit:
                 raise too_large(limit)
+            if self._held > max(_MOST_HELD, limit):
+                raise overloaded("Too many long requests at once: try again in a second.", closes=True)
             if not event.get("more_body", False):
-                return bytes(body)
+                return
+
+    def refused_at_once(self, scope: Scope) -> bytes | None:
+        """A whole response to a request for which there is no room; None where it is to be let in.
+
+        Under a flood this is what is done most, so nothing else is done for it.
+        """
+        path = scope["path"]
+        if scope["method"] != "POST" or self.is_draining or self._routes.is_admin(path):
+            return None
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if (
+            not length.isdigit()
+            or len(length) > _DIGITS
+            or self._admission.has_room(self._admission.work_of(int(length)))
+        ):
+            return None
+        refusal = full()
+        refusal.status = 429 if path == "/predict" else refusal.status
+        self._metrics.refused_at_once(refusal.code, refusal.status)
+        identifier = next(self._ids)
+        body = json.dumps(refusal.document(identifier)).encode()
+        fields = [*_fields(body, refusal), *_beside(identifier)]
+        return STATUS_LINES[refusal.status] + b"".join(b"%s: %s\r\n" % field for field in fields) + b"\r\n" + body
 
 
 @final
@@ -181,7 +255,7 @@ class _Answer:
         """Pass an event on."""
         if event["type"] == "http.response.start":
             self.status = event["status"]
-            extra = [(b"x-request-id", self.id.encode()), (b"x-content-type-options", b"nosniff")]
+            extra = _beside(self.id)
             if self._door.is_draining:
                 extra.append((b"connection", b"close"))
             event["headers"] = [*event.get("headers", []), *extra]
@@ -190,13 +264,19 @@ class _Answer:
     async def refuse(self, refusal: Refusal) -> None:
         """Send a refusal."""
         body = json.dumps(refusal.document(self.id)).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            *refusal.headers(),
-        ]
-        await self({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        await self({"type": "http.response.start", "status": refusal.status, "headers": _fields(body, refusal)})
         await self({"type": "http.response.body", "body": body})
+
+
+def _fields(body: bytes, refusal: Refusal) -> list[tuple[bytes, bytes]]:
+    """Headers of a refusal."""
+    size = str(len(body)).encode()
+    return [(b"content-type", b"application/json"), (b"content-length", size), *refusal.headers()]
+
+
+def _beside(identifier: str) -> list[tuple[bytes, bytes]]:
+    """Headers that every answer has."""
+    return [(b"x-request-id", identifier.encode()), (b"x-content-type-options", b"nosniff")]
 
 
 def too_large(limit: int) -> Refusal:

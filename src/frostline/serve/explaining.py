@@ -10,10 +10,8 @@ from frostline.explanation.explaining import MAX_WORDS
 from frostline.head.likeness import UNLIKE_BELOW
 from frostline.legible import word_pieces_of
 from frostline.report.explanation import explanation_document
+from frostline.serve.frames import MOST_EXPLAINED
 from frostline.targets import Label
-
-MOST_PIECES = 6_000
-"""Word pieces that an explanation reads, the text once for each word that is left out: 1 to 3 s."""
 
 
 def why(model: Model, neighbours: Neighbours | None, text: str, *, labels: Sequence[Label] = ()) -> dict[str, Any]:
@@ -49,7 +47,7 @@ def words_tried(model: Model, text: str) -> int:
     """How many words are left out in turn: fewer of a longer text, so that no explanation keeps others waiting."""
     pieces = word_pieces_of(model.encoder)
     n_pieces = 1 if pieces is None else int(pieces.tokenize([text]).lengths[0])
-    return max(8, min(MAX_WORDS, MOST_PIECES // n_pieces))
+    return max(8, min(MAX_WORDS, MOST_EXPLAINED // n_pieces))
 
 
 def likeness_of(model: Model, text: str) -> float | None:

@@ -14,6 +14,10 @@ LATE = "late"
 """The fault of a text whose turn came after its deadline."""
 
 
+MOST_EXPLAINED = 6_000
+"""Word pieces that an explanation reads, the text once for each word that is left out: 1 to 3 s."""
+
+
 def packed(message: Message, numbers: bytes = b"") -> bytes:
     """One frame: the sizes of both parts, then the parts; a lone surrogate survives."""
     head = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass")

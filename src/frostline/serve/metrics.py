@@ -33,6 +33,12 @@ class Metrics:
         self.replaced = Gauge(f"{of}_reader_replaced", "Times that the process that reads was replaced", registry=kept)
         self.version = Gauge(f"{of}_model_version", "The version that answers", ["model"], registry=kept)
 
+    def refused_at_once(self, reason: str, status: int) -> None:
+        """A request was refused before anything else was done for it."""
+        self.refusals.labels(reason).inc()
+        self.requests.labels("none", str(status)).inc()
+        self.seconds.observe(0.0)
+
     def batch(self, n_texts: int, n_pieces: int, seconds: float) -> None:
         """A batch was read."""
         self.batch_texts.observe(n_texts)

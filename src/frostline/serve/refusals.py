@@ -66,6 +66,6 @@ class Refusal(Exception):  # noqa: N818 - a refusal is no failure of the program
 _OF_TEI = {TOO_MUCH: "overloaded", "late": "overloaded", "starting": "unhealthy"}
 
 
-def overloaded(message: str, *, code: str = TOO_MUCH) -> Refusal:
+def overloaded(message: str, *, code: str = TOO_MUCH, closes: bool = False) -> Refusal:
     """There is too much to do just now."""
-    return Refusal(503, code, message, retry_after_s=1)
+    return Refusal(503, code, message, retry_after_s=1, closes=closes)

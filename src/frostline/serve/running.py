@@ -20,7 +20,7 @@ import uvicorn
 from frostline.errors import UnavailableError
 from frostline.machine import usable_cores
 from frostline.serve.admission import Admission
-from frostline.serve.app import build_app, is_admin
+from frostline.serve.app import Shortcuts, build_app
 from frostline.serve.connections import SWEEP_S, Connection, connections_with
 from frostline.serve.desk import Desk
 from frostline.serve.door import Door
@@ -73,11 +73,12 @@ async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Call
         reading.on_batch = functools.partial(_batch, metrics, admission)
         desk = Desk(models=models, reading=reading, metrics=metrics, limits=limits, admission=admission)
         app = build_app(desk, telemetry=options.telemetry)
-        door = Door(app, options=options, admission=admission, metrics=metrics, is_admin=is_admin)
+        routes = Shortcuts(desk, telemetry=options.telemetry)
+        door = Door(app, options=options, admission=admission, metrics=metrics, routes=routes)
         server = _Server(
             uvicorn.Config(
                 door,
-                http=connections_with(limits),
+                http=connections_with(limits, refused_at_once=door.refused_at_once),
                 ws="none",
                 lifespan="off",
                 log_config=None,
