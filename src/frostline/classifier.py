@@ -48,10 +48,10 @@ from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions, chosen_document, fit, possible_folds, refuse_held_out
 from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
-from frostline.head.options import SearchOptions
+from frostline.head.options import MOST_SEARCHED, SearchOptions
 from frostline.head.parts import part_of
 from frostline.head.promise import CONFIDENCE
-from frostline.head.search import fit_at, search
+from frostline.head.search import fit_at
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
 from frostline.report.notebook import Shown
@@ -298,7 +298,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         named = [targets.names(row) for row in range(len(targets))]
         names = [own[0] for own in named] if several is None else [repr(list(own)) for own in named]
         may_try = self.features is None and self.C is None and self.finetune is None
-        tried = may_try and isinstance(self.encoder, str)
+        tried = may_try and isinstance(self.encoder, str) and len(targets.labels) <= MOST_SEARCHED
         settled = self._settled_encoder(texts, targets)
         refuse_seen(texts, settled)
         self.encoder_ = with_words(settled, texts, tried=tried)

@@ -6,7 +6,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from frostline.evaluate.scores import evaluate
 from frostline.report.page import report_html
+from frostline.targets import Targets
 from page_elements import NASTY
 from report_examples import example_report
 from shown_pages import HOSTILE_PAGES, PAGES, QUIET_PAGES
@@ -189,6 +191,28 @@ def test_hostile_words_are_only_shown(chromium: "Browser", files: dict[str, Path
         assert NASTY[:52] in opened.page.inner_text("main")
         assert opened.page.locator("script, img, a, link, iframe, object, foreignObject").count() == 0
         assert opened.page.evaluate(HANDLERS) == []
+        assert opened.messages == []
+
+
+def test_each_of_five_thousand_labels_is_found_by_the_browser_s_own_search(chromium: "Browser", tmp_path: Path) -> None:
+    """A folded table of them all; unfolded it scrolls by itself, and the page is not much longer."""
+    codes = np.arange(5000)
+    labels = tuple(f"kind {number:04}" for number in codes)
+    likely = np.full((5000, 5000), 0.5 / 4999)
+    likely[codes, codes // 2] = 0.5
+    test = evaluate(likely, codes[:, None] // 2 == codes, Targets.of_codes(codes, labels))
+    record = replace(example_report()[0], labels=labels, test=test, probabilities=None, learning=None)
+    (tmp_path / "page.html").write_text(report_html(record), "utf-8")
+    assert (tmp_path / "page.html").stat().st_size < 1_500_000
+    with visit(chromium, tmp_path / "page.html") as opened:
+        height = "document.documentElement.scrollHeight"
+        folded = opened.page.evaluate(height)
+        assert not opened.page.get_by_text("kind 4321", exact=True).is_visible()
+        opened.page.get_by_text("All 5,000 labels").click()
+        assert opened.page.evaluate("find('kind 4321')")
+        assert opened.page.get_by_role("region", name="Every label").locator("tbody tr").count() == 5000
+        assert opened.page.get_by_text("kind 4321", exact=True).is_visible()
+        assert opened.page.evaluate(height) < folded + 800
         assert opened.messages == []
 
 

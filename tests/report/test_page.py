@@ -12,7 +12,7 @@ from frostline.evaluate.examples import Examples, surest_mistakes
 from frostline.record import TrainingRecord
 from frostline.report.document import as_document
 from frostline.report.markup import LONGEST_TEXT, quoted
-from frostline.report.page import report_html
+from frostline.report.page import per_label, report_html
 from frostline.report.terminal import print_report
 from page_elements import NASTY, Elements, parsed
 from report_examples import example_report
@@ -228,3 +228,14 @@ def test_six_hundred_labels_are_a_screen_on_the_terminal() -> None:
     assert "The 12 of 600 labels with the lowest F1" in text
     assert text.count("\n") < 90
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("n_labels", "is_folded"), [(100, False), (101, True)])
+def test_of_very_many_labels_each_has_a_line_that_is_folded_away(n_labels: int, *, is_folded: bool) -> None:
+    labels = [f"kind {number}" for number in range(n_labels)]
+    shown = per_label(evaluation(np.roll(np.eye(n_labels, dtype=int), 1, axis=0).tolist(), labels))
+    folded = shown.partition("<details>")[2]
+    assert bool(folded) is is_folded
+    assert f"All {n_labels} labels, to be searched with Ctrl-F" in folded or not is_folded
+    assert folded.count('<th scope="row"') == n_labels * is_folded
+    assert '<th scope="row" class="words">kind 7</th><td>1</td><td>0.0</td>' in folded or not is_folded

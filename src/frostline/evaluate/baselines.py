@@ -23,7 +23,7 @@ from frostline.evaluate.paired import paired_difference
 from frostline.evaluate.scores import evaluate, macro_f1_value, most_probable
 from frostline.head.curvature import MANY
 from frostline.head.fitted import PLAIN_ANSWERS, fit
-from frostline.head.options import SearchOptions
+from frostline.head.options import MOST_SEARCHED, SearchOptions
 from frostline.head.parts import PartName, part_of
 from frostline.head.search import Search
 from frostline.machine import one_blas_thread
@@ -298,7 +298,7 @@ def from_words(train: Part, test: Part, seed: int) -> Guess | None:
     """
     vocabulary = vocabulary_or_none(train.texts) or vocabulary_or_none(train.texts, min_texts=1)
     learned = np.asarray(train.targets.members.any(axis=0), dtype=np.bool_)
-    if vocabulary is None:
+    if vocabulary is None or len(train.targets.labels) > MOST_SEARCHED:
         return None
     labels = tuple(compress(train.targets.labels, learned.tolist()))
     targets = replace(train.targets, labels=labels, members=train.targets.members[:, learned])

@@ -24,6 +24,7 @@ from frostline.evaluate.intervals import (
 )
 from frostline.head.calibrating import LEAST_CLAIMED, MOST_BINS, ROWS_PER_BIN
 from frostline.head.linear import set_probability
+from frostline.head.options import MOST_SEARCHED
 from frostline.targets import Label, Targets
 
 _FOLDED = math.sqrt(2 / math.pi)
@@ -64,7 +65,7 @@ class CalibrationScores:
     # Of the most probable label of each row; where a text may have several, of the probabilities from 5 % on.
     reliability: Reliability
     # Of each label's own probability; of two labels, of the second's alone. It also sees what errors towards one label
-    # and errors towards another hide from each other above.
+    # and errors towards another hide from each other above. None of more than `MOST_SEARCHED` labels.
     by_label: tuple[Reliability, ...]
     # The mean over rows of the sum over labels of (probability - truth)²: 0 to 2; where a text may have several, of
     # their mean: 0 to 1.
@@ -118,7 +119,9 @@ def _reliability_of_answers(probabilities: Probabilities, targets: Targets) -> R
 
 
 def _told(targets: Targets) -> range:
-    """The columns that say something of their own: of two labels that share a C, the second alone."""
+    """The columns that say something of their own: of two that share a C the second; of very many none."""
+    if len(targets.labels) > MOST_SEARCHED:
+        return range(0)
     return range(1 if len(targets.labels) == 2 and len(targets.groups()) == 1 else 0, len(targets.labels))
 
 

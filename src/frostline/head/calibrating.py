@@ -15,10 +15,11 @@ import numpy as np
 from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
 from frostline.errors import UsageError, shown
 from frostline.head.linear import Calibration, Knots, link_of, probabilities, softmax
-from frostline.head.options import share_c
+from frostline.head.options import MOST_SEARCHED, share_c
 from frostline.targets import Targets
 
 MOST_KNOTS = 500
+_MOST_DECISIONS = 10_000_000  # that a temperature is fitted on; of more, rows at even distances
 
 
 def fit_knots(claimed: Float64Array, came_true: BoolArray, weights: Float64Array | None = None) -> Knots | None:
@@ -89,6 +90,8 @@ def fit_temperature(decisions: Float64Array, codes: IntArray, weights: Float64Ar
     Guo, Pleiss, Sun, Weinberger (2017), On calibration of modern neural networks, ICML, section 4.2.
     Platt (1999), Probabilistic outputs for support vector machines, section 2.2: the softened truth.
     """
+    every = 1 + decisions.size // _MOST_DECISIONS  # one number is told by fewer
+    decisions, codes, weights = decisions[::every], codes[::every], None if weights is None else weights[::every]
     full = np.hstack([np.zeros_like(decisions), decisions]) if decisions.shape[1] == 1 else decisions
     full = full - full.max(axis=1, keepdims=True)
     size = float(np.abs(full).max(initial=0.0))
@@ -257,6 +260,8 @@ def _worth_trying(calibrate: Calibrate, rows: _Rows, folds: IntArray) -> list[Wa
     if n_texts >= FEWEST_FOR_TEMPERATURE:
         found.append("temperature")
     # of labels apart, those that are too rare are left as they are
+    if len(rows.targets.labels) > MOST_SEARCHED:  # each label's map would cost what the temperature does
+        return found
     if n_texts >= FEWEST_FOR_ISOTONIC and (rarest >= FEWEST_OF_A_LABEL or not share_c(rows.targets)):
         found.append("isotonic")
     return found

@@ -6,11 +6,20 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Rows, are_equal, dense_part
+from frostline.arrays import BoolArray, Features, Float64Array, IntArray, JoinedRows, Rows, are_equal, dense_part
 from frostline.errors import InputError, UsageError, shown
 from frostline.targets import Label, Targets
 
 SMALLEST_C, LARGEST_C = 1e-15, 1e15
+MOST_SEARCHED = 600
+"""Labels up to which logistic regressions are searched; of more a discriminant is solved (discriminant.py)."""
+
+
+def in_closed_form(rows: Rows, targets: Targets) -> bool:
+    """Whether the labels are so many that a discriminant is solved; words are searched by regressions all the same."""
+    return len(targets.labels) > MOST_SEARCHED and not isinstance(rows, JoinedRows)
+
+
 _BLOCK = 4096  # rows looked at together
 
 
@@ -225,6 +234,11 @@ class SearchOptions:
 def default_grid() -> tuple[float, ...]:
     """Thirteen values of C, two to a decade, for standardised features: 1e-5 to 10."""
     return tuple(float(C) for C in np.logspace(-5, 1, 13))
+
+
+def discriminant_grid() -> tuple[float, ...]:
+    """Five values of C, two to a decade, for discriminants: 3e-5 to 3e-3; larger ones trust few rows too far."""
+    return tuple(float(C) for C in np.logspace(-4.5, -2.5, 5))
 
 
 def word_grid() -> tuple[float, ...]:

@@ -17,17 +17,21 @@ import numpy as np
 from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Progress, Rows, dense_part
 from frostline.data import split
 from frostline.errors import shown
+from frostline.head import discriminant
 from frostline.head.curvature import gram_of
 from frostline.head.linear import LinearHead, link_of
 from frostline.head.loss import loss_of
 from frostline.head.newton import TOLERANCE, Limits, Minimum
 from frostline.head.options import (
+    MOST_SEARCHED,
     ClassWeight,
     SearchOptions,
     check_class_weight,
     check_grid,
     check_rows,
     default_grid,
+    discriminant_grid,
+    in_closed_form,
     learnable,
     row_weights,
     share_c,
@@ -160,6 +164,8 @@ def search(
     """
     begun = time.perf_counter()
     plan, given = _checked(rows, targets, options, folds)
+    if in_closed_form(rows, targets):
+        return _in_closed_form(given, plan, progress, begun)
     with one_blas_thread(), Crew(options.threads) as crew:
         blocks, regressions = _prepared(given, plan.n_folds, crew)
         regressions = replace(regressions, gram=gram_of(regressions.problem))
@@ -189,6 +195,64 @@ def search(
         solver=_facts(climbs, last, n_folds=plan.n_folds, seconds=time.perf_counter() - begun),
         warnings=(*edge_notes, *_share_notes(targets, given.learned)),
     )
+
+
+def _in_closed_form(given: "_Given", plan: "_Plan", progress: Progress | None, begun: float) -> Search:
+    """The same for more labels than are searched: a discriminant, whose C is chosen as ever."""
+    targets, learned = given.targets, given.learned
+    with one_blas_thread(), Crew(plan.options.threads) as crew:
+        found = discriminant.searched(
+            _discriminant(given, crew),
+            plan.grid,
+            plan.folds,
+            plan.criterion,
+            one_standard_error=plan.options.one_standard_error,
+            crew=crew,
+            progress=progress,
+        )
+    found.decisions[:, ~learned] = _log_odds(_shares(targets))[~learned]
+    edge_notes = _edge_notes(plan.grid, found.chosen_C[0]) if plan.criterion.is_shared else ()
+    return Search(
+        head=_closed_head(found.coef, found.intercept, targets, learned),
+        Cs=plan.grid,
+        not_searched=(),
+        scores=found.scores,
+        chosen_C=found.chosen_C,
+        rule=plan.criterion.rule,
+        scoring=plan.criterion.name,
+        learned=learned,
+        held_out_decisions=found.decisions,
+        folds=plan.folds,
+        solver=SolverFacts(
+            tasks=len(plan.grid) * plan.n_folds + 1,
+            iterations=1,
+            relative_gradient=0.0,
+            seconds=time.perf_counter() - begun,
+        ),
+        warnings=(_told(targets), *edge_notes, *_share_notes(targets, learned)),
+    )
+
+
+def _told(targets: Targets) -> str:
+    """What is otherwise with so many labels."""
+    return (
+        f"{len(targets.labels):,} labels are more than {MOST_SEARCHED}: in place of a logistic regression a linear "
+        "discriminant was solved in closed form; words were tried neither beside the features nor as a baseline; there "
+        "is no isotonic map, and no calibration and curve of single labels."
+    )
+
+
+def _discriminant(given: "_Given", crew: Crew) -> discriminant.Given:
+    options, weights = given.options, given.targets.weights
+    scaling = scaling_of(given.rows, given.training, standardise=options.standardise, crew=crew, weights=weights)
+    return discriminant.Given(
+        dense_part(given.rows), given.targets, given.training, given.learned, scaling, options.class_weight
+    )
+
+
+def _closed_head(coef: Float64Array, intercept: Float64Array, targets: Targets, learned: BoolArray) -> LinearHead:
+    coef[~learned], intercept[~learned] = 0, _log_odds(_shares(targets))[~learned]
+    return LinearHead(labels=targets.labels, coef=coef, intercept=intercept, link=link_of(targets))
 
 
 @final
@@ -229,6 +293,7 @@ class _Plan:
 def _checked(rows: Rows, targets: Targets, options: SearchOptions, folds: IntArray | None) -> tuple[_Plan, _Given]:
     """What was asked for, once it is known that it can be done."""
     default = word_grid if isinstance(rows, JoinedRows) and not dense_part(rows).shape[1] else default_grid
+    default = discriminant_grid if in_closed_form(rows, targets) else default
     grid = default() if options.Cs is None else tuple(options.Cs)
     check_grid(grid)
     criterion = criterion_of(options.scoring, targets, one_standard_error=options.one_standard_error)
@@ -434,6 +499,8 @@ def fit_at(
     options = SearchOptions(class_weight=class_weight, standardise=standardise)
     given = _all_of(rows, targets, options)
     with one_blas_thread(), Crew(None) as crew:
+        if in_closed_form(rows, targets):
+            return _closed_head(*discriminant.fitted(_discriminant(given, crew), C), targets, given.learned)
         blocks, regressions = _prepared(given, 1, crew)
         gram = gram_of(regressions.problem) if len(blocks) > 1 else None  # a single block forms its own
         size = regressions.problem.n_features + 1

@@ -106,9 +106,10 @@ def _opening(record: TrainingRecord) -> str:
     more = f" and {len(record.labels) - 50} more" if len(record.labels) > 50 else ""
     said = [escaped(sentence) for sentence in plain_words(record) if not sentence.startswith("Next:")]
     state = "frozen" if record.tuning is None else "fine-tuned"
-    made = f"A {state} encoder ({code(record.encoder.name)}) and {WORDING[record.data.kind].made} on top of it."
+    head = WORDING[record.data.kind].made.replace("logistic regression", phrases.kind_of_head(record))
+    made = f"A {state} encoder ({code(record.encoder.name)}) and {head} on top of it."
     if record.encoder == WORDS_ALONE:
-        made = f"Words and pairs of words, and {WORDING[record.data.kind].made} on top of them; no encoder."
+        made = f"Words and pairs of words, and {head} on top of them; no encoder."
     return f"{made}\n\nLabels: {labels}{more}.\n\n{' '.join([*map(escaped, phrases.ahead_text(record)), *said])}"
 
 
@@ -220,7 +221,7 @@ def _training(record: TrainingRecord) -> str:
 
 def _head(record: TrainingRecord) -> str:
     said = phrases.head_text(record.search, record.decision)
-    return said if len(record.search.chosen_Cs) > 1 else f"L2-regularised logistic regression; {said}"
+    return said if len(record.search.chosen_Cs) > 1 else f"L2-regularised {phrases.kind_of_head(record)}; {said}"
 
 
 def _limits(record: TrainingRecord) -> str:

@@ -66,7 +66,9 @@ def as_json(value: object, *, without: frozenset[str] = _NOTHING) -> JSON:
     if isinstance(value, (tuple, list)):
         return [as_json(item, without=without) for item in value]
     if isinstance(value, np.ndarray):
-        return as_json(value.tolist())
+        whole: JSON = value.tolist()
+        is_plain = value.dtype.kind in "biu" or (value.dtype.kind == "f" and bool(np.isfinite(value).all()))
+        return whole if is_plain else as_json(whole)
     if is_dataclass(value) and not isinstance(value, type):
         return {
             field.name: as_json(getattr(value, field.name), without=without)

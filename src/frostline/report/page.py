@@ -242,7 +242,18 @@ def per_label(test: Evaluation, search: SearchRecord | None = None, decision: De
     chosen = ("C", "from") if thresholds else ()
     names = ("label", "texts", *chosen, "precision %", "recall %", "F1 %", *ranked)
     listed = table(names, rows, called="Scores of each label")
-    return section("Label by label", listed + quiet(which + start * bool(thresholds) + note))
+    every = _every_label(test) if len(columns) < len(test.labels) else ""
+    return section("Label by label", listed + quiet(which + start * bool(thresholds) + note) + every)
+
+
+def _every_label(test: Evaluation) -> str:
+    """Of very many labels a line each, folded away, which the browser's own search finds and unfolds."""
+    rows = [
+        (safe(one.label, 80), f"{one.support:,}", phrases.DASH if one.f1 is None else phrases.percent(one.f1.value))
+        for one in test.per_label
+    ]
+    listed = table(("label", "texts", "F1 %"), rows, called="Every label")
+    return f"<details><summary>All {len(rows):,} labels, to be searched with Ctrl-F</summary>{listed}</details>"
 
 
 def _label_row(test: Evaluation, column: int, search: SearchRecord | None) -> Sequence[str]:
@@ -676,7 +687,7 @@ def _head(record: TrainingRecord) -> str:
     weighted = phrases.weights_text(search)
     if len(search.chosen_Cs) > 1:
         return f"{phrases.search_text(search, record.decision)}; {scaled}{weighted}"
-    return f"logistic regression, {scaled}{weighted}"
+    return f"{phrases.kind_of_head(record)}, {scaled}{weighted}"
 
 
 def _listed(facts: Sequence[tuple[str, str]]) -> str:

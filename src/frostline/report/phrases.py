@@ -20,6 +20,7 @@ from frostline.evaluate.paired import Difference, PairedDifference
 from frostline.evaluate.probabilities import CalibrationScores, Reliability
 from frostline.evaluate.scores import Evaluation, commonest_mistakes
 from frostline.head.calibrating import COLDEST, HOTTEST
+from frostline.head.options import MOST_SEARCHED
 from frostline.record import (
     CalibrationRecord,
     DataRecord,
@@ -283,6 +284,12 @@ def source_text(source: TestRecord | None, kind: Kind = "one label") -> str:
     return f"rows of the same file held out at random{drawn}"
 
 
+def kind_of_head(record: TrainingRecord) -> str:
+    """What decides: `logistic regression`, or of very many labels `linear discriminant`."""
+    is_closed = len(record.labels) > MOST_SEARCHED and record.encoder != WORDS_ALONE
+    return "linear discriminant" if is_closed else "logistic regression"
+
+
 def head_text(search: SearchRecord, decision: DecisionRecord | None = None) -> str:
     """How C was chosen, and the weights of labels where there are such."""
     return f"{search_text(search, decision)}{weights_text(search)}"
@@ -319,7 +326,8 @@ def _each_search_text(search: SearchRecord, decision: DecisionRecord | None) -> 
     learned = sorted(C for C in search.chosen_Cs if C is not None) or [math.nan]
     spread = f"C = {learned[0]:.4g}" if learned[0] == learned[-1] else f"C from {learned[0]:.4g} to {learned[-1]:.4g}"
     chosen = f"chosen among {len(search.Cs)} over {search.n_folds} folds, {printable(search.rule)}"
-    said = ["one logistic regression per label", f"{spread}, {'given' if len(search.Cs) == 1 else chosen}"]
+    kind = "linear discriminant" if len(search.chosen_Cs) > MOST_SEARCHED else "logistic regression"
+    said = [f"one {kind} per label", f"{spread}, {'given' if len(search.Cs) == 1 else chosen}"]
     if search.thresholds:
         low, high = min(search.thresholds), max(search.thresholds)
         said.append(

@@ -26,7 +26,7 @@ from frostline.evaluate.nested import Choice
 from frostline.head.fitted import Fitted, fit
 from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
-from frostline.head.options import SearchOptions
+from frostline.head.options import MOST_SEARCHED, SearchOptions
 from frostline.head.parts import PartName
 from frostline.head.scoring import criterion_of
 from frostline.machine import this_machine
@@ -278,8 +278,8 @@ def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is t
     vocabulary, labels = vocabulary_of(reader), tuple(split.train.counts())
     if vocabulary is not None:
         n_features = len(encoder.blocks) * encoder.hidden_size + len(vocabulary.terms)
-        if tries_words and len(labels) > most_rows(n_features):
-            reader = encoder  # with so many words beside it a head of so many labels could not be saved
+        if tries_words and not encoder.spec.words and len(labels) > min(MOST_SEARCHED, most_rows(n_features)):
+            reader = encoder  # their regressions would take hours, and the head could not be saved
         else:
             refuse_labels(labels, n_features, LINKS[dataset.targets.kind])
     reading = reader.encode([*dataset.texts, *(() if test is None else test.texts)], progress=told.reading)
