@@ -51,7 +51,7 @@ from frostline.head.linear import LinearHead
 from frostline.head.options import MOST_SEARCHED, SearchOptions
 from frostline.head.parts import part_of
 from frostline.head.promise import CONFIDENCE
-from frostline.head.search import fit_at
+from frostline.head.search import fit_at, search
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
 from frostline.report.notebook import Shown

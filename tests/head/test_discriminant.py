@@ -159,8 +159,7 @@ def test_words_are_no_baseline_of_more_labels(n_labels: int, monkeypatch: pytest
     part = Part(
         [f"word{code} other" for code in codes], codes[:, None] * 1.0, Targets.of_codes(codes, tuple(range(n_labels)))
     )
-    searched: list[int] = []
-    monkeypatch.setattr(baselines, "fit", lambda *_, **__: searched.append(1) or pytest.fail("searched"))
+    monkeypatch.setattr(baselines, "fit", lambda *_, **__: pytest.fail("searched"))
     if n_labels == 601:
         assert from_words(part, part, 0) is None
     else:

@@ -24,7 +24,7 @@ from frostline.errors import UsageError
 from frostline.evaluate.paired import Difference, PairedDifference, Score, paired_difference
 from frostline.evaluate.scores import Evaluation, evaluate
 from frostline.head.linear import LinearHead
-from frostline.head.options import SearchOptions
+from frostline.head.options import MOST_SEARCHED, SearchOptions
 from frostline.head.scoring import criterion_of
 from frostline.legible import reading_warnings
 from frostline.machine import Machine, this_machine, usable_cores
@@ -163,13 +163,15 @@ def sweep(  # noqa: PLR0913 - two inputs, what to test on, how, and two kinds of
     read_at = time.perf_counter()
     columns = Columns.of(read, encoder, texts, n_swept=len(dataset))
     columns.refuse_equal_rows()
+    with_words = chosen.joins is None and chosen.among is None and columns.words is not None
+    with_words = with_words and len(targets.labels) <= MOST_SEARCHED
     tried, found = cross_validate_all(
         columns.possible(tried),
         columns.rows,
         targets,
         search=chosen.search,
         folds=split.folds(targets, n_folds=plan.n_folds, seed=chosen.search.seed),
-        also_single_with_words=chosen.joins is None and chosen.among is None and columns.words is not None,
+        also_single_with_words=with_words,
         told=searching,
     )
     tested = None
