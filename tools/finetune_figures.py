@@ -2,7 +2,8 @@
 
 WHAT is `gain` (tuned against frozen on rows that took part in nothing, a line for each seed), `speed` (texts a second,
 in turns with a plain loop of transformers), `kills` (a short run killed again and again, its weights against those of a
-run left alone) or `sizes` (seconds per 1,000 sentences and epoch of DistilBERT's and BERT's size, random weights).
+run left alone), `few` (eight rows of each label, beside SetFit where it is installed) or `sizes` (seconds per 1,000
+sentences and epoch of DistilBERT's and BERT's size, random weights).
 FOLDER is that of tools/default_features.py.
 """
 
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from frostline.arrays import IntArray
+from frostline.classifier import SentenceClassifier
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
@@ -39,6 +42,7 @@ from frostline.training.tuning import finetune
 SETS = {
     "sst2": ("train.tsv", TableOptions(text=1, label=2, header=False)),
     "trec": ("train.csv", TableOptions(text="text", label="label")),
+    "cr": ("reviews.jsonl", TableOptions(text="text", label="label")),
 }
 ENCODER = "minilm"
 
@@ -113,7 +117,7 @@ def _ours(dataset: Dataset, given: argparse.Namespace) -> None:
             rows=rows,
             targets=dataset.targets,
             held=np.zeros(0, np.int64),
-            options=FineTune(epochs=given.epochs),
+            options=FineTune(epochs=given.epochs, few_steps=0),
             folder=Path(place),
         )
 
@@ -183,6 +187,69 @@ def _finetuned(train: Path, out: Path, given: argparse.Namespace, after: float |
     return hashlib.sha256((out / "encoder" / "model.safetensors").read_bytes()).hexdigest()
 
 
+def few(folder: Path, given: argparse.Namespace) -> None:
+    """Eight rows of each label, drawn anew: frozen, tuned, and SetFit where it is installed, on the same test rows."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for draw in range(given.turns):
+        for name, file in (("sst2", "dev.tsv"), ("cr", None), ("trec", "test.csv")):
+            dataset = rows_of(folder, name, SETS[name][0])
+            rows, others = _drawn(dataset, 8, seed=draw)
+            test = dataset.take(others[:400]) if file is None else rows_of(folder, name, file, 400)
+            for way, learn in (("frozen", _frozen_few), ("tuned", _tuned_few), ("SetFit", _setfit_few)):
+                began = time.perf_counter()
+                predict = learn(dataset.take(rows), draw, given)
+                if predict is None:
+                    continue
+                seconds = time.perf_counter() - began
+                right = float(np.mean(np.array(predict(list(test.texts))) == np.array(test.labels)))
+                found.setdefault(way, []).append((100 * right, seconds))
+                print(f"{name} {draw} {way}: {100 * right:.1f} %, {seconds:.1f} s", flush=True)
+    for way in ("frozen", "SetFit"):
+        pairs = zip(found["tuned"], found.get(way, []), strict=False)
+        apart = np.array([[own[0] - other[0], other[1] / own[1]] for own, other in pairs])
+        if len(apart) > 1:
+            mean, half = apart[:, 0].mean(), 1.96 * apart[:, 0].std(ddof=1) / np.sqrt(len(apart))
+            print(
+                f"tuned - {way}: {mean:+.2f} points ({mean - half:+.2f} to {mean + half:+.2f}), n = {len(apart)} draws; "
+            )
+            print(f"{way} takes {np.median(apart[:, 1]):.2f} times as long (median)")
+
+
+def _drawn(dataset: Dataset, n_each: int, *, seed: int) -> tuple[IntArray, IntArray]:
+    """The numbers of `n_each` rows of each label, and those of all others, mixed."""
+    random = np.random.RandomState(seed)
+    order, codes = random.permutation(len(dataset)), dataset.targets.codes
+    rows = np.concatenate([order[codes[order] == code][:n_each] for code in range(len(dataset.targets.labels))])
+    return rows, order[~np.isin(order, rows)]
+
+
+def _frozen_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Callable[[list[str]], list[str]]:  # noqa: ARG001
+    fitted = SentenceClassifier(ENCODER, features=DEFAULT_FEATURES).fit(list(dataset.texts), dataset.labels)
+    return lambda texts: fitted.predict(texts).tolist()
+
+
+def _tuned_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+    how = FineTune(seed=seed, epochs=given.epochs, rate=given.rate, freeze_layers=given.freeze_layers)
+    made = SentenceClassifier(ENCODER, features=DEFAULT_FEATURES, finetune=how)
+    fitted = made.fit(list(dataset.texts), dataset.labels)
+    return lambda texts: fitted.predict(texts).tolist()
+
+
+def _setfit_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Callable[[list[str]], list[str]] | None:  # noqa: ARG001
+    """As it trains by default, with the same encoder; None where it is not installed."""
+    try:
+        import datasets  # noqa: PLC0415
+        from setfit import SetFitModel, Trainer, TrainingArguments  # noqa: PLC0415
+    except ImportError:
+        return None
+    model = SetFitModel.from_pretrained(str(find_checkpoint(ENCODER).folder))
+    with tempfile.TemporaryDirectory() as place:
+        arguments = TrainingArguments(output_dir=place, seed=seed, report_to="none", show_progress_bar=False)
+        given_rows = datasets.Dataset.from_dict({"text": list(dataset.texts), "label": dataset.labels})
+        Trainer(model=model, args=arguments, train_dataset=given_rows).train()
+    return lambda texts: [str(label) for label in model.predict(texts)]
+
+
 def sizes(folder: Path, given: argparse.Namespace) -> None:
     """Seconds per 1,000 sentences and epoch: all layers tuned, and the upper half."""
     import torch  # noqa: PLC0415
@@ -227,7 +294,7 @@ def _timed(folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int,
             rows=rows,
             targets=targets,
             held=np.zeros(0, np.int64),
-            options=FineTune(epochs=1),
+            options=FineTune(epochs=1, few_steps=0),
             folder=Path(place),
             expects=lambda _cost: began.append(time.perf_counter()),
             told=lambda step, n_steps, _loss: began.append(time.perf_counter()) if step == n_steps else None,
@@ -237,7 +304,7 @@ def _timed(folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int,
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["gain", "speed", "kills", "sizes"])
+    parser.add_argument("what", choices=["gain", "speed", "kills", "few", "sizes"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--set", choices=SETS, default="sst2")
     parser.add_argument("--test", default="dev.tsv", help="the file of the set that is tested on")
@@ -249,4 +316,4 @@ if __name__ == "__main__":
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--kills", type=int, default=20)
     chosen = parser.parse_args()
-    {"gain": gain, "speed": speed, "kills": kills, "sizes": sizes}[chosen.what](chosen.folder, chosen)
+    {"gain": gain, "speed": speed, "kills": kills, "few": few, "sizes": sizes}[chosen.what](chosen.folder, chosen)

@@ -16,7 +16,7 @@ from frostline.errors import InputError, UsageError
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
 PLAIN = [word for word in WORDS if word.isalpha()]
-HOW = FineTune(epochs=2, rate=1e-3, batch_texts=16)
+HOW = FineTune(epochs=2, few_steps=0, rate=1e-3, batch_texts=16)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen
 from frostline.errors import ArtifactCorrupt, InputError, UnavailableError, UsageError
 from frostline.evaluate.paired import Difference
 from frostline.finetune import Cost, FineTune
-from frostline.finetune.loop import _batches, _is_over, _scale
+from frostline.finetune.loop import _batches, _is_over, _plan, _scale
 from frostline.finetune.network import Units
 from frostline.head.options import SearchOptions
 from frostline.record import TuningRecord
@@ -96,6 +96,14 @@ def test_batches_hold_every_row_once_within_the_budget() -> None:
     assert sorted(np.concatenate(batches).tolist()) == list(range(200))
     assert max(len(batch) * int(lengths[batch].max()) for batch in batches) <= 256
     assert max(map(len, batches)) <= 8
+
+
+def test_few_rows_take_as_many_epochs_as_make_the_steps() -> None:
+    lengths = np.full(64, 5, dtype=np.int64)
+    how = FineTune(batch_texts=32, epochs=3, few_steps=9)
+    plans = [_plan(np.arange(64), lengths, how, is_judged=judged) for judged in (False, True)]
+    assert [len(plan) for plan in plans] == [5, 3]
+    assert len(_plan(np.arange(64), lengths, replace(how, few_steps=6), is_judged=False)) == 3
 
 
 def test_rates_rise_then_fall_in_a_line() -> None:

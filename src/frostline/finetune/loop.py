@@ -137,7 +137,7 @@ def tune(  # noqa: PLR0913 - a network, texts, and where and how
     fit = np.setdiff1d(np.arange(len(ids)), held)
     run = _begun(network, options)
     _resume(run, network, folder / STATE, key)
-    plan = [_batches(fit, data.lengths, options, epoch) for epoch in range(options.epochs)]
+    plan = _plan(fit, data.lengths, options, is_judged=len(held) > 0)
     stopped = False
     try:
         if expects is not None:
@@ -394,6 +394,14 @@ def _batches(fit: IntArray, lengths: IntArray, options: FineTune, epoch: int) ->
             batches.append(ordered[begin:at])
             begin = at
     return [batches[place] for place in random.permutation(len(batches)).tolist()]
+
+
+def _plan(fit: IntArray, lengths: IntArray, options: FineTune, *, is_judged: bool) -> list[list[IntArray]]:
+    """The batches of each epoch; where no rows held out judge them, as many epochs as make `few_steps` steps."""
+    n_epochs = options.epochs
+    if not is_judged:
+        n_epochs = max(n_epochs, -(-options.few_steps // len(_batches(fit, lengths, options, 0))))
+    return [_batches(fit, lengths, options, epoch) for epoch in range(n_epochs)]
 
 
 def _read_below(  # noqa: PLR0913

@@ -15,6 +15,8 @@ class FineTune:
     ----------
     epochs : int
         Passes through the rows at most; of them the best by the rows held out is kept.
+    few_steps : int
+        Steps at least, in as many more epochs, where the rows are too few to hold any out.
     patience : int
         It ends after as many epochs in a row without less loss on the rows held out.
     batch_texts, token_budget : int
@@ -46,6 +48,7 @@ class FineTune:
     """
 
     epochs: int = 3
+    few_steps: int = 30
     patience: int = 2
     batch_texts: int = 32
     token_budget: int = 2048
@@ -67,6 +70,7 @@ class FineTune:
     def __post_init__(self) -> None:
         for name, low in (
             ("epochs", 1),
+            ("few_steps", 0),
             ("patience", 1),
             ("batch_texts", 1),
             ("token_budget", 1),
