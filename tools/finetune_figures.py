@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -45,6 +46,8 @@ SETS = {
     "cr": ("reviews.jsonl", TableOptions(text="text", label="label")),
 }
 ENCODER = "minilm"
+Learned: TypeAlias = Callable[[list[str]], list[str]]
+"""What a classifier says of texts."""
 
 
 def rows_of(folder: Path, name: str, file: str, limit: int | None = None) -> Dataset:
@@ -223,19 +226,19 @@ def _drawn(dataset: Dataset, n_each: int, *, seed: int) -> tuple[IntArray, IntAr
     return rows, order[~np.isin(order, rows)]
 
 
-def _frozen_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Callable[[list[str]], list[str]]:  # noqa: ARG001
+def _frozen_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Learned:  # noqa: ARG001
     fitted = SentenceClassifier(ENCODER, features=DEFAULT_FEATURES).fit(list(dataset.texts), dataset.labels)
     return lambda texts: fitted.predict(texts).tolist()
 
 
-def _tuned_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+def _tuned_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Learned:
     how = FineTune(seed=seed, epochs=given.epochs, rate=given.rate, freeze_layers=given.freeze_layers)
     made = SentenceClassifier(ENCODER, features=DEFAULT_FEATURES, finetune=how)
     fitted = made.fit(list(dataset.texts), dataset.labels)
     return lambda texts: fitted.predict(texts).tolist()
 
 
-def _setfit_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Callable[[list[str]], list[str]] | None:  # noqa: ARG001
+def _setfit_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Learned | None:  # noqa: ARG001
     """As it trains by default, with the same encoder; None where it is not installed."""
     try:
         import datasets  # noqa: PLC0415
