@@ -212,9 +212,7 @@ def few(folder: Path, given: argparse.Namespace) -> None:
         apart = np.array([[own[0] - other[0], other[1] / own[1]] for own, other in pairs])
         if len(apart) > 1:
             mean, half = apart[:, 0].mean(), 1.96 * apart[:, 0].std(ddof=1) / np.sqrt(len(apart))
-            print(
-                f"tuned - {way}: {mean:+.2f} points ({mean - half:+.2f} to {mean + half:+.2f}), n = {len(apart)} draws; "
-            )
+            print(f"tuned - {way}: {mean:+.2f} points ({mean - half:+.2f} to {mean + half:+.2f}), n = {len(apart)}")
             print(f"{way} takes {np.median(apart[:, 1]):.2f} times as long (median)")
 
 

@@ -163,13 +163,6 @@ def test_pickled_weights_are_refused_with_the_way_out(folder: Path) -> None:
         find_checkpoint(str(folder))
 
 
-def test_sharded_weights_are_refused_with_the_way_out(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
-    (folder / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(InputError, match="several shards"):
-        find_checkpoint(str(folder))
-
-
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
 def test_code_in_a_checkpoint_is_refused(folder: Path, name: str) -> None:
     content = json.loads((folder / name).read_text()) | {"auto_map": {"AutoModel": "modeling.Evil"}}

@@ -280,7 +280,9 @@ def _encoder_source(identity: EncoderIdentity, with_encoder: bool | Path) -> Pat
     if with_encoder:
         return find_checkpoint(identity.name, revision=identity.revision, offline=True).folder
     folder = Path(identity.name).expanduser()
-    return folder if known_encoder(identity.name) is None and folder.is_dir() else None
+    if known_encoder(identity.name) is not None or not folder.is_dir():
+        return None
+    return folder if (folder / WEIGHTS).is_file() else find_checkpoint(identity.name, offline=True).folder
 
 
 def _encoder_entries(source: Path, identity: EncoderIdentity) -> dict[str, FileEntry]:

@@ -7,7 +7,6 @@ refused, and the weights of a known encoder must have the digest written down fo
 import difflib
 import hashlib
 import importlib.util
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -19,6 +18,7 @@ from frostline.encoder.files import (
     SETTINGS,
     WEIGHTS,
     WORD_PIECES,
+    digest_in_cache,
     read_json,
     refuse_code,
     refuse_listing,
@@ -96,9 +96,6 @@ def names_near(name: str) -> tuple[str, ...]:
     return tuple(difflib.get_close_matches(name.lower(), [known.name for known in _KNOWN], cutoff=0.5))
 
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Checkpoint:
@@ -141,7 +138,8 @@ def find_checkpoint(
     UnavailableError
         The files are not on this machine and the hub is out of reach (known within about five seconds).
     InputError
-        A digest is not the one expected; `auto_map`; pickled or sharded weights; config.json is not a JSON object.
+        A digest is not the one expected; `auto_map`; pickled weights, or shards that do not belong together;
+        config.json is no JSON object.
     UsageError
         A revision was given for a folder.
     """
@@ -230,9 +228,13 @@ def _read_checkpoint(
     except OSError as error:
         raise storage_error(error, folder) from error
     refuse_code(folder)
+    if not (folder / WEIGHTS).is_file():
+        from frostline.encoder.shards import joined_folder  # noqa: PLC0415 - few checkpoints are so large
+
+        folder = joined_folder(folder, kept)
     config = read_json(folder / CONFIG)
     weights_sha256 = remembered_sha256(folder / WEIGHTS, kept)
-    for expected in (expected_sha256, _digest_in_cache(folder / WEIGHTS)):
+    for expected in (expected_sha256, digest_in_cache(folder / WEIGHTS)):
         if expected is not None and weights_sha256 != expected:
             raise InputError(
                 f"{folder / WEIGHTS}: sha256 must be {expected} (got {weights_sha256}).",
@@ -253,9 +255,3 @@ def _tokenizersha256_of(folder: Path) -> str:
     word_pieces = next(name for name in WORD_PIECES if (folder / name).is_file())
     names = (word_pieces, *(name for name in SETTINGS if (folder / name).is_file()))
     return hashlib.sha256("".join(f"{sha256_of(folder / name)} {name}\n" for name in names).encode()).hexdigest()
-
-
-def _digest_in_cache(path: Path) -> str | None:
-    """The digest by which the hub's cache names this file, where `path` is a link into it."""
-    target = path.resolve()
-    return target.name if target.parent.name == "blobs" and _DIGEST.fullmatch(target.name) else None

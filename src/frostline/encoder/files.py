@@ -1,8 +1,10 @@
 """What a checkpoint is made of: the names of its files, and what is refused before any of them is used."""
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from frostline.errors import InputError, MissingInputError, shown
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+INDEX = f"{WEIGHTS}.index.json"
+"""Which tensor is in which shard, where the weights are in several files."""
+SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 WORD_PIECES = ("tokenizer.json", "vocab.txt")
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
 SEEN = "seen.safetensors"
@@ -29,22 +34,39 @@ _MAX_JSON = 1024**2  # configs of classifiers list their labels; the largest see
 def is_whole(folder: Path) -> bool:
     """Whether `folder` holds all that a checkpoint needs."""
     has_pieces = any((folder / name).is_file() for name in WORD_PIECES)
-    return has_pieces and (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+    has_weights = (folder / WEIGHTS).is_file()
+    if not has_weights and (folder / INDEX).is_file():
+        with contextlib.suppress(InputError, MissingInputError):
+            has_weights = bool(shards_of(folder))
+    return has_pieces and (folder / CONFIG).is_file() and has_weights
+
+
+def shards_of(folder: Path) -> tuple[str, ...]:
+    """The names of the files that hold the weights, where `INDEX` lists several.
+
+    Raises `InputError`: the index lists nothing, or other names than shards have; `MissingInputError`: one of them is
+    not there.
+    """
+    listed = read_json(folder / INDEX).get("weight_map")
+    names = sorted({str(name) for name in listed.values()}) if isinstance(listed, dict) else []
+    wrong = next((name for name in names if not SHARD.fullmatch(name)), None)
+    if not names or wrong is not None:
+        got = "" if wrong is None else f" (got {shown(wrong)})"
+        raise InputError(f"{folder / INDEX}: weight_map must name files like model-00001-of-00002.safetensors{got}.")
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise MissingInputError(f"{folder}: {missing[0]} must be there, which {INDEX} names.")
+    return tuple(names)
 
 
 def refuse_listing(names: set[str], where: str) -> None:
     """Raise unless the files called `names` make a checkpoint that can be read here.
 
-    Raises `InputError`: the weights are there only as pickle (whose loading could run code) or in several shards;
+    Raises `InputError`: the weights are there only as pickle (whose loading could run code);
     `MissingInputError`: a file that is needed is not there; what was found is listed.
     """
     there = ", ".join(shown(name) for name in sorted(names)[:12]) or "nothing"
-    if WEIGHTS not in names:
-        if f"{WEIGHTS}.index.json" in names:
-            raise InputError(
-                f"{where}: the weights must be in one {WEIGHTS} (these are in several shards).",
-                hint="Load it with transformers and save it with save_pretrained(folder, max_shard_size='100GB').",
-            )
+    if WEIGHTS not in names and INDEX not in names:
         pickled = sorted(name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
         if pickled:
             raise InputError(
@@ -52,7 +74,8 @@ def refuse_listing(names: set[str], where: str) -> None:
                 f"whose loading could run code).",
                 hint="Convert them: transformers' AutoModel.from_pretrained(...).save_pretrained(folder).",
             )
-    missing = [name for name in (CONFIG, WEIGHTS) if name not in names]
+    weights = INDEX if INDEX in names and WEIGHTS not in names else WEIGHTS
+    missing = [name for name in (CONFIG, weights) if name not in names]
     if not names.intersection(WORD_PIECES):
         missing.append(" or ".join(WORD_PIECES))
     if missing:
@@ -121,3 +144,12 @@ def remembered_sha256(path: Path, kept: Path | None) -> str:
     mark = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     key = hashlib.sha256(json.dumps([str(path.resolve()), *mark]).encode()).hexdigest()
     return kept_file(kept, key, lambda: sha256_of(path).encode(), kind="digest").decode()
+
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def digest_in_cache(path: Path) -> str | None:
+    """The digest by which the hub's cache names this file, where `path` is a link into it."""
+    target = path.resolve()
+    return target.name if target.parent.name == "blobs" and _DIGEST.fullmatch(target.name) else None

@@ -24,7 +24,7 @@ from typing import Any, TypeVar, final
 from urllib.parse import quote
 
 from frostline.disk import publish_bytes, sha256_of, storage_error
-from frostline.encoder.files import CHECKPOINT_FILES, WEIGHTS, is_whole, refuse_listing
+from frostline.encoder.files import CHECKPOINT_FILES, INDEX, SHARD, WEIGHTS, is_whole, refuse_listing, shards_of
 from frostline.errors import (
     AccessError,
     ArtifactCorrupt,
@@ -124,7 +124,7 @@ def download_snapshot(hub_id: str, revision: str, *, check_settings: Callable[[P
     MissingInputError
         The hub has no such repository or revision, or a file that is needed is not in it.
     InputError
-        It has weights only as pickle or in several shards.
+        It has weights only as pickle.
     AccessError
         The repository is gated.
     UnavailableError
@@ -138,25 +138,34 @@ def download_snapshot(hub_id: str, revision: str, *, check_settings: Callable[[P
     listing = _asked(lambda: _with_hub_errors(where, lambda: _listing(hub_id, revision, where)), where)
     refuse_listing(set(listing.files), where)
     folder = _repository(hub_id) / "snapshots" / listing.commit
-    for filename in CHECKPOINT_FILES:
-        announced = listing.files.get(filename)
-        if announced is None:
-            continue
-        limit = _MAX_WEIGHTS if filename == WEIGHTS else _MAX_SMALL_FILE
+    for filename in _wanted(listing):
+        announced = listing.files[filename]
+        is_weights = filename == WEIGHTS or SHARD.fullmatch(filename) is not None
+        limit = _MAX_WEIGHTS if is_weights else _MAX_SMALL_FILE
         if announced.size > limit:
             raise InputError(
                 f"{where}: {filename} must be smaller than {limit // 1024**2:,} MB (has {announced.size:,} bytes)."
             )
-        if filename == WEIGHTS:
+        if is_weights:
             check_settings(folder)
         if not (folder / filename).is_file():
             fetch = functools.partial(_fetch, hub_id, listing.commit, filename, announced)
             _with_hub_errors(where, fetch)
+    if WEIGHTS not in listing.files:
+        shards_of(folder)
     if listing.commit != revision:
         reference = _repository(hub_id) / "refs" / revision
         reference.parent.mkdir(parents=True, exist_ok=True)
         publish_bytes(reference, listing.commit.encode())
     return folder
+
+
+def _wanted(listing: _Listing) -> list[str]:
+    """The files to download, the large ones last: shards and their index only where there is no single file."""
+    names = [name for name in CHECKPOINT_FILES if name in listing.files]
+    if WEIGHTS in listing.files:
+        return names
+    return [*names, INDEX, *sorted(name for name in listing.files if SHARD.fullmatch(name))]
 
 
 def _repository(hub_id: str) -> Path:
@@ -215,7 +224,7 @@ def _parsed(document: dict[str, Any]) -> _Listing:
     files = {}
     for sibling in document["siblings"]:
         name, size, stored = sibling["rfilename"], sibling.get("size"), sibling.get("lfs") or {}
-        if name not in CHECKPOINT_FILES:
+        if name not in CHECKPOINT_FILES and name != INDEX and not SHARD.fullmatch(str(name)):
             files[str(name)] = _File(0, None)  # never fetched: only named in a message
             continue
         if isinstance(size, bool) or not isinstance(size, int) or size < 0:

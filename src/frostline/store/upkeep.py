@@ -155,7 +155,7 @@ def crowd(names: Sequence[str]) -> list[str]:
     return small[: min(_MERGED_SHARDS, max(2, int(np.searchsorted(ends, _MERGED_ROWS, side="right"))))]
 
 
-Kind: TypeAlias = Literal["features", "graphs", "sets"]
+Kind: TypeAlias = Literal["features", "graphs", "sets", "joined"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -169,12 +169,12 @@ class CacheEntry:
     """One thing that is kept."""
 
     kind: Kind
-    name: str  # The encoder's name as the user wrote it; the folder's own name for graphs and sets
+    name: str  # The encoder's name as the user wrote it; the folder's own name for all else
     # `n_files`, `size_bytes`: On the disk, leftovers and damaged shards included.
     n_files: int
     size_bytes: int
-    fingerprint: str = ""  # Of the encoder; empty for graphs and sets
-    n_rows: int = 0  # Rows kept; 0 for graphs and sets
+    fingerprint: str = ""  # Of the encoder; empty for all else
+    n_rows: int = 0  # Rows kept; 0 for all else
     blocks: tuple[str, ...] = ()  # Names of the column blocks that at least one row has
     n_damaged: int = 0  # Shards set aside because they were damaged
 
@@ -201,7 +201,7 @@ class VerifyReport:
 
 
 def cache_info(home: Path | None = None) -> list[CacheEntry]:
-    """What is kept in `home` (the user's own unless given): one entry per encoder, and one each for graphs and sets."""
+    """What is kept in `home` (the user's own unless given): one entry per encoder, and one each for all else."""
     base = disk.home() if home is None else home
     entries = [_features_entry(folder) for folder in encoder_folders(base)]
     for kind in KINDS[1:]:
@@ -333,7 +333,7 @@ def cache_prune(
     ----------
     home : Path, optional
         The user's own unless given.
-    kinds : sequence of {"features", "graphs", "sets"}
+    kinds : sequence of {"features", "graphs", "sets", "joined"}
         Everything of these kinds goes. `KINDS` is everything.
     encoder : str, optional
         All features of the encoder of this name, or whose fingerprint begins with it (8 digits or more), go.
