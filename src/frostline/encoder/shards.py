@@ -84,4 +84,4 @@ def _write(path: Path, where: Mapping[str, tuple[Weights, Entry]]) -> None:
         opened.write(len(header).to_bytes(8, "little") + header)
         for part, entry in where.values():
             part.check()
-            opened.write(memoryview(part.content[entry.start : entry.end]))
+            opened.write(part.content[entry.start : entry.end].data)
