@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV   ?= .venv
 BENCH_VENV ?= .venv-bench
 PEERS_VENV ?= .venv-peers
+SERVERS_VENV ?= .venv-servers
 CHROMIUM := /usr/bin/chromium
 BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-browser test-marked test-clients mutants fuzz lint docs format figures bench bench-peers lock clean has-chromium
+.PHONY: help setup demo test test-browser test-marked test-clients mutants fuzz lint docs format figures bench bench-peers bench-servers lock clean has-chromium
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,6 +79,10 @@ bench-peers: setup $(PEERS_VENV)/.ready  ## ours beside sentence-transformers, a
 	@echo "==> python -m bench.peers"
 	@$(BIN)/python -m bench.peers $(FILE) --python $(PEERS_VENV)/bin/python --out build/peers $(PEERS)
 
+bench-servers: setup $(SERVERS_VENV)/.ready  ## the server beside sentence-transformers behind FastAPI and behind MLflow's own (FILE=train.tsv)
+	@echo "==> tools/serve_peers.py"
+	@$(BIN)/python tools/serve_peers.py $(FILE) --python $(SERVERS_VENV)/bin/python $(SERVERS)
+
 lock:  ## resolve the hash-locked requirements anew (needs uv)
 	@for set in base test browser fuzz lint; do \
 	  case $$set in base) groups="";; test) groups="--group test";; *) groups="--group test --group $$set";; esac; \
@@ -90,7 +95,7 @@ lock:  ## resolve the hash-locked requirements anew (needs uv)
 	  --no-emit-index-url --no-emit-find-links --constraint requirements/lint.txt --group docs -o requirements/docs.txt
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) $(SERVERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 %/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -133,6 +138,11 @@ $(VENV)/.lint: requirements/lint.txt $(VENV)/.test
 $(PEERS_VENV)/.ready: requirements/peers.txt | $(PEERS_VENV)/bin/python
 	@echo "==> installing what ours is compared with in $(PEERS_VENV) (about 2.5 GB)"
 	@$(PEERS_VENV)/bin/python $(PIP) --no-deps -r requirements/peers.txt
+	@touch $@
+
+$(SERVERS_VENV)/.ready: requirements/serving-peers.txt | $(SERVERS_VENV)/bin/python
+	@echo "==> installing what the server is compared with in $(SERVERS_VENV) (about 1.5 GB)"
+	@$(SERVERS_VENV)/bin/python $(PIP) --no-deps -r requirements/serving-peers.txt
 	@touch $@
 
 $(BENCH_VENV)/.clients: requirements/clients.txt $(BENCH_VENV)/.ready

@@ -18,7 +18,9 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -99,7 +101,7 @@ class Line:
             self.reader, self.writer = await asyncio.open_connection(self.server.host, self.server.port)
         self.writer.write(request)
         head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
-        size = re.search(rb"content-length: (\d+)", head)
+        size = re.search(rb"\ncontent-length: (\d+)", head)
         body = await self.reader.readexactly(int(size[1])) if size else b""
         self.is_used = True
         if b"connection: close" in head:
@@ -153,6 +155,10 @@ class Outcome:
     n_texts: int = 0
     seconds: float = 0.0
     spent: "Spent | None" = None
+
+    def at(self, share: float) -> float:
+        """Seconds within which that share of the answered were."""
+        return sorted(self.answered)[int(share * (len(self.answered) - 1))]
 
     def line(self, capacity: float) -> str:
         """For people."""
@@ -275,9 +281,14 @@ async def alone(model: Path, texts: Sequence[str], seconds: float) -> None:
     print(f"alone, n = {len(bare) - 20}: bare p50 {one:.2f} ms, served {other:.2f} ms: {other - one:+.2f} ms")
 
 
+BINARY = 5  # the wire whose scores are float32
+
+
 def spoken(texts: Sequence[str], wire: int) -> tuple[bytes, Callable[[Any], list[list[float]]]]:
-    """A request on one of the wires, and how its answer's scores are read."""
+    """A request on one of the wires, and how its answer's scores are read of the document, or of bytes (`BINARY`)."""
     given = list(texts)
+    if wire == BINARY:
+        return in_binary(given), of_binary
     if wire == 0:
         return posted({"texts": given}), lambda said: [list(one["probabilities"].values()) for one in said["answers"]]
     if wire == 1:
@@ -298,12 +309,34 @@ def spoken(texts: Sequence[str], wire: int) -> tuple[bytes, Callable[[Any], list
     return posted({"inputs": [one]}, "/v2/models/model/infer"), of_v2
 
 
+def in_binary(texts: Sequence[str]) -> bytes:
+    """A request of the Open Inference Protocol: texts and scores as binary tensors."""
+    tensor = b"".join(struct.pack("<I", len(raw)) + raw for raw in map(str.encode, texts))
+    one = {"name": "text", "datatype": "BYTES", "shape": [len(texts)], "parameters": {"binary_data_size": len(tensor)}}
+    asked = json.dumps(
+        {"inputs": [one], "outputs": [{"name": "probabilities", "parameters": {"binary_data": True}}]}
+    ).encode()
+    head = (
+        f"POST /v2/models/model/infer HTTP/1.1\r\nhost: localhost\r\nx-api-key: {ADMIN}\r\n"
+        f"inference-header-content-length: {len(asked)}\r\ncontent-length: {len(asked) + len(tensor)}\r\n\r\n"
+    )
+    return head.encode() + asked + tensor
+
+
+def of_binary(body: bytes) -> list[list[float]]:
+    """Its answer's scores."""
+    said, end = json.JSONDecoder().raw_decode(body.decode("latin-1"))
+    n, width = said["outputs"][0]["shape"]
+    flat = struct.unpack(f"<{n * width}f", body[end:])
+    return [list(flat[at : at + width]) for at in range(0, len(flat), width)]
+
+
 def scores(ranked: list[dict[str, Any]]) -> list[float]:
     """In the order of the labels' names."""
     return [one["score"] for one in sorted(ranked, key=lambda one: one["label"])]
 
 
-async def routing(model: Path, texts: Sequence[str], *, n_requests: int) -> Counter[object]:
+async def routing(model: Path, texts: Sequence[str], *, n_requests: int, minutes: float = 60) -> Counter[object]:
     """Texts whose scores nobody else's have, on all wires, 1 to 32 a request, 20 % of the clients leaving."""
     from frostline.artifact import open_model  # noqa: PLC0415 - heavy
 
@@ -314,13 +347,15 @@ async def routing(model: Path, texts: Sequence[str], *, n_requests: int) -> Coun
     expected = {text: [opened.answer([text]).probabilities[0].tolist()[column] for column in order] for text in texts}
     told: Counter[object] = Counter()
     told["different"] = len({tuple(shares) for shares in expected.values()})
-    left = iter(range(n_requests))
+    end = time.monotonic() + 60 * minutes
+    left = itertools.takewhile(lambda _: time.monotonic() < end, range(n_requests))
 
     async def client(server: Server) -> None:
         line = Line(server)
         for _ in left:
             chosen = chance.choices(texts, k=chance.choice((1, 1, 1, 2, 4, 8, 32)))
-            request, read = spoken(chosen, chance.randrange(5))
+            wire = chance.randrange(6)
+            request, read = spoken(chosen, wire)
             asking = asyncio.create_task(line.ask(request))
             if chance.random() < 0.2:
                 await asyncio.sleep(chance.random() * 0.02)
@@ -338,7 +373,10 @@ async def routing(model: Path, texts: Sequence[str], *, n_requests: int) -> Coun
                 continue
             told[status] += 1
             if status == 200:
-                right = [expected[text] for text in chosen] == read(json.loads(body))
+                wanted = [expected[text] for text in chosen]
+                if wire == BINARY:
+                    wanted = [list(struct.unpack(f"{len(one)}f", struct.pack(f"{len(one)}f", *one))) for one in wanted]
+                right = wanted == read(body if wire == BINARY else json.loads(body))
                 told["right" if right else "WRONG"] += 1
             else:
                 await asyncio.sleep(0.05)
@@ -349,11 +387,13 @@ async def routing(model: Path, texts: Sequence[str], *, n_requests: int) -> Coun
     return told
 
 
-async def signals(model: Path, texts: Sequence[str], *, n_times: int) -> Counter[object]:
+async def signals(model: Path, texts: Sequence[str], *, n_times: int, minutes: float = 60) -> Counter[object]:
     """SIGTERM under load: what was accepted is answered, exit 0 within 10 s."""
     told: Counter[object] = Counter()
-    slowest = 0.0
+    slowest, last = 0.0, time.monotonic() + 60 * minutes
     for _ in range(n_times):
+        if time.monotonic() > last:
+            break
         async with serving(model) as server:
             asking = asyncio.create_task(offered(server, texts, rate=200, each=1, seconds=1.5))
             await asyncio.sleep(0.5 + random.random() / 2)  # noqa: S311 - a load, no secret
@@ -395,29 +435,51 @@ async def changes(model: Path, texts: Sequence[str], *, n_times: int) -> Counter
     return told
 
 
-async def slow(model: Path, texts: Sequence[str], *, n_clients: int) -> tuple[Outcome, Outcome]:
-    """Clients who send headers or bodies, or read, a byte a second, beside healthy ones."""
+async def slow(
+    model: Path, texts: Sequence[str], *, n_clients: int, rounds: int, seconds: float
+) -> list[tuple[Outcome, Outcome]]:
+    """Clients who send headers or a body, or read a page, a byte a second, beside healthy ones, and without."""
 
     async def crawl(server: Server, kind: int) -> None:
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection(server.host, server.port)
-            request = posted({"texts": list(texts[:32])})
+        loop = asyncio.get_running_loop()
+        with socket.socket() as line, contextlib.suppress(OSError):
+            line.setblocking(False)
+            if kind == 2:
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            await loop.sock_connect(line, (server.host, server.port))
+            page = (
+                b"GET /v1/models/model/report HTTP/1.1\r\nhost: localhost\r\nx-api-key: " + ADMIN.encode() + b"\r\n\r\n"
+            )
+            request = page if kind == 2 else posted({"texts": list(texts[:32])})
             sent = (0, request.index(b"\r\n\r\n") + 4, len(request))[kind]
-            writer.write(request[:sent])
-            for byte in request[sent : sent + 60]:
+            await loop.sock_sendall(line, request[:sent])
+            for place in range(sent, sent + 3600):
                 await asyncio.sleep(1)
-                writer.write(bytes([byte]))
-            await asyncio.sleep(30)
+                if kind == 2:
+                    if not await loop.sock_recv(line, 1):
+                        return
+                else:
+                    await loop.sock_sendall(line, request[place : place + 1])
 
+    async def crawling(server: Server, kind: int) -> None:
+        while True:  # whoever is cut off comes back
+            await crawl(server, kind)
+            await asyncio.sleep(0.2)
+
+    found = []
     async with serving(model) as server:
         await offered(server, texts, rate=50, each=1, seconds=1)
-        without = await offered(server, texts, rate=50, each=1, seconds=8)
-        crawling = [asyncio.create_task(crawl(server, number % 2)) for number in range(n_clients)]
-        await asyncio.sleep(1)
-        beside = await offered(server, texts, rate=50, each=1, seconds=8)
-        for one in crawling:
-            one.cancel()
-    return without, beside
+        for _ in range(rounds):
+            without = await offered(server, texts, rate=50, each=1, seconds=seconds)
+            crowd = [asyncio.create_task(crawling(server, number % 3)) for number in range(n_clients)]
+            await asyncio.sleep(2)
+            beside = await offered(server, texts, rate=50, each=1, seconds=seconds)
+            for one in crowd:
+                one.cancel()
+            await asyncio.gather(*crowd, return_exceptions=True)
+            await asyncio.sleep(1)
+            found.append((without, beside))
+    return found
 
 
 async def tell(word: str, model: Path, texts: Sequence[str], arguments: argparse.Namespace) -> None:
@@ -430,14 +492,18 @@ async def tell(word: str, model: Path, texts: Sequence[str], arguments: argparse
     if word in timed:
         await timed[word](model, texts, arguments.seconds)
     elif word == "routing":
-        print(f"routing: {dict(await routing(model, texts, n_requests=arguments.n or 100_000))}")
+        told = await routing(model, texts, n_requests=arguments.n or 100_000, minutes=arguments.minutes)
+        print(f"routing: {dict(told)}")
     elif word == "signals":
-        print(f"signals: {dict(await signals(model, texts, n_times=arguments.n or 200))}")
+        print(f"signals: {dict(await signals(model, texts, n_times=arguments.n or 200, minutes=arguments.minutes))}")
     elif word == "changes":
         print(f"changes: {dict(await changes(model, texts, n_times=arguments.n or 50))}")
     elif word == "slow":
-        without, beside = await slow(model, texts, n_clients=arguments.n or 400)
-        print(f"slow: without {without.line(50)}\n      beside {beside.line(50)}")
+        n_clients, grown = arguments.n or 500, list[float]()
+        for without, beside in await slow(model, texts, n_clients=n_clients, rounds=3, seconds=arguments.seconds):
+            grown.append(beside.at(0.99) / without.at(0.99) - 1)
+            print(f"slow: without {without.line(50)}\n      beside {beside.line(50)}")
+        print(f"{n_clients} slow clients: healthy p99 {', '.join(f'{share:+.0%}' for share in grown)}")
 
 
 def main() -> None:
@@ -447,6 +513,9 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("words", nargs="+", metavar="FIGURE")
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="after which routing and signals end, however many are done"
+    )
     parser.add_argument("--n", type=int, help="requests, signals, changes or clients")
     arguments = parser.parse_args()
     texts = [line.split("\t")[0] for line in arguments.file.read_text("utf-8").splitlines() if line.strip()][:4000]
