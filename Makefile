@@ -6,12 +6,13 @@ VENV   ?= .venv
 BENCH_VENV ?= .venv-bench
 PEERS_VENV ?= .venv-peers
 SERVERS_VENV ?= .venv-servers
+SCHEMA_VENV ?= .venv-schema
 CHROMIUM := /usr/bin/chromium
 BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-browser test-marked test-clients mutants fuzz lint docs format figures bench bench-peers bench-servers lock clean has-chromium
+.PHONY: help setup demo test test-browser test-marked test-clients test-schema mutants fuzz lint docs format figures bench bench-peers bench-servers lock clean has-chromium
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +46,10 @@ test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in 
 test-clients: $(BENCH_VENV)/.clients  ## the server asked by tritonclient, mlflow, tei-client and huggingface_hub
 	@echo "==> pytest -m clients tests/serve tests/tutorial"
 	@$(BENCH_VENV)/bin/python -m pytest -m clients tests/serve tests/tutorial $(PYTEST)
+
+test-schema: $(VENV)/.test $(SCHEMA_VENV)/.ready  ## schemathesis over the server's OpenAPI, all phases (MODEL=a saved classifier)
+	@echo "==> python tools/serve_schema.py"
+	@$(BIN)/python tools/serve_schema.py $(MODEL) --schemathesis $(SCHEMA_VENV)/bin/schemathesis $(SCHEMA)
 
 mutants: $(VENV)/.test  ## whether the tests notice small changes to src (MUTANTS="--n 100 --only src/frostline/head")
 	@echo "==> python tools/mutants.py"
@@ -95,7 +100,7 @@ lock:  ## resolve the hash-locked requirements anew (needs uv)
 	  --no-emit-index-url --no-emit-find-links --constraint requirements/lint.txt --group docs -o requirements/docs.txt
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) $(SERVERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) $(SERVERS_VENV) $(SCHEMA_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 %/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -138,6 +143,11 @@ $(VENV)/.lint: requirements/lint.txt $(VENV)/.test
 $(PEERS_VENV)/.ready: requirements/peers.txt | $(PEERS_VENV)/bin/python
 	@echo "==> installing what ours is compared with in $(PEERS_VENV) (about 2.5 GB)"
 	@$(PEERS_VENV)/bin/python $(PIP) --no-deps -r requirements/peers.txt
+	@touch $@
+
+$(SCHEMA_VENV)/.ready: requirements/schema.txt | $(SCHEMA_VENV)/bin/python
+	@echo "==> installing schemathesis in $(SCHEMA_VENV)"
+	@$(SCHEMA_VENV)/bin/python $(PIP) --no-deps -r requirements/schema.txt
 	@touch $@
 
 $(SERVERS_VENV)/.ready: requirements/serving-peers.txt | $(SERVERS_VENV)/bin/python

@@ -20,7 +20,8 @@ class Classifier:
 
     def __init__(self, encoder: str, head: Any) -> None:
         """Remember both; the encoder is opened where it is first needed."""
-        self.encoder, self.head, self._reader = encoder, head, None
+        self.encoder, self.head = encoder, head
+        self._reader: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the encoder."""
@@ -62,7 +63,8 @@ def make(folder: Path, encoder: str) -> None:
         def predict(self, context: Any, model_input: list[str]) -> list[dict[str, Any]]:
             """Of texts."""
             del context
-            return self.found.answers(list(model_input))
+            answers: list[dict[str, Any]] = self.found.answers(list(model_input))
+            return answers
 
     mlflow.pyfunc.save_model(
         str(folder / "mlflow"),
