@@ -19,7 +19,7 @@ from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions
 from frostline.head.options import SearchOptions
 from frostline.report.document import as_document
-from frostline.report.phrases import promise_words
+from frostline.report.plain import promise_words
 from frostline.report.terminal import decision_text
 from frostline.score.answers import as_document as prediction_document
 from frostline.score.answers import layout_of, predictions

@@ -12,7 +12,8 @@ from frostline.record import TrainingRecord
 from frostline.report.card import model_card
 from frostline.report.document import as_document
 from frostline.report.page import report_html
-from frostline.report.phrases import ahead_text, plain_words
+from frostline.report.phrases import ahead_text
+from frostline.report.plain import plain_words
 from frostline.report.terminal import print_report
 from small_records import full_record as small_record
 

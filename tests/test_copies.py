@@ -18,7 +18,7 @@ from frostline.head.options import SearchOptions
 from frostline.report.card import model_card
 from frostline.report.document import as_document
 from frostline.report.page import report_html
-from frostline.report.phrases import plain_words
+from frostline.report.plain import plain_words
 from frostline.report.terminal import print_report
 from frostline.targets import Targets
 from frostline.training import TrainingOptions, train

@@ -26,7 +26,7 @@ from frostline.head.options import SearchOptions
 from frostline.record import UnlikeRecord
 from frostline.report.document import as_evaluation_document
 from frostline.report.page import evaluation_html
-from frostline.report.phrases import next_step_of
+from frostline.report.plain import next_step_of
 from frostline.targets import Targets
 from frostline.training.measured import Classifier, measure
 

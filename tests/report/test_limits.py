@@ -31,19 +31,8 @@ from frostline.report.page import (
 )
 from frostline.report.page import learning as learning_section
 from frostline.report.page import nested as nested_part
-from frostline.report.phrases import (
-    DASH,
-    between,
-    confuses,
-    how_often,
-    misses,
-    named,
-    next_step,
-    percent,
-    plain_words,
-    points,
-    source_text,
-)
+from frostline.report.phrases import DASH, named, percent, points, source_text
+from frostline.report.plain import between, confuses, how_often, misses, next_step, plain_words
 from frostline.report.plots import confusion_plot, map_plot, map_words
 from frostline.report.terminal import decision_text, print_learning, print_report, surest_words
 from frostline.report.values import printable

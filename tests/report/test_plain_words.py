@@ -9,15 +9,8 @@ import pytest
 from frostline.evaluate.baselines import Baseline
 from frostline.report.card import model_card
 from frostline.report.page import report_html
-from frostline.report.phrases import (
-    evaluation_words,
-    how_often,
-    next_step,
-    of_hundred,
-    plain_words,
-    untested_text,
-    verdict,
-)
+from frostline.report.phrases import verdict
+from frostline.report.plain import evaluation_words, how_often, next_step, of_hundred, plain_words, untested_text
 from record_examples import example_evaluation, example_record
 from report_examples import example_report
 from small_records import evaluation_record, two_label_record

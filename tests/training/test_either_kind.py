@@ -27,7 +27,7 @@ from frostline.head.options import SearchOptions
 from frostline.report.card import model_card
 from frostline.report.document import as_document
 from frostline.report.page import report_html
-from frostline.report.phrases import next_step, of_hundred, plain_words
+from frostline.report.plain import next_step, of_hundred, plain_words
 from frostline.report.terminal import print_report
 from frostline.score.answers import Layout, layout_of, predictions
 from frostline.score.files import write_predictions

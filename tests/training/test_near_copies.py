@@ -14,7 +14,7 @@ from frostline.encoder.words import WordsAlone
 from frostline.evaluate.learning_curve import LearningCurve, Outlook
 from frostline.head.options import SearchOptions
 from frostline.record import NearRecord, TrainingRecord
-from frostline.report.phrases import near_text, next_step, plain_words
+from frostline.report.plain import near_text, next_step, plain_words
 from frostline.review.repeats import with_near_copies
 from frostline.targets import Targets
 from frostline.training import Training, TrainingOptions, run, train

@@ -13,7 +13,7 @@ from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.scores import Evaluation
 from frostline.record import EvaluationRecord, TrainingRecord
-from frostline.report import phrases
+from frostline.report import phrases, plain
 from frostline.report.lines import say, warn
 from frostline.report.values import printable
 
@@ -35,13 +35,13 @@ def print_brief(record: TrainingRecord, console: Console, *, command: str = "") 
     for name, said in phrases.parts_facts(record):
         say(console, f"{name} {said}.")
     console.print()
-    say(console, " ".join(phrases.brief_words(record)))
+    say(console, " ".join(plain.brief_words(record)))
     if record.test is not None:
         beside = [one for one in record.baselines if one.name in {WORDS, WORDS_EACH}]
         _scores(console, record.test, beside)
         _weakest(console, record.test)
     _warnings(console, record.warnings)
-    print_next(console, phrases.next_step(record), command)
+    print_next(console, plain.next_step(record), command)
 
 
 def print_brief_evaluation(record: EvaluationRecord, console: Console, *, command: str = "") -> None:
@@ -52,7 +52,7 @@ def print_brief_evaluation(record: EvaluationRecord, console: Console, *, comman
     tested = f"{printable(record.model)} on {phrases.data_text(record.data)}"
     say(console, f"{tested}; tested on {record.test.n:,}" if is_of_new else tested)
     console.print()
-    say(console, " ".join(phrases.brief_evaluation_words(record)))
+    say(console, " ".join(plain.brief_evaluation_words(record)))
     if is_of_new:
         beside = [one for one in record.baselines if one.name in {MAJORITY, WORDS, WORDS_EACH}]
         _scores(console, record.test, beside)
@@ -60,7 +60,7 @@ def print_brief_evaluation(record: EvaluationRecord, console: Console, *, comman
             say(console, "                 learned from this file itself, by folds", style="dim")
         _weakest(console, record.test)
     _warnings(console, record.warnings)
-    print_next(console, phrases.next_step_of(record), command)
+    print_next(console, plain.next_step_of(record), command)
 
 
 def next_advice(record: TrainingRecord) -> Advice | None:

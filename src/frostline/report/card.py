@@ -12,8 +12,9 @@ from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.scores import Evaluation, LabelScore
 from frostline.record import TrainingRecord
-from frostline.report import phrases
-from frostline.report.phrases import WORDING, Scored, plain_words
+from frostline.report import phrases, plain
+from frostline.report.phrases import WORDING, Scored
+from frostline.report.plain import plain_words
 from frostline.report.values import count_text, printable
 
 # Hub ids of the encoders that have a name of their own here; any other id holds a slash, and a folder is none.
@@ -238,7 +239,7 @@ def _limits(record: TrainingRecord) -> str:
             ),
         ]
     if record.unlike is not None:
-        unlike = " ".join(phrases.unlike_text(record.unlike))
+        unlike = " ".join(plain.unlike_text(record.unlike))
         lines.append(f"- {escaped(unlike)} `predict --flag-unlike {record.unlike.below:g}` marks such texts.")
     lines += [f"- {escaped(warning)}" for warning in record.warnings]
     return "## Limits\n\n" + "\n".join(lines)

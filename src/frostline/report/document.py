@@ -19,7 +19,7 @@ from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.paired import Difference, PairedDifference, Score
 from frostline.evaluate.scores import Evaluation
 from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, SearchRecord, TestRecord, TrainingRecord
-from frostline.report.phrases import evaluation_words, plain_words
+from frostline.report.plain import evaluation_words, plain_words
 from frostline.targets import Kind
 
 if TYPE_CHECKING:

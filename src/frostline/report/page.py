@@ -31,7 +31,7 @@ from frostline.record import (
     TuningRecord,
     UnlikeRecord,
 )
-from frostline.report import phrases
+from frostline.report import phrases, plain
 from frostline.report.drawing import MOST_COLOURS
 from frostline.report.markup import (
     figure,
@@ -46,7 +46,8 @@ from frostline.report.markup import (
     stacked,
     table,
 )
-from frostline.report.phrases import WORDING, Scored, evaluation_words, plain_words
+from frostline.report.phrases import WORDING, Scored
+from frostline.report.plain import evaluation_words, plain_words
 from frostline.report.plots import (
     MOST_CELLS,
     Bar,
@@ -466,7 +467,7 @@ def _curves(curves: Sequence[LabelCurves]) -> str:
 
 def unlike(found: UnlikeRecord | None) -> str:
     """How many of the texts are unlike anything that was learned from."""
-    return section("Whether it has seen such texts", paragraphs(phrases.unlike_text(found)) if found else "")
+    return section("Whether it has seen such texts", paragraphs(plain.unlike_text(found)) if found else "")
 
 
 def learning(curve: LearningCurve | None, right: str = "accuracy") -> str:

@@ -4,28 +4,25 @@ Plain text, in which what came from the user is made printable; whoever has mark
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
-import numpy as np
-
-from frostline.advice import FEW, ahead_of_it, ranked, ranked_of_evaluation
+from frostline.advice import ahead_of_it
 from frostline.data.dataset import Source
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
-from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
-from frostline.evaluate.intervals import Estimate, Interval, wilson
+from frostline.evaluate.baselines import Baseline, Lead
+from frostline.evaluate.intervals import Estimate, Interval
 from frostline.evaluate.paired import Difference, PairedDifference
-from frostline.evaluate.probabilities import CalibrationScores, Reliability
-from frostline.evaluate.scores import Evaluation, commonest_mistakes
+from frostline.evaluate.probabilities import CalibrationScores
+from frostline.evaluate.scores import Evaluation
 from frostline.head.calibrating import COLDEST, HOTTEST
 from frostline.head.options import MOST_SEARCHED
 from frostline.record import (
     CalibrationRecord,
     DataRecord,
     DecisionRecord,
-    EvaluationRecord,
     FeaturesRecord,
     PartsRecord,
     ProbabilityRecord,
@@ -33,10 +30,9 @@ from frostline.record import (
     TestRecord,
     TrainingRecord,
     TuningRecord,
-    UnlikeRecord,
 )
 from frostline.report.values import LONGEST, count_text, printable
-from frostline.targets import Kind, Label
+from frostline.targets import Kind
 
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
@@ -433,49 +429,6 @@ def seconds_text(record: TrainingRecord) -> str:
 NOT_TESTED = "Nothing was tested: there is no telling how good this classifier is."
 
 
-def untested_text(source: TestRecord | None) -> str:
-    """Why there is no score: nothing was tested, or every test text is a copy of one that was learned from."""
-    if source is None or source.is_of_new:
-        return NOT_TESTED
-    if source.n_leaks == 1:
-        return "The only test text is a copy of one that it learned from: how good it is on new ones is not known."
-    return (
-        f"All {source.n_leaks:,} test texts are copies of texts that it learned from: how good it is on new ones "
-        "is not known."
-    )
-
-
-def leaks_text(source: TestRecord | None, test: Evaluation) -> list[str]:
-    """What test texts that are copies of training texts do to the score, where there are any."""
-    if source is None or not source.n_leaks:
-        return []
-    if source.with_leaks is None:
-        return [untested_text(source)]
-    are, them = ("text is a copy of one", "it") if source.n_leaks == 1 else ("texts are copies of texts", "them")
-    right, rightly = (percent(right_of(one).value) for one in (source.with_leaks, test))
-    left_out = f"{source.n_leaks:,} test {are} that it learned from, and left out here"
-    return [f"{left_out}: with {them} {right} % would be right, not {rightly} %."]
-
-
-_FEW_OTHERS = 10  # test texts that are no near copies, below which their share says nothing
-
-
-def near_text(source: TestRecord | None) -> list[str]:
-    """What test texts that nearly are training texts do to the score, where they are many."""
-    near = None if source is None else source.near
-    if near is None or not near.matters:
-        return []
-    said = f"But of {near.n_looked:,} of these texts {near.n:,} are nearly texts that it learned from"
-    n_others = near.n_looked - near.n
-    if not n_others:
-        return [f"{said}: how good it is on new ones is not known."]
-    if n_others < _FEW_OTHERS:
-        return [f"{said}: how good it is on new ones the {count_text(n_others, 'other')} cannot tell."]
-    return [
-        f"{said}; of the {count_text(n_others, 'other')} {near.n_right:,} were right, which tells more of new ones."
-    ]
-
-
 def ahead_text(record: TrainingRecord) -> list[str]:
     """What surely does better than this classifier, and the command for it: to stand on top of every report."""
     return [] if record.test is None else [f"{one.reason} {one.sentence}" for one in ahead_of_it(record)]
@@ -522,24 +475,7 @@ def no_help_text(found: ProbabilityRecord) -> str:
     return f"On these texts calibrating did not help: without it they would be {was} points off, not {now}."
 
 
-def unlike_text(unlike: UnlikeRecord | None) -> list[str]:
-    """How many of the test texts are unlike those learned from, and whether that is more than chance has it."""
-    if unlike is None:
-        return []
-    said = (
-        f"Unlike anything it learned from: {estimate_text(unlike.share)} % of the test texts; "
-        f"of texts like those it would be about {percent(unlike.below)} %."
-    )
-    if unlike.share.interval[0] <= unlike.below:
-        return [said]
-    return [said, "That is more than chance: some of the test texts are of another kind."]
-
-
-_NEW = "that it had not learned from"
 _NAMED = 6  # labels that a sentence can hold
-_WIDE = 0.15  # of an interval, from end to end: beyond, a score is a hint
-_TRUSTED = 4  # points that percentages may be off on average and be taken at their word
-
 
 SILENT_LIMIT = (
     "Where it is not sure enough it gives no answer; where it is, the text may still be about something else."
@@ -552,240 +488,9 @@ def is_silent_at_times(record: TrainingRecord) -> bool:
     return record.decision is not None and record.decision.answer_from > 0
 
 
-def how_often_answered(found: ProbabilityRecord | None) -> list[str]:
-    """How many texts get an answer at all, where not all do, and how many of those answers are right."""
-    if found is None or not found.coverage.answer_from:
-        return []
-    covered, right = found.coverage.covered.value, found.coverage.right
-    said = f"It answers only where it is sure enough: {of_hundred(covered)} of these texts got an answer"
-    if right is None:
-        return [f"{said}."]
-    expected = f"of more such answers it should be between {between(right.interval)}"
-    return [f"{said}, and {of_hundred(right.value)} of those answers were right; {expected}."]
-
-
-_PROMISED = {
-    "answers": "its answers are right",
-    "sets": "the sets of labels that it gives are exactly right",
-    "precision": "the texts taken for {label} are that",
-    "recall": "the texts that are {label} are taken for it",
-}
-
-
-def promise_words(decision: DecisionRecord | None) -> list[str]:
-    """What holds of new texts, and how sure that is; nothing where nothing was promised."""
-    if decision is None:
-        return []
-    label = printable(decision.label, 30)
-    return [
-        f"Promised with {100 * promise.confidence:g} % confidence: at least {100 * promise.share:g} % of "
-        f"{_PROMISED[promise.of].format(label=label)}, on new texts like those it learned from "
-        f"(tested on {count_text(promise.n, 'held-out text')}, {percent(promise.coverage)} % of them "
-        f"{'answered' if promise.of in {'answers', 'sets'} else 'taken for it'})."
-        for promise in decision.promises
-    ]
-
-
-def plain_words(record: TrainingRecord) -> list[str]:
-    """The paragraph that a manager reads, without terms of the trade, in the order in which it is asked for."""
-    said = [
-        (
-            f"This classifier gives a text {_gives(record.data.kind, record.labels)}. It learned from "
-            f"{count_text(record.n_trained, 'labelled text')} of {printable(record.data.name)}."
-        )
-    ]
-    if record.test is None:
-        return [*said, untested_text(record.test_source)]
-    said += [
-        *how_often(record.test, _NEW),
-        *near_text(record.test_source),
-        *leaks_text(record.test_source, record.test),
-    ]
-    said += [*how_often_answered(record.probabilities), *promise_words(record.decision)]
-    said += [
-        _beside_words(baseline)
-        for name in (MAJORITY, WORDS, WORDS_EACH)
-        for baseline in record.baselines
-        if baseline.name == name
-    ]
-    said += confuses(record.test) + how_sure(record.probabilities, record.test)
-    return [*said, next_step(record)]
-
-
-def brief_words(record: TrainingRecord) -> list[str]:
-    """The same without what a dozen lines on a terminal say beside it."""
-    said = [f"This classifier gives a text {_gives(record.data.kind, record.labels)}."]
-    if record.test is None:
-        return [*said, untested_text(record.test_source)]
-    return [
-        *said,
-        *how_often(record.test, _NEW),
-        *leaks_text(record.test_source, record.test),
-        *near_text(record.test_source),
-        *how_often_answered(record.probabilities),
-        *promise_words(record.decision),
-        *how_sure(record.probabilities, record.test),
-    ]
-
-
-def evaluation_words(record: EvaluationRecord) -> list[str]:
-    """The same of a saved classifier on a file."""
-    said = (
-        f"The classifier {printable(record.model)} gives a text {_gives(record.data.kind, record.test.labels)}. "
-        f"It was tested on {printable(record.data.name)}."
-    )
-    if record.source is not None and not record.source.is_of_new:
-        return [said, untested_text(record.source)]
-    sure = how_sure(record.probabilities, record.test)
-    often = how_often(record.test, "of that file")
-    if record.source is not None:
-        often = [*how_often(record.test, _NEW), *near_text(record.source), *leaks_text(record.source, record.test)]
-    often += how_often_answered(record.probabilities)
-    often += [
-        _beside_words(one, ", learned from this file by folds,")
-        for one in record.baselines
-        if one.name in {WORDS, WORDS_EACH}
-    ]
-    return [said, *often, *confuses(record.test), *sure, next_step_of(record)]
-
-
-def brief_evaluation_words(record: EvaluationRecord) -> list[str]:
-    """The same without what a dozen lines on a terminal say beside it."""
-    if record.source is not None and not record.source.is_of_new:
-        return [untested_text(record.source)]
-    which, unlike = "of that file" if record.source is None else _NEW, unlike_text(record.unlike)
-    return [
-        *how_often(record.test, which),
-        *near_text(record.source),
-        *leaks_text(record.source, record.test),
-        *how_often_answered(record.probabilities),
-        *(unlike if len(unlike) > 1 else ()),
-        *how_sure(record.probabilities, record.test),
-    ]
-
-
-def _gives(kind: Kind, labels: Sequence[Label]) -> str:
-    names = named([printable(label, 24) for label in labels])
-    return WORDING[kind].gives.format(labels=f"{len(labels)} labels ({names})")
-
-
-def how_often(test: Evaluation, which: str) -> list[str]:
-    """How often it is right, of a hundred."""
-    right = right_of(test)
-    low, high = right.interval
-    few = " With so few texts this is little more than a hint." if high - low > _WIDE else ""
-    expected = f"on more texts of the same kind it should be between {between(right.interval)}."
-    on_texts = f"On {count_text(test.n, 'text')} {which}"
-    if test.confusion is not None:
-        return [f"{on_texts} it was right {of_hundred(right.value)} times; {expected}{few}"]
-    said = [
-        f"{on_texts}, {_labels_found(test)}.{few}",
-        f"All labels of a text were met for {of_hundred(right.value)} texts; {expected}",
-    ]
-    known = [(score.f1, printable(score.label, 30)) for score in test.per_label if score.f1 and score.support >= FEW]
-    least, most = (choose(known, key=lambda pair: pair[0].value, default=None) for choose in (min, max))
-    if least and most and least[0].interval[1] < most[0].interval[0]:
-        said.append(f"Of the labels on {FEW} texts or more it tells {most[1]} better than {least[1]}.")
-    return said
-
-
-def _labels_found(test: Evaluation) -> str:
-    """How many of the labels given are right, and how many of those that are there it found."""
-    # micro F1 = 2 hits / (given + true), so the hits need not be kept
-    hits = round(test.scores["micro_f1"].value * (test.n_given + test.n_true) / 2)
-    right = f"{of_hundred(hits / test.n_given)} labels that it gave were right" if test.n_given else "it gave no label"
-    return right + (f", and it found {of_hundred(hits / test.n_true)} of those that were there" if test.n_true else "")
-
-
-def confuses(test: Evaluation) -> list[str]:
-    """The commonest mistake and its share of all; that it is the commonest, where the next is rarer beyond chance."""
-    if test.confusion is None:
-        return []
-    found = commonest_mistakes(test, most=2)
-    if not found:
-        return ["It made no mistake there, which says that the test was easy or small, not that it makes none."]
-    true, taken, count = found[0]
-    n_wrong = int(test.confusion.sum() - np.trace(test.confusion))
-    says = f"says {printable(taken, 30)} where {printable(true, 30)} is right"
-    if count == n_wrong:
-        whose = "Its only mistake there" if n_wrong == 1 else f"All of its {n_wrong:,} mistakes there"
-        return [f"{whose}: it {says}."]
-    next_count = found[1][2]
-    is_commonest = wilson(count, count + next_count)[0] > 0.5
-    begun = "What it gets wrong most: it" if is_commonest else "Among its mistakes: it"
-    return [f"{begun} {says} ({count:,} of {n_wrong:,})."]
-
-
-def how_sure(found: ProbabilityRecord | None, test: Evaluation | None = None) -> list[str]:
-    """Whether its probabilities can be taken at their word."""
-    reliability = found.scores.reliability if found is not None else None if test is None else test.reliability
-    return [] if reliability is None else [misses(reliability)]
-
-
-def misses(found: Reliability) -> str:
-    """By how much probabilities are off, by the interval of that: the value alone says nothing."""
-    low, high = found.error.interval
-    least, value, most = math.floor(100 * low), hundredths(found.error.value), math.ceil(100 * high)
-    if most <= _TRUSTED:
-        points_off = count_text(most, "point")
-        return f"Its percentages can be taken at their word: on average they are at most {points_off} off."
-    if low <= 0:
-        return f"Too few texts to say how far its percentages are off: on average it can be up to {most} points."
-    said = f"its percentages are about {count_text(max(value, 1), 'point')} off (between {least} and {most})"
-    return f"On average {said}: read them with care." if least >= _TRUSTED else f"On average {said}."
-
-
-def next_step(record: TrainingRecord) -> str:
-    """What the figures at hand advise, the most useful first; that it be tested, where it was not."""
-    if record.test_source is not None and not record.test_source.is_of_new:
-        return "Next: test it on texts that it did not learn from."
-    if record.test is None:
-        return "Next: test it on texts with labels."
-    advice = ranked(record)
-    if advice:
-        return f"Next: {advice[0].sentence}"
-    return f"Next: read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."
-
-
-def next_step_of(record: EvaluationRecord) -> str:
-    """The same of a saved classifier on a file."""
-    advice = ranked_of_evaluation(record)
-    said = advice[0].sentence if advice else f"read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."
-    return f"Next: {said}"
-
-
 def hundredths(share: float) -> int:
     """0.845 as 85: the only place where a share or a difference becomes a whole number."""
     return math.floor(100 * share + 0.5)
-
-
-def of_hundred(share: float) -> str:
-    """0.8446 as `about 84 of 100`; never all or none unless it is."""
-    if share in {0.0, 1.0}:
-        return f"{hundredths(share)} of 100"
-    if share > 0.99:
-        return "more than 99 of 100"
-    return "fewer than 1 of 100" if share < 0.01 else f"about {hundredths(share)} of 100"
-
-
-def between(interval: Interval) -> str:
-    """The limits of a share, of a hundred, rounded away from each other: what is said must hold."""
-    low, high = interval
-    return f"{math.floor(100 * low + 1e-9)} and {math.ceil(100 * high - 1e-9)}"
-
-
-def _beside_words(baseline: Baseline, how: str = "") -> str:
-    """How a baseline does beside it: the difference and its interval, each rounded once."""
-    way = ("Always giving the commonest label" if baseline.name == MAJORITY else "Counting words") + how
-    lead = lead_of(baseline)
-    low, high = sorted(map(abs, lead.interval))
-    if lead.interval[0] <= 0 <= lead.interval[1]:
-        return f"Whether {way.lower()} does better or worse cannot be told: the difference could be chance."
-    if "accuracy" not in baseline.scores:  # a lead in F1 is no number of texts
-        return f"{way} does {'worse' if lead.value > 0 else 'better'}, beyond chance."
-    than = "fewer" if lead.value > 0 else "more"
-    size = f"about {hundredths(abs(lead.value))} texts" if abs(lead.value) >= 0.015 else "about 1 text"
-    return f"{way} is right for {size} in 100 {than} (between {between((low, high))})."
 
 
 def named(labels: list[str]) -> str:

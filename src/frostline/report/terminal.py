@@ -27,11 +27,12 @@ from frostline.record import (
     TrainingRecord,
     UnlikeRecord,
 )
-from frostline.report import phrases
+from frostline.report import phrases, plain
 from frostline.report.brief import print_next
 from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, shade, show, table
 from frostline.report.page import outlook_words
-from frostline.report.phrases import Scored, next_step
+from frostline.report.phrases import Scored
+from frostline.report.plain import next_step
 from frostline.report.values import count_text, printable
 from frostline.targets import Label
 
@@ -66,7 +67,7 @@ def print_report(record: TrainingRecord, console: Console, *, command: str = "")
     print_learning(record.learning, console, curve_measure(record))
     print_choice(record.choice, console)
     _nested(record.nested, record.test, console)
-    untested = [] if record.test is not None else [phrases.untested_text(record.test_source)]
+    untested = [] if record.test is not None else [plain.untested_text(record.test_source)]
     closing(console, [*untested, *record.warnings])
     if record.test is not None or record.test_source is not None:
         console.print()
@@ -88,13 +89,13 @@ def print_evaluation(record: EvaluationRecord, console: Console, *, command: str
         ],
     )
     if record.source is not None and not record.source.is_of_new:  # no score, as in training
-        closing(console, [phrases.untested_text(record.source), *record.warnings])
+        closing(console, [plain.untested_text(record.source), *record.warnings])
         return
     heading(console, f"Test: {count_text(test.n, 'text')}")
     others: list[tuple[str, Scored]] = [(baseline.name, baseline) for baseline in record.baselines]
     own = "" if test.confusion is not None and not others else "bold"
     _score_table(console, [("this classifier", test), *others], own=own)
-    for words in phrases.leaks_text(record.source, test):
+    for words in plain.leaks_text(record.source, test):
         say(console, words)
     _leads(console, record.baselines)
     if others:
@@ -111,7 +112,7 @@ def print_evaluation(record: EvaluationRecord, console: Console, *, command: str
     closing(console, record.warnings)
     if command:
         console.print()
-        print_next(console, phrases.next_step_of(record), command)
+        print_next(console, plain.next_step_of(record), command)
 
 
 def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
@@ -121,7 +122,7 @@ def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
     half: list[tuple[str, Scored]] = [] if record.at_half is None else [("… each label from 0.5 on", record.at_half)]
     others: list[tuple[str, Scored]] = [(baseline.name, baseline) for baseline in record.baselines]
     _score_table(console, [("this classifier", test), *half, *others], own="bold")
-    for words in phrases.leaks_text(record.test_source, test):
+    for words in plain.leaks_text(record.test_source, test):
         say(console, words)
     _leads(console, record.baselines)
     say(console, f"In brackets: 95 % intervals.{phrases.rest_text(test.scores)}", style="dim")
@@ -176,7 +177,7 @@ def print_trust(found: ProbabilityRecord | None, console: Console) -> None:
 
 def print_unlike(unlike: UnlikeRecord | None, console: Console) -> None:
     """How many of the texts are unlike anything that was learned from."""
-    for sentence in phrases.unlike_text(unlike):
+    for sentence in plain.unlike_text(unlike):
         say(console, sentence)
 
 
@@ -291,7 +292,7 @@ def decision_text(found: DecisionRecord, labels: Sequence[Label]) -> str:
         said.append("No thresholds do better than the most probable label, which is taken.")
     if found.answer_from:
         said.append(f"Answered from a probability of {found.answer_from:.3f} on.")
-    return " ".join([*said, *phrases.promise_words(found)])
+    return " ".join([*said, *plain.promise_words(found)])
 
 
 def _answer_table(
