@@ -268,12 +268,16 @@ def sizes(folder: Path, given: argparse.Namespace) -> None:
             del model
             for frozen in (0, n_layers // 2):
                 print(f"{name}, {frozen} of {n_layers} layers frozen: ", end="", flush=True)
-                seconds = _timed(Path(place), ids, dataset.targets, n_layers, frozen)
-                print(f"{1000 * seconds / n:.0f} s per 1,000 sentences and epoch ({torch.get_num_threads()} threads)")
+                spent = [1000 * seconds / n for seconds in _timed(Path(place), ids, dataset.targets, n_layers, frozen)]
+                print(
+                    f"{spent[0]:.0f} s per 1,000 sentences and epoch ({torch.get_num_threads()} threads), "
+                    f"{spent[1]:.0f} s of processors",
+                    flush=True,
+                )
 
 
-def _timed(folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int, frozen: int) -> float:
-    """Seconds of one epoch, what is read once left out."""
+def _timed(folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int, frozen: int) -> list[float]:
+    """Seconds of one epoch that passed, and that processors worked; what is read once left out."""
     import json  # noqa: PLC0415
 
     from frostline.encoder.checkpoint import Checkpoint  # noqa: PLC0415
@@ -287,7 +291,11 @@ def _timed(folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int,
     network = open_network(
         checkpoint, head, [Block(n_layers, "mean")], units=Units.of(rows, n_blocks=1), freeze_layers=frozen
     )
-    began: list[float] = []
+    clocks: list[tuple[float, float]] = []
+
+    def clock() -> None:
+        clocks.append((time.perf_counter(), time.process_time()))
+
     with tempfile.TemporaryDirectory() as place:
         tune(
             network,
@@ -297,10 +305,10 @@ def _timed(folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int,
             held=np.zeros(0, np.int64),
             options=FineTune(epochs=1, few_steps=0),
             folder=Path(place),
-            expects=lambda _cost: began.append(time.perf_counter()),
-            told=lambda step, n_steps, _loss: began.append(time.perf_counter()) if step == n_steps else None,
+            expects=lambda _cost: clock(),
+            told=lambda done: clock() if done.step == done.n_steps else None,
         )
-    return began[1] - began[0]
+    return [end - begin for begin, end in zip(*clocks, strict=True)]
 
 
 if __name__ == "__main__":

@@ -677,7 +677,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             told = None
             if self.verbose:
                 steps = held.enter_context(shown_progress(Console(stderr=True), "Tuning", "steps"))
-                told = lambda step, n_steps, _loss: steps(step, n_steps)  # noqa: E731 - a progress bar's ear
+                told = lambda so_far: steps(so_far.step, so_far.n_steps)  # noqa: E731 - a progress bar's ear
             grown = grow(
                 Part(texts, rows, targets),
                 self.encoder_,

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from conftest import Command
 from frostline import __version__
 from frostline.cli.cache import parsed_size
-from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.console import output, print_json, progress, tuning_progress, words
 from frostline.cli.demo import SENTENCES
 from frostline.cli.doctor import show
 from frostline.cli.main import STOPPED, VERBS, told
@@ -25,6 +25,7 @@ from frostline.data.dataset import Reject
 from frostline.data.sample import Sample, load_sample
 from frostline.errors import AccessError, InputError, UsageError
 from frostline.evaluate.intervals import wilson
+from frostline.finetune import SoFar
 from frostline.report.lines import table
 from frostline.report.progress import Rate, Times, duration, shown_progress
 from frostline.store import FeatureStore
@@ -730,6 +731,17 @@ def test_a_bar_ends_in_a_sentence_where_the_work_took_a_while(monkeypatch: pytes
             advance(4, 4)
         last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).rstrip("\n").split("\n")[-1].split("\r")[-1]
         assert last == said or (not said and "Reading: 4" not in last)
+
+
+def test_the_line_of_a_tuning_holds_its_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In training and, where rows are held out, on those."""
+    screen = io.StringIO()
+    monkeypatch.setattr("frostline.cli.console.words", lambda: Console(file=screen, force_terminal=True, width=120))
+    with tuning_progress() as told:
+        told(SoFar(1, 4, 0.3125, None))
+        told(SoFar(2, 4, 0.25, 0.3449))
+    assert "2/4" in screen.getvalue()
+    assert "loss 0.250, held out 0.345" in screen.getvalue()
 
 
 def test_under_details_it_is_said_who_reads_and_where(

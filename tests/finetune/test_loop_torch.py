@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - torch is not in every environment
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,8 @@ import pytest
 
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
-from frostline.errors import InputError
-from frostline.finetune import Cost, FineTune, Tuned, tune
+from frostline.errors import BackendError, InputError
+from frostline.finetune import Cost, FineTune, SoFar, Told, Tuned, tune
 from frostline.finetune import loop as loop_module
 from frostline.head.linear import LinearHead, Link
 from frostline.targets import Targets
@@ -45,7 +46,7 @@ def run(
     encoder: Path,
     folder: Path,
     link: Link = "softmax",
-    told: Callable[[int, int, float], None] | None = None,
+    told: Told | None = None,
     expects: Callable[[Cost], None] | None = None,
     **how: Any,
 ) -> Tuned:
@@ -90,8 +91,8 @@ def test_a_run_that_was_broken_off_ends_with_the_very_same_weights(
     whole = run(encoder, tmp_path / "whole")
     for stop in (2, 5, 9):
 
-        def told(step: int, _n: int, _loss: float, stop: int = stop) -> None:
-            if step == stop:
+        def told(so_far: SoFar, stop: int = stop) -> None:
+            if so_far.step == stop:
                 raise KilledError
 
         with pytest.raises(KilledError):
@@ -140,13 +141,50 @@ def test_the_checkpoint_of_another_run_is_refused(encoder: Path, tmp_path: Path)
 
 
 def test_ctrl_c_keeps_the_best_so_far(encoder: Path, tmp_path: Path) -> None:
-    def told(step: int, n_steps: int, _loss: float) -> None:
-        if step == n_steps - 1:
+    said: list[str] = []
+
+    def told(so_far: SoFar) -> None:
+        said.append(str(so_far))
+        if so_far.step == so_far.n_steps - 1:
             raise KeyboardInterrupt
 
     tuned = run(encoder, tmp_path / "run", told=told)
     assert tuned.curve.was_stopped
+    assert re.fullmatch(r"loss \d\.\d{3}, held out \d\.\d{3}", said[0])
     assert len(tuned.curve.losses) == 1
+
+
+def test_a_loss_that_is_no_number_is_one_error_and_the_last_checkpoint_stays(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on the disk is from before."""
+    monkeypatch.setattr(loop_module, "SECONDS_BETWEEN", 0.0)
+    real, n_steps = loop_module._losses, 0
+
+    def losses(*given: Any) -> Any:
+        nonlocal n_steps
+        n_steps += 1
+        return real(*given) * (float("nan") if n_steps == 4 else 1.0)
+
+    monkeypatch.setattr(loop_module, "_losses", losses)
+    with pytest.raises(BackendError, match="The loss became nan at step 4: nothing was saved over") as told:
+        run(encoder, tmp_path / "run")
+    assert told.value.hint == "Try a smaller --rate."
+    monkeypatch.setattr(loop_module, "_losses", real)
+    whole, again = run(encoder, tmp_path / "whole"), run(encoder, tmp_path / "run")
+    assert all((again.tensors[name] == value).all() for name, value in whole.tensors.items())
+
+
+@pytest.mark.parametrize(("said", "kind"), [("out of memory", BackendError), ("shapes differ", RuntimeError)])
+def test_too_little_memory_is_one_error(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, kind: type[Exception]
+) -> None:
+    def losses(*_given: Any) -> Any:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(loop_module, "_losses", losses)
+    with pytest.raises(kind, match=r"Too little memory\." if kind is BackendError else said):
+        run(encoder, tmp_path / "run")
 
 
 def test_the_tuned_head_is_over_features_as_the_encoder_gives_them(encoder: Path, tmp_path: Path) -> None:

@@ -9,13 +9,16 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO, cast, final
+from typing import TYPE_CHECKING, Any, TextIO, cast, final
 
 import click
 from rich.console import Console
 
 from frostline import arrays
 from frostline.report.progress import shown_progress
+
+if TYPE_CHECKING:
+    from frostline.finetune import SoFar, Told
 
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # C1 controls, breaks, directions
 
@@ -77,6 +80,19 @@ def progress(description: str, unit: str = "", *, step: tuple[int, int] | None =
     """A progress callback drawing a line on standard error; silent when that is not a terminal."""
     with shown_progress(words(), description, unit, step=step) as advance:
         yield advance
+
+
+@contextlib.contextmanager
+def tuning_progress() -> "Iterator[Told]":
+    """The same for the steps of tuning, with their losses."""
+    losses = [""]
+    with shown_progress(words(), "Tuning", "steps", note=lambda: losses[0]) as advance:
+
+        def told(so_far: "SoFar") -> None:
+            losses[0] = str(so_far)
+            advance(so_far.step, so_far.n_steps)
+
+        yield told
 
 
 def print_json(document: Any) -> None:

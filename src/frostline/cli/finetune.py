@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from frostline.cli.console import progress, words
+from frostline.cli.console import progress, tuning_progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
@@ -94,7 +94,7 @@ def command(
         class_weight="balanced" if class_weight else None,
         seed=seed,
     )
-    with progress("Reading", "sentences") as read, progress("Tuning", "steps") as tuning:
+    with progress("Reading", "sentences") as read, tuning_progress() as tuning:
         done = finetune(
             dataset,
             opened_encoder(encoder, features),
@@ -103,7 +103,7 @@ def command(
             how=how,
             folder=checkpoints or out.with_name(f"{out.name}.tuning"),
             progress=Progress(reading=read),
-            told=lambda step, n_steps, _loss: tuning(step, n_steps),
+            told=tuning,
             expects=lambda cost: words().print(Text(cost_text(cost))),
         )
     save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True)

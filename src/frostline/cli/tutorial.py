@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from frostline.cli.console import output, print_json, progress, words
+from frostline.cli.console import output, print_json, progress, tuning_progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
     FILE,
@@ -136,14 +136,14 @@ def tuned_lesson(dataset: Dataset, encoder: EncoderChoice, *, seed: int) -> Tuni
     from frostline.training.tuning import tuned_beside  # noqa: PLC0415 - only where it is asked for
 
     train_rows, test_rows = practical_split(len(dataset), seed=seed)
-    with progress("Tuning", "steps") as tuning:
+    with tuning_progress() as tuning:
         return tuned_beside(
             dataset,
             opened_encoder(encoder, DEFAULT_FEATURES),
             train_rows=train_rows,
             test_rows=test_rows,
             how=FineTune(seed=seed),
-            told=lambda step, n_steps, _loss: tuning(step, n_steps),
+            told=tuning,
             expects=lambda cost: words().print(Text(cost_text(cost))),
         )
 

@@ -30,8 +30,24 @@ HIDDEN = "hidden.f32"
 SECONDS_BETWEEN = 30.0
 _STEP_TO_PASS = 1.1  # AdamW and the average of the weights, beside the way forth and back
 _KEPT_COPIES = 5  # Weights, their average, the best, two moments
-Told = Callable[[int, int, float], None]
-"""Called with steps done, all steps, and the loss of late."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """How far tuning is."""
+
+    step: int  # Steps done
+    n_steps: int  # At most
+    loss: float  # The mean of this epoch, in training
+    held_out: float | None  # That of the rows held out, of late; None: there are none
+
+    def __str__(self) -> str:
+        """`loss 0.312, held out 0.345`."""
+        return f"loss {self.loss:.3f}" + ("" if self.held_out is None else f", held out {self.held_out:.3f}")
+
+
+Told = Callable[[SoFar], None]
 
 
 @final
@@ -229,7 +245,8 @@ def _epochs(  # noqa: PLR0913, PLR0917 - a run and all that it is made of
             run.total += loss
             run.step += 1
             if told is not None:
-                told(run.step, n_steps, run.total / (place + 1))
+                of_late = run.held_out[-1] if run.held_out else None
+                told(SoFar(run.step, n_steps, run.total / (place + 1), of_late))
             if time.monotonic() - saved > SECONDS_BETWEEN:
                 _save(run, network, path, key)
                 saved = time.monotonic()

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import final
 
 from rich.console import Console
@@ -44,9 +44,27 @@ def duration(seconds: float) -> str:
     return f"{math.ceil(seconds / 60)} min" if seconds < 6000 else f"{math.ceil(seconds / 3600)} h"
 
 
+@final
+class Note(ProgressColumn):
+    """What else there is to say just now."""
+
+    def __init__(self, said: Callable[[], str]) -> None:
+        super().__init__()
+        self._said = said
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - of every column
+        """As it is when the line is drawn."""
+        return Text(self._said())
+
+
 @contextlib.contextmanager
 def shown_progress(
-    console: Console, description: str, unit: str = "", *, step: tuple[int, int] | None = None
+    console: Console,
+    description: str,
+    unit: str = "",
+    *,
+    step: tuple[int, int] | None = None,
+    note: Callable[[], str] | None = None,
 ) -> Iterator[arrays.Progress]:
     """A callback that draws how far work is; silent where `console` is neither a terminal nor a notebook.
 
@@ -56,6 +74,8 @@ def shown_progress(
     ----------
     step : (int, int), optional
         Which of how many steps this is: `2 of 3`.
+    note : callable, optional
+        Gives what else is said at the end of the line.
     """
     named = description if step is None else f"{step[0]} of {step[1]} · {description}"
     columns = (
@@ -65,6 +85,7 @@ def shown_progress(
         TextColumn(unit),
         Rate(),
         Times(),
+        *([] if note is None else [Note(note)]),
     )
     is_seen = console.is_terminal or console.is_jupyter
     bar = Progress(*columns, console=console, transient=True, disable=not is_seen)

@@ -25,7 +25,7 @@ from frostline.encoder.tokens import WordPieces
 from frostline.errors import UsageError
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.paired import accuracy_difference
-from frostline.finetune import Cost, Curve, FineTune, tune
+from frostline.finetune import Cost, Curve, FineTune, Told, tune
 from frostline.finetune.loop import HIDDEN, STATE
 from frostline.head.calibrating import CalibrationFit
 from frostline.head.deciding import RuleFit
@@ -78,7 +78,7 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     how: FineTune | None = None,
     folder: Path,
     progress: Progress | None = None,
-    told: Callable[[int, int, float], None] | None = None,
+    told: Told | None = None,
     expects: Callable[[Cost], None] | None = None,
 ) -> Tuning:
     """Train on the frozen encoder, tune it above its frozen layers, and test both on the same rows.
@@ -151,7 +151,7 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
     answers: AnswerOptions,
     how: FineTune,
     folder: Path,
-    told: Callable[[int, int, float], None] | None = None,
+    told: Told | None = None,
     expects: Callable[[Cost], None] | None = None,
 ) -> Grown:
     """Tune an encoder from the regression over its rows on, and settle the answers by rows that are held out.
@@ -253,7 +253,7 @@ def tuned_beside(  # noqa: PLR0913 - rows, their split, who reads, how, and who 
     train_rows: IntArray,
     test_rows: IntArray,
     how: FineTune | None = None,
-    told: Callable[[int, int, float], None] | None = None,
+    told: Told | None = None,
     expects: Callable[[Cost], None] | None = None,
 ) -> TuningRecord:
     """Frozen beside tuned on a split that is given; of the run itself nothing is kept.
