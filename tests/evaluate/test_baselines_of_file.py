@@ -70,6 +70,17 @@ def test_few_rows_teach_nothing_that_is_worth_comparing(*, n: int, is_there: boo
     assert bool(baselines_of_file(found, favoured=found.targets.members)) is is_there
 
 
+def test_a_model_that_remembers_nothing_cannot_tell_which_texts_are_new() -> None:
+    """It says so; one that remembers says nothing."""
+    texts, told = dataset(60), "Whether the model learned from some of these texts is not known, since it keeps no"
+    forgetful = classifier(texts)
+    knowing = replace(forgetful, learned=np.sort(digests_of(texts.texts)))
+    for who, is_told in ((forgetful, True), (knowing, False)):
+        found = measure(who, dataset(60, first=500)).record
+        assert any(warning.startswith(told) for warning in found.warnings) is is_told
+        assert (found.source is None) is is_told
+
+
 def test_texts_that_all_belong_together_have_no_folds() -> None:
     found = part(dataset(60))
     together = replace(found, targets=replace(found.targets, together=np.zeros(60, dtype=np.int64)))

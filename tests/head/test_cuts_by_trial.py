@@ -189,6 +189,23 @@ def test_rows_that_are_never_right_promise_nothing() -> None:
     with pytest.raises(InputError) as caught:
         fit(shares, codes, abstain_precision=0.5)
     assert caught.value.hint == "Add texts."
+    assert caught.value.message == (
+        "4 held-out texts cannot promise a precision of 0.5 with 95 % confidence: 5 texts would be needed, if it were "
+        "right about them all."
+    )
+
+
+def test_more_texts_are_not_advised_where_they_would_hardly_do() -> None:
+    """Half of a hundred are right: at most 58.6 % of such are, by Clopper and Pearson; 0.59 is above, 0.58 below."""
+    shares, codes = certain(100, wrong=50)
+    with pytest.raises(InputError) as caught:
+        fit(shares, codes, abstain_precision=0.59)
+    assert caught.value.message == (
+        "100 held-out texts cannot promise a precision of 0.59 with 95 % confidence, and more texts would hardly "
+        "do: it is right about 0 of the 6 surest."
+    )
+    with pytest.raises(InputError, match=r"it takes [\d,]+ texts at least, and may take far more"):
+        fit(shares, codes, abstain_precision=0.58)
 
 
 def test_a_label_and_a_precision_together_are_both_kept() -> None:

@@ -8,7 +8,8 @@ ROOT = Path(__file__).parents[2]
 SPOKEN = (*sorted((ROOT / "src/frostline/report").glob("*.py")), ROOT / "src/frostline/advice.py",
           ROOT / "src/frostline/legible.py")  # fmt: skip
 DOCUMENT = (ROOT / "docs/sentences.md").read_text("utf-8")
-FINDINGS, NAMES = DOCUMENT.split("## Names and notes")
+ABOVE, NAMES = DOCUMENT.split("## Names and notes")
+FINDINGS, ELSEWHERE = ABOVE.split("## Findings made elsewhere")
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _FEWEST_WORDS = 4
@@ -47,11 +48,17 @@ def test_every_sentence_of_a_report_is_listed_with_what_allows_it() -> None:
     assert sorted(known - said) == [], "take these out of docs/sentences.md"
 
 
+def test_what_is_listed_of_other_modules_is_said_there() -> None:
+    others = [path for path in (ROOT / "src/frostline").rglob("*.py") if path not in SPOKEN]
+    said = set().union(*(templates(path.read_text("utf-8")) for path in others))
+    assert sorted(listed(ELSEWHERE) - said) == []
+
+
 def test_every_finding_names_a_test_that_exists() -> None:
     """And what allows it."""
     tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    rows = [re.split(r" \| ", line.strip("| \n")) for line in FINDINGS.splitlines() if line.startswith("| `")]
-    assert len(rows) == len(listed(FINDINGS))
+    rows = [re.split(r" \| ", line.strip("| \n")) for line in ABOVE.splitlines() if line.startswith("| `")]
+    assert len(rows) == len(listed(ABOVE))
     for sentence, allowed, test in rows:
         assert allowed, sentence
         assert f"def {test.strip('`')}(" in tests, f"{sentence}: {test}"
