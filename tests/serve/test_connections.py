@@ -146,6 +146,41 @@ def test_too_many_connections_are_told_and_later_ones_are_taken(strict: Running)
     assert healthy(strict)
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (HEAD + b"content-length: 3000000\r\n\r\n" + b" " * 3_000_000, 413),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n2dc6c0\r\n" + b" " * 3_000_000 + b"\r\n0\r\n\r\n", 413),
+        (HEAD + b"x: " + b"y" * 3_000_000 + b"\r\n\r\n", 431),
+    ],
+)
+def test_who_sends_it_all_before_reading_hears_why_it_is_refused(server: Running, sent: bytes, status: int) -> None:
+    """What is on its way is thrown away for a while: closing at once would reset the answer."""
+    first, everything = said(server, sent)
+    assert (first, json.loads(everything.partition(b"\r\n\r\n")[2])["error"][-1]) == (status, ".")
+
+
+def test_heads_are_answered_without_a_body(server: Running) -> None:
+    """As balancers of load ask; the connection goes on."""
+    asked = b"".join(
+        b"HEAD %s HTTP/1.1\r\nhost: localhost\r\n\r\n" % path for path in (b"/", b"/readyz", b"/v1/models")
+    )
+    first, everything = said(server, asked + WHOLE)
+    assert (first, everything.count(b"HTTP/1.1 200")) == (200, 4)
+    assert everything.count(b'"label"') == 1
+    assert said(server, b"HEAD /v1/classify HTTP/1.1\r\nhost: localhost\r\n\r\n")[0] == 405
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [(b"host: localhost\r\n", 400), (b"transfer-encoding: gzip, chunked\r\n", 415)],
+)
+def test_headers_that_say_two_things_are_refused(server: Running, more: bytes, status: int) -> None:
+    body = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n" if b"chunked" in more else BODY
+    length = b"" if b"chunked" in more else b"content-length: %d\r\n" % len(BODY)
+    assert said(server, HEAD + more + length + b"\r\n" + body)[0] == status
+
+
 def test_who_announces_much_and_sends_nothing_keeps_nobody_out(server: Running) -> None:
     """Work is counted once it has come."""
     lines = [connected(server) for _ in range(40)]

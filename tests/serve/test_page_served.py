@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from frostline.artifact import open_model
-from frostline.serve.admission import Admission
+from frostline.serve.admission import Admission, body_bytes
 from frostline.serve.desk import Desk
 from frostline.serve.door import Door
 from frostline.serve.explaining import likeness_of, why, words_tried
@@ -198,8 +198,15 @@ def test_an_explanation_has_its_time_and_is_work_like_any_other() -> None:
             await desk.explain("a joy " * 1000)
         assert (late.value.status, late.value.code, late.value.retry_after_s) == (503, "late", 1)
         assert admission.waiting == 6_000
+        admission.speed = 1_000.0
         with pytest.raises(Refusal, match="There is too much to do"):
             await desk.explain("a joy " * 1000)
+        own = admission.work_of(6_000)
+        admission.waiting = own
+        body_bytes.set(6_000)
+        with pytest.raises(Refusal, match="was not there"):  # its own body is nobody else's work
+            await desk.explain("a joy " * 1000)
+        admission.waiting = 12_000
         slow.done.set()
         await asyncio.sleep(0.01)
         assert admission.waiting == 0

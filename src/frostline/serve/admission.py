@@ -54,13 +54,20 @@ class Admission:
         n_pieces = int(n_bytes / self.bytes_per_piece) + 2
         return min(n_pieces * n_pieces, most)
 
-    def has_room(self, work: int) -> bool:
-        """Whether that much more may wait. A request alone always may."""
-        return not self.waiting or self.waiting + work <= self.limit
+    def has_room(self, work: int, *, own: int = 0) -> bool:
+        """Whether that much more may wait beside what others do. A request alone always may.
 
-    def enter(self, work: int) -> None:
+        Parameters
+        ----------
+        own : int
+            What waits already of the same request.
+        """
+        others = self.waiting - own
+        return others <= 0 or others + work <= self.limit
+
+    def enter(self, work: int, *, own: int = 0) -> None:
         """Let work in; 503 where there is too much of it."""
-        if not self.has_room(work):
+        if not self.has_room(work, own=own):
             raise full()
         self.waiting += work
 

@@ -23,7 +23,8 @@ async def read_json(request: Request, *, may_lack_type: bool = False) -> dict[st
 
 def check_type(request: Request, types: Sequence[str], *, may_lack: bool = False) -> None:
     """Refuse a body of another type, or one that is packed."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    codings = request.headers.get("content-encoding", "identity"), request.headers.get("transfer-encoding", "chunked")
+    if codings[0].lower() != "identity" or codings[1].lower() != "chunked":
         raise Refusal(415, "content_encoding", "The body must not be compressed.")
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in types and not (may_lack and not given):

@@ -15,6 +15,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from frostline.serve.options import Limits
 
 SWEEP_S = 0.5
+_LINGER_S = 2.0
+_LINGER_BYTES = 4_000_000  # that are thrown away before a connection is cut off
 _OTHER_FILES = 40  # of the process beside connections: libraries, sockets, a model that is loading
 
 
@@ -53,7 +55,12 @@ class Connection(HttpToolsProtocol):
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Count what belongs to headers."""
+        """Count what belongs to headers; what comes after a last answer is thrown away."""
+        if self._state == "lingers":
+            self._n_bytes += len(data)
+            if self._n_bytes > _LINGER_BYTES:
+                self.transport.abort()
+            return
         if self._state == "idle":
             self._enter("headers")
         if self._state == "headers":
@@ -115,7 +122,7 @@ class Connection(HttpToolsProtocol):
             cycle.response_started = cycle.response_complete = True
             cycle.on_response()
             return
-        self._out = cycle.transport = _OneWrite(cycle)  # type: ignore[assignment]
+        self._out = cycle.transport = _OneWrite(cycle, self.end)  # type: ignore[assignment]
         self._task = task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -139,6 +146,8 @@ class Connection(HttpToolsProtocol):
             self.refuse(408, "slow", f"Headers must be here within {self.limits.header_s:g} s.")
         elif self._state == "idle" and waits > self.limits.idle_s:
             self.transport.close()
+        elif self._state == "lingers" and waits > _LINGER_S:
+            self.transport.abort()
         elif self._state == "body" and waits > self.limits.body_s:
             self.refuse(408, "slow", f"The body must be here within {self.limits.body_s:g} s.")
         self._written = unread
@@ -156,7 +165,17 @@ class Connection(HttpToolsProtocol):
                 + b"content-length: %d\r\n\r\n" % len(body)
                 + body
             )
-        self.transport.close()
+        self.end()
+
+    def end(self) -> None:
+        """Close; where a request's body is still on its way, only after it has come: else that would reset the answer."""
+        if self._is_whole or not self.transport.can_write_eof():
+            self.transport.close()
+        elif self._state != "lingers":
+            self.pipeline.clear()
+            self.transport.write_eof()
+            self._n_bytes = 0
+            self._enter("lingers")
 
     def _refuse_headers(self) -> None:
         limits = self.limits
@@ -178,8 +197,8 @@ class Connection(HttpToolsProtocol):
 class _OneWrite:
     """A transport that keeps a response's head until its body comes: each write wakes the client up."""
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle, self._transport = cycle, cycle.transport
+    def __init__(self, cycle: RequestResponseCycle, end: Callable[[], None]) -> None:
+        self._cycle, self._transport, self._end = cycle, cycle.transport, end
         self._held = b""
         self._has_begun = False
 
@@ -199,7 +218,7 @@ class _OneWrite:
     def close(self) -> None:
         """End the connection."""
         self.flush()
-        self._transport.close()
+        self._end()
 
     def is_closing(self) -> bool:
         """Whether it is about to end."""

@@ -88,7 +88,7 @@ class Desk:
         if self.reading.n_aside >= _MOST_ASIDE:
             raise overloaded("Too many texts wait to be explained: try again in a second.")
         work = self.admission.work_of_explanation(len(text), most=MOST_EXPLAINED)
-        self.admission.enter(work)
+        self.admission.enter(work, own=self.admission.work_of(body_bytes.get()) if body_bytes.get() else 0)
         asking = asyncio.ensure_future(self.reading.aside("explain", model=served.key, text=text, labels=list(labels)))
         asking.add_done_callback(lambda _: self.admission.leave(work))  # it goes on where nobody waits any more
         try:

@@ -105,6 +105,8 @@ class Door:
         answer = _Answer(send, next(self._ids), self)
         request_id.set(answer.id)
         begun = time.monotonic()
+        if scope["method"] == "HEAD":  # the connection leaves the body out
+            scope = {**scope, "method": "GET"}
         try:
             await self._let_in(scope, receive, answer)
         except Refusal as refusal:
@@ -160,8 +162,9 @@ class Door:
     def _check_sender(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """A page of another site must not use this server through its reader's browser."""
         host = headers.get(b"host", b"").lower()
-        if not host and scope["http_version"] == "1.1":
-            raise Refusal(400, "host", "There must be a Host header.", closes=True)
+        n_hosts = sum(name == b"host" for name, _ in scope["headers"])
+        if n_hosts > 1 or (not host and scope["http_version"] == "1.1"):
+            raise Refusal(400, "host", "There must be one Host header.", closes=True)
         if self._hosts is not None and host and _without_port(host) not in self._hosts:
             raise Refusal(403, "host", "The server is not called that: see --allow-host.")
         origin = headers.get(b"origin")
