@@ -65,6 +65,7 @@ LIKELY = Advice(
                     sentence="Label more: 800 rows in all should bring +3.0 points (+1.0 to +5.0) of accuracy.",
                     reason="The learning curve still rises; 1,600 rows should bring +4.0 points (+1.2 to +8.0).",
                 ),
+                LIKELY,
             ),
         ),
         (

@@ -199,21 +199,21 @@ def few(folder: Path, given: argparse.Namespace) -> None:
             rows, others = _drawn(dataset, 8, seed=draw)
             test = dataset.take(others[:400]) if file is None else rows_of(folder, name, file, 400)
             for way, learn in (("frozen", _frozen_few), ("tuned", _tuned_few), ("SetFit", _setfit_few)):
-                began = time.perf_counter()
+                began = time.process_time()
                 predict = learn(dataset.take(rows), draw, given)
                 if predict is None:
                     continue
-                seconds = time.perf_counter() - began
+                seconds = time.process_time() - began
                 right = float(np.mean(np.array(predict(list(test.texts))) == np.array(test.labels)))
                 found.setdefault(way, []).append((100 * right, seconds))
-                print(f"{name} {draw} {way}: {100 * right:.1f} %, {seconds:.1f} s", flush=True)
+                print(f"{name} {draw} {way}: {100 * right:.1f} %, {seconds:.1f} s of processors", flush=True)
     for way in ("frozen", "SetFit"):
         pairs = zip(found["tuned"], found.get(way, []), strict=False)
         apart = np.array([[own[0] - other[0], other[1] / own[1]] for own, other in pairs])
         if len(apart) > 1:
             mean, half = apart[:, 0].mean(), 1.96 * apart[:, 0].std(ddof=1) / np.sqrt(len(apart))
             print(f"tuned - {way}: {mean:+.2f} points ({mean - half:+.2f} to {mean + half:+.2f}), n = {len(apart)}")
-            print(f"{way} takes {np.median(apart[:, 1]):.2f} times as long (median)")
+            print(f"{way} takes {np.median(apart[:, 1]):.2f} times as long on processors (median)")
 
 
 def _drawn(dataset: Dataset, n_each: int, *, seed: int) -> tuple[IntArray, IntArray]:
@@ -230,7 +230,7 @@ def _frozen_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Learn
 
 
 def _tuned_few(dataset: Dataset, seed: int, given: argparse.Namespace) -> Learned:
-    how = FineTune(seed=seed, epochs=given.epochs, rate=given.rate, freeze_layers=given.freeze_layers)
+    how = FineTune(seed=seed, epochs=1, few_steps=given.few_steps, rate=given.rate, freeze_layers=given.freeze_layers)
     made = SentenceClassifier(ENCODER, features=DEFAULT_FEATURES, finetune=how)
     fitted = made.fit(list(dataset.texts), dataset.labels)
     return lambda texts: fitted.predict(texts).tolist()
@@ -322,6 +322,7 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=FineTune().epochs)
     parser.add_argument("--rate", type=float, default=FineTune().rate)
     parser.add_argument("--freeze-layers", type=int, default=0)
+    parser.add_argument("--few-steps", type=int, default=FineTune().few_steps)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--kills", type=int, default=20)
     chosen = parser.parse_args()

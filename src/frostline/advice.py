@@ -393,7 +393,8 @@ def _about_rows(record: TrainingRecord) -> list[Advice]:
                 kind="label more",
                 sentence=f"Label more: {twice.n_rows:,} rows in all should bring {_points(twice)} {of}.",
                 reason=f"The learning curve still rises; {furthest.n_rows:,} rows should bring {_points(furthest)}.",
-            )
+            ),
+            *_about_tuning(record, curve, is_flat=False),
         ]
     if twice.interval[1] < MATTERS:
         return _flat(record, curve, twice, furthest)

@@ -8,9 +8,12 @@ import pytest
 
 from conftest import Command
 from encoder_fakes import WORDS, make_checkpoint
+from frostline.encoder.architecture import AskedBackend
+from frostline.encoder.encoder import Encoder
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
+READERS: tuple[AskedBackend, ...] = ("onnx", "torch")
 PLAIN = [word for word in WORDS if word.isalpha()]
 
 
@@ -45,9 +48,26 @@ def test_from_a_file_to_a_classifier_that_knows_what_it_was_tuned_on(frostline: 
     n_known = document["test"]["n_leaks"]
     assert 10 <= n_known <= 20  # of the 20 that the file has, those not held out to test on
     assert document["test"]["n"] == 20 + len(new) - n_known
-    for verb in ("sweep", "review"):
-        refused = frostline(verb, train, *columns, "--encoder", model / "encoder")
+    for verb, *how in (("sweep",), ("review",), ("train",), ("train", "--learning-curve"), ("train", "--nested")):
+        refused = frostline(verb, train, *columns, "--encoder", model / "encoder", *how)
         assert (refused.code, "texts are ones that this encoder was tuned on" in refused.err) == (65, True)
+
+    compared = frostline("compare", train, *columns, "--encoders", f"minilm,{model / 'encoder'}")
+    assert (compared.code, "texts are ones that this encoder was tuned on" in compared.err) == (65, True)
+    rows = [Encoder.open(str(model / "encoder"), features="mean@all", backend=who).encode(new).rows for who in READERS]
+    assert np.abs(rows[0] - rows[1]).max() <= 1e-5
+    said = frostline("explain", model, new[0].split("\t")[0])
+    assert said.code == 0, said.err
+    scored = frostline("predict", model, test, "--out", tmp_path / "scored.tsv", "--text", "1", "--no-header")
+    assert scored.code == 0, scored.err
+
+
+def test_one_class_is_refused_before_anything_is_read(frostline: Command, tmp_path: Path) -> None:
+    train = tmp_path / "train.tsv"
+    train.write_text("a film\tgood\nanother film\tgood\n", "utf-8")
+    refused = frostline("finetune", train, "--text", "1", "--label", "2", "--no-header", "--out", tmp_path / "model")
+    assert (refused.code, "two labels or more are needed to tune on (got 1)" in refused.err) == (65, True)
+    assert not (tmp_path / "model.tuning").exists()
 
 
 def test_the_lesson_ends_with_the_encoder_tuned(frostline: Command, tmp_path: Path) -> None:
