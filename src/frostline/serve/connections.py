@@ -168,7 +168,7 @@ class Connection(HttpToolsProtocol):
         self.end()
 
     def end(self) -> None:
-        """Close; where a request's body is still on its way, only after it has come: else that would reset the answer."""
+        """Close; where a body is still on its way, only after it has come: else that would reset the answer."""
         if self._is_whole or not self.transport.can_write_eof():
             self.transport.close()
         elif self._state != "lingers":
