@@ -12,7 +12,7 @@ BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-browser test-marked test-clients test-schema mutants fuzz lint docs format figures bench bench-peers bench-servers lock clean has-chromium
+.PHONY: help setup demo test test-browser test-marked test-clients test-schema mutants fuzz kills lint docs format figures bench bench-peers bench-servers lock clean has-chromium
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,10 @@ mutants: $(VENV)/.test  ## whether the tests notice small changes to src (MUTANT
 fuzz: $(VENV)/.fuzz  ## every loader against inputs that libFuzzer makes, told by loader (FUZZ="--runs 50000 parquet")
 	@echo "==> python tools/fuzz.py"
 	@$(BIN)/python tools/fuzz.py $(FUZZ)
+
+kills: $(VENV)/.test  ## kill -9 at random moments of train, save, sweep, review, embed (KILLS="embed --n 100")
+	@echo "==> python tools/kills.py"
+	@$(BIN)/python tools/kills.py $(KILLS)
 
 lint: $(VENV)/.lint  ## ruff, mypy --strict
 	@echo "==> ruff, mypy"

@@ -21,6 +21,8 @@ _SETTINGS = {
 }
 
 WAITING = 5
+CAN_KEEP = os.name == "posix"
+"""Whether a child can be given open files."""
 
 
 @final

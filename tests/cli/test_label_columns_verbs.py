@@ -75,3 +75,16 @@ def test_a_value_that_is_neither_is_one_error(frostline: Command, tmp_path: Path
     assert "line 22: the column 'blue' must hold 0 or 1 (got 'maybe')." in told.err
     both = frostline("train", path, "--labels", "red,blue", "--label", "dog")
     assert (both.code, "exclude each other" in both.err) == (2, True)
+
+
+def test_a_hundred_columns_of_long_names_are_found_again(frostline: Command, tmp_path: Path) -> None:
+    """Their list has more than 1,000 letters, which a name has not."""
+    names = tuple(f"label_{number:03}_of_all" for number in range(70))
+    listed, fresh = ",".join(names), table(tmp_path / "b.tsv", 20, seed=1, names=names)
+    assert len(listed) > 1000
+    learned = table(tmp_path / "a.tsv", 60, seed=0, names=names)
+    told = frostline("train", learned, "--labels", "3-72", *QUICK, "--out", tmp_path / "m")
+    assert told.code == 0, told.err
+    document = frostline("evaluate", tmp_path / "m", fresh, "--json").document
+    assert document["data"]["label_column"] == listed
+    assert document["test"]["n"] == 20

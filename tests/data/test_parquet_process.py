@@ -314,3 +314,16 @@ def test_a_place_in_the_file_is_left_to_the_process_that_reads_it(
     monkeypatch.setattr(child, "Child", Shared)
     assert list(read_dataset(path).texts) == ["a"]
     assert moved == [7]
+
+
+def test_where_no_open_file_can_be_handed_on_the_way_out_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = feather_of(tmp_path / "t.feather", pa.table({"text": ["a", "b"], "label": ["x", "y"]}))
+    monkeypatch.setattr(child, "CAN_KEEP", False)
+    with pytest.raises(InputError, match="are read on Linux and macOS alone") as caught:
+        read_dataset(path)
+    assert caught.value.hint == (
+        "Write it as JSON Lines, for example pandas.read_parquet(FILE).to_json('FILE.jsonl', orient='records', "
+        "lines=True)."
+    )

@@ -36,6 +36,8 @@ LIKENESS = "likeness.safetensors"
 LEARNED = "learned.safetensors"
 TABLES = "tables.safetensors"
 RECORD = "record.json"
+LONGEST_LABEL_COLUMN = 200_000
+"""Letters of what the label column is called: of one column for each label that is the list of them all."""
 
 ENCODER_FILES = (*CHECKPOINT_FILES, SEEN, "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
 """What may lie in `encoder/`: no program, no pickle, and the terms under which the weights may be passed on."""
@@ -412,7 +414,10 @@ def _data(value: Any, at: str, *, version: int) -> TrainingData | None:
         sha256=text(found["sha256"], f"{at}.sha256", pattern=SHA256),
         size_bytes=integer(found["size_bytes"], f"{at}.size_bytes"),
         rows=integer(found["rows"], f"{at}.rows", low=1),
-        **{column: text(found[column], f"{at}.{column}") for column in columns},
+        **{
+            column: text(found[column], f"{at}.{column}", limit=LONGEST_LABEL_COLUMN if "label" in column else 1000)
+            for column in columns
+        },
     )
 
 

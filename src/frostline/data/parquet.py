@@ -221,6 +221,12 @@ def _values(column: dict[str, Any]) -> list[Any]:
 @contextlib.contextmanager
 def column_reader(file: BinaryIO, name: str, *, kind: Format, limits: TableLimits) -> Iterator[ColumnReader]:
     """Have another process read `file`; it ends with the context."""
+    if not child.CAN_KEEP:
+        raise InputError(
+            f"{name}: Parquet, Arrow and Feather files are read on Linux and macOS alone, by a process of their own.",
+            hint="Write it as JSON Lines, for example pandas.read_parquet(FILE).to_json('FILE.jsonl', "
+            "orient='records', lines=True).",
+        )
     handle = file.fileno()
     size_bytes = os.fstat(handle).st_size
     most = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from frostline.artifact.manifest import LONGEST_LABEL_COLUMN
 from frostline.data.checks import duplicates
 from frostline.data.dataset import Dataset
 from frostline.encoder.features import FeatureSpec
@@ -60,20 +61,20 @@ def data_record(dataset: Dataset) -> DataRecord:
         n_conflicts=len(repeats.conflicts),
         fixes=_fixes_record(dataset),
         text_column=_kept_name(dataset.source.text_column),
-        label_column=_kept_name(dataset.source.label_column),
+        label_column=_kept_name(dataset.source.label_column, longest=LONGEST_LABEL_COLUMN),
         group_column=_kept_name(dataset.source.group_column),
         other_columns=tuple(map(_kept_name, dataset.source.other_columns)),
         sheet=_kept_name(dataset.source.sheet),
     )
 
 
-def _kept_name(column: str) -> str:
+def _kept_name(column: str, *, longest: int = LONGEST_NAME) -> str:
     """The name of a column, unless it is none that a manifest could hold."""
     try:
         column.encode()
     except UnicodeEncodeError:
         return ""
-    return column if len(column) <= LONGEST_NAME else ""
+    return column if len(column) <= longest else ""
 
 
 def _fixes_record(dataset: Dataset) -> FixesRecord | None:
