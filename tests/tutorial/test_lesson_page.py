@@ -3,6 +3,7 @@
 import ast
 import base64
 import hashlib
+import html
 import json
 import re
 import string
@@ -20,7 +21,7 @@ from frostline.cli.tutorial import wrapped
 from frostline.data.sample import load_sample
 from frostline.encoder.encoder import Encoder
 from frostline.tutorial.course import EVERY_LAYER, Shown, give_course, lesson_json
-from frostline.tutorial.drawn import frames
+from frostline.tutorial.drawn import frames, shortened
 from frostline.tutorial.lesson import Language, Readers
 from frostline.tutorial.notebook import lesson_notebook
 from frostline.tutorial.page import SECTIONS, Given, lesson_html, page_facts, page_words
@@ -116,29 +117,89 @@ def test_chinese_is_chinese() -> None:
 
 
 def test_the_numbers_are_those_of_the_json(given: Given) -> None:
-    """What the page says in words stands in `--json`, section by section, and is the learner's own."""
+    """What the terminal, the page and the pictures rest on is one: the same figure under each of its names."""
     document = json.loads(json.dumps(lesson_json([given])))
     lesson = document["lessons"][0]
     assert (document["format"], document["version"]) == ("frostline-lesson", 1)
     assert [step["name"] for step in lesson["steps"]] == [step.name for step in given.steps]
     assert set(lesson["sections"]) == set(SECTIONS)
-    steps = {step["name"]: step["facts"] for step in lesson["steps"]}
+    assert set(lesson["pictures"]) == set(SECTIONS) - {"block", "slice", "test"}, "these show their facts alone"
+    steps, pictures = {step["name"]: step["facts"] for step in lesson["steps"]}, lesson["pictures"]
     assert lesson["sections"]["test"]["accuracy"] == steps["test"]["accuracy"] == given.computed.trial.accuracy
     assert lesson["sections"]["unmasked"]["unmasked_accuracy"] == steps["unmasked"]["unmasked_accuracy"]
-    assert lesson["splits"][0] == pytest.approx(steps["test"]["accuracy"]), "the first split is the lesson's"
-    assert len(lesson["splits"]) == N_SPLITS
-    assert [view["layer"] for view in lesson["layers"]] == list(range(7))
-    answer = lesson["answer"]
+    assert pictures["splits"]["accuracy"][0] == pytest.approx(steps["test"]["accuracy"]), "the lesson's own is first"
+    assert len(pictures["splits"]["accuracy"]) == N_SPLITS
+    assert [view["layer"] for view in pictures["views"]] == list(range(7))
+    assert pictures["padding"]["share"]["one_batch"] == pytest.approx(steps["padding"]["waste"])
+    answer = pictures["answer"]
     whole = answer["average"] + sum(part["adds"] for part in answer["parts"]) + answer["others"]
     assert answer["log_odds"] == pytest.approx(whole)
     assert answer["probability"] == pytest.approx(1 / (1 + np.exp(-answer["log_odds"])))
-    page = lesson_html([given], language="en")
-    for said in (
-        f"{answer['probability']:.1%}",
-        f"{steps['test']['accuracy']:.3f}",
-        f"{lesson['padding']['one_batch']:.0%}",
-    ):
-        assert said in page
+
+
+NUMBER = re.compile(r"(?<![\w.#])[-+]?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?%?")
+
+
+def numbers_of(document: object) -> Iterator[float]:
+    """Every number of a JSON document, keys that are numbers too."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key.isdigit():
+                yield float(key)
+            yield from numbers_of(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from numbers_of(value)
+    elif isinstance(document, int | float):
+        yield float(document)
+
+
+def stands_in(shown: str, numbers: set[float]) -> bool:
+    """Whether one of `numbers` is written as `shown`."""
+    bare = shown.replace(",", "").rstrip("%")
+    digits = len(bare.partition(".")[2])
+    scale = 100 if shown.endswith("%") else 1
+    width = 0.5 * 10.0**-digits + (1e-4 if scale == 1 else 1e-9)  # features are told to four digits
+    return any(abs(scale * number - float(bare)) <= width for number in numbers)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_number_of_a_step_stands_in_the_json(given: Given, language: Language) -> None:
+    """In sentences, captions and pictures alike, under the name of their section; scales of axes aside."""
+    lesson = json.loads(json.dumps(lesson_json([given])))["lessons"][0]
+    page, texts = lesson_html([given], language=language), given.computed.texts
+    published = {6, 12, 768, 66, 110, 0.81, 90.7, 94.9, 2.0, 500.0}  # by the practicals and the papers
+    constant = {"padding": {32.0, 500.0, 0.0}, "mask": {0.0, 1.0}, "embeddings": {0.0, 1.0}, "ids": {1000.0, 2000.0}}
+    constant |= {
+        "block": {768.0},
+        "slice": {0.0},
+        "test": {95.0, 1927.0},
+        "onward": {95.0, -1.0},
+        "data": {100.0, 90.0},
+    }
+    constant |= {
+        "beside": published,
+        "splits": {1.0},
+        "attention": {1.0, 2017.0},
+        "table": {7.0},
+        "trust": {0.0001, 100.0, 20.0},
+    }
+    n_checked, strange = 0, list[tuple[str, str]]()
+    for number, name in enumerate(SECTIONS, start=1):
+        section = page.split(f'<section id="{name}">')[1].split("</section>")[0]
+        section = re.sub(
+            r"<pre.*?</pre>|<script.*?</script>|<text[^>]*scale[^>]*>[^<]*</text>", " ", section, flags=re.DOTALL
+        )
+        told = html.unescape(re.sub(r"<[^>]*>", " ", section))
+        for text in texts[:12]:
+            for part in (text, shortened(text, 60), shortened(text, 48), shortened(text, 40), shortened(text, 17)):
+                told = told.replace(part, " ")
+        known = {*numbers_of(lesson["sections"][name]), *numbers_of(lesson["pictures"].get(name, {}))}
+        known |= constant.get(name, set()) | {float(number)}
+        strange += [(name, each) for each in NUMBER.findall(told) if not stands_in(each, known)]
+        n_checked += len(NUMBER.findall(told))
+    assert strange == []
+    assert n_checked > 300
 
 
 def test_an_answer_speaks_for_its_own_label(given: Given) -> None:
@@ -205,9 +266,13 @@ def test_attention_of_every_row_sums_to_one(given: Given) -> None:
 def test_padding_is_counted_four_ways() -> None:
     """Sixty-four sentences, long and short by turns: by length nothing is lost, in the file's order a quarter."""
     found = padding_of(np.array([4, 8] * 32))
-    assert (found.one_batch, found.batches, found.sorted_batches, found.equal_lengths) == (0.25, 0.25, 0.0, 0.0)
-    assert padding_of(np.array([2] * 32 + [10])).one_batch == pytest.approx(1 - 74 / 330)
-    assert padding_of(np.array([2] * 32 + [10])).batches == 0.0
+    assert [way.share for way in found.ways().values()] == [0.25, 0.25, 0.0, 0.0]
+    assert found.batches.widths.tolist() == [8] * 64
+    assert found.sorted_batches.order[:2].tolist() == [1, 3]
+    assert found.equal_lengths.widths.tolist() == [8] * 32 + [4] * 32
+    rest = padding_of(np.array([2] * 32 + [10]))
+    assert rest.one_batch.share == pytest.approx(1 - 74 / 330)
+    assert (rest.batches.share, rest.batches.widths[-1]) == (0.0, 10)
 
 
 def test_directions_are_those_of_the_labels_then_of_the_rows() -> None:

@@ -9,7 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, final
 
-from frostline.arrays import Advance
+import numpy as np
+
+from frostline.arrays import Advance, Features
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
@@ -19,7 +21,16 @@ from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.encoder.reading import SentenceEncoder
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.tutorial.lesson import Computed, Language, Readers, Step, give_lesson
-from frostline.tutorial.page import Drawing, Given, page_facts, page_words
+from frostline.tutorial.page import (
+    N_COLUMNS,
+    Drawing,
+    Given,
+    embeddings_near,
+    n_parameters,
+    page_facts,
+    page_words,
+    shown_rows,
+)
 from frostline.tutorial.pictured import pictures
 from frostline.version import __version__
 
@@ -64,22 +75,54 @@ def lesson_json(lessons: Sequence[Given]) -> dict[str, Any]:
 def _numbers(given: Given) -> dict[str, Any]:
     shown, computed = given.shown, given.computed
     facts = page_facts(given.steps, computed, shown)
-    trust, found = shown.trust, shown.padding
     return {
         "steps": [{"name": step.name, "facts": _plain(step.facts)} for step in given.steps],
         "sections": {name: _plain(own) for name, own in facts.items() if name != "words"},
-        "pieces": list(computed.pieces),
-        "ids": computed.ids[computed.running].tolist(),
-        "padding": {name: getattr(found, name) for name in ("one_batch", "batches", "sorted_batches", "equal_lengths")},
-        "curve": {
+        "pictures": _pictured(given),
+    }
+
+
+def _pictured(given: Given) -> dict[str, Any]:
+    """What each picture shows beside the facts of its section; features and shares to four digits."""
+    shown, computed = given.shown, given.computed
+    trust, moved, running = shown.trust, shown.moved, computed.running
+    rows = shown_rows(computed)
+    table = {"rows": rows, "first_columns": _rounded(computed.rows[rows][:, :N_COLUMNS])}
+    labels, counts = list(computed.labels), np.bincount(computed.codes).tolist()
+    lengths = shown.padding.lengths.tolist()
+    return {
+        "data": {"labels": labels, "counts": counts, "label_of_each_row": computed.codes.tolist()},
+        "pieces": {"pieces": list(computed.pieces), "words": list(computed.words)},
+        "ids": {"ids": computed.ids[running].tolist()},
+        "embeddings": {str(each): _rounded(values) for each, values in embeddings_near(computed)},
+        "padding": {"lengths": lengths, "share": {name: way.share for name, way in shown.padding.ways().items()}},
+        "mask": {"lengths": lengths},
+        "overview": {"hidden": computed.rows.shape[1]},
+        "attention": {"shares": _rounded(shown.attention)},
+        "table": table,
+        "labels": table,
+        "split": {"test_rows": computed.test.tolist()},
+        "trust": {
             "C": list(trust.Cs),
             "learned_from": trust.learned.tolist(),
             "held_out": trust.held_out.tolist(),
+            "plane_extent": trust.extent,
+            "plane_right": trust.plane_right.tolist(),
         },
-        "splits": shown.splits.tolist(),
-        "layers": [{"layer": view.layer, "cls": view.first, "mean": view.mean} for view in shown.views],
-        "answer": asdict(shown.answer),
+        "splits": {"accuracy": shown.splits.tolist()},
+        "answer": asdict(shown.answer) | {"other_columns": computed.rows.shape[1] - len(shown.answer.parts)},
+        "unmasked": {"rows": moved.rows.tolist(), "padding": moved.padding.tolist(), "share": moved.share.tolist()},
+        "views": [{"layer": view.layer, "cls": view.first, "mean": view.mean} for view in shown.views],
+        "beside": {"parameters": n_parameters(computed)},
+        "onward": {
+            "cls": list(computed.trial.interval),
+            "mean": list(computed.better_trial.interval),
+        },
     }
+
+
+def _rounded(values: Features) -> Any:
+    return np.round(values.astype(np.float64), 4).tolist()
 
 
 def _plain(facts: dict[str, object]) -> dict[str, object]:

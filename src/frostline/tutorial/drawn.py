@@ -170,14 +170,23 @@ def rectangle(ids: Sequence[Ids], rows: Sequence[int], longest: int, *, says: st
     return picture("".join(parts), height=4 + len(rows) * (height + 2), says=says)
 
 
-def silhouette(lengths: IntArray, *, says: str) -> str:
-    """The whole rectangle: word pieces to the left of the edge, padding to its right."""
-    order, longest, height = lengths, int(lengths.max()), 150
-    step = height / len(order)
-    path = f"M0 0H{WIDTH * order[0] / longest:.0f}"
-    path += "".join(f"V{step * (place + 1):.1f}H{WIDTH * n / longest:.0f}" for place, n in enumerate(order.tolist()))
-    drawn = box(0, 0, WIDTH, height, class_="padding") + tag("path", d=f"{path}V{height}H0Z", class_="piece")
-    return picture(drawn, height=height, says=says)
+def silhouette(lengths: Sequence[int], widths: Sequence[int], *, says: str) -> str:
+    """A rectangle from above: each row's word pieces, and the padding that its batch gives it."""
+    longest, height = max(widths), 150
+    drawn = box(0, 0, WIDTH, height, class_="outside")
+    drawn += tag("path", d=outline(widths, longest, height), class_="padding")
+    drawn += tag("path", d=outline(lengths, longest, height), class_="piece")
+    return picture(drawn, height=height, says=says, class_="silhouette")
+
+
+def outline(lengths: Sequence[int], longest: int, height: float = 150) -> str:
+    """The path around rows of these lengths, one below the other; rows of one length are one step."""
+    step, path, before = height / len(lengths), "M0 0", -1
+    for place, length in enumerate(lengths):
+        if length != before:
+            path += f"{'V' + _short(step * place) if place else ''}H{WIDTH * length / longest:.0f}"
+            before = length
+    return f"{path}V{height:g}H0Z"
 
 
 def bars(rows: Iterable[tuple[str, float, str]], *, says: str, most: float = 1.0, own: int = -1) -> str:
@@ -187,7 +196,8 @@ def bars(rows: Iterable[tuple[str, float, str]], *, says: str, most: float = 1.0
         parts.append(label(what, 0, y + 12, anchor="start", class_="quiet"))
         parts.append(box(0, y + 16, WIDTH - 60, 12, rx=3, class_="ground"))
         width = max(0.5, (WIDTH - 60) * value / most)
-        parts.append(box(0, y + 16, width, 12, rx=3, class_="bar own" if number == own else "bar"))
+        kind = f"bar own n{number}" if number == own else f"bar n{number}"
+        parts.append(box(0, y + 16, width, 12, rx=3, class_=kind))
         parts.append(label(shown, WIDTH - 52, y + 26, anchor="start", class_="mono"))
         y += 36
     return picture("".join(parts), height=y, says=says)
@@ -356,9 +366,9 @@ class Axes:
         parts = []
         for value, shown in y_marks:
             parts.append(tag("path", d=f"M{_LEFT} {self.y(value):.1f}H{WIDTH - _RIGHT}", class_="grid"))
-            parts.append(label(shown, _LEFT - 5, self.y(value) + 4, anchor="end", class_="quiet small"))
+            parts.append(label(shown, _LEFT - 5, self.y(value) + 4, anchor="end", class_="quiet small scale"))
         for value, shown in x_marks:
-            parts.append(label(shown, self.x(value), self.height - _BOTTOM + 14, class_="quiet small"))
+            parts.append(label(shown, self.x(value), self.height - _BOTTOM + 14, class_="quiet small scale"))
         parts.append(label(x_says, (WIDTH + _LEFT) / 2, self.height - 4, class_="quiet small"))
         return "".join(parts)
 
@@ -373,10 +383,10 @@ def marks(low: float, high: float, *, n: int = 4) -> list[tuple[float, str]]:
     return [(place * step, f"{place * step:.{digits}f}") for place in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def dots(xs: Sequence[float], ys: Sequence[float], classes: Sequence[str], *, r: float = 2.6) -> str:
-    """Circles that lesson.js can move: each is drawn at the origin and carried to its place."""
+def dots(xs: Sequence[float], ys: Sequence[float], classes: Sequence[str], *, r: float = 2.6, kind: str = "dot") -> str:
+    """Circles; as `dot` lesson.js can move them: each is drawn at the origin and carried to its place."""
     return "".join(
-        tag("circle", r=r, class_=f"dot {class_}", transform=f"translate({_short(x)} {_short(y)})")
+        tag("circle", r=r, class_=f"{kind} {class_}", transform=f"translate({_short(x)} {_short(y)})")
         for x, y, class_ in zip(xs, ys, classes, strict=True)
     )
 
@@ -421,19 +431,18 @@ def waterfall(parts: Sequence[tuple[str, float]], total: tuple[str, float], *, s
     return picture("".join(drawn), height=22 * (len(parts) + 1) + 4, says=says)
 
 
-def swarm(values: Sequence[float], *, middle: float, own: float, says: str, x_says: str) -> str:
-    """Scores as dots that stand on each other where they are equal; the mean as a line, one of them ringed."""
-    low, high = min(values), max(values)
-    room = (high - low) * 0.1 or 0.01
-    axes = Axes((low - room, high + room), (0, 1), height=120)
+def swarm(values: Sequence[float], *, axes: Axes, says: str, x_says: str) -> str:
+    """Scores as dots that stand on each other where they are equal; the mean as a line, the first of them ringed."""
     parts = [axes.frame(x_marks=marks(*axes.across), y_marks=[], x_says=x_says)]
-    parts.append(tag("path", d=f"M{axes.x(middle):.1f} 8V84", class_="span"))
+    parts.append(
+        tag("path", d="M0 8V84", class_="at", transform=f"translate({axes.x(sum(values) / len(values)):.1f} 0)")
+    )
     heights: dict[int, int] = {}
-    for value in sorted(values):
+    for value in values:
         place = round(axes.x(value) / 9)
         heights[place] = heights.get(place, 0) + 1
-        parts.append(tag("circle", r=4, cx=place * 9, cy=88 - 9 * heights[place], class_="mark"))
-    parts.append(tag("circle", r=7, cx=round(axes.x(own) / 9) * 9, cy=79, class_="ring"))
+        parts.append(tag("circle", r=4, cx=place * 9, cy=88 - 9 * heights[place], class_="cell"))
+    parts.append(tag("circle", r=7, cx=round(axes.x(values[0]) / 9) * 9, cy=79, class_="ring"))
     return picture("".join(parts), height=120, says=says)
 
 

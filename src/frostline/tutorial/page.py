@@ -17,7 +17,7 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import IntArray
+from frostline.arrays import Features, IntArray
 from frostline.tutorial.drawn import (
     WIDTH,
     Axes,
@@ -34,6 +34,7 @@ from frostline.tutorial.drawn import (
     marks,
     one_hot,
     ones_and_zeros,
+    outline,
     overview,
     packed,
     picture,
@@ -49,12 +50,14 @@ from frostline.tutorial.drawn import (
     words,
 )
 from frostline.tutorial.lesson import Computed, Language, Step, Words
-from frostline.tutorial.pictured import ACROSS, DOWN, N_SPLITS, Pictures
+from frostline.tutorial.pictured import ACROSS, DOWN, N_SPLITS, Pictures, spread
 from frostline.version import __version__
 
 N_SENTENCES = 8  # In pictures of sentences one below the other
 N_COLUMNS = 16  # Of a row of features
 MASK_COLUMNS = 24
+N_EMBEDDED = 6  # Numbers of a row of the table of embeddings
+ROWS_FROM_ABOVE = 300
 PUBLISHED = (("DistilBERT", 6, 768, 66, "0.81", "90.7"), ("BERT", 12, 768, 110, "", "94.9"))
 """Layers, width, millions of parameters (Sanh et al. 2019; Devlin et al. 2019); scores as the practicals state them."""
 
@@ -142,7 +145,7 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
     }
     head, answer = computed.trial.search.head, shown.answer
     best_first, best_mean = (max(shown.views, key=key) for key in (lambda view: view.first, lambda view: view.mean))
-    place = min(1, len(computed.pieces) - 1)
+    place = second_piece(computed)
     own: dict[str, dict[str, object]] = {
         "overview": {"n_coefficients": head.coef.size + head.intercept.size},
         "embeddings": {"piece": computed.pieces[place], "piece_id": int(computed.ids[computed.running][place])},
@@ -182,6 +185,29 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
     return {name: common | dict(of.get(name, {})) | own.get(name, {}) for name in ("words", *SECTIONS)}
 
 
+def shown_rows(computed: Computed) -> list[int]:
+    """The sentences of pictures that show some: the one that is followed, and the first others."""
+    others = [row for row in range(len(computed.codes)) if row != computed.running][: N_SENTENCES - 1]
+    return [computed.running, *others]
+
+
+def embeddings_near(computed: Computed) -> list[tuple[int, Features]]:
+    """Rows of the table of embeddings around that of the second piece, their first numbers."""
+    table, own = computed.architecture.tensors["words"], int(computed.ids[computed.running][second_piece(computed)])
+    start = min(max(own - 1, 0), len(table) - 3)
+    return [(each, table[each][:N_EMBEDDED]) for each in range(start, start + 3)]
+
+
+def second_piece(computed: Computed) -> int:
+    """The place of the first word's first piece."""
+    return min(1, len(computed.pieces) - 1)
+
+
+def n_parameters(computed: Computed) -> float:
+    """Millions of numbers that the encoder is made of."""
+    return sum(tensor.size for tensor in computed.architecture.tensors.values()) / 1e6
+
+
 def _codes(computed: Computed) -> IntArray:
     return computed.codes[computed.train]
 
@@ -199,9 +225,7 @@ class Drawing:
         }
         is_sure = onward["low"] > 0 or onward["high"] < 0  # type: ignore[operator]
         onward["verdict"] = said["onward"]["sure" if is_sure else "unsure"]
-        computed = given.computed
-        others = [row for row in range(len(computed.codes)) if row != computed.running][: N_SENTENCES - 1]
-        self.rows = [computed.running, *others]
+        self.rows = shown_rows(given.computed)
 
     def sections(self) -> str:
         """All of them, in order."""
@@ -274,20 +298,31 @@ class Drawing:
     def _embeddings(self, says: str) -> tuple[str, str | None]:
         table = self.computed.architecture.tensors["words"]
         own = int(self.facts["embeddings"]["piece_id"])  # type: ignore[call-overload]
-        start = min(max(own - 1, 0), len(table) - 3)
-        near = [(each, table[each]) for each in range(start, start + 3)]
+        near = embeddings_near(self.computed)
         return one_hot(own, len(table), table[own], near, says), None
 
     def _padding(self, says: str) -> tuple[str, str | None]:
-        found, longest = self.shown.padding, int(self.shown.padding.lengths.max())
-        ways = [
-            (self.word[name], float(getattr(found, name)), f"{getattr(found, name):.0%}")
-            for name in ("one_batch", "batches", "sorted_batches", "equal_lengths")
-        ]
-        few = rectangle(self.computed.ids, self.rows, longest, says=says)
-        return tag(
-            "div", few + silhouette(found.lengths, says=says) + bars(ways, says=says, own=0), class_="pair"
-        ), None
+        found, ways, said = self.shown.padding, self.shown.padding.ways(), self.word
+        longest = int(found.lengths.max())
+        moving: list[dict[str, list[str] | list[list[str]]]] = []
+        outlines = []
+        for number, (name, way) in enumerate(ways.items()):
+            places = spread(np.arange(len(way.order)), ROWS_FROM_ABOVE)
+            outlines.append((found.lengths[way.order[places]].tolist(), way.widths[places].tolist()))
+            lit = [
+                [f".n{each}", "class", f"bar own n{each}" if each == number else f"bar n{each}"] for each in range(4)
+            ]
+            edges = [
+                [f".silhouette .{kind}", "d", outline(sizes, longest)]
+                for kind, sizes in zip(("piece", "padding"), outlines[-1], strict=True)
+            ]
+            moving.append({"words": [f"{said[name]}{said['colon']}{way.share:.0%}"], "set": edges + lit})
+        shares = [(said[name], way.share, f"{way.share:.0%}") for name, way in ways.items()]
+        first = f"{said['one_batch']}{said['colon']}{found.one_batch.share:.0%}"
+        drawn = rectangle(self.computed.ids, self.rows, longest, says=says)
+        drawn += slider("way", len(ways), start=0, says=said["way"], shown=first) + silhouette(*outlines[0], says=says)
+        drawn += bars(shares, says=says, own=0) + frames({"among": [len(ways)], "frames": moving})
+        return drawn, "moves pair"
 
     def _mask(self, says: str) -> tuple[str, str | None]:
         n_columns = min(MASK_COLUMNS, int(self.shown.padding.lengths.max()))
@@ -398,11 +433,21 @@ class Drawing:
         return intervals(rows, says=says), None
 
     def _splits(self, says: str) -> tuple[str, str | None]:
-        scores = self.shown.splits
-        drawn = swarm(
-            scores.tolist(), middle=float(scores.mean()), own=float(scores[0]), says=says, x_says=self.word["accuracy"]
-        )
-        return drawn, None
+        scores, said = self.shown.splits, self.word
+        room = (scores.max() - scores.min()) * 0.1 or 0.01
+        axes = Axes((scores.min() - room, scores.max() + room), (0, 1), height=120)
+        moving, spoken = [], ""
+        for thrown in range(1, len(scores) + 1):
+            so_far = scores[:thrown]
+            spoken = f"{thrown}{said['colon']}{so_far.mean():.3f}"
+            spoken += f" ± {so_far.std(ddof=1):.3f}" if thrown > 1 else ""
+            at = [".at", "transform", f"translate({axes.x(float(so_far.mean())):.1f} 0)"]
+            moving.append(
+                {"words": [spoken], "cells": packed((np.arange(len(scores)) < thrown).astype(np.float64)), "set": [at]}
+            )
+        drawn = slider("thrown", len(scores), start=len(scores) - 1, says=said["thrown"], shown=spoken)
+        drawn += swarm(scores.tolist(), axes=axes, says=says, x_says=said["accuracy"])
+        return drawn + frames({"among": [len(scores)], "frames": moving}), "moves"
 
     def _answer(self, says: str) -> tuple[str, str | None]:
         answer, said = self.shown.answer, self.word
@@ -412,15 +457,24 @@ class Drawing:
         return waterfall(parts, (said["total"], answer.log_odds), says=says), None
 
     def _unmasked(self, says: str) -> tuple[str, str | None]:
-        moved = self.shown.moved
+        moved, said = self.shown.moved, self.word
         axes = Axes((0, max(1, int(moved.padding.max()))), (0, max(0.01, float(moved.share.max()))))
-        drawn = axes.frame(
+        frame = axes.frame(
             x_marks=marks(*axes.across),
             y_marks=[(v, f"{v:.0%}") for v, _ in marks(*axes.up)],
-            x_says=self.word["padding"],
+            x_says=said["padding_pieces"],
         )
+        ways = {said["with_mask"]: _places(moved.masked), said["without_mask"]: _places(moved.unmasked)}
+        moving = [{"words": [what], "points": place.ravel().tolist()} for what, place in ways.items()]
+        classes = [f"c{code % 6}" for code in self.computed.codes[moved.rows]]
+        drawn = slider("mask", 2, start=0, says=said["mask"], shown=said["with_mask"])
+        start = ways[said["with_mask"]]
+        drawn += picture(dots(start[:, 0].tolist(), start[:, 1].tolist(), classes), height=_VIEW, says=says)
+        drawn += self._label_key()
         xs, ys = [axes.x(v) for v in moved.padding.tolist()], [axes.y(v) for v in moved.share.tolist()]
-        return picture(drawn + dots(xs, ys, ["c0"] * len(xs)), height=axes.height, says=says), None
+        still = dots(xs, ys, ["c0"] * len(xs), kind="point")
+        drawn += picture(frame + still, height=axes.height, says=says)
+        return drawn + frames({"among": [2], "frames": moving}), "moves"
 
     def _views(self, says: str) -> tuple[str, str | None]:
         views, said = self.shown.views, self.word
@@ -457,7 +511,7 @@ class Drawing:
         lines = [
             (said["layers"], *(str(each[1]) for each in (*PUBLISHED, own))),
             (said["hidden_numbers"], *(str(each[2]) for each in (*PUBLISHED, own))),
-            (said["parameters"], *(str(each[3]) for each in PUBLISHED), f"{_parameters(computed):.0f}"),
+            (said["parameters"], *(str(each[3]) for each in PUBLISHED), f"{n_parameters(computed):.0f}"),
             (said["practical_score"], *(each[4] for each in PUBLISHED), f"{computed.trial.accuracy:.3f}"),
             (said["fine_tuned"], *(each[5] for each in PUBLISHED), ""),
             *([(said["seconds"], "", "", f"{seconds:.1f}")] if seconds is not None else []),
@@ -501,10 +555,6 @@ def _places(
     """Points of standard deviation 1 as places in a picture, to a tenth."""
     inside = np.clip(points, -3, 3) * (1, -1)
     return np.round(inside / 6 * (WIDTH - 16, _VIEW - 16) + (WIDTH / 2, _VIEW / 2), 1)
-
-
-def _parameters(computed: Computed) -> float:
-    return sum(tensor.size for tensor in computed.architecture.tensors.values()) / 1e6
 
 
 def _digest(content: str) -> str:

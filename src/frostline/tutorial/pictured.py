@@ -28,14 +28,29 @@ LARGEST_PARTS = 8
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Filling:
+    """One way of putting sentences into rectangles."""
+
+    order: IntArray  # (n_texts,): Rows one below the other
+    widths: IntArray  # (n_texts,): Of the rectangle that each of them is in
+    share: float  # Of its cells that stand for nothing
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Padding:
     """What share of the numbers that are computed stands for nothing, by the way sentences share a rectangle."""
 
     lengths: IntArray  # (n_texts,): Word pieces, in the file's order
-    one_batch: float  # The practical's way: all as long as the longest
-    batches: float  # 32 at a time, in the file's order
-    sorted_batches: float  # 32 at a time, in order of length
-    equal_lengths: float  # Sentences of one length together
+    one_batch: Filling  # The practical's way: all as long as the longest
+    batches: Filling  # 32 at a time, in the file's order
+    sorted_batches: Filling  # 32 at a time, in order of length
+    equal_lengths: Filling  # Sentences of one length together
+
+    def ways(self) -> dict[str, Filling]:
+        """All four by name, the dearest first."""
+        names = ("one_batch", "batches", "sorted_batches", "equal_lengths")
+        return {name: getattr(self, name) for name in names}
 
 
 @final
@@ -43,8 +58,12 @@ class Padding:
 class Moved:
     """How far a [CLS] vector moves when the mask is left out, for some sentences."""
 
+    rows: IntArray  # (n_shown,): Which sentences
     padding: IntArray  # (n_shown,): Columns of padding
     share: Float64Array  # (n_shown,): Of the vector's own length
+    # (n_shown, 2): On the two directions that tell most, in standard deviations of the rows learned from
+    masked: Float64Array
+    unmasked: Float64Array
 
 
 @final
@@ -126,7 +145,7 @@ def pictures(computed: Computed, first: Features, *, seed: int = 0, progress: Ad
         Counts layers, values of C and splits.
     """
     train, codes = computed.train, computed.codes
-    shown = _spread(train, MOST_POINTS)
+    shown = spread(train, MOST_POINTS)
     n_views = len(computed.states)
     total = n_views + len(FROM_CAREFUL_TO_TRUSTING) + N_SPLITS
 
@@ -166,19 +185,19 @@ def pictures(computed: Computed, first: Features, *, seed: int = 0, progress: Ad
 def padding_of(lengths: IntArray) -> Padding:
     """The share of padding, by four ways of putting sentences (n_texts,) of these lengths into rectangles."""
 
-    def share(order: IntArray, rows: int) -> float:
+    def filled(order: IntArray, rows: int) -> Filling:
         ordered = lengths[order]
-        starts = range(0, len(ordered), rows)
-        cells = sum(int(ordered[start : start + rows].max()) * len(ordered[start : start + rows]) for start in starts)
-        return 1 - int(lengths.sum()) / cells
+        widths = np.maximum.reduceat(ordered, np.arange(0, len(ordered), rows))
+        each = np.repeat(widths, rows)[: len(ordered)]
+        return Filling(order=order, widths=each, share=1 - int(lengths.sum()) / int(each.sum()))
 
-    in_file = np.arange(len(lengths))
+    in_file, by_length = np.arange(len(lengths)), np.argsort(-lengths, kind="stable")
     return Padding(
         lengths=lengths,
-        one_batch=share(in_file, len(lengths)),
-        batches=share(in_file, BATCH_ROWS),
-        sorted_batches=share(np.argsort(lengths, kind="stable"), BATCH_ROWS),
-        equal_lengths=0.0,
+        one_batch=filled(in_file, len(lengths)),
+        batches=filled(in_file, BATCH_ROWS),
+        sorted_batches=filled(by_length, BATCH_ROWS),
+        equal_lengths=Filling(order=by_length, widths=lengths[by_length], share=0.0),
     )
 
 
@@ -191,7 +210,8 @@ def directions(rows: Float64Array, coef: Float64Array) -> Float64Array:
     basis = np.linalg.svd(apart, full_matrices=False)[2][: min(2, max(1, len(coef) - 1))]
     if len(basis) < 2:
         rest = rows - (rows @ basis.T) @ basis
-        basis = np.concatenate([basis, np.linalg.svd(rest, full_matrices=False)[2][:1]])
+        widest = np.linalg.eigh(rest.T @ rest)[1][:, -1]  # of features, not of rows: a tenth of the time of an SVD
+        basis = np.concatenate([basis, widest[None] * np.sign(widest[np.abs(widest).argmax()])])
     return np.asarray(basis.T)
 
 
@@ -223,9 +243,12 @@ def _cross_validated(computed: Computed, rows: Features, *, seed: int) -> tuple[
     return float(found.scores[:, 0].mean(axis=1).max()), found.head.coef
 
 
-def _on_plane(rows: Features, middle: Float64Array, basis: Float64Array) -> Float64Array:
-    points = (rows.astype(np.float64) - middle) @ basis
-    spread = points.std(axis=0)
+def _on_plane(
+    rows: Features, middle: Float64Array, basis: Float64Array, *, beside: Features | None = None
+) -> Float64Array:
+    """In standard deviations of `rows`, or of `beside`."""
+    points, others = ((each.astype(np.float64) - middle) @ basis for each in (rows, rows if beside is None else beside))
+    spread = others.std(axis=0)
     return np.asarray(points / np.where(spread > 0, spread, 1))
 
 
@@ -271,10 +294,18 @@ def _cells(extent: float) -> Features:
 
 def _moved(computed: Computed) -> Moved:
     lengths = np.array([len(row) for row in computed.ids])
-    rows = _spread(np.argsort(lengths, kind="stable"), MOST_POINTS)
+    rows = spread(np.argsort(lengths, kind="stable"), MOST_POINTS)
     before = computed.rows[rows].astype(np.float64)
     away = np.linalg.norm(computed.unmasked[rows] - before, axis=1)
-    return Moved(padding=lengths.max() - lengths[rows], share=away / np.linalg.norm(before, axis=1))
+    learned = computed.rows[computed.train].astype(np.float64)
+    middle = learned.mean(axis=0)
+    basis = directions(learned - middle, computed.trial.search.head.coef)
+    masked, unmasked = (
+        _on_plane(each[rows], middle, basis, beside=computed.rows[computed.train])
+        for each in (computed.rows, computed.unmasked)
+    )
+    share = away / np.linalg.norm(before, axis=1)
+    return Moved(rows=rows, padding=lengths.max() - lengths[rows], share=share, masked=masked, unmasked=unmasked)
 
 
 def answer_of(computed: Computed) -> Answer:
@@ -312,7 +343,7 @@ def _targets(codes: IntArray, computed: Computed) -> Targets:
     return Targets.of_codes(codes, tuple(range(len(computed.labels))))
 
 
-def _spread(rows: IntArray | Sequence[int], most: int) -> IntArray:
+def spread(rows: IntArray | Sequence[int], most: int) -> IntArray:
     """At most `most` of them, evenly, in their order."""
     rows = np.asarray(rows, np.int64)
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
