@@ -16,17 +16,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from frostline.cli.tutorial import wrapped
+from frostline.cli.tutorial import command, wrapped
 from frostline.data.sample import load_sample
 from frostline.encoder.encoder import Encoder
+from frostline.errors import UnavailableError
+from frostline.evaluate.paired import Difference
+from frostline.record import TuningRecord
 from frostline.tutorial.course import EVERY_LAYER, Shown, give_course, lesson_json
 from frostline.tutorial.drawn import frames, shortened
 from frostline.tutorial.lesson import Language, Readers
 from frostline.tutorial.notebook import lesson_notebook
-from frostline.tutorial.page import SECTIONS, Given, lesson_html, page_facts, page_words
+from frostline.tutorial.page import SECTIONS, Given, lesson_html, page_facts, page_words, tuned_too
 from frostline.tutorial.pictured import N_SPLITS, answer_of, directions, padding_of
 
+UNTUNED = list(SECTIONS)[:-1]  # What is there without --finetune
 HAN = re.compile("[\u4e00-\u9fff]")
 
 
@@ -38,6 +43,33 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
         practical, better, every = (Encoder.open("minilm", features=f) for f in ("cls@-1", "mean@all", EVERY_LAYER))
         readers = Readers(practical=practical, first=practical, better=better)
         yield give_course(load_sample().train.take(np.arange(80)), readers, every)
+
+
+@pytest.fixture(scope="module")
+def tuned(given: Given) -> Given:
+    """The same with a last step, as a run of fine-tuning tells it."""
+    lead = Difference(
+        value=0.05,
+        std_error=0.02,
+        interval=(0.01, 0.09),
+        n=20,
+        over="rows",
+        n_only_first=1,
+        n_only_second=0,
+        p_value=0.05,
+    )
+    record = TuningRecord(
+        frozen=0.85,
+        lead=lead,
+        n_frozen_layers=0,
+        losses=(0.412, 0.318),
+        held_out=(0.507, 0.461, 0.473),
+        best=1,
+        was_stopped=False,
+        seconds=61.6,
+        size_bytes=1,
+    )
+    return tuned_too(given, record)
 
 
 class Outline(HTMLParser):
@@ -71,12 +103,58 @@ def test_the_page_is_whole(given: Given, language: Language) -> None:
     page = lesson_html([given], language=language)
     parsed = outline(page)
     assert parsed.open == []
-    assert parsed.ids == list(SECTIONS)
+    assert parsed.ids == UNTUNED
     assert not [found for found in parsed.attributes if found[1] in {"src", "style"} or found[1].startswith("on")]
-    assert {value for _, name, value in parsed.attributes if name == "href"} == {f"#{name}" for name in SECTIONS}
+    assert {value for _, name, value in parsed.attributes if name == "href"} == {f"#{name}" for name in UNTUNED}
     told = re.sub(r"<(style|script)[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
     assert set(re.findall(r"{[^}]*}", told)) <= {"{&#x27;C&#x27;: np.linspace(0.0001, 100, 20)}", "{0,1}", "{w,b}"}
     assert len(page.encode()) < 1_000_000
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_frozen_stands_beside_tuned_where_it_was_asked_for(given: Given, tuned: Given, language: Language) -> None:
+    """A section more in page, notebook and JSON, each with the figures of the run."""
+    page = lesson_html([tuned], language=language)
+    parsed = outline(page)
+    assert (parsed.open, parsed.ids) == ([], list(SECTIONS))
+    section = page.split('<section id="tuned">')[1]
+    for said in (
+        "0.850",
+        "0.900",
+        "+5.0",
+        "+1.0",
+        "+9.0",
+        "62",
+        "20",
+        "1: 0.412 / 0.461",
+        "0: - / 0.507",
+        "2: 0.318 / 0.473",
+    ):
+        assert said.replace(": ", page_words(language)["words"]["colon"]) in section, said
+    assert page_words(language)["tuned"]["better"] in section
+    assert page_words(language)["tuned"]["worse"] not in section
+    assert outline(lesson_html([given], language=language)).ids == list(SECTIONS)[:-1]
+    lesson = lesson_json([tuned])["lessons"][0]
+    assert lesson["sections"]["tuned"]["tuned_accuracy"] == pytest.approx(0.9)
+    assert lesson["pictures"]["tuned"]["held_out"] == (0.507, 0.461, 0.473)
+    assert lesson["steps"][-1]["name"] == "tuned"
+    notebook = lesson_notebook(tuned, path="a.tsv", limit=80, seed=0, language=language)
+    assert [cell["id"] for cell in notebook["cells"][-2:]] == ["tuned", "tuned-picture"]
+    assert "tuned_beside(dataset" in "".join(notebook["cells"][-1]["source"])
+    record = tuned.tuned
+    assert record is not None
+    few = tuned_too(given, replace(record, held_out=()))
+    assert "1: 0.412 / -".replace(": ", page_words(language)["words"]["colon"]) in lesson_html([few], language=language)
+
+
+def test_fine_tuning_is_refused_without_torch_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one sentence that names what to install."""
+    monkeypatch.setattr("frostline.encoder.torch.why_no_torch", lambda: "No module named 'torch'")
+    asked = CliRunner().invoke(command, [__file__, "--finetune", "--html", "never.html"])
+    assert isinstance(asked.exception, UnavailableError)
+    assert asked.exception.message == "Fine-tuning needs torch and transformers (No module named 'torch')."
+    assert "frostline[" in asked.exception.hint
+    assert asked.output == ""
 
 
 def test_two_encoders_share_a_page(given: Given) -> None:
@@ -84,7 +162,7 @@ def test_two_encoders_share_a_page(given: Given) -> None:
     page = lesson_html([given, given], language="en")
     parsed = outline(page)
     assert page.count("<main>") == 2
-    assert parsed.ids == [*SECTIONS, *(f"{name}-1" for name in SECTIONS)]
+    assert parsed.ids == [*UNTUNED, *(f"{name}-1" for name in UNTUNED)]
     assert page.count('aria-pressed="false"') == 2
     assert 'class="encoders"' not in lesson_html([given], language="en")
 
@@ -122,8 +200,8 @@ def test_the_numbers_are_those_of_the_json(given: Given) -> None:
     lesson = document["lessons"][0]
     assert (document["format"], document["version"]) == ("frostline-lesson", 1)
     assert [step["name"] for step in lesson["steps"]] == [step.name for step in given.steps]
-    assert set(lesson["sections"]) == set(SECTIONS)
-    assert set(lesson["pictures"]) == set(SECTIONS) - {"block", "slice", "test"}, "these show their facts alone"
+    assert set(lesson["sections"]) == set(UNTUNED)
+    assert set(lesson["pictures"]) == set(UNTUNED) - {"block", "slice", "test"}, "these show their facts alone"
     steps, pictures = {step["name"]: step["facts"] for step in lesson["steps"]}, lesson["pictures"]
     assert lesson["sections"]["test"]["accuracy"] == steps["test"]["accuracy"] == given.computed.trial.accuracy
     assert lesson["sections"]["unmasked"]["unmasked_accuracy"] == steps["unmasked"]["unmasked_accuracy"]
@@ -164,10 +242,10 @@ def stands_in(shown: str, numbers: set[float]) -> bool:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_number_of_a_step_stands_in_the_json(given: Given, language: Language) -> None:
+def test_every_number_of_a_step_stands_in_the_json(tuned: Given, language: Language) -> None:
     """In sentences, captions and pictures alike, under the name of their section; scales of axes aside."""
-    lesson = json.loads(json.dumps(lesson_json([given])))["lessons"][0]
-    page, texts = lesson_html([given], language=language), given.computed.texts
+    lesson = json.loads(json.dumps(lesson_json([tuned])))["lessons"][0]
+    page, texts = lesson_html([tuned], language=language), tuned.computed.texts
     published = {6, 12, 768, 66, 110, 0.81, 90.7, 94.9, 2.0, 500.0}  # by the practicals and the papers
     constant = {"padding": {32.0, 500.0, 0.0}, "mask": {0.0, 1.0}, "embeddings": {0.0, 1.0}, "ids": {1000.0, 2000.0}}
     constant |= {
@@ -176,6 +254,7 @@ def test_every_number_of_a_step_stands_in_the_json(given: Given, language: Langu
         "test": {95.0, 1927.0},
         "onward": {95.0, -1.0},
         "data": {100.0, 90.0},
+        "tuned": {95.0, 0.0},
     }
     constant |= {
         "beside": published,
@@ -303,7 +382,7 @@ def test_the_notebook_is_one(given: Given, language: Language) -> None:
     cells = notebook["cells"]
     assert [cell["id"] for cell in cells] == [
         "title",
-        *(each for name in SECTIONS for each in (name, f"{name}-picture")),
+        *(each for name in UNTUNED for each in (name, f"{name}-picture")),
     ]
     for cell in cells:
         if cell["cell_type"] == "code":

@@ -109,7 +109,7 @@ def command(
         show_steps(dataset, encoder, lang, seed=seed, finetune=finetune)
         return
     others = [] if beside is None else [replace(encoder, name=beside, revision=None)]
-    lessons = [whole_lesson(dataset, choice, seed=seed) for choice in (encoder, *others)]
+    lessons = [whole_lesson(dataset, choice, seed=seed, finetune=finetune) for choice in (encoder, *others)]
     write(lessons, html, notebook, path=file, limit=limit, seed=seed, lang=lang)
     if as_json:
         from frostline.tutorial.course import lesson_json  # noqa: PLC0415 - only where it is asked for
@@ -148,13 +148,15 @@ def tuned_lesson(dataset: Dataset, encoder: EncoderChoice, *, seed: int) -> Tuni
         )
 
 
-def whole_lesson(dataset: Dataset, encoder: EncoderChoice, *, seed: int) -> "Given":
+def whole_lesson(dataset: Dataset, encoder: EncoderChoice, *, seed: int, finetune: bool) -> "Given":
     """The lesson with all that its pictures show."""
     from frostline.tutorial.course import EVERY_LAYER, give_course  # noqa: PLC0415 - only where it is asked for
+    from frostline.tutorial.page import tuned_too  # noqa: PLC0415 - likewise
 
     readers, every_layer = opened_readers(encoder), opened_encoder(encoder, EVERY_LAYER)
     with progress(f"Lesson by {encoder.name}", "") as advance:
-        return give_course(dataset, readers, every_layer, seed=seed, progress=advance)
+        given = give_course(dataset, readers, every_layer, seed=seed, progress=advance)
+    return tuned_too(given, tuned_lesson(dataset, encoder, seed=seed)) if finetune else given
 
 
 def opened_readers(encoder: EncoderChoice) -> Readers:

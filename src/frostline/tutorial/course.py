@@ -90,7 +90,8 @@ def _pictured(given: Given) -> dict[str, Any]:
     table = {"rows": rows, "first_columns": _rounded(computed.rows[rows][:, :N_COLUMNS])}
     labels, counts = list(computed.labels), np.bincount(computed.codes).tolist()
     lengths = shown.padding.lengths.tolist()
-    return {
+    tuned = {} if given.tuned is None else {"tuned": asdict(given.tuned)}
+    return tuned | {
         "data": {"labels": labels, "counts": counts, "label_of_each_row": computed.codes.tolist()},
         "pieces": {"pieces": list(computed.pieces), "words": list(computed.words)},
         "ids": {"ids": computed.ids[running].tolist()},

@@ -10,7 +10,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from string import Template
 from typing import final
@@ -18,6 +18,8 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Features, IntArray
+from frostline.evaluate.intervals import wilson
+from frostline.record import TuningRecord
 from frostline.tutorial.drawn import (
     WIDTH,
     Axes,
@@ -49,7 +51,7 @@ from frostline.tutorial.drawn import (
     waterfall,
     words,
 )
-from frostline.tutorial.lesson import Computed, Language, Step, Words
+from frostline.tutorial.lesson import Computed, Language, Step, Words, tuned_step
 from frostline.tutorial.pictured import ACROSS, DOWN, N_SPLITS, Pictures, spread
 from frostline.version import __version__
 
@@ -79,6 +81,17 @@ class Given:
     steps: Sequence[Step]
     computed: Computed
     shown: Pictures
+    tuned: TuningRecord | None = None  # Where fine-tuning was asked for
+
+    def sections(self) -> tuple[str, ...]:
+        """The sections that it has, in order."""
+        return tuple(name for name in SECTIONS if name != "tuned" or self.tuned is not None)
+
+
+def tuned_too(given: Given, record: TuningRecord) -> Given:
+    """The lesson with a last step: the encoder frozen beside tuned."""
+    step = tuned_step(str(given.steps[-1].facts["path"]), record)
+    return replace(given, steps=[*given.steps, step], tuned=record)
 
 
 def lesson_html(lessons: Sequence[Given], *, language: Language) -> str:
@@ -103,7 +116,7 @@ def lesson_html(lessons: Sequence[Given], *, language: Language) -> str:
         title=words(said["title"].format(**facts)),
         subtitle=words(said["subtitle"].format(**facts | {"encoder": said["and"].join(names)})),
         contents=words(said["contents"]),
-        links="".join(tag("li", tag("a", first.heading(name), href=f"#{name}")) for name in SECTIONS),
+        links="".join(tag("li", tag("a", first.heading(name), href=f"#{name}")) for name in lessons[0].sections()),
         encoders=_switch(names, said),
         follow=words(said["follow"]),
         touch=words(said["touch"]),
@@ -182,7 +195,8 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
         # rows that were kept take no time that would tell anything
         "beside": {"seconds": of["encoder"]["seconds"] if of["encoder"]["n_read"] else None},
     }
-    return {name: common | dict(of.get(name, {})) | own.get(name, {}) for name in ("words", *SECTIONS)}
+    names = ("words", *(name for name in SECTIONS if name != "tuned" or name in of))
+    return {name: common | dict(of.get(name, {})) | own.get(name, {}) for name in names}
 
 
 def shown_rows(computed: Computed) -> list[int]:
@@ -216,7 +230,8 @@ class Drawing:
     """The sections of one page."""
 
     def __init__(self, given: Given, said: Words, *, suffix: str = "") -> None:
-        self.computed, self.shown, self.said, self.suffix = given.computed, given.shown, said, suffix
+        self.given, self.said, self.suffix = given, said, suffix
+        self.computed, self.shown = given.computed, given.shown
         self.facts, self.word = page_facts(given.steps, given.computed, given.shown), said["words"]
         answer, onward = given.shown.answer, self.facts["onward"]
         self.facts["answer"] |= {
@@ -225,11 +240,13 @@ class Drawing:
         }
         is_sure = onward["low"] > 0 or onward["high"] < 0  # type: ignore[operator]
         onward["verdict"] = said["onward"]["sure" if is_sure else "unsure"]
+        if given.tuned is not None:
+            self.facts["tuned"]["verdict"] = said["tuned"][given.steps[-1].asides[0]]
         self.rows = shown_rows(given.computed)
 
     def sections(self) -> str:
         """All of them, in order."""
-        return "\n".join(self.section(number, name) for number, name in enumerate(SECTIONS, start=1))
+        return "\n".join(self.section(number, name) for number, name in enumerate(self.given.sections(), start=1))
 
     def heading(self, name: str) -> str:
         """Of one section."""
@@ -531,6 +548,32 @@ class Drawing:
             [("cls@-1", one.accuracy, one.interval), ("mean@all", other.accuracy, other.interval)], says=says
         ), None
 
+    def _tuned(self, says: str) -> tuple[str, str | None]:
+        record, said = self.given.tuned, self.word
+        if record is None:
+            return "", None
+        lead = record.lead
+        scores = [(said["stays_frozen"], record.frozen), (said["is_tuned"], record.frozen + lead.value)]
+        drawn = intervals([(what, score, wilson(score * lead.n, lead.n)) for what, score in scores], says=says)
+        epochs = list(range(len(record.losses) + 1))
+        curves = [list(zip(epochs[1:], record.losses, strict=True)), list(enumerate(record.held_out))]
+        all_losses = [loss for curve in curves for _, loss in curve]
+        axes = Axes((0, len(record.losses)), (min(all_losses), max(all_losses)))
+        plot = axes.frame(x_marks=[(n, str(n)) for n in epochs], y_marks=marks(*axes.up), x_says=said["epoch"])
+        for curve, class_ in zip(curves, ("curve", "curve held"), strict=True):
+            plot += axes.line([epoch for epoch, _ in curve], [loss for _, loss in curve], class_)
+        plot += tag("path", d="M0 10V196", class_="at", transform=f"translate({axes.x(record.best):.1f} 0)")
+        spoken = []
+        for epoch in epochs:
+            losses = [f"{dict(curve)[epoch]:.3f}" if epoch in dict(curve) else "-" for curve in curves]
+            spoken.append(f"{epoch}{said['colon']}{' / '.join(losses)}")
+        ats = [[".at", "transform", f"translate({axes.x(epoch):.1f} 0)"] for epoch in epochs]
+        moving = [{"words": [each], "set": [at]} for each, at in zip(spoken, ats, strict=True)]
+        drawn += slider("epoch", len(epochs), start=record.best, says=said["epoch"], shown=spoken[record.best])
+        drawn += picture(plot, height=axes.height, says=says)
+        drawn += self._key([("c0", said["loss_learned"]), ("c1", said["loss_held"])])
+        return drawn + frames({"among": [len(epochs)], "frames": moving}), "moves"
+
     def _key(self, entries: Sequence[tuple[str, str]]) -> str:
         items = "".join(
             tag(
@@ -585,6 +628,10 @@ SECTIONS: dict[str, Callable[[Drawing, str], tuple[str, str | None]]] = {
         "views",
         "beside",
         "onward",
+        "tuned",
     )
 }
-"""Every section of the page, in order, and what draws its figure: markup, and `moves` where it has sliders."""
+"""Every section of the page, in order, and what draws its figure: markup, and `moves` where it has sliders.
+
+The last one is there where fine-tuning was asked for.
+"""
