@@ -1,4 +1,5 @@
 """The page of the lesson: its numbers, its pictures, both languages; and the notebook made of the same."""
+# ruff: noqa: RUF001 - Chinese punctuation is what it is
 
 import ast
 import base64
@@ -26,9 +27,10 @@ from frostline.evaluate.paired import Difference
 from frostline.record import TuningRecord
 from frostline.tutorial.course import EVERY_LAYER, Shown, give_course, lesson_json
 from frostline.tutorial.drawn import frames, shortened
-from frostline.tutorial.lesson import Language, Readers
+from frostline.tutorial.lesson import Language, Readers, told
+from frostline.tutorial.lesson import words as lesson_words
 from frostline.tutorial.notebook import lesson_notebook
-from frostline.tutorial.page import SECTIONS, Given, lesson_html, page_facts, page_words, tuned_too
+from frostline.tutorial.page import SECTIONS, Drawing, Given, lesson_html, page_facts, page_words, tuned_too
 from frostline.tutorial.pictured import N_SPLITS, answer_of, directions, padding_of
 
 UNTUNED = list(SECTIONS)[:-1]  # What is there without --finetune
@@ -251,10 +253,10 @@ def test_every_number_of_a_step_stands_in_the_json(tuned: Given, language: Langu
     constant |= {
         "block": {768.0},
         "slice": {0.0},
-        "test": {95.0, 1927.0},
-        "onward": {95.0, -1.0},
+        "test": {95.0, 0.95, 1927.0},
+        "onward": {95.0, 0.95, -1.0},
         "data": {100.0, 90.0},
-        "tuned": {95.0, 0.0},
+        "tuned": {95.0, 0.95, 0.0},
     }
     constant |= {
         "beside": published,
@@ -418,3 +420,50 @@ def test_the_rendered_lessons_are_current() -> None:
     tool = Path(__file__).parents[2] / "tools" / "make_lessons.py"
     checked = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
+
+
+MIXED = (
+    (
+        re.compile(r"[\u4e00-\u9fff][A-Za-z0-9(\[+-]|[A-Za-z0-9)\]%][\u4e00-\u9fff]"),
+        "no blank between Chinese and Latin",
+    ),
+    (re.compile(r"\s[，。；：！？、（）“”…]|[，。；：！？、（）“”…]\s"), "a blank beside punctuation"),
+    (re.compile(r"[\u4e00-\u9fff][,;:!?.(]|[,;:!?)][\u4e00-\u9fff]"), "half-width punctuation"),
+    (re.compile(r"\d\s%|[\u4e00-\u9fff]\s\s|\s\s[\u4e00-\u9fff]|[\u4e00-\u9fff] [\u4e00-\u9fff]"), "a stray blank"),
+)
+
+
+def odd_setting(text: str) -> list[str]:
+    """What the rule does not allow: a blank between Chinese and Latin or numbers, none beside punctuation."""
+    found = [(why, hit) for rule, why in MIXED for hit in rule.finditer(text)]
+    return [f"{why}: {text[max(0, hit.start() - 8) : hit.end() + 8]}" for why, hit in found]
+
+
+def test_chinese_is_set_by_one_rule(tuned: Given) -> None:
+    """In whole sentences, their numbers in place: of the terminal, the page and its pictures."""
+    odd = []
+    for step in tuned.steps:
+        for sentence in (lesson_words("zh")[step.name]["heading"], told(lesson_words("zh"), step)[1]):
+            odd += odd_setting(sentence.partition("\n\n")[0])
+    drawing = Drawing(tuned, page_words("zh"))
+    for name in tuned.sections():
+        for key in set(drawing.said[name]) - {"practical", "ours", "maths"}:
+            odd += odd_setting(drawing.said[name][key].format(**drawing.facts[name]))
+    odd += [each for text in drawing.word.values() for each in odd_setting(text)]
+    assert odd == []
+
+
+def test_no_line_of_the_chinese_page_begins_with_a_number(tuned: Given) -> None:
+    """The blank between a word and a number does not break, and in English pages no blank is changed."""
+    page = lesson_html([tuned], language="zh")
+    told = "".join(re.findall(r"<(?:p|figcaption|summary)\b.*?</", page, re.DOTALL))
+    assert re.findall(r"[\u4e00-\u9fff] [+-]?\d.{9}", told) == []
+    assert len(re.findall(r"[\u4e00-\u9fff]\u00a0[+-]?\d", told)) > 50
+    assert "\u00a0" not in lesson_html([tuned], language="en")
+
+
+def test_the_rule_of_chinese_typography_finds_what_it_is_for() -> None:
+    """Each of its parts."""
+    for text in ("有2000 行", "有 2000行", "句子 ，标签", "句子, 标签", "占 95 % 的", "一  二", "一 二", "层(6)"):
+        assert odd_setting(text), text
+    assert odd_setting("占 95% 的样本，形状是 (2000, 59)，见 `[:, 0, :]` 和 Wilson（1927）的 C = 5。") == []

@@ -65,6 +65,7 @@ PUBLISHED = (("DistilBERT", 6, 768, 66, "0.81", "90.7"), ("BERT", 12, 768, 110, 
 
 _LETTERS_OF_A_SENTENCE = 60
 _CODE = re.compile("`([^`]+)`")
+_BEFORE_A_NUMBER = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[+-]?\d)")
 
 
 def page_words(language: Language) -> Words:
@@ -114,7 +115,7 @@ def lesson_html(lessons: Sequence[Given], *, language: Language) -> str:
         style_digest=_digest(style),
         script_digest=_digest(script),
         title=words(said["title"].format(**facts)),
-        subtitle=words(said["subtitle"].format(**facts | {"encoder": said["and"].join(names)})),
+        subtitle=set_words(said["subtitle"].format(**facts | {"encoder": said["and"].join(names)})),
         contents=words(said["contents"]),
         links="".join(tag("li", tag("a", first.heading(name), href=f"#{name}")) for name in lessons[0].sections()),
         encoders=_switch(names, said),
@@ -128,6 +129,11 @@ def lesson_html(lessons: Sequence[Given], *, language: Language) -> str:
         stop=words(said["stop"]),
         still=words(said["still"]),
     )
+
+
+def set_words(sentence: str) -> str:
+    """A sentence as markup; in Chinese no line begins with a number."""
+    return _BEFORE_A_NUMBER.sub("\u00a0", words(sentence))
 
 
 def _switch(names: Sequence[str], said: Mapping[str, str]) -> str:
@@ -258,7 +264,7 @@ class Drawing:
 
         def told(key: str) -> str:
             names = facts | {"name": shlex.quote(str(facts["name"]))} if key == "ours" else facts
-            return _CODE.sub(r"<code>\1</code>", words(said[key].format(**names)))
+            return _CODE.sub(r"<code>\1</code>", set_words(said[key].format(**names)))
 
         codes = (
             f"<b>{words(self.word['in_practical'])}</b>{tag('pre', tag('code', told('practical')))}"
@@ -280,7 +286,7 @@ class Drawing:
         """The picture of a section, with its caption."""
         caption = self.said[name]["caption"].format(**self.facts[name])
         drawn, class_ = SECTIONS[name](self, caption)
-        return tag("figure", drawn + tag("figcaption", words(caption)), class_=class_)
+        return tag("figure", drawn + tag("figcaption", set_words(caption)), class_=class_)
 
     def _overview(self, says: str) -> tuple[str, str | None]:
         computed, answer = self.computed, str(self.shown.answer.label)
