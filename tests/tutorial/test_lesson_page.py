@@ -467,3 +467,19 @@ def test_the_rule_of_chinese_typography_finds_what_it_is_for() -> None:
     for text in ("有2000 行", "有 2000行", "句子 ，标签", "句子, 标签", "占 95 % 的", "一  二", "一 二", "层(6)"):
         assert odd_setting(text), text
     assert odd_setting("占 95% 的样本，形状是 (2000, 59)，见 `[:, 0, :]` 和 Wilson（1927）的 C = 5。") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "shown"),
+    [
+        ("four", 4, "four"),
+        ("fours", 4, "fou…"),
+        ("一二", 4, "一二"),
+        ("一二三", 4, "一…"),
+        ("a一二", 4, "a一…"),
+        ("", 4, ""),
+    ],
+)
+def test_what_is_shortened_is_as_wide_as_it_may_be(text: str, most: int, shown: str) -> None:
+    """Chinese letters count twice: a label of seven of them covered what stood beside it."""
+    assert shortened(text, most) == shown

@@ -8,7 +8,10 @@ import base64
 import html
 import json
 import math
+from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -52,8 +55,9 @@ def box(x: float, y: float, width: float, height: float, **attributes: object) -
 
 
 def shortened(text: str, most: int) -> str:
-    """At most `most` characters, cut with a mark."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """At most as wide as `most` Latin characters, cut with a mark; Chinese ones are twice as wide."""
+    ends = list(accumulate(2 if east_asian_width(letter) in "WF" else 1 for letter in text))
+    return text if not ends or ends[-1] <= most else text[: bisect(ends, most - 1)] + "…"
 
 
 def frames(data: Mapping[str, object]) -> str:
@@ -72,7 +76,7 @@ def slider(name: str, n: int, *, start: int, says: str, shown: str) -> str:
     """A slider over `n` frames; lesson.js shows what stands in its frames' `words` beside it."""
     ranged = tag("input", type="range", min=0, max=n - 1, value=start, data_slider=name, aria_label=says)
     ranged = ranged.removesuffix("</input>")
-    return tag("label", f"{words(says)} {ranged}{tag('output', words(shown))}", class_="slider")
+    return tag("label", f"{tag('span', words(says))} {ranged}{tag('output', words(shown))}", class_="slider")
 
 
 def overview(  # noqa: PLR0913 - what stands in the boxes
@@ -288,8 +292,8 @@ def block(  # noqa: PLR0913 - what stands on the axes, and how they are called
     named = [
         label(axes[0], left - 8, top + high / 2 - 2, anchor="end", class_="small"),
         label(f"{sizes[0]:,}", left - 8, top + high / 2 + 12, anchor="end", class_="small"),
-        label(f"{axes[1]}: {sizes[1]}", left + wide / 2, top + high + 16, class_="small"),
-        label(f"{axes[2]}: {sizes[2]}", left + depth / 2 - 8, top - lift / 2 - 6, anchor="end", class_="small"),
+        label(f"{axes[1]}{sizes[1]}", left + wide / 2, top + high + 16, class_="small"),
+        label(f"{axes[2]}{sizes[2]}", left + depth / 2 - 8, top - lift / 2 - 6, anchor="end", class_="small"),
     ]
     if is_first_kept:
         named.append(label("[CLS]", left + across / 2, top + high + 30, class_="strong small"))
@@ -392,7 +396,7 @@ def dots(xs: Sequence[float], ys: Sequence[float], classes: Sequence[str], *, r:
 
 
 def intervals(rows: Sequence[tuple[str, float, tuple[float, float] | None]], *, says: str) -> str:
-    """Scores on one line each, with their intervals."""
+    """Scores on one line each behind what they are called, with their intervals."""
     low = min(min(value, *(span or (value,))) for _, value, span in rows)
     high = max(max(value, *(span or (value,))) for _, value, span in rows)
     room = (high - low) * 0.15 or 0.05
@@ -401,7 +405,7 @@ def intervals(rows: Sequence[tuple[str, float, tuple[float, float] | None]], *, 
     parts = [axes.frame(x_marks=marks(*axes.across), y_marks=[], x_says="")]
     for place, (what, value, span) in enumerate(rows):
         y = 26 + 44 * place
-        parts.append(label(f"{what}: {value:.3f}", _LEFT, y - 10, anchor="start", class_="small"))
+        parts.append(label(f"{what}{value:.3f}", _LEFT, y - 10, anchor="start", class_="small"))
         if span is not None:
             parts.append(tag("path", d=f"M{axes.x(span[0]):.1f} {y}H{axes.x(span[1]):.1f}", class_="span"))
         parts.append(tag("circle", r=5, cx=_short(axes.x(value)), cy=y, class_="mark" if span else "mark plain"))

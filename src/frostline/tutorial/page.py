@@ -375,7 +375,8 @@ class Drawing:
     def _solid(self, says: str, *, is_first_kept: bool) -> str:
         longest = int(self.shown.padding.lengths.max())
         sizes = (len(self.computed.codes), longest, self.computed.rows.shape[1])
-        axes = (self.word["sentences"], self.word["pieces"], self.word["numbers"])
+        colon = self.word["colon"]
+        axes = (self.word["sentences"], self.word["pieces"] + colon, self.word["numbers"] + colon)
         pieces = self.computed.pieces
         return block(self.rows, pieces, longest=longest, sizes=sizes, axes=axes, says=says, is_first_kept=is_first_kept)
 
@@ -392,7 +393,10 @@ class Drawing:
         is_test = np.zeros(len(self.computed.codes), dtype=bool)
         is_test[self.computed.test] = True
         key = self._key(
-            [("c0", f"{self.word['train']}: {(~is_test).sum():,}"), ("c1", f"{self.word['test']}: {is_test.sum():,}")]
+            [
+                ("c0", f"{self.word['train']}{self.word['colon']}{(~is_test).sum():,}"),
+                ("c1", f"{self.word['test']}{self.word['colon']}{is_test.sum():,}"),
+            ]
         )
         return strokes(is_test.tolist(), says=says) + key, None
 
@@ -453,7 +457,7 @@ class Drawing:
     def _test(self, says: str) -> tuple[str, str | None]:
         trial, majority = self.computed.trial, float(self.facts["test"]["test_majority"])  # type: ignore[arg-type]
         rows = [(self.word["accuracy"], trial.accuracy, trial.interval), (self.word["majority"], majority, None)]
-        return intervals(rows, says=says), None
+        return self._intervals(rows, says), None
 
     def _splits(self, says: str) -> tuple[str, str | None]:
         scores, said = self.shown.splits, self.word
@@ -510,7 +514,7 @@ class Drawing:
         places = [_places(view.points) for view in views]
         moving = [
             {
-                "words": [f"{view.layer}" if view.layer else f"0 ({said['embeddings']})"],
+                "words": [str(view.layer) if view.layer else self._more("0", self.word["embeddings"])],
                 "points": place.ravel().tolist(),
                 "set": [[".at", "transform", f"translate({axes.x(view.layer):.1f} 0)"]],
             }
@@ -539,7 +543,9 @@ class Drawing:
             (said["fine_tuned"], *(each[5] for each in PUBLISHED), ""),
             *([(said["seconds"], "", "", f"{seconds:.1f}")] if seconds is not None else []),
         ]
-        names = [f"{each[0]} ({said['published']})" for each in PUBLISHED] + [f"{own[0]} ({said['yours']})"]
+        names = [self._more(str(each[0]), said["published"]) for each in PUBLISHED] + [
+            self._more(own[0], said["yours"])
+        ]
         head = tag("tr", "<td></td>" + "".join(tag("th", words(name), class_="number") for name in names))
         body = "".join(
             tag("tr", tag("th", words(what)) + "".join(tag("td", words(one), class_="number") for one in each))
@@ -550,9 +556,8 @@ class Drawing:
 
     def _onward(self, says: str) -> tuple[str, str | None]:
         one, other = self.computed.trial, self.computed.better_trial
-        return intervals(
-            [("cls@-1", one.accuracy, one.interval), ("mean@all", other.accuracy, other.interval)], says=says
-        ), None
+        rows = [("cls@-1", one.accuracy, one.interval), ("mean@all", other.accuracy, other.interval)]
+        return self._intervals(rows, says), None
 
     def _tuned(self, says: str) -> tuple[str, str | None]:
         record, said = self.given.tuned, self.word
@@ -560,7 +565,7 @@ class Drawing:
             return "", None
         lead = record.lead
         scores = [(said["stays_frozen"], record.frozen), (said["is_tuned"], record.frozen + lead.value)]
-        drawn = intervals([(what, score, wilson(score * lead.n, lead.n)) for what, score in scores], says=says)
+        drawn = self._intervals([(what, score, wilson(score * lead.n, lead.n)) for what, score in scores], says)
         epochs = list(range(len(record.losses) + 1))
         curves = [list(zip(epochs[1:], record.losses, strict=True)), list(enumerate(record.held_out))]
         all_losses = [loss for curve in curves for _, loss in curve]
@@ -579,6 +584,12 @@ class Drawing:
         drawn += picture(plot, height=axes.height, says=says)
         drawn += self._key([("c0", said["loss_learned"]), ("c1", said["loss_held"])])
         return drawn + frames({"among": [len(epochs)], "frames": moving}), "moves"
+
+    def _intervals(self, rows: Sequence[tuple[str, float, tuple[float, float] | None]], says: str) -> str:
+        return intervals([(what + self.word["colon"], value, span) for what, value, span in rows], says=says)
+
+    def _more(self, what: str, more: str) -> str:
+        return self.word["bracketed"].format(what=what, more=more)
 
     def _key(self, entries: Sequence[tuple[str, str]]) -> str:
         items = "".join(
