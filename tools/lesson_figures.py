@@ -6,8 +6,8 @@
 `make` runs `frostline tutorial FILE --html` in processes of their own, once unmeasured so that rows are kept, and tells
 seconds and processor seconds. `frames` moves every slider through all its states and touches every word piece, 60 ms
 apart, while the page counts what lies between frames: 60 a second are 16.7 ms. `--throttle 4` makes the processor four
-times as slow, as a phone's. Beside the frames stands the processor time of the page's one thread for each of them, which does not
-depend on what else the machine does. Needs what `make test-browser` needs.
+times as slow, as a phone's. Beside the frames stands the processor time of the page's one thread for each,
+which does not depend on what else the machine does. Needs what `make test-browser` needs.
 """
 
 import argparse

@@ -26,11 +26,6 @@ LONG_TASKS = """
     window.violations = [];
     document.addEventListener('securitypolicyviolation', event => violations.push(event.effectiveDirective));
 """
-MOVING = (
-    ("attention", ".cell", "fill-opacity"),
-    ("trust", ".cell", "fill-opacity"),
-    ("views", ".dot", "transform"),
-)
 STICKING_OUT = """
     [...document.querySelectorAll('main svg[role=img]')].flatMap(svg => {
         const frame = svg.closest('section').getBoundingClientRect();
@@ -142,15 +137,18 @@ def test_sliders_move_what_they_stand_over(chromium: "Browser", pages: dict[str,
     for section, shape, name in (
         ("attention", ".cell", "fill-opacity"),
         ("trust", ".cell", "fill-opacity"),
-        ("views", ".dot", "transform"),
+        ("views", ".dots", "d"),
+        ("splits", ".cell", "fill-opacity"),
+        ("unmasked", ".dots", "d"),
+        ("padding", ".silhouette path", "d"),
     ):
         figure = page.locator(f"#{section} figure")
         before = figure.locator(shape).evaluate_all(f"all => all.map(one => one.getAttribute('{name}'))")
         ranged = figure.locator("input").first
         page.evaluate("longest = 0")
         ranged.focus()
-        page.keyboard.press("Home")
-        page.wait_for_timeout(100)
+        page.keyboard.press("Home" if ranged.input_value() != "0" else "End")
+        page.wait_for_timeout(500)
         after = figure.locator(shape).evaluate_all(f"all => all.map(one => one.getAttribute('{name}'))")
         assert before != after, section
         assert len(before) == len(after)

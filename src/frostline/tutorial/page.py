@@ -446,13 +446,15 @@ class Drawing:
         inside = np.clip(trust.points, -trust.extent, trust.extent)
         xs = (inside[:, 0] + trust.extent) / (2 * trust.extent) * WIDTH
         ys = (trust.extent - inside[:, 1]) / (2 * trust.extent) * height
-        classes = [f"c{code % 6}" for code in self.computed.codes[self.shown.shown]]
-        return (
-            picture(
-                tag("g", ground, class_="plane") + dots(xs.tolist(), ys.tolist(), classes), height=height, says=says
-            )
-            + self._label_key()
-        )
+        order, kinds = self._kinds(self.shown.shown)
+        cloud = dots(xs[order].tolist(), ys[order].tolist(), kinds)
+        return picture(tag("g", ground, class_="plane") + cloud, height=height, says=says) + self._label_key()
+
+    def _kinds(self, rows: IntArray) -> tuple[IntArray, list[int]]:
+        """An order of these rows with all of one label together, and the labels' numbers in it."""
+        codes = self.computed.codes[rows]
+        order = np.argsort(codes, kind="stable")
+        return order, codes[order].tolist()
 
     def _test(self, says: str) -> tuple[str, str | None]:
         trial, majority = self.computed.trial, float(self.facts["test"]["test_majority"])  # type: ignore[arg-type]
@@ -491,15 +493,15 @@ class Drawing:
             y_marks=[(v, f"{v:.0%}") for v, _ in marks(*axes.up)],
             x_says=said["padding_pieces"],
         )
-        ways = {said["with_mask"]: _places(moved.masked), said["without_mask"]: _places(moved.unmasked)}
+        order, kinds = self._kinds(moved.rows)
+        ways = {said["with_mask"]: _places(moved.masked[order]), said["without_mask"]: _places(moved.unmasked[order])}
         moving = [{"words": [what], "points": place.ravel().tolist()} for what, place in ways.items()]
-        classes = [f"c{code % 6}" for code in self.computed.codes[moved.rows]]
         drawn = slider("mask", 2, start=0, says=said["mask"], shown=said["with_mask"])
         start = ways[said["with_mask"]]
-        drawn += picture(dots(start[:, 0].tolist(), start[:, 1].tolist(), classes), height=_VIEW, says=says)
+        drawn += picture(dots(start[:, 0].tolist(), start[:, 1].tolist(), kinds), height=_VIEW, says=says)
         drawn += self._label_key()
         xs, ys = [axes.x(v) for v in moved.padding.tolist()], [axes.y(v) for v in moved.share.tolist()]
-        still = dots(xs, ys, ["c0"] * len(xs), kind="point")
+        still = dots(xs, ys, [0] * len(xs), class_="points")
         drawn += picture(frame + still, height=axes.height, says=says)
         return drawn + frames({"among": [2], "frames": moving}), "moves"
 
@@ -511,7 +513,8 @@ class Drawing:
         curves = axes.frame(x_marks=[(n, str(n)) for n in layers], y_marks=marks(*axes.up), x_says=said["layer"])
         curves += axes.line(layers, scores[0], "curve") + axes.line(layers, scores[1], "curve held")
         curves += tag("path", d="M0 10V196", class_="at", transform=f"translate({axes.x(start):.1f} 0)")
-        places = [_places(view.points) for view in views]
+        order, kinds = self._kinds(self.shown.shown)
+        places = [_places(view.points[order]) for view in views]
         moving = [
             {
                 "words": [str(view.layer) if view.layer else self._more("0", self.word["embeddings"])],
@@ -520,10 +523,9 @@ class Drawing:
             }
             for view, place in zip(views, places, strict=True)
         ]
-        classes = [f"c{code % 6}" for code in self.computed.codes[self.shown.shown]]
         drawn = slider("layer", len(views), start=start, says=said["layer"], shown=str(start))
         drawn += (
-            picture(dots(places[start][:, 0].tolist(), places[start][:, 1].tolist(), classes), height=_VIEW, says=says)
+            picture(dots(places[start][:, 0].tolist(), places[start][:, 1].tolist(), kinds), height=_VIEW, says=says)
             + self._label_key()
         )
         drawn += picture(curves, height=axes.height, says=says)
