@@ -17,10 +17,12 @@ from frostline.encoder.encoder import Encoder
 from frostline.errors import InputError
 from frostline.evaluate.paired import Difference
 from frostline.record import TuningRecord
+from frostline.store import FeatureStore, StoredEncoder
 from frostline.tutorial.lesson import (
     Readers,
     Step,
     Trial,
+    Unmasked,
     Words,
     cut_words,
     give_lesson,
@@ -121,11 +123,25 @@ def test_without_the_mask_only_the_longest_sentence_keeps_its_vector(encoder: En
     texts = ["short", "a sentence of middling length", "the longest of the three sentences by quite a lot of words"]
     padded, _ = padded_matrix(encoder.word_pieces.tokenize(texts).ids)
     told: list[tuple[int, int]] = []
-    rows = unmasked_rows(encoder, padded, progress=lambda *done: told.append(done))
+    longest = padded.shape[1]
+    rows = unmasked_rows(encoder, texts, longest=longest, store=None, progress=lambda *done: told.append(done))
     assert told == [(3, 3)]
     moved = np.abs(rows - encoder.encode(texts).rows).max(axis=1)
     assert moved[2] < 1e-5
     assert (moved[:2] > 1e-2).all()
+
+
+def test_rows_without_the_mask_are_kept_as_another_encoders(encoder: Encoder) -> None:
+    """By their padding: neither the encoder's own rows nor those of another rectangle are taken for them."""
+    texts, store = ["short", "a sentence of middling length"], FeatureStore.open()
+    own = StoredEncoder(encoder, store).encode(texts)
+    first = unmasked_rows(encoder, texts, longest=12, store=store)
+    assert np.abs(first - own.rows).max() > 1e-2
+    assert (unmasked_rows(encoder, texts, longest=12, store=store) == first).all()
+    assert StoredEncoder(Unmasked(encoder, 12), store).encode(texts).n_read == 0
+    assert StoredEncoder(Unmasked(encoder, 13), store).encode(texts).n_read == 2
+    assert StoredEncoder(encoder, store).encode(texts).n_read == 0
+    assert Unmasked(encoder, 12).encode(texts).pieces.tolist() == own.pieces.tolist()
 
 
 def test_a_lesson_needs_two_classes_with_rows_to_spare(readers: Readers) -> None:

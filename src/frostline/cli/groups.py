@@ -87,6 +87,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 _OTHERS = "Other options"
 
 JSON_DOCUMENTS = {
+    "tutorial": "lesson.md",
     "train": "report.md",
     "finetune": "report.md",
     "evaluate": "report.md",

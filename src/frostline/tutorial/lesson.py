@@ -3,10 +3,11 @@
 Source: the two practicals "DistilBERT: Pre-trained Deep Learning Model"; their grid is linspace(0.0001, 100, 20).
 """
 
+import hashlib
 import time
 import tomllib
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Literal, TypeAlias, final
@@ -20,7 +21,7 @@ from frostline.encoder.architecture import Architecture, load_architecture
 from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.onnx import OnnxBackend
-from frostline.encoder.reading import Reading, SentenceEncoder, TokenBatch
+from frostline.encoder.reading import Around, EncoderIdentity, Reading, SentenceEncoder, TokenBatch
 from frostline.encoder.tokens import Ids, WordPieces
 from frostline.errors import InputError
 from frostline.evaluate.paired import accuracy_difference
@@ -28,6 +29,7 @@ from frostline.evaluate.scores import evaluate, most_probable
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.head.search import Search, search
 from frostline.record import TuningRecord
+from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets
 from frostline.threads import work_through
 
@@ -142,7 +144,8 @@ def give_lesson(
     trial = _try(reading.rows, codes, train, test, seed=seed)
     yield _search_step(trial.search, time.perf_counter() - started)
     yield _test_step(trial, codes[train], codes[test])
-    without = unmasked_rows(encoder, padded, progress=progress)
+    store = readers.first.store if isinstance(readers.first, StoredEncoder) else None
+    without = unmasked_rows(encoder, dataset.texts, longest=padded.shape[1], store=store, progress=progress)
     unmasked = _try(without, codes, train, test, seed=seed)
     yield _unmasked_step(reading.rows, without, mask, trial, unmasked)
     better_rows = readers.better.encode(dataset.texts, progress=progress).rows
@@ -195,9 +198,9 @@ def cut_words(word_pieces: WordPieces, text: str, n_pieces: int) -> tuple[str, .
     return ("",) * before + tuple(inner[: n_pieces - before - after]) + ("",) * after
 
 
-def padded_matrix(ids: list[np.ndarray[tuple[int], np.dtype[np.int32]]]) -> tuple[IntArray, IntArray]:
+def padded_matrix(ids: Sequence[Ids], *, longest: int | None = None) -> tuple[IntArray, IntArray]:
     """Ids (n_texts, longest), zeros behind each sentence, and the attention mask of the same shape."""
-    longest = max(len(row) for row in ids)
+    longest = longest or max(len(row) for row in ids)
     padded = np.zeros((len(ids), longest), np.int64)
     mask = np.zeros_like(padded)
     for row, pieces in enumerate(ids):
@@ -206,21 +209,55 @@ def padded_matrix(ids: list[np.ndarray[tuple[int], np.dtype[np.int32]]]) -> tupl
     return padded, mask
 
 
-def unmasked_rows(encoder: Encoder, padded: IntArray, *, progress: Progress | None = None) -> Features:
-    """[CLS] vectors (n_texts, hidden) as they come out when the mask is left out and the padding is looked at.
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Unmasked(Around):
+    """The encoder as it reads where the mask is left out: every text padded to `longest` pieces, the padding looked at.
 
-    Our graphs have no mask at all: given padding, they take it for words.
+    Our graphs have no mask at all: given padding, they take it for words. Its rows may be kept like any others.
     """
-    starts = range(0, len(padded), UNMASKED_ROWS)
-    rows = np.empty((len(padded), encoder.hidden_size), np.float32)
 
-    def read(start: int) -> int:
-        batch = np.arange(start, min(start + UNMASKED_ROWS, len(padded)))
-        rows[batch] = encoder.backend.forward(TokenBatch(batch, padded[batch]))
-        return len(batch)
+    encoder: Encoder
+    longest: int
 
-    work_through([starts], read, threads=encoder.threads, total=len(padded), progress=progress)
-    return rows
+    @property
+    def identity(self) -> EncoderIdentity:
+        """Another encoder's: without the mask, and by how much padding there is, the same text has another row."""
+        own = self.encoder.identity
+        told = f"{own.config_sha256}, without its mask, padded to {self.longest}"
+        digest = hashlib.sha256(told.encode()).hexdigest()
+        return replace(own, name=f"{own.name} without its mask", config_sha256=digest)
+
+    def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
+        """[CLS] vectors (n_texts, hidden) as they come out when the padding is looked at."""
+        tokens = self.encoder.word_pieces.tokenize(texts)
+        padded, mask = padded_matrix(tokens.ids, longest=self.longest)
+        rows = np.empty((len(padded), self.hidden_size), np.float32)
+
+        def read(start: int) -> int:
+            batch = np.arange(start, min(start + UNMASKED_ROWS, len(padded)))
+            rows[batch] = self.encoder.backend.forward(TokenBatch(batch, padded[batch]))
+            return len(batch)
+
+        starts = range(0, len(padded), UNMASKED_ROWS)
+        work_through([starts], read, threads=self.encoder.threads, total=len(padded), progress=progress)
+        pieces = mask.sum(axis=1).astype(np.int32)
+        return Reading(rows=rows, pieces=pieces, cut=np.asarray(tokens.cut), n_read=len(texts))
+
+
+def unmasked_rows(
+    encoder: Encoder,
+    texts: Sequence[str],
+    *,
+    longest: int,
+    store: FeatureStore | None,
+    progress: Progress | None = None,
+) -> Features:
+    """What `Unmasked` reads, remembered where there is a store."""
+    unmasked: SentenceEncoder = Unmasked(encoder, longest)
+    if store is not None:
+        unmasked = StoredEncoder(unmasked, store)
+    return unmasked.encode(texts, progress=progress).rows
 
 
 def _test_step(trial: Trial, train: IntArray, test: IntArray) -> Step:

@@ -14,6 +14,7 @@ from frostline.data.split import random_holdout, stratified_folds
 from frostline.encoder.attention import attention
 from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at, search
+from frostline.machine import one_blas_thread
 from frostline.targets import Label, Targets
 from frostline.tutorial.lesson import N_FOLDS, TEST_FRACTION, Computed
 
@@ -144,6 +145,11 @@ def pictures(computed: Computed, first: Features, *, seed: int = 0, progress: Ad
     progress : callable, optional
         Counts layers, values of C and splits.
     """
+    with one_blas_thread():  # small matrices: its threads would only wait for each other
+        return _pictures(computed, first, seed=seed, progress=progress)
+
+
+def _pictures(computed: Computed, first: Features, *, seed: int, progress: Advance | None) -> Pictures:
     train, codes = computed.train, computed.codes
     shown = spread(train, MOST_POINTS)
     n_views = len(computed.states)
