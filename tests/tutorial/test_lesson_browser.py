@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from axe import axe_source
+from fakes import a_tuning
 from frostline.data.sample import load_sample
 from frostline.encoder.encoder import Encoder
 from frostline.tutorial.course import EVERY_LAYER, give_course
 from frostline.tutorial.lesson import Readers
-from frostline.tutorial.page import SECTIONS, lesson_html
+from frostline.tutorial.page import SECTIONS, lesson_html, tuned_too
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -54,7 +55,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     hostile = ["<script>alert(1)</script> & \"quotes\" 'and' </svg>", "\u202eright to left\u202c", "e\u0301" * 40]
     dataset = replace(rows, texts=[*hostile, *rows.texts[3:]])
     practical, better, every = (Encoder.open(features=each) for each in ("cls@-1", "mean@all", EVERY_LAYER))
-    given = give_course(dataset, Readers(practical=practical, first=practical, better=better), every)
+    readers = Readers(practical=practical, first=practical, better=better)
+    given = tuned_too(give_course(dataset, readers, every), a_tuning())
     folder = tmp_path_factory.mktemp("lessons")
     written = {"en": ([given], "en"), "zh": ([given], "zh"), "two": ([given, given], "en")}
     paths = {}
@@ -141,6 +143,7 @@ def test_sliders_move_what_they_stand_over(chromium: "Browser", pages: dict[str,
         ("splits", ".cell", "fill-opacity"),
         ("unmasked", ".dots", "d"),
         ("padding", ".silhouette path", "d"),
+        ("tuned", ".at", "transform"),
     ):
         figure = page.locator(f"#{section} figure")
         before = figure.locator(shape).evaluate_all(f"all => all.map(one => one.getAttribute('{name}'))")
