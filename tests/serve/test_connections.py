@@ -1,6 +1,7 @@
 """What comes over a socket: slow, too much, doubtful, cut off."""
 
 import asyncio
+import errno
 import json
 import socket
 import time
@@ -14,6 +15,7 @@ from uvicorn.server import ServerState
 
 from frostline.serve.connections import connections_with
 from frostline.serve.options import Limits
+from frostline.serve.running import TellOfFiles
 from serve_processes import Running, ready_within, serving
 
 BODY = json.dumps({"text": "a joy"}).encode()
@@ -311,6 +313,23 @@ def test_few_files_are_no_crash(model: Path) -> None:
             line.close()
         assert ready_within(running, 30)
         assert healthy(running)
+        told = "".join(running.words)
+    assert told.count("no file is left") == 1, told
+    assert "Traceback" not in told
+
+
+def test_that_no_file_is_left_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """F63: asyncio tells of it for each connection that waits; of anything else as ever."""
+
+    async def meet(*errors: OSError) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(TellOfFiles())
+        for error in errors:
+            loop.call_exception_handler({"message": "socket.accept() out of system resource", "exception": error})
+
+    asyncio.run(meet(*[OSError(errno.EMFILE, "many"), OSError(errno.ENFILE, "more")] * 3, OSError(errno.EIO, "broken")))
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+    assert "ulimit -n" in caplog.records[0].message
 
 
 def test_work_of_clients_who_left_is_not_done(server: Running) -> None:

@@ -30,6 +30,7 @@ from frostline.serve.options import ServeOptions
 from frostline.serve.reading import Reading
 
 _BACKLOG = 2048
+_TOLD_S = 60.0
 _LAST_S = 0.3  # for requests that are on their way when the signal comes
 
 log = logging.getLogger("frostline.serve")
@@ -92,6 +93,7 @@ async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Call
             )
         )
         _obey_signals(server, desk, door, models)
+        asyncio.get_running_loop().set_exception_handler(TellOfFiles())
         listening.listen(_BACKLOG)  # who comes now is answered as soon as the loop turns
         host, port = listening.getsockname()[:2]
         on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
@@ -107,6 +109,26 @@ async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Call
 def _batch(metrics: Metrics, admission: Admission, n_texts: int, n_pieces: int, seconds: float) -> None:
     metrics.batch(n_texts, n_pieces, seconds)
     admission.saw(n_pieces, seconds)
+
+
+@final
+class TellOfFiles:
+    """What the loop meets, told as ever; but that no file is left for a connection, once a minute.
+
+    It is met for each connection that may wait, a thousand times a second: told each time, it takes all time and a log.
+    """
+
+    def __init__(self) -> None:
+        self._told = -_TOLD_S
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Of asyncio's: `exception` where there is one."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in {errno.EMFILE, errno.ENFILE}:
+            loop.default_exception_handler(context)
+        elif loop.time() - self._told >= _TOLD_S:
+            self._told = loop.time()
+            log.warning("no file is left for another connection: ulimit -n allows too few")
 
 
 @final
