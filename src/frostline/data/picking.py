@@ -1,0 +1,435 @@
+"""The columns of any table: found among its first rows, and the texts, labels and groups picked out of every row."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, final
+
+from frostline.data.cells import (
+    CellRules,
+    Fault,
+    Picked,
+    RowError,
+    are_written_lists,
+    fault,
+    group_of,
+    holds_written_lists,
+    joined,
+)
+from frostline.data.columns import (
+    Columns,
+    Layout,
+    Taken,
+    choose_columns,
+    group_column,
+    holds_lists,
+    layout_of_rows,
+    nested_names,
+)
+from frostline.data.formats import LABEL_MARK, QUOTED, Dialect, JsonRow, Row, dialect_of, format_of, objects_of, rows_of
+from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lines_of, opened, working_encoding
+from frostline.data.options import MEGABYTE, Format, TableOptions
+from frostline.errors import InputError, shown
+
+if TYPE_CHECKING:
+    from frostline.data.workbook import Workbook
+
+
+SAMPLE_ROWS = 200
+SAMPLE_CHARACTERS = 16 * MEGABYTE
+
+AnyRow = TypeVar("AnyRow", Row, JsonRow)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Picking:
+    """What is wanted of a file."""
+
+    taken: Taken  # The columns
+    rows: Iterator[Picked | Fault]  # Of every row in the order of the file
+    has_label_sets: bool = False  # Whether a text may have several labels
+    types: tuple[Any, ...] = ()  # Of Parquet: the type of each column, as pyarrow has it
+
+
+@contextlib.contextmanager
+def picked(
+    source: Opened, *, options: TableOptions, needs_label: bool, whole: bool | Literal["as text"] = False
+) -> Iterator[Picking]:
+    """Find the format, the header and the columns of `source`, and give its rows.
+
+    Where they are wanted `whole`, all cells of a row stand in its group's place: a list, in the order of the columns,
+    or the object of a JSON file. What Parquet holds of other types can be had as text.
+
+    Raises `InputError`: the format or a column cannot be found, or is not clear. More of them come while the rows
+    are read.
+    """
+    head = source.look()
+    rules = CellRules(options, source.name)
+    kind = format_of(head, options=options, name=source.name)
+    if kind in {"parquet", "arrow"}:
+        from frostline.data.parquet import parquet_table  # noqa: PLC0415 - only for such files
+
+        with parquet_table(source, kind=kind, options=options, needs_label=needs_label) as table:
+            rows = table.whole_rows(rules, as_text=whole == "as text") if whole else table.rows(rules)
+            yield Picking(table.taken, rows, table.has_label_sets, table.types() if whole is True else ())
+        return
+    if kind == "xlsx":
+        from frostline.data.parquet import seekable  # noqa: PLC0415 - only for such files
+        from frostline.data.workbook import Workbook  # noqa: PLC0415 - only for such files
+
+        with seekable(source) as stored:
+            book = Workbook(stored, source.name, limits=options.limits, sheet=options.sheet)
+            yield _from_sheet(book, rules=rules, needs_label=needs_label, whole=bool(whole))
+        return
+    check_encoding(head, encoding=options.encoding, name=source.name)
+    yield _picked_text(source, head, kind, options=options, needs_label=needs_label, whole=bool(whole))
+
+
+def _picked_text(  # noqa: PLR0913 - a file as it was met; called from one place
+    source: Opened, head: bytes, kind: Format, *, options: TableOptions, needs_label: bool, whole: bool
+) -> Picking:
+    """Of a file that consists of text."""
+    rules = CellRules(options, source.name)
+    if kind == "json":
+        from frostline.data.documents import document_of, objects_of_document  # noqa: PLC0415 - only for such files
+
+        chunks = line_chunks(source.chunks(), head=head, options=options, name=source.name)
+        encoding = working_encoding(options.encoding)
+        document = document_of(chunks, encoding=encoding, options=options, name=source.name)
+        objects = objects_of_document(document, limits=options.limits, name=source.name)
+        return _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=whole)
+    runs = _lines(source, head, options)
+    if kind == "fasttext":
+        return _from_fasttext(runs, source.name, rules=rules, needs_label=needs_label, whole=whole)
+    if kind == "jsonl":
+        objects = objects_of(runs, limits=options.limits)
+        return _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=whole)
+    dialect, begins_with_mark = dialect_of(head, kind=kind, options=options)
+    is_in_doubt = kind == "tsv" and options.quoted is None
+    if is_in_doubt and is_quoted_throughout(source, dialect, options=options):
+        dialect, is_in_doubt = replace(dialect, is_quoted=True), False
+    cells = rows_of(runs, dialect, limits=options.limits, name=source.name)
+    if begins_with_mark:  # the line `sep=;`, which Excel writes and takes for no row
+        next(cells, None)
+
+    def on_ragged() -> None:
+        if is_in_doubt:
+            check_quotes(source, dialect, options=options)
+
+    return _from_rows(cells, source.name, rules=rules, needs_label=needs_label, whole=whole, on_ragged=on_ragged)
+
+
+def is_quoted_throughout(source: Opened, dialect: Dialect, *, options: TableOptions) -> bool:
+    """Whether every cell of a TSV that holds a quote is well quoted, and one at least holds doubled quotes.
+
+    As pandas writes it. A pipe cannot be read twice: there a quote is a letter.
+    """
+    if source.path is None:
+        return False
+    has_doubled = False
+    with opened(source.path, limits=options.limits) as again:
+        for run in _lines(again, again.look(), options):
+            for line in run.texts:
+                if '"' in line:
+                    cells = [cell for cell in line.removesuffix("\r").split(dialect.delimiter) if '"' in cell]
+                    if not all(map(QUOTED.fullmatch, cells)):
+                        return False
+                    has_doubled = has_doubled or any('""' in cell[1:-1] for cell in cells)
+    return has_doubled
+
+
+def check_quotes(source: Opened, dialect: Dialect, *, options: TableOptions) -> None:
+    """Raise if a TSV with ragged rows would be sound, and have another number of rows, were its quotes quotes.
+
+    A pipe cannot be read twice: there nothing is checked, and the ragged rows are rejected as they are.
+    """
+    if source.path is None:
+        return
+    try:
+        plain = _count(source, replace(dialect, is_quoted=False), options)
+        quoted = _count(source, replace(dialect, is_quoted=True), options)
+    except InputError:
+        return  # not sound if quoted
+    if plain != quoted and quoted is not None:
+        raise InputError(
+            f'{source.name} has {plain:,} rows if " is a letter, {quoted:,} rows if it quotes cells; the former are '
+            "ragged.",
+            hint="Pass --quoted or --not-quoted.",
+        )
+
+
+def _count(source: Opened, dialect: Dialect, options: TableOptions) -> int | None:
+    """How many rows the file has, read so; None if a cell is misquoted."""
+    count = 0
+    with opened(source.path or "", limits=options.limits) as again:
+        runs = _lines(again, again.look(), options)
+        for row in rows_of(runs, dialect, limits=options.limits, name=source.name):
+            if isinstance(row, Fault):
+                if not row.is_asked_for:
+                    return None
+                count += 1
+            elif row[1]:
+                count += 1
+    return count
+
+
+def _lines(source: Opened, head: bytes, options: TableOptions) -> Iterator[Lines]:
+    chunks = line_chunks(source.chunks(), head=head, options=options, name=source.name)
+    return lines_of(chunks, options=options, name=source.name)
+
+
+def _from_rows(  # noqa: PLR0913 - rows, and what is wanted of them
+    rows: Iterator[Row | Fault],
+    name: str,
+    *,
+    rules: CellRules,
+    needs_label: bool,
+    whole: bool,
+    on_ragged: Callable[[], None],
+) -> Picking:
+    """Of a TSV or CSV."""
+    rows = _trimmed(rows)
+    taken, sample = _sampled(rows)
+    if not sample:
+        return Picking(Taken(), iter([item for item in taken if isinstance(item, Fault)]))
+    limit = rules.options.limits.columns
+    if max(map(len, sample)) > limit:
+        raise InputError(
+            f"{name} must have at most {limit:,} columns (a row has more).", hint="Is the delimiter what it should be?"
+        )
+    layout = layout_of_rows(sample, options=rules.options, name=name, needs_label=needs_label)
+    if layout.has_header:
+        taken.remove(next(item for item in taken if not isinstance(item, Fault) and item[1]))
+    label_of, has_sets = _label_of_cells(layout, sample[layout.has_header :], rules)
+    return Picking(
+        layout.columns.taken_from(layout.names, layout.group),
+        _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged, label_of=label_of, whole=whole),
+        has_sets,
+    )
+
+
+LabelOfCells: TypeAlias = Callable[[Sequence[str]], str | tuple[str, ...]]
+
+
+def _label_of_cells(layout: Layout, sample: Sequence[Sequence[str]], rules: CellRules) -> tuple[LabelOfCells, bool]:
+    """What the cells of a row say of its label, and whether a text may have several."""
+    label, marks = layout.columns.label, layout.columns.labels
+    if marks:
+        names = [layout.names[place] for place in marks]
+        return (lambda cells: rules.marked_labels(names, [cells[place] for place in marks])), True
+    if label is None:
+        return (lambda _: ""), False
+    is_parted = rules.options.labels_separator is not None
+    has_lists = are_written_lists([row[label] for row in sample if len(row) > label])
+    read = rules.label_set if is_parted else rules.written_labels if has_lists else rules.label
+    return (lambda cells: read(cells[label])), is_parted or has_lists
+
+
+def _from_sheet(book: "Workbook", *, rules: CellRules, needs_label: bool, whole: bool) -> Picking:
+    """Of a workbook: which of several sheets is read is said."""
+    found = _from_rows(
+        book.rows(), book.name, rules=rules, needs_label=needs_label, whole=whole, on_ragged=lambda: None
+    )
+    if len(book.names) == 1:
+        return found
+    others = [name for name in book.names if name != book.sheet]
+    listed = ", ".join(map(shown, others[:5])) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
+    said = f"{book.name}: the sheet {shown(book.sheet)} is read, not {listed} (--sheet NAME takes one of them)."
+    remark = " ".join(filter(None, [found.taken.remark, "" if rules.options.sheet else said]))
+    return replace(found, taken=replace(found.taken, sheet=book.sheet, remark=remark))
+
+
+def _trimmed(rows: Iterator[Row | Fault]) -> Iterator[Row | Fault]:
+    """Rows without the empty cells that they have beyond the first row's, as spreadsheets leave them."""
+    width: int | None = None
+    for row in rows:
+        if not isinstance(row, Fault) and row[1]:
+            width = width or len(row[1])
+            if len(row[1]) > width and not any(row[1][width:]):
+                yield row[0], row[1][:width]
+                continue
+        yield row
+
+
+def _from_fasttext(runs: Iterator[Lines], name: str, *, rules: CellRules, needs_label: bool, whole: bool) -> Picking:
+    """Of fastText's lines: sets of labels where one of the first rows has another number of them than one."""
+    from frostline.data.documents import fasttext_rows, one_label_each  # noqa: PLC0415 - only for such files
+
+    if rules.options.group is not None:
+        raise InputError(f"{name}: fastText's lines have no column of groups.", hint="Leave --group out.")
+    if rules.options.labels is not None:
+        raise InputError(f"{name}: fastText's lines have no columns of 0 and 1.", hint="Leave --labels out.")
+    rows = fasttext_rows(runs, rules)
+    taken = list(itertools.islice(rows, SAMPLE_ROWS))
+    sample = [row for row in taken if not isinstance(row, Fault)]
+    rest = itertools.chain(taken, rows)
+    if not sample:
+        return Picking(Taken(), iter([row for row in taken if isinstance(row, Fault)]))
+    if whole:
+        with_labels = (row if isinstance(row, Fault) else (row[0], row[2], "", [row[2], list(row[1])]) for row in rest)
+        return Picking(Taken(text="text", names=("text", "label")), with_labels)
+    if not needs_label:
+        rows_of_texts = (row if isinstance(row, Fault) else (row[0], row[2], "", "") for row in rest)
+        return Picking(Taken(text="text"), rows_of_texts)
+    if not any(labels for _, labels, _ in sample):
+        raise InputError(f"{name} must have labels that begin with {LABEL_MARK} (the first rows have none).")
+    if all(len(labels) == 1 for _, labels, _ in sample):
+        return Picking(Taken(text="text", label="label"), one_label_each(rest))
+    sets = (row if isinstance(row, Fault) else (row[0], row[2], row[1], "") for row in rest)
+    return Picking(Taken(text="text", label="label"), sets, has_label_sets=True)
+
+
+def _cells_picked(  # noqa: PLR0913 - rows, and what is wanted of them
+    rows: Iterator[Row | Fault],
+    layout: Layout,
+    rules: CellRules,
+    on_ragged: Callable[[], None],
+    *,
+    label_of: LabelOfCells,
+    whole: bool,
+) -> Iterator[Picked | Fault]:
+    width, texts = len(layout.names), layout.columns.text
+    group = layout.group
+    text_of = rules.text
+    text = texts[0] if len(texts) == 1 else None
+    is_regular = True
+    for row in rows:
+        if isinstance(row, Fault):
+            yield row
+            continue
+        number, cells = row
+        if len(cells) != width:
+            if not cells and width > 1:
+                continue  # an empty line is no row, unless rows are single cells
+            if cells:
+                if is_regular:
+                    on_ragged()
+                    is_regular = False
+                yield Fault(number, f"must have {width} {'cells' if width > 1 else 'cell'} (it has {len(cells)})")
+                continue
+            cells = [""]
+        try:
+            cell = joined([cells[place] for place in texts]) if text is None else cells[text]
+            labels = label_of(cells)
+            yield number, text_of(cell), labels, cells if whole else "" if group is None else cells[group]
+        except RowError as error:
+            yield fault(number, error)
+
+
+def _from_objects(
+    objects: Iterator[JsonRow | Fault], name: str, *, rules: CellRules, needs_label: bool, whole: bool
+) -> Picking:
+    """Of JSONL."""
+    taken, sample = _sampled(objects)
+    if not sample:
+        return Picking(Taken(), iter([item for item in taken if isinstance(item, Fault)]))
+    names = list(dict.fromkeys(key for value in sample for key in value))
+    n_own = len(names)
+    names += [
+        key for key in nested_names(rules.options, names) if any(_found(value, key) is not _MISSING for value in sample)
+    ]
+    columns = [[own for value in sample if (own := _found(value, key)) is not _MISSING] for key in names]
+    chosen = choose_columns(names, columns, options=rules.options, name=name, needs_label=needs_label)
+    group = group_column(names, columns, options=rules.options, name=name)
+    label_of, has_sets = _label_of_object(chosen, names, columns, rules)
+    rows = _values_picked(
+        itertools.chain(taken, objects),
+        [names[place] for place in chosen.text],
+        rules,
+        group=None if group is None else names[group],
+        label_of=label_of,
+        whole=whole,
+    )
+    return Picking(replace(chosen.taken_from(names, group), names=tuple(names[:n_own])), rows, has_sets)
+
+
+LabelOfObject: TypeAlias = Callable[[int, dict[str, Any]], str | tuple[str, ...]]
+
+
+def _label_of_object(
+    chosen: Columns, names: Sequence[str], columns: Sequence[Sequence[object]], rules: CellRules
+) -> tuple[LabelOfObject, bool]:
+    """What an object says of its label, and whether a text may have several."""
+    marks, label = [names[place] for place in chosen.labels], chosen.label
+    if marks:
+        return (lambda _, value: rules.marked_labels(marks, [_member(value, key) for key in marks])), True
+    if label is None:
+        return (lambda *_: ""), False
+    key = names[label]
+    if holds_written_lists(columns[label], rules.options):
+        return (lambda number, value: rules.typed_written(number, _member(value, key))), True
+    has_sets = rules.options.labels_separator is not None or holds_lists(columns[label])
+    read = rules.typed_labels if has_sets else rules.typed_label
+    return (lambda number, value: read(number, _member(value, key))), has_sets
+
+
+def _values_picked(  # noqa: PLR0913 - rows, and what is wanted of each
+    objects: Iterator[JsonRow | Fault],
+    texts: Sequence[str],
+    rules: CellRules,
+    *,
+    group: str | None,
+    label_of: LabelOfObject,
+    whole: bool,
+) -> Iterator[Picked | Fault]:
+    for item in objects:
+        if isinstance(item, Fault):
+            yield item
+            continue
+        number, value = item
+        try:
+            yield (
+                number,
+                rules.typed_text(number, _member(value, texts[0]))
+                if len(texts) == 1
+                else rules.joined_text(number, [_or_none(value, key) for key in texts]),
+                label_of(number, value),
+                value if whole else "" if group is None else group_of(_or_none(value, group)),
+            )
+        except RowError as error:
+            yield fault(number, error)
+
+
+def _member(value: dict[str, Any], key: str) -> Any:
+    found = _found(value, key)
+    if found is _MISSING:
+        raise RowError(f"the key {shown(key)} is missing")
+    return found
+
+
+_MISSING = object()
+
+
+def _found(value: dict[str, Any], key: str) -> Any:
+    """The member of that very name, or what `a.b` leads to: the member `b` of the member `a`."""
+    if key in value:
+        return value[key]
+    inner: Any = value
+    for part in key.split("."):
+        if not isinstance(inner, dict) or part not in inner:
+            return _MISSING
+        inner = inner[part]
+    return inner
+
+
+def _or_none(value: dict[str, Any], key: str) -> Any:
+    found = _found(value, key)
+    return None if found is _MISSING else found
+
+
+def _sampled(rows: Iterator[Any]) -> tuple[list[Any], list[Any]]:
+    """Take the first rows off `rows`: all that was taken, and the contents of those that are not faulty or empty."""
+    taken: list[Any] = []
+    sample: list[Any] = []
+    characters = 0
+    for row in rows:
+        taken.append(row)
+        if not isinstance(row, Fault) and row[1]:
+            sample.append(row[1])
+            cells = row[1].values() if isinstance(row[1], dict) else row[1]
+            characters += sum(len(cell) for cell in cells if isinstance(cell, str))
+        if len(taken) >= SAMPLE_ROWS or characters > SAMPLE_CHARACTERS:
+            break
+    return taken, sample
