@@ -7,7 +7,8 @@ import pytest
 
 from frostline.report.drawing import Sign, legend
 from frostline.report.markup import table
-from frostline.report.page import probabilities, report_html
+from frostline.report.page import report_html
+from frostline.report.sections import probabilities
 from page_elements import NASTY, parsed
 from record_examples import example_record
 

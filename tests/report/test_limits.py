@@ -16,24 +16,22 @@ from frostline.record import DataRecord, FeaturesRecord, TrainingRecord
 from frostline.report.card import code, escaped, model_card
 from frostline.report.lines import bars
 from frostline.report.markup import quoted, safe, table
-from frostline.report.page import (
+from frostline.report.page import page, report_html, training_facts
+from frostline.report.phrases import DASH, named, percent, points, source_text
+from frostline.report.plain import between, confuses, how_often, misses, next_step, plain_words
+from frostline.report.plots import confusion_plot, map_plot, map_words
+from frostline.report.sections import (
     confusion,
     features,
     item,
     listed,
     mistakes,
     outlook_words,
-    page,
     per_label,
     probabilities,
-    report_html,
-    training_facts,
 )
-from frostline.report.page import learning as learning_section
-from frostline.report.page import nested as nested_part
-from frostline.report.phrases import DASH, named, percent, points, source_text
-from frostline.report.plain import between, confuses, how_often, misses, next_step, plain_words
-from frostline.report.plots import confusion_plot, map_plot, map_words
+from frostline.report.sections import learning as learning_section
+from frostline.report.sections import nested as nested_part
 from frostline.report.terminal import decision_text, print_learning, print_report, surest_words
 from frostline.report.values import printable
 from frostline.targets import Label

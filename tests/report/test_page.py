@@ -12,7 +12,8 @@ from frostline.evaluate.examples import Examples, surest_mistakes
 from frostline.record import TrainingRecord
 from frostline.report.document import as_document
 from frostline.report.markup import LONGEST_TEXT, quoted
-from frostline.report.page import per_label, report_html
+from frostline.report.page import report_html
+from frostline.report.sections import per_label
 from frostline.report.terminal import print_report
 from page_elements import NASTY, Elements, parsed
 from report_examples import example_report

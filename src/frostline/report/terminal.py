@@ -30,9 +30,9 @@ from frostline.record import (
 from frostline.report import phrases, plain
 from frostline.report.brief import print_next
 from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, shade, show, table
-from frostline.report.page import outlook_words
 from frostline.report.phrases import Scored
 from frostline.report.plain import next_step
+from frostline.report.sections import outlook_words
 from frostline.report.values import count_text, printable
 from frostline.targets import Label
 
