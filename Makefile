@@ -28,13 +28,17 @@ test: $(VENV)/.test  ## the test suite: no network, no torch, under three minute
 	@echo "==> pytest"
 	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 $(PYTEST)
 
-test-browser: has-chromium $(VENV)/.browser build/axe-core  ## the pages in Debian's chromium, narrow and wide, light and dark
-	@echo "==> pytest -m browser tests/report tests/serve tests/tutorial"
-	@$(BIN)/python -m pytest -m browser tests/report tests/serve tests/tutorial $(PYTEST)
+test-browser: has-chromium $(VENV)/.browser build/axe-core build/browser  ## the pages in Debian's chromium, narrow and wide, light and dark
+	@echo "==> pytest -m browser tests/report tests/serve tests/tutorial tests/export"
+	@$(BIN)/python -m pytest -m browser tests/report tests/serve tests/tutorial tests/export $(PYTEST)
 
 build/axe-core:  # checked by its digest in the test that reads it, which is left out where there is no npm
 	@npm install --silent --prefix $@ --ignore-scripts --no-audit --no-fund --no-save axe-core@4.14.1 || \
 	  echo "No npm or no network: the rules of accessibility (axe-core) are left out"
+
+build/browser:  # what an exported page reads with; checked by digests, and left out where there is no npm
+	@npm install --silent --prefix $@ --ignore-scripts --no-audit --no-fund --no-save onnxruntime-web@1.30.0 @huggingface/tokenizers@0.2.0 || \
+	  echo "No npm or no network: the page of an exported classifier is not tried in the browser"
 
 has-chromium:
 	@test -x $(CHROMIUM) || { echo "There is no $(CHROMIUM); install it by: apt-get install chromium"; exit 1; }
@@ -44,8 +48,8 @@ test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in 
 	@$(BENCH_VENV)/bin/python -m pytest -m "slow or torch or data" $(PYTEST)
 
 test-clients: $(BENCH_VENV)/.clients  ## the server asked by tritonclient, mlflow, tei-client and huggingface_hub
-	@echo "==> pytest -m clients tests/serve tests/tutorial"
-	@$(BENCH_VENV)/bin/python -m pytest -m clients tests/serve tests/tutorial $(PYTEST)
+	@echo "==> pytest -m clients tests/serve tests/tutorial tests/export"
+	@$(BENCH_VENV)/bin/python -m pytest -m clients tests/serve tests/tutorial tests/export $(PYTEST)
 
 test-schema: $(VENV)/.test $(SCHEMA_VENV)/.ready  ## schemathesis over the server's OpenAPI, all phases (MODEL=a saved classifier)
 	@echo "==> python tools/serve_schema.py"

@@ -34,6 +34,10 @@ from frostline.version import __version__
 
 GRAPH, TOKENIZER, SETTINGS, SELF_TEST = "classifier.onnx", "tokenizer.json", "classifier.json", "selftest.json"
 CHARACTERS = "characters.json"
+PAGE_FILES = (
+    *("index.html", "page.css", "page.mjs", "worker.mjs", "licences.txt"),
+    *("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm", "tokenizers.min.mjs"),
+)
 EXAMPLES = ("answer.py", "answer.mjs", "text.mjs")
 FORMAT_VERSION = 1
 MOST_BYTES = 2_000_000_000
@@ -43,7 +47,7 @@ TOLERANCE = 1e-5
 """By how much a probability may differ from the classifier's own."""
 
 GATE_TEXTS = 500
-_OURS = {GRAPH, TOKENIZER, CHARACTERS, SETTINGS, SELF_TEST, *EXAMPLES}
+_OURS = {GRAPH, TOKENIZER, CHARACTERS, SETTINGS, SELF_TEST, *EXAMPLES, *PAGE_FILES}
 _ODD_SENTENCES = ("", "\u200b", "a" * 3000, "word " * 600, "[SEP] [CLS] [UNK]", "é e\u0301 İ ß", "한국어 ไทย עברית")
 """Besides the self-test's: nothing, nothing to be seen, too long, what spells special pieces, accents, scripts."""
 
@@ -61,7 +65,14 @@ class Exported:
     gate: Gate | None = None  # What trying int8 showed
 
 
-def export(model: Model, out: Path, *, overwrite: bool = False, quantized: Sequence[str] | None = None) -> Exported:
+def export(
+    model: Model,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    quantized: Sequence[str] | None = None,
+    page: Mapping[str, bytes] | None = None,
+) -> Exported:
     """Write `model` as one ONNX file with all that belongs to it.
 
     Parameters
@@ -72,6 +83,8 @@ def export(model: Model, out: Path, *, overwrite: bool = False, quantized: Seque
         Replace a folder that was exported before, and nothing else.
     quantized : sequence of str, optional
         Write the encoder in int8, if the classifier says the same of at least 99 % of these texts (up to 500 of them).
+    page : mapping of str to bytes, optional
+        Files of `page_files`, in place of the programs.
 
     Raises
     ------
@@ -91,9 +104,7 @@ def export(model: Model, out: Path, *, overwrite: bool = False, quantized: Seque
     difference = _tried(graph, said, tolerance=TOLERANCE if gate is None else 1.0)
     characters = json.dumps(characters_of(encoder.word_pieces.tokenizer), separators=(",", ":"))
     contents: dict[str, bytes] = {GRAPH: graph, TOKENIZER: tokenizer.encode(), CHARACTERS: characters.encode()}
-    contents |= {
-        name: importlib.resources.files("frostline.export").joinpath("programs", name).read_bytes() for name in EXAMPLES
-    }
+    contents |= {name: shipped("programs", name) for name in EXAMPLES} if page is None else page
     precision = "float32" if form == "float32" else "int8"
     settings = _settings(model, encoder, precision, contents)
     contents[SETTINGS], contents[SELF_TEST] = _json(settings), _json(said)
@@ -108,6 +119,11 @@ def export(model: Model, out: Path, *, overwrite: bool = False, quantized: Seque
         n_texts=len(said["texts"]),
         gate=gate,
     )
+
+
+def shipped(room: str, name: str) -> bytes:
+    """A file that comes with this room."""
+    return importlib.resources.files("frostline.export").joinpath(room, name).read_bytes()
 
 
 def refuse_place(out: Path, *, overwrite: bool) -> None:

@@ -26,6 +26,7 @@ from frostline.export.characters import characters_of
 from frostline.export.graph import build_classifier
 from frostline.export.run import export
 from frostline.head.linear import Calibration, LinearHead, Rule, applied
+from hostile import hostile_texts
 
 N_LABELS = 3
 KNOTS = (((0.1, 0.05), (0.4, 0.5), (0.9, 0.6)), ((0.2, 0.2), (0.21, 0.9)), ((0.0, 0.0), (0.3, 0.0), (1.0, 1.0)))
@@ -294,25 +295,3 @@ def test_node_says_the_same(model: Path, tmp_path: Path) -> None:
     said = subprocess.run([node, str(out / "answer.mjs")], input=lines, capture_output=True, text=True, check=True)
     found = np.array([json.loads(line)["probabilities"] for line in said.stdout.splitlines()])
     assert np.abs(found - opened.answer(texts).probabilities).max() <= 1e-5
-
-
-def hostile_texts(n_texts: int = 500) -> list[str]:
-    """Texts that tokenizers trip over, and random characters of all planes."""
-    rng = np.random.default_rng(0)
-    given = [
-        "",
-        " ",
-        "\u200b",
-        "a" * 3000,
-        "word " * 600,
-        "[SEP] [CLS]",
-        "ΑΔΕΛΦΟΣ ΣΑΣ",
-        "İ ẞ ﬁ",
-        "\x00\x07",
-        "👩‍👧 🏳️‍🌈",
-        "e\u0323\u0301",
-    ]
-    while len(given) < n_texts:
-        codes = rng.integers(1, 0x30000 if len(given) % 2 else 0x500, size=rng.integers(1, 40))
-        given.append("".join(chr(code) for code in codes.tolist() if not 0xD800 <= code <= 0xDFFF))
-    return given

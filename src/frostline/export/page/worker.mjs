@@ -1,0 +1,41 @@
+// Reads texts beside the page, which stays at hand meanwhile. Takes { number, text }; gives { number, answer } or { number, error }.
+import { Tokenizer } from "./tokenizers.min.mjs";
+import * as ort from "./ort.wasm.min.mjs";
+import { reader } from "./text.mjs";
+
+const here = (name) => new URL(name, import.meta.url).href;
+
+async function fetched(name, as) {
+  const response = await fetch(here(name));
+  if (!response.ok) throw new Error(`${name} is not there (${response.status})`);
+  return response[as]();
+}
+
+async function opened() {
+  ort.env.wasm.numThreads = 1; // more need headers that a plain static server does not send
+  ort.env.wasm.wasmPaths = { mjs: here("ort-wasm-simd-threaded.mjs"), wasm: here("ort-wasm-simd-threaded.wasm") };
+  const names = ["tokenizer", "characters", "classifier"];
+  const [tokenizer, characters, settings] = await Promise.all(names.map((name) => fetched(`${name}.json`, "json")));
+  const session = await ort.InferenceSession.create(new Uint8Array(await fetched("classifier.onnx", "arrayBuffer")));
+  return { idsOf: reader(Tokenizer, { tokenizer, characters, settings }), session, settings };
+}
+
+const ready = opened();
+ready.then(
+  ({ settings }) => postMessage({ labels: settings.labels.map(String) }),
+  (error) => postMessage({ broken: String(error.message ?? error) }),
+);
+
+addEventListener("message", async ({ data: { number, text } }) => {
+  try {
+    const { idsOf, session, settings } = await ready;
+    const ids = idsOf(text);
+    const row = new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
+    const said = await session.run({ input_ids: row });
+    const favoured = settings.labels.map(String).filter((_, column) => said.favoured.data[column]);
+    const answer = { labels: said.answered.data[0] ? favoured : null, probabilities: [...said.probabilities.data] };
+    postMessage({ number, answer });
+  } catch (error) {
+    postMessage({ number, error: String(error.message ?? error) });
+  }
+});
