@@ -1,4 +1,4 @@
-"""Figures of `frostline serve`, each by a word: goodput, flood, alone, routing, signals, changes, slow.
+"""Figures of `frostline serve`, each by a word: goodput, cost, flood, alone, routing, signals, changes, slow.
 
     python tools/serve_figures.py MODEL FILE goodput flood --seconds 20
 
@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -220,12 +220,15 @@ async def offered(server: Server, texts: Sequence[str], *, rate: float, each: in
     return outcome
 
 
-def offline(model: Path, texts: Sequence[str]) -> float:
-    """C: texts a second of the same classifier in a process of its own, as many threads as cores, read once warm."""
+def offline(model: Path, texts: Sequence[str], *, clock: str = "perf_counter") -> float:
+    """C: texts a second of the same classifier in a process of its own, as many threads as cores, read once warm.
+
+    With the clock `process_time` it is texts a second of one core's time, whatever else the machine does.
+    """
     code = (
         "import sys, time, json; from pathlib import Path; from frostline.artifact import open_model\n"
         "texts = json.load(sys.stdin); model = open_model(Path(sys.argv[1])); model.answer(texts[:64])\n"
-        "begun = time.perf_counter(); model.answer(texts); print(len(texts) / (time.perf_counter() - begun))"
+        f"begun = time.{clock}(); model.answer(texts); print(len(texts) / (time.{clock}() - begun))"
     )
     command = [sys.executable, "-c", code, str(model)]
     told = subprocess.run(  # noqa: S603 - our own interpreter
@@ -245,6 +248,35 @@ async def goodput(model: Path, texts: Sequence[str], seconds: float) -> None:
     print(f"C = {before:,.0f} before, {after:,.0f} after ({len(texts):,} texts)")
     for each, outcome in found:
         print(f"offered {before / capacity:.2f} C, {each} a request: {outcome.line(capacity)}")
+
+
+async def cost(model: Path, texts: Sequence[str], seconds: float) -> None:
+    """Processor time of a text, with so many requests in flight and never more: which a busy machine changes little."""
+    alone_ms = 1000 / offline(model, texts, clock="process_time")
+    print(f"cost, processor time a text: {alone_ms:.2f} ms offline")
+    async with serving(model, "--limit", "queue_s=60") as server:
+        for in_flight, each in ((1, 1), (16, 1), (64, 1), (256, 1), (4, 16), (16, 16)):
+            coming, until, told = itertools.cycle(texts), time.monotonic() + seconds, Counter[int]()
+
+            async def client(
+                each: int = each, coming: Iterator[str] = coming, until: float = until, told: Counter[int] = told
+            ) -> None:
+                line = Line(server)
+                while time.monotonic() < until:
+                    given = list(itertools.islice(coming, each))
+                    status, _ = await line.ask(posted({"texts": given}))
+                    told[status] += 1
+                line.close()
+
+            before = Spent.so_far(server)
+            await asyncio.gather(*(client() for _ in range(in_flight)))
+            spent, n_texts = Spent.so_far(server).since(before), each * told[200]
+            parts = [1000 * one / max(1, n_texts) for one in (spent.reader_s, spent.door_s, spent.generator_s)]
+            print(
+                f"{in_flight} in flight, {each} a request: reader {parts[0]:.2f}, door {parts[1]:.2f}, generator "
+                f"{parts[2]:.2f} ms; so at most {alone_ms / sum(parts):.2f} C, {alone_ms / (parts[0] + parts[1]):.2f} "
+                f"without the generator; {n_texts:,} texts, {dict(told)}"
+            )
 
 
 async def flood(model: Path, texts: Sequence[str], seconds: float) -> None:
@@ -486,6 +518,7 @@ async def tell(word: str, model: Path, texts: Sequence[str], arguments: argparse
     """One of the figures."""
     timed: dict[str, Callable[[Path, Sequence[str], float], Coroutine[Any, Any, None]]] = {
         "goodput": goodput,
+        "cost": cost,
         "flood": flood,
         "alone": alone,
     }
