@@ -3,11 +3,13 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from fakes import FakeEncoder
 from frostline.evaluate.baselines import Part, baselines
+from frostline.evaluate.paired import Difference
 from frostline.evaluate.scores import evaluate, most_probable
 from frostline.machine import Machine
 from frostline.record import (
@@ -18,6 +20,7 @@ from frostline.record import (
     Seconds,
     TestRecord,
     TrainingRecord,
+    TuningRecord,
 )
 from frostline.targets import Label, Targets
 
@@ -104,3 +107,29 @@ def example_evaluation(labels: Sequence[Label] = ("negative", "positive")) -> Ev
         seconds=record.seconds,
         version=record.version,
     )
+
+
+def tuning(value: float, half: float, **other: Any) -> TuningRecord:
+    """A tuning with a difference of `value`, known to `half` either way."""
+    lead = Difference(
+        value=value,
+        std_error=0.01,
+        interval=(value - half, value + half),
+        n=1821,
+        over="rows",
+        n_only_first=90,
+        n_only_second=20,
+        p_value=0.01,
+    )
+    record = TuningRecord(
+        frozen=0.842,
+        lead=lead,
+        n_frozen_layers=0,
+        losses=(0.35, 0.25),
+        held_out=(0.38, 0.33, 0.34),
+        best=1,
+        was_stopped=False,
+        seconds=61.6,
+        size_bytes=90_900_000,
+    )
+    return replace(record, **other)

@@ -7,6 +7,7 @@ import pytest
 from frostline.advice import Step, ranked
 from frostline.evaluate.baselines import WORDS, Baseline, Lead
 from frostline.record import TrainingRecord
+from record_examples import tuning
 from small_records import full_record, two_label_record
 
 
@@ -103,3 +104,17 @@ def test_leaks_come_last() -> None:
     found = ranked(replace(record, test_source=source, n_trained=10))
     assert [one.kind for one in found] == ["few rows", "leaks"]
     assert found[-1].reason == "3 of them are left out of the scores."
+
+
+def test_who_has_tuned_an_encoder_is_sent_to_train_with_its_options() -> None:
+    """`finetune` has neither --learning-curve nor features to choose; what names a verb of its own stays."""
+    frozen = replace(plain(), n_trained=999, data=replace(plain().data, n_rows=100, n_conflicts=10))
+    tuned = replace(frozen, tuning=tuning(0.04, 0.015))
+    before, after = ranked(frozen), ranked(tuned)
+    assert [one.kind for one in before] == [one.kind for one in after] == ["contradictions", "few rows"]
+    assert after[0] == before[0]
+    assert before[1].step == Step(options=("--learning-curve",))
+    assert after[1].step == Step(verb="train", options=("--learning-curve",))
+    assert after[1].sentence == (
+        "Measure whether more labels would help: frostline train, with the same file and --learning-curve."
+    )

@@ -5,7 +5,7 @@ Advice is given where a figure says so by more than its own uncertainty; where t
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, final
 
 from frostline.data.checks import alike
@@ -101,7 +101,7 @@ def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
     """
     if record.test is None:
         return ()
-    return (
+    found = (
         *about_near(record),
         *_about_alike(record),
         *ahead_of_it(record),
@@ -114,6 +114,15 @@ def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
         *_about_test(record),
         *_about_leaks(record),
     )
+    return found if record.tuning is None else tuple(map(_by_train, found))
+
+
+def _by_train(advice: Advice) -> Advice:
+    """The same for who has tuned an encoder: what asks for the same command anew, with options of `train`, names it."""
+    if advice.step is None or advice.step.verb is not None:
+        return advice
+    sentence = advice.sentence.replace("run the same command with", "frostline train, with the same file and")
+    return replace(advice, sentence=sentence, step=replace(advice.step, verb="train"))
 
 
 def ranked_of_evaluation(record: EvaluationRecord) -> tuple[Advice, ...]:

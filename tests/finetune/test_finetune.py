@@ -18,7 +18,6 @@ from frostline.encoder.architecture import require_torch
 from frostline.encoder.files import SEEN
 from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
 from frostline.errors import ArtifactCorrupt, InputError, UnavailableError, UsageError
-from frostline.evaluate.paired import Difference
 from frostline.finetune import Cost, FineTune
 from frostline.finetune.loop import _batches, _is_over, _plan, _scale
 from frostline.finetune.network import Units
@@ -30,7 +29,7 @@ from frostline.report.page import report_html
 from frostline.report.phrases import MINUS, tuning_text
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
-from record_examples import example_record
+from record_examples import example_record, tuning
 
 
 class Named:
@@ -187,32 +186,6 @@ def test_what_tuning_takes_is_told(seconds: float, told: str) -> None:
     assert cost_text(cost) == (
         f"Tuning takes {told} here, on cpu (1,234 steps at most), 1,500 MB of memory and 20 MB of disk."
     )
-
-
-def tuning(value: float, half: float, **other: Any) -> TuningRecord:
-    """A tuning with a difference of `value`, known to `half` either way."""
-    lead = Difference(
-        value=value,
-        std_error=0.01,
-        interval=(value - half, value + half),
-        n=1821,
-        over="rows",
-        n_only_first=90,
-        n_only_second=20,
-        p_value=0.01,
-    )
-    record = TuningRecord(
-        frozen=0.842,
-        lead=lead,
-        n_frozen_layers=0,
-        losses=(0.35, 0.25),
-        held_out=(0.38, 0.33, 0.34),
-        best=1,
-        was_stopped=False,
-        seconds=61.6,
-        size_bytes=90_900_000,
-    )
-    return replace(record, **other)
 
 
 INTERVALS = {0.04: "+2.5 to +5.5", 0.01: "+0.0 to +2.0", -0.02: "-3.0 to -1.0"}

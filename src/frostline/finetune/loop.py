@@ -27,7 +27,8 @@ from frostline.targets import Targets
 
 STATE = "state.safetensors"
 HIDDEN = "hidden.f32"
-SECONDS_BETWEEN = 30.0
+SECONDS_BETWEEN, _SECONDS_AFTER_EPOCH = 30.0, 3.0
+"""Between two checkpoints; and at the end of an epoch, of which few rows have many."""
 _STEP_TO_PASS = 1.1  # AdamW and the average of the weights, beside the way forth and back
 _KEPT_COPIES = 5  # Weights, their average, the best, two moments
 
@@ -255,7 +256,9 @@ def _epochs(  # noqa: PLR0913, PLR0917 - a run and all that it is made of
             run.losses.append(run.total / len(batches))
             run.total = 0.0
             _end_epoch(network, data, held, run)
-            _save(run, network, path, key)
+            if epoch == len(plan) - 1 or time.monotonic() - saved > _SECONDS_AFTER_EPOCH:
+                _save(run, network, path, key)
+                saved = time.monotonic()
 
 
 def _is_over(held_out: Sequence[float], patience: int) -> bool:
