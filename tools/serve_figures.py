@@ -451,9 +451,13 @@ async def changes(model: Path, texts: Sequence[str], *, n_times: int) -> Counter
         folder = Path(kept) / "model"
         shutil.copytree(model, folder)
         async with serving(folder) as server:
-            line, asking = Line(server), asyncio.create_task(
-                offered(server, texts, rate=20, each=1, seconds=n_times * 0.6 + 2)
-            )  # fmt: skip
+            line, is_over = Line(server), asyncio.Event()
+
+            async def load() -> None:
+                while not is_over.is_set():
+                    told.update((await offered(server, texts, rate=20, each=1, seconds=2)).told)
+
+            asking = asyncio.create_task(load())
             for number in range(n_times):
                 head = replace(opened.head, rule=Rule(answer_from=0.5 + number / 1e6))
                 await asyncio.to_thread(save_artifact, folder, head=head, encoder=opened.encoder, overwrite=True)
@@ -463,7 +467,8 @@ async def changes(model: Path, texts: Sequence[str], *, n_times: int) -> Counter
                     print(body.decode())
                 told["new version"] += json.loads(body).get("version") == number + 2
                 await asyncio.sleep(0.1)
-            told.update((await asking).told)
+            is_over.set()
+            await asking
     return told
 
 
