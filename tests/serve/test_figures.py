@@ -50,3 +50,12 @@ def test_ends_and_changes_under_load_lose_nothing(figures: ModuleType, model: Pa
     told = asyncio.run(figures.changes(model, TEXTS, n_times=4))
     assert (told["load 200"], told["new version"]) == (4, 4)
     assert set(told) <= {"load 200", "new version", 200}, told
+
+
+@pytest.mark.slow
+def test_slow_clients_cost_the_others_nothing(figures: ModuleType, model: Path) -> None:
+    """F51: of headers, bodies and answers, a byte a second."""
+    [(without, beside)] = asyncio.run(figures.slow(model, TEXTS, n_clients=60, rounds=1, seconds=3))
+    for outcome in (without, beside):
+        assert set(outcome.told) <= {200, 503}, outcome.told  # a busy machine may refuse
+        assert outcome.told[200]
