@@ -507,5 +507,6 @@ def test_sets_of_labels_read_without_their_separator_are_told(frostline: Command
     """The practical has one label per text, and counts a combination as one."""
     path = tmp_path / "sets.tsv"
     path.write_text("".join(f"text {n}\t{label}\n" for n in range(12) for label in ("a", "b", "a,b")), "utf-8")
-    said = frostline("tutorial", path, "--encoder", "minilm", "--text", "1", "--label", "2", "--no-header").err
+    encoder = make_checkpoint(tmp_path / "encoder")
+    said = frostline("tutorial", path, "--encoder", encoder, "--text", "1", "--label", "2", "--no-header").err
     assert "1 of the 3 labels are other labels joined by ','" in said

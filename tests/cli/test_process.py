@@ -193,7 +193,7 @@ def test_words_that_nobody_can_read_change_nothing(model: Path, home: Path) -> N
 
 @pytest.mark.parametrize("verb", ["predict {}", "predict {} -", "explain {} -", "train -"])
 def test_a_closed_input_is_told(model: Path, home: Path, verb: str) -> None:
-    """As cron and services start programs; with nothing to read from it, work goes on."""
+    """As cron and services start programs."""
     ended = in_shell(f"frostline {verb.format(model)} <&-", home)
     assert (ended.returncode, ended.stderr) == (
         66,
@@ -202,6 +202,9 @@ def test_a_closed_input_is_told(model: Path, home: Path, verb: str) -> None:
             "       Give texts or a file, or send lines to it.\n"
         ),
     )
+
+
+def test_what_reads_no_input_goes_on_without_one(model: Path, home: Path) -> None:
     assert in_shell(f"frostline predict {model} 'a joy' <&-", home).returncode == 0
 
 
@@ -238,7 +241,9 @@ def test_the_installed_command_answers_signals_from_its_first_instruction_on() -
     assert loaded.stdout == "['frostline', 'frostline.version']\n"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_soon_and_keeps_what_was_read(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """Within five seconds, with a word on how to go on; the same command then reads only the rest."""
     words = ["quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "while", "seven", "wizards", "box"]

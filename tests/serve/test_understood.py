@@ -40,9 +40,9 @@ def test_every_route_is_described_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("speed", "queue_s", "limit"), [(1000.0, 1.0, 600.0), (10.0, 1.0, 512.0), (0.0, 2.0, 12_000.0)]
+    ("speed", "queue_s", "limit"), [(1000.0, 1.0, 700.0), (10.0, 1.0, 512.0), (0.0, 2.0, 14_000.0)]
 )
-def test_what_is_read_in_six_tenths_of_the_deadline_may_wait(speed: float, queue_s: float, limit: float) -> None:
+def test_what_is_read_in_seven_tenths_of_the_deadline_may_wait(speed: float, queue_s: float, limit: float) -> None:
     assert Admission(queue_s=queue_s, most=100, speed=speed).limit == limit
 
 
@@ -53,17 +53,17 @@ def test_work_is_guessed_from_bytes_up_to_what_a_request_can_cost() -> None:
 
 def test_work_up_to_the_limit_is_let_in_and_a_request_alone_always() -> None:
     admission = Admission(queue_s=1, most=10_000, speed=1000)
-    admission.enter(700)
-    admission.leave(700)
+    admission.enter(800)
+    admission.leave(800)
     admission.enter(300)
-    admission.enter(300)
+    admission.enter(400)
     assert refused(admission.enter, 1) == (
         503,
         "overloaded",
         "There is too much to do just now: try again in a second.",
         "",
     )
-    assert admission.waiting == 600
+    assert admission.waiting == 700
 
 
 def test_speed_follows_what_is_seen_within_about_a_second() -> None:
