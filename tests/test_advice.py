@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from frostline.advice import LOPSIDED, MATTERS, NOT_TOLD_APART, WANTED_HALF_WIDTH, advise, rows_for
+from frostline.advice import LOPSIDED, MATTERS, NOT_TOLD_APART, WANTED_HALF_WIDTH, Step, advise, rows_for
 from frostline.evaluate.intervals import TOGETHER, Estimate, wilson
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
 from frostline.record import ChoiceRecord, TrainingRecord
+from frostline.record import TestRecord as HowTested
 from record_examples import example_record
 
 
@@ -196,7 +197,15 @@ def test_a_test_is_planned_for_the_worst_that_its_interval_allows(right: int, n:
     for name, what in (("accuracy", "accuracy"), ("subset_accuracy", "share of texts with all labels right")):
         test = replace(record.test, scores={name: score})
         (advice,) = [one for one in advise(replace(record, test=test)) if one.kind == "more test rows"]
+        assert advice.sentence == (
+            f"Test on {rows_for(0.02, share):,} rows, to know the {what} to 2 points: run the same command with "
+            f"--nested, which tests all {record.data.n_rows:,} of this file."
+        )
+        assert advice.step == Step(options=("--nested",))
+        own = replace(record, test=test, test_source=HowTested(kind="file", n_fitted=9))
+        (advice,) = [one for one in advise(own) if one.kind == "more test rows"]
         assert advice.sentence == f"Test on {rows_for(0.02, share):,} rows, to know the {what} to 2 points."
+        assert advice.step is None  # that file has no more rows
 
 
 def test_a_test_of_copies_needs_as_many_more_rows_as_they_tell_less() -> None:
@@ -212,8 +221,8 @@ def test_a_test_of_copies_needs_as_many_more_rows_as_they_tell_less() -> None:
 
     low = rows_for(0.02, wilson(80, 100)[0])
     more = math.ceil(400 / 101 * low)  # of the whole rows that Wilson's interval would need
-    assert told("Wilson") == f"Test on {low:,} rows, to know the accuracy to 2 points."
-    assert told(f"Wilson{TOGETHER}") == f"Test on {more:,} rows, to know the accuracy to 2 points."
+    assert told("Wilson").startswith(f"Test on {low:,} rows, to know the accuracy to 2 points:")
+    assert told(f"Wilson{TOGETHER}").startswith(f"Test on {more:,} rows, to know the accuracy to 2 points:")
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.99])

@@ -541,10 +541,15 @@ def _about_test(record: TrainingRecord) -> list[Advice]:
         return []
     needed = math.ceil(_rows_that_tell_as_one(scores[name]) * rows_for(WANTED_HALF_WIDTH, min(max(low, 0.5), high)))
     what = "accuracy" if name == "accuracy" else "share of texts with all labels right"
+    sentence, step = f"Test on {needed:,} rows, to know the {what} to {100 * WANTED_HALF_WIDTH:g} points", None
+    if record.test_source is not None and record.test_source.kind.endswith("hold-out"):
+        sentence += f": run the same command with --nested, which tests all {record.data.n_rows:,} of this file"
+        step = Step(options=("--nested",))
     return [
         Advice(
             kind="more test rows",
-            sentence=f"Test on {needed:,} rows, to know the {what} to {100 * WANTED_HALF_WIDTH:g} points.",
+            sentence=f"{sentence}.",
+            step=step,
             reason=f"By {scores[name].n:,} rows it lies between {100 * low:.1f} and {100 * high:.1f} %; planned is for "
             "the end of that which needs the most rows.",
         )

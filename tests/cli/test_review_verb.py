@@ -62,7 +62,7 @@ def test_review_says_it_in_a_few_lines(frostline: Command, flawed: Path) -> None
     """For a person, with examples."""
     outcome = frostline("review", flawed, *QUICK)
     assert outcome.code == 0
-    assert "1 text stands there with two labels" in outcome.out
+    assert "1 text appears more than once with different labels" in outcome.out
     assert "lines 4 (" in outcome.out
     assert "3 texts are repeated with the same label" in outcome.out
     assert outcome.out.endswith("--out fixes.tsv\n")
@@ -86,7 +86,7 @@ def test_fixes_are_written_edited_and_trained_with(frostline: Command, flawed: P
     assert after["fixes"]["n_relabelled"] == 1
     assert after["n_rows"] == 63
     assert after["n_conflicts"] == 0
-    assert any("flatter the score" in warning for warning in document["warnings"])
+    assert any("make the score too good" in warning for warning in document["warnings"])
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text("utf-8"))
     assert manifest["metrics"]["data"]["fixes"]["n_dropped"] == 2
 
@@ -209,5 +209,5 @@ def test_texts_with_several_labels_are_reviewed_fixed_and_trained_with(
     assert frostline(*train, "--fixes", fixes).document["data"]["n_rows"] == 61
     said = " ".join(frostline(*review).out.split())
     assert "labels checked on 61 texts" in said
-    assert "1 text stands there with two sets of labels" in said
+    assert "1 text appears more than once with different sets of labels" in said
     assert "1 text is repeated with the same labels" in said

@@ -205,7 +205,7 @@ def test_changes_do_not_add_up_and_the_output_says_so(word_pieces: WordPieces) -
     found = explain(model(word_pieces, head), "good bad film x")
     own = found.labels[0]
     assert abs(own.sum_of_words - own.of_nothing.log_odds) > 1e-3
-    assert f"do not add up: they sum to {own.sum_of_words:+.2f}" in printed(found)
+    assert f"do not add up: one at a time {own.sum_of_words:+.2f}" in printed(found)
 
 
 def test_the_log_odds_of_a_label_are_those_against_all_others() -> None:
@@ -396,7 +396,7 @@ def test_without_kept_sentences_it_says_how_to_have_them(word_pieces: WordPieces
 
 def printed(found: Any) -> str:
     console = Console(width=200, color_system=None, file=io.StringIO())
-    print_explanation(found, console)
+    print_explanation(found, console, details=True)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

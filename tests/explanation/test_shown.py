@@ -15,6 +15,7 @@ from frostline.errors import UsageError
 from frostline.explanation.explaining import Explanation, Nearest, named_label, nearest
 from frostline.explanation.leave_out import Change, LabelExplained, Together, Word
 from frostline.report.explanation import (
+    ACT_TOGETHER,
     additivity,
     answer_text,
     explanation_document,
@@ -117,7 +118,9 @@ RECORDS = {"short": FOUND, "many": MANY, "empty": EMPTY}
 def printed(found: Explanation, *, is_coloured: bool = False) -> str:
     file = io.StringIO()
     colours = "standard" if is_coloured else None
-    print_explanation(found, Console(width=100, color_system=colours, force_terminal=is_coloured, file=file))  # type: ignore[arg-type]
+    print_explanation(
+        found, Console(width=100, color_system=colours, force_terminal=is_coloured, file=file), details=True
+    )  # type: ignore[arg-type]
     return file.getvalue()
 
 
@@ -140,6 +143,29 @@ def test_an_explanation_is_a_page_as_it_was(what: str) -> None:
 @pytest.mark.parametrize("what", RECORDS)
 def test_an_explanation_is_a_document_as_it_was(what: str) -> None:
     compare_json(GOLDEN / f"{what}.json", rounded(explanation_document(RECORDS[what])))
+
+
+# --- one figure a word
+
+
+def test_a_word_has_one_figure_and_with_details_two() -> None:
+    """Of two, of different scales, a reader would have to know which to believe."""
+
+    def told(found: Explanation, *, details: bool) -> str:
+        out = io.StringIO()
+        print_explanation(found, Console(width=100, file=out), details=details)
+        return out.getvalue()
+
+    large = replace(GOOD, words=tuple(Change(log_odds=0.3, probability=0.1) for _ in GOOD.words))
+    found = replace(FOUND, labels=(large,))
+    few, all_of_it = told(found, details=False), told(found, details=True)
+    assert "probability" in few
+    assert "log-odds" not in few
+    assert ACT_TOGETHER in few
+    assert "log-odds" in all_of_it
+    assert "one at a time" in " ".join(all_of_it.split())
+    tiny = replace(GOOD, words=tuple(Change(log_odds=0.3, probability=0.0049) for _ in GOOD.words))
+    assert "log-odds" in told(replace(FOUND, labels=(tiny,)), details=False)  # 0.000 for every word would tell nothing
 
 
 # --- sentences
@@ -216,11 +242,11 @@ def test_each_remark_is_made_where_it_holds_and_nowhere_else(found: Explanation,
 def test_what_is_said_of_sums_and_repeats() -> None:
     assert GOOD.sum_of_words == pytest.approx(1.116)
     assert additivity(GOOD) == (
-        "One word is left out at a time, so the changes do not add up: they sum to +1.12; the whole text against an "
-        "empty one makes +2.25."
+        "Words act together, so single effects do not add up: one at a time +1.12 in all, the whole text against an "
+        "empty one +2.25 (log-odds)."
     )
     assert [repeated.text for repeated in strongest(GOOD.repeated)] == ["[film]", "good"]
-    assert together_text(GOOD.repeated[1]) == "“[film]” stands there 3 times: left out everywhere, -2.50."
+    assert together_text(GOOD.repeated[1]) == "“[film]” appears 3 times: left out everywhere, -2.50."
 
 
 def test_a_label_is_found_by_what_it_is_written_as() -> None:

@@ -72,7 +72,7 @@ def test_the_page_says_what_was_measured(page: str) -> None:
     for words in (
         f"{100 * record.test.accuracy.value:.1f}",
         "TF-IDF + logistic regression",
-        "Score while tuning: 0.86 (optimistic, since it chose C",
+        "Score while tuning: 86.0 % (optimistic, since it chose C",
         "4 of 600 texts",
         "A sentence of warning.",
         "positive",

@@ -57,7 +57,7 @@ def test_the_report_shows_what_was_measured() -> None:
 def test_the_score_of_the_search_is_labelled() -> None:
     """Its line says what it is and what it is not."""
     (line,) = [line for line in printed(example_record(n=60)).split("\n") if "while tuning" in line]
-    assert line.strip() == "Score while tuning: 0.86 (optimistic, since it chose C; no test score)"
+    assert line.strip() == "Score while tuning: 86.0 % (optimistic, since it chose C; no test score)"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_temperature_that_ended_at_its_bound_is_told(temperature: float, said:
     found = CalibrationRecord(
         asked="auto", way="temperature", why="it gained", temperature=temperature, n=40, candidates=()
     )
-    assert calibration_text(found).startswith(f"Calibrated by a temperature{said}")
+    assert calibration_text(found).startswith(f"Probabilities corrected by a temperature{said}")
 
 
 def test_a_file_of_known_texts_alone_has_no_score() -> None:

@@ -270,8 +270,8 @@ def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> Non
     assert next_step(replace(record, data=few)).startswith("Next: Label more texts of 'dog' (it is on 19)")
     many = replace(record.data, label_counts=dict.fromkeys(record.labels, 20))
     many_each = replace(record, data=many)
-    assert next_step(many_each) == (
-        "Next: Test on 772 rows, to know the share of texts with all labels right to 2 points."
+    assert next_step(many_each).startswith(
+        "Next: Test on 772 rows, to know the share of texts with all labels right to 2 points"
     )
     narrow = replace(record.test.scores["subset_accuracy"], interval=(0.89, 0.91))
     test = replace(record.test, scores={**record.test.scores, "subset_accuracy": narrow})

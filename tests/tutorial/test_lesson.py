@@ -25,6 +25,7 @@ from frostline.tutorial.lesson import (
     Unmasked,
     Words,
     cut_words,
+    exhibited,
     give_lesson,
     onward_step,
     padded_matrix,
@@ -73,7 +74,7 @@ def test_every_step_has_its_words_and_all_their_facts(readers: Readers) -> None:
     sample = load_sample().train
     dataset = sample.take(np.arange(80))
     steps = list(give_lesson(dataset, readers))
-    assert [*(step.name for step in steps), "tuned"] == list(words("en"))
+    assert [*(step.name for step in steps), "tuned"] == [name for name in words("en") if name != "exhibit"]
     expect_figures({step.name: step for step in steps})
     for step in steps:
         for language in ("en", "zh"):
@@ -275,3 +276,9 @@ def test_what_reads_is_told_first(readers: Readers) -> None:
     step = next(give_lesson(load_sample().train.take(np.arange(80)), readers))
     assert (step.name, step.asides) == ("start", ("sentences",))
     assert "no mistake of yours" in told(words("en"), step)[1]
+
+
+def test_an_exhibit_speaks_the_language_of_the_lesson() -> None:
+    step = Step("search", {}, ("best parameters: {'C': 5.3}   best score: 0.8100",))
+    assert exhibited(words("en"), step) == list(step.exhibit)
+    assert exhibited(words("zh"), step) == ["最佳参数: {'C': 5.3}   最佳得分: 0.8100"]

@@ -222,7 +222,7 @@ def read_manifest(content: bytes, where: str = MANIFEST, *, limits: Limits = DEF
     document = read_object(content, where, depth=limits.json_depth)
     if document.get("format") != FORMAT:
         raise ArtifactCorrupt(
-            f'{where} must say "format": "{FORMAT}" (got {shown(document.get("format"))}): this is no artifact.',
+            f'{where} must say "format": "{FORMAT}" (got {shown(document.get("format"))}): this is no saved model.',
             hint="Artifacts are made by: frostline train FILE --out FOLDER",
         )
     version = integer(document.get("format_version"), f"{where}: format_version", low=1)

@@ -24,6 +24,7 @@ from frostline.cli.options import (
     scoring_option,
     settled_choice,
     store_option,
+    tidied_if_wanted,
 )
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
@@ -114,7 +115,7 @@ def command(
     reading: TableOptions,
 ) -> None:
     """Read, compare, print."""
-    dataset = read_labelled(file, replace(reading, limit=limit))
+    dataset, _ = tidied_if_wanted(read_labelled(file, replace(reading, limit=limit)), reading)
     wished = EncoderChoice(max_length=max_length, threads=threads, precision=precision, backend=backend, device=device)
     chosen, settled = settled_choice(wished, "", ())
 

@@ -36,6 +36,7 @@ _MAX_BYTES = 1 << 20
 )
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write a page of HTML, too.")
 @model_options
+@click.option("--details", is_flag=True, help="Log-odds beside probabilities, and what the effects sum to.")
 @overwrite_option
 @json_option
 def command(
@@ -47,6 +48,7 @@ def command(
     max_words: int,
     page: Path | None,
     choice: ModelChoice,
+    details: bool,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -72,7 +74,7 @@ def command(
     if as_json:
         print_json(explanation_document(explanation))
     else:
-        print_explanation(explanation, output())
+        print_explanation(explanation, output(), details=details)
     for unread in legibility_warnings(opened.encoder, legibility(opened.encoder, [given])):
         words().print(unread, markup=False)
     if page is not None:

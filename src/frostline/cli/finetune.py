@@ -18,6 +18,7 @@ from frostline.cli.options import (
     opened_encoder,
     overwrite_option,
     reading_options,
+    tidied_if_wanted,
 )
 from frostline.cli.train import show
 from frostline.data.options import TableOptions
@@ -49,7 +50,7 @@ from frostline.training import Progress, TrainingOptions, save_training
 @click.option("--embeddings", is_flag=True, help="Train the word embeddings too; then no layer can be frozen.")
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
 @click.option("--checkpoints", type=click.Path(path_type=Path), help="A folder for checkpoints.  [default: OUT.tuning]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the hold-outs and of every step.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the splits and for every step.")
 @overwrite_option
 @json_option
 @encoder_options
@@ -79,7 +80,7 @@ def command(
     refuse_existing(out, overwrite=overwrite)
     if encoder.precision != "float32":
         raise UsageError("Fine-tuning is done in float32: leave --precision out.")
-    dataset = read_labelled(file, replace(reading, limit=limit))
+    dataset, reading = tidied_if_wanted(read_labelled(file, replace(reading, limit=limit)), reading)
     test = None if test_file is None else of_kind(read_labelled(test_file, reading), dataset.targets.kind)
     if len(dataset.counts()) < 2:
         raise InputError(f"{file}: two labels or more are needed to tune on (got {len(dataset.counts())}).")

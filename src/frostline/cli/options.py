@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 import click
+from click.core import ParameterSource
 from rich.text import Text
 
 from frostline.cli.console import progress, words
 from frostline.data.cells import NAMED, reject_line
+from frostline.data.checks import alike, tidied
 from frostline.data.columns import Taken
 from frostline.data.dataset import Dataset, Reject
 from frostline.data.options import FORMATS, TableOptions, column_choice
@@ -467,6 +469,27 @@ _OTHER_KIND: dict[Kind, tuple[str, str]] = {
         "Pass --labels-separator, or --labels, as for the training.",
     ),
 }
+
+
+def tidied_if_wanted(dataset: Dataset, reading: TableOptions) -> tuple[Dataset, TableOptions]:
+    """Labels that differ by case or blanks taken for one, where whoever sits at the terminal wants that.
+
+    Asked on a terminal only, never in a pipe or of a program (`--json`). What is answered is part of every line that
+    is then advised.
+    """
+    groups = alike(dataset.counts()) if not reading.tidy_labels and dataset.source.label_column else []
+    context = click.get_current_context()
+    is_conversation = sys.stdin.isatty() and sys.stderr.isatty() and not context.params.get("as_json")
+    if not groups or not is_conversation:
+        return dataset, reading
+    said = "; ".join(" and ".join(shown(label, 40) for label in group) for group in groups[:3])
+    more = f"; and {len(groups) - 3} more" if len(groups) > 3 else ""
+    question = f"Labels that differ only by case or blanks: {said}{more}. Take them for one each?"
+    if not click.confirm(printable(question), default=True, err=True):
+        return dataset, reading
+    context.params["tidy_labels"] = True
+    context.set_parameter_source("tidy_labels", ParameterSource.PROMPT)
+    return tidied(dataset), replace(reading, tidy_labels=True)
 
 
 def of_kind(dataset: Dataset, kind: Kind) -> Dataset:

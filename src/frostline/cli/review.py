@@ -22,6 +22,7 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     say_remarks,
+    tidied_if_wanted,
 )
 from frostline.data.dataset import Dataset
 from frostline.data.fixes import write_fixes
@@ -93,7 +94,7 @@ def command(
     if out is not None:
         given = (file, test_file, pool_file)
         refuse_file(out, overwrite=overwrite, inputs=[path for path in given if path is not None])
-    dataset = read_labelled(file, replace(reading, limit=limit))
+    dataset, reading = tidied_if_wanted(read_labelled(file, replace(reading, limit=limit)), reading)
     known = replace(reading, known_labels=frozenset(dataset.counts()))
     known = known.guessing(dataset.source.text_column, dataset.source.label_column)
     test = None if test_file is None else _tested(read_labelled(test_file, known), dataset, known)

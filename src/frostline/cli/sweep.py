@@ -23,6 +23,7 @@ from frostline.cli.options import (
     say_remarks,
     scoring_option,
     settled_choice,
+    tidied_if_wanted,
 )
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
@@ -91,7 +92,7 @@ def command(
     if plot is not None:
         refuse_plot(plot)
         refuse_file(plot, overwrite=overwrite, inputs=[file, *([test_file] if test_file is not None else [])])
-    whole = read_labelled(file, replace(reading, limit=limit))
+    whole, reading = tidied_if_wanted(read_labelled(file, replace(reading, limit=limit)), reading)
     dataset, test = _parts(whole, test_fraction, seed=seed)
     if test_file is not None:
         known = replace(reading, known_labels=frozenset(dataset.counts()))  # tells a test file's columns apart

@@ -32,6 +32,7 @@ from frostline.cli.options import (
     say_in_detail,
     scoring_option,
     settled_choice,
+    tidied_if_wanted,
 )
 from frostline.data.cells import write_rejects
 from frostline.data.checks import require_learnable, without_lone
@@ -437,7 +438,8 @@ def _read(
     """The rows to learn from and those to test on; a name that is no file may be a public set's."""
     parts = None if file.exists() else _public_parts(str(file), is_grouped=options.group is not None)
     if parts is None:
-        learned = read_labelled(file, options)
+        learned, options = tidied_if_wanted(read_labelled(file, options), options)
+        test_options = replace(test_options, tidy_labels=options.tidy_labels)
         return learned, _test_rows(test_file, learned, test_options)
     train_part = parts["train"]
     if options.limit is not None:

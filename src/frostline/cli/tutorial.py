@@ -40,6 +40,7 @@ from frostline.tutorial.lesson import (
     Readers,
     Step,
     Words,
+    exhibited,
     give_lesson,
     practical_split,
     told,
@@ -200,7 +201,7 @@ def show(number: int, step: Step, said: Words, console: Console) -> None:
     console.print(Padding(Text(lines, no_wrap=True, overflow="ignore"), (0, 0, 0, 3)))
     if step.exhibit:
         console.print()
-        for line in step.exhibit:
+        for line in exhibited(said, step):
             console.print(Padding(Text(line, style="cyan", no_wrap=True, overflow="ellipsis"), (0, 0, 0, 6)))
     console.print()
 

@@ -421,6 +421,6 @@ def _fixed_told(dataset: Dataset) -> tuple[str, ...]:
         return ()
     sentence = (
         f"Rows relabelled by fixes: {len(fixes.relabelled):,}; dropped: {len(fixes.dropped):,}. Where such rows would "
-        "be tested on, suggestions taken unread flatter the score: believe it on a test file of its own (--test)."
+        "be tested on, suggestions taken unread make the score too good: believe it on a test file of its own (--test)."
     )
     return (sentence,)

@@ -218,7 +218,7 @@ def _lines(dataset: Dataset, rows: Iterable[int]) -> tuple[int, ...]:
 def _shifted(fixes: Fixes, fix: Fix, dataset: Dataset, *, found: str) -> InputError:
     return InputError(
         f"{fixes.name}: row {fix.row} is about another text in line {fix.line} of {dataset.source.name} ({found}).",
-        hint="The file has changed since it was reviewed, or it was read otherwise then. Review it again, with the "
+        hint="The file has changed since the review, or other options were used. Review it again, with the "
         "same options of reading as here. Nothing was changed.",
     )
 

@@ -338,10 +338,19 @@ def _missing(where: str) -> MissingInputError:
     )
 
 
+def no_answer(reason: str) -> str:
+    """Why the hub cannot be had, in a clause; a name that is not found is a machine without a network."""
+    host = _endpoint().partition("://")[2]
+    if any(sign in reason for sign in _NO_NETWORK):
+        return f"there is no internet connection ({host} not found)"
+    return f"the hub ({_endpoint()}) could not be used: {reason}"
+
+
+_NO_NETWORK = ("Name or service not known", "nodename nor servname", "getaddrinfo failed", "name resolution")
+
+
 def _unreachable(where: str, reason: str) -> UnavailableError:
-    return UnavailableError(
-        f"{where} is not on this machine, and the hub ({_endpoint()}) gave no answer to use: {reason}.", hint=WHAT_WORKS
-    )
+    return UnavailableError(f"{where} is not on this machine, and {no_answer(reason)}.", hint=WHAT_WORKS)
 
 
 WHAT_WORKS = (

@@ -73,11 +73,16 @@ def remarks(explanation: Explanation) -> list[str]:
     return said
 
 
+ACT_TOGETHER = "Words act together, so single effects do not add up."
+
+_TELLING = 0.005  # of a probability: where no word changes it by more, log-odds tell the words apart
+
+
 def additivity(label: LabelExplained) -> str:
     """Why the changes are no sum."""
     return (
-        f"One word is left out at a time, so the changes do not add up: they sum to {label.sum_of_words:+.2f}; "
-        f"the whole text against an empty one makes {label.of_nothing.log_odds:+.2f}."
+        f"Words act together, so single effects do not add up: one at a time {label.sum_of_words:+.2f} in all, "
+        f"the whole text against an empty one {label.of_nothing.log_odds:+.2f} (log-odds)."
     )
 
 
@@ -89,7 +94,7 @@ def strongest(repeated: tuple[Together, ...]) -> list[Together]:
 def together_text(repeated: Together) -> str:
     """A repeated word, all its places left out at once."""
     return (
-        f"“{printable(repeated.text)}” stands there {len(repeated.places)} times: left out everywhere, "
+        f"“{printable(repeated.text)}” appears {len(repeated.places)} times: left out everywhere, "
         f"{repeated.change.log_odds:+.2f}."
     )
 
@@ -105,7 +110,7 @@ _BAR = 12
 _MOST_UNTRIED = 200  # letters of what was not tried, or not seen
 
 
-def print_explanation(explanation: Explanation, console: Console) -> None:
+def print_explanation(explanation: Explanation, console: Console, *, details: bool = False) -> None:
     """The answer; the pieces; what each word adds, label by label; the nearest training sentences."""
     console.print(Text.assemble(("Answer  ", "bold"), answer_text(explanation)))
     for remark in remarks(explanation):
@@ -117,7 +122,7 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
     pieces.append(f" … and {more} more (--json has all)" if more > 0 else "")
     show(console, pieces)
     for label in explanation.labels:
-        _label(console, explanation, label)
+        _label(console, explanation, label, details=details)
     heading(console, "Nearest training sentences")
     if explanation.nearest is None:
         say(console, HOW_TO_KEEP)
@@ -132,15 +137,16 @@ def _probabilities(explanation: Explanation) -> Text:
     return Text(named + (f"   and {more} more" if more > 0 else ""), style="dim")
 
 
-def _label(console: Console, explanation: Explanation, label: LabelExplained) -> None:
+def _label(console: Console, explanation: Explanation, label: LabelExplained, *, details: bool) -> None:
     if not label.words:
         return
     heading(console, f"What each word adds to {printable(str(label.label))} ({label.probability:.3f})")
     console.print(Padding(_coloured(explanation, label), (0, 0, 1, 2), expand=False))
-    console.print(_words(explanation, label))
+    by_odds = details or max(abs(change.probability) for change in label.words) < _TELLING
+    console.print(_words(explanation, label, details=details, by_odds=by_odds))
     for repeated in strongest(label.repeated)[:MOST_REPEATED]:
         say(console, together_text(repeated))
-    say(console, additivity(label), style="dim")
+    say(console, additivity(label) if details else ACT_TOGETHER, style="dim")
 
 
 def _coloured(explanation: Explanation, label: LabelExplained) -> Text:
@@ -159,23 +165,26 @@ def _coloured(explanation: Explanation, label: LabelExplained) -> Text:
     return text
 
 
-def _words(explanation: Explanation, label: LabelExplained) -> Table:
+def _words(explanation: Explanation, label: LabelExplained, *, details: bool, by_odds: bool) -> Table:
+    """One figure a word, the probability's change; log-odds where that is next to nothing, and both in detail."""
     table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=True, header_style="dim")
     table.add_column("   word")
     table.add_column("pieces", style="dim", overflow="fold")
-    table.add_column("log-odds", justify="right")
-    table.add_column("probability", justify="right")
+    names = ["log-odds"] if by_odds else []
+    names += ["probability"] if details or not by_odds else []
+    for name in names:
+        table.add_column(name, justify="right")
     table.add_column("against ◂ ▸ for", no_wrap=True)
-    most = max(abs(change.log_odds) for change in label.words)
-    ranked = sorted(range(len(label.words)), key=lambda place: -abs(label.words[place].log_odds))
+    figures = [change.log_odds if by_odds else change.probability for change in label.words]
+    most = max(map(abs, figures))
+    ranked = sorted(range(len(figures)), key=lambda place: -abs(figures[place]))
     for place in sorted(ranked[:MOST_WORDS]):
         word, change = explanation.words[place], label.words[place]
         table.add_row(
             Text("   " + printable(word.text)),
             Text(" ".join(printable(piece) for piece in word.pieces)),
-            f"{change.log_odds:+.2f}",
-            f"{change.probability:+.3f}",
-            _bar(change.log_odds, most),
+            *(f"{change.log_odds:+.2f}" if name == "log-odds" else f"{change.probability:+.3f}" for name in names),
+            _bar(figures[place], most),
         )
     if len(ranked) > MOST_WORDS:
         table.add_row(Text(f"   and {len(ranked) - MOST_WORDS} words that change less", style="dim"))

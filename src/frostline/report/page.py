@@ -181,7 +181,7 @@ def _data(data: DataRecord) -> Sequence[tuple[str, str]]:
 def _features(features: FeaturesRecord) -> Sequence[tuple[str, str]]:
     said = [("Features", phrases.features_text(features))]
     if phrases.cut_text(features):
-        said.append(("Cut at", f"{features.max_length} word pieces: {features.n_cut:,} of {features.n_texts:,} texts"))
+        said.append(("Long texts", phrases.cut_text(features)))
     return said
 
 

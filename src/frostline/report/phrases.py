@@ -32,6 +32,7 @@ from frostline.record import (
     TuningRecord,
 )
 from frostline.report.values import LONGEST, count_text, printable
+from frostline.report.values import seconds_text as spent
 from frostline.targets import Kind
 
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -302,12 +303,10 @@ def search_text(search: SearchRecord, decision: DecisionRecord | None = None) ->
         return _each_search_text(search, decision)
     if len(search.Cs) == 1:
         return f"C = {search.chosen_C:g}, given"
-    judged = (
-        f"{len(search.Cs)} by {printable(search.scoring)} over {search.n_folds} folds, rule: {printable(search.rule)}"
-    )
+    judged = f"{len(search.Cs)} by {printable(search.scoring)} over {search.n_folds} folds, {printable(search.rule)}"
     n_larger = sum(max(search.Cs) < C for C in search.not_searched)
     others = "larger ones" if n_larger == len(search.not_searched) else "smaller and larger ones"
-    left_out = f" ({len(search.not_searched)} {others} left out: scores had fallen)" if search.not_searched else ""
+    left_out = f" ({len(search.not_searched)} {others} were worse, so not tried)" if search.not_searched else ""
     return f"C = {search.chosen_C:.4g}, chosen among {judged}{left_out}"
 
 
@@ -360,6 +359,8 @@ def cut_text(features: FeaturesRecord) -> str:
     """How many texts lost their end; empty where words are counted to the last."""
     if features.max_length == WORDS_ALONE.max_length:
         return ""
+    if not features.n_cut:
+        return f"no text was too long (limit {features.max_length} word pieces)"
     return f"{features.n_cut:,} of {features.n_texts:,} texts cut at {features.max_length} word pieces"
 
 
@@ -403,8 +404,9 @@ def parts_text(parts: PartsRecord) -> str:
 
 def search_score_text(search: SearchRecord) -> str:
     """The score that chose C, with the reason why it is not a result."""
-    value = f"{search.best_score or 0.0:.4f}".rstrip("0").rstrip(".")
-    return f"Score while tuning: {value} (optimistic, since it chose C; no test score)"
+    value = search.best_score or 0.0
+    said = f"{value:.4f}".rstrip("0").rstrip(".") if search.scoring.startswith("neg_") else f"{percent(value)} %"
+    return f"Score while tuning: {said} (optimistic, since it chose C; no test score)"
 
 
 def precision_facts(record: TrainingRecord) -> tuple[tuple[str, str], ...]:
@@ -421,9 +423,9 @@ def seconds_text(record: TrainingRecord) -> str:
     seconds = record.seconds
     n_read = record.features.n_read
     source = f"{count_text(n_read, 'sentence')} read now" if n_read else "all rows were kept, no sentence was read"
-    read = f"{seconds.read:.1f} getting the rows ({source})"
     searching = WORDING[record.data.kind].searching.format(n=len(record.labels))
-    return f"{seconds.total:.1f} s: {read}, {seconds.search:.1f} {searching}, {seconds.evaluate:.1f} evaluating"
+    read, search, evaluate, total = map(spent, (seconds.read, seconds.search, seconds.evaluate, seconds.total))
+    return f"{total}: {read} getting the rows ({source}), {search} {searching}, {evaluate} evaluating"
 
 
 NOT_TESTED = "Nothing was tested: there is no telling how good this classifier is."
@@ -445,12 +447,12 @@ def verdict(lead: Lead | PairedDifference | Difference) -> str:
 def calibration_text(found: CalibrationRecord) -> str:
     """One sentence: `Calibrated by a temperature of 0.92, since ...`."""
     if found.way == "none":
-        said = "Not calibrated"
+        said = "Probabilities not corrected"
     elif found.temperature is not None:
         end = {COLDEST: ", the lowest allowed", HOTTEST: ", the highest allowed"}.get(round(found.temperature, 9), "")
-        said = f"Calibrated by a temperature of {found.temperature:.3g}{end}"
+        said = f"Probabilities corrected by a temperature of {found.temperature:.3g}{end}"
     else:
-        said = "Calibrated by an isotonic map"
+        said = "Probabilities corrected by an isotonic map"
     if found.asked != "auto":
         return f"{said}, as asked."
     tried = ", ".join(f"{candidate.way} {candidate.log_loss:.4f}" for candidate in found.candidates)

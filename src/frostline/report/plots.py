@@ -212,8 +212,8 @@ def reliability_plot(now: Reliability, before: Reliability | None) -> str:
         axes.set_xlim(100 * start - 2, 102)
         lows = [one.interval[0] for one in now.bins] + [one.share_right for one in (before or now).bins]
         axes.set_ylim(100 * min(start, *lows) - 2, 103)
-        _labelled(axes, "probability claimed, %", "came true, %")
-    said = f"Claimed probability against the share that came true, in {len(now.bins)} bins."
+        _labelled(axes, "predicted confidence, %", "actually right, %")
+    said = f"Predicted confidence against the share that was right, in {len(now.bins)} bins."
     signs = [Sign("as given now", 0), Sign("before calibration", 1)] if before is not None else []
     return inline(drawing, "reliability", said) + (legend(signs, lines=True) if signs else "")
 
@@ -288,8 +288,8 @@ def map_plot(examples: Examples, layout: SentenceMap) -> str:
             axes.set_xlabel(f"← {first} · what it decides by · {second} →", color=MUTED, parse_math=False)
             axes.set_ylabel("what else differs", color=MUTED)
         else:
-            axes.set_xlabel("what tells labels apart the most", color=MUTED)
-            axes.set_ylabel("the next most", color=MUTED)
+            axes.set_xlabel("direction 1", color=MUTED)
+            axes.set_ylabel("direction 2", color=MUTED)
         for spine in axes.spines.values():
             spine.set_color(GRID)
         at = drawing.places(layout.places.copy())

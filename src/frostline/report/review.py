@@ -9,7 +9,7 @@ from rich.text import Text
 
 from frostline.report.document import FORMAT, JSON, as_json
 from frostline.report.lines import heading, say, warn
-from frostline.report.values import count_text, printable
+from frostline.report.values import count_text, printable, seconds_text
 from frostline.review.results import (
     CellSummary,
     DoubtfulLabel,
@@ -45,7 +45,7 @@ def print_review(review: Review, name: str, console: Console, *, columns: Sequen
         say(console, f"Nothing found: {'; '.join(clear)}.", style="green")
     for note in review.notes:
         warn(console, note)
-    say(console, f"{count_text(review.n_read, 'text')} read, {review.seconds:.1f} s", style="dim")
+    say(console, f"{count_text(review.n_read, 'text')} read, {seconds_text(review.seconds)}", style="dim")
 
 
 @final
@@ -66,19 +66,20 @@ class _Section:
 
 
 def _sections(review: Review) -> Iterator[_Section]:
-    yield from _judged(review)
     two, same = ("labels", "label") if review.doubtful is None else ("sets of labels", "labels")
-    rest, lines = f"there with two {two}", _repeats(review.conflicts[:EXAMPLES])
-    yield _Section(len(review.conflicts), f"text stands {rest}", f"texts stand {rest}", lines)
+    rest, lines = f"more than once with different {two}", _repeats(review.conflicts[:EXAMPLES])
+    yield _Section(len(review.conflicts), f"text appears {rest}", f"texts appear {rest}", lines)
+    yield from _judged(review)
+    if review.n_test is not None:
+        of = f"of {review.n_test:,} test texts"
+        one, many = "is a copy or near copy of a training text", "are copies or near copies of training texts"
+        lines = [(_leak(leak), "") for leak in review.leaked[:EXAMPLES]]
+        yield _Section(len(review.leaked), f"{of} {one}", f"{of} {many}", lines, f"no test text {one}")
     rest, lines = f"repeated with the same {same}", _repeats(review.exact[:EXAMPLES])
     yield _Section(len(review.exact), f"text is {rest}", f"texts are {rest}", lines)
     rest, lines = "nearly the same", _repeats(_telling(review.near))
     near = f"group of texts is {rest}", f"groups of texts are {rest}"
     yield _Section(len(review.near), *near, lines, f"no texts are {rest}")
-    if review.n_test is not None:
-        rest = f"of {review.n_test:,} also in this file, or nearly"
-        lines = [(_leak(leak), "") for leak in review.leaked[:EXAMPLES]]
-        yield _Section(len(review.leaked), f"test row {rest}", f"test rows {rest}", lines)
     lines = [(_outlier(outlier), "") for outlier in review.outliers[:EXAMPLES]]
     yield _Section(len(review.outliers), "text is unlike all others", "texts are unlike all others", lines)
     if review.pool is not None:
@@ -92,12 +93,24 @@ def _judged(review: Review) -> Iterator[_Section]:
     """The labels that look wrong, or are missing; nothing where none could be checked."""
     summary = review.labels
     if isinstance(summary, CellSummary):
-        rest = f"to look at, of {summary.n_labels:,} labels checked on {count_text(summary.n_checked, 'text')}"
+        one, many = "place looks wrong or lacks a label", "places look wrong or lack a label"
+        rest = f" ({summary.n_labels:,} labels checked on {count_text(summary.n_checked, 'text')})"
         doubtful = review.doubtful or ()
-        yield _Section(len(doubtful), f"place {rest}", f"places {rest}", _doubtful_labels(doubtful, summary))
+        lines = [*_unchecked(review, summary.n_checked), *_doubtful_labels(doubtful, summary)]
+        yield _Section(len(doubtful), one + rest, many + rest, lines, f"no {one}")
     elif summary is not None:
-        rest = f"to look at, of {summary.n_checked:,} checked"
-        yield _Section(len(review.wrong), f"label {rest}", f"labels {rest}", _labels(review, summary))
+        of, one = f"of {summary.n_checked:,} labels", "looks wrong"
+        lines = [*_unchecked(review, summary.n_checked), *_labels(review, summary)]
+        yield _Section(len(review.wrong), f"{of} {one}", f"{of} look wrong", lines, f"no label {one}")
+
+
+def _unchecked(review: Review, n_checked: int) -> list[tuple[str, str]]:
+    """Why fewer labels were checked than there are rows."""
+    left = review.n_rows - n_checked
+    if left <= 0:
+        return []
+    were = "row was" if left == 1 else "rows were"
+    return [(f"{left:,} {were} not checked: a repeat counts once, and a label of one text is like no other", "dim")]
 
 
 def _labels(review: Review, summary: LabelSummary) -> list[tuple[str, str]]:
@@ -145,7 +158,7 @@ def _named(names: Names) -> str:
 
 def _wrong(wrong: WrongLabel) -> str:
     return (
-        f"line {wrong.lines[0]}: {printable(wrong.label, 20)} ({100 * wrong.probability:.0f} %), rather "
+        f"line {wrong.lines[0]}: labelled {printable(wrong.label, 20)}; looks like "
         f"{printable(wrong.suggested, 20)} ({100 * wrong.probability_suggested:.0f} %): {_quoted(wrong.text)}"
     )
 

@@ -279,15 +279,16 @@ def _reliability(found: ProbabilityRecord, counted: str) -> str:
     said = f"{said} {phrases.no_help_text(found)}".rstrip()
     rows = [_scores("as given" if before is None else "calibrated", now)]
     rows += [_scores("before calibration", before)] if before is not None else []
-    names = ("", "calibration error, points", "in bins, points", "Brier score", "log loss")
+    names = ("", "off on average, points", "in bins, points", "Brier score", "log loss")
     return section(
         "Whether its probabilities can be trusted",
         paragraphs([said])
         + figure(reliability_plot(now.reliability, None if before is None else before.reliability))
         + table(names, rows, called="Calibration", own=0)
         + quiet(
-            "Calibration error: the expected one, chance taken out; in bins: as other tools print it, with what exact "
-            "probabilities would show beneath. Brier score and log loss: smaller is better."
+            "Off on average: how far the percentages are from the truth (expected calibration error, chance taken "
+            "out); in bins: as other tools print it, with what exact probabilities would show beneath. Brier score "
+            "and log loss: smaller is better."
         ),
     )
 
@@ -446,7 +447,7 @@ def features(choice: ChoiceRecord | None) -> str:
             f"{len(choice.trials)} features were tried on the {choice.n_rows:,} training rows, {choice.n_folds} folds; "
             f"{choice.winner} was taken, {printable(choice.rule, 200)}."
         ),
-        (f"Scores: {scored}. They made the choice, so they flatter; the test above had no part in it."),
+        (f"Scores: {scored}. They made the choice, so they are optimistic; the test above had no part in it."),
     ]
     singles = [trial for trial in choice.trials if trial.layer is not None and trial.chosen_C is not None]
     plot = figure(heat_plot(choice)) + quiet("One layer and pooling alone; the best of them is framed.")

@@ -18,7 +18,7 @@ from frostline.record import DataRecord
 from frostline.report import phrases
 from frostline.report.drawing import keep_fonts_at_home
 from frostline.report.lines import facts, fits, heading, say, shade, show, table, warn
-from frostline.report.values import count_text, printable
+from frostline.report.values import count_text, printable, seconds_text
 from frostline.sweep.compare import Comparison
 from frostline.sweep.run import Sweep, SweepTest, Trial
 
@@ -71,8 +71,8 @@ def print_sweep(sweep: Sweep, data: DataRecord, console: Console) -> None:
     for caution in sweep.warnings:
         warn(console, caution)
     sentences = count_text(sweep.n_read, "sentence")
-    read = f"{sweep.seconds_read:.1f} s reading ({sentences} read now, the rest kept)"
-    say(console, f"{read}, {sweep.seconds_search:.1f} s searching", style="dim")
+    read = f"{seconds_text(sweep.seconds_read)} reading ({sentences} read now, the rest kept)"
+    say(console, f"{read}, {seconds_text(sweep.seconds_search)} searching", style="dim")
 
 
 def _test(sweep: Sweep, test: SweepTest, console: Console) -> None:
@@ -111,7 +111,7 @@ def print_comparison(comparison: Comparison, data: DataRecord, console: Console)
     say(console, "MB: the encoder's weights on disk; used: memory of a process that reads with it.", style="dim")
     say(
         console,
-        "Cross-validated: the score of the best of several flatters, the more so the closer they are.",
+        "Cross-validated: the score of the best of several is optimistic, the more so the closer they are.",
         style="dim",
     )
     for caution in comparison.warnings:
@@ -208,7 +208,7 @@ def _choice(sweep: Sweep, console: Console) -> None:
             console,
             f"Over the tutorial's cls@-1: {_difference_text(lead, ' ')} points; the interval allows for the choice.",
         )
-    say(console, "Its cross-validated score chose it, so it flatters; it is no test score.", style="dim")
+    say(console, "Score while tuning: it chose these features, so it is optimistic; no test score.", style="dim")
 
 
 def _how(scoring: str, n: int, n_folds: int) -> str:

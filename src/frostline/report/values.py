@@ -20,3 +20,8 @@ def printable(value: object, limit: int = LONGEST) -> str:
 def count_text(n: int, one: str, many: str = "") -> str:
     """`1 row`, `2,000 rows`."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def seconds_text(seconds: float) -> str:
+    """`72 s`, `under 1 s`."""
+    return "under 1 s" if seconds < 0.5 else f"{seconds:,.0f} s"

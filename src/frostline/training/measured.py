@@ -110,7 +110,7 @@ def measure(
 
 _NO_MEMORY = (
     "Whether the model learned from some of these texts is not known, since it keeps no digests of its own: a copy of "
-    "one would flatter the score."
+    "one would make the score too good."
 )
 
 

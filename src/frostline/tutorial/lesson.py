@@ -488,3 +488,11 @@ def told(words: Words, step: Step) -> tuple[str, str]:
     """The heading and the paragraph of a step, with its facts and its asides in place."""
     said = words[step.name]
     return said["heading"], "".join(said[key].format(**step.facts) for key in ("paragraph", *step.asides))
+
+
+def exhibited(said: Words, step: Step) -> list[str]:
+    """The exhibit of a step, its words in the language of the rest."""
+    lines = list(step.exhibit)
+    for key, english in words("en")["exhibit"].items():
+        lines = [line.replace(english, said["exhibit"][key]) for line in lines]
+    return lines

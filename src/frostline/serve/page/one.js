@@ -184,7 +184,7 @@ function wordTable(why, label) {
     make("td", { class: "number" }, signed(100 * label.words[number].probability)),
     make("td", { class: "number" }, label.words[number].log_odds.toFixed(2).replace("-", "−"))));
   const head = make("tr", {}, make("th", { scope: "col" }, "Word"), make("th", { scope: "col", class: "number" }, "Points of probability"), make("th", { scope: "col", class: "number" }, "Log-odds"));
-  const repeated = label.repeated.map(one => make("p", { class: "quiet" }, quoted(one.text), ` stands there ${one.places.length} times: without all of them, ${signed(100 * one.change.probability)} points.`));
+  const repeated = label.repeated.map(one => make("p", { class: "quiet" }, quoted(one.text), ` appears ${one.places.length} times: without all of them, ${signed(100 * one.change.probability)} points.`));
   return make("details", {}, make("summary", {}, "Each word in figures"),
     make("p", { class: "quiet" }, "What the answer loses when the text is read again without the word. Words act together, so single effects do not add up."),
     make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Each word in figures" }, make("table", {}, make("caption", {}, "Words, the strongest first, for the label ", quoted(nameOf(label.label))), make("thead", {}, head), make("tbody", {}, rows))), repeated);
