@@ -167,7 +167,7 @@ def test_only_times_the_machine_and_the_version_are_left_out() -> None:
         "seconds", "machine", "frostline", "seconds_per_1000"
     }  # fmt: skip
     assert (kept["seed"], kept["n"]) == (0, [0.5, 3])
-    text = "3.1 s: 0.2 getting the rows (5 sentences read now), 1.0 searching C, 0.5 evaluating; C = 0.5, 63.9 %"
+    text = "3 s: 0.2 s getting the rows (5 sentences read now), 1 s searching C, 0.5 s evaluating; C = 0.5, 63.9 %"
     assert words_that_stay(text) == (
-        "# s: # getting the rows (5 sentences read now), # searching C, # evaluating; C = 0.5, 63.9 %"
+        "# s: # s getting the rows (5 sentences read now), # s searching C, # s evaluating; C = 0.5, 63.9 %"
     )

@@ -4,6 +4,7 @@ import io
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -117,10 +118,9 @@ RECORDS = {"short": FOUND, "many": MANY, "empty": EMPTY}
 
 def printed(found: Explanation, *, is_coloured: bool = False) -> str:
     file = io.StringIO()
-    colours = "standard" if is_coloured else None
-    print_explanation(
-        found, Console(width=100, color_system=colours, force_terminal=is_coloured, file=file), details=True
-    )  # type: ignore[arg-type]
+    colours: Literal["standard"] | None = "standard" if is_coloured else None
+    console = Console(width=100, color_system=colours, force_terminal=is_coloured, file=file)
+    print_explanation(found, console, details=True)
     return file.getvalue()
 
 

@@ -23,5 +23,5 @@ def count_text(n: int, one: str, many: str = "") -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """`72 s`, `under 1 s`."""
-    return "under 1 s" if seconds < 0.5 else f"{seconds:,.0f} s"
+    """`72 s`, `0.3 s`."""
+    return f"{seconds:.1f} s" if seconds < 0.95 else f"{seconds:,.0f} s"
