@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning, NotFittedError
@@ -537,3 +538,61 @@ def test_a_column_of_labels_is_taken_with_scikit_learns_warning(encoder: FakeEnc
 def test_a_scorer_object_is_refused_with_where_it_belongs(encoder: FakeEncoder) -> None:
     with pytest.raises(UsageError, match=r"scoring must be the name of a scorer .* goes to GridSearchCV over C"):
         SentenceClassifier(encoder, scoring=make_scorer(f1_score)).fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("y", "says"),
+    [
+        (np.ma.array(LABELS, mask=[*[False] * 39, True]), "Each text must have a label (item 39 of y is masked)."),
+        (
+            [np.datetime64("2020-01-01") + label for label in LABELS],
+            "Labels must be str, int or bool (got datetime64[D]).",
+        ),
+        ([np.timedelta64(label, "D") for label in LABELS], "Labels must be str, int or bool (got timedelta64[D])."),
+        ([label * 1j for label in LABELS], "Labels must be str, int or bool (got complex128)."),
+        (np.array(LABELS, dtype=np.uint64) + np.uint64(2**63), "(item 0 of y is '9223372036854775809')."),
+        ([10**30 * label for label in LABELS], "(item 0 of y is '1000000000000000000000000000000')."),
+        ([-(2**63) - label for label in LABELS], "(item 0 of y is '-9223372036854775809')."),
+        (["ab"[label] + "\ud800" * label for label in LABELS], "(item 0 of y holds a lone surrogate: 'b\\ud800')."),
+        ([[f"{label}\ud800"] for label in LABELS], "(item 0 of y holds a lone surrogate: '1\\ud800')."),
+        ([[2**63 * label] for label in LABELS], "(item 0 of y is '9223372036854775808')."),
+        (
+            np.ma.array(np.eye(40, 3), mask=np.eye(40, 3, -2, dtype=bool)),
+            "Each text must have a label (item 2 of y is masked).",
+        ),
+    ],
+    ids=["masked", "dates", "times", "complex", "unsigned", "digits", "low", "text", "sets of text", "sets", "matrix"],
+)
+def test_labels_that_nothing_can_keep_are_refused_before_a_text_is_read(
+    encoder: FakeEncoder, y: Any, says: str
+) -> None:
+    """They were rounded to floats, taken from beneath a mask, or thrown a finished training away."""
+    with pytest.raises(InputError) as caught:
+        SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(TEXTS, y)
+    assert says in caught.value.message
+    assert encoder.read == []
+
+
+def test_the_widest_whole_numbers_are_labels(encoder: FakeEncoder) -> None:
+    y = [2**63 - 1 if label else -(2**63) for label in LABELS]
+    found = SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(TEXTS, y)
+    assert found.classes_.tolist() == [-(2**63), 2**63 - 1]
+    assert found.predict(TEXTS).tolist() == y
+
+
+@pytest.mark.parametrize("made", [pa.array, lambda values: pa.chunked_array([values])], ids=["array", "chunked"])
+def test_columns_of_pyarrow_are_texts_and_labels(encoder: FakeEncoder, made: Any) -> None:
+    words = ["no" if label == 0 else "yes" for label in LABELS]
+    found = SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(made(TEXTS), made(words))
+    assert found.predict(made(TEXTS[:4])).tolist() == words[:4]
+    assert found.score(made(TEXTS), made(words)) == 1.0
+    sets = SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(made(TEXTS), made([[word] for word in words]))
+    assert sets.predict(TEXTS[:1]).tolist() == [("yes",)]
+    with pytest.raises(TextTypeError, match=r"a Table with the columns 'text'"):
+        found.predict(pa.table({"text": TEXTS}))
+
+
+def test_numpy_s_own_strings_are_labels(encoder: FakeEncoder) -> None:
+    words = np.array(["no" if label == 0 else "yes" for label in LABELS], dtype=np.dtypes.StringDType())
+    found = SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(TEXTS, words)
+    assert found.predict(TEXTS[:4]).tolist() == words[:4].tolist()

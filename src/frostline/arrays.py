@@ -6,7 +6,7 @@ order of `classes_`), n_coef_rows (1 for two classes, n_labels otherwise), token
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +151,12 @@ def times(rows: Rows, coef: Float64Array) -> Float64Array:
     each = np.ascontiguousarray(rows, dtype=np.float64)[:, None]  # (n_texts, 1, n_columns)
     product: Float64Array = np.matmul(each, coef.T)[:, 0]
     return product
+
+
+def plain_column(column: Any) -> Any:
+    """A column of pyarrow as a list of Python's own values; anything else, also its tables, as it is."""
+    is_column = callable(getattr(column, "to_pylist", None)) and not hasattr(column, "column_names")
+    return column.to_pylist() if is_column else column
 
 
 def known_to(rows: Rows, learned: Rows) -> Rows:

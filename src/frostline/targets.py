@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
+from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities, plain_column
 from frostline.errors import InputError, TextTypeError, shown
 
 Label: TypeAlias = str | int | bool
@@ -216,6 +216,8 @@ def several_labels(y: Any, *, n_texts: int, known: Sequence[Label] | None = None
     """
     if y is None or isinstance(y, str):
         return None
+    y = plain_column(y)
+    _refuse_masked(y)
     if not isinstance(y, Iterable):  # something that only numpy knows how to read
         y = np.asarray(y)
     shape = getattr(y, "shape", None)
@@ -276,6 +278,7 @@ def _plain(label: Any, place: int) -> Any:
     plain = label.item() if isinstance(label, np.generic) else label
     if not isinstance(plain, str | int):
         raise TextTypeError(f"Item {place} of y must hold labels that are str, int or bool (got {shown(plain)}).")
+    _refuse_odd(plain, place)
     return str(plain) if isinstance(plain, str) else plain
 
 
@@ -319,13 +322,24 @@ def flat_labels(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> NDArray[Any
 
     if y is None:
         raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")
+    y = plain_column(y)
+    _refuse_masked(y)
     found = np.asarray(y)
+    if found.dtype.kind == "T":
+        found = found.astype(object)
     if found.dtype.kind == "U":  # numpy has made one of 1 and "1", and a word of NaN: look at them as they came
         found = np.asarray(y, dtype=object)
+    if found.dtype.kind in "mMcV":
+        raise InputError(
+            f"Labels must be str, int or bool (got {found.dtype.name}).",
+            hint="Pass them as words: [str(label) for label in y].",
+        )
     column: NDArray[Any] = column_or_1d(found, warn=True)
     if len(column) != n_texts:
         raise InputError(f"There must be one label per text (got {n_texts} texts and {len(column)} labels).")
     _refuse_missing(column)
+    for place, label in enumerate(column.tolist() if column.dtype.kind in "UOu" else ()):
+        _refuse_odd(label, place)
     return column
 
 
@@ -351,6 +365,33 @@ def sample_weights(weights: Sequence[float] | NDArray[Any], *, n_texts: int) -> 
     if not found.any():
         raise InputError("Some text must have a sample_weight above zero (all are zero).")
     return None if (found == 1).all() else found
+
+
+def _refuse_masked(y: object) -> None:
+    """Raise for the first label that a mask hides: numpy's own functions would take the number beneath it."""
+    if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
+        place = int(np.nonzero(np.ma.getmaskarray(y))[0][0])
+        raise InputError(
+            f"Each text must have a label (item {place} of y is masked).",
+            hint="Leave such texts out, or give them their label.",
+        )
+
+
+def _refuse_odd(label: object, place: int) -> None:
+    """Raise for a label that nothing can keep: without a UTF-8 form, or of more than 64 bits, which numpy rounds."""
+    if isinstance(label, str):
+        try:
+            label.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"A label must be text (item {place} of y holds a lone surrogate: {shown(label)}).",
+                hint="It usually comes from a broken \\u escape in JSON. Replace it, for example with U+FFFD.",
+            ) from error
+    elif isinstance(label, int) and not -(2**63) <= label < 2**63:
+        raise InputError(
+            f"A label that is a whole number must lie from -2**63 to 2**63 - 1 (item {place} of y is {shown(label)}).",
+            hint="Pass such labels as words: [str(label) for label in y].",
+        )
 
 
 def _refuse_missing(y: NDArray[Any]) -> None:

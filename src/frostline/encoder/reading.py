@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import BoolArray, Features, IntArray, JoinedRows, Progress, Rows, WordRows
+from frostline.arrays import BoolArray, Features, IntArray, JoinedRows, Progress, Rows, WordRows, plain_column
 from frostline.encoder.features import Block, FeatureSpec
 from frostline.errors import BackendError, InputError, TextTypeError, shown
 
@@ -206,7 +206,7 @@ def check_texts(texts: Iterable[Any]) -> list[str]:
         )
     if isinstance(texts, Mapping | AbstractSet):  # neither has the order that answers would come in
         raise TextTypeError(f"Texts must be a list of str (got a {type(texts).__name__}).")
-    columns = getattr(texts, "columns", None)
+    columns = getattr(texts, "column_names", getattr(texts, "columns", None))  # pyarrow's `columns` are arrays
     if columns is not None:  # gone through item by item, a data frame gives the names of its columns
         named = ", ".join(shown(str(column)) for column in list(columns)[:5])
         raise TextTypeError(
@@ -214,7 +214,7 @@ def check_texts(texts: Iterable[Any]) -> list[str]:
             hint="Pass the column that holds the texts, such as frame['text'].",
         )
     try:
-        items = list(texts)
+        items = list(plain_column(texts))
     except TypeError as error:
         raise TextTypeError(f"Texts must be a list of str (got {shown(texts)}).") from error
     for index, item in enumerate(items):
