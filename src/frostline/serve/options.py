@@ -32,7 +32,7 @@ class Limits:
     idle_s: float = 5.0
     connections: int = 512
     queue_s: float = 1.0  # How long a text may wait before it is read
-    explain_s: float = 10.0  # To answer why
+    explain_s: float = 20.0  # To answer why
     hang_s: float = 10.0  # Without an answer for so long, the process that reads is replaced
     drain_s: float = 9.0  # To answer what was accepted, after a signal to stop
 
