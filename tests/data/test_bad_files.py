@@ -659,3 +659,14 @@ def test_a_line_of_json_with_bad_bytes_is_left_out_alone(tmp_path: Path) -> None
     assert [(reject.line, reject.reason) for reject in found.rejects] == [
         (2, "byte 0xe9 at offset 36 is not utf-8 (invalid continuation byte)")
     ]
+
+
+def test_a_link_to_nothing_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.tsv").symlink_to("gone/b.tsv")
+    Path("loop.tsv").symlink_to("loop.tsv")
+    for name, leads in (("a.tsv", "gone/b.tsv"), ("loop.tsv", "loop.tsv")):
+        with pytest.raises(MissingInputError) as caught:
+            read_dataset(name)
+        assert caught.value.message == f"{name} is a link to {leads}, which is not there."
+        assert caught.value.hint == "Mend or remove it."

@@ -217,6 +217,28 @@ ROWS: tuple[Case, ...] = (
         "Correct them, or pass --max-bad-rows 1 to leave them out.",
     ),
     Case(
+        "fields within fields",
+        "t.jsonl",
+        '{"text": {"a": "x"}, "label": "y"}\n' * 2,
+        {},
+        (
+            "t.jsonl: 2 of 2 rows cannot be read (0 allowed): line 1: the text must be a string (got an object); "
+            "line 2: the text must be a string (got an object)."
+        ),
+        "A field within a field is named with a dot: --text OUTER.INNER.",
+    ),
+    Case(
+        "half stars",
+        "t.jsonl",
+        '{"text": "a", "label": 4.5}\n{"text": "b", "label": 4}\n',
+        {},
+        (
+            "t.jsonl: 1 of 2 rows cannot be read (0 allowed): line 1: the label must be a string, a whole number or a "
+            "boolean (got 4.5)."
+        ),
+        'Write such labels as strings, such as "4.5", or pass --max-bad-rows 1 to leave them out.',
+    ),
+    Case(
         "five, four allowed",
         "t.tsv",
         GOOD + "x\n" * 5,

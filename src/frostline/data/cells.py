@@ -16,6 +16,7 @@ from frostline.disk import publish_bytes
 from frostline.errors import InputError, shown
 
 _NO_LABEL = ("the label is empty", "the label is blank")
+_FRACTION = re.compile(r"the label .* \(got -?\d+\.\d+\)")
 NAMED = 5  # how many rejected rows a message names
 
 
@@ -96,6 +97,11 @@ class Ledger:
         leave_out = "" if is_hopeless else f", or pass --max-bad-rows {most}"
         if has_one_label and all(fault.reason in _NO_LABEL for fault in self._first):
             return f"If a text may have several labels or none, pass --labels-separator; else correct them{leave_out}."
+        reasons = [fault.reason for fault in self._first]
+        if all(reason.endswith("(got an object)") for reason in reasons):
+            return f"A field within a field is named with a dot: --text OUTER.INNER{leave_out}."
+        if all(_FRACTION.fullmatch(reason) for reason in reasons):
+            return f'Write such labels as strings, such as "4.5"{leave_out}.'
         return f"Correct them{leave_out}."
 
 

@@ -238,6 +238,9 @@ def _opening_error(path: Path, error: OSError | ValueError) -> FrostlineError:
         return InputError(f"{name} must be a file (it is a folder).", hint=_listing(path))
     missing = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
     if isinstance(error, ValueError) or error.errno in missing:
+        with contextlib.suppress(OSError, ValueError):
+            leads = file_name(path.readlink())
+            return MissingInputError(f"{name} is a link to {leads}, which is not there.", hint="Mend or remove it.")
         return MissingInputError(f"{name} is not there.", hint=near(path))
     return StorageError(f"{name}: cannot be opened ({error.strerror}).", hint="Check the disk.")
 
