@@ -362,7 +362,10 @@ def verify(out: Path) -> Verified:
         if out.is_dir():
             raise InputError(f"{out} must be a file (it is a folder).", hint="Name the file that was written.")
         missing = out if not out.is_file() else beside
-        raise MissingInputError(f"{missing} is not there.", hint="`frostline predict MODEL FILE --out` writes both.")
+        raise MissingInputError(
+            f"{missing} is not there.",
+            hint="`frostline predict` and `frostline embed` write both, of a file; of a pipe there is no manifest.",
+        )
     manifest = _content(beside)
     where = str(beside)
     if manifest.get("format") != FORMAT:
