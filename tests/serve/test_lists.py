@@ -1,14 +1,23 @@
 """Texts that wait, and how many may: without a server."""
 
+import asyncio
 import functools
 import threading
 import time
+from array import array
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from frostline.serve.admission import Admission
+from frostline.serve.admission import Admission, body_bytes
+from frostline.serve.desk import Desk
 from frostline.serve.frames import Frames, packed
 from frostline.serve.lists import Lists, Turn, Waiting
+from frostline.serve.metrics import Metrics
+from frostline.serve.options import Limits
+from frostline.serve.reading import Answer
 from frostline.serve.refusals import Refusal
 
 
@@ -145,3 +154,25 @@ def test_frames_arrive_whole_however_they_are_cut() -> None:
     for at in range(len(sent)):
         came += [(message, list(numbers)) for message, numbers in frames.fed(sent[at : at + 1])]
     assert came == [({"text": "\ud800é"}, [1.0000000000000002]), ({"n": 2}, [])]
+
+
+def test_texts_that_were_cut_teach_nothing_about_bytes() -> None:
+    """One answered whole does."""
+    version: Any = SimpleNamespace(key="m@1", name="m", names=["no"])
+    admission, models = Admission(queue_s=1.0, most=16_384), SimpleNamespace(version=lambda *_: version)
+    told = [Answer(favoured=[0], answered=True, cut=True, pieces=512, probabilities=array("d", [1.0]))]
+
+    async def answers(*_: object, **__: object) -> list[Answer]:
+        return told
+
+    parts: dict[str, Any] = {"models": models, "reading": SimpleNamespace(answers=answers)}
+    desk = Desk(**parts, metrics=Metrics(), limits=Limits(), admission=admission)
+
+    async def asked() -> float:
+        body_bytes.set(4_000)
+        await desk.ask(["a"])
+        return admission.bytes_per_piece
+
+    assert asyncio.run(asked()) == 4.0
+    told[0] = replace(told[0], cut=False)
+    assert asyncio.run(asked()) == pytest.approx(4.0 + 512 / 4_000 * (4_000 / 512 - 4.0))

@@ -77,7 +77,9 @@ class Desk:
             for text in texts
         ]  # fmt: skip
         self._count(served, found)
-        self.admission.saw_body(body_bytes.get(), sum(one.pieces for one in said if isinstance(one, Answer)))
+        answers = [one for one in said if isinstance(one, Answer)]
+        if not any(answer.cut for answer in answers):  # of a long text most bytes cost nothing
+            self.admission.saw_body(body_bytes.get(), sum(answer.pieces for answer in answers))
         return Said(served, found)
 
     async def explain(self, text: str, *, model: str | None = None, labels: Sequence[Label] = ()) -> dict[str, Any]:
