@@ -373,6 +373,23 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path} exists already.", hint="Choose another name, or pass --overwrite.")
 
 
+def refuse_standard_output(inputs: Iterable[Path]) -> None:
+    """Raise `UsageError` if standard output goes into one of `inputs`, or into what standard input comes from.
+
+    The shell has emptied such a file by then (`>`), or it would grow for as long as it is read (`>>`).
+    """
+    try:
+        goes = os.fstat(sys.stdout.fileno())
+        come = {str(path): path.stat() for path in inputs} | {"standard input": os.fstat(sys.stdin.fileno())}
+    except (OSError, ValueError, AttributeError):  # closed, or no file at all
+        return
+    for name, comes in come.items():
+        if stat.S_ISREG(goes.st_mode) and os.path.samestat(goes, comes):
+            raise UsageError(
+                f"Standard output is {name}, which is read.", hint="Send the answers to another file, then move it."
+            )
+
+
 def refuse_file(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """As `refuse_existing`, for a file: only a plain file is replaced, and never one of `inputs`.
 

@@ -191,6 +191,33 @@ def test_words_that_nobody_can_read_change_nothing(model: Path, home: Path) -> N
     assert ended.stdout.startswith("positive")
 
 
+@pytest.mark.parametrize("line", ["{} a.txt >> a.txt", "{} - < a.txt >> a.txt", "{} a.txt > a.txt"])
+def test_answers_are_not_written_into_what_is_read(model: Path, home: Path, tmp_path: Path, line: str) -> None:
+    """They would be read as texts, again and again."""
+    (tmp_path / "a.txt").write_text("a joy\n" * 3)
+    line = line.replace("a.txt", str(tmp_path / "a.txt"))
+    ended = in_shell(f"frostline predict {line.format(model)}", home)
+    name = "standard input" if "<" in line else str(tmp_path / "a.txt")
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        f"error: Standard output is {name}, which is read.\n       Send the answers to another file, then move it.\n",
+    )
+
+
+def test_a_pipe_with_a_name_is_a_file(model: Path, home: Path, tmp_path: Path) -> None:
+    """As `<(…)` of a shell; it was taken for a text."""
+    pipe, out = tmp_path / "pipe", tmp_path / "out.tsv"
+    for wish in ("", f"--out {out}"):
+        ended = in_shell(
+            f"rm -f {pipe}; mkfifo {pipe}; (printf 'a joy here\\na grief there\\n' > {pipe} &) ; "
+            f"frostline predict {model} {pipe} --text 1 --no-header {wish}",
+            home,
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+        told = out.read_text("utf-8") if wish else ended.stdout
+        assert len(told.splitlines()) == 2 + bool(wish)
+
+
 @pytest.mark.parametrize("verb", ["predict {}", "predict {} -", "explain {} -", "train -"])
 def test_a_closed_input_is_told(model: Path, home: Path, verb: str) -> None:
     """As cron and services start programs."""

@@ -31,7 +31,7 @@ from frostline.cli.options import (
 from frostline.data.dataset import Reject
 from frostline.data.lines import near
 from frostline.data.options import TableOptions
-from frostline.disk import refuse_file, sha256_of
+from frostline.disk import refuse_file, refuse_standard_output, sha256_of
 from frostline.errors import InputError, MissingInputError, UsageError, pasteable
 from frostline.head.linear import Rule
 from frostline.legible import legibility, legibility_warnings, sampled
@@ -102,7 +102,8 @@ def command(
 ) -> None:
     """Open the model, go through the texts, write each answer."""
     file = _file_among(texts)
-    if (out is None or file is None) and of_files != PLAIN:
+    is_scored = out is not None and file is not None and file.is_file()
+    if not is_scored and of_files != PLAIN:
         raise UsageError(
             "--only-answers, --spreadsheet-safe and --workers are for a file that is scored into another one.",
             hint="Name both: frostline predict MODEL FILE --out OUT",
@@ -115,7 +116,7 @@ def command(
     layout = layout_of(opened, separator=reading.labels_separator, unlike_below=flag_unlike, top=top)
     options = as_learned(reading, opened.manifest)
     with left_out("standard input" if file is None else str(file), rejects) as note:
-        if file is not None and out is not None:
+        if is_scored and file is not None and out is not None:
             from frostline.cli.labelling import Scoring, planned, say_scored, scored  # noqa: PLC0415 - for files alone
 
             began, scoring = time.monotonic(), Scoring(**of_files)
@@ -144,6 +145,8 @@ def command(
 def _refuse(out: Path | None, file: Path | None, rejects: Path | None, model: Path, *, overwrite: bool) -> None:
     """Raise, before any work, where what is asked for can't be."""
     inputs = [model] if file is None else [file, model]
+    if out is None:
+        refuse_standard_output([] if file is None else [file])
     if rejects is not None:
         refuse_file(rejects, overwrite=overwrite, inputs=inputs)
     if out is not None:
@@ -201,7 +204,7 @@ def _file_among(texts: tuple[str, ...]) -> Path | None:
     if len(texts) != 1 or texts[0] == "-" or "\n" in texts[0] or len(texts[0]) > 1000 or "\0" in texts[0]:
         return None
     path = Path(texts[0])
-    if path.is_file():
+    if path.is_file() or path.is_fifo():  # `<(…)` of a shell is a pipe with a name
         return path
     if " " not in texts[0] and texts[0].lower().endswith(DATA_SUFFIXES):
         raise MissingInputError(
