@@ -4,7 +4,8 @@
 
 FILE has texts and labels; PYTHON has requirements/serving-peers.txt (`make bench-servers` sets it up). All servers
 learn from the file's first rows with MiniLM's mean, and stay up, idle while another one is measured. So many requests
-of one text are in flight, each asked when another is answered; the generator of load is this process.
+of one text are in flight, each asked when another is answered; the generator of load is this process. All are of one
+session, by which Linux shares out time (autogroups): on a busy machine (`setsid python …`) each gets the same part.
 """
 
 import argparse
@@ -99,7 +100,7 @@ async def neighbour(python: Path, what: str, folder: Path, port: int, body: byte
     """One of the others, once it answers."""
     with (folder / f"{what}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            str(python), str(SERVERS), what, str(folder), str(port), stdout=log, stderr=log, start_new_session=True
+            str(python), str(SERVERS), what, str(folder), str(port), stdout=log, stderr=log, process_group=0
         )  # fmt: skip
         server = Server(process, "127.0.0.1", port)
         try:
