@@ -267,7 +267,7 @@ ROWS: tuple[Case, ...] = (
         "t.tsv",
         "text\tlabel\nx\n\t1\n",
         {"max_bad_rows": 2},
-        "t.tsv: no row is left (2 were rejected).",
+        "t.tsv: no row is left (2 were rejected: line 2: must have 2 cells (it has 1); line 3: the text is empty).",
         "Correct the rows.",
     ),
     Case(

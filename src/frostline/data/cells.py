@@ -72,6 +72,13 @@ class Ledger:
         if not self.is_exceeded:
             self._keep(Reject(fault.line, fault.reason))
 
+    @property
+    def named(self) -> str:
+        """The first few faults with their lines, and how many more there are."""
+        first = "; ".join(f"line {fault.line}: {fault.reason}" for fault in self._first)
+        more = f"; and {self.faults - len(self._first):,} more" if self.faults > len(self._first) else ""
+        return first + more
+
     def error(self, rows: int, *, hint: str = "", has_one_label: bool = False, are_all: bool = True) -> InputError:
         """The error that says how many of `rows` cannot be used, and names the first few.
 
@@ -84,10 +91,8 @@ class Ledger:
         are_all : bool
             The whole file was read; else more rows than these may be faulty.
         """
-        named = "; ".join(f"line {fault.line}: {fault.reason}" for fault in self._first)
-        more = f"; and {self.faults - len(self._first):,} more" if self.faults > len(self._first) else ""
         return InputError(
-            f"{self.name}: {self.faults:,} of {rows:,} rows cannot be read ({self.allowed:,} allowed): {named}{more}.",
+            f"{self.name}: {self.faults:,} of {rows:,} rows cannot be read ({self.allowed:,} allowed): {self.named}.",
             hint=hint or self._hint(rows, has_one_label=has_one_label, are_all=are_all),
         )
 

@@ -108,7 +108,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
             n_rows = len(texts) + ledger.left_out
             raise ledger.error(n_rows, has_one_label=not picking.has_label_sets, are_all=are_all)
         if not texts:
-            raise _no_rows(source.name, rows_in=ledger.left_out, has_columns=bool(picking.taken.text))
+            raise _no_rows(source.name, ledger, has_columns=bool(picking.taken.text))
         identity = source.fingerprint()
     targets = Targets.of_sets(labels) if picking.has_label_sets else Targets.of_labels(labels)
     origin = Source(
@@ -238,8 +238,9 @@ def _several(name: str, column: str) -> InputError:
     return InputError(f"{name}: here a text has one label (the column {shown(column)} holds lists).", hint=_ONE_LABEL)
 
 
-def _no_rows(name: str, *, rows_in: int, has_columns: bool) -> InputError:
-    if rows_in:
-        return InputError(f"{name}: no row is left ({rows_in:,} were rejected).", hint="Correct the rows.")
+def _no_rows(name: str, ledger: Ledger, *, has_columns: bool) -> InputError:
+    if ledger.left_out:
+        why = f": {ledger.named}" if ledger.named else ""  # what an option leaves out is no fault
+        return InputError(f"{name}: no row is left ({ledger.left_out:,} were rejected{why}).", hint="Correct the rows.")
     what = "there is a header, and nothing below it" if has_columns else "it is empty"
     return InputError(f"{name} must hold rows of text and label ({what}).", hint="Add some rows.")
