@@ -64,7 +64,7 @@ def test_where_no_text_can_be_answered_the_request_says_so(server: Running) -> N
         ({"texts": []}, 422, "texts", None),
         ({"texts": ["a"] * 33}, 413, "texts", None),
         ({"texts": ["a", 3]}, 422, "type", "/texts/1"),
-        ({"text": None}, 422, "type", "/texts/0"),
+        ({"text": None}, 422, "type", "/text"),
         ({"texts": "a"}, 422, "type", "/texts"),
         ({"text": "a", "model": "nobody"}, 404, "unknown_model", None),
         ({"text": "a", "model": "../model"}, 404, "unknown_model", None),

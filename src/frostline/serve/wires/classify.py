@@ -29,6 +29,8 @@ class Classify:
         refuse_others(body, FIELDS)
         if ("text" in body) == ("texts" in body):
             raise Refusal(422, "field", "There must be either text or texts.")
+        if "text" in body and not isinstance(body["text"], str):
+            raise wrong("/text", "a string", body["text"])
         texts = texts_in([body["text"]] if "text" in body else body["texts"], "/texts")
         said = await self._desk.ask(texts, model=named(body.get("model")), version=_number(body.get("version")))
         document = {
