@@ -286,6 +286,7 @@ class TuningRecord:
     was_stopped: bool  # By hand
     seconds: float
     size_bytes: int  # Of the tuned weights
+    is_contrasted: bool = False  # Whether texts of like labels were brought together first, which gained by folds
 
 
 @final

@@ -19,7 +19,7 @@ from frostline.encoder.files import SEEN
 from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
 from frostline.errors import ArtifactCorrupt, InputError, UnavailableError, UsageError
 from frostline.finetune import Cost, FineTune
-from frostline.finetune.loop import _batches, _is_over, _plan, _scale
+from frostline.finetune.loop import _batches, _is_over, _plan, rate_scale
 from frostline.finetune.network import Units
 from frostline.head.options import SearchOptions
 from frostline.record import TuningRecord
@@ -106,7 +106,7 @@ def test_few_rows_take_as_many_epochs_as_make_the_steps() -> None:
 
 
 def test_rates_rise_then_fall_in_a_line() -> None:
-    assert [_scale(step, 10, 0.2) for step in (0, 1, 2, 6, 9)] == [0.5, 1.0, 1.0, 0.5, 0.125]
+    assert [rate_scale(step, 10, 0.2) for step in (0, 1, 2, 6, 9)] == [0.5, 1.0, 1.0, 0.5, 0.125]
 
 
 TEXTS = [
@@ -198,6 +198,11 @@ INTERVALS = {0.04: "+2.5 to +5.5", 0.01: "+0.0 to +2.0", -0.02: "-3.0 to -1.0"}
             tuning(0.04, 0.015),
             "The tuned encoder does better than the frozen one: 88.2 against 84.2 % of the same 1,821 test texts",
             "Epoch 1 of 2 is kept. It took 62 s; the tuned weights are 91 MB.",
+        ),
+        (
+            tuning(0.04, 0.015, is_contrasted=True),
+            "The tuned encoder does better than",
+            "Epoch 1 of 2 is kept. Before, texts of like labels were brought together, which gained by folds. It took",
         ),
         (tuning(0.01, 0.01), "Tuning brought nothing that is sure: 85.2 against", "Epoch 1 of 2 is kept."),
         (

@@ -102,7 +102,7 @@ class _Run:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Data:
+class Data:
     """Texts as the layers above get them."""
 
     # (n_pieces, hidden_size): Of all texts, one after the other, on the disk; ids (n_pieces,) if embeddings are trained
@@ -150,7 +150,7 @@ def tune(  # noqa: PLR0913 - a network, texts, and where and how
     """
     started = time.perf_counter()
     key = _key(network, ids, targets, held, options)
-    data = _read_below(network, ids, rows=rows, targets=targets, options=options, folder=folder)
+    data = read_below(network, ids, rows=rows, targets=targets, options=options, folder=folder)
     fit = np.setdiff1d(np.arange(len(ids)), held)
     run = _begun(network, options)
     _resume(run, network, folder / STATE, key)
@@ -184,7 +184,7 @@ def tune(  # noqa: PLR0913 - a network, texts, and where and how
     )
 
 
-def _cost(network: Network, data: _Data, plan: list[list[IntArray]], n_done: int) -> Cost:
+def _cost(network: Network, data: Data, plan: list[list[IntArray]], n_done: int) -> Cost:
     """By the largest batch, for memory, and a usual one, for time; no weight moves."""
     batches = [batch for epoch in plan for batch in epoch]
     sizes = [len(batch) * int(data.lengths[batch].max()) for batch in batches]
@@ -214,7 +214,7 @@ def _settle(network: Network) -> None:
         torch.cuda.synchronize()
 
 
-def _pass(network: Network, data: _Data, batch: IntArray) -> None:
+def _pass(network: Network, data: Data, batch: IntArray) -> None:
     """A step's way forth and back, without the step."""
     network.model.train()
     _losses(network, data, batch).mean().backward()
@@ -224,7 +224,7 @@ def _pass(network: Network, data: _Data, batch: IntArray) -> None:
 
 def _epochs(  # noqa: PLR0913, PLR0917 - a run and all that it is made of
     network: Network,
-    data: _Data,
+    data: Data,
     held: IntArray,
     run: _Run,
     plan: list[list[IntArray]],
@@ -266,7 +266,7 @@ def _is_over(held_out: Sequence[float], patience: int) -> bool:
     return len(held_out) - 1 - int(np.argmin(held_out)) >= patience if held_out else False
 
 
-def _end_epoch(network: Network, data: _Data, held: IntArray, run: _Run) -> None:
+def _end_epoch(network: Network, data: Data, held: IntArray, run: _Run) -> None:
     is_best = True
     if len(held):
         run.held_out.append(_judged(network, data, held, run.average))
@@ -276,13 +276,13 @@ def _end_epoch(network: Network, data: _Data, held: IntArray, run: _Run) -> None
 
 
 def _step(  # noqa: PLR0913, PLR0917 - as above
-    network: Network, data: _Data, batch: IntArray, run: _Run, options: FineTune, n_steps: int
+    network: Network, data: Data, batch: IntArray, run: _Run, options: FineTune, n_steps: int
 ) -> float:
     import torch  # noqa: PLC0415
 
     torch.manual_seed((options.seed * 1_000_003 + run.step) % 2**63)
     network.model.train()
-    scale = _scale(run.step, n_steps, options.warm_up)
+    scale = rate_scale(run.step, n_steps, options.warm_up)
     for group in run.optimizer.param_groups:
         group["lr"] = group["rate"] * scale
     losses = _losses(network, data, batch)
@@ -304,7 +304,8 @@ def _step(  # noqa: PLR0913, PLR0917 - as above
     return value
 
 
-def _decisions(network: Network, data: _Data, batch: IntArray) -> Any:
+def padded(data: Data, batch: IntArray) -> tuple[Any, Any, Any]:
+    """What the network takes of a batch: states or ids, padded to the longest; the mask; columns of frozen layers."""
     import torch  # noqa: PLC0415
 
     longest = int(data.lengths[batch].max())
@@ -314,13 +315,13 @@ def _decisions(network: Network, data: _Data, batch: IntArray) -> Any:
         start, length = int(data.starts[row]), int(data.lengths[row])
         hidden[place, :length], mask[place, :length] = data.hidden[start : start + length], 1
     fixed = torch.from_numpy(np.ascontiguousarray(data.fixed[batch], np.float32))
-    return network.decisions(torch.from_numpy(hidden), torch.from_numpy(mask), fixed)
+    return torch.from_numpy(hidden), torch.from_numpy(mask), fixed
 
 
-def _losses(network: Network, data: _Data, batch: IntArray) -> Any:
+def _losses(network: Network, data: Data, batch: IntArray) -> Any:
     import torch  # noqa: PLC0415
 
-    decisions = _decisions(network, data, batch)
+    decisions = network.decisions(*padded(data, batch))
     return _LOSSES[network.link](decisions, torch.from_numpy(data.members[batch]).to(decisions.device))
 
 
@@ -347,7 +348,7 @@ _LOSSES: dict[Link, Callable[[Any, Any], Any]] = {"softmax": _softmax_loss, "log
 _TEMPERATURES = tuple(float(temperature) for temperature in np.geomspace(0.5, 8, 65))
 
 
-def _judged(network: Network, data: _Data, held: IntArray, weights: dict[str, Any]) -> float:
+def _judged(network: Network, data: Data, held: IntArray, weights: dict[str, Any]) -> float:
     """The mean loss of the rows held out, by averaged weights, at the temperature that suits them.
 
     A head grows over-sure long before it decides worse, and is calibrated afterwards.
@@ -359,7 +360,7 @@ def _judged(network: Network, data: _Data, held: IntArray, weights: dict[str, An
     network.model.eval()
     by_length = held[np.argsort(data.lengths[held], kind="stable")]
     with torch.no_grad():
-        parts = [_decisions(network, data, by_length[at : at + 64]) for at in range(0, len(held), 64)]
+        parts = [network.decisions(*padded(data, by_length[at : at + 64])) for at in range(0, len(held), 64)]
     _put(network, own)
     members, weights = (torch.from_numpy(own[by_length]) for own in (data.members, data.weights))
     return _at_best_temperature(network.link, torch.cat(parts).cpu(), members, weights)
@@ -393,7 +394,7 @@ def _begun(network: Network, options: FineTune) -> _Run:
     return _Run(optimizer, weights, {name: value.clone() for name, value in weights.items()})
 
 
-def _scale(step: int, n_steps: int, warm_up: float) -> float:
+def rate_scale(step: int, n_steps: int, warm_up: float) -> float:
     """What the rates are multiplied by in the step numbered from 0."""
     rising = max(1, round(n_steps * warm_up))
     return (step + 1) / rising if step < rising else max(0.0, (n_steps - step) / max(1, n_steps - rising))
@@ -424,7 +425,7 @@ def _plan(fit: IntArray, lengths: IntArray, options: FineTune, *, is_judged: boo
     return [_batches(fit, lengths, options, epoch) for epoch in range(n_epochs)]
 
 
-def _read_below(  # noqa: PLR0913
+def read_below(  # noqa: PLR0913
     network: Network,
     ids: Sequence[NDArray[np.int32]],
     *,
@@ -432,14 +433,14 @@ def _read_below(  # noqa: PLR0913
     targets: Targets,
     options: FineTune,
     folder: Path,
-) -> _Data:
+) -> Data:
     """What the frozen layers make of every text, once, kept on the disk."""
     lengths = np.array([len(own) for own in ids], dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     hidden = np.concatenate(ids).astype(np.int64) if network.trains_embeddings else _below(network, ids, starts, folder)
     members = targets.members.astype(np.float32)
     weights = _weights(targets, options)
-    return _Data(hidden=hidden, starts=starts, lengths=lengths, fixed=rows, members=members, weights=weights)
+    return Data(hidden=hidden, starts=starts, lengths=lengths, fixed=rows, members=members, weights=weights)
 
 
 def _below(network: Network, ids: Sequence[NDArray[np.int32]], starts: IntArray, folder: Path) -> NDArray[np.float32]:

@@ -87,7 +87,11 @@ class Network:
             setattr(self.holder, self.name, upper)
 
     def decisions(self, given: Any, mask: Any, fixed: Any) -> Any:
-        """Decisions (B, n_coef_rows) of padded states (B, S, hidden_size), or ids (B, S) where embeddings are trained.
+        """Decisions (B, n_coef_rows); as for `features`."""
+        return (self.features(given, mask, fixed) - self.center) / self.scale @ self.coef.T + self.intercept
+
+    def features(self, given: Any, mask: Any, fixed: Any) -> Any:
+        """Features (B, n_features) of padded states (B, S, hidden_size), or ids (B, S) where embeddings are trained.
 
         `fixed` are the columns (B, n_features) of frozen layers.
         """
@@ -108,7 +112,16 @@ class Network:
                 states = found.hidden_states[block.layer - self.n_frozen]
                 columns.append(_POOLED[block.pooling](states, there))
             place += width
-        return (torch.cat(columns, dim=1) - self.center) / self.scale @ self.coef.T + self.intercept
+        return torch.cat(columns, dim=1)
+
+    def begin_with(self, head: LinearHead, units: Units) -> None:
+        """Put `head`, which is over features in `units`, in the place of that there is."""
+        import torch  # noqa: PLC0415
+
+        own = {"dtype": torch.float32, "device": self.device}
+        self.center, self.scale = torch.tensor(units.center, **own), torch.tensor(units.scale, **own)
+        self.coef = torch.nn.Parameter(torch.tensor(head.coef, **own))
+        self.intercept = torch.nn.Parameter(torch.tensor(head.intercept, **own))
 
     def head(self) -> tuple[Float64Array, Float64Array]:
         """Coefficients (n_coef_rows, n_features) and intercepts, over features as the encoder gives them."""

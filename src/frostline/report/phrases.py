@@ -526,7 +526,8 @@ def _kept_epoch(found: TuningRecord) -> str:
     stopped = " It was stopped by hand." if found.was_stopped else ""
     if found.best == 0:
         return f"No epoch did better on the rows held out: the encoder is as it was.{stopped}"
-    return f"Epoch {found.best} of {len(found.losses)} is kept.{stopped}"
+    first = " Before, texts of like labels were brought together, which gained by folds." if found.is_contrasted else ""
+    return f"Epoch {found.best} of {len(found.losses)} is kept.{first}{stopped}"
 
 
 MOST_LISTED = 100  # labels

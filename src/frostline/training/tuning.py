@@ -6,22 +6,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, IntArray
+from frostline.arrays import BoolArray, Features, IntArray
 from frostline.data.dataset import Dataset
 from frostline.data.split import folds, holdout, possible_folds
 from frostline.disk import publish_bytes
 from frostline.encoder.architecture import require_torch
-from frostline.encoder.checkpoint import find_checkpoint
+from frostline.encoder.checkpoint import Checkpoint, find_checkpoint
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.features import FeatureSpec
+from frostline.encoder.features import Block, FeatureSpec
 from frostline.encoder.files import CHECKPOINT_FILES, SEEN, WEIGHTS
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.seen import seen_bytes
-from frostline.encoder.tokens import WordPieces
+from frostline.encoder.tokens import Ids, WordPieces
 from frostline.errors import UsageError
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.paired import accuracy_difference
@@ -39,6 +39,12 @@ from frostline.training.options import Progress, TrainingOptions, split_rows
 from frostline.training.records import calibration_record
 from frostline.training.run import Training, train
 from frostline.training.tested import at_half, examples_of, measured_head, probability_record, uncalibrated
+
+if TYPE_CHECKING:
+    from frostline.finetune.network import Network, Units
+
+CONTRAST_FOLDS = 2
+"""By which it is told whether contrasting gains: each costs as much as contrasting itself."""
 
 FEWEST_OF_A_LABEL = 64
 """Rows of every label from which on a part of them is held out; of fewer the last epoch is kept."""
@@ -124,6 +130,7 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
         was_stopped=grown.curve.was_stopped,
         seconds=grown.seconds,
         size_bytes=(grown.place / WEIGHTS).stat().st_size,
+        is_contrasted=grown.is_contrasted,
     )
     training = replace(training, record=replace(training.record, tuning=record))
     return Tuning(training=training, frozen=frozen, encoder=grown.encoder, record=record, folder=folder)
@@ -139,6 +146,7 @@ class Grown:
     place: Path  # Where the encoder lies; its weights are mapped, not copied
     calibration: CalibrationFit | None  # None: no rows were held out
     rule: RuleFit | None
+    is_contrasted: bool  # Whether texts of like labels were brought together first
     curve: Curve
     seconds: float
 
@@ -184,29 +192,13 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
         )
     fit = np.setdiff1d(np.arange(len(rows)), held)
     checkpoint = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision)
-    pieces = WordPieces.open(checkpoint, max_length=encoder.identity.max_length)
-    from frostline.finetune.network import Units, open_network  # noqa: PLC0415 - torch, only where it is needed
-
-    units = Units.of(rows[fit], n_blocks=len(encoder.blocks))
-    start = fit_at(
-        units.measured(rows[fit]),
-        learned.targets.take(fit),
-        C=C,
-        class_weight=how.class_weight,
-        standardise=False,
-    )
+    ids = WordPieces.open(checkpoint, max_length=encoder.identity.max_length).tokenize(list(learned.texts)).ids
     folder.mkdir(parents=True, exist_ok=True)
+    given = _Start(checkpoint, encoder.blocks, ids, rows, learned.targets, C, how, folder)
+    network, start, is_contrasted = given.opened(fit, tries_contrast=not len(held))
     tuned = tune(
-        open_network(
-            checkpoint,
-            start,
-            encoder.blocks,
-            units=units,
-            freeze_layers=how.freeze_layers,
-            trains_embeddings=how.embeddings,
-            device=how.device,
-        ),
-        pieces.tokenize(list(learned.texts)).ids,
+        network,
+        ids,
         rows=rows,
         targets=learned.targets,
         held=held,
@@ -226,9 +218,93 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
         place=place,
         calibration=None if settled is None else settled.calibration,
         rule=None if settled is None else settled.rule,
+        is_contrasted=is_contrasted,
         curve=tuned.curve,
         seconds=tuned.seconds,
     )
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Start:
+    """What a network and its head begin with."""
+
+    checkpoint: Checkpoint
+    blocks: tuple[Block, ...]
+    ids: Sequence[Ids]
+    rows: Features  # As the encoder reads them before
+    targets: Targets
+    C: float
+    how: FineTune
+    folder: Path
+
+    def opened(self, fit: IntArray, *, tries_contrast: bool) -> "tuple[Network, LinearHead, bool]":
+        """The network from the regression over the rows in `fit` on, that regression, and whether it was contrasted."""
+        moves = max(block.layer for block in self.blocks) > self.how.freeze_layers
+        if not (tries_contrast and moves and self.how.contrast and self._gains()):
+            head, units = self._head(self.rows, fit)
+            return self._network(head, units), head, False
+        network = self._network(*self._head(self.rows, fit))
+        head, units = self._head(self._contrasted(network, fit), fit)
+        network.begin_with(head, units)
+        return network, head, True
+
+    def _head(self, rows: Features, fit: IntArray) -> "tuple[LinearHead, Units]":
+        from frostline.finetune.network import Units  # noqa: PLC0415 - torch, only where it is needed
+
+        units = Units.of(rows[fit], n_blocks=len(self.blocks))
+        head = fit_at(
+            units.measured(rows[fit]),
+            self.targets.take(fit),
+            C=self.C,
+            class_weight=self.how.class_weight,
+            standardise=False,
+        )
+        return head, units
+
+    def _network(self, head: LinearHead, units: "Units") -> "Network":
+        from frostline.finetune.network import open_network  # noqa: PLC0415 - torch, only where it is needed
+
+        return open_network(
+            self.checkpoint,
+            head,
+            self.blocks,
+            units=units,
+            freeze_layers=self.how.freeze_layers,
+            trains_embeddings=self.how.embeddings,
+            device=self.how.device,
+        )
+
+    def _contrasted(self, network: "Network", fit: IntArray) -> Features:
+        from frostline.finetune.contrast import contrast  # noqa: PLC0415 - torch, only where it is needed
+
+        learned = np.isin(np.arange(len(self.ids)), fit)
+        return contrast(
+            network,
+            self.ids,
+            rows=self.rows,
+            targets=self.targets,
+            learned=learned,
+            options=self.how,
+            folder=self.folder,
+        )
+
+    def _gains(self) -> bool:
+        """Whether, in two folds, a head is right more often over rows of a network contrasted on the other fold."""
+        n_folds = possible_folds(CONTRAST_FOLDS, self.targets)
+        if n_folds < 2:
+            return False
+        numbers, right = folds(self.targets, n_folds=n_folds, seed=self.how.seed), np.zeros(2)
+        for fold in range(n_folds):
+            fit, out = np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
+            if len(self.targets.take(fit).occurring().labels) < len(self.targets.labels):
+                return False
+            before = self._head(self.rows, fit)
+            moved = self._contrasted(self._network(*before), fit)
+            for place, (rows, (head, units)) in enumerate(((self.rows, before), (moved, self._head(moved, fit)))):
+                said = head.answer(head.predict_proba(units.measured(rows[out]))).favoured
+                right[place] += (said == self.targets.members[out]).all(axis=1).sum()
+        return bool(right[1] > right[0])
 
 
 def _settled(  # noqa: PLR0913 - a head, who reads for it, and by which rows
