@@ -295,7 +295,7 @@ def summary(numbers: list[float | None]) -> dict[str, Any]:
 def words_that_stay(text: str) -> str:
     """A text without times, the machine and the version."""
     text = re.sub(r"(<dt>Machine</dt><dd>)[^<]*", r"\1varies", text)
-    text = re.sub(r"Frostline \d+\.\d+\.\d+", "Frostline varies", text)
+    text = re.sub(r"Frostline \d+\.\d+\.\d+(, \d{4}-\d\d-\d\d \d\d:\d\d UTC)?", "Frostline varies", text)
     return _SECONDS.sub("#", text)
 
 

@@ -1,8 +1,11 @@
 """The command that was given, said again as a line to paste: with something added, or for another verb."""
 
 import importlib
+import os
 import shlex
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -64,14 +67,33 @@ def line_of(step: Step) -> str:
         return ""
     words = ["frostline", name]
     for parameter in sorted(command.params, key=lambda one: isinstance(one, click.Option)):
-        told = context.get_parameter_source(parameter.name or "") in _SAID
         is_kept = is_same or isinstance(parameter, click.Argument) or parameter.name in _FILES
-        if told and is_kept and not added.intersection(parameter.opts):
-            words += _said(parameter, context.params.get(parameter.name or ""))
+        if is_kept and not added.intersection(parameter.opts):
+            words += _given(parameter)
     words += step.options
     if is_same and context.params.get("out") is not None and "--overwrite" not in words:
         words.append("--overwrite")
     return printable(shlex.join(words))
+
+
+def made_by() -> str:
+    """When and by which command, for the end of a page; folders are left out, since a page is handed on."""
+    context = click.get_current_context()
+    words = [word for parameter in context.command.params for word in _given(parameter)]
+    told = shlex.join(["frostline", context.info_name or "", *map(_named, words)])
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, by: {printable(told)}"
+
+
+def _named(word: str) -> str:
+    """A word of a command without the folders of a path, which are nobody else's business; hub ids stay."""
+    return Path(word).name if os.sep in word and (Path(word).is_absolute() or Path(word).exists()) else word
+
+
+def _given(parameter: click.Parameter) -> Iterator[str]:
+    """The words by which the command that is running got this parameter; none where it was not said."""
+    context = click.get_current_context()
+    if context.get_parameter_source(parameter.name or "") in _SAID:
+        yield from _said(parameter, context.params.get(parameter.name or ""))
 
 
 _SAID = {ParameterSource.COMMANDLINE, ParameterSource.PROMPT}

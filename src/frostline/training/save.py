@@ -31,7 +31,7 @@ from frostline.training.options import TrainingOptions
 from frostline.training.run import Training
 
 
-def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
+def save_training(  # noqa: PLR0913 - what is saved, where, five switches, and a line
     training: Training,
     path: Path,
     *,
@@ -41,6 +41,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
     quote: bool = True,
     keep_neighbours: bool = False,
     keep_digests: bool = True,
+    made: str = "",
 ) -> Artifact:
     """Save the head of `training` at `path`, with what is known about it.
 
@@ -56,6 +57,8 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
         Whether the report may quote test texts: the mistakes that the classifier was surest of.
     keep_neighbours : bool
         Keep the training sentences with their rows, so that `explain` can show the nearest.
+    made : str
+        When and by which command, for the end of the report.
     keep_digests : bool
         Keep 8 bytes of each training text, by which a test knows which of its texts the head learned from.
     """
@@ -83,7 +86,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, and five switches
             ),
             whole=json.dumps(as_document(record, points=False, is_whole=True)) + "\n" if has_many else None,
             card=model_card(record),
-            report=report_html(record, _with_map(training), quote=quote),
+            report=report_html(record, _with_map(training), quote=quote, made=made),
             neighbours=_neighbours(training) if keep_neighbours else None,
             learned=_digests(training) if keep_digests else None,
             likeness=training.likeness,
