@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from fakes import FakeEncoder
 from frostline.data.options import TableOptions
-from frostline.errors import InputError
+from frostline.errors import ArtifactCorrupt, InputError
+from frostline.score import job
 from frostline.score.answers import Layout, Prediction
+from frostline.score.files import _safe, sheet_of
 from frostline.score.job import Sections, Window
 from frostline.score.labelling import _own_label, agreement, labels_in, tally_of, truth_column
 from frostline.score.rows import Embedding, join_rows
@@ -105,3 +108,37 @@ def test_the_column_of_the_own_labels(names: list[str], options: TableOptions, p
 def test_a_label_column_that_is_not_there_is_refused(label: Any) -> None:
     with pytest.raises(InputError, match=rf"^f\.tsv: there is no label column '{label}'\. Leave --label out\.$"):
         truth_column(["text", "label"], TableOptions(label=label), name="f.tsv")
+
+
+@pytest.mark.parametrize(
+    ("cell", "safe"),
+    [
+        ("=1+1", "'=1+1"),
+        (" =1+1", "' =1+1"),
+        ("=", "'="),
+        ("@a", "'@a"),
+        ("\ta", "'\ta"),
+        ("\0", "'\0"),
+        ("-1.5", "-1.5"),
+        ("-a", "'-a"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_would_compute_gets_an_apostrophe(cell: str, safe: str) -> None:
+    assert _safe(cell) == safe
+
+
+def test_cells_are_left_as_they_are_unless_it_is_asked_for() -> None:
+    sheet = sheet_of(Path("f.csv"), ONE, names=("t",), kinds=("text",))
+    assert sheet.is_safe is False
+
+
+def test_a_manifest_of_a_job_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.json"
+    path.write_bytes(b'{"a": 1}')
+    monkeypatch.setattr(job, "_MANIFEST_BYTES", 8)
+    assert job._content(path) == {"a": 1}
+    monkeypatch.setattr(job, "_MANIFEST_BYTES", 7)
+    with pytest.raises(ArtifactCorrupt, match=r"m\.json must have at most 7 bytes\.$"):
+        job._content(path)

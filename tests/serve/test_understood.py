@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from frostline.errors import UsageError
 from frostline.serve.admission import Admission
 from frostline.serve.bodies import object_in, refuse_others, texts_in, wrong
 from frostline.serve.described import _BODIES, described
-from frostline.serve.options import Limits
+from frostline.serve.options import Limits, Named
 from frostline.serve.refusals import Refusal, overloaded
 from frostline.serve.wires import hugging_face, mlflow, open_inference, tei
 from goldens import compare_json
@@ -348,3 +349,17 @@ def test_a_refusal_says_all_that_programs_need() -> None:
     assert {status: Refusal(status, "x", "").document("")["error_type"] for status in types} == types
     assert overloaded("", code="late").document("")["error_type"] == "overloaded"
     assert Refusal(503, "starting", "").document("")["error_type"] == "unhealthy"
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "folder"),
+    [("models/a", "a", "models/a"), ("b=models/a", "b", "models/a"), ("x y=models/a", "a", "x y=models/a")],
+)
+def test_a_model_is_called_as_asked_or_as_its_folder(argument: str, name: str, folder: str) -> None:
+    assert Named.of(argument) == Named(name=name, folder=Path(folder))
+
+
+def test_a_name_that_cannot_stand_in_an_address_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^A model's name must consist of letters, digits.*got 'a b'") as caught:
+        Named.of("a b")
+    assert caught.value.hint == "Name it: NAME='a b'"
