@@ -142,6 +142,20 @@ def test_the_default_grid_is_climbed_from_its_middle() -> None:
     assert np.abs(climbed.mean_scores - whole.mean_scores[4 : 4 + len(climbed.Cs)]).max() <= 1 / 400
 
 
+def test_many_labels_end_at_the_first_value_that_surely_scores_less() -> None:
+    """One is enough, where few labels look at two; the choice is that of the whole grid."""
+    rows, codes = clusters(20, n_texts=400, n_features=40, seed=5)
+    codes[::2] = np.random.default_rng(0).integers(20, size=len(codes[::2]))
+    targets = Targets.of_codes(codes, range(20))
+    climbed = search(rows, targets, options=SearchOptions(scoring="neg_log_loss"))
+    whole = search(rows, targets, options=SearchOptions(Cs=default_grid(), scoring="neg_log_loss"))
+    assert climbed.chosen_C == whole.chosen_C
+    best = climbed.Cs.index(climbed.chosen_C[0])
+    assert 0 < best == len(climbed.Cs) - 2
+    lost = climbed.scores[best, 0] - climbed.scores[-1, 0]
+    assert lost.mean() > 2 * lost.std(ddof=1) / np.sqrt(len(lost))
+
+
 def test_down_from_the_middle_where_that_is_the_best() -> None:
     """Of labels that nothing tells the commonest is the best answer; the search goes on until a C scores less."""
     rng = np.random.default_rng(8)

@@ -254,13 +254,15 @@ def climbed(
 ) -> list[list[Trial]]:
     """The trials of each group, solved and scored from the smallest C up; if `may_stop` none after a hopeless one.
 
-    Many labels that compete begin in the middle of the default grid, and go down from there only if that is the best.
+    Many labels that compete begin in the middle of the default grid, and go down from there only if that is the best;
+    and they end at the first that surely scores less than the best.
     A group of a block is through by itself, and leaves it: `regressions` then give the problem of those that are left.
     """
     trials: list[list[Trial]] = [[] for _ in climb.groups]
     going = list(range(len(trials)))
     order = np.argsort(grid, kind="stable")
-    first = int(np.searchsorted(np.sort(grid), _MIDDLE)) if may_stop and stands_apart(climb.problem) else 0
+    is_many = may_stop and stands_apart(climb.problem)
+    first = int(np.searchsorted(np.sort(grid), _MIDDLE)) if is_many else 0
     below, order, n_done = order[:first][::-1], order[first:], 0
     while n_done < len(order) and going:
         # Where it gets worse the end may be near.
@@ -273,6 +275,8 @@ def climbed(
         n_done += len(positions)
         if progress is not None:
             progress(n_done, len(grid))
+        if is_many and _is_surely_less(trials[0][-1], max(trials[0], key=lambda trial: trial.mean)):
+            break
         left = [turn for turn, place in enumerate(going) if not (may_stop and is_done(trials[place]))]
         if left and len(left) < len(going) and regressions is not None:
             climb.keep(left, regressions)
@@ -375,6 +379,12 @@ def is_done(trials: Sequence[Trial]) -> bool:
     return _is_hopeless(trials) or _is_overfitting(trials)
 
 
+def _is_surely_less(one: Trial, best: Trial) -> bool:
+    """Whether the mean difference over the folds is more than twice its standard error."""
+    lost = best.scores - one.scores
+    return float(lost.mean()) > 2 * float(lost.std(ddof=1)) / np.sqrt(len(lost))
+
+
 def _is_getting_worse(trials: Sequence[Trial]) -> bool:
     """Whether the last C scored less, or lost more, than an earlier one."""
     if not trials:
@@ -393,9 +403,7 @@ def _is_hopeless(trials: Sequence[Trial]) -> bool:
         return False
     means = [trial.mean for trial in trials[-_AFTER - 1 :]]
     best = max(trials, key=lambda trial: trial.mean)
-    lost = best.scores - trials[-1].scores
-    sure = float(lost.mean()) > 2 * float(lost.std(ddof=1)) / np.sqrt(len(lost))
-    return sure and all(later < earlier for earlier, later in pairwise(means))
+    return _is_surely_less(trials[-1], best) and all(later < earlier for earlier, later in pairwise(means))
 
 
 def _is_overfitting(trials: Sequence[Trial]) -> bool:
