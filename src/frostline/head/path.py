@@ -382,7 +382,7 @@ def is_done(trials: Sequence[Trial]) -> bool:
 def _is_surely_less(one: Trial, best: Trial) -> bool:
     """Whether the mean difference over the folds is more than twice its standard error."""
     lost = best.scores - one.scores
-    return float(lost.mean()) > 2 * float(lost.std(ddof=1)) / np.sqrt(len(lost))
+    return float(lost.mean()) > 2 * float(lost.std(ddof=1)) / float(np.sqrt(len(lost)))
 
 
 def _is_getting_worse(trials: Sequence[Trial]) -> bool:
