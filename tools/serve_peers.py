@@ -43,6 +43,7 @@ class Side:
     goodput: list[float] = field(default_factory=list)  # Texts a second
     p50_ms: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)  # Processor time of its processes for a text
     told: Counter[object] = field(default_factory=Counter)
 
     def line(self) -> str:
@@ -53,7 +54,8 @@ class Side:
 
         return (
             f"{self.name}: {spread(self.goodput)} texts/s; p50 {spread(self.p50_ms)} ms, p99 {spread(self.p99_ms)} ms; "
-            f"{dict(self.told)}"
+            f"processor time {statistics.median(self.cpu_ms):.1f} ms a text ({min(self.cpu_ms):.1f}-"
+            f"{max(self.cpu_ms):.1f}); {dict(self.told)}"
         )
 
 
@@ -87,8 +89,9 @@ async def measured(side: Side, server: Server, texts: Sequence[str], *, flight: 
             place += flight
         line.close()
 
-    begun = time.monotonic()
+    begun, spent = time.monotonic(), sum(server.cpu_s())
     await asyncio.gather(*map(client, range(flight)))
+    side.cpu_ms.append(1000 * (sum(server.cpu_s()) - spent) / len(took))
     took.sort()
     side.goodput.append(len(took) / (time.monotonic() - begun))
     side.p50_ms.append(1000 * took[len(took) // 2])
