@@ -277,10 +277,11 @@ def _encoder_source(identity: EncoderIdentity, with_encoder: bool | Path) -> Pat
         return None
     if isinstance(with_encoder, Path):
         return with_encoder
-    if with_encoder:
+    known = known_encoder(identity.name)
+    if with_encoder or (known is not None and known.made_from is not None):  # another machine would make other bytes
         return find_checkpoint(identity.name, revision=identity.revision, offline=True).folder
     folder = Path(identity.name).expanduser()
-    if known_encoder(identity.name) is not None or not folder.is_dir():
+    if known is not None or not folder.is_dir():
         return None
     return folder if (folder / WEIGHTS).is_file() else find_checkpoint(identity.name, offline=True).folder
 

@@ -396,13 +396,16 @@ def opened_encoder(choice: EncoderChoice, features: str) -> "SentenceEncoder":
 
     store = FeatureStore.open() if choice.store else None  # before the encoder: its folder may be refused
     fresh = fresh_encoder(choice, features)
-    return fresh if store is None else StoredEncoder(fresh, store)
+    return fresh if store is None or fresh.is_table else StoredEncoder(fresh, store)  # reading is as quick as finding
 
 
 def fresh_encoder(choice: EncoderChoice, features: str) -> "Encoder":
     """The encoder that was chosen, computing `features`, without a memory."""
-    from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - heavy, and not every verb reads
+    from frostline.encoder.encoder import Encoder, make_known, must_be_made  # noqa: PLC0415 - heavy
 
+    if must_be_made(choice.name):
+        with progress(f"Making {choice.name}, once", "word pieces") as told:
+            make_known(choice.name, progress=told)
     encoder = Encoder.open(
         choice.name,
         features=features,

@@ -25,6 +25,9 @@ Dtype: TypeAlias = Literal["float32", "bfloat16"]
 AskedBackend: TypeAlias = Literal["auto", "onnx", "torch"]
 BACKENDS: tuple[AskedBackend, ...] = get_args(AskedBackend)
 
+STATIC = "frostline_static"
+"""The `model_type` of a table of word pieces (static.py), and its family."""
+
 INSTALL = "pip install 'frostline[torch]'"
 
 
@@ -221,6 +224,11 @@ def describe(config: Mapping[str, Any]) -> Shape:
     Raises `InputError`: the model_type is unknown, a setting is missing or out of range, or one asks for something
     that our graphs do not compute. The setting is named, and the families that work.
     """
+    if config.get("model_type") == STATIC:
+        raise InputError(
+            "A table of word pieces has no layers to look into, to export or to train further.",
+            hint="Take the encoder that it was distilled from.",
+        )
     family = family_of(config)
     for key, allowed in _MUST_BE.items():
         if config.get(key) not in allowed:

@@ -11,10 +11,26 @@ from typing import Any, NamedTuple, cast, final, get_args
 import numpy as np
 
 from frostline.arrays import Features, IntArray, Progress
-from frostline.disk import home
-from frostline.encoder.architecture import AskedBackend, Device, Dtype, describe, load_architecture, settle_backend
-from frostline.encoder.checkpoint import DEFAULT_ENCODER, Checkpoint, find_checkpoint
+from frostline.disk import home, private_folder
+from frostline.encoder.architecture import (
+    STATIC,
+    AskedBackend,
+    Device,
+    Dtype,
+    describe,
+    load_architecture,
+    settle_backend,
+)
+from frostline.encoder.checkpoint import (
+    DEFAULT_ENCODER,
+    Checkpoint,
+    find_checkpoint,
+    is_at_hand,
+    known_encoder,
+    made_folder,
+)
 from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
+from frostline.encoder.files import WEIGHTS
 from frostline.encoder.graph import graph_version
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, why_not_int8
@@ -29,8 +45,11 @@ from frostline.encoder.reading import (
     check_texts,
     distinct_texts,
 )
+from frostline.encoder.static import FEATURES as DISTILLED
+from frostline.encoder.static import GRAPH_VERSION as STATIC_VERSION
+from frostline.encoder.static import StaticBackend, distil, is_static, load_table, static_shape
 from frostline.encoder.tokens import Pieces, WordPieces, plan_batches
-from frostline.errors import BackendError, InputError, UsageError, shown
+from frostline.errors import BackendError, InputError, OutputError, UsageError, shown
 from frostline.machine import usable_cores
 from frostline.threads import work_through
 
@@ -153,7 +172,10 @@ class Encoder:
         if threads is not None and threads < 1:
             raise UsageError(f"threads must be at least 1 (got {threads}).")
         kept = home() / "graphs"
+        make_known(name)
         checkpoint = find_checkpoint(name, revision=revision, kept=kept)
+        if is_static(checkpoint.config):
+            return cls._from_table(name, checkpoint, spec, max_length, threads, precision, asked=(backend, device))
         if settle_backend(checkpoint.config, asked=backend, device=device, precision=precision) == "torch":
             return cls._on_torch(name, checkpoint, spec, max_length, threads, precision, device)
         shape = describe(checkpoint.config)
@@ -181,6 +203,56 @@ class Encoder:
             word_pieces=word_pieces,
             backend=_backend(checkpoint.folder, blocks, identity_digest=digest, kept=kept, form=form),
             threads=threads or usable_cores(),
+            folder=checkpoint.folder,
+        )
+
+    @classmethod
+    def _from_table(  # noqa: PLR0913, PLR0917 - what `open` was given
+        cls,
+        name: str,
+        checkpoint: Checkpoint,
+        spec: FeatureSpec,
+        max_length: int | None,
+        threads: int | None,
+        precision: Precision,
+        *,
+        asked: tuple[AskedBackend, Device],
+    ) -> "Encoder":
+        """The encoder that is a table: nothing runs, so there is nothing to run it on, and no precision but its own."""
+        if asked[0] == "torch" or asked[1] not in {"auto", "cpu"} or precision == "bfloat16":
+            raise UsageError(
+                f"{shown(name)} is a table of word pieces, which is looked up on the processor in float32 "
+                f"(asked for: backend {asked[0]}, device {asked[1]}, {precision}).",
+                hint="Leave --backend, --device and --precision out.",
+            )
+        if precision != "float32":
+            warnings.warn(
+                "float32 is used instead of int8. A table is looked up, not multiplied.", PrecisionWarning, stacklevel=3
+            )
+        shape = static_shape(checkpoint.config, checkpoint.folder)
+        word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=home() / "graphs", sizes=shape)
+        blocks = spec.blocks(0)
+        identity = EncoderIdentity(
+            name=name,
+            revision=None,
+            family=STATIC,
+            weights_sha256=checkpoint.weights_sha256,
+            tokenizer_sha256=checkpoint.tokenizer_sha256,
+            config_sha256=checkpoint.config_sha256,
+            max_length=word_pieces.max_length,
+            precision="float32",
+            graph_version=STATIC_VERSION,
+        )
+        return cls(
+            identity=identity,
+            spec=spec,
+            blocks=blocks,
+            hidden_size=shape.hidden_size,
+            n_layers=0,
+            word_pieces=word_pieces,
+            backend=StaticBackend(load_table(checkpoint.folder, shape), word_pieces, blocks),
+            threads=threads or usable_cores(),
+            reader="a table of word pieces",
             folder=checkpoint.folder,
         )
 
@@ -225,6 +297,11 @@ class Encoder:
             threads=backend.most_workers if model.device == "cuda" else 1,
             reader=model.reader,
         )
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it only looks up: keeping its rows would save nothing."""
+        return self.identity.family == STATIC
 
     @property
     def n_features(self) -> int:
@@ -302,6 +379,33 @@ class Encoder:
             backend=self.identity.backend,
         )
         return _reopened, (reopen, self.identity.fingerprint())
+
+
+def must_be_made(name: str) -> bool:
+    """Whether `name` is made on this machine, and has not been yet."""
+    known = known_encoder(name)
+    return known is not None and known.made_from is not None and is_at_hand(known) is None
+
+
+def make_known(name: str, *, progress: Progress | None = None) -> None:
+    """Make the encoder called `name`, if it is one that is made here and is not there yet: seconds, once.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Counts word pieces.
+    """
+    known = known_encoder(name)
+    if known is None or known.made_from is None or not must_be_made(name):
+        return
+    folder = made_folder(known)
+    private_folder(folder.parent)
+    source = Encoder.open(known.made_from, features=DISTILLED)
+    try:
+        distil(source, folder, progress=progress)
+    except OutputError:
+        if not (folder / WEIGHTS).is_file():  # or else another process was as quick
+            raise
 
 
 def reader_of(encoder: SentenceEncoder) -> str:

@@ -71,13 +71,13 @@ def shortlist(n_layers: int) -> tuple[str, ...]:
     Over SST-2, TREC, SST-5 and CR `mean@all` was chosen or within a point of what was; the wide joins with cls or max
     take four fifths of a sweep's time (docs/decisions/0016).
     """
-    last = ",".join(str(-layer) for layer in range(1, min(LAST_LAYERS, n_layers) + 1))
+    last = ",".join(str(-layer) for layer in range(1, max(1, min(LAST_LAYERS, n_layers)) + 1))
     return (TUTORIAL_FEATURES, "mean@-1", "cls@-1+mean@-1", f"mean@{last}", "mean@all", "mean@all+words", "words")
 
 
 def usual_joins(n_layers: int) -> tuple[str, ...]:
     """Joins worth their width: views of the last layer, the last layers' means, all layers of a pooling; with words."""
-    last = ",".join(str(-layer) for layer in range(1, min(LAST_LAYERS, n_layers) + 1))
+    last = ",".join(str(-layer) for layer in range(1, max(1, min(LAST_LAYERS, n_layers)) + 1))
     return (
         "cls@-1+mean@-1",
         "cls@-1+mean@-1+max@-1",

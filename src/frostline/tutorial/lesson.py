@@ -23,7 +23,7 @@ from frostline.encoder.encoder import Encoder
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.reading import Around, EncoderIdentity, Reading, SentenceEncoder, TokenBatch
 from frostline.encoder.tokens import Ids, WordPieces
-from frostline.errors import InputError
+from frostline.errors import InputError, UsageError
 from frostline.evaluate.paired import accuracy_difference
 from frostline.evaluate.scores import evaluate, most_probable
 from frostline.head.options import SearchOptions, tutorial_grid
@@ -123,6 +123,11 @@ def give_lesson(
         raise InputError(
             f"The lesson needs two classes with at least {2 * N_FOLDS} rows each (got {dataset.counts()}).",
             hint="Give it more rows: --limit says how many are taken.",
+        )
+    if encoder.is_table:
+        raise UsageError(
+            f"The lesson looks into layers; {encoder.identity.name} is a table of word pieces and has none.",
+            hint="Leave --encoder out.",
         )
     ids = encoder.word_pieces.tokenize(dataset.texts).ids
     running = running_row(ids, unknown=encoder.word_pieces.unknown)
