@@ -88,7 +88,7 @@ def test_without_the_package_minilm_comes_from_the_hub(monkeypatch: pytest.Monke
 def test_known_encoders_are_at_hand_or_not() -> None:
     """`frostline encoders` says so without asking a network."""
     at_hand = {known.name: is_at_hand(known) is not None for known in known_encoders()}
-    assert at_hand == {"minilm": True, "distilbert": False, "bert": False}
+    assert at_hand == {"minilm": True, "distilbert": False, "bert": False, "static": False}
 
 
 # Folders
@@ -467,7 +467,7 @@ def test_no_bars_where_nobody_looks(hub: Hub) -> None:
 
 def test_short_names_are_what_they_say() -> None:
     names = [known.name for known in known_encoders()]
-    assert names == ["minilm", "distilbert", "bert"]
+    assert names == ["minilm", "distilbert", "bert", "static"]
     distilbert = known_encoder("distilbert")
     assert isinstance(distilbert, KnownEncoder)
     assert is_hub_id(distilbert.hub_id)

@@ -38,7 +38,7 @@ VERBS = {
     "compare": "Compare encoders and features on the same folds, with what each costs.",
     "review": "Find wrong labels, repeats, leaks and outliers in a labelled file, and what to label next.",
     "embed": "Write the features of a file's sentences.",
-    "distil": "Make a table of word pieces from an encoder: fifty times as fast, a few points lower.",
+    "distil": "Make a table of word pieces from an encoder: sixty times as fast, a few points lower.",
     "tutorial": "Walk through the DistilBERT practical step by step, in English or Chinese.",
     "encoders": "List the encoders known by name, and which are at hand.",
     "cache": "Show, verify or prune what is kept on this machine.",

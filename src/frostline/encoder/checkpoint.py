@@ -85,7 +85,7 @@ _KNOWN = (
         revision="1",  # Of the recipe
         n_parameters=7_813_632,
         size_bytes=31_254_616,
-        about="a vector for each word piece of minilm, no layers: fifty times as fast, made at first use",
+        about="a vector for each word piece of minilm, no layers: sixty times as fast, made at first use",
         licence="Apache-2.0",
         made_from="minilm",
     ),
@@ -174,13 +174,13 @@ def find_checkpoint(
     return _read_checkpoint(name, snapshot, revision=snapshot.name, expected_sha256=None, kept=kept)
 
 
-def is_at_hand(known: KnownEncoder) -> Path | None:
+def is_at_hand(known: KnownEncoder, *, kept: Path | None = None) -> Path | None:
     """The folder with the files of `known` on this machine, if they are here; nothing is asked of a network."""
     if known.made_from is not None:
         source = known_encoder(known.made_from)
         if source is not None and is_at_hand(source) is None:
             return None
-        folder = made_folder(known)
+        folder = made_folder(known, kept=kept)
         return folder if (folder / WEIGHTS).is_file() else None
     return _bundled_folder(known) or cached_snapshot(known.hub_id, known.revision)
 
@@ -227,7 +227,7 @@ def _find_known(known: KnownEncoder, revision: str | None, *, offline: bool, kep
 
 def made_folder(known: KnownEncoder, *, offline: bool = False, kept: Path | None = None) -> Path:
     """Where an encoder that is made here lies, or will: by the digests of what it is made of, and its recipe."""
-    source = find_checkpoint(known.made_from or known.name, offline=offline, kept=kept or home() / "graphs")
+    source = find_checkpoint(known.made_from or known.name, offline=offline, kept=kept)
     parts = f"{known.name} {known.revision} {source.weights_sha256} {source.tokenizer_sha256} {source.config_sha256}"
     return home() / "encoders" / f"{known.name}-{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
 

@@ -384,7 +384,7 @@ class Encoder:
 def must_be_made(name: str) -> bool:
     """Whether `name` is made on this machine, and has not been yet."""
     known = known_encoder(name)
-    return known is not None and known.made_from is not None and is_at_hand(known) is None
+    return known is not None and known.made_from is not None and is_at_hand(known, kept=home() / "graphs") is None
 
 
 def make_known(name: str, *, progress: Progress | None = None) -> None:
@@ -398,7 +398,7 @@ def make_known(name: str, *, progress: Progress | None = None) -> None:
     known = known_encoder(name)
     if known is None or known.made_from is None or not must_be_made(name):
         return
-    folder = made_folder(known)
+    folder = made_folder(known, kept=home() / "graphs")
     private_folder(folder.parent)
     source = Encoder.open(known.made_from, features=DISTILLED)
     try:
