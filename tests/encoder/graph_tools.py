@@ -20,11 +20,10 @@ def bundled_minilm() -> Path:
     return Path(package.submodule_search_locations[0]) / "model"
 
 
-def opened(folder: Path, features: str, n_layers: int) -> OnnxBackend:
+def opened(folder: Path, features: str, n_layers: int, *, packs: bool = False) -> OnnxBackend:
     """The encoder in `folder`, computing `features`, with nothing kept."""
-    return OnnxBackend.open(
-        load_architecture(folder), blocks=FeatureSpec.parse(features).blocks(n_layers), identity_digest="", kept=None
-    )
+    blocks = FeatureSpec.parse(features).blocks(n_layers)
+    return OnnxBackend.open(load_architecture(folder), blocks=blocks, identity_digest="", kept=None, packs=packs)
 
 
 def batch_of(ids: NDArray[np.int64]) -> TokenBatch:

@@ -24,11 +24,12 @@ SPECS = ("cls@-1", "mean@-1", "cls@all+mean@all+max@all")
 
 
 @functools.cache
-def backend(name: str, features: str) -> OnnxBackend:
+def backend(name: str, features: str, *, packs: bool = False) -> OnnxBackend:
     if name == "minilm":
-        return opened(bundled_minilm(), features, 6)
+        return opened(bundled_minilm(), features, 6, packs=packs)
     with tempfile.TemporaryDirectory() as folder:
-        return opened(write_checkpoint(Path(folder), CONFIGS[name]), features, CONFIGS[name]["num_hidden_layers"])
+        n_layers = CONFIGS[name]["num_hidden_layers"]
+        return opened(write_checkpoint(Path(folder), CONFIGS[name]), features, n_layers, packs=packs)
 
 
 def largest_change(encoder: OnnxBackend, ids: NDArray[np.int64], order: NDArray[np.int64], sizes: list[int]) -> float:
@@ -58,14 +59,20 @@ def check(name: str, features: str, ids: NDArray[np.int64], seed: int) -> None:
 def test_a_row_does_not_depend_on_sentences_of_other_lengths_beside_it(
     name: str, features: str, runs: list[tuple[int, int]], seed: int
 ) -> None:
-    """Lengths packed into one product: the bits of each sentence alone, the same length twice included."""
-    encoder = backend(name, features)
+    """Lengths packed into one product: the bits of each sentence alone, the same length twice included.
+
+    Alone it is read by the graph of one length, and by the one that packs.
+    """
+    encoder, packing = backend(name, features), backend(name, features, packs=True)
+    assert (encoder.packs, packing.packs) == (False, True)
     batches = [
         batch_of(random_ids(name, length, sentences=n_sentences, seed=seed + place))
         for place, (n_sentences, length) in enumerate(runs)
     ]
     alone = [encoder.forward(batch_of(batch.ids[row : row + 1])) for batch in batches for row in batch.rows]
+    assert np.abs(packing.forward_together(batches) - np.concatenate(alone)).max() <= BOUND
     assert np.abs(encoder.forward_together(batches) - np.concatenate(alone)).max() <= BOUND
+    assert np.abs(packing.forward(batches[0]) - encoder.forward(batches[0])).max() <= BOUND
 
 
 @settings(deadline=None, max_examples=30)

@@ -116,6 +116,7 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
     fetch: bool = False,
     backend: "AskedBackend" = "auto",
     device: "Device" = "auto",
+    packs: bool = False,
     open_encoder: OpenEncoder | None = None,
 ) -> Model:
     """The model in `artifact`, with its encoder opened.
@@ -133,6 +134,8 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
         Ask the hub for an encoder that the artifact names and that is not on this machine.
     backend, device
         Who reads, and where: as for `Encoder.open`. What torch read, our graph may read as well, where there is one.
+    packs : bool, default=False
+        Have the encoder read several lengths at once, as a server does.
     open_encoder : OpenEncoder, optional
         `Encoder.open` unless told otherwise.
 
@@ -149,7 +152,9 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
     """
     loaded = artifact if isinstance(artifact, Artifact) else load_artifact(artifact)
     precision = loaded.manifest.encoder.precision
-    opened = open_encoder or functools.partial(_open_encoder, precision=precision, backend=backend, device=device)
+    opened = open_encoder or functools.partial(
+        _open_encoder, precision=precision, backend=backend, device=device, packs=packs
+    )
     if FeatureSpec.parse(loaded.manifest.features).is_words_alone:
         found = _words_alone(loaded)
     else:
@@ -205,6 +210,7 @@ def _open_encoder(  # noqa: PLR0913 - what `Encoder.open` takes
     precision: str,
     backend: "AskedBackend",
     device: "Device",
+    packs: bool,
 ) -> SentenceEncoder:
     """The encoder, in the precision that the head learned from, on whatever processor."""
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - the runtime loads only where texts are read
@@ -219,6 +225,7 @@ def _open_encoder(  # noqa: PLR0913 - what `Encoder.open` takes
         insist=True,
         backend=backend,
         device=device,
+        packs=packs,
     )
 
 

@@ -125,6 +125,7 @@ class Encoder:
         insist: bool = False,
         backend: AskedBackend = "auto",
         device: Device = "auto",
+        packs: bool = False,
     ) -> "Encoder":
         """The encoder called `name`, computing `features`.
 
@@ -153,6 +154,8 @@ class Encoder:
             processor nor bfloat16 is asked for; torch otherwise.
         device : {"auto", "cpu", "cuda", "mps"}
             Where torch reads. `auto` is a graphics processor, where there is one.
+        packs : bool
+            Open our own graph so that it takes several lengths at once: see `OnnxBackend.open`.
 
         Raises
         ------
@@ -201,7 +204,7 @@ class Encoder:
             hidden_size=shape.hidden_size,
             n_layers=shape.n_layers,
             word_pieces=word_pieces,
-            backend=_backend(checkpoint.folder, blocks, identity_digest=digest, kept=kept, form=form),
+            backend=_backend(checkpoint.folder, blocks, identity_digest=digest, kept=kept, form=form, packs=packs),
             threads=threads or usable_cores(),
             folder=checkpoint.folder,
         )
@@ -428,7 +431,9 @@ def _form(precision: Precision, kept: Path, *, insist: bool) -> Form:
     return "float32"
 
 
-def _backend(folder: Path, blocks: tuple[Block, ...], *, identity_digest: str, kept: Path, form: Form) -> OnnxBackend:
+def _backend(  # noqa: PLR0913 - as OnnxBackend.open
+    folder: Path, blocks: tuple[Block, ...], *, identity_digest: str, kept: Path, form: Form, packs: bool
+) -> OnnxBackend:
     """The encoder in `folder`, opened with the weights of `form`."""
     architecture, weights = load_architecture(folder), None
     if form != "float32":
@@ -436,7 +441,13 @@ def _backend(folder: Path, blocks: tuple[Block, ...], *, identity_digest: str, k
 
         weights = int8_weights(architecture, identity_digest=identity_digest, kept=kept, form=form)
     return OnnxBackend.open(
-        architecture, blocks=blocks, identity_digest=identity_digest, kept=kept, form=form, weights=weights
+        architecture,
+        blocks=blocks,
+        identity_digest=identity_digest,
+        kept=kept,
+        form=form,
+        weights=weights,
+        packs=packs,
     )
 
 

@@ -23,6 +23,7 @@ from frostline.encoder.features import Block
 from frostline.encoder.graph import (
     LAYOUT,
     ROWS,
+    SENTENCES,
     WORDS,
     build_graph,
     graph_inputs,
@@ -46,11 +47,14 @@ class OnnxBackend(Backend):
     ----------
     session : onnxruntime.InferenceSession
         Over a graph of `build_graph`, with the architecture's weights.
+    packs : bool
+        Whether it is the graph that takes several lengths at once.
     """
 
-    def __init__(self, architecture: Architecture, session: Any) -> None:
+    def __init__(self, architecture: Architecture, session: Any, *, packs: bool) -> None:
         self._shape = architecture.shape
         self._session = session
+        self.packs = packs
         self._value = runtime().OrtValue.ortvalue_from_numpy
         self._words = self._value(architecture.tensors["words"])
         self._check_file = architecture.check
@@ -66,6 +70,7 @@ class OnnxBackend(Backend):
         token_layers: tuple[int, ...] = (),
         form: Form = "float32",
         weights: Mapping[str, NDArray[Any]] | None = None,
+        packs: bool = False,
     ) -> "OnnxBackend":
         """The encoder `architecture`, computing `blocks` in that order.
 
@@ -84,24 +89,25 @@ class OnnxBackend(Backend):
             How the layers' products are computed; the last two are int8, and give the same rows (products.py).
         weights : mapping of str to ndarray, optional
             Those that the graph of `form` declares; the architecture's own unless given.
+        packs : bool, default=False
+            Read sentences of several lengths in one product (`forward_together`), the same bits. It costs each call a
+            little, and pays where lengths are many and sentences few: in a server.
         """
 
         def build() -> bytes:
             for name, tensor in architecture.tensors.items():
                 check_finite(name, tensor)
-            model = build_graph(architecture.shape, blocks, token_layers=token_layers, form=form)
+            model = build_graph(architecture.shape, blocks, token_layers=token_layers, form=form, packed=packs)
             graph: bytes = model.SerializeToString()
             return graph
 
         blocks_named = [str(block) for block in blocks]
-        wanted = [graph_version(form), LAYOUT, identity_digest, blocks_named, list(token_layers), form]
+        wanted = [graph_version(form), LAYOUT, identity_digest, blocks_named, list(token_layers), form, packs]
         key = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
         highest = highest_layer(blocks, token_layers)
         given = architecture.tensors if weights is None else weights
         needed = {name: tensor for name, tensor in given.items() if needs_weight(name, highest)}
-        return cls(architecture, open_session(kept_file(kept, key, build), needed))
-
-    packs = True
+        return cls(architecture, open_session(kept_file(kept, key, build), needed), packs=packs)
 
     def forward(self, batch: TokenBatch) -> Features:
         """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.
@@ -112,10 +118,12 @@ class OnnxBackend(Backend):
         return self.forward_together([batch])
 
     def forward_together(self, batches: Sequence[TokenBatch]) -> Features:
-        """Features of the sentences of all batches, in their order: one product for all of their word pieces.
+        """Features of the sentences of all batches, in their order; where it packs, one product for all word pieces.
 
         Each row has the bits that its sentence has alone. Raises as `forward`.
         """
+        if len(batches) > 1 and not self.packs:
+            return super().forward_together(batches)
         rows = self._run(batches, [ROWS])[0]
         ends = np.cumsum([len(batch.rows) for batch in batches])
         for batch, end in zip(batches, ends.tolist(), strict=True):
@@ -134,7 +142,8 @@ class OnnxBackend(Backend):
         for batch in batches:
             check_ids(batch, longest=self._shape.max_positions, vocabulary=self._shape.vocab_size)
         self._check_file()
-        given = graph_inputs(self._shape, [batch.ids for batch in batches])
+        runs = [batch.ids for batch in batches]
+        given = graph_inputs(self._shape, runs) if self.packs else {SENTENCES: np.ascontiguousarray(runs[0])}
         inputs = {name: self._value(numbers) for name, numbers in given.items()} | {WORDS: self._words}
         try:
             return [value.numpy() for value in self._session.run_with_ort_values(outputs, inputs)]

@@ -46,7 +46,7 @@ def build_classifier(
     weights : mapping of str to ndarray
         Those of the encoder in `form`, its word embeddings included.
     """
-    sketch = Sketch.of_equals(shape, form, ids=INPUT)
+    sketch = Sketch.of_equals(shape, form, ids=INPUT, portable=True)
     draft = sketch.draft
     draft.weight(WORDS, weights[WORDS].shape)
     rows = cast("str", sketch.read(blocks)[1])  # no classifier is without features

@@ -192,6 +192,7 @@ class Worker:
             encoder=message.get("encoder"),
             threads=1,
             fetch=bool(message.get("fetch")),
+            packs=True,
             open_encoder=self._open_encoder if shared is None else (lambda *_, **__: shared),
         )
         reader = model.encoder
