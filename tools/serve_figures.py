@@ -432,8 +432,13 @@ async def signals(model: Path, texts: Sequence[str], *, n_times: int, minutes: f
             begun = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
             told[f"exit {await server.process.wait()}"] += 1
-            slowest = max(slowest, time.monotonic() - begun)
-            told.update((await asking).told)
+            took = time.monotonic() - begun
+            slowest = max(slowest, took)
+            came = (await asking).told
+            told.update(came)
+            cut = sum(came[name] for name in ("ConnectionResetError", "IncompleteReadError"))
+            if cut:
+                told[f"{cut} cut off in an end of {took:.1f} s"] += 1
     told[f"slowest end {slowest:.1f} s"] += 1
     return told
 
