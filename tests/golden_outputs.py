@@ -262,7 +262,7 @@ _VARIES = re.compile(r"^(seconds.*|machine|frostline|frostline_version)$")
 _MANY = 14
 _OWN_FILES = ("head.safetensors", "likeness.safetensors", "README.md", "report.html")
 _SECONDS = re.compile(
-    r"[\d,.]*\d(?= s: | s searching| s\s*$|, of which| s getting the rows| s fitting| s evaluating| s reading)",
+    r"[\d,.]*\d(?= s: | s searching| s\s*$|, of which|(?: s)? getting the rows| s fitting| s evaluating| s reading)",
     re.MULTILINE,
 )
 
