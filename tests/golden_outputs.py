@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_info  # type: ignore[import-untyped,unused-
 
 from frostline import SentenceClassifier
 from frostline.arrays import Features, JoinedRows, Rows
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.cli.main import run
 from frostline.encoder.words import fit
 from frostline.head.options import SearchOptions, tutorial_grid

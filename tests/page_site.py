@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from frostline.artifact import Model, load_artifact, load_neighbours, open_model
+from frostline.artifact import load_artifact, load_neighbours
+from frostline.artifact.model import Model, open_model
 from frostline.errors import FrostlineError
 from frostline.head.linear import LinearHead, Rule
 from frostline.serve.explaining import why

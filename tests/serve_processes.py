@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from frostline.artifact import open_model, save_artifact
+from frostline.artifact import save_artifact
+from frostline.artifact.model import open_model
 from frostline.head.linear import Rule
 
 SEVERAL = Path(__file__).parent / "artifact" / "saved_by_0_1_0" / "several-labels"

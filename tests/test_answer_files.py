@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fakes import FakeEncoder
-from frostline.artifact import Model
+from frostline.artifact.model import Model
 from frostline.errors import UsageError
 from frostline.head.linear import LinearHead, Rule
 from frostline.score.answers import (

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from fakes import FakeEncoder
-from frostline.artifact import Model, load_artifact
+from frostline.artifact import load_artifact
+from frostline.artifact.model import Model
 from frostline.classifier import SentenceClassifier
 from frostline.cli.main import cli
 from frostline.data.dataset import Dataset

@@ -21,7 +21,8 @@ from sklearn.utils.estimator_checks import check_estimator
 import frostline
 from fakes import FakeEncoder
 from frostline import FeatureStore, FrostlineError, SentenceClassifier, StoredEncoder
-from frostline.artifact import load_artifact, open_model
+from frostline.artifact import load_artifact
+from frostline.artifact.model import open_model
 from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, TextTypeError, UsageError
 from frostline.head.search import Search
 from over_numbers import OverNumbers

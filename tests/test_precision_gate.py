@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from frostline import SentenceClassifier
 from frostline.arrays import Features
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.cli.main import cli
 from frostline.data.sample import load_sample
 from frostline.encoder import precision

@@ -11,7 +11,7 @@ import pytest
 
 from fakes import FakeEncoder
 from frostline.arrays import Progress
-from frostline.artifact import Model
+from frostline.artifact.model import Model
 from frostline.encoder.reading import Reading
 from frostline.errors import InputError
 from frostline.head.linear import LinearHead

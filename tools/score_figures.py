@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline.artifact import Model
+from frostline.artifact.model import Model
 from frostline.data.options import TableOptions
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.reading import Reading

@@ -296,7 +296,7 @@ async def flood(model: Path, texts: Sequence[str], seconds: float) -> None:
 async def alone(model: Path, texts: Sequence[str], seconds: float) -> None:
     """One request at a time, beside the bare call of the model, in turn."""
     del seconds
-    from frostline.artifact import open_model  # noqa: PLC0415 - heavy
+    from frostline.artifact.model import open_model  # noqa: PLC0415 - heavy
 
     opened = open_model(model, threads=1)
     bare, served = list[float](), list[float]()
@@ -370,7 +370,7 @@ def scores(ranked: list[dict[str, Any]]) -> list[float]:
 
 async def routing(model: Path, texts: Sequence[str], *, n_requests: int, minutes: float = 60) -> Counter[object]:
     """Texts whose scores nobody else's have, on all wires, 1 to 32 a request, 20 % of the clients leaving."""
-    from frostline.artifact import open_model  # noqa: PLC0415 - heavy
+    from frostline.artifact.model import open_model  # noqa: PLC0415 - heavy
 
     chance = random.Random(0)  # noqa: S311 - a load, no secret
     opened = open_model(model, threads=1)
@@ -447,7 +447,8 @@ async def changes(model: Path, texts: Sequence[str], *, n_times: int) -> Counter
     """New versions and back under load: nothing refused; each loading is done by the time it is told."""
     from dataclasses import replace  # noqa: PLC0415 - beside its use
 
-    from frostline.artifact import open_model, save_artifact  # noqa: PLC0415 - heavy
+    from frostline.artifact import save_artifact  # noqa: PLC0415 - heavy
+    from frostline.artifact.model import open_model  # noqa: PLC0415 - heavy
     from frostline.head.linear import Rule  # noqa: PLC0415 - heavy
 
     opened = open_model(model)

@@ -13,7 +13,8 @@ from frostline.version import __version__
 TYPE_CHECKING = False  # as typing's, which would be loaded before the command can answer a signal
 
 if TYPE_CHECKING:
-    from frostline.artifact import load_artifact, load_neighbours, open_model
+    from frostline.artifact import load_artifact, load_neighbours
+    from frostline.artifact.model import open_model
     from frostline.classifier import SentenceClassifier
     from frostline.data.copies import together_of
     from frostline.encoder.encoder import Encoder

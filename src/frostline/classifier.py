@@ -22,16 +22,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from frostline.arrays import Float64Array, IntArray, Probabilities, Rows, dense_part
-from frostline.artifact import (
-    ArtifactRecord,
-    Manifest,
-    Neighbours,
-    TrainingData,
-    open_model,
-    refuse_likeness,
-    refuse_size,
-    save_artifact,
-)
+from frostline.artifact import ArtifactRecord, Manifest, Neighbours, TrainingData, refuse_size, save_artifact
+from frostline.artifact.model import open_model, refuse_likeness
 from frostline.data.copies import digests_of, together_of
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.architecture import AskedBackend, Device, require_torch

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from made_artifacts import RECORD, TEXTS, forge, open_fake, saved, some_head
 
 from fakes import FakeEncoder
-from frostline.artifact import load_artifact, open_model, save_artifact
+from frostline.artifact import load_artifact, save_artifact
+from frostline.artifact.model import open_model
 from frostline.errors import ArtifactCorrupt, InputError
 from frostline.head.linear import Calibration, LinearHead, Rule
 

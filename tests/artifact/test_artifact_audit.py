@@ -27,7 +27,8 @@ import frostline.encoder, onnx, onnxruntime, tokenizers
 for module in pkgutil.iter_modules(frostline.encoder.__path__):  # what opening an encoder may import
     importlib.import_module("frostline.encoder." + module.name)
 frostline.encoder.files.SETTLED_NS = 1 << 62  # on a slow machine too: a digest that is kept would be a file written
-from frostline.artifact import load_artifact, load_neighbours, open_model
+from frostline.artifact import load_artifact, load_neighbours
+from frostline.artifact.model import open_model
 from frostline.artifact.manifest import ENCODER_FILES, KNOWN_FILES
 from frostline.errors import FrostlineError
 

@@ -13,8 +13,9 @@ from made_artifacts import forge, forge_file, open_fake, saved, some_head
 from encoder_fakes import make_checkpoint
 from fakes import FakeEncoder
 from frostline.arrays import Progress
-from frostline.artifact import ArtifactRecord, load_artifact, open_model, save_artifact
+from frostline.artifact import ArtifactRecord, load_artifact, save_artifact
 from frostline.artifact.files import head_bytes
+from frostline.artifact.model import open_model
 from frostline.artifact.self_test import SENTENCES
 from frostline.classifier import SentenceClassifier
 from frostline.cli.options import ModelChoice

@@ -25,8 +25,9 @@ from hostile_artifacts import (
 )
 from made_artifacts import forge, forge_file, open_fake, saved, sealed_text, some_head
 
-from frostline.artifact import Limits, load_artifact, open_model
+from frostline.artifact import Limits, load_artifact
 from frostline.artifact.files import head_bytes
+from frostline.artifact.model import open_model
 from frostline.errors import AccessError, ArtifactCorrupt, shown
 from frostline.strict import read_object
 

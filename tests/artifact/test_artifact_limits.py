@@ -19,12 +19,12 @@ from frostline.artifact import (
     TrainingData,
     load_artifact,
     load_neighbours,
-    open_model,
     refuse_place,
     save_artifact,
 )
 from frostline.artifact.files import neighbours_bytes, opened_folder, read_file, read_neighbours, unit_rows
 from frostline.artifact.manifest import coef_shape, read_answers, read_calibration, read_kind, read_manifest, read_rule
+from frostline.artifact.model import open_model
 from frostline.artifact.self_test import SENTENCES, check_answers, run_self_test
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.errors import (

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from made_artifacts import RECORD, TEXTS, forge, some_head
 
-from frostline.artifact import load_artifact, open_model, save_artifact
+from frostline.artifact import load_artifact, save_artifact
+from frostline.artifact.model import open_model
 from frostline.encoder.encoder import Encoder
 from frostline.errors import ArtifactCorrupt
 

@@ -19,16 +19,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
 from fakes import FakeEncoder
-from frostline.artifact import (
-    Limits,
-    Neighbours,
-    load_artifact,
-    load_neighbours,
-    open_model,
-    refuse_size,
-    save_artifact,
-)
+from frostline.artifact import Limits, Neighbours, load_artifact, load_neighbours, refuse_size, save_artifact
 from frostline.artifact.files import neighbours_bytes, read_neighbours, read_words, unit_rows, words_bytes
+from frostline.artifact.model import open_model
 from frostline.encoder.words import Vocabulary, WordedEncoder, fit
 from frostline.errors import ArtifactCorrupt, InputError
 

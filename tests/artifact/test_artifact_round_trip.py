@@ -16,8 +16,9 @@ from made_artifacts import RECORD, TEXTS, open_fake, saved, some_head
 from safetensors.numpy import load_file
 
 from fakes import FakeEncoder
-from frostline.artifact import ArtifactRecord, TrainingData, load_artifact, open_model, save_artifact
+from frostline.artifact import ArtifactRecord, TrainingData, load_artifact, save_artifact
 from frostline.artifact.files import head_bytes, read_head
+from frostline.artifact.model import open_model
 from frostline.errors import (
     ArtifactCorrupt,
     InputError,

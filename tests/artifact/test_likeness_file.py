@@ -11,7 +11,8 @@ from made_artifacts import RECORD, TEXTS, forge_file, open_fake, saved
 from safetensors.numpy import load_file
 
 from fakes import FakeEncoder
-from frostline.artifact import load_artifact, open_model, refuse_likeness
+from frostline.artifact import load_artifact
+from frostline.artifact.model import open_model, refuse_likeness
 from frostline.artifact.tables import likeness_bytes, read_likeness
 from frostline.errors import ArtifactCorrupt, UsageError
 from frostline.head.likeness import Likeness, fit_likeness

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Command
-from frostline.artifact import ArtifactRecord, TrainingData, open_model, save_artifact
+from frostline.artifact import ArtifactRecord, TrainingData, save_artifact
+from frostline.artifact.model import open_model
 
 SAVED = Path(__file__).parent.parent / "artifact" / "saved_by_0_1_0"
 TEXTS = ("the soup was very tasty", "goal ! goal !", "the bread and the cheese was tasty", "goal ! goal")

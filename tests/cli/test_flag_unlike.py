@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import Command
-from frostline.artifact import ArtifactRecord, open_model, save_artifact
+from frostline.artifact import ArtifactRecord, save_artifact
+from frostline.artifact.model import open_model
 from frostline.head.likeness import fit_likeness
 
 SAVED = Path(__file__).parent.parent / "artifact" / "saved_by_0_1_0"

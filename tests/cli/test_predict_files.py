@@ -19,7 +19,7 @@ import pytest
 from pyarrow import feather
 
 from conftest import Command
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.score.job import folder_of, manifest_of
 
 SAVED = Path(__file__).parent.parent / "artifact" / "saved_by_0_1_0"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from conftest import Command
-from frostline.artifact import open_model, save_artifact
+from frostline.artifact import save_artifact
+from frostline.artifact.model import open_model
 from frostline.head.linear import Rule
 
 SAVED = Path(__file__).parent.parent / "artifact" / "saved_by_0_1_0" / "several-labels"

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from encoder_fakes import make_checkpoint
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.data.sample import load_sample
 from frostline.score.job import manifest_of
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from encoder_fakes import WORDS, make_checkpoint
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.classifier import SentenceClassifier
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder

@@ -17,7 +17,8 @@ from tokenizers.models import WordLevel
 from encoder_fakes import WORDS, make_checkpoint
 from fakes import FakeEncoder
 from frostline.arrays import Features
-from frostline.artifact import FileEntry, Manifest, Model, Neighbours, SelfTest
+from frostline.artifact import FileEntry, Manifest, Neighbours, SelfTest
+from frostline.artifact.model import Model
 from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import FeatureSpec

@@ -17,8 +17,7 @@ from tokenizers import Tokenizer
 
 from conftest import Command
 from encoder_fakes import make_checkpoint
-from frostline.artifact import open_model
-from frostline.artifact.model import Model
+from frostline.artifact.model import Model, open_model
 from frostline.classifier import SentenceClassifier
 from frostline.encoder.encoder import Encoder
 from frostline.errors import InputError, OutputError

@@ -13,7 +13,7 @@ import pytest
 
 from axe import axe_source
 from conftest import Command
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.errors import InputError, MissingInputError
 from frostline.export.page import page_files
 from hostile import hostile_texts

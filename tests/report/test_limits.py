@@ -13,6 +13,7 @@ from expected import assert_expected, drawn_parts
 from frostline.evaluate.examples import Examples
 from frostline.evaluate.scores import commonest_mistakes
 from frostline.record import DataRecord, FeaturesRecord, TrainingRecord
+from frostline.report import printable
 from frostline.report.card import code, escaped, model_card
 from frostline.report.lines import bars
 from frostline.report.markup import quoted, safe, table
@@ -33,7 +34,6 @@ from frostline.report.sections import (
 from frostline.report.sections import learning as learning_section
 from frostline.report.sections import nested as nested_part
 from frostline.report.terminal import decision_text, print_learning, print_report, surest_words
-from frostline.report.values import printable
 from frostline.targets import Label
 from small_records import (
     answered,

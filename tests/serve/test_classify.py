@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from serve_processes import Running, serving
 
 TEXTS = ["a joy", "a dull and endless film", "", "the train leaves at nine " * 200, "a joy"]

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.serve.admission import Admission, body_bytes
 from frostline.serve.desk import Desk
 from frostline.serve.door import Door

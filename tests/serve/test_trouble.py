@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from frostline.artifact import open_model, save_artifact
+from frostline.artifact import save_artifact
+from frostline.artifact.model import open_model
 from frostline.head.linear import Rule
 from serve_processes import SEVERAL, TOPICS, Running, ready_within, serving
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fakes import FakeEncoder
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.classifier import SentenceClassifier
 from frostline.cli.train import Wishes
 from frostline.data.copies import are_new

@@ -14,7 +14,8 @@ from rich.console import Console
 from conftest import Command
 from fakes import FakeEncoder
 from frostline import SentenceClassifier
-from frostline.artifact import load_artifact, open_model
+from frostline.artifact import load_artifact
+from frostline.artifact.model import open_model
 from frostline.data.dataset import Dataset, Source
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled

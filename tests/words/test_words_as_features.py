@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from fakes import FakeEncoder
 from frostline.arrays import JoinedRows
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.classifier import SentenceClassifier
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.features import FeatureSpec

@@ -11,7 +11,7 @@ from frostline import disk
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.options import json_option
 from frostline.errors import InputError, UsageError, printable
-from frostline.report.values import count_text
+from frostline.report import count_text
 from frostline.store.upkeep import Kind, cache_info, cache_prune, cache_verify
 
 _SIZE = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>[kMGT]?)B?")

@@ -6,7 +6,7 @@ import click
 import numpy as np
 from rich.text import Text
 
-from frostline.artifact import open_model
+from frostline.artifact.model import open_model
 from frostline.cli.console import output, progress, words
 from frostline.cli.options import EncoderChoice, opened_encoder, overwrite_option
 from frostline.data.sample import Sample, load_sample

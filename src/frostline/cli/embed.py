@@ -41,7 +41,7 @@ from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, printable
 from frostline.legible import legibility, legibility_warnings
 from frostline.precision import GATE_TEXTS
-from frostline.report.values import count_text
+from frostline.report import count_text
 from frostline.score.job import folder_of, manifest_of
 from frostline.score.rows import Embedding, Written, join_rows, refuse_format, refuse_words, write_features
 from frostline.score.run import Job, surveyed, window_rows

@@ -10,14 +10,14 @@ from typing import final
 
 import click
 
-from frostline.artifact import Model
+from frostline.artifact.model import Model
 from frostline.cli.console import progress
 from frostline.cli.jobs import run_job
 from frostline.cli.options import ModelChoice, say_remarks
 from frostline.data.dataset import Reject
 from frostline.data.options import TableOptions
 from frostline.errors import printable
-from frostline.report.values import count_text
+from frostline.report import count_text
 from frostline.score.answers import Layout
 from frostline.score.files import format_of, join, kind_of_value, kind_of_values, sheet_of
 from frostline.score.labelling import Labelling, labels_in, truth_column

@@ -241,7 +241,7 @@ class ModelChoice:
     def open(self, artifact: "Path | Artifact") -> "Model":
         """The model with its encoder; on a terminal whoever sits there is asked whether it may be fetched."""
         _refuse_swapped(artifact)
-        from frostline.artifact import open_model  # noqa: PLC0415 - heavy
+        from frostline.artifact.model import open_model  # noqa: PLC0415 - heavy
         from frostline.encoder.encoder import reader_of  # noqa: PLC0415 - heavy
 
         opened = functools.partial(
@@ -264,7 +264,7 @@ class ModelChoice:
 
     def opener(self, artifact: Path, *, threads: int) -> "Callable[[], Model]":
         """What opens the same model in another process, on so many threads unless told otherwise; it asks nobody."""
-        from frostline.artifact import open_model  # noqa: PLC0415 - heavy
+        from frostline.artifact.model import open_model  # noqa: PLC0415 - heavy
 
         return functools.partial(
             open_model,

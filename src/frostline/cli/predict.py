@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from frostline.arrays import Progress
-from frostline.artifact import Model, refuse_likeness
 from frostline.artifact.manifest import MANIFEST
+from frostline.artifact.model import Model, refuse_likeness
 from frostline.cli.console import print_json, progress
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (

@@ -32,9 +32,9 @@ from frostline.disk import refuse_file
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.errors import UsageError, printable
 from frostline.head.options import SearchOptions
+from frostline.report import count_text
 from frostline.report.phrases import columns_text
 from frostline.report.review import as_review_document, print_review
-from frostline.report.values import count_text
 from frostline.review.results import Review, fix_rows
 from frostline.review.run import Pool, ReviewOptions, review
 

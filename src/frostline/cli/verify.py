@@ -8,7 +8,7 @@ from frostline.cli.console import print_json
 from frostline.cli.groups import Grouped
 from frostline.cli.options import json_option
 from frostline.errors import printable
-from frostline.report.values import count_text
+from frostline.report import count_text
 from frostline.score.job import verify
 
 

@@ -24,7 +24,6 @@ from frostline.encoder.files import (
     refuse_listing,
     remembered_sha256,
 )
-from frostline.encoder.hub import WHAT_WORKS, cached_snapshot, download_snapshot, is_hub_id, is_offline
 from frostline.errors import InputError, MissingInputError, UnavailableError, UsageError, shown
 
 
@@ -159,8 +158,10 @@ def find_checkpoint(
     known = known_encoder(name)
     if known is not None:
         return _find_known(known, revision, offline=offline, kept=kept)
+    from frostline.encoder import hub  # noqa: PLC0415 - what came with the install needs no hub
+
     folder = Path(name).expanduser() if name else Path()
-    if name and (folder.is_dir() or not is_hub_id(name)):
+    if name and (folder.is_dir() or not hub.is_hub_id(name)):
         if revision is not None:
             raise UsageError(f"A revision belongs to a hub id; {shown(name)} is a folder.")
         if not folder.is_dir():
@@ -182,7 +183,7 @@ def is_at_hand(known: KnownEncoder, *, kept: Path | None = None) -> Path | None:
             return None
         folder = made_folder(known, kept=kept)
         return folder if (folder / WEIGHTS).is_file() else None
-    return _bundled_folder(known) or cached_snapshot(known.hub_id, known.revision)
+    return _bundled_folder(known) or _cached(known.hub_id, known.revision)
 
 
 def must_be_fetched(name: str, revision: str | None) -> bool:
@@ -192,9 +193,18 @@ def must_be_fetched(name: str, revision: str | None) -> bool:
         return must_be_fetched(known.made_from, None)
     if known is not None:
         bundled = None if revision else _bundled_folder(known)
-        return bundled is None and cached_snapshot(known.hub_id, revision or known.revision) is None
-    is_on_hub = is_hub_id(name) and not Path(name).expanduser().is_dir()
-    return is_on_hub and cached_snapshot(name, revision or "main") is None
+        return bundled is None and _cached(known.hub_id, revision or known.revision) is None
+    from frostline.encoder import hub  # noqa: PLC0415 - what came with the install needs no hub
+
+    is_on_hub = hub.is_hub_id(name) and not Path(name).expanduser().is_dir()
+    return is_on_hub and _cached(name, revision or "main") is None
+
+
+def _cached(hub_id: str, revision: str) -> Path | None:
+    """The files on this machine, if the hub's cache has them."""
+    from frostline.encoder.hub import cached_snapshot  # noqa: PLC0415 - what came with the install needs no hub
+
+    return cached_snapshot(hub_id, revision)
 
 
 def _find_known(known: KnownEncoder, revision: str | None, *, offline: bool, kept: Path | None) -> Checkpoint:
@@ -244,15 +254,17 @@ def _bundled_folder(known: KnownEncoder) -> Path | None:
 
 
 def _hub_snapshot(hub_id: str, revision: str, *, offline: bool) -> Path:
-    snapshot = cached_snapshot(hub_id, revision)
+    from frostline.encoder import hub  # noqa: PLC0415 - what came with the install needs no hub
+
+    snapshot = hub.cached_snapshot(hub_id, revision)
     if snapshot is not None:
         return snapshot
-    if offline or is_offline():
+    if offline or hub.is_offline():
         raise UnavailableError(
             f"{hub_id} at revision {revision} is not on this machine, and the hub may not be asked (offline).",
-            hint=WHAT_WORKS,
+            hint=hub.WHAT_WORKS,
         )
-    return download_snapshot(hub_id, revision, check_settings=refuse_code)
+    return hub.download_snapshot(hub_id, revision, check_settings=refuse_code)
 
 
 def _nothing_called(name: str, folder: Path) -> MissingInputError:

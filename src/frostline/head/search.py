@@ -10,14 +10,13 @@ What the head is worth is measured elsewhere (evaluate/): the score that chose C
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Progress, Rows, dense_part
 from frostline.data import split
 from frostline.errors import shown
-from frostline.head import discriminant
 from frostline.head.curvature import gram_of
 from frostline.head.linear import LinearHead, link_of
 from frostline.head.loss import loss_of
@@ -56,6 +55,9 @@ from frostline.head.scoring import Criterion, criterion_of, micro_f1
 from frostline.machine import one_blas_thread
 from frostline.targets import Targets
 from frostline.threads import Crew
+
+if TYPE_CHECKING:
+    from frostline.head import discriminant
 
 _CLIMBING = 1e-5  # relative gradient: chose the same C as 1e-6 and moved no score by two rows (decision 7)
 
@@ -199,6 +201,8 @@ def search(
 
 def _in_closed_form(given: "_Given", plan: "_Plan", progress: Progress | None, begun: float) -> Search:
     """The same for more labels than are searched: a discriminant, whose C is chosen as ever."""
+    from frostline.head import discriminant  # noqa: PLC0415 - few heads have so many labels
+
     targets, learned = given.targets, given.learned
     with one_blas_thread(), Crew(plan.options.threads) as crew:
         found = discriminant.searched(
@@ -242,7 +246,9 @@ def _told(targets: Targets) -> str:
     )
 
 
-def _discriminant(given: "_Given", crew: Crew) -> discriminant.Given:
+def _discriminant(given: "_Given", crew: Crew) -> "discriminant.Given":
+    from frostline.head import discriminant  # noqa: PLC0415 - few heads have so many labels
+
     options, weights = given.options, given.targets.weights
     scaling = scaling_of(given.rows, given.training, standardise=options.standardise, crew=crew, weights=weights)
     return discriminant.Given(
@@ -500,6 +506,8 @@ def fit_at(
     given = _all_of(rows, targets, options)
     with one_blas_thread(), Crew(None) as crew:
         if in_closed_form(rows, targets):
+            from frostline.head import discriminant  # noqa: PLC0415 - few heads have so many labels
+
             return _closed_head(*discriminant.fitted(_discriminant(given, crew), C), targets, given.learned)
         blocks, regressions = _prepared(given, 1, crew)
         gram = gram_of(regressions.problem) if len(blocks) > 1 else None  # a single block forms its own

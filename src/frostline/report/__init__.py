@@ -1,1 +1,24 @@
-"""Numbers made readable: terminal, JSON, HTML, model card. Computes nothing."""
+"""Reports on the terminal, as a page and a card; and single values as words, for verbs that have no report."""
+
+from frostline.errors import printable as escaped
+
+LONGEST = 60
+
+
+def printable(value: object, limit: int = LONGEST) -> str:
+    """`value` as text that is only ever seen: control, format and direction characters escaped, long text cut.
+
+    A label or a file name can hold terminal escapes, line breaks or a right-to-left override.
+    """
+    text = str(value)
+    return escaped(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def count_text(n: int, one: str, many: str = "") -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def seconds_text(seconds: float) -> str:
+    """`72 s`, `0.3 s`."""
+    return f"{seconds:.1f} s" if seconds < 0.95 else f"{seconds:,.0f} s"

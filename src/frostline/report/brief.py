@@ -13,9 +13,8 @@ from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.scores import Evaluation
 from frostline.record import EvaluationRecord, TrainingRecord
-from frostline.report import phrases, plain
+from frostline.report import phrases, plain, printable
 from frostline.report.lines import say, warn
-from frostline.report.values import printable
 
 MOST_WARNINGS = 3
 _WEAKEST = 2

@@ -12,10 +12,9 @@ from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.scores import Evaluation, LabelScore
 from frostline.record import TrainingRecord
-from frostline.report import phrases, plain
+from frostline.report import count_text, phrases, plain, printable
 from frostline.report.phrases import WORDING, Scored
 from frostline.report.plain import plain_words
-from frostline.report.values import count_text, printable
 
 # Hub ids of the encoders that have a name of their own here; any other id holds a slash, and a folder is none.
 _BASE_MODELS = {

@@ -23,7 +23,7 @@ from rich.cells import cell_len
 from frostline.arrays import Float64Array
 from frostline.disk import home, private_folder
 from frostline.errors import FrostlineError
-from frostline.report.values import printable
+from frostline.report import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,10 +15,10 @@ from rich.text import Text
 from frostline.errors import printable as escaped
 from frostline.explanation.explaining import Explanation, Nearest
 from frostline.explanation.leave_out import Change, LabelExplained, Together
+from frostline.report import count_text, printable
 from frostline.report.lines import heading, say, show
 from frostline.report.markup import paragraphs, quiet, quoted, safe, section, table
 from frostline.report.page import page
-from frostline.report.values import count_text, printable
 from frostline.targets import Kind
 from frostline.version import __version__
 

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from frostline.report.values import printable
+from frostline.report import printable
 
 BARS = "▁▂▃▄▅▆▇█"
 

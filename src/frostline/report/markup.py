@@ -9,8 +9,7 @@ import re
 from collections.abc import Sequence
 
 from frostline.evaluate.intervals import Estimate
-from frostline.report import phrases
-from frostline.report.values import printable
+from frostline.report import phrases, printable
 
 LONGEST_TEXT = 2000
 """Letters of a quoted text; the page stays small whatever the texts are."""

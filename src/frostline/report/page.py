@@ -12,7 +12,7 @@ from frostline.advice import curve_measure
 from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.examples import Examples
 from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, TrainingRecord
-from frostline.report import phrases
+from frostline.report import count_text, phrases, printable
 from frostline.report.markup import paragraphs, safe, section, whole_ranges
 from frostline.report.phrases import WORDING
 from frostline.report.plain import evaluation_words, plain_words
@@ -32,7 +32,6 @@ from frostline.report.sections import (
     tuned,
     unlike,
 )
-from frostline.report.values import count_text, printable
 
 INTERVALS = "Every interval is a 95 % interval."
 

@@ -31,8 +31,8 @@ from frostline.record import (
     TrainingRecord,
     TuningRecord,
 )
-from frostline.report.values import LONGEST, count_text, printable
-from frostline.report.values import seconds_text as spent
+from frostline.report import LONGEST, count_text, printable
+from frostline.report import seconds_text as spent
 from frostline.targets import Kind
 
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"

@@ -18,8 +18,8 @@ from frostline.record import (
     TrainingRecord,
     UnlikeRecord,
 )
+from frostline.report import count_text, printable
 from frostline.report.phrases import NOT_TESTED, WORDING, estimate_text, hundredths, lead_of, named, percent, right_of
-from frostline.report.values import count_text, printable
 from frostline.targets import Kind, Label
 
 

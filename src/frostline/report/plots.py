@@ -18,7 +18,7 @@ from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.probabilities import CoverageCurve, Curve, LabelCurves, Reliability
 from frostline.evaluate.scores import Evaluation
 from frostline.record import ChoiceRecord, SearchRecord, TrialRecord, TuningRecord
-from frostline.report import phrases
+from frostline.report import count_text, phrases, printable
 from frostline.report.drawing import (
     DASHES,
     GRID,
@@ -40,7 +40,6 @@ from frostline.report.drawing import (
     rings_path,
     room_for,
 )
-from frostline.report.values import count_text, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

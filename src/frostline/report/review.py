@@ -7,9 +7,9 @@ from typing import final
 from rich.console import Console
 from rich.text import Text
 
+from frostline.report import count_text, printable, seconds_text
 from frostline.report.document import FORMAT, JSON, as_json
 from frostline.report.lines import heading, say, warn
-from frostline.report.values import count_text, printable, seconds_text
 from frostline.review.results import (
     CellSummary,
     DoubtfulLabel,

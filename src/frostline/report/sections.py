@@ -21,7 +21,7 @@ from frostline.record import (
     TuningRecord,
     UnlikeRecord,
 )
-from frostline.report import phrases, plain
+from frostline.report import count_text, phrases, plain, printable
 from frostline.report.drawing import MOST_COLOURS
 from frostline.report.markup import (
     figure,
@@ -52,7 +52,6 @@ from frostline.report.plots import (
     scores_plot,
     tuning_plot,
 )
-from frostline.report.values import count_text, printable
 
 
 def figures(test: Evaluation | None) -> str:

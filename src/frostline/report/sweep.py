@@ -15,10 +15,9 @@ from frostline.encoder.features import POOLINGS, Block, Pooling
 from frostline.errors import UsageError
 from frostline.evaluate.paired import Difference, Score
 from frostline.record import DataRecord
-from frostline.report import phrases
+from frostline.report import count_text, phrases, printable, seconds_text
 from frostline.report.drawing import keep_fonts_at_home
 from frostline.report.lines import facts, fits, heading, say, shade, show, table, warn
-from frostline.report.values import count_text, printable, seconds_text
 from frostline.sweep.compare import Comparison
 from frostline.sweep.run import Sweep, SweepTest, Trial
 

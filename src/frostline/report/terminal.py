@@ -27,13 +27,12 @@ from frostline.record import (
     TrainingRecord,
     UnlikeRecord,
 )
-from frostline.report import phrases, plain
+from frostline.report import count_text, phrases, plain, printable
 from frostline.report.brief import print_next
 from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, shade, show, table
 from frostline.report.phrases import Scored
 from frostline.report.plain import next_step
 from frostline.report.sections import outlook_words
-from frostline.report.values import count_text, printable
 from frostline.targets import Label
 
 _WANTED = (0.9, 0.95, 0.99)

@@ -12,8 +12,8 @@ from typing import Any, final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, Probabilities
-from frostline.artifact import Model
 from frostline.artifact.manifest import KINDS
+from frostline.artifact.model import Model
 from frostline.errors import shown
 from frostline.head.linear import set_probability
 from frostline.targets import Answers, Kind, Label

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from frostline.arrays import Progress
-from frostline.artifact import Model
+from frostline.artifact.model import Model
 from frostline.data.cells import written_list
 from frostline.data.columns import LABEL_NAMES, normalised, parted
 from frostline.data.options import TableOptions

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from frostline.artifact import Model, Neighbours
+from frostline.artifact import Neighbours
+from frostline.artifact.model import Model
 from frostline.encoder.reading import check_texts
 from frostline.explanation import explain
 from frostline.explanation.explaining import MAX_WORDS
