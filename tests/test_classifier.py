@@ -597,3 +597,12 @@ def test_numpy_s_own_strings_are_labels(encoder: FakeEncoder) -> None:
     words = np.array(["no" if label == 0 else "yes" for label in LABELS], dtype=np.dtypes.StringDType())
     found = SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(TEXTS, words)
     assert found.predict(TEXTS[:4]).tolist() == words[:4].tolist()
+
+
+def test_labels_with_a_point_are_classes_and_saved_otherwise(encoder: FakeEncoder, tmp_path: Path) -> None:
+    found = SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(TEXTS, [5.0 * label for label in LABELS])
+    assert found.predict(TEXTS[:1]).tolist() == [5.0 * LABELS[0]]
+    with pytest.raises(InputError) as caught:
+        found.save(tmp_path / "m")
+    assert caught.value.message == "Labels are saved as str, int or bool (these are float: '0.0')."
+    assert caught.value.hint == "Fit with y.astype(int), or with [str(label) for label in y]."

@@ -493,11 +493,18 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         Raises
         ------
         InputError
-            A neighbour's label is none of `classes_`, or they are too many to be kept.
+            A neighbour's label is none of `classes_`, or they are too many to be kept; labels are float.
         """
         head = self._head()
         if not overwrite and Path(path).exists():
             raise OutputError(f"{path} exists already.", hint="Choose another name, or pass overwrite=True.")
+        if isinstance(
+            head.labels[0], float
+        ):  # scikit-learn takes them for classes, a saved model has no place for them
+            raise InputError(
+                f"Labels are saved as str, int or bool (these are float: {shown(str(head.labels[0]))}).",
+                hint="Fit with y.astype(int), or with [str(label) for label in y].",
+            )
         save_artifact(
             Path(path),
             head=head,
