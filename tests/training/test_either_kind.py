@@ -342,7 +342,7 @@ def test_the_verbs_train_predict_and_evaluate(frostline: Command, tmp_path: Path
     assert (measured["test"]["n_leaks"], measured["test"]["with_leaks"]["n"]) == (45, 60)
     page = tmp_path / "page.html"
     said = frostline("evaluate", model, file, "--labels-separator", ",", "--no-header", "--report", page)
-    assert "micro F1" in said.out
+    assert "macro F1" in said.out
     assert "Label by label" in page.read_text("utf-8")
     one_each = tmp_path / "one.tsv"
     one_each.write_text("it is red\tred\nit is a dog\tdog\n" * 3)
