@@ -13,12 +13,14 @@ import shlex
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO, final
 
 import click
 
+from frostline.cli.meant import VERBS_ELSEWHERE, example, mended
 from frostline.errors import FrostlineError, MissingInputError, StorageError, UsageError, pasteable, printable, shown
 from frostline.machine import BLAS_THREAD_SETTINGS
 from frostline.version import __version__
@@ -128,6 +130,7 @@ class Verbs(click.Group):
 def _meant(name: str, others: list[str]) -> str:
     """The verb that is probably meant, as a line to paste."""
     near = difflib.get_close_matches(name.casefold(), VERBS, n=1, cutoff=0.6)
+    near = [VERBS_ELSEWHERE[name]] if name in VERBS_ELSEWHERE else near
     if near:
         return f"Did you mean: {shlex.join(['frostline', near[0], *others])}"
     if Path(name).is_file():
@@ -182,7 +185,7 @@ def run(arguments: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as outcome:
         if "--debug" in arguments and not isinstance(outcome, click.exceptions.Exit | click.ClickException):
             raise
-        return told(outcome, as_json="--json" in arguments)
+        return told(outcome, as_json="--json" in arguments, arguments=arguments)
     return result if isinstance(result, int) else 0
 
 
@@ -191,12 +194,12 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def told(outcome: BaseException, *, as_json: bool = False) -> int:
+def told(outcome: BaseException, *, as_json: bool = False, arguments: Sequence[str] = ()) -> int:
     """Say on standard error how a command ended that did not return; return the exit code it means.
 
     Where the command was asked for JSON an error is one as well, on one line: `{"error": {"type": ..., ...}}`.
     """
-    code, *words = _ending(outcome)
+    code, *words = _ending(outcome, arguments)
     if as_json and words and words[0].startswith(_ERROR):
         what = type(outcome).__name__
         document = {"type": what, "message": words[0].removeprefix(_ERROR), "hint": " ".join(map(str.strip, words[1:]))}
@@ -206,11 +209,11 @@ def told(outcome: BaseException, *, as_json: bool = False) -> int:
     return code
 
 
-def _ending(outcome: BaseException) -> tuple[int, *tuple[str, ...]]:
+def _ending(outcome: BaseException, arguments: Sequence[str]) -> tuple[int, *tuple[str, ...]]:
     """The exit code, and what is to be said, line by line."""
     match outcome:
         case click.exceptions.Exit() | click.ClickException():
-            return outcome.exit_code, *_usage(outcome)
+            return outcome.exit_code, *_usage(outcome, arguments)
         # a module that was loading takes a signal for a failure of its own
         case _ if _signals or isinstance(outcome, click.Abort | KeyboardInterrupt):
             return 128 + (_signals or [signal.SIGINT])[0], STOPPED
@@ -231,7 +234,7 @@ def _ending(outcome: BaseException) -> tuple[int, *tuple[str, ...]]:
             )
 
 
-def _usage(outcome: click.ClickException | click.exceptions.Exit) -> list[str]:
+def _usage(outcome: click.ClickException | click.exceptions.Exit, arguments: Sequence[str]) -> list[str]:
     """What click found wrong with the command line, and how the verb is used; nothing where it just ended."""
     if isinstance(outcome, click.exceptions.Exit):
         return []
@@ -239,7 +242,9 @@ def _usage(outcome: click.ClickException | click.exceptions.Exit) -> list[str]:
     context = outcome.ctx if isinstance(outcome, click.UsageError) else None
     if isinstance(outcome, click.NoSuchOption) and _takes_texts(context):
         said.append("       A text that begins with a dash stands behind --: frostline predict MODEL -- '-5 stars'")
-    if context is not None:
+    if context is not None and isinstance(outcome, click.UsageError):
+        meant, shown_by = mended(outcome, arguments), example(context)
+        said += [f"       Did you mean: {meant}"] if meant else [f"       For example: {shown_by}"] if shown_by else []
         said += [f"       {context.get_usage()}", f"       All options: {context.command_path} --help"]
     return said
 
