@@ -75,8 +75,8 @@ class FeatureSpec:
             if match is None or match["pooling"] not in POOLINGS:
                 raise UsageError(
                     f"Features must be pooling@layers, with pooling one of {', '.join(POOLINGS)} (got {shown(text)}).",
-                    hint="For example cls@-1 (the tutorial's), mean@all, mean@-1,-2, cls@-1+mean@-1 or mean@all+words. Counting words "
-                    "(TF-IDF) is --features words; an encoder is named by --encoder.",
+                    hint="For example cls@-1 (the tutorial's), mean@all, mean@-1,-2, cls@-1+mean@-1 or mean@all+words. "
+                    "Counting words (TF-IDF) is --features words; an encoder is named by --encoder.",
                 )
             layers = None if match["layers"] == "all" else tuple(int(n) for n in match["layers"].split(","))
             terms.append((cast("Pooling", match["pooling"]), layers))
