@@ -35,7 +35,7 @@ class Running:
     @property
     def client(self) -> httpx.Client:
         """A new client of it."""
-        return httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     @property
     def reader(self) -> int:
@@ -81,13 +81,13 @@ def serving(*arguments: object, environment: dict[str, str] | None = None, befor
         process.stderr.close()
 
 
-def ready_within(running: Running, seconds: float) -> bool:
-    """Whether it is ready before so much time has passed."""
+def ready_within(running: Running, seconds: float, *, other_than: int = 0) -> bool:
+    """Whether it is ready before so much time has passed; with another process that reads than one that was ended."""
     end = time.monotonic() + seconds
     with running.client as client:
         while time.monotonic() < end:
             with contextlib.suppress(httpx.HTTPError):
-                if client.get("/readyz").status_code == 200:
+                if client.get("/readyz").status_code == 200 and (not other_than or running.reader != other_than):
                     return True
             time.sleep(0.1)
     return False

@@ -197,7 +197,7 @@ async def _failed(request: Request, error: Any) -> Response:
 
 
 def _refusal_of(error: FrostlineError) -> Refusal:
-    status = 500 if error.http_status == 404 else error.http_status  # a folder that is gone is no unknown path
+    status = 422 if error.http_status == 404 else error.http_status  # a folder that is gone is no unknown path
     return Refusal(status, "failed", f"{error.message} {error.hint}".rstrip())
 
 

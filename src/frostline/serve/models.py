@@ -1,8 +1,8 @@
 """The models that are served: names, their last versions, and which of them answers.
 
 A new version is loaded beside the old one, tested, and only then takes its place. The process that reads may be
-replaced at any time, and the folder that was told may hold something else by then: so each version's files are linked,
-or copied, into a private folder as long as it is kept.
+replaced at any time, and the folder that was told may hold something else by then: so each version's files are copied
+into a private folder as long as it is kept.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from frostline.disk import home, private_folder, storage_error
-from frostline.errors import FrostlineError, MissingInputError, printable
+from frostline.errors import FrostlineError, MissingInputError, UnavailableError, printable
 from frostline.serve.options import Limits, Named
 from frostline.serve.reading import Answer, Reading, starting
 from frostline.serve.refusals import Refusal
@@ -27,7 +28,11 @@ from frostline.targets import Label
 if TYPE_CHECKING:
     from array import array
 
+if sys.platform == "linux":
+    import fcntl
+
 KEPT_VERSIONS = 3
+_FICLONE = 0x40049409  # of linux/fs.h: the bytes of another file, shared until one of the two changes
 CANARY = "The train leaves at nine."
 _CANARY_S = 2.0  # how long a sentence may take for the server to be ready
 
@@ -96,23 +101,20 @@ class Models:
 
     def version(self, name: str | None = None, number: int | None = None) -> Version:
         """The version that answers under a name, or the one with that number; 404 where there is none."""
-        entry = self._entries.get(self.default if name is None else name)
-        if entry is None:
-            raise Refusal(404, "unknown_model", "There is no model of this name.")
+        entry = self._of(self.default if name is None else name)
         if number is None:
-            if entry.current is None:
-                raise starting()
+            if entry.current is None:  # all was loaded before anybody was listened to, so it is lost
+                raise Refusal(503, "lost", f"The kept files of {entry.named.name} are damaged: it must be loaded anew.")
             return entry.current
         for version in entry.versions:
             if version.number == number:
                 return version
-        kept = ", ".join(str(version.number) for version in entry.versions)
+        kept = ", ".join(str(version.number) for version in entry.versions) or "none"
         raise Refusal(404, "unknown_version", f"There is no such version of {entry.named.name} (kept are {kept}).")
 
     def versions(self, name: str) -> list[Version]:
         """All that are kept of a name, oldest first."""
-        self.version(name)
-        return list(self._entries[name].versions)
+        return list(self._of(name).versions)
 
     async def open_all(self) -> None:
         """Load every model for the first time; an error of the tree where one cannot be."""
@@ -120,17 +122,32 @@ class Models:
         _sweep(folder)
         self._kept = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=folder))
         for name in self._entries:
-            await self.load(name)
+            try:
+                await self._load(name)
+            except Refusal as refusal:  # the process ended, and nobody is there to be told to come again
+                raise UnavailableError(f"The process that reads ended while it loaded {name}.") from refusal
 
     async def load(self, name: str) -> Version:
-        """Load what lies in the model's folder now; the same files as now answer are no new version."""
-        self._of(name)
+        """Load what lies in the model's folder now; the same files as now answer are no new version.
+
+        What cannot be loaded is told to the log too, and changes nothing.
+        """
+        entry = self._of(name)
+        try:
+            return await self._load(name)
+        except (FrostlineError, Refusal) as error:
+            stays = "the old version stays" if entry.current else "no version answers"
+            log.error("%s: %s: %s", name, stays, printable(str(error)))  # noqa: TRY400 - no traceback
+            raise
+
+    async def _load(self, name: str) -> Version:
         async with self._turn:
             entry = self._entries[name]
             number = entry.n_loaded + 1
-            kept = await asyncio.to_thread(_linked, entry.named.folder, (self._kept or home()) / f"{name}@{number}")
+            kept = await asyncio.to_thread(_copied, entry.named.folder, (self._kept or home()) / f"{name}@{number}")
             version = await self._loaded(entry.named, number, kept)
             if entry.current is not None and entry.current.sha256 == version.sha256:
+                _exchange(entry.current.folder, kept)  # what was kept may be damaged
                 await self._forget(version)
                 return entry.current
             entry.n_loaded = number
@@ -143,19 +160,16 @@ class Models:
 
     async def roll_back(self, name: str, number: int) -> Version:
         """Have a version that is kept answer again."""
-        version = self.version(name, number)
         async with self._turn:
-            self._entries[name].current = version
+            version = self._entries[name].current = self.version(name, number)
             log.info("%s: version %d answers again", name, number)
             return version
 
     async def reload_all(self) -> None:
         """Load every model anew; one that cannot be is told, and its old version stays."""
         for name in self._entries:
-            try:
+            with contextlib.suppress(FrostlineError, Refusal):
                 await self.load(name)
-            except (FrostlineError, Refusal) as error:
-                log.error("%s: the old version stays: %s", name, printable(str(error)))  # noqa: TRY400 - no traceback
 
     async def revive(self) -> None:
         """Tell a new process all versions that are kept; one that is damaged by now is given up."""
@@ -244,8 +258,8 @@ class Models:
         await asyncio.to_thread(shutil.rmtree, version.folder, ignore_errors=True)
 
 
-def _linked(folder: Path, kept: Path) -> Path:
-    """The files of `folder` under `kept` too, as links where the disk allows it; links of a stranger stay links."""
+def _copied(folder: Path, kept: Path) -> Path:
+    """The files of `folder` under `kept` too, whatever becomes of the first; links of a stranger stay links."""
     if not folder.exists():
         raise MissingInputError(
             f"There is no saved model at {folder}.", hint="Check the path; frostline train makes one."
@@ -254,7 +268,7 @@ def _linked(folder: Path, kept: Path) -> Path:
         raise MissingInputError(f"{folder} is a file, not a saved model.", hint="Name the folder that train has made.")
     shutil.rmtree(kept, ignore_errors=True)
     try:
-        shutil.copytree(folder, kept, symlinks=True, copy_function=_link_or_copy)
+        shutil.copytree(folder, kept, symlinks=True, copy_function=_copy)
     except shutil.Error as error:
         first = OSError(str(error.args[0][0][2]) if error.args and error.args[0] else str(error))
         raise storage_error(first, folder) from error
@@ -263,11 +277,21 @@ def _linked(folder: Path, kept: Path) -> Path:
     return kept
 
 
-def _link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
+def _copy(source: str, target: str) -> None:
+    """Copy a file; where the file system can, bytes are shared until one of the two changes, at no cost."""
+    if sys.platform == "linux" and not Path(source).is_symlink():
+        with contextlib.suppress(OSError), Path(source).open("rb") as given, Path(target).open("wb") as taken:
+            fcntl.ioctl(taken, _FICLONE, given.fileno())
+            return
+    shutil.copyfile(source, target, follow_symlinks=False)
+
+
+def _exchange(folder: Path, other: Path) -> None:
+    """Let each of two folders be called as the other was."""
+    aside = other.with_name(f"{other.name}~")
+    folder.rename(aside)
+    other.rename(folder)
+    aside.rename(other)
 
 
 def _sweep(folder: Path) -> None:

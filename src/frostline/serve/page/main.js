@@ -75,11 +75,14 @@ async function begin() {
   try {
     const onWait = waitS => show(state, make("p", { class: "busy" }, `The server is not ready; asking again in ${Math.ceil(waitS)} s.`));
     const told = await patiently(() => models(), { tries: 6, onWait });
-    if (told.models.length === 0) {
-      show(state, notice({ message: "The server has no model.", hint: "Start it with one: frostline serve MODEL." }, again));
+    const there = told.models.filter(one => one.version !== null); // of the others all that was kept is lost
+    if (there.length === 0) {
+      const none = { message: "The server has no model.", hint: "Start it with one: frostline serve MODEL." };
+      const lost = { message: "What the server kept of its models is damaged.", hint: "Whoever started it can load them anew." };
+      show(state, notice(told.models.length ? lost : none, again));
       return;
     }
-    choose(told.models, told.limits ?? {});
+    choose(there, told.limits ?? {});
     show(state);
     byId("work").hidden = false;
   } catch (error) {

@@ -63,7 +63,10 @@ class Classify:
 
     def _told(self, name: str) -> dict[str, Any]:
         models = self._desk.models
-        kept, current = models.versions(name), models.version(name)
+        kept = models.versions(name)
+        if not kept:  # all are lost
+            return {"name": name, "version": None, "versions": []}
+        current = models.version(name)
         return {
             "name": name,
             "version": current.number,
