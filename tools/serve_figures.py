@@ -226,7 +226,7 @@ def offline(model: Path, texts: Sequence[str], *, clock: str = "perf_counter") -
     With the clock `process_time` it is texts a second of one core's time, whatever else the machine does.
     """
     code = (
-        "import sys, time, json; from pathlib import Path; from frostline.artifact import open_model\n"
+        "import sys, time, json; from pathlib import Path; from frostline.artifact.model import open_model\n"
         "texts = json.load(sys.stdin); model = open_model(Path(sys.argv[1])); model.answer(texts[:64])\n"
         f"begun = time.{clock}(); model.answer(texts); print(len(texts) / (time.{clock}() - begun))"
     )

@@ -55,7 +55,7 @@ _HOMES = {
     "explain": "frostline.explanation",
     "load_artifact": "frostline.artifact",
     "load_neighbours": "frostline.artifact",
-    "open_model": "frostline.artifact",
+    "open_model": "frostline.artifact.model",
     "together_of": "frostline.data.copies",
     "train": "frostline.training",
 }

@@ -308,7 +308,7 @@ def test_what_is_no_manifest_of_ours_is_told_apart(document: dict[str, Any]) -> 
     with pytest.raises(ArtifactCorrupt) as caught:
         read_manifest(b'{"format": "x"}')
     assert caught.value.message == (
-        'manifest.json must say "format": "frostline-artifact" (got \'x\'): this is no artifact.'
+        'manifest.json must say "format": "frostline-artifact" (got \'x\'): this is no saved model.'
     )
     assert caught.value.hint == "Artifacts are made by: frostline train FILE --out FOLDER"
     with pytest.raises(ArtifactCorrupt) as caught:

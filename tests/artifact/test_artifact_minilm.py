@@ -93,7 +93,7 @@ def test_a_max_length_that_the_encoder_has_not_is_the_artifacts_fault(made: Path
 def test_predicting_imports_neither_sklearn_nor_onnx(made: Path) -> None:
     """From a cold start the graph is kept already; what trains and draws stays out."""
     program = (
-        "import sys, pathlib; from frostline.artifact import open_model; "
+        "import sys, pathlib; from frostline.artifact.model import open_model; "
         "open_model(pathlib.Path(sys.argv[1])).predict(['a film']); print(*{n.split('.')[0] for n in sys.modules})"
     )
     done = subprocess.run(

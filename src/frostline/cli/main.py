@@ -20,7 +20,6 @@ from typing import Any, NoReturn, TextIO, final
 
 import click
 
-from frostline.cli.meant import VERBS_ELSEWHERE, example, mended
 from frostline.errors import FrostlineError, MissingInputError, StorageError, UsageError, pasteable, printable, shown
 from frostline.machine import BLAS_THREAD_SETTINGS
 from frostline.version import __version__
@@ -129,6 +128,8 @@ class Verbs(click.Group):
 
 def _meant(name: str, others: list[str]) -> str:
     """The verb that is probably meant, as a line to paste."""
+    from frostline.cli.meant import VERBS_ELSEWHERE  # noqa: PLC0415 - only after a mistake
+
     near = difflib.get_close_matches(name.casefold(), VERBS, n=1, cutoff=0.6)
     near = [VERBS_ELSEWHERE[name]] if name in VERBS_ELSEWHERE else near
     if near:
@@ -243,6 +244,8 @@ def _usage(outcome: click.ClickException | click.exceptions.Exit, arguments: Seq
     if isinstance(outcome, click.NoSuchOption) and _takes_texts(context):
         said.append("       A text that begins with a dash stands behind --: frostline predict MODEL -- '-5 stars'")
     if context is not None and isinstance(outcome, click.UsageError):
+        from frostline.cli.meant import example, mended  # noqa: PLC0415 - only after a mistake
+
         meant, shown_by = mended(outcome, arguments), example(context)
         said += [f"       Did you mean: {meant}"] if meant else [f"       For example: {shown_by}"] if shown_by else []
         said += [f"       {context.get_usage()}", f"       All options: {context.command_path} --help"]

@@ -45,9 +45,6 @@ from frostline.encoder.reading import (
     check_texts,
     distinct_texts,
 )
-from frostline.encoder.static import FEATURES as DISTILLED
-from frostline.encoder.static import GRAPH_VERSION as STATIC_VERSION
-from frostline.encoder.static import StaticBackend, distil, is_static, load_table, static_shape
 from frostline.encoder.tokens import Pieces, WordPieces, plan_batches
 from frostline.errors import BackendError, InputError, OutputError, UsageError, shown
 from frostline.machine import usable_cores
@@ -177,7 +174,7 @@ class Encoder:
         kept = home() / "graphs"
         make_known(name)
         checkpoint = find_checkpoint(name, revision=revision, kept=kept)
-        if is_static(checkpoint.config):
+        if checkpoint.config.get("model_type") == STATIC:
             return cls._from_table(name, checkpoint, spec, max_length, threads, precision, asked=(backend, device))
         if settle_backend(checkpoint.config, asked=backend, device=device, precision=precision) == "torch":
             return cls._on_torch(name, checkpoint, spec, max_length, threads, precision, device)
@@ -222,6 +219,8 @@ class Encoder:
         asked: tuple[AskedBackend, Device],
     ) -> "Encoder":
         """The encoder that is a table: nothing runs, so there is nothing to run it on, and no precision but its own."""
+        from frostline.encoder import static  # noqa: PLC0415 - most encoders are none
+
         if asked[0] == "torch" or asked[1] not in {"auto", "cpu"} or precision == "bfloat16":
             raise UsageError(
                 f"{shown(name)} is a table of word pieces, which is looked up on the processor in float32 "
@@ -232,7 +231,7 @@ class Encoder:
             warnings.warn(
                 "float32 is used instead of int8. A table is looked up, not multiplied.", PrecisionWarning, stacklevel=3
             )
-        shape = static_shape(checkpoint.config, checkpoint.folder)
+        shape = static.static_shape(checkpoint.config, checkpoint.folder)
         word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=home() / "graphs", sizes=shape)
         blocks = spec.blocks(0)
         identity = EncoderIdentity(
@@ -244,7 +243,7 @@ class Encoder:
             config_sha256=checkpoint.config_sha256,
             max_length=word_pieces.max_length,
             precision="float32",
-            graph_version=STATIC_VERSION,
+            graph_version=static.GRAPH_VERSION,
         )
         return cls(
             identity=identity,
@@ -253,7 +252,7 @@ class Encoder:
             hidden_size=shape.hidden_size,
             n_layers=0,
             word_pieces=word_pieces,
-            backend=StaticBackend(load_table(checkpoint.folder, shape), word_pieces, blocks),
+            backend=static.StaticBackend(static.load_table(checkpoint.folder, shape), word_pieces, blocks),
             threads=threads or usable_cores(),
             reader="a table of word pieces",
             folder=checkpoint.folder,
@@ -401,9 +400,11 @@ def make_known(name: str, *, progress: Progress | None = None) -> None:
     known = known_encoder(name)
     if known is None or known.made_from is None or not must_be_made(name):
         return
+    from frostline.encoder.static import FEATURES, distil  # noqa: PLC0415 - made once
+
     folder = made_folder(known, kept=home() / "graphs")
     private_folder(folder.parent)
-    source = Encoder.open(known.made_from, features=DISTILLED)
+    source = Encoder.open(known.made_from, features=FEATURES)
     try:
         distil(source, folder, progress=progress)
     except OutputError:

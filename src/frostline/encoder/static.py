@@ -104,11 +104,6 @@ def _pooled(pieces: Float32Array, pooling: str) -> Features:
     return np.asarray(rows / np.where(lengths > 0, lengths, 1))
 
 
-def is_static(config: Mapping[str, Any]) -> bool:
-    """Whether a folder with this config.json holds a table."""
-    return config.get("model_type") == STATIC
-
-
 def static_shape(config: Mapping[str, Any], where: Path) -> StaticShape:
     """The sizes that config.json states; `InputError` where it does not."""
     sizes = [config.get(name) for name in ("vocab_size", "hidden_size", "max_position_embeddings")]
