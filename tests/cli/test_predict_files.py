@@ -230,6 +230,29 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_several_files_are_not_taken_for_sentences(
+    frostline: Command, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a shell gives them for `*.csv`; one among sentences neither. A device is read, too."""
+    monkeypatch.chdir(source.parent)
+    Path("b c.csv").write_bytes(source.read_bytes())
+    for texts, said, first in (
+        (["in.csv", "b c.csv"], "2 of the 2 texts are files ('in.csv', 'b c.csv')", "in.csv"),
+        (["in.csv", "in.csv"], "2 of the 2 texts are files ('in.csv', 'in.csv')", "in.csv"),
+        (["a joy", "b c.csv", "-"], "1 of the 3 texts is a file ('b c.csv')", "'b c.csv'"),
+    ):
+        for asked in ([], ["--out", "out.csv"]):
+            told = frostline("predict", ONE, *texts, *asked)
+            hint = f"Once for each: frostline predict MODEL {first} --out OUT. If it is the text itself: echo {first}"
+            words = f"error: {said}: one file is read at a time.\n       {hint} | frostline predict MODEL\n"
+            assert (told.code, told.out, told.err) == (2, "", words)
+    assert not Path("out.csv").exists()
+    for asked in ([], ["--out", "out.csv"]):
+        told = frostline("predict", ONE, "/dev/null", *asked)
+        assert (told.code, told.out) == (0, ""), told.err
+    assert len(Path("out.csv").read_text().splitlines()) == 1
+
+
 def test_a_row_that_cannot_be_used_is_told_before_any_work(frostline: Command, many: Path, tmp_path: Path) -> None:
     """At the end of a long file; with --max-bad-rows it is left out, once, and listed."""
     with many.open("a") as opened:

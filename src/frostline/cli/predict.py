@@ -32,7 +32,7 @@ from frostline.data.dataset import Reject
 from frostline.data.lines import near
 from frostline.data.options import TableOptions
 from frostline.disk import refuse_file, refuse_standard_output, sha256_of
-from frostline.errors import InputError, MissingInputError, UsageError, pasteable
+from frostline.errors import InputError, MissingInputError, UsageError, listed, pasteable
 from frostline.head.linear import Rule
 from frostline.legible import legibility, legibility_warnings, sampled
 from frostline.score.answers import (
@@ -200,18 +200,37 @@ def _print(found: Iterable[Prediction], layout: Layout, *, as_json: bool) -> Non
 
 
 def _file_among(texts: tuple[str, ...]) -> Path | None:
-    """The one text, if it is a file; a name that looks like a file's but is none is an error, not a sentence."""
-    if len(texts) != 1 or texts[0] == "-" or "\n" in texts[0] or len(texts[0]) > 1000 or "\0" in texts[0]:
-        return None
-    path = Path(texts[0])
-    if path.is_file() or path.is_fifo():  # `<(…)` of a shell is a pipe with a name
-        return path
-    if " " not in texts[0] and texts[0].lower().endswith(DATA_SUFFIXES):
+    """The one text, if it is a file; a name that looks like a file's but is none is an error, not a sentence.
+
+    So is a file among several texts: a shell makes a list of files of `*.tsv`.
+    """
+    paths = [Path(text) for text in texts if _is_file(text)]
+    if paths and len(texts) > 1:
+        first = pasteable(paths[0])
+        are = "is a file" if len(paths) == 1 else "are files"
+        raise UsageError(
+            f"{len(paths):,} of the {len(texts):,} texts {are} ({listed([str(path) for path in paths])}): one file is "
+            "read at a time.",
+            hint=f"Once for each: frostline predict MODEL {first} --out OUT. If it is the text itself: echo {first} | "
+            "frostline predict MODEL",
+        )
+    if paths:
+        return paths[0]
+    if len(texts) == 1 and not {" ", "\n", "\0"} & {*texts[0]} and texts[0].lower().endswith(DATA_SUFFIXES):
+        path = Path(texts[0])
         raise MissingInputError(
             f"{path} is not there.",
             hint=f"{near(path)} If it is the text itself: echo {pasteable(path)} | frostline predict MODEL",
         )
     return None
+
+
+def _is_file(text: str) -> bool:
+    """Whether a file, or a pipe (`<(…)` of a shell) or a device, has this name."""
+    if text == "-" or len(text) > 1000 or {"\n", "\0"} & {*text}:
+        return False
+    path = Path(text)
+    return path.is_file() or path.is_fifo() or path.is_char_device()
 
 
 def lines_of_input(options: TableOptions, note: Callable[[Reject], None]) -> Iterator[str]:
