@@ -354,10 +354,13 @@ def test_work_of_clients_who_left_is_not_done(server: Running) -> None:
 
 
 @pytest.mark.slow
-def test_a_request_that_takes_longer_than_the_queue_may_is_answered(server: Running) -> None:
-    """The deadline is for waiting behind others, not for a request's own texts."""
+def test_a_request_that_takes_longer_than_the_queue_may_is_answered(model: Path) -> None:
+    """The deadline is for waiting behind others, not for a request's own texts (test_worker.py: without a clock)."""
     texts = [f"word {n} " * 300 for n in range(32)]
-    with server.client as client:
-        response = client.post("/v1/classify", json={"texts": texts})
+    with serving(model, "--limit", "hang_s=100") as running, running.client as client:
+        for _ in range(20):
+            response = client.post("/v1/classify", json={"texts": texts}, timeout=300)
+            if response.status_code != 503:  # a busy machine may not even begin within a second
+                break
     assert response.status_code == 200
     assert all(answer["cut"] for answer in response.json()["answers"])

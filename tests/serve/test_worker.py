@@ -1,11 +1,14 @@
 """The process that reads, in this one: what one text does to others, and what is shared."""
 
+import asyncio
 import socket
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,6 +22,9 @@ from frostline.encoder.reading import Reading
 from frostline.errors import BackendError
 from frostline.head.linear import LinearHead
 from frostline.serve.frames import LATE, Frames, Message, packed
+from frostline.serve.options import Limits
+from frostline.serve.reading import Reading as Asked
+from frostline.serve.refusals import Refusal
 from frostline.serve.worker import Served, Worker
 
 if TYPE_CHECKING:
@@ -95,6 +101,93 @@ def test_a_text_whose_turn_comes_too_late_is_not_read(two_ends: Any) -> None:
     [said] = answered(worker, theirs, ["nobody waits for this"], deadline_s=-1.0)
     assert (said["fault"], said["status"]) == (LATE, 503)
     assert "nobody waits for this" not in reader.read
+
+
+def test_a_request_whose_turn_has_come_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch, two_ends: Any) -> None:
+    """However long its own texts take; who comes then is late."""
+    worker, theirs = two_ends
+    now = [0.0]
+    encoder = worker._served["m"].reader
+
+    def encode(texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
+        now[0] += 100.0
+        return Poisoned.encode(encoder, texts, progress=progress)
+
+    answered(worker, theirs, ["the thread that reads waits for its next turn with a budget of its own"])
+    monkeypatch.setattr("frostline.serve.worker.TOKEN_BUDGET", 1)
+    answered(worker, theirs, ["from the next turn on it is this one"])
+    monkeypatch.setattr("frostline.serve.worker.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(encoder, "encode", encode)
+    deadline = 10.0 - time.monotonic()  # `answered` adds what the clock says outside
+    said = answered(worker, theirs, ["a", "b", "c"], deadline_s=deadline)
+    assert ([one.get("fault") for one in said], now[0]) == ([None, None, None], 300.0)
+    assert answered(worker, theirs, ["d"], deadline_s=deadline)[0]["fault"] == LATE
+
+
+def test_a_process_without_a_sign_of_life_is_replaced_and_one_that_loads_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where something is owed: while it starts, or loads."""
+    reading, killed = Asked(threads=1, limits=Limits(start_s=0.8)), asyncio.Event()
+    monkeypatch.setattr(reading, "kill", killed.set)
+
+    async def owed() -> tuple[bool, bool]:
+        reading._lived = time.monotonic() - 100
+        watching = asyncio.ensure_future(reading.watch())
+        await asyncio.sleep(0.7)
+        idle = killed.is_set()
+        reading._aside[1] = asyncio.get_running_loop().create_future(), time.monotonic()
+        for _ in range(12):
+            reading.took({"alive": True}, array("d"))
+            await asyncio.sleep(0.1)
+        loading = killed.is_set()
+        await asyncio.wait_for(killed.wait(), 20)
+        watching.cancel()
+        return idle, loading
+
+    assert asyncio.run(owed()) == (False, False)
+
+
+def test_a_process_that_hangs_at_its_start_is_given_up() -> None:
+    """And who waited for it hears so."""
+
+    async def started() -> str:
+        command = [sys.executable, "-c", "import time; time.sleep(600)"]
+        reading = Asked(threads=1, limits=Limits(start_s=0.1), command=command)
+        await reading.start()
+        watching = asyncio.ensure_future(reading.watch())
+        with pytest.raises(Refusal) as caught:
+            await asyncio.wait_for(reading.aside("load", model="m@1"), 60)
+        watching.cancel()
+        await reading.stop()
+        return caught.value.message
+
+    assert asyncio.run(started()) == "The encoder is starting."
+
+
+def test_a_model_that_a_new_process_does_not_know_yet_is_being_loaded() -> None:
+    """Not gone: neither for answers nor for explanations."""
+
+    async def asked() -> list[str]:
+        reading = Asked(threads=1, limits=Limits())
+        reading.is_up, reading._transport = True, cast("Any", SimpleNamespace(write=lambda _: None))
+        said = []
+        for _ in range(2):
+            for call in (reading.answers("m@1", ["a"], queue_s=1.0), reading.aside("explain", model="m@1", text="a")):
+                with pytest.raises((Refusal, TimeoutError)) as caught:
+                    await asyncio.wait_for(call, 0.05)
+                said.append(str(caught.value))
+            loading = asyncio.ensure_future(reading.aside("load", model="m@1"))
+            await asyncio.sleep(0)
+            reading.took({"reply": max(reading._aside)}, array("d"))
+            await loading
+        reading.lost()
+        reading.is_up = True
+        assert reading._loaded == set()
+        return said
+
+    loading = "The model is being loaded."
+    assert asyncio.run(asked()) == [loading, loading, "", ""]
 
 
 def test_a_version_that_is_gone_is_told(two_ends: Any) -> None:

@@ -33,6 +33,7 @@ class Limits:
     connections: int = 512
     queue_s: float = 1.0  # How long a text may wait before it is read
     explain_s: float = 20.0  # To answer why
+    start_s: float = 30.0  # For the process that reads to give a sign of life
     hang_s: float = 10.0  # Without an answer for so long, the process that reads is replaced
     drain_s: float = 9.0  # To answer what was accepted, after a signal to stop
 

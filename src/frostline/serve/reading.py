@@ -86,7 +86,8 @@ class Reading:
         self._aside: dict[int, tuple[asyncio.Future[Message], float]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
-        self._started = self._heard = 0.0
+        self._started = self._heard = self._lived = 0.0
+        self._loaded: set[str] = set()  # What the process knows, by key
         self._is_stopping = False
         self._revival: asyncio.Task[None] | None = None
         # Told of each batch: its texts, its word pieces, its seconds
@@ -115,7 +116,7 @@ class Reading:
                 stdout=subprocess.DEVNULL,
                 env=environment,
             )
-        self._started = time.monotonic()
+        self._started = self._lived = time.monotonic()
         ours.setblocking(False)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.connect_accepted_socket(lambda: _Line(self), ours)
@@ -124,8 +125,7 @@ class Reading:
 
     async def answers(self, key: str, texts: Sequence[str], *, queue_s: float) -> list[Answer | Fault]:
         """What the model `key` says of each text. A caller who is cancelled takes his texts out of the lists."""
-        if not self.is_up or self._transport is None:
-            raise starting()
+        self._check(key)
         begun = time.monotonic()
         asked = _Asked(len(texts), asyncio.get_running_loop().create_future(), begun)
         tickets = [next(self._tickets) for _ in texts]
@@ -143,26 +143,37 @@ class Reading:
 
     async def aside(self, what: str, **message: Any) -> Message:
         """Have something longer done: `load`, `unload`, `explain`; an error of the tree where it fails."""
-        if not self.is_up or self._transport is None:
-            raise starting()
+        self._check(message["model"] if what == "explain" else None)
         ticket, loop = next(self._tickets), asyncio.get_running_loop()
         future: asyncio.Future[Message] = loop.create_future()
         self._aside[ticket] = future, time.monotonic()
         self._write({"do": what, "ticket": ticket, **message})
+        if what == "unload":
+            self._loaded.discard(message["model"])
         reply = await future
         if "error" in reply:
             raise _error(reply)
+        if what == "load":
+            self._loaded.add(message["model"])
         return reply
 
+    def _check(self, key: str | None) -> None:
+        """Refuse what the process cannot do yet."""
+        if not self.is_up or self._transport is None:
+            raise starting()
+        if key is not None and key not in self._loaded:
+            raise overloaded("The model is being loaded.", code="starting")
+
     async def watch(self) -> None:
-        """Replace the process where it owes an answer for too long; never returns."""
+        """Replace the process where it owes an answer for too long, or gives no sign of life; never returns."""
         while True:
             await asyncio.sleep(0.5)
             now, hang_s = time.monotonic(), self._limits.hang_s
             oldest = next((asked.begun for asked, _ in self._pending.values()), now)
             aside = min((begun for _, begun in self._aside.values()), default=now)
             is_still = now - max(oldest, self._heard) > hang_s
-            if is_still or now - oldest > _THREADS_HANG * hang_s or now - aside > _ASIDE_S:
+            is_dead = aside < now and now - self._lived > self._limits.start_s
+            if is_dead or is_still or now - oldest > _THREADS_HANG * hang_s or now - aside > _ASIDE_S:
                 self.kill()
 
     def kill(self) -> None:
@@ -187,6 +198,9 @@ class Reading:
 
     def took(self, message: Message, numbers: "array[float]") -> None:
         """A frame that came from the process."""
+        self._lived = time.monotonic()
+        if "alive" in message:
+            return
         if "reply" in message:
             waiting = self._aside.pop(message["reply"], None)
             if waiting is not None and not waiting[0].done():
@@ -227,6 +241,7 @@ class Reading:
                 future.set_exception(starting())
         self._pending.clear()
         self._aside.clear()
+        self._loaded.clear()
         if not self._is_stopping and self.revive is not None:
             self._revival = asyncio.get_running_loop().create_task(self._replace())
 

@@ -64,9 +64,9 @@ async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Call
     tasks: list[asyncio.Task[None]] = []
     try:
         await reading.start()
+        tasks.append(asyncio.create_task(reading.watch()))
         await models.open_all()
         reading.revive = models.revive
-        tasks.append(asyncio.create_task(reading.watch()))
         longest = max(models.version(name).max_length for name in models.names())
         admission = Admission(
             queue_s=limits.queue_s, most=limits.texts * longest, threads=threads, speed=models.measured_speed

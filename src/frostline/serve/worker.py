@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 GONE = "This version of the model is no longer here."
 _MEASURE_S = 0.3
+_ALIVE_S = 1.0
 
 
 @final
@@ -131,6 +132,12 @@ class Worker:
                 self._line.sendall(frame)
         except OSError:  # the server is gone
             os._exit(0)
+
+    def keep_alive(self) -> None:
+        """Give a sign of life, whatever the others are doing; without it the process is replaced."""
+        while True:
+            self._send({"alive": True})
+            time.sleep(_ALIVE_S)
 
     def _keep_reading(self) -> None:
         while batch := self._lists.take(token_budget=TOKEN_BUDGET, packs=lambda reader: reader[1]):
@@ -290,7 +297,9 @@ def run(descriptor: int, threads: int, *, open_encoder: Callable[..., SentenceEn
     os.nice(5)  # who answers at the door must not wait for who computes
     with one_blas_thread():
         try:
-            Worker(socket.socket(fileno=descriptor), open_encoder=open_encoder).serve(threads)
+            worker = Worker(socket.socket(fileno=descriptor), open_encoder=open_encoder)
+            threading.Thread(target=worker.keep_alive, daemon=True).start()
+            worker.serve(threads)
         finally:
             os._exit(0)
 
