@@ -166,8 +166,8 @@ LIKELY = Advice(
             (
                 Advice(
                     kind="unequal labels",
-                    sentence="Label more rows of 'bad\\x1b', or weigh them: --class-weight balanced, --scoring "
-                    "f1_macro.",
+                    sentence="Give the rows of 'bad\\x1b' more weight: run the same command with --class-weight "
+                    "balanced --scoring f1_macro.",
                     reason="'bad\\x1b' has 200 rows, 'good' 1,000: 11.8 % of the accuracy hang on it; none was tested.",
                     step=Step(options=("--class-weight", "balanced", "--scoring", "f1_macro")),
                 ),

@@ -6,6 +6,7 @@ import pytest
 
 from frostline.advice import Step, ranked
 from frostline.evaluate.baselines import WORDS, Baseline, Lead
+from frostline.legible import MULTILINGUAL, Legibility, ScriptCount
 from frostline.record import TrainingRecord
 from record_examples import tuning
 from small_records import full_record, two_label_record
@@ -118,3 +119,25 @@ def test_who_has_tuned_an_encoder_is_sent_to_train_with_its_options() -> None:
     assert after[1].sentence == (
         "Measure whether more labels would help: frostline train, with the same file and --learning-curve."
     )
+
+
+@pytest.mark.parametrize(("n", "script", "is_told"), [(1, "Chinese", False), (2, "Chinese", True), (2, "", False)])
+def test_next_for_a_language_names_what_the_warning_names(n: int, script: str, *, is_told: bool) -> None:
+    """From where on it is warned of, where a script is lacking; before other features of the same encoder are tried."""
+    scripts = (ScriptCount(script=script, n_texts=n),) if script else ()
+    read = Legibility(n_texts=100, n_pieces=500, n_unknown=90, n_unreadable=n, scripts=scripts)
+    record = plain()
+    record = replace(record, features=replace(record.features, legibility=read))
+    found = ranked(record)
+    assert [one.sentence for one in found] == (
+        [f"Take an encoder that can read these texts: run the same command with --encoder {MULTILINGUAL}."]
+        if is_told
+        else []
+    )
+    if is_told:
+        assert found[0].step == Step(options=("--encoder", MULTILINGUAL))
+        assert found[0].reason == f"{record.encoder.name!r} can hardly read 2 of 100 texts looked at (Chinese)."
+        many = replace(record, encoder=replace(record.encoder, name=MULTILINGUAL))
+        assert ranked(many)[0].step == Step(options=("--features", "words"))
+        words = replace(record, features=replace(record.features, spec="words"))
+        assert ranked(words) == ()

@@ -15,6 +15,7 @@ from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH, 
 from frostline.evaluate.intervals import TOGETHER, Estimate, Z, wilson
 from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.evaluate.scores import Evaluation
+from frostline.legible import MULTILINGUAL
 from frostline.record import EvaluationRecord, TrainingRecord
 from frostline.targets import Label
 
@@ -104,6 +105,7 @@ def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
     found = (
         *about_near(record),
         *_about_alike(record),
+        *_about_language(record),
         *ahead_of_it(record),
         *_about_conflicts(record),
         *_about_words(record),
@@ -234,6 +236,25 @@ def _about_conflicts(record: TrainingRecord) -> list[Advice]:
             sentence="Settle which label is right where a text has two: frostline review, with the same file.",
             reason=f"Of {n_rows:,} rows {n:,} texts appear with different labels.",
             step=_REVIEW,
+        )
+    ]
+
+
+def _about_language(record: TrainingRecord) -> list[Advice]:
+    """Texts in a script that the encoder lacks, from as many on as its warning speaks of: what the warning names."""
+    read = record.features.legibility
+    if read is None or not read.is_hard or not read.scripts or record.features.spec == WORDS_FEATURES:
+        return []
+    option, cure = ("--encoder", MULTILINGUAL), "Take an encoder that can read these texts"
+    if record.encoder.name == MULTILINGUAL:
+        option, cure = ("--features", "words"), "Count words, as no encoder here can read these texts"
+    return [
+        Advice(
+            kind="other features",
+            sentence=f"{cure}: run the same command with {' '.join(option)}.",
+            reason=f"{shown(record.encoder.name)} can hardly read {read.n_unreadable:,} of {read.n_texts:,} texts "
+            f"looked at ({read.scripts[0].script}).",
+            step=Step(options=option),
         )
     ]
 
@@ -506,7 +527,8 @@ def _about_labels(record: TrainingRecord) -> list[Advice]:
     return [
         Advice(
             kind="unequal labels",
-            sentence=f"Label more rows of {shown(rarest)}, or weigh them: --class-weight balanced, --scoring f1_macro.",
+            sentence=f"Give the rows of {shown(rarest)} more weight: run the same command with --class-weight balanced "
+            "--scoring f1_macro.",
             step=Step(options=("--class-weight", "balanced", "--scoring", "f1_macro")),
             reason=f"{shown(rarest)} has {counts[rarest]:,} rows, {shown(commonest)} {counts[commonest]:,}: "
             f"{100 * share:.1f} % of the accuracy hang on it; {found}.",

@@ -76,6 +76,11 @@ class Legibility:
     n_unreadable: int  # Texts with UNREADABLE_LETTERS of their letters in such pieces or in a script that is lacking
     scripts: tuple[ScriptCount, ...]  # The commonest first
 
+    @property
+    def is_hard(self) -> bool:
+        """Whether so many can hardly be read that it is warned of."""
+        return self.n_unreadable >= max(1, WARN_FROM * self.n_texts)
+
 
 def sampled(texts: Iterable[str], sample: list[str]) -> Iterator[str]:
     """`texts` as they come, while `sample` grows to the beginnings of at most SAMPLE_TEXTS of them, evenly spread."""
@@ -135,7 +140,7 @@ def legibility_warnings(
         Texts of which the end was not read, and all that were read.
     """
     said = []
-    if counted is not None and counted.n_unreadable >= max(1, WARN_FROM * counted.n_texts):
+    if counted is not None and counted.is_hard:
         said.append(_unreadable_text(counted, encoder.identity.name))
     elif counted is not None and counted.n_unknown >= max(1, WARN_UNKNOWN * counted.n_pieces):
         said.append(_unknown_text(counted, encoder.identity.name))

@@ -58,6 +58,16 @@ MISTAKES: dict[str, tuple[Sequence[str], str, str]] = {
         "'my new.csv' is a file, and 'model' a saved model: the arguments are swapped.",
         "frostline predict model 'my new.csv'",
     ),
+    "a text and the model swapped": (
+        ["predict", "it's a text", "model"],
+        """"it's a text" is a text, and 'model' a saved model: the arguments are swapped.""",
+        """frostline predict model 'it'"'"'s a text'""",
+    ),
+    "a long text and the model swapped": (
+        ["predict", "word " * 1000, "another", "model"],
+        f"'{'word ' * 11}word…' is a text, and 'model' a saved model: the arguments are swapped.",
+        "frostline predict model 'word word",
+    ),
     "a file for a model": (
         ["predict", "tickets.csv", "hello"],
         "'tickets.csv' is a file, not a saved model, which is a folder.",

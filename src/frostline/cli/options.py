@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -277,17 +278,22 @@ class ModelChoice:
 
 
 def _refuse_swapped(model: "Path | Artifact") -> None:
-    """Raise if a file was given for the model, and a saved model for the file."""
+    """Raise if a file or a text was given for the model, and a saved model in its place."""
     context = click.get_current_context(silent=True)
-    if context is None or not isinstance(model, Path) or not model.is_file():
+    if context is None or not isinstance(model, Path) or os.path.isdir(model):  # noqa: PTH112 - a text may be too long
         return
-    others = context.params.get("file") or context.params.get("texts") or context.params.get("text")
-    other = others[0] if isinstance(others, tuple) else others
-    if other is not None and (Path(other) / "manifest.json").is_file():
-        raise UsageError(
-            f"{shown(str(model))} is a file, and {shown(str(other))} a saved model: the arguments are swapped.",
-            hint=f"Did you mean: frostline {context.info_name} {pasteable(other)} {pasteable(model)}",
-        )
+    given = context.params.get("file") or context.params.get("texts") or context.params.get("text") or ()
+    others = list(given) if isinstance(given, tuple) else [given]
+    other = next((one for one in others if os.path.isfile(os.path.join(one, "manifest.json"))), None)  # noqa: PTH113, PTH118
+    if other is None:
+        return
+    kind = "file" if os.path.isfile(model) else "text"  # noqa: PTH113
+    others.remove(other)
+    meant = " ".join(map(pasteable, (other, model, *others)))
+    raise UsageError(
+        f"{shown(str(model))} is a {kind}, and {shown(str(other))} a saved model: the arguments are swapped.",
+        hint=f"Did you mean: frostline {context.info_name} {meant}",
+    )
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 import codecs
 import itertools
+import os
 import sys
 import time
 from collections import Counter
@@ -109,7 +110,7 @@ def command(
             hint="Name both: frostline predict MODEL FILE --out OUT",
         )
     _refuse(out, file, rejects, model, overwrite=overwrite)
-    digest = sha256_of(model / MANIFEST) if (model / MANIFEST).is_file() else ""
+    digest = sha256_of(model / MANIFEST) if os.path.isfile(model / MANIFEST) else ""  # noqa: PTH113 - may be a long text
     opened = choice.open(model)
     if flag_unlike is not None:
         refuse_likeness(opened.likeness, below=flag_unlike)
