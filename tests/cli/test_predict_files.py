@@ -11,7 +11,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,10 +23,12 @@ from pyarrow import feather
 
 from conftest import Command
 from frostline.artifact.model import open_model
+from frostline.cli.labelling import say_scored
 from frostline.score.job import folder_of, manifest_of
 
 SAVED = Path(__file__).parent.parent / "artifact" / "saved_by_0_1_0"
 ONE, SETS = SAVED / "one-label", SAVED / "several-labels"
+UNKNOWN = "; whether the model learned from some of these is not known."  # saved without digests
 TEXTS = ("the soup was very tasty", "goal ! goal !", "the bread and the cheese was tasty", "the coach , the team")
 
 
@@ -60,10 +65,36 @@ def test_every_column_is_kept_and_the_answer_stands_behind(frostline: Command, s
     most = sorted(dict.fromkeys(answers), key=answers.count, reverse=True)
     counts = ", ".join(f"{label} {answers.count(label)}" for label in most)
     assert re.fullmatch(rf"4 texts labelled in \d+\.\d s → \S+out\.csv: {counts}", first)
-    assert second == "1 of 3 agree with the file's own labels (33.3 %)."
+    assert second == f"1 of 3 agree with the file's own labels (33.3 %){UNKNOWN}"
     assert frostline("predict", ONE, source, "--out", tmp_path / "out.csv").err == (
         f"{tmp_path / 'out.csv'} is complete: made of the same file, by the same model.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("counts", "remembers", "said"),
+    [
+        ({"labelled": 3, "agree": 1, "unknown": 1}, True, "1 of 4 agree with the file's own labels (25.0 %)."),
+        ({"labelled": 3, "agree": 3}, False, f"3 of 3 agree with the file's own labels (100.0 %){UNKNOWN}"),
+        (
+            {"labelled": 3, "agree": 2, "met": 1},
+            True,
+            (
+                "2 of 3 new texts agree with the file's own labels (66.7 %); "
+                "1 text with labels not counted, as the model learned from them."
+            ),
+        ),
+        ({"met": 1_000}, True, "The model learned from 1,000 texts with labels: whether these agree is not counted."),
+        ({"unknown": 3}, True, ""),
+    ],
+)
+def test_texts_learned_from_are_no_agreement(
+    capsys: pytest.CaptureFixture[str], counts: dict[str, int], said: str, *, remembers: bool
+) -> None:
+    """They are counted apart; and it is said where nobody knows which they are."""
+    job: Any = SimpleNamespace(out=Path("o.csv"))
+    say_scored(Counter({"all": 9, **counts}), job, seconds=1.0, remembers=remembers)
+    assert capsys.readouterr().err.splitlines() == ["9 texts labelled in 1.0 s → o.csv", *said.splitlines()]
 
 
 @pytest.mark.parametrize("suffix", ["tsv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
@@ -94,13 +125,16 @@ def test_sets_agree_as_sets(frostline: Command, tmp_path: Path) -> None:
     rows = [{"text": text, "labels": labels[::-1]} for text, labels in zip(TEXTS, answers, strict=True)]
     rows[0]["labels"] = ["food", "sport", "travel"] if answers[0] != ["food", "sport", "travel"] else []
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert "\n3 of 4 agree with the file's own labels (75.0 %).\n" in frostline("predict", SETS, path, "--out", out).err
+    assert (
+        f"\n3 of 4 agree with the file's own labels (75.0 %){UNKNOWN}\n"
+        in frostline("predict", SETS, path, "--out", out).err
+    )
     for separator, cell in ((";", ";".join), (None, repr)):
         path = tmp_path / "in.tsv"
         path.write_text("text\tlabels\n" + "".join(f"{row['text']}\t{cell(row['labels'])}\n" for row in rows))
         asked = [] if separator is None else ["--labels-separator", separator]
         told = frostline("predict", SETS, path, "--out", tmp_path / "out.tsv", "--overwrite", *asked)
-        assert "\n3 of 4 agree with the file's own labels (75.0 %).\n" in told.err, told.err
+        assert f"\n3 of 4 agree with the file's own labels (75.0 %){UNKNOWN}\n" in told.err, told.err
 
 
 @pytest.mark.parametrize("folder", [ONE, SETS], ids=["one", "several"])

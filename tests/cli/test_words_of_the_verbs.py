@@ -640,7 +640,11 @@ def test_texts_that_are_not_answered_are_counted(frostline: Command, tmp_path: P
     written = tmp_path / "x.csv"
     scored = frostline("predict", out, path, "--text", "1", "--no-header", "--out", written).err.splitlines()
     assert re.fullmatch(r"240 texts labelled in \S+ s → \S+/x.csv: positive \d+, negative \d+", scored[0])
-    assert re.fullmatch(r"\d+ of \d+ agree with the file's own labels \(9\d\.\d %\)\.", scored[1])
+    of_new = r"(\d+) of (\d+) new texts agree with the file's own labels \((9\d\.\d) %\); "
+    compared = re.fullmatch(of_new + "180 texts with labels not counted, as the model learned from them.", scored[1])
+    assert compared is not None
+    assert 100 * int(compared[1]) / int(compared[2]) == pytest.approx(float(compared[3]), abs=0.05)
+    assert int(compared[2]) <= 60  # the fourth that was held out, without what got no answer
     assert scored[2:] == found.err.splitlines()
     assert sum(",," in line for line in written.read_text("utf-8").splitlines()) == len(silent)
 

@@ -86,7 +86,10 @@ def test_what_is_counted_of_answers() -> None:
     ],
 )
 def test_a_label_of_the_file_is_compared(own: Any, prediction: Prediction, layout: Layout, expected: Any) -> None:
-    assert agreement(own, prediction, layout, [str(label) for label in layout.labels]) == Counter(expected)
+    known = [str(label) for label in layout.labels]
+    assert agreement(own, prediction, layout, known) == Counter(expected)
+    is_counted = expected and "unknown" not in expected
+    assert agreement(own, prediction, layout, known, is_met=True) == Counter({"met": 1} if is_counted else expected)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import IntArray, Probabilities, Progress, Rows, dense_part
+from frostline.arrays import BoolArray, IntArray, Probabilities, Progress, Rows, dense_part
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
 from frostline.artifact.manifest import Manifest
 from frostline.artifact.self_test import check_self_test
@@ -59,6 +59,14 @@ class Model:
     # `likeness`, `learned`: As in `Artifact`
     likeness: Likeness | None = None
     learned: IntArray | None = None
+
+    def has_met(self, texts: Sequence[str]) -> BoolArray | None:
+        """Which texts it learned from, or its encoder was tuned on (n_texts,); None: it keeps no digests."""
+        from frostline.data.copies import digests_of  # noqa: PLC0415 - not needed for a sentence: start-up time
+        from frostline.encoder.seen import met_by  # noqa: PLC0415 - likewise
+
+        met = met_by(self.learned, self.encoder)
+        return None if met is None else np.isin(digests_of(texts), met)
 
     def answer(self, texts: Sequence[str], *, with_likeness: bool = False, progress: Progress | None = None) -> Answers:
         """What the classifier says of each text. Progress counts distinct texts.

@@ -107,8 +107,11 @@ def scored(job: Job, task: Labelling, opened: Model, *, workers: int, overwrite:
     return Counter({"complete": 1}) if done.was_complete else done.tally
 
 
-def say_scored(counts: Counter[str], job: Job, *, seconds: float) -> None:
-    """The last line: how many texts got which label; and how many labels of the file's own agree."""
+def say_scored(counts: Counter[str], job: Job, *, seconds: float, remembers: bool) -> None:
+    """The last lines: how many texts got which label; and how many labels of the file's own agree.
+
+    `remembers`: whether it is known which texts the model learned from.
+    """
     out = printable(str(job.out))
     if counts["complete"]:
         click.echo(f"{out} is complete: made of the same file, by the same model.", err=True)
@@ -119,10 +122,17 @@ def say_scored(counts: Counter[str], job: Job, *, seconds: float) -> None:
     texts = count_text(counts["all"], "text")
     ending = f": {', '.join(told + more)}" if told else ""
     click.echo(f"{texts} labelled in {duration(seconds)} → {out}{ending}", err=True)
+    met = count_text(counts["met"], "text", "texts")
     if counts["labelled"]:
         of_own = counts["labelled"] + counts["unknown"]
-        share = 100 * counts["agree"] / of_own
-        click.echo(f"{counts['agree']:,} of {of_own:,} agree with the file's own labels ({share:.1f} %).", err=True)
+        agree = f"agree with the file's own labels ({100 * counts['agree'] / of_own:.1f} %)"
+        if not remembers:
+            agree += "; whether the model learned from some of these is not known"
+        elif counts["met"]:
+            agree = f"new texts {agree}; {met} with labels not counted, as the model learned from them"
+        click.echo(f"{counts['agree']:,} of {of_own:,} {agree}.", err=True)
+    elif counts["met"]:
+        click.echo(f"The model learned from {met} with labels: whether these agree is not counted.", err=True)
 
 
 def duration(seconds: float) -> str:

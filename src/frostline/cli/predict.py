@@ -124,7 +124,7 @@ def command(
             files = (file, out, model / MANIFEST)
             job, task = planned(files, opened, layout, options, scoring, choice=choice, digest=digest, note=note)
             counts = scored(job, task, opened, workers=scoring.workers, overwrite=overwrite)
-            say_scored(counts, job, seconds=time.monotonic() - began)
+            say_scored(counts, job, seconds=time.monotonic() - began, remembers=opened.learned is not None)
             _say_counts(counts, opened, flag_unlike, sample=job.survey.sample)
             return
         is_conversation = file is None and texts in {(), ("-",)} and sys.stdin.isatty()

@@ -31,6 +31,14 @@ def seen_by(encoder: SentenceEncoder) -> IntArray | None:
     return found["digests"].astype(np.int64)
 
 
+def met_by(learned: IntArray | None, encoder: SentenceEncoder) -> IntArray | None:
+    """The digests of what a head learned from (None: not known) and of what its encoder was tuned on."""
+    seen = seen_by(encoder)
+    if seen is None or learned is None:
+        return seen if learned is None else learned
+    return np.union1d(learned, seen)
+
+
 def refuse_seen(texts: Sequence[str], encoder: SentenceEncoder) -> None:
     """Raise `InputError` if the encoder was tuned on any of the texts: its rows carry their labels."""
     seen = seen_by(encoder)

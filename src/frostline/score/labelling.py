@@ -48,8 +48,10 @@ class Labelling:
         tally = tally_of(found, layout)
         if self.truth is not None:
             known = {str(label) for label in layout.labels}
-            for row, prediction in zip(window.cells, found, strict=True):
-                tally.update(agreement(_own_label(row, self.truth), prediction, layout, known))
+            met = opened.has_met(window.texts)
+            for place, (row, prediction) in enumerate(zip(window.cells, found, strict=True)):
+                is_met = met is not None and bool(met[place])
+                tally.update(agreement(_own_label(row, self.truth), prediction, layout, known, is_met=is_met))
         return Made(section(self.sheet, window.cells, found), tally)
 
 
@@ -101,14 +103,19 @@ def _own_label(row: Any, truth: str | int) -> Any:
     return row.get(truth) if isinstance(row, dict) else row[truth]
 
 
-def agreement(own: Any, prediction: Prediction, layout: Layout, known: Collection[str]) -> Counter[str]:
+def agreement(
+    own: Any, prediction: Prediction, layout: Layout, known: Collection[str], *, is_met: bool = False
+) -> Counter[str]:
     """Whether the file's own label says the same: of how many labels of the model's (`labelled`), how many `agree`.
 
-    A label that the model does not know is `unknown`; an empty cell is no label.
+    A label that the model does not know is `unknown`; an empty cell is no label. Of a text that it learned from
+    (`is_met`) it would say nothing: that is only `met`.
     """
     if own is None or own == "":
         return Counter()
     theirs = _set_of(own, layout) if has_sets(layout) else {_spelt(own)}
+    if is_met and theirs <= {*known}:
+        return Counter(met=1)
     ours = {str(label) for label in prediction.labels or ()}
     if prediction.labels is None:
         return Counter(silent=1)

@@ -5,12 +5,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import final
 
-import numpy as np
-
 from frostline.arrays import IntArray, Progress
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
-from frostline.encoder.seen import refuse_seen_alone, seen_by
+from frostline.encoder.seen import met_by, refuse_seen_alone
 from frostline.evaluate.baselines import Baseline, Part, baselines_of_file
 from frostline.evaluate.examples import Examples, mapped
 from frostline.evaluate.nested import allowing_for_heads
@@ -79,7 +77,7 @@ def measure(
     labels = who.head.labels
     targets = replace(dataset.targets_over([str(label) for label in labels]), labels=tuple(labels))
     part = Part(dataset.texts, reading.for_head, targets)
-    met = _met(who.learned, who.encoder)
+    met = met_by(who.learned, who.encoder)
     tested, rows, source = measured_on_new(who.head, part, met, n_fitted=who.n_fitted)
     record = EvaluationRecord(
         model=who.name,
@@ -124,11 +122,3 @@ def _beside(tested: Tested, source: TestRecord | None) -> tuple[Baseline, ...]:
 def _is_wished(head: LinearHead) -> bool:
     """Whether its rule is more than a threshold for each of several labels, which it always has."""
     return head.rule is not None and (not head.answers_sets or head.rule.answer_from > 0)
-
-
-def _met(learned: IntArray | None, encoder: SentenceEncoder) -> IntArray | None:
-    """The digests of what the head learned from and of what its encoder was tuned on."""
-    seen = seen_by(encoder)
-    if seen is None or learned is None:
-        return seen if learned is None else learned
-    return np.union1d(learned, seen)
