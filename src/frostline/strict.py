@@ -43,7 +43,8 @@ def read_object(
     except _LoopholeError as error:
         raise ArtifactCorrupt(f"{where} {error}.") from error
     if not isinstance(value, dict):
-        raise ArtifactCorrupt(f"{where} must be a JSON object (got {type(value).__name__}).")
+        got = "null" if value is None else type(value).__name__
+        raise ArtifactCorrupt(f"{where} must be a JSON object (got {got}).")
     _check_tree(value, where, depth, whole=whole)
     return value
 

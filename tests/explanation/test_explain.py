@@ -343,6 +343,12 @@ def test_labels_of_any_type_can_be_asked_for(word_pieces: WordPieces) -> None:
     assert found.labels[0].label is True
     with pytest.raises(UsageError, match=r"must be one of 'False', 'True' \(got '1'\)"):
         explain(model(word_pieces, some_head((False, True))), "film", labels=[1])
+    with pytest.raises(UsageError, match=r"one of '0', '1' \(got 1, and the labels are strings\)"):
+        explain(model(word_pieces, some_head(("0", "1"))), "film", labels=[1])
+    with pytest.raises(UsageError, match=r"one of '0', '1' \(got '1', and the labels are whole numbers\)"):
+        explain(model(word_pieces, some_head((0, 1))), "film", labels=["1"])
+    with pytest.raises(UsageError, match=r"\(got 'True', and the labels are True and False\)"):
+        explain(model(word_pieces, some_head((False, True))), "film", labels=["True"])
 
 
 def test_what_cannot_be_explained_is_refused(word_pieces: WordPieces) -> None:

@@ -49,6 +49,10 @@ def test_no_other_key_does(locked: Running, headers: dict[str, str]) -> None:
         time.sleep(0.2)
         response = asked(locked, **headers)
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
+    is_one = bool(headers) and "Basic" not in str(headers)
+    assert response.json()["error"] == (
+        "The key is not known." if is_one else "There must be a key: Authorization: Bearer KEY."
+    )
     assert asked(locked, f"/v1/classify?key={KEY}").status_code in {401, 429}
     with locked.client as client:
         assert client.get("/healthz").status_code == 200
@@ -92,6 +96,26 @@ def test_only_the_admins_key_loads(locked: Running) -> None:
 def test_pages_of_other_sites_may_not_ask(server: Running, headers: dict[str, str], status: int) -> None:
     """DNS rebinding, and posts across sites (F64)."""
     assert asked(server, **headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("line", "host", "status"),
+    [
+        ("http://evil.example/readyz", "localhost", 403),
+        ("http://localhost@evil.example/readyz", "localhost", 403),
+        ("http://[::2]:80/readyz", "localhost", 403),
+        ("http://[::1]:80/readyz", "evil.example", 200),
+        ("HTTP://LOCALHOST:1/readyz", "evil.example", 200),
+        ("/readyz", "localhost", 200),
+    ],
+)
+def test_a_host_in_the_request_line_stands_for_that_of_the_header(
+    server: Running, line: str, host: str, status: int
+) -> None:
+    address, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((address, int(port)), timeout=60) as connection:
+        connection.sendall(f"GET {line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert connection.makefile("rb").readline().split()[1] == str(status).encode()
 
 
 def test_without_an_admins_key_nobody_loads(server: Running) -> None:

@@ -158,7 +158,7 @@ def test_frames_arrive_whole_however_they_are_cut() -> None:
 
 def test_texts_that_were_cut_teach_nothing_about_bytes() -> None:
     """One answered whole does."""
-    version: Any = SimpleNamespace(key="m@1", name="m", names=["no"])
+    version: Any = SimpleNamespace(key="m@1", number=1, name="m", names=["no"])
     admission, models = Admission(queue_s=1.0, most=16_384), SimpleNamespace(version=lambda *_: version)
     told = [Answer(favoured=[0], answered=True, cut=True, pieces=512, probabilities=array("d", [1.0]))]
 

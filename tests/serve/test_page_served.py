@@ -187,7 +187,7 @@ class _Slow:
 
 def test_an_explanation_has_its_time_and_is_work_like_any_other() -> None:
     """It is counted until it is done, though nobody waits any more."""
-    version: Any = SimpleNamespace(key="m@1")
+    version: Any = SimpleNamespace(key="m@1", number=1)
     models: Any = SimpleNamespace(version=lambda _: version)
     admission, slow = Admission(queue_s=1.0, most=16_384, speed=10_000.0), _Slow()
     reading: Any = slow

@@ -96,7 +96,7 @@ def test_speed_follows_what_is_seen_within_about_a_second() -> None:
     ],
 )
 def test_mlflow_is_understood(kind: str, given: Any, texts: list[str]) -> None:
-    assert mlflow._texts(kind, given) == texts
+    assert mlflow._texts(kind, given)[0] == texts
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import json
 import struct
+from array import array
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -10,6 +12,10 @@ import pytest
 from frostline.serve.app import Shortcuts, build_app
 from frostline.serve.desk import Desk
 from frostline.serve.options import Limits
+from frostline.serve.reading import Answer
+from frostline.serve.wires.classify import spoken
+from frostline.serve.wires.open_inference import _label
+from frostline.serve.wires.scores import scores
 from serve_processes import TOPICS, Running
 
 SURE, OTHER, UNSURE = "I love it, thank you so much", "awful", "a dull and endless film"
@@ -72,6 +78,89 @@ def test_what_a_silent_model_and_sets_are_on_each_wire(server: Running) -> None:
 
     assert labels("unsure", [SURE, UNSURE]) == ["positive", ""]
     assert labels("topics", list(TOPICS)) == ["" if answer is None else json.dumps(answer) for answer in sets]
+
+
+def test_a_set_is_told_in_one_order_on_all_wires() -> None:
+    """The most probable first, and as the labels stand where they are equal."""
+    version: Any = SimpleNamespace(labels=("a", "b", "c", "d"), names=["a", "b", "c", "d"], is_sets=True)
+    answer = Answer([0, 1, 3], answered=True, cut=False, pieces=1, probabilities=array("d", [0.6, 0.9, 0.1, 0.6]))
+    assert spoken(version, answer)["labels"] == ["b", "a", "d"]
+    assert _label(version, answer) == '["b", "a", "d"]'
+    assert [one["label"] for one in scores(version, answer)] == ["b", "a", "d"]
+
+
+def test_every_wire_tells_the_version_in_a_header(server: Running) -> None:
+    """Also where a text is refused; not where no model was asked."""
+    for path, document in {
+        "/v1/classify": {"text": SURE},
+        "/": {"inputs": SURE},
+        "/models/second": {"inputs": "\ud800"},
+        "/predict": {"inputs": SURE},
+        "/invocations": {"inputs": [SURE]},
+        "/v1/models/second:predict": {"instances": [SURE]},
+        "/v2/models/model/infer": {"inputs": [{"name": "x", "datatype": "BYTES", "shape": [1], "data": [SURE]}]},
+        "/v1/explain": {"text": SURE},
+    }.items():
+        assert post(server, path, document).headers["x-model-version"] == "1", path
+    assert "x-model-version" not in post(server, "/v1/classify", {}).headers
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "pointer"),
+    [
+        ("/", {"inputs": "\ud800"}, "/inputs"),
+        ("/", {"inputs": ["a", "\ud800"]}, "/inputs/1"),
+        ("/predict", {"inputs": "\ud800"}, "/inputs"),
+        ("/predict", {"inputs": [["a"], ["\ud800"]]}, "/inputs/1"),
+        ("/invocations", {"inputs": "\ud800"}, "/inputs"),
+        ("/invocations", {"instances": ["a", "\ud800"]}, "/instances/1"),
+        ("/invocations", {"inputs": {"a/b~": ["a", "\ud800"]}}, "/inputs/a~1b~0/1"),
+        ("/invocations", {"dataframe_records": [{"x": "\ud800"}]}, "/dataframe_records/0"),
+        ("/invocations", {"dataframe_split": {"columns": ["x"], "data": [["\ud800"]]}}, "/dataframe_split/data/0"),
+        (
+            "/v2/models/model/infer",
+            {"inputs": [{"name": "x", "datatype": "BYTES", "shape": [1], "data": ["\ud800"]}]},
+            "/inputs/0",
+        ),
+    ],
+)
+def test_a_text_at_fault_is_pointed_at(server: Running, path: str, document: Any, pointer: str) -> None:
+    told = post(server, path, document).json()
+    assert (told["code"], told["pointer"]) == ("text", pointer)
+
+
+def test_tei_refuses_to_cut_where_it_must_not(server: Running) -> None:
+    """413 and `validation`, as text-embeddings-inference; `truncate` is true where nothing is said, see `/info`."""
+    long = "word " * 900
+    refused = post(server, "/predict", {"inputs": [["a"], [long]], "truncate": False})
+    assert (refused.status_code, refused.json()["error_type"]) == (413, "validation")
+    assert refused.json()["error"] == "A text must have at most 512 word pieces where truncate is false."
+    for document in ({"inputs": long}, {"inputs": long, "truncate": True}, {"inputs": SURE, "truncate": False}):
+        assert post(server, "/predict", document).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "message"),
+    [
+        ("/v1/classify", {"text": 3}, "/text must be a string (got an integer)."),
+        ("/v1/classify", b"null", "The body must be a JSON object (got null)."),
+        ("/", {"inputs": {}}, "/inputs must be a string or a list of strings (got an object)."),
+        (
+            "/invocations",
+            {"dataframe_split": {"columns": ["text", "text"], "data": [["a", "b"]]}},
+            "There must be one column, or one called text (got \"['text', 'text']\").",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_these_words(server: Running, path: str, document: Any, message: str) -> None:
+    assert post(server, path, document).json()["error"] == message
+
+
+def test_what_takes_post_alone_says_so(server: Running) -> None:
+    with server.client as client:
+        told = client.get("/v1/models/model:predict")
+        assert (told.status_code, told.headers["allow"]) == (405, "POST")
+        assert client.get("/v1/models/model:explain").status_code == 404
 
 
 def test_hugging_face_nests_and_takes_the_best(server: Running) -> None:

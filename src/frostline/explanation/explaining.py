@@ -188,4 +188,8 @@ def _column(label: Label, labels: tuple[Label, ...]) -> int:
         if type(known) is type(label) and known == label:
             return column
     named = listed(list(map(str, labels)), 12)
-    raise UsageError(f"The label to explain must be one of {named} (got {shown(str(label))}).")
+    got = shown(str(label))
+    if str(label) in map(str, labels):  # the right name, and another type
+        kinds = {str: "strings", int: "whole numbers", bool: "True and False"}
+        got = f"{got if isinstance(label, str) else label}, and the labels are {kinds[type(labels[0])]}"
+    raise UsageError(f"The label to explain must be one of {named} (got {got}).")

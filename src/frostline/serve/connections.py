@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from frostline.serve.options import Limits
@@ -93,6 +94,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Now the body."""
+        if not self.url.startswith((b"/", b"*")):
+            self._take_host()
         super().on_headers_complete()
         if self._is_ending:
             self.cycle.keep_alive = False
@@ -176,6 +179,13 @@ class Connection(HttpToolsProtocol):
             self.transport.write_eof()
             self._n_bytes = 0
             self._enter("lingers")
+
+    def _take_host(self) -> None:
+        """An address in the request line stands for what Host says (RFC 9112, 3.2.2)."""
+        found = httptools.parse_url(self.url)
+        name = found.host or b""
+        host = (b"[%s]" % name if b":" in name else name) + (b":%d" % found.port if found.port else b"")
+        self.headers[:] = [(field, host if field == b"host" else value) for field, value in self.headers]
 
     def _refuse_headers(self) -> None:
         limits = self.limits

@@ -1,6 +1,7 @@
 """Where every wire asks: texts and a model's name in, what the model says of each out, and counted."""
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from frostline.targets import Label
 
 _MOST_ASIDE = 4  # texts that wait for an explanation
 
+answering: contextvars.ContextVar[str] = contextvars.ContextVar("answering", default="")
+"""The number of the version that a request was given to."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,20 @@ class Said:
     version: Version
     texts: list[Answer | Fault]
 
-    def answers(self) -> list[Answer]:
-        """The answers, for wires on which a text cannot fail by itself: the first fault is the request's."""
+    def answers(self, pointer: str, *, is_one: bool = False) -> list[Answer]:
+        """The answers, for wires on which a text cannot fail by itself: the first fault is the request's.
+
+        Parameters
+        ----------
+        pointer : str
+            Where in the body the texts are.
+        is_one : bool
+            It is no list: all of them are there.
+        """
         for place, said in enumerate(self.texts):
             if isinstance(said, Fault):
-                raise Refusal(said.status, "text", f"Text {place}: {said.message}", pointer=f"/{place}")
+                where = pointer if is_one else f"{pointer}/{place}"
+                raise Refusal(said.status, "text", f"Text {place}: {said.message}", pointer=where)
         return [said for said in self.texts if isinstance(said, Answer)]
 
 
@@ -62,6 +75,7 @@ class Desk:
     async def ask(self, texts: Sequence[str], *, model: str | None = None, version: int | None = None) -> Said:
         """What the model says of each text, in their order; 404, 413, 422 or 503 for the whole request."""
         served = self.models.version(model, version)
+        answering.set(str(served.number))
         self.check_number(len(texts))
         limit = self.limits.characters
         short = [text for text in texts if len(text) <= limit]
@@ -85,6 +99,7 @@ class Desk:
     async def explain(self, text: str, *, model: str | None = None, labels: Sequence[Label] = ()) -> dict[str, Any]:
         """Why a model answers as it does for one text: see `explaining.why`."""
         served = self.models.version(model)
+        answering.set(str(served.number))
         if len(text) > self.limits.characters:
             raise Refusal(422, "text", f"A text must have at most {self.limits.characters:,} characters.")
         if self.reading.n_aside >= _MOST_ASIDE:

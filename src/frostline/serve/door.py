@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frostline.serve.admission import Admission, body_bytes, full
+from frostline.serve.desk import answering
 from frostline.serve.metrics import Metrics
 from frostline.serve.options import ServeOptions
 from frostline.serve.refusals import TOO_MUCH, Refusal, overloaded
@@ -104,6 +105,7 @@ class Door:
             return
         answer = _Answer(send, next(self._ids), self)
         request_id.set(answer.id)
+        answering.set("")
         begun = time.monotonic()
         if scope["method"] == "HEAD":  # the connection leaves the body out
             scope = {**scope, "method": "GET"}
@@ -187,7 +189,8 @@ class Door:
         given = key.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
         if not keys.open_for(given):
             self._count_wrong()
-            raise Refusal(401, "key", "There must be a key: Authorization: Bearer KEY.", closes=True)
+            said = "The key is not known." if given else "There must be a key: Authorization: Bearer KEY."
+            raise Refusal(401, "key", said, closes=True)
 
     def _count_wrong(self) -> None:
         """More wrong keys than anybody mistypes are sent away for a second; a right one always opens."""
@@ -259,6 +262,8 @@ class _Answer:
         if event["type"] == "http.response.start":
             self.status = event["status"]
             extra = _beside(self.id)
+            if version := answering.get():
+                extra.append((b"x-model-version", version.encode()))
             if self._door.is_draining:
                 extra.append((b"connection", b"close"))
             event["headers"] = [*event.get("headers", []), *extra]

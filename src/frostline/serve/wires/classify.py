@@ -2,6 +2,7 @@
 
 from typing import Any, final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +13,7 @@ from frostline.serve.models import Version
 from frostline.serve.options import NAME
 from frostline.serve.reading import Answer, Fault
 from frostline.serve.refusals import Refusal
+from frostline.serve.wires.scores import given_labels
 
 FIELDS = ("text", "texts", "model", "version")
 
@@ -49,6 +51,8 @@ class Classify:
 
     async def model(self, request: Request) -> Response:
         """One model."""
+        if request.path_params["name"].endswith(":predict"):
+            raise HTTPException(405, headers={"allow": "POST"})
         return json_response(self._told(request.path_params["name"]))
 
     async def load(self, request: Request) -> Response:
@@ -90,10 +94,8 @@ def spoken(version: Version, said: Answer | Fault) -> dict[str, Any]:
     if isinstance(said, Fault):
         return {"error": said.message, "status": said.status}
     shares = dict(zip(version.names, said.probabilities, strict=True))
-    labels = [version.labels[column] for column in said.favoured]
-    answer: Any = None
-    if said.answered:
-        answer = sorted(labels, key=lambda label: -shares[str(label)]) if version.is_sets else labels[0]
+    labels = given_labels(version, said)
+    answer = (labels if version.is_sets else labels[0]) if said.answered else None
     return {"labels" if version.is_sets else "label": answer, "probabilities": shares, "cut": said.cut}
 
 

@@ -26,13 +26,16 @@ class HuggingFace:
         """A list for each text, also where there is one: the client takes the first element."""
         body = await read_json(request)
         given = body.get("inputs")
+        if not isinstance(given, str | list):
+            raise wrong("/inputs", "a string or a list of strings", given)
         texts = [given] if isinstance(given, str) else texts_in(given, "/inputs")
         parameters = object_in(body.get("parameters"), "/parameters")
         version = self._desk.models.version(request.path_params.get("name"))
         top_k = _top_k(parameters.get("top_k"))
         _check_function(parameters.get("function_to_apply"), version)
         said = await self._desk.ask(texts, model=version.name, version=version.number)
-        return json_response([scores(said.version, answer, top_k=top_k) for answer in said.answers()])
+        answers = said.answers("/inputs", is_one=isinstance(given, str))
+        return json_response([scores(said.version, answer, top_k=top_k) for answer in answers])
 
 
 def _top_k(value: Any) -> int | None:

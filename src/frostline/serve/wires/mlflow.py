@@ -41,26 +41,30 @@ class MLflow:
         if len(kinds) != 1:
             raise Refusal(422, "field", f"There must be exactly one of {', '.join(_KINDS)} (got {len(kinds)}).")
         params = object_in(body.get("params"), "/params")
-        said = await self._desk.ask(_texts(kinds[0], body[kinds[0]]), model=model)
-        found = [spoken(said.version, answer) for answer in said.answers()]
+        given = body[kinds[0]]
+        texts, pointer = _texts(kinds[0], given)
+        said = await self._desk.ask(texts, model=model)
+        found = [spoken(said.version, answer) for answer in said.answers(pointer, is_one=isinstance(given, str))]
         if params.get("probabilities") is True:
             return json_response({"predictions": found})
         return json_response({"predictions": [one["labels" if said.version.is_sets else "label"] for one in found]})
 
 
-def _texts(kind: str, given: Any) -> list[str]:
+def _texts(kind: str, given: Any) -> tuple[list[str], str]:
+    """The texts, and where they are."""
     if kind == "dataframe_split":
         return _of_split(given)
     pointer = f"/{kind}"
     if isinstance(given, dict):  # columns of a frame
         column = _column(list(given), pointer)
-        return _strings(given[column], f"{pointer}/{column}")
+        pointer = f"{pointer}/{column.replace('~', '~0').replace('/', '~1')}"
+        return _strings(given[column], pointer), pointer
     if isinstance(given, str):
-        return [given]
-    return _strings(given, pointer)
+        return [given], pointer
+    return _strings(given, pointer), pointer
 
 
-def _of_split(given: Any) -> list[str]:
+def _of_split(given: Any) -> tuple[list[str], str]:
     pointer = "/dataframe_split"
     if not isinstance(given, dict):
         raise wrong(pointer, "an object", given)
@@ -73,7 +77,8 @@ def _of_split(given: Any) -> list[str]:
     for at, row in enumerate(data):
         if not isinstance(row, list) or len(row) != len(columns):
             raise wrong(f"{pointer}/data/{at}", f"a list of {len(columns)}", row)
-    return _strings([row[column] for row in data], f"{pointer}/data")
+    pointer = f"{pointer}/data"
+    return _strings([row[column] for row in data], pointer), pointer
 
 
 def _strings(given: Any, pointer: str) -> list[str]:
@@ -97,7 +102,7 @@ def _column(names: list[str], pointer: str) -> str:
     """The column that holds the texts: the only one, or the one called so."""
     if len(names) == 1:
         return names[0]
-    if _COLUMN in names:
+    if names.count(_COLUMN) == 1:
         return _COLUMN
     raise Refusal(
         422,

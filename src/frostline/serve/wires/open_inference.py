@@ -20,6 +20,7 @@ from frostline.serve.desk import Desk, Said
 from frostline.serve.models import Version
 from frostline.serve.reading import Answer
 from frostline.serve.refusals import Refusal
+from frostline.serve.wires.scores import given_labels
 from frostline.version import __version__
 
 _HEADER = "inference-header-content-length"
@@ -190,12 +191,12 @@ def _outputs(given: Any, parameters: dict[str, Any]) -> dict[str, bool]:
 def _label(version: Version, answer: Answer) -> str:
     if not answer.answered:
         return ""
-    labels = [version.labels[column] for column in answer.favoured]
+    labels = given_labels(version, answer)
     return json.dumps(labels, ensure_ascii=False) if version.is_sets else str(labels[0])
 
 
 def _response(asked: _Asked, said: Said) -> Response:
-    version, answers = said.version, said.answers()
+    version, answers = said.version, said.answers("/inputs/0", is_one=True)
     outputs, tensors = [], []
     for name, binary in asked.outputs.items():
         shape = [len(answers)] if name == "label" else [len(answers), len(version.labels)]

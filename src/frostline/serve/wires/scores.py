@@ -9,6 +9,13 @@ from typing import Any
 
 from frostline.serve.models import Version
 from frostline.serve.reading import Answer
+from frostline.targets import Label
+
+
+def given_labels(version: Version, answer: Answer) -> list[Label]:
+    """The labels that a text gets, or would get if the model were surer, the most probable first, on every wire."""
+    ranked = sorted(answer.favoured, key=lambda column: -answer.probabilities[column])
+    return [version.labels[column] for column in ranked]
 
 
 def scores(version: Version, answer: Answer, *, top_k: int | None = None) -> list[dict[str, Any]]:

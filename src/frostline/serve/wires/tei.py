@@ -64,7 +64,13 @@ class Tei:
             if refusal.code == "late":
                 refusal.status = 429  # as it says that it is full
             raise
-        ranked = [scores(said.version, answer) for answer in said.answers()]
+        answers = said.answers("/inputs", is_one=not is_batch)
+        if body.get("truncate") is False and any(answer.cut for answer in answers):
+            most = said.version.max_length
+            raise Refusal(
+                413, "cut", f"A text must have at most {most} word pieces where truncate is false.", pointer="/inputs"
+            )
+        ranked = [scores(said.version, answer) for answer in answers]
         return json_response(ranked if is_batch else ranked[0])
 
 
