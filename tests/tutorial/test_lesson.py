@@ -192,13 +192,15 @@ def test_the_practicals_figures_come_out_on_its_own_file(readers: Readers, real_
 
 
 def test_the_sentence_that_is_followed_fits_and_is_known() -> None:
-    """The first of 6 to 24 pieces without an unknown one; else the first that fits; else the first."""
+    """The first of 6 to 24 pieces without an unknown one; else the first that fits; else the nearest to that."""
     long, short, unknown, good = (np.arange(1, n + 1, dtype=np.int32) for n in (25, 5, 6, 24))
     unknown[2] = 100
     assert running_row([long, short, unknown, good, good], unknown=100) == 3
     assert running_row([long, short, unknown], unknown=100) == 2
     assert running_row([long, unknown, good], unknown=None) == 1
     assert running_row([long, short], unknown=100) == 0
+    assert running_row([np.arange(700), np.arange(26), long, np.arange(4)], unknown=100) == 2
+    assert running_row([np.arange(4), np.arange(700)], unknown=100) == 0
 
 
 def test_each_piece_knows_its_word(encoder: Encoder) -> None:

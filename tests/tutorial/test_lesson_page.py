@@ -284,6 +284,25 @@ def test_the_policy_names_the_style_and_the_script_that_are_there(given: Given) 
         assert f"{name}-src 'sha256-{digest}'" in page
 
 
+def test_a_long_sentence_makes_no_large_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 24 rows of hundreds of pieces the shortest is followed, its first pieces are drawn, and this is said."""
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path))
+    read = {f: Encoder.open("minilm", features=f, max_length=150) for f in ("cls@-1", "mean@all", EVERY_LAYER)}
+    rows = load_sample().train.take(np.arange(24))
+    long = replace(rows, texts=[" ".join([text] * 30) for text in rows.texts])
+    long = replace(long, texts=[*long.texts[:5], " ".join(["good"] * 98), *long.texts[6:]])
+    readers = Readers(practical=read["cls@-1"], first=read["cls@-1"], better=read["mean@all"])
+    given = give_course(long, readers, read[EVERY_LAYER])
+    assert (given.computed.running, len(given.computed.pieces)) == (5, 100)
+    assert given.shown.attention.shape == (6, 12, 40, 40)
+    assert next(step for step in given.steps if step.name == "pieces").exhibit[-1] == "..."
+    for language, said in (("en", "the first 40 pieces of 100"), ("zh", "100 个词片中的前 40 个")):
+        page = lesson_html([given], language=language)  # type: ignore[arg-type]
+        assert len(page.encode()) < 1_200_000
+        assert page.replace("\u00a0", " ").count(f"{said}") == 4, "two captions, each read out too"
+    assert len(json.dumps(lesson_json([given]))) < 3_000_000
+
+
 def test_frames_cannot_end_their_script() -> None:
     """Whatever a label is called."""
     written = frames({"words": ["</script><b>"]})

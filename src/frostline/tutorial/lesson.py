@@ -37,6 +37,7 @@ TEST_FRACTION = 0.25
 N_FOLDS = 5
 UNMASKED_ROWS = 8
 FEWEST_PIECES, MOST_PIECES = 6, 24  # Of the sentence that is followed, [CLS] and [SEP] included
+DRAWN_PIECES = 40  # Of a longer one: what shows all of them against all grows with the square
 PRACTICAL_ROWS, PRACTICAL_LONGEST = 2000, 59  # What the practicals' own file comes to
 
 
@@ -184,11 +185,12 @@ def practical_split(n_rows: int, *, seed: int) -> tuple[IntArray, IntArray]:
 def running_row(ids: Sequence[Ids], *, unknown: int | None) -> int:
     """The sentence that is followed: the first that fits a picture and has no unknown piece, else the first that fits.
 
-    The practical's own file begins with one that fits.
+    The practical's own file begins with one that fits. Where none does it is the first of those that come nearest.
     """
     fits = [row for row, pieces in enumerate(ids) if FEWEST_PIECES <= len(pieces) <= MOST_PIECES]
     known = (row for row in fits if unknown is None or unknown not in ids[row])
-    return next(known, fits[0] if fits else 0)
+    away = [max(FEWEST_PIECES - len(pieces), len(pieces) - MOST_PIECES) for pieces in ids]
+    return next(known, fits[0] if fits else int(np.argmin(away)))
 
 
 def cut_words(word_pieces: WordPieces, text: str, n_pieces: int) -> tuple[str, ...]:
@@ -322,11 +324,13 @@ def _pieces_step(text: str, every: Sequence[Ids], running: int, encoder: Encoder
         "unknown_share": 0.0 if unknown is None else float((all_ids == unknown).mean()),
     }
     lines = []
-    for start in range(0, len(pieces), 8):
+    for start in range(0, min(len(pieces), DRAWN_PIECES), 8):
         chunk = list(zip(pieces[start : start + 8], ids[start : start + 8].tolist(), strict=True))
         widths = [max(len(piece), len(str(number))) for piece, number in chunk]
         lines.append("  ".join(f"{piece:>{w}}" for (piece, _), w in zip(chunk, widths, strict=True)))
         lines.append("  ".join(f"{number:>{w}}" for (_, number), w in zip(chunk, widths, strict=True)))
+    if len(pieces) > DRAWN_PIECES:
+        lines.append("...")
     asides = ("unknown_pieces",) if facts["unknown_share"] else ()  # which are not cut into anything
     return Step("pieces", facts, (repr(text[:100]), "", *lines), asides)
 

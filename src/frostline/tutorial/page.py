@@ -51,7 +51,7 @@ from frostline.tutorial.drawn import (
     waterfall,
     words,
 )
-from frostline.tutorial.lesson import Computed, Language, Step, Words, tuned_step
+from frostline.tutorial.lesson import DRAWN_PIECES, Computed, Language, Step, Words, tuned_step
 from frostline.tutorial.pictured import ACROSS, DOWN, N_SPLITS, Pictures, spread
 from frostline.version import __version__
 
@@ -248,7 +248,12 @@ class Drawing:
         onward["verdict"] = said["onward"]["sure" if is_sure else "unsure"]
         if given.tuned is not None:
             self.facts["tuned"]["verdict"] = said["tuned"][given.steps[-1].asides[0]]
-        self.rows = shown_rows(given.computed)
+        self.rows, self.pieces = shown_rows(given.computed), given.computed.pieces[:DRAWN_PIECES]
+        whole = len(given.computed.pieces) == len(self.pieces)
+        for name in ("pieces", "ids", "attention"):
+            self.facts[name] |= {"n_drawn": len(self.pieces), "n_pieces": len(given.computed.pieces)}
+            note = said[name]["all_drawn" if whole else "some_drawn"]
+            self.facts[name]["drawn"] = note.format(**self.facts[name])
 
     def sections(self) -> str:
         """All of them, in order."""
@@ -313,10 +318,10 @@ class Drawing:
         return drawn + bars([sizes[place] for place in largest], says=says, most=float(counts.max())), None
 
     def _pieces(self, says: str) -> tuple[str, str | None]:
-        return cut_into(self.computed.pieces, self.computed.words, says=says), None
+        return cut_into(self.pieces, self.computed.words[: len(self.pieces)], says=says), None
 
     def _ids(self, says: str) -> tuple[str, str | None]:
-        return chips(self.computed.pieces, self.computed.ids[self.computed.running].tolist(), says=says), None
+        return chips(self.pieces, self.computed.ids[self.computed.running].tolist(), says=says), None
 
     def _embeddings(self, says: str) -> tuple[str, str | None]:
         table = self.computed.architecture.tensors["words"]
@@ -356,7 +361,7 @@ class Drawing:
         n_layers, n_heads = shares.shape[:2]
         layer, head = n_layers - 1, 0
         axes = (said["from_piece"], said["to_piece"])
-        still = attention_matrix(self.computed.pieces, shares[layer, head], says=says, axes=axes)
+        still = attention_matrix(self.pieces, shares[layer, head], says=says, axes=axes)
         moving = [
             {"cells": packed(visible_shares(shares[at, of].ravel())), "words": [str(at + 1), str(of + 1)]}
             for at in range(n_layers)
@@ -377,8 +382,9 @@ class Drawing:
         sizes = (len(self.computed.codes), longest, self.computed.rows.shape[1])
         colon = self.word["colon"]
         axes = (self.word["sentences"], self.word["pieces"] + colon, self.word["numbers"] + colon)
-        pieces = self.computed.pieces
-        return block(self.rows, pieces, longest=longest, sizes=sizes, axes=axes, says=says, is_first_kept=is_first_kept)
+        return block(
+            self.rows, self.pieces, longest=longest, sizes=sizes, axes=axes, says=says, is_first_kept=is_first_kept
+        )
 
     def _table(self, says: str) -> tuple[str, str | None]:
         values = self.computed.rows[self.rows][:, :N_COLUMNS]

@@ -16,7 +16,7 @@ from frostline.head.options import SearchOptions
 from frostline.head.search import fit_at, search
 from frostline.machine import one_blas_thread
 from frostline.targets import Label, Targets
-from frostline.tutorial.lesson import N_FOLDS, TEST_FRACTION, Computed
+from frostline.tutorial.lesson import DRAWN_PIECES, N_FOLDS, TEST_FRACTION, Computed
 
 N_SPLITS = 25
 BATCH_ROWS = 32
@@ -128,7 +128,7 @@ class Pictures:
     shown: IntArray  # (n_shown,): Rows that stand for all where there are too many to draw
     padding: Padding
     moved: Moved
-    attention: Float32Array  # (n_layers, n_heads, n_pieces, n_pieces)
+    attention: Float32Array  # (n_layers, n_heads, n_drawn, n_drawn): Of the first pieces
     views: tuple[View, ...]  # The embeddings, then every layer
     trust: Trust
     splits: Float64Array  # (N_SPLITS,): Accuracy on the rows held out, at the C that was chosen
@@ -180,7 +180,7 @@ def _pictures(computed: Computed, first: Features, *, seed: int, progress: Advan
         shown=shown,
         padding=padding_of(np.array([len(row) for row in computed.ids])),
         moved=_moved(computed),
-        attention=attention(computed.architecture, computed.states),
+        attention=attention(computed.architecture, computed.states)[:, :, :DRAWN_PIECES, :DRAWN_PIECES],
         views=tuple(views),
         trust=trust,
         splits=np.array(splits),
