@@ -361,3 +361,62 @@ def test_types_that_only_arrow_has_are_refused_for_parquet_alone(frostline: Comm
     feather.write_feather(table.drop_columns("span"), source, compression="uncompressed")
     assert frostline("predict", ONE, source, "--out", tmp_path / "out.parquet").code == 0
     assert pq.read_table(tmp_path / "out.parquet")["of"].to_pylist() == table["of"].to_pylist()
+
+
+PARTED = " a tab or a line break: a space in TSV, which cannot hold them. .csv, .jsonl and .parquet can.\n"
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "tsv.gz", "csv", "jsonl", "parquet"])
+def test_a_break_that_tsv_cannot_hold_is_told(frostline: Command, tmp_path: Path, suffix: str) -> None:
+    """Cells are counted, in every window; the other formats give back what they were given."""
+    path, out, back = tmp_path / "in.csv", tmp_path / f"out.{suffix}", tmp_path / "back.jsonl"
+    path.write_text('note,text\n"a\nb","the\tsoup"\n"c\rd",goal !\nplain,"1\t2\n3"\n', newline="")
+    told = frostline("predict", ONE, path, "--text", "text", "--out", out)
+    assert (f"\n4 cells have{PARTED}" in told.err) == ("tsv" in suffix), told.err
+    assert ("line break" in told.err) == ("tsv" in suffix)
+    assert frostline("predict", ONE, out, "--text", "text", "--out", back).code == 0
+    held = [(row["note"], row["text"]) for row in map(json.loads, back.read_text().splitlines())]
+    if "tsv" in suffix:
+        assert held == [("a b", "the soup"), ("c d", "goal !"), ("plain", "1 2 3")]
+    else:
+        assert held == [("a\nb", "the\tsoup"), ("c\rd", "goal !"), ("plain", "1\t2\n3")]
+    told = frostline("predict", ONE, path, "--text", "text", "--out", out, "--only-answers", "--overwrite")
+    assert "line break" not in told.err
+    told = frostline("predict", ONE, "the\nsoup", "goal !", "--out", tmp_path / f"new.{suffix}")
+    assert told.err.startswith(f"1 cell has{PARTED}") == ("line break" in told.err) == ("tsv" in suffix), told.err
+
+
+def test_a_number_that_json_cannot_hold_is_told(frostline: Command, tmp_path: Path) -> None:
+    """Infinite, or none, also within lists; the other formats have a word for it."""
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "the soup", "n": 1e400, "of": [{"m": -1e400}]}\n{"text": "goal !", "n": 1e300}\n')
+    for suffix, told in (("jsonl.gz", True), ("csv", False), ("parquet", False)):
+        err = frostline("predict", ONE, path, "--out", tmp_path / f"out.{suffix}").err
+        words = "2 cells are infinite or no number: null in JSON, which cannot hold them. .csv, .tsv and .parquet can."
+        assert (f"\n{words}\n" in err) == ("null in JSON" in err) == told
+    first, second = map(json.loads, gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).splitlines())
+    assert (first["n"], first["of"], second["n"]) == (None, [{"m": None}], 1e300)
+    assert [line.split(",")[1] for line in (tmp_path / "out.csv").read_text().splitlines()] == ["n", "inf", "1e+300"]
+    assert pq.read_table(tmp_path / "out.parquet")["n"].to_pylist() == [float("inf"), 1e300]
+
+
+def test_dictionaries_stay_dictionaries_in_parquet(frostline: Command, tmp_path: Path) -> None:
+    """Of strings and bytes, over batches whose dictionaries differ; those of numbers are written out."""
+    path, out = tmp_path / "in.arrow", tmp_path / "out.parquet"
+    kinds = {"s": pa.string(), "b": pa.binary(), "n": pa.int64()}
+    values: dict[str, list[Any]] = {"s": ["x", None, "y", "x"], "b": [b"1", b"\xff", None, b"1"], "n": [1, None, 2, 1]}
+    tables = [
+        pa.table({"text": [TEXTS[row]], **{k: pa.array([values[k][row]], kinds[k]).dictionary_encode() for k in kinds}})
+        for row in range(4)
+    ]
+    with pa.ipc.new_stream(path, tables[0].schema) as writer:
+        for table in tables:
+            writer.write_table(table)
+    assert frostline("predict", ONE, path, "--text", "text", "--out", out).code == 0
+    found = pq.read_table(out)
+    assert {name: found[name].to_pylist() for name in values} == values
+    assert [found.schema.field(name).type for name in kinds] == [
+        pa.dictionary(pa.int32(), pa.string()),
+        pa.dictionary(pa.int32(), pa.binary()),
+        pa.int64(),
+    ]

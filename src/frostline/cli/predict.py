@@ -49,6 +49,17 @@ from frostline.score.answers import (
 
 PLAIN = {"only_answers": False, "spreadsheet_safe": False, "workers": 1}
 DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".gz")
+# What `score.files.altered` counts, of one and of several cells
+ALTERED = {
+    "parted": (
+        "cell has a tab or a line break: a space in TSV, which cannot hold them. .csv, .jsonl and .parquet can.",
+        "cells have a tab or a line break: a space in TSV, which cannot hold them. .csv, .jsonl and .parquet can.",
+    ),
+    "no number": (
+        "cell is infinite or no number: null in JSON, which cannot hold it. .csv, .tsv and .parquet can.",
+        "cells are infinite or no number: null in JSON, which cannot hold them. .csv, .tsv and .parquet can.",
+    ),
+}
 
 
 @click.command(
@@ -139,7 +150,7 @@ def command(
             from frostline.score.files import write_predictions  # noqa: PLC0415 - for files alone
 
             with progress("Classifying", "texts") as advance:
-                write_predictions(out, _counted(found, layout, counts, advance), layout)
+                write_predictions(out, _counted(found, layout, counts, advance), layout, tally=counts)
     _say_counts(counts, opened, flag_unlike, sample=sample)
 
 
@@ -170,6 +181,9 @@ def _say_counts(counts: Counter[str], model: Model, flag_unlike: float | None, *
         seen = model.encoder.identity.max_length
         were = "text was" if n_cut == 1 else "texts were"
         click.echo(f"{n_cut:,} {were} cut: the encoder sees {seen} word pieces.", err=True)
+    for name, (one, several) in ALTERED.items():
+        if n_altered := counts[name]:
+            click.echo(f"{n_altered:,} {one if n_altered == 1 else several}", err=True)
     if flag_unlike is not None:
         are = "text is" if counts["unlike"] == 1 else "texts are"
         expected = f"of {counts['all']:,} like those it would be about {flag_unlike * counts['all']:.3g}"

@@ -248,7 +248,7 @@ class Answers:
             column = self._file.sample(self._columns[asked["sample"]], asked["n_rows"])
             yield {"values": [] if column is None else self._values(column)}
         elif "types" in asked:
-            schema = pa.schema([(f"{place}", plain_type(field.type)) for place, field in enumerate(self._file.fields)])
+            schema = pa.schema([(f"{place}", _kept_type(field.type)) for place, field in enumerate(self._file.fields)])
             yield {"schema": base64.b64encode(schema.serialize().to_pybytes()).decode()}
         else:
             n_formed = 0 if asked["form"] == "plain" else asked["formed"]
@@ -321,6 +321,18 @@ def plain_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType] = l
     if types.is_list(kind) or types.is_fixed_size_list(kind):
         return pa.list_(member(kind.value_field), kind.list_size if types.is_fixed_size_list(kind) else -1)
     return leaf(kind)
+
+
+def _kept_type(kind: pa.DataType) -> pa.DataType:
+    """The plain type; a dictionary of strings or bytes stays one, which Parquet can hold.
+
+    Its numbers have 32 bits, as a part of the file may have other values than the next; so there is no order either.
+    """
+    plain, types = plain_type(kind), pa.types
+    kept = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    if types.is_dictionary(kind) and any(is_kind(plain) for is_kind in kept):
+        return pa.dictionary(pa.int32(), plain)
+    return plain
 
 
 def as_whole_numbers(kind: pa.DataType) -> pa.DataType:

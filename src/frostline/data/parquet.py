@@ -113,7 +113,7 @@ class ColumnReader:
             yield columns, n_bytes
 
     def types(self) -> tuple[Any, ...]:
-        """The columns' types as pyarrow has them, without extensions and dictionaries."""
+        """The columns' types as pyarrow has them, without extensions; dictionaries are of strings or bytes alone."""
         import pyarrow as pa  # noqa: PLC0415 - heavy, and only for files that are written with these types
 
         self._ask({"types": True})

@@ -180,6 +180,19 @@ def section(sheet: Sheet, rows: Sequence[Any], found: Sequence[Prediction]) -> b
     )
 
 
+def altered(sheet: Sheet, rows: Sequence[Any]) -> Counter[str]:
+    """How many cells of the input are written otherwise, since the format has no way to hold them.
+
+    `parted`: a tab or a line break, a space in TSV. `no number`: infinite or NaN, null in JSON.
+    """
+    if sheet.format not in _ALTERED or not sheet.names:
+        return Counter()
+    name, is_altered = _ALTERED[sheet.format]
+    rows_of_cells = (row.values() if isinstance(row, dict) else row for row in rows)
+    count = sum(is_altered(cell) for row in rows_of_cells for cell in row)
+    return Counter({name: count}) if count else Counter()
+
+
 def join(sheet: Sheet, out: Sections, parts: Iterable[tuple[bytes, int]]) -> None:
     """Write all sections, each with its number of rows, one after the other; what stands around them too."""
     if sheet.format != ".parquet":
@@ -200,11 +213,13 @@ def join(sheet: Sheet, out: Sections, parts: Iterable[tuple[bytes, int]]) -> Non
     out.cut(0)
 
 
-def write_predictions(path: Path, found: Iterable[Prediction], layout: Layout) -> int:
+def write_predictions(
+    path: Path, found: Iterable[Prediction], layout: Layout, *, tally: Counter[str] | None = None
+) -> int:
     """Write texts and answers to `path` as they come; the file has its name once it is complete. The number of rows.
 
     TSV, CSV and JSON Lines hold the text as it is, for programs. A tab or line break in a text is written as a space in
-    TSV, which has no other way to hold it; CSV and JSON Lines keep it.
+    TSV, which has no other way to hold it; CSV and JSON Lines keep it. `tally` counts what is `altered`.
 
     Raises
     ------
@@ -219,7 +234,10 @@ def write_predictions(path: Path, found: Iterable[Prediction], layout: Layout) -
         nonlocal count
         while held := list(islice(coming, WINDOW_TEXTS)):
             count += len(held)
-            yield section(sheet, [[prediction.text] for prediction in held], held), len(held)
+            rows = [[prediction.text] for prediction in held]
+            if tally is not None:
+                tally.update(altered(sheet, rows))
+            yield section(sheet, rows, held), len(held)
 
     with publish_stream(path) as opened:
         join(sheet, Sections(opened), parts())
@@ -240,6 +258,7 @@ def _carried(sheet: Sheet, row: Any) -> Sequence[Any]:
 
 
 _BREAKS = str.maketrans({"\t": " ", "\n": " ", "\r": " "})
+_BREAK = re.compile("[\t\n\r]")
 _TO_QUOTE = re.compile('[",\n\r]')
 _LEFT_OUT_BEFORE = '" \t\r\n\0'  # what a spreadsheet may leave out before it looks for a formula
 _FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
@@ -306,6 +325,12 @@ def _finite(value: Any) -> Any:
             return [_finite(inner) for inner in value]
         case _:
             return value
+
+
+_ALTERED: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    ".tsv": ("parted", lambda cell: isinstance(cell, str) and _BREAK.search(cell) is not None),
+    ".jsonl": ("no number", lambda cell: isinstance(cell, float | dict | list) and _finite(cell) != cell),
+}
 
 
 def kind_of_values(kinds: set[str]) -> str:

@@ -15,7 +15,7 @@ from frostline.data.options import TableOptions
 from frostline.disk import sha256_of
 from frostline.errors import InputError, RetryError, shown
 from frostline.score.answers import SEPARATOR, Layout, Prediction, has_sets, is_unlike, rows_of
-from frostline.score.files import Sheet, section
+from frostline.score.files import Sheet, altered, section
 from frostline.score.job import Made, Window
 
 PART_ROWS = 256  # whose probabilities are held at once, in float64
@@ -46,6 +46,7 @@ class Labelling:
         with_likeness = layout.unlike_below is not None
         found = list(answers_in_parts(opened, window.texts, with_likeness=with_likeness, progress=progress))
         tally = tally_of(found, layout)
+        tally.update(altered(self.sheet, window.cells))
         if self.truth is not None:
             known = {str(label) for label in layout.labels}
             met = opened.has_met(window.texts)
