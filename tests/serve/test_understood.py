@@ -1,21 +1,28 @@
 """What each wire understands of a body, and each refusal of it, without a server; what may wait; the limits as said."""
 
+import asyncio
+import errno
 import json
+import os
 import struct
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from frostline.errors import UsageError
+from frostline.errors import FrostlineError, InputError, UnavailableError, UsageError
 from frostline.serve.admission import Admission
 from frostline.serve.bodies import object_in, refuse_others, texts_in, wrong
 from frostline.serve.described import _BODIES, described
+from frostline.serve.models import Models, _copied
 from frostline.serve.options import Limits, Named
+from frostline.serve.reading import starting
 from frostline.serve.refusals import Refusal, overloaded
 from frostline.serve.wires import hugging_face, mlflow, open_inference, tei
 from goldens import compare_json
+from serve_processes import SEVERAL
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -25,6 +32,61 @@ def refused(call: Any, *arguments: Any) -> tuple[int, str, str, str]:
         call(*arguments)
     found = caught.value
     return found.status, found.code, found.message, found.pointer
+
+
+def test_a_process_that_ends_while_it_loads_for_the_first_time_is_told() -> None:
+    async def ended(*_: object, **__: object) -> None:
+        raise starting()
+
+    reading: Any = SimpleNamespace(aside=ended)
+    models = Models(
+        [Named(name="m", folder=SEVERAL)], reading, encoder=None, may_fetch=False, limits=Limits(start_s=7.0)
+    )
+    with pytest.raises(UnavailableError) as caught:
+        asyncio.run(models.open_all())
+    models.close()
+    assert caught.value.message == "The process that reads ended, or gave no sign of life, while it loaded m."
+    assert caught.value.hint == "A slow machine may need more than 7 s: --limit start_s=SECONDS."
+
+
+def test_a_folder_is_copied_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Links stay links; what is no plain file is not waited for; where there is no room, that is said."""
+    folder, kept = tmp_path / "model", tmp_path / "kept"
+    (folder / "encoder").mkdir(parents=True)
+    (folder / "encoder" / "graph").write_bytes(b"abc")
+    (folder / "away").symlink_to(tmp_path / "nowhere")
+    _copied(folder, kept)
+    (folder / "encoder" / "graph").write_bytes(b"xyz")
+    assert (kept / "encoder" / "graph").read_bytes() == b"abc"
+    assert (kept / "away").readlink() == tmp_path / "nowhere"
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(InputError) as caught:
+        _copied(folder, kept)
+    assert caught.value.message == f"{folder / 'pipe'} must be a plain file."
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "at", "message"),
+    [
+        (errno.ENOSPC, "kept", "kept/head: writing failed (No space left on device)."),
+        (errno.EACCES, "model", "model/head: cannot be read (Permission denied)."),
+    ],
+)
+def test_what_keeps_a_folder_from_being_copied_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, at: str, message: str
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "head").write_bytes(b"abc")
+
+    def copyfile(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path / at / "head"))
+
+    monkeypatch.setattr("frostline.serve.models._FICLONE", 0)  # of no file system
+    monkeypatch.setattr("frostline.serve.models.shutil.copyfile", copyfile)
+    with pytest.raises(FrostlineError) as caught:
+        _copied(tmp_path / "model", tmp_path / "kept")
+    assert caught.value.message == f"{tmp_path}/{message}"
 
 
 def test_the_limits_are_these() -> None:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from frostline.disk import home, private_folder, storage_error
-from frostline.errors import FrostlineError, MissingInputError, UnavailableError, printable
+from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, UnavailableError, printable
 from frostline.serve.options import Limits, Named
 from frostline.serve.reading import Answer, Reading, starting
 from frostline.serve.refusals import Refusal
@@ -125,7 +126,10 @@ class Models:
             try:
                 await self._load(name)
             except Refusal as refusal:  # the process ended, and nobody is there to be told to come again
-                raise UnavailableError(f"The process that reads ended while it loaded {name}.") from refusal
+                raise UnavailableError(
+                    f"The process that reads ended, or gave no sign of life, while it loaded {name}.",
+                    hint=f"A slow machine may need more than {self._limits.start_s:g} s: --limit start_s=SECONDS.",
+                ) from refusal
 
     async def load(self, name: str) -> Version:
         """Load what lies in the model's folder now; the same files as now answer are no new version.
@@ -269,21 +273,30 @@ def _copied(folder: Path, kept: Path) -> Path:
     shutil.rmtree(kept, ignore_errors=True)
     try:
         shutil.copytree(folder, kept, symlinks=True, copy_function=_copy)
-    except shutil.Error as error:
-        first = OSError(str(error.args[0][0][2]) if error.args and error.args[0] else str(error))
-        raise storage_error(first, folder) from error
-    except OSError as error:
-        raise storage_error(error, folder) from error
+    except OSError as error:  # shutil's own has no number, and stands for links and times
+        shutil.rmtree(kept, ignore_errors=True)
+        raise storage_error(error, kept) from error
+    except FrostlineError:
+        shutil.rmtree(kept, ignore_errors=True)
+        raise
     return kept
 
 
 def _copy(source: str, target: str) -> None:
     """Copy a file; where the file system can, bytes are shared until one of the two changes, at no cost."""
-    if sys.platform == "linux" and not Path(source).is_symlink():
+    kind = Path(source).lstat().st_mode
+    if not stat.S_ISREG(kind) and not stat.S_ISLNK(kind):
+        raise InputError(f"{source} must be a plain file.")  # to read another may take for ever
+    if sys.platform == "linux" and stat.S_ISREG(kind):
         with contextlib.suppress(OSError), Path(source).open("rb") as given, Path(target).open("wb") as taken:
             fcntl.ioctl(taken, _FICLONE, given.fileno())
             return
-    shutil.copyfile(source, target, follow_symlinks=False)
+    try:
+        shutil.copyfile(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.filename == source:
+            raise AccessError(f"{source}: cannot be read ({error.strerror}).") from error
+        raise storage_error(error, Path(target)) from error
 
 
 def _exchange(folder: Path, other: Path) -> None:
