@@ -199,8 +199,8 @@ def test_the_sentence_that_is_followed_fits_and_is_known() -> None:
     assert running_row([long, short, unknown], unknown=100) == 2
     assert running_row([long, unknown, good], unknown=None) == 1
     assert running_row([long, short], unknown=100) == 0
-    assert running_row([np.arange(700), np.arange(26), long, np.arange(4)], unknown=100) == 2
-    assert running_row([np.arange(4), np.arange(700)], unknown=100) == 0
+    assert running_row([*(np.arange(n, dtype=np.int32) for n in (700, 26)), long, short[:4]], unknown=100) == 2
+    assert running_row([short[:4], np.arange(700, dtype=np.int32)], unknown=100) == 0
 
 
 def test_each_piece_knows_its_word(encoder: Encoder) -> None:

@@ -10,10 +10,11 @@ import re
 import string
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from fakes import a_tuning
 from frostline.cli.tutorial import command, wrapped
 from frostline.data.sample import load_sample
 from frostline.encoder.encoder import Encoder
-from frostline.errors import UnavailableError
+from frostline.errors import UnavailableError, UsageError
 from frostline.tutorial.course import EVERY_LAYER, Shown, give_course, lesson_json
 from frostline.tutorial.drawn import frames, shortened
 from frostline.tutorial.lesson import Language, Readers, told
@@ -33,6 +34,7 @@ from frostline.tutorial.page import SECTIONS, Drawing, Given, lesson_html, page_
 from frostline.tutorial.pictured import N_SPLITS, answer_of, directions, padding_of
 
 UNTUNED = list(SECTIONS)[:-1]  # What is there without --finetune
+Command = Callable[..., Any]
 HAN = re.compile("[\u4e00-\u9fff]")
 
 
@@ -118,7 +120,7 @@ def test_frozen_stands_beside_tuned_where_it_was_asked_for(given: Given, tuned: 
     assert lesson["sections"]["tuned"]["tuned_accuracy"] == pytest.approx(0.9)
     assert lesson["pictures"]["tuned"]["held_out"] == (0.507, 0.461, 0.473)
     assert lesson["steps"][-1]["name"] == "tuned"
-    notebook = lesson_notebook(tuned, path="a.tsv", limit=80, seed=0, language=language)
+    notebook = lesson_notebook(tuned, path="a.tsv", seed=0, language=language)
     assert [cell["id"] for cell in notebook["cells"][-2:]] == ["tuned", "tuned-picture"]
     assert "tuned_beside(dataset" in "".join(notebook["cells"][-1]["source"])
     record = tuned.tuned
@@ -319,6 +321,92 @@ def test_commands_can_be_pasted(given: Given) -> None:
     assert "From a sentence to an answer: my $(rows).tsv" in page
 
 
+HOSTILE = "<img src=x>`$(b)`\n*[a](b)*"
+
+
+def hostile(given: Given) -> Given:
+    """The lesson of a file whose name, labels and sentence are markup."""
+    computed = given.computed
+    texts = [HOSTILE if row == computed.running else text for row, text in enumerate(computed.texts)]
+    answer = replace(given.shown.answer, label=HOSTILE)
+    steps = [replace(step, facts={**step.facts, "name": f"{HOSTILE}.tsv"}) for step in given.steps]
+    computed = replace(computed, texts=texts, labels=(HOSTILE, "other"))
+    return replace(given, steps=steps, computed=computed, shown=replace(given.shown, answer=answer))
+
+
+def test_labels_are_no_markup_in_a_notebook(given: Given) -> None:
+    """Nor is the file's name: what is HTML or Markdown stands as entities, and code is fenced by more backticks."""
+    notebook = lesson_notebook(hostile(given), path="a.tsv", seed=0, language="en")
+    told = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"}
+    literal = "&#60;img src=x&#62;&#96;&#36;(b)&#96; &#42;&#91;a&#93;(b)&#42;"
+    assert told["title"].startswith(f"# From a sentence to an answer: {literal}.tsv\n")
+    assert f"log-odds for '{literal}'" in told["answer"]
+    assert not any("<img" in re.sub("```.*?```", "", source, flags=re.DOTALL) for source in told.values())
+    fenced = lesson_notebook(
+        replace(given, computed=replace(given.computed, texts=["```x"] * 80)), path="a", seed=0, language="en"
+    )
+    assert "````python\ntokenizer.encode('```x', add_special_tokens=True)\n````" in "".join(
+        fenced["cells"][7]["source"]
+    )
+
+
+def test_commands_carry_the_whole_sentence(given: Given) -> None:
+    """With its backticks and line breaks, for a shell; a long one gives way to the shortest of the file."""
+    page = html.unescape(lesson_html([hostile(given)], language="en"))
+    assert f"frostline predict model '{HOSTILE}'</code>" in page
+    assert f"tokenizer.encode({HOSTILE!r}," in page
+    computed = given.computed
+    for text, said in (("x" * 300, "x" * 300), ("x" * 301, "ab"), ("-o 'z", """-- '-o '"'"'z'""")):
+        texts = [text if row == computed.running else "ab" for row in range(len(computed.codes))]
+        page = html.unescape(lesson_html([replace(given, computed=replace(computed, texts=texts))], language="zh"))
+        assert f"frostline predict model {said}</code>" in page
+
+
+def test_what_was_asked_for_comes_back(reviews: Path, tmp_path: Path, frostline: Command) -> None:
+    """In the line that made the page, in its commands and in the notebook: columns, header, seed, how far is read."""
+    page, notebook = tmp_path / "a b.html", tmp_path / "a.ipynb"
+    options = ["--text", "1", "--label", "2", "--no-header", "--limit", "60", "--seed", "3", "--max-length", "20"]
+    made = frostline("tutorial", reviews, *options, "--html", page, "--notebook", notebook)
+    assert made.code == 0, made.err
+    told = html.unescape(page.read_text("utf-8"))
+    footer = told.split("<footer>")[1]
+    assert footer.split("<code>")[1].split("</code>")[0].split()[:3] == ["frostline", "tutorial", reviews.name]
+    for words in ("--text 1", "--label 2", "--no-header", "--limit 60", "--seed 3", "--max-length 20"):
+        assert words in footer
+        for verb in ("train", "sweep", "compare --encoders distilbert,bert", "embed"):
+            (line,) = (
+                {*re.findall(rf"frostline {verb} .*", told)}
+                if verb == "sweep"
+                else {
+                    re.search(rf"frostline {verb} .*", told)[0]  # type: ignore[index]
+                }
+            )
+            assert (words in line) == (not (verb == "embed" and "seed" in words)), (verb, words)
+    assert "--html 'a b.html'" in footer
+    first = "".join(json.loads(notebook.read_text("utf-8"))["cells"][2]["source"])
+    assert "reading = TableOptions(text=1, label=2, header=False, limit=60)" in first
+    assert "seed=3, language='en', max_length=20)" in first
+    plain = frostline("tutorial", reviews, "--html", tmp_path / "p.html", "--limit", "60")
+    assert plain.code == 0
+    assert f"frostline train {reviews.name} --limit 60 --preset" in html.unescape((tmp_path / "p.html").read_text())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--html", "x.ipynb"], "--html writes a file that ends in .html (got x.ipynb)."),
+        (["--notebook", "x.txt"], "--notebook writes a file that ends in .ipynb (got x.txt)."),
+        (["--html", "s.html", "--notebook", "s.html"], "--notebook writes a file that ends in .ipynb (got s.html)."),
+    ],
+)
+def test_a_name_of_something_else_is_refused(options: list[str], said: str) -> None:
+    """Before anything is read; so page and notebook never share one."""
+    asked = CliRunner().invoke(command, [__file__, *options])
+    assert isinstance(asked.exception, UsageError)
+    assert asked.exception.message == said
+    assert asked.output == ""
+
+
 @pytest.mark.parametrize(
     ("paragraph", "width", "lines"),
     [
@@ -376,7 +464,7 @@ def test_every_section_has_its_facts(given: Given) -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_notebook_is_one(given: Given, language: Language) -> None:
     """Cells of words and of Python that compiles, each with the picture of its section."""
-    notebook = lesson_notebook(given, path="a 'b'.tsv", limit=80, seed=0, language=language)
+    notebook = lesson_notebook(given, path="a 'b'.tsv", seed=0, language=language)
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
     cells = notebook["cells"]
     assert [cell["id"] for cell in cells] == [
@@ -404,7 +492,7 @@ def test_the_notebook_runs(given: Given, tmp_path: Path) -> None:
     rows = load_sample().train.take(np.arange(80))
     path = tmp_path / "rows.tsv"
     path.write_text("".join(f"{text}\t{label}\n" for text, label in zip(rows.texts, rows.labels, strict=True)))
-    notebook = lesson_notebook(given, path=str(path), limit=80, seed=0, language="en")
+    notebook = lesson_notebook(given, path=str(path), seed=0, language="en")
     namespace: dict[str, object] = {}
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":

@@ -24,7 +24,7 @@ def test_a_kernel_runs_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path.write_text("".join(f"{text}\t{label}\n" for text, label in zip(rows.texts, rows.labels, strict=True)), "utf-8")
     practical, better, every = (Encoder.open(features=each) for each in ("cls@-1", "mean@all", EVERY_LAYER))
     given = give_course(rows, Readers(practical=practical, first=practical, better=better), every)
-    written = json.dumps(lesson_notebook(given, path=str(path), limit=80, seed=0, language="zh"))
+    written = json.dumps(lesson_notebook(given, path=str(path), seed=0, language="zh"))
     notebook = nbformat.reads(written, as_version=4)
     nbformat.validate(notebook)
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()

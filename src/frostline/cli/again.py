@@ -78,10 +78,26 @@ def line_of(step: Step) -> str:
 
 def made_by() -> str:
     """When and by which command, for the end of a page; folders are left out, since a page is handed on."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, by: {command_line()}"
+
+
+def command_line() -> str:
+    """The command that is running, quoted for a shell, folders left out."""
     context = click.get_current_context()
     words = [word for parameter in context.command.params for word in _given(parameter)]
-    told = shlex.join(["frostline", context.info_name or "", *map(_named, words)])
-    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, by: {printable(told)}"
+    return printable(shlex.join(["frostline", context.info_name or "", *map(_named, words)]))
+
+
+def file_for(verb: str) -> str:
+    """The file of the command that is running and what was said of reading it, as another verb is told of them."""
+    own = {parameter.name for parameter in importlib.import_module(f"frostline.cli.{verb}").command.params}
+    words = [
+        word
+        for parameter in click.get_current_context().command.params
+        if parameter.name == "file" or parameter.name in own & {*_FILES, "seed"}
+        for word in _given(parameter)
+    ]
+    return printable(shlex.join(map(_named, words)))
 
 
 def _named(word: str) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from frostline.cli.again import command_line, file_for
 from frostline.cli.console import output, print_json, progress, tuning_progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -33,7 +34,7 @@ from frostline.data.tables import read_dataset
 from frostline.disk import publish_bytes, refuse_file
 from frostline.encoder.architecture import require_torch
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
-from frostline.errors import UsageError
+from frostline.errors import UsageError, printable
 from frostline.record import TuningRecord
 from frostline.tutorial.lesson import (
     Language,
@@ -49,7 +50,7 @@ from frostline.tutorial.lesson import (
 from frostline.tutorial.lesson import words as lesson_words
 
 if TYPE_CHECKING:
-    from frostline.tutorial.page import Given
+    from frostline.tutorial.page import Asked, Given
 
 _WRITTEN = click.Path(path_type=Path, dir_okay=False)
 _CLOSING = "，。；：！？、）”…"  # noqa: RUF001 - Chinese punctuation is what it is
@@ -97,6 +98,7 @@ def command(
     """Print each step as it is computed, or write the whole."""
     if beside is not None and html is None and not as_json:
         raise UsageError("--beside puts a second encoder into the page.", hint="Add --html lesson.html.")
+    _check_names(html, notebook)
     if finetune:
         require_torch("Fine-tuning")
     for path in (html, notebook):
@@ -111,11 +113,22 @@ def command(
         return
     others = [] if beside is None else [replace(encoder, name=beside, revision=None)]
     lessons = [whole_lesson(dataset, choice, seed=seed, finetune=finetune) for choice in (encoder, *others)]
-    write(lessons, html, notebook, path=file, limit=limit, seed=seed, lang=lang)
+    asked = as_asked(replace(reading, limit=limit), encoder)
+    write(lessons, html, notebook, path=file, seed=seed, lang=lang, asked=asked)
     if as_json:
         from frostline.tutorial.course import lesson_json  # noqa: PLC0415 - only where it is asked for
 
         print_json(lesson_json(lessons))
+
+
+def _check_names(html: Path | None, notebook: Path | None) -> None:
+    """Raise if a page or a notebook would be written under the name of something else."""
+    for option, path, ends in (("--html", html, (".html", ".htm")), ("--notebook", notebook, (".ipynb",))):
+        if path is not None and path.suffix.lower() not in ends:
+            raise UsageError(
+                f"{option} writes a file that ends in {ends[0]} (got {printable(str(path))}).",
+                hint=f"Such as {option} lesson{ends[0]}.",
+            )
 
 
 def show_steps(dataset: Dataset, encoder: EncoderChoice, lang: Language, *, seed: int, finetune: bool) -> None:
@@ -169,26 +182,41 @@ def opened_readers(encoder: EncoderChoice) -> Readers:
     )
 
 
+def as_asked(reading: TableOptions, encoder: EncoderChoice) -> "Asked":
+    """What the command was told, for the lesson's own commands and cells."""
+    from frostline.tutorial.page import VERBS, Asked  # noqa: PLC0415 - as above
+
+    said = {name: getattr(encoder, name) for name in ("revision", "max_length", "threads", "precision", "backend")}
+    said |= {"device": encoder.device, "store": encoder.store}
+    usual = EncoderChoice()
+    return Asked(
+        made=command_line(),
+        files={verb: file_for(verb) for verb in VERBS},
+        reading=reading,
+        reader={name: value for name, value in said.items() if value != getattr(usual, name)},
+    )
+
+
 def write(
     lessons: "list[Given]",
     html: Path | None,
     notebook: Path | None,
     *,
     path: Path,
-    limit: int,
     seed: int,
     lang: Language,
+    asked: "Asked",
 ) -> None:
     """The page and the notebook, as far as they are asked for."""
     from frostline.tutorial.notebook import lesson_notebook  # noqa: PLC0415 - as above
     from frostline.tutorial.page import lesson_html  # noqa: PLC0415 - as above
 
     if html is not None:
-        page = lesson_html(lessons, language=lang).encode()
+        page = lesson_html(lessons, language=lang, asked=asked).encode()
         publish_bytes(html, page)
         words().print(Text(f"The lesson, {len(page) / 1e6:.1f} MB: {html}"))
     if notebook is not None:
-        cells = lesson_notebook(lessons[0], path=str(path), limit=limit, seed=seed, language=lang)
+        cells = lesson_notebook(lessons[0], path=str(path), seed=seed, language=lang, asked=asked)
         publish_bytes(notebook, json.dumps(cells, ensure_ascii=False, indent=1).encode())
         words().print(Text(f"The notebook: {notebook}"))
 

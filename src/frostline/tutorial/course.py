@@ -15,9 +15,11 @@ from frostline.arrays import Advance, Features
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_dataset
+from frostline.encoder.architecture import AskedBackend, Device
 from frostline.encoder.checkpoint import DEFAULT_ENCODER
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
+from frostline.encoder.precision import Precision
 from frostline.encoder.reading import SentenceEncoder
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.tutorial.lesson import Computed, Language, Readers, Step, give_lesson
@@ -164,19 +166,40 @@ def open_lesson(  # noqa: PLR0913 - what the command has as options
     limit: int = 2000,
     seed: int = 0,
     language: Language = "en",
+    revision: str | None = None,
+    max_length: int | None = None,
+    threads: int | None = None,
+    precision: Precision = "float32",
+    backend: AskedBackend = "auto",
+    device: Device = "auto",
+    store: bool = True,
 ) -> Lesson:
-    """Give the whole lesson over the first `limit` sentences of a file; rows are kept, so a second time is quick.
+    """Give the whole lesson over the first sentences of a file; rows are kept, so a second time is quick.
+
+    `limit` says how many where there are no `options`; how the encoder reads: see `Encoder.open`.
 
     Raises `InputError`: the file cannot be read, or has too few rows of two classes.
     """
     dataset = read_dataset(Path(path), options or TableOptions(limit=limit))
-    store = FeatureStore.open()
+    memory = FeatureStore.open() if store else None
+
+    def fresh(features: str) -> Encoder:
+        return Encoder.open(
+            encoder,
+            features=features,
+            revision=revision,
+            max_length=max_length,
+            threads=threads,
+            precision=precision,
+            backend=backend,
+            device=device,
+        )
 
     def reader(features: str) -> SentenceEncoder:
-        return StoredEncoder(Encoder.open(encoder, features=features), store)
+        return fresh(features) if memory is None else StoredEncoder(fresh(features), memory)
 
     readers = Readers(
-        practical=Encoder.open(encoder, features=TUTORIAL_FEATURES),
+        practical=fresh(TUTORIAL_FEATURES),
         first=reader(TUTORIAL_FEATURES),
         better=reader(DEFAULT_FEATURES),
     )

@@ -10,7 +10,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from string import Template
 from typing import final
@@ -18,6 +18,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Features, IntArray
+from frostline.data.options import TableOptions
 from frostline.evaluate.intervals import wilson
 from frostline.record import TuningRecord
 from frostline.tutorial.drawn import (
@@ -58,6 +59,7 @@ from frostline.version import __version__
 N_SENTENCES = 8  # In pictures of sentences one below the other
 N_COLUMNS = 16  # Of a row of features
 MASK_COLUMNS = 24
+LONGEST_PASTED = 300  # Of a sentence in a command; else the shortest of the file stands there
 N_EMBEDDED = 6  # Numbers of a row of the table of embeddings
 ROWS_FROM_ABOVE = 300
 PUBLISHED = (("DistilBERT", 6, 768, 66, "0.81", "90.7"), ("BERT", 12, 768, 110, "", "94.9"))
@@ -65,6 +67,7 @@ PUBLISHED = (("DistilBERT", 6, 768, 66, "0.81", "90.7"), ("BERT", 12, 768, 110, 
 
 _LETTERS_OF_A_SENTENCE = 60
 _CODE = re.compile("`([^`]+)`")
+_BACKTICK = "\ue000"  # One of the file's own, which begins no code
 _BEFORE_A_NUMBER = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[+-]?\d)")
 
 
@@ -89,18 +92,39 @@ class Given:
         return tuple(name for name in SECTIONS if name != "tuned" or self.tuned is not None)
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How a lesson was asked for: what its commands and its notebook say again."""
+
+    made: str = ""  # The command that made it
+    files: Mapping[str, str] = field(default_factory=dict)  # By verb: the file, and the options of reading it
+    reading: TableOptions = field(default_factory=TableOptions)
+    reader: Mapping[str, object] = field(default_factory=dict)  # What `Encoder.open` was told beside the name
+
+
+VERBS = ("train", "tutorial", "embed", "sweep", "compare", "finetune")
+"""Those that the page names a file to."""
+
+_VERB = re.compile(rf"frostline ({'|'.join(VERBS)})\b")
+
+
 def tuned_too(given: Given, record: TuningRecord) -> Given:
     """The lesson with a last step: the encoder frozen beside tuned."""
     step = tuned_step(str(given.steps[-1].facts["path"]), record)
     return replace(given, steps=[*given.steps, step], tuned=record)
 
 
-def lesson_html(lessons: Sequence[Given], *, language: Language) -> str:
+def lesson_html(lessons: Sequence[Given], *, language: Language, asked: Asked | None = None) -> str:
     """The page: the same bytes for the same lesson, but for the seconds that it took.
 
     Of two lessons, on the same sentences by two encoders, the page shows one at a time.
     """
-    drawings = [Drawing(given, page_words(language), suffix=f"-{n}" if n else "") for n, given in enumerate(lessons)]
+    asked = asked or Asked()
+    drawings = [
+        Drawing(given, page_words(language), suffix=f"-{n}" if n else "", files=asked.files)
+        for n, given in enumerate(lessons)
+    ]
     first, computed = drawings[0], lessons[0].computed
     style, script = ((files(__package__) / name).read_text("utf-8") for name in ("lesson.css", "lesson.js"))
     said, facts = first.word, first.facts["words"]
@@ -125,7 +149,7 @@ def lesson_html(lessons: Sequence[Given], *, language: Language) -> str:
         sentence=words(shortened(computed.texts[computed.running], 300)),
         lessons="\n".join(tag("main", drawing.sections()) for drawing in drawings),
         made=words(said["made"].format(version=__version__)),
-        command=words(command),
+        command=words(asked.made or command),
         stop=words(said["stop"]),
         still=words(said["still"]),
     )
@@ -147,6 +171,8 @@ def _switch(names: Sequence[str], said: Mapping[str, str]) -> str:
 def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> dict[str, dict[str, object]]:
     """What each section names: the facts of the steps of the lesson, and what only the page tells."""
     of = {step.name: step.facts for step in steps}
+    own_text = str(computed.texts[computed.running])
+    pasted = own_text if len(own_text) <= LONGEST_PASTED else str(min(computed.texts, key=len))
     common = {
         "name": of["data"]["name"],
         "encoder": of["start"]["encoder"],
@@ -154,8 +180,8 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
         "hidden": computed.rows.shape[1],
         "longest": of["padding"]["longest"],
         "n_layers": of["encoder"]["n_layers"],
-        "short": shortened(computed.texts[computed.running], 40),
-        "quoted": shlex.quote(shortened(computed.texts[computed.running], 40)),
+        "pasted": pasted,
+        "quoted": ("-- " if pasted.startswith("-") else "") + shlex.quote(pasted),
         "n_train": len(computed.train),
         "n_test": len(computed.test),
         "accuracy": computed.trial.accuracy,
@@ -235,7 +261,8 @@ def _codes(computed: Computed) -> IntArray:
 class Drawing:
     """The sections of one page."""
 
-    def __init__(self, given: Given, said: Words, *, suffix: str = "") -> None:
+    def __init__(self, given: Given, said: Words, *, suffix: str = "", files: Mapping[str, str] | None = None) -> None:
+        self.files = files or {}
         self.given, self.said, self.suffix = given, said, suffix
         self.computed, self.shown = given.computed, given.shown
         self.facts, self.word = page_facts(given.steps, given.computed, given.shown), said["words"]
@@ -268,8 +295,16 @@ class Drawing:
         said, facts = self.said[name], self.facts[name]
 
         def told(key: str) -> str:
-            names = facts | {"name": shlex.quote(str(facts["name"]))} if key == "ours" else facts
-            return _CODE.sub(r"<code>\1</code>", set_words(said[key].format(**names)))
+            if key == "ours":
+                return "\n".join(self._pasted(line, facts) for line in said[key].splitlines())
+            if key == "practical":
+                return words(said[key].format(**facts))
+            kept = {
+                name: value.replace("`", _BACKTICK) if isinstance(value, str) else value
+                for name, value in facts.items()
+            }
+            told = _CODE.sub(r"<code>\1</code>", set_words(said[key].format(**kept)))
+            return told.replace(_BACKTICK, "`")
 
         codes = (
             f"<b>{words(self.word['in_practical'])}</b>{tag('pre', tag('code', told('practical')))}"
@@ -286,6 +321,12 @@ class Drawing:
         figure = self.figure(name)
         heading = tag("h2", f"{number}. {self.heading(name)}")
         return tag("section", heading + tag("div", text + figure, class_="two"), id=name + self.suffix)
+
+    def _pasted(self, line: str, facts: Mapping[str, object]) -> str:
+        """A line of code with the file as its verb reads it, as markup."""
+        verb = _VERB.match(line)
+        name = shlex.quote(str(facts["name"]))
+        return words(line.format(**{**facts, "name": self.files.get(verb[1], name) if verb else name}))
 
     def figure(self, name: str) -> str:
         """The picture of a section, with its caption."""
