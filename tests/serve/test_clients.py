@@ -73,7 +73,8 @@ def test_teis_client(server: Running) -> None:
     from tei_client import HttpClient  # noqa: PLC0415 - in an environment of its own
 
     client = HttpClient(server.url)
-    assert client.health()
-    for text, answer in zip(TEXTS, expected(server), strict=True):
-        [told] = client.classify([text, text])[:1]
-        assert {one.label: one.score for one in told.scores} == answer["probabilities"]
+    with client.client:  # which it keeps open, and has no way to close
+        assert client.health()
+        for text, answer in zip(TEXTS, expected(server), strict=True):
+            [told] = client.classify([text, text])[:1]
+            assert {one.label: one.score for one in told.scores} == answer["probabilities"]
