@@ -13,6 +13,7 @@ from rich.console import Console
 from frostline import SentenceClassifier
 from frostline.errors import InputError, OutputError, UsageError
 from frostline.report.phrases import DASH
+from frostline.training import TrainingOptions, training_progress
 
 TEXTS = [
     f"{words} {n}" for n in range(5) for words in ("I was charged", "the app crashes", "refund me", "no page loads")
@@ -106,13 +107,47 @@ def test_verbose_shows_how_far_the_reading_is(monkeypatch: pytest.MonkeyPatch) -
     seen: list[str] = []
 
     @contextlib.contextmanager
-    def told(console: Console, description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    def told(
+        console: Console, description: str, unit: str, *, step: tuple[int, int] | None
+    ) -> Iterator[Callable[[int, int], None]]:
         assert console.stderr
-        seen.append(f"{description} {unit}")
+        seen.append(f"{description} {unit} {step}")
         yield lambda _done, _total: None
 
     monkeypatch.setattr("frostline.classifier.shown_progress", told)
     SentenceClassifier(C=1.0, features="words").fit(TEXTS, LABELS)
     assert seen == []
     SentenceClassifier(C=1.0, features="words", verbose=True).fit(TEXTS, LABELS).predict(["a"])
-    assert seen == ["Reading texts"] * 2
+    assert seen == ["Reading texts None"] * 2
+    seen.clear()
+    SentenceClassifier(features="words", verbose=True, n_folds=2).fit(TEXTS, LABELS)
+    assert seen == ["Reading texts (1, 2)", "Searching C values of C (2, 2)"]
+    seen.clear()
+    several = [[label] for label in LABELS]
+    SentenceClassifier(features="words", verbose=True, n_folds=2).fit(TEXTS, several)
+    assert seen == ["Reading texts (1, 2)", "Fitting labels (2, 2)"]
+
+
+@pytest.mark.parametrize(("nested", "curve", "n"), [(False, False, 2), (True, False, 3), (True, True, 4)])
+def test_one_object_tells_how_far_a_training_is(
+    monkeypatch: pytest.MonkeyPatch, n: int, *, nested: bool, curve: bool
+) -> None:
+    """Each step knows its number; what is told reaches the bar of its own stage."""
+    seen: list[object] = []
+
+    @contextlib.contextmanager
+    def told(
+        console: Console, description: str, unit: str, *, step: tuple[int, int]
+    ) -> Iterator[Callable[[int, int], None]]:
+        yield lambda done, total: seen.append((console.stderr, description, step, done, total))
+
+    monkeypatch.setattr("frostline.report.progress.shown_progress", told)
+    with training_progress("one label", options=TrainingOptions(nested=nested, learning_curve=curve)) as progress:
+        for stage in (progress.reading, progress.searching, progress.learning):
+            assert stage is not None
+            stage(1, 7)
+    assert seen == [
+        (True, "Reading", (1, n), 1, 7),
+        (True, "Searching C", (2, n), 1, 7),
+        (True, "Learning curve", (n, n), 1, 7),
+    ]

@@ -21,7 +21,7 @@ from rich.console import Console
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from frostline.arrays import Float64Array, IntArray, Probabilities, Rows, dense_part
+from frostline.arrays import Advance, Float64Array, IntArray, Probabilities, Rows, dense_part
 from frostline.artifact import ArtifactRecord, Manifest, Neighbours, TrainingData, refuse_size, save_artifact
 from frostline.artifact.model import open_model, refuse_likeness
 from frostline.data.copies import digests_of, together_of
@@ -50,6 +50,7 @@ from frostline.report.notebook import Shown
 from frostline.report.progress import shown_progress
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets, flat_labels, is_matrix, one_label, sample_weights, several_labels
+from frostline.training.options import SEARCHING
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import PrecisionRecord
@@ -134,7 +135,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         and abstaining are settled. `class_weight` may then be "balanced" or None, `precision` float32, and words are
         no features. The texts of `fit` are known by the tuned encoder, which refuses any score over them.
     verbose : bool, default=False
-        Show how far the reading of texts is, on standard error or in the notebook.
+        Show how far the reading, the search and the tuning are, on standard error or in the notebook: `2 of 3`.
 
     Attributes
     ----------
@@ -294,7 +295,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         settled = self._settled_encoder(texts, targets)
         refuse_seen(texts, settled)
         self.encoder_ = with_words(settled, texts, tried=tried)
-        reading = self._read(texts)
+        reading = self._read(texts, step=self._step(1))
         self.tuning_: Curve | None = None
         if self.finetune is None:
             self._fit_head(reading.for_head, targets, choose_parts=tried)
@@ -625,7 +626,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             how = self.class_weight
             return self._adopt(fit_at(rows, targets, C=self.C_, class_weight=how, standardise=self.standardise))
         options = self._search_options(possible_folds(targets, self.n_folds))
-        fitted = fit(rows, targets, search=replace(options, choose_parts=choose_parts), answers=answers)
+        how_parts = replace(options, choose_parts=choose_parts)
+        with contextlib.ExitStack() as held:
+            told = self._told(held, *SEARCHING[targets.kind], step=self._step(2))
+            fitted = fit(rows, targets, search=how_parts, answers=answers, progress=told)
         if fitted.parts is not None:
             kept = fitted.parts.kept
             fitted, self.encoder_ = fitted.of(kept, dense_part(rows).shape[1]), kept_reader(self.encoder_, kept)
@@ -668,14 +672,16 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.search_ = None
         if self.C is None:
             options = self._search_options(possible_folds(targets, self.n_folds))
-            self.search_ = search(rows, targets, options=options)
+            with contextlib.ExitStack() as held:
+                searching = self._told(held, *SEARCHING[targets.kind], step=self._step(2))
+                self.search_ = search(rows, targets, options=options, progress=searching)
         chosen = self.search_.chosen_C if self.search_ is not None else np.array([self.C], dtype=np.float64)
         self.C_ = chosen if len(chosen) > 1 else float(chosen[0])
         folder, is_kept = _tuning_folder(how, texts, targets)
         with contextlib.ExitStack() as held:
-            told = None
-            if self.verbose:
-                steps = held.enter_context(shown_progress(Console(stderr=True), "Tuning", "steps"))
+            told, last = None, self._step(3 if self.C is None else 2)
+            steps = self._told(held, "Tuning", "steps", step=last)
+            if steps is not None:
                 told = lambda so_far: steps(so_far.step, so_far.n_steps)  # noqa: E731 - a progress bar's ear
             grown = grow(
                 Part(texts, rows, targets),
@@ -747,13 +753,23 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         check_is_fitted(self, "coef_")
         return replace(self.head_, coef=self.coef_, intercept=self.intercept_)
 
-    def _read(self, X: Sequence[str]) -> Reading:
+    def _step(self, number: int) -> tuple[int, int] | None:
+        """Which of how many steps of `fit` this is; None where it has one only."""
+        n_steps = 1 + (self.C is None) + (self.finetune is not None)
+        return (number, n_steps) if n_steps > 1 else None
+
+    def _told(
+        self, held: contextlib.ExitStack, description: str, unit: str, *, step: tuple[int, int] | None
+    ) -> Advance | None:
+        """Who is told how far this is, while it is `held`; None unless verbose."""
+        if not self.verbose:
+            return None
+        return held.enter_context(shown_progress(Console(stderr=True), description, unit, step=step))
+
+    def _read(self, X: Sequence[str], *, step: tuple[int, int] | None = None) -> Reading:
         texts = check_texts(X)
         with contextlib.ExitStack() as held:
-            told = None
-            if self.verbose:
-                told = held.enter_context(shown_progress(Console(stderr=True), "Reading", "texts"))
-            reading = self.encoder_.encode(texts, progress=told)
+            reading = self.encoder_.encode(texts, progress=self._told(held, "Reading", "texts", step=step))
         for said in reading_warnings(self.encoder_, texts, reading.cut):
             warnings.warn(said, LegibilityWarning, stacklevel=3)
         return reading

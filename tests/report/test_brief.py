@@ -1,19 +1,24 @@
 """A training in a dozen lines."""
 
 import io
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 from test_whole_reports import RECORDS, printed
 
+from conftest import Command
 from expected import assert_expected
 from frostline.evaluate.paired import Difference
 from frostline.record import PartRecord, PartsRecord
-from frostline.report.brief import MOST_WARNINGS, next_advice, print_brief, print_brief_evaluation
+from frostline.report.brief import MOST_WARNINGS, next_advice, print_brief, print_brief_evaluation, print_next
+from golden_outputs import sentence
 from small_records import evaluation_record
 
-FORBIDDEN = ("search.best_score", "stand there", "flatter", "isotonic", "word pieces", "claimed", "hopeful")
+FORBIDDEN = ("search.best_score", "stand there", "flatter", "isotonic", "word pieces", "claimed", "hopeful", "mean@all")
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -34,16 +39,12 @@ def test_an_evaluation_in_a_dozen_lines(name: str) -> None:
     assert max(map(len, text.split("\n"))) <= 80
 
 
-ALONE, BESIDE = "-9.0 (-9.5 to -8.5)", "+1.5 (+1.0 to +2.0)"
-OVER = "points of accuracy over mean@all"
-
-
 @pytest.mark.parametrize(
     ("kept", "said"),
     [
-        ("mean@all+words", f"Words kept: by 5 folds {BESIDE} {OVER}, a lead beyond chance; alone {ALONE}."),
-        ("mean@all", f"Words left out: by 5 folds {BESIDE} {OVER}, a lead beyond chance; alone {ALONE}."),
-        ("words", f"Words kept alone: by 5 folds {ALONE} {OVER}, behind it, beyond chance; beside it {BESIDE}."),
+        ("mean@all+words", "  Words kept: +1.5 points by 5 folds (+1.0 to +2.0), beyond chance.\n"),
+        ("mean@all", "  Words left out: +1.5 points by 5 folds (+1.0 to +2.0), beyond chance.\n"),
+        ("words", "  Words kept alone: -9.0 points by 5 folds (-9.5 to -8.5), beyond chance.\n"),
     ],
 )
 def test_what_was_chosen_among_features_and_words_is_a_line(kept: str, said: str) -> None:
@@ -73,7 +74,7 @@ def test_what_was_chosen_among_features_and_words_is_a_line(kept: str, said: str
     )
     record = RECORDS["full"]()
     text = printed(lambda console: print_brief(replace(record, parts=parts), console, command=""))
-    assert said in " ".join(text.replace("\u2212", "-").split())
+    assert said in text.replace("\u2212", "-")
     assert "Words" not in printed(lambda console: print_brief(replace(record, parts=None), console, command=""))
 
 
@@ -96,3 +97,56 @@ def test_of_many_warnings_the_first_are_shown_and_the_rest_counted() -> None:
 
 def test_an_untested_one_advises_nothing() -> None:
     assert next_advice(RECORDS["untested"]()) is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("Next: Try it: run the same command with --nested, which tests all.", "Next: Try it:"),
+        ("Next: Look: frostline review, with the same files.", "Next: Look:"),
+        ("Next: read; some may be wrong (frostline review looks for them).", "Next: read; some may be wrong:"),
+        ("Next: train with the best of them.", "Next: train with the best of them."),
+    ],
+)
+def test_a_command_is_said_once(sentence: str, said: str) -> None:
+    """In the line to paste, where there is one; else in the sentence."""
+    shown = printed(lambda console: print_next(console, sentence, "frostline train a.tsv"))
+    assert shown == f"  {said}\n    frostline train a.tsv\n"
+    assert printed(lambda console: print_next(console, sentence, "")) == f"  {sentence}\n"
+
+
+TOPICS_OF = {
+    "ABBR": ["food"],
+    "DESC": ["sport"],
+    "ENTY": ["travel"],
+    "HUM": ["money"],
+    "LOC": ["food", "sport"],
+    "NUM": ["travel", "money"],
+}
+
+
+@pytest.mark.parametrize(("n_labels", "n_rows"), [(4, 420), (6, 700)])
+def test_train_says_it_in_fifteen_lines(
+    frostline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_labels: int, n_rows: int
+) -> None:
+    """At 80 columns, what was kept of words among them; piped, each line is whole and ends where its words end."""
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.RandomState(5)
+    labels = draw.choice(list(TOPICS_OF)[:n_labels], n_rows).tolist()
+    rows = [f"{sentence(draw, TOPICS_OF[label])},{label}" for label in labels]
+    (tmp_path / "four.csv").write_text("\n".join(["text,label", *rows]), "utf-8")
+    shutil.copytree(Path(__file__).parents[1] / "golden" / "encoder", tmp_path / "encoder")
+    command = ("train", "four.csv", "--encoder", "encoder", "--no-store", "--out", "model")
+    piped = frostline(*command).out
+    screen = io.StringIO()
+    monkeypatch.setattr("frostline.cli.train.output", lambda: Console(file=screen, width=80))
+    assert frostline(*command, "--overwrite").code == 0
+    lines = screen.getvalue().rstrip("\n").split("\n")
+    assert len(lines) <= 15, screen.getvalue()
+    assert max(map(len, lines[:-1])) <= 80  # the last is the command, never broken
+    assert sum(line.startswith("  Words ") for line in lines) == 1
+    assert not [word for word in FORBIDDEN if word in piped]
+    assert all(line == line.rstrip() for line in piped.split("\n"))
+    joined = " ".join(piped.replace("--out model", "--out model --overwrite").split())
+    assert " ".join(screen.getvalue().split()).partition("Next")[0] == joined.partition("Next")[0]
+    assert len([line for line in piped.split("\n") if line.startswith("  This classifier gives")]) == 1

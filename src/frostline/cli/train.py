@@ -11,7 +11,8 @@ import numpy as np
 from click.core import ParameterSource
 from rich.text import Text
 
-from frostline.cli.again import command_of, made_by
+from frostline.advice import Step
+from frostline.cli.again import command_of, line_of, made_by
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -51,7 +52,6 @@ from frostline.report.brief import next_advice, print_brief
 from frostline.report.document import as_document
 from frostline.review.near import columns_to_compare
 from frostline.review.repeats import with_near_copies
-from frostline.targets import Kind
 from frostline.training import (
     Progress,
     Training,
@@ -59,6 +59,7 @@ from frostline.training import (
     refuse_neighbours,
     save_training,
     train,
+    training_progress,
 )
 from frostline.training.options import TUTORIAL_ROWS, is_in_turn, split_rows
 
@@ -133,13 +134,7 @@ def trained(
     choose: "FoldChoice | None",
 ) -> Training:
     """The training."""
-    n_steps = 2 + options.nested + options.learning_curve
-    with (
-        progress("Reading", "sentences", step=(1, n_steps)) as reading,
-        progress(*_SEARCHING[dataset.targets.kind], step=(2, n_steps)) as searching,
-        progress("Testing in turn", "outer folds", step=(3, n_steps)) as testing,
-        progress("Learning curve", "subsets", step=(n_steps, n_steps)) as learning,
-    ):
+    with training_progress(dataset.targets.kind, options=options, console=words()) as told:
         return train(
             dataset,
             encoder,
@@ -147,14 +142,8 @@ def trained(
             options=options,
             swept=swept,
             choose=choose,
-            progress=Progress(reading=reading, searching=searching, testing=testing, learning=learning),
+            progress=told,
         )
-
-
-_SEARCHING: dict[Kind, tuple[str, str]] = {
-    "one label": ("Searching C", "values of C"),
-    "several labels": ("Fitting", "labels"),
-}
 
 
 @final
@@ -423,7 +412,10 @@ def show(training: Training, out: Path | None, *, as_json: bool, details: bool) 
     told = print_brief
     if details:
         from frostline.report.terminal import print_report as told  # noqa: PLC0415 - on demand
-    told(record, output(), command=command_of(advice))
+    command = command_of(advice)
+    if advice is None and record.test is not None:
+        command = line_of(Step(verb="review", options=("--out", "fixes.tsv")))
+    told(record, output(), command=command)
     console = words()
     if out is None:
         console.print(Text("  Not saved. Add --out model to keep this classifier.", style="dim"))

@@ -18,6 +18,7 @@ from frostline.report.lines import say, warn
 
 MOST_WARNINGS = 3
 _WEAKEST = 2
+_COMMANDS = (": run the same ", ": frostline ", " (frostline ")  # how a sentence goes on where it names its command
 
 
 def print_brief(record: TrainingRecord, console: Console, *, command: str = "") -> None:
@@ -31,8 +32,8 @@ def print_brief(record: TrainingRecord, console: Console, *, command: str = "") 
     for line in phrases.columns_text(record.data):
         say(console, line)
     say(console, _rows_text(record))
-    for name, said in phrases.parts_facts(record):
-        say(console, f"{name} {said}.")
+    if record.parts is not None:
+        say(console, f"Words {phrases.parts_text(record.parts, is_brief=True)}.")
     console.print()
     say(console, " ".join(plain.brief_words(record)))
     if record.test is not None:
@@ -68,7 +69,10 @@ def next_advice(record: TrainingRecord) -> Advice | None:
 
 
 def print_next(console: Console, sentence: str, command: str) -> None:
-    """What to do now, and the line that does it, whole."""
+    """What to do now, and the line that does it, whole; the sentence then need not say the command too."""
+    for begun in _COMMANDS if command else ():
+        sentence, found, _ = sentence.partition(begun)
+        sentence += ":" if found else ""
     say(console, sentence, style="bold green")
     if command:
         console.print(Text(f"    {command}"), soft_wrap=True)
@@ -80,10 +84,10 @@ def _rows_text(record: TrainingRecord) -> str:
     if record.test is None:
         return said
     kind = None if record.test_source is None else record.test_source.kind
-    how = " held out at random" if kind is not None and kind.endswith("hold-out") else ""
-    if not how:
-        how = f": {phrases.source_text(record.test_source, record.data.kind)}"
-    return f"{said}, tested on {record.test.n:,}{how}"
+    if kind is not None and kind.endswith("hold-out"):
+        return f"{said}, {record.test.n:,} held out"
+    how = phrases.source_text(record.test_source, record.data.kind)
+    return f"{said}, tested on {record.test.n:,}: {how}"
 
 
 def _scores(console: Console, test: Evaluation, beside: Sequence[Baseline]) -> None:
@@ -95,8 +99,10 @@ def _scores(console: Console, test: Evaluation, beside: Sequence[Baseline]) -> N
             say(console, f"commonest label  {_share(one.scores[name])}")
             continue
         lead = phrases.lead_of(one)
-        sure = "could be chance" if lead.interval[0] <= 0 <= lead.interval[1] else "beyond chance"
-        say(console, f"counting words   {_share(one.scores[name])}: lead {phrases.lead_text(lead)}, {sure}")
+        say(
+            console,
+            f"counting words   {_share(one.scores[name])}: lead {phrases.lead_text(lead)}, {phrases.chance(lead)}",
+        )
 
 
 def _share(estimate: Estimate) -> str:

@@ -384,8 +384,11 @@ def parts_facts(record: TrainingRecord) -> tuple[tuple[str, str], ...]:
     return () if record.parts is None else (("Words", parts_text(record.parts)),)
 
 
-def parts_text(parts: PartsRecord) -> str:
-    """`kept: by 5 folds +1.5 (+1.0 to +2.0) points of accuracy over mean@all, a lead beyond chance`."""
+def parts_text(parts: PartsRecord, *, is_brief: bool = False) -> str:
+    """`kept: by 5 folds +1.5 (+1.0 to +2.0) points of accuracy over mean@all, a lead beyond chance`.
+
+    Brief: `kept: +1.5 points by 5 folds (+1.0 to +2.0), beyond chance`.
+    """
     alone, words, both = parts.trials
     kept = next(trial for trial in parts.trials if trial.features == parts.kept)
     what = (
@@ -397,6 +400,10 @@ def parts_text(parts: PartsRecord) -> str:
         else (f"hundredths of {scoring_name(parts.scoring)}")
     )
     told = both if kept is alone else kept
+    if is_brief:
+        figure, limits = lead_text(told.lead).split(" ", 1)
+        unit = scored.removesuffix(" of accuracy")
+        return f"{what}{figure} {unit} by {parts.n_folds} folds {limits}, {chance(told.lead)}"
     said = f"{what}by {parts.n_folds} folds {lead_text(told.lead)} {scored} over {alone.features}"
     others = f"; alone {lead_text(words.lead)}" if told is both else f"; beside it {lead_text(both.lead)}"
     return f"{said}, {verdict(told.lead)}{others}"
@@ -434,6 +441,12 @@ NOT_TESTED = "Nothing was tested: there is no telling how good this classifier i
 def ahead_text(record: TrainingRecord) -> list[str]:
     """What surely does better than this classifier, and the command for it: to stand on top of every report."""
     return [] if record.test is None else [f"{one.reason} {one.sentence}" for one in ahead_of_it(record)]
+
+
+def chance(lead: Lead | PairedDifference | Difference) -> str:
+    """Whether a difference, to either side, could be chance: where a line has no room for `verdict`."""
+    low, high = lead.interval
+    return "maybe chance" if low <= 0 <= high else "beyond chance"
 
 
 def verdict(lead: Lead | PairedDifference | Difference) -> str:

@@ -152,7 +152,7 @@ def brief_words(record: TrainingRecord) -> list[str]:
         return [*said, untested_text(record.test_source)]
     return [
         *said,
-        *how_often(record.test, _NEW),
+        *how_often(record.test, "kept apart"),
         *leaks_text(record.test_source, record.test),
         *near_text(record.test_source),
         *how_often_answered(record.probabilities),

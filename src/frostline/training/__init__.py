@@ -1,6 +1,6 @@
 """One training, whole: labelled sentences in; a head, what is known about it, and a saved artifact out."""
 
-from frostline.training.options import Progress, TrainingOptions
+from frostline.training.options import Progress, TrainingOptions, training_progress
 from frostline.training.run import Training, train
 from frostline.training.save import refuse_neighbours, save_training
 
@@ -11,4 +11,5 @@ __all__ = [
     "refuse_neighbours",
     "save_training",
     "train",
+    "training_progress",
 ]

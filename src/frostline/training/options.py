@@ -1,5 +1,7 @@
 """How to train: the search, what to test on, and who is told how far it is."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, final
 
@@ -13,9 +15,11 @@ from frostline.errors import UsageError
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.record import TestKind
-from frostline.targets import Targets
+from frostline.targets import Kind, Targets
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from frostline.sweep.run import FoldChoice, Sweep
 
 TUTORIAL_ROWS = 2000
@@ -34,6 +38,48 @@ class Progress:
     searching: Advance | None = None
     testing: Advance | None = None
     learning: Advance | None = None
+
+
+SEARCHING: dict[Kind, tuple[str, str]] = {
+    "one label": ("Searching C", "values of C"),
+    "several labels": ("Fitting", "labels"),
+}
+"""What a search is called while it runs, and what it counts."""
+
+
+@contextlib.contextmanager
+def training_progress(
+    kind: Kind, *, options: "TrainingOptions | None" = None, console: "Console | None" = None
+) -> Iterator[Progress]:
+    """Draw how far a training is, step by step (`2 of 3`); silent where nobody looks.
+
+    Parameters
+    ----------
+    kind : {"one label", "several labels"}
+        Of the data set: `dataset.targets.kind`.
+    options : TrainingOptions, optional
+        Those of the training, which decide on its steps.
+    console : rich.console.Console, optional
+        Where to draw; standard error, or the notebook, if not given.
+
+    Examples
+    --------
+    >>> with training_progress(dataset.targets.kind) as progress:  # doctest: +SKIP
+    ...     training = train(dataset, encoder, progress=progress)
+    """
+    from rich.console import Console  # noqa: PLC0415 - where it is looked at
+
+    from frostline.report.progress import shown_progress  # noqa: PLC0415 - as above
+
+    chosen, where = options or TrainingOptions(), console or Console(stderr=True)
+    n = 2 + chosen.nested + chosen.learning_curve
+    with (
+        shown_progress(where, "Reading", "sentences", step=(1, n)) as reading,
+        shown_progress(where, *SEARCHING[kind], step=(2, n)) as searching,
+        shown_progress(where, "Testing in turn", "outer folds", step=(3, n)) as testing,
+        shown_progress(where, "Learning curve", "subsets", step=(n, n)) as learning,
+    ):
+        yield Progress(reading=reading, searching=searching, testing=testing, learning=learning)
 
 
 @final
