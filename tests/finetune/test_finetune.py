@@ -15,7 +15,7 @@ from frostline.classifier import SentenceClassifier, _kept_parameters, _read_par
 from frostline.cli.finetune import cost_text
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.architecture import require_torch
-from frostline.encoder.files import SEEN
+from frostline.encoder.files import CONFIG, ENCODER_FOLDER, SEEN
 from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
 from frostline.errors import ArtifactCorrupt, InputError, UnavailableError, UsageError
 from frostline.finetune import Cost, FineTune
@@ -52,6 +52,18 @@ def test_a_tuned_encoder_knows_copies_of_its_texts(tuned: Any) -> None:
     with pytest.raises(InputError, match="1 of 2 texts are ones that this encoder was tuned on"):
         refuse_seen(["FINE", "new"], tuned)
     refuse_seen(["new", "other"], tuned)
+
+
+def test_the_folder_of_a_saved_classifier_stands_for_its_encoder(tmp_path: Path) -> None:
+    """However it is spelt: what its encoder has seen lies where its weights do."""
+    own = tmp_path / "model" / ENCODER_FOLDER
+    own.mkdir(parents=True)
+    (own / CONFIG).write_text("{}", "utf-8")
+    (own / SEEN).write_bytes(seen_bytes(["fine"]))
+    (tmp_path / "link").symlink_to(tmp_path / "model")
+    for name in ("model", "model/", "link", "model/encoder", "model/encoder/", "link/encoder", "model/../model"):
+        with pytest.raises(InputError, match="1 of 2 texts are ones that this encoder was tuned on"):
+            refuse_seen(["FINE", "new"], cast("Any", Named(f"{tmp_path}/{name}")))
 
 
 def test_only_where_no_text_is_new_is_an_evaluation_refused(tuned: Any) -> None:

@@ -166,13 +166,19 @@ def find_checkpoint(
             raise UsageError(f"A revision belongs to a hub id; {shown(name)} is a folder.")
         if not folder.is_dir():
             raise _nothing_called(name, folder)
-        if not (folder / CONFIG).exists() and (folder / ENCODER_FOLDER / CONFIG).exists():
-            name, folder = str(folder / ENCODER_FOLDER), folder / ENCODER_FOLDER
+        if (own := own_folder(folder)) != folder:
+            name, folder = str(own), own
         return _read_checkpoint(name, folder.absolute(), revision=None, expected_sha256=None, kept=kept)
     if not name:
         raise UsageError("The encoder's name must not be empty.", hint="Use minilm, a folder, or a hub id.")
     snapshot = _hub_snapshot(name, revision or "main", offline=offline)
     return _read_checkpoint(name, snapshot, revision=snapshot.name, expected_sha256=None, kept=kept)
+
+
+def own_folder(folder: Path) -> Path:
+    """Where the files of the encoder that `folder` names lie: of a saved classifier's folder, in that of its encoder."""
+    is_classifier = not (folder / CONFIG).exists() and (folder / ENCODER_FOLDER / CONFIG).exists()
+    return folder / ENCODER_FOLDER if is_classifier else folder
 
 
 def is_at_hand(known: KnownEncoder, *, kept: Path | None = None) -> Path | None:

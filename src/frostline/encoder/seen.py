@@ -7,6 +7,7 @@ import numpy as np
 
 from frostline.arrays import IntArray
 from frostline.data.copies import digests_of
+from frostline.encoder.checkpoint import own_folder
 from frostline.encoder.files import SEEN
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import InputError
@@ -22,7 +23,7 @@ def seen_bytes(texts: Sequence[str]) -> bytes:
 
 def seen_by(encoder: SentenceEncoder) -> IntArray | None:
     """The digests of the texts that an encoder from a folder was tuned on; None: on none."""
-    path = Path(encoder.identity.name).expanduser() / SEEN
+    path = own_folder(Path(encoder.identity.name).expanduser()) / SEEN
     if not path.is_file():
         return None
     if path.stat().st_size > _MOST_BYTES:
