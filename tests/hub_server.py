@@ -38,6 +38,10 @@ class Hub:
         The header `Authorization` of every request.
     ranges : list of str
         The header `Range` of every request for a file.
+    agents : list of str or None
+        The header `User-Agent` of every request.
+    answers : dict of str to bytes
+        JSON by path, in place of anything else.
     """
 
     folder: Path
@@ -51,6 +55,8 @@ class Hub:
     pause_s: float = 0.0
     tokens: list[str | None] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
+    agents: list[str | None] = field(default_factory=list)
+    answers: dict[str, bytes] = field(default_factory=dict)
     endpoint: str = ""
     status: int | None = None
 
@@ -77,6 +83,10 @@ class _Answer(http.server.BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         hub.asked.append(f"{self.command} {path}")
         hub.tokens.append(self.headers.get("Authorization"))
+        hub.agents.append(self.headers.get("User-Agent"))
+        if path in hub.answers:
+            self._send(HTTPStatus.OK, {"Content-Type": "application/json"}, hub.answers[path], with_body=with_body)
+            return
         if hub.status is not None:
             self._send(hub.status, {}, b"", with_body=with_body)
             return

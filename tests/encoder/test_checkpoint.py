@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from frostline.errors import (
     UnavailableError,
     UsageError,
 )
+from frostline.version import __version__
 from hub_server import Hub, hub_serving
 
 MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -379,6 +381,30 @@ def test_a_token_goes_to_the_endpoint_and_nowhere_else(hub: Hub, folder: Path, m
         assert set(hub.tokens) == {"Bearer hf_of_a_test"}
         assert other.asked
         assert set(other.tokens) == {None}
+
+
+@pytest.mark.parametrize("answer", [b"[[[[1]]]]", b'{"standardEnvVars": ["SECRET"], "harnesses": {}}'])
+def test_the_hub_learns_nothing_of_this_machine(hub: Hub, tmp_path: Path, answer: bytes) -> None:
+    """The library asks for names of variables to look for, keeps the answer in the home, and tells which are set."""
+    hub.answers["/api/agent-harnesses"] = answer
+    script = "from frostline.encoder.checkpoint import find_checkpoint as f; f('owner/small')"
+    kept = ("HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO_NOT_TRACK", "HF_HUB_CACHE")
+    env = {name: value for name, value in os.environ.items() if name not in kept}
+    env |= {"HOME": str(tmp_path), "HF_ENDPOINT": hub.endpoint, "SECRET": "told"}
+    subprocess.run([sys.executable, "-c", script], check=True, env=env)
+    assert "GET /api/agent-harnesses" not in hub.asked
+    assert set(hub.agents) == {f"frostline/{__version__}"}
+    assert [path.name for path in (tmp_path / "hf").iterdir()] == ["hub"]
+
+
+def test_whatever_the_library_makes_of_an_answer_is_one_error(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise AttributeError("'list' object has no attribute 'get'")
+
+    monkeypatch.setattr("huggingface_hub.get_session", broken)
+    with pytest.raises(UnavailableError, match="could not be used: .*no attribute"):
+        find_checkpoint("owner/small")
+    assert not hub.asked
 
 
 @pytest.mark.parametrize(

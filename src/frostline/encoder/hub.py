@@ -35,6 +35,7 @@ from frostline.errors import (
     shown,
 )
 from frostline.strict import read_object
+from frostline.version import __version__
 
 DEADLINE_S = 5.0
 _ANSWER_S = 4.0  # for one connection or read, so that a hub that is slow rather than gone is named as such
@@ -285,10 +286,14 @@ def _receive(url: str, where: str, partial: Path, announced: _File) -> None:
 @contextlib.contextmanager
 def _answer(url: str, where: str, *, timeout_s: float, start: int = 0) -> Iterator[Any]:
     """A response whose body is to be read; the token goes to the endpoint only, and not along with a redirection."""
-    from huggingface_hub import get_session  # noqa: PLC0415 - as above
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # noqa: PLC0415 - as above
+    from huggingface_hub import constants, get_session, get_token  # noqa: PLC0415 - as above
 
-    headers = {**build_hf_headers(library_name="frostline"), "Accept-Encoding": "identity"}
+    # The library's own headers tell which programs run here: it asks the hub for names of variables to look for, and
+    # keeps the answer, whatever that is, in the user's home.
+    headers = {"User-Agent": f"frostline/{__version__}", "Accept-Encoding": "identity"}
+    token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     if start:
         headers["Range"] = f"bytes={start}-"
     with get_session().stream("GET", url, headers=headers, timeout=timeout_s) as response:
@@ -315,6 +320,10 @@ def _with_hub_errors(where: str, act: Callable[[], _Answer]) -> _Answer:
         raise _unreachable(where, _first_line(error)) from error
     except OSError as error:
         raise storage_error(error, cache_folder()) from error
+    except FrostlineError:
+        raise
+    except Exception as error:  # whatever the library makes of what a hub answers
+        raise _unreachable(where, _first_line(error)) from error
 
 
 def _refusal(status: int, code: str | None, where: str) -> FrostlineError:
