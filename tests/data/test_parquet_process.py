@@ -254,7 +254,9 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ch
 def test_a_child_keeps_to_its_limits(
     tmp_path: Path, started: list[child.Child], does: str, limits: str, code: int
 ) -> None:
-    (tmp_path / "doing.py").write_text(f"from frostline import child\nchild.WAITING = 19\nchild.limit({limits})\n{does}\n")
+    (tmp_path / "doing.py").write_text(
+        f"from frostline import child\nchild.WAITING = 19\nchild.limit({limits})\n{does}\n"
+    )
     process = child.Child("doing")
     started.append(process)
     assert process.once(b"", seconds=20) == ""
