@@ -13,6 +13,7 @@ from rich.console import Console
 from frostline import SentenceClassifier
 from frostline.errors import InputError, OutputError, UsageError
 from frostline.report.phrases import DASH
+from frostline.report.progress import shown_progress
 from frostline.training import TrainingOptions, training_progress
 
 TEXTS = [
@@ -151,3 +152,31 @@ def test_one_object_tells_how_far_a_training_is(
         (True, "Searching C", (2, n), 1, 7),
         (True, "Learning curve", (n, n), 1, 7),
     ]
+
+
+def test_in_a_notebook_the_words_are_given_and_not_shown_beside_the_page(
+    fitted: SentenceClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A console that knows itself in a notebook would show what is printed to it, whatever its file."""
+    shown: list[object] = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *given: shown.append(given))
+    assert "Test: 2 texts" in repr(fitted.evaluate(["refund it", "it crashes"], ["billing", "technical"]))
+    assert shown == []
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_line_moves_in_a_notebook_only_where_widgets_can(monkeypatch: pytest.MonkeyPatch, *, is_there: bool) -> None:
+    """Elsewhere rich would warn; the sentence at the end comes all the same."""
+    began: list[bool] = []
+    monkeypatch.setattr("frostline.report.progress.find_spec", lambda _name: object() if is_there else None)
+    monkeypatch.setattr("frostline.report.progress.WORTH_TELLING", 0.0)
+    monkeypatch.setattr("rich.live.Live.start", lambda *_given, **_named: began.append(True))
+    monkeypatch.setattr("rich.console.Console.is_terminal", False)
+    said: list[object] = []
+    monkeypatch.setattr("rich.console.Console.print", lambda _self, *words, **_named: said.append(str(words[0])))
+    with shown_progress(Console(force_jupyter=True, stderr=True), "Reading", "texts", step=(1, 2)) as advance:
+        advance(1, 2)
+        advance(2, 2)
+    assert bool(began) is is_there
+    assert said == ["1 of 2 · Reading: 2 texts, 1 s"]

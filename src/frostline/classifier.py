@@ -414,7 +414,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         source = Source(name="the texts given", sha256="0" * 64, size_bytes=0, text_column="", label_column="")
         dataset = Dataset(texts=texts, targets=named, lines=range(1, len(texts) + 1), source=source)
         who = Classifier(
-            name="the classifier",
+            name="fitted here",
             head=head,
             encoder=self.encoder_,
             learned=self.learned_,

@@ -27,7 +27,7 @@ class Shown(Generic[Value]):
     def __repr__(self) -> str:
         """What the terminal shows."""
         raw = io.StringIO()
-        self.print_to(Console(file=raw, width=100, highlight=False))
+        self.print_to(Console(file=raw, width=100, highlight=False, force_jupyter=False))
         return "\n".join(line.rstrip() for line in raw.getvalue().rstrip().split("\n"))
 
     def _repr_html_(self) -> str:

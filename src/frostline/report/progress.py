@@ -4,6 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import final
 
 from rich.console import Console
@@ -88,7 +89,8 @@ def shown_progress(
         *([] if note is None else [Note(note)]),
     )
     is_seen = console.is_terminal or console.is_jupyter
-    bar = Progress(*columns, console=console, transient=True, disable=not is_seen)
+    can_move = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)  # else rich warns
+    bar = Progress(*columns, console=console, transient=True, disable=not can_move)
     task = bar.add_task(named, total=None)
     began: float | None = None
     count = 0
