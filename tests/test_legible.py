@@ -1,6 +1,7 @@
 """Whether an encoder can read some texts: unknown pieces, scripts that the vocabulary lacks, ends cut off."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,9 +79,7 @@ def test_a_script_is_known_from_300_pieces_on(encoder: Encoder, n_pieces: int, i
     word_pieces = WordPieces(
         tokenizer=tokenizer, max_length=9, limit=9, unknown=1, before=np.array([2]), after=np.array([3])
     )
-    knowing = Encoder(
-        **{name: getattr(encoder, name) for name in Encoder.__slots__ if name != "word_pieces"}, word_pieces=word_pieces
-    )
+    knowing = replace(encoder, word_pieces=word_pieces)
     found = looked_at(knowing, "фильм7")
     assert len(found.scripts) == is_lacking
     assert found.n_unreadable == is_lacking

@@ -125,7 +125,7 @@ def test_evaluate_says_when_a_file_is_of_another_kind(
     told = " ".join(frostline("evaluate", folder / kind, unlike, "--no-header", *separator).out.split())
     assert "Unlike anything it learned from: " in told
     assert sentence in told
-    told = " ".join(frostline("evaluate", folder / kind, like, "--no-header", *separator).out.split())
+    told = " ".join(frostline("evaluate", folder / kind, like, "--no-header", *separator, "--details").out.split())
     assert "of texts like those it would be about 1.0 %." in told
     assert sentence not in told
     assert frostline("evaluate", SAVED / kind, like, "--no-header", *separator, "--json").document["unlike"] is None
