@@ -1,5 +1,6 @@
 """Every kind of picture of the lesson, drawn of small fixed numbers and compared whole with its file in golden/."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,14 @@ def test_points_are_places_in_a_picture_those_far_out_at_its_edge() -> None:
         [8.0, 292.0],
         [264.0, 126.3],
     ]
+
+
+def test_a_high_stack_of_scores_stays_in_its_picture() -> None:
+    """However many are equal; few keep their distance. A long label ends with a mark."""
+    axes = drawn.Axes((0, 1), (0, 1), height=120)
+    for n, least in ((25, 12), (3, 61)):
+        picture = drawn.swarm([0.5] * n, axes=axes, says="", x_says="")
+        heights = [float(cy) for cy in re.findall(r'r="4" cx="[^"]*" cy="([^"]*)"', picture)]
+        assert len(heights) == n
+        assert min(heights) == pytest.approx(least)
+    assert "x" * 49 + "…" in drawn.bars([("x" * 103, 1, "1")], says="")

@@ -234,8 +234,8 @@ def test_what_is_better_is_only_said_beyond_chance(better: list[int], first: lis
 @pytest.mark.parametrize(
     ("half", "value", "wanted", "said"),
     [
-        (0.01, 0.02, "better", "0.820 tuned, 0.800 frozen, +2.0 points (95 % interval +1.0 to +3.0): it paid."),
-        (0.01, -0.02, "worse", "0.780 tuned, 0.800 frozen, -2.0 points (95 % interval -3.0 to -1.0): it did harm."),
+        (0.01, 0.02, "better", "0.820 tuned, 0.800 frozen, +2.0 points (95% interval +1.0 to +3.0): it paid."),
+        (0.01, -0.02, "worse", "0.780 tuned, 0.800 frozen, -2.0 points (95% interval -3.0 to -1.0): it did harm."),
         (0.02, 0.02, "unsure", "0.820 tuned, 0.800 frozen, +2.0 points, which on so many rows may be chance"),
     ],
 )

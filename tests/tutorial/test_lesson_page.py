@@ -22,7 +22,9 @@ from click.testing import CliRunner
 
 from fakes import a_tuning
 from frostline.cli.tutorial import command, wrapped
+from frostline.data.options import TableOptions
 from frostline.data.sample import load_sample
+from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.errors import UnavailableError, UsageError
 from frostline.tutorial.course import EVERY_LAYER, Shown, give_course, lesson_json
@@ -350,6 +352,102 @@ def test_labels_are_no_markup_in_a_notebook(given: Given) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Given:
+    """A lesson over three labels, cut at eight pieces, of a file without a header; one label is long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FROSTLINE_HOME", str(tmp_path_factory.mktemp("home")))
+        practical, better, every = (
+            Encoder.open("minilm", features=f, max_length=8) for f in ("cls@-1", "mean@all", EVERY_LAYER)
+        )
+        path = tmp_path_factory.mktemp("file") / "three.tsv"
+        labels = ("red", "green", "blue " * 20)
+        texts = [text.replace("\t", " ") for text in load_sample().train.texts[:60]]
+        path.write_text("".join(f"{text}\t{labels[row % 3].strip()}\n" for row, text in enumerate(texts)), "utf-8")
+        readers = Readers(practical=practical, first=practical, better=better)
+        return give_course(read_dataset(path, TableOptions(header=False)), readers, every)
+
+
+def test_three_labels_are_told_by_softmax(three: Given) -> None:
+    """Its numbers and its formula, and the loss of all labels; two labels keep theirs."""
+    answer = three.shown.answer
+    scores = np.array([each.score for each in answer.scores])
+    shares = np.array([each.share for each in answer.scores])
+    assert np.exp(scores) / np.exp(scores).sum() == pytest.approx(shares)
+    assert answer.scores[0].share == answer.probability
+    assert scores[0] - scores[1] == pytest.approx(answer.log_odds)
+    page = html.unescape(lesson_html([three], language="en"))
+    first = answer.scores[0]
+    assert f"'{first.label}' {first.score:+.2f} ({first.share:.1%})" in page
+    assert "p_k = exp(z_k) / Σ_l exp(z_l)" in page
+    assert "Σ −log p_i" in page
+    assert "log(1 + exp(" not in page
+    assert "That is a probability of" not in page
+
+
+def test_two_labels_keep_the_formula_of_two(given: Given) -> None:
+    page = html.unescape(lesson_html([given], language="en"))
+    assert "log(1 + exp(−y_i" in page
+    assert "Softmax" not in page
+    assert given.shown.answer.scores == ()
+
+
+def test_what_the_file_has_is_told(given: Given, three: Given) -> None:
+    """Its columns, and how many sentences are cut at how many pieces."""
+    said = {step.name: told(lesson_words("en"), step)[1] for step in three.steps}
+    n_cut = dict(three.steps[2].facts)["n_cut"]
+    assert n_cut == sum(len(ids) == 8 for ids in three.computed.ids)
+    for language, parts in (
+        ("en", ("No header: the sentences stand in column 1, their labels in column 2.", f"{n_cut} of your sentences")),
+        ("zh", ("没有表头：句子在第 1 列，标签在第 2 列。", f"有 {n_cut} 个句子超过 8 个词片")),
+    ):
+        page = lesson_html([three], language=language).replace("\u00a0", " ")  # type: ignore[arg-type]
+        assert all(part in page for part in parts)
+    assert f"{n_cut} of the texts have more than 8 pieces" in said["pieces"]
+    assert f"({n_cut} texts were cut at that length.)" in said["padding"]
+    steps = [
+        replace(step, facts={**step.facts, "text_column": "text", "label_column": "label"})
+        if step.name == "data"
+        else step
+        for step in given.steps
+    ]
+    whole = html.unescape(lesson_html([replace(given, steps=steps)], language="en"))
+    assert "The sentences stand in the column 'text', their labels in 'label'." in whole
+    assert "is not read" not in whole
+
+
+def test_sentences_follow_from_the_numbers(given: Given) -> None:
+    """Nothing is lower, higher or too high where the figures say otherwise."""
+    steps = [
+        replace(step, facts={**step.facts, "unmasked_accuracy": step.facts["accuracy"]})
+        if step.name == "unmasked"
+        else step
+        for step in given.steps
+    ]
+    accuracy = f"{given.computed.trial.accuracy:.3f}"
+    same = html.unescape(lesson_html([replace(given, steps=steps)], language="en"))
+    assert f"the same head gets {accuracy} all the same." in same
+    assert f"instead of {accuracy}" not in same
+    drawing = Drawing(given, page_words("en"))
+    learned, tested = (float(str(drawing.facts["split"][key])) for key in ("learned_accuracy", "accuracy"))
+    assert ("would not have flattered" in str(drawing.facts["split"]["gap"])) == (learned <= tested)
+    perfect = replace(given, computed=replace(given.computed, trial=replace(given.computed.trial, accuracy=1.0)))
+    assert "would not have flattered" in lesson_html([perfect], language="en")
+    assert "并没有偏高" in lesson_html([perfect], language="zh")
+    page = lesson_html([given], language="en")
+    assert f"of {len(given.computed.test)}: {100 / len(given.computed.test):.1f} points" in page
+    assert f"here your {len(given.computed.test)}</th>" in page
+
+
+def test_the_slider_opens_nearest_to_the_best(given: Given) -> None:
+    """And the caption says where."""
+    trust, chosen = given.shown.trust, float(given.computed.trial.search.chosen_C[0])
+    place = int(np.argmin([abs(np.log(C / chosen)) for C in trust.Cs]))
+    section = lesson_html([given], language="en").split('<section id="trust">')[1].split("</section>")[0]
+    assert f'value="{place}"' in section
+    assert f"The slider opens at C = {trust.Cs[place]:.2g}, its nearest to the best one." in section
+
+
 def test_commands_carry_the_whole_sentence(given: Given) -> None:
     """With its backticks and line breaks, for a shell; a long one gives way to the shortest of the file."""
     page = html.unescape(lesson_html([hostile(given)], language="en"))
@@ -524,15 +622,17 @@ def odd_setting(text: str) -> list[str]:
     return [f"{why}: {text[max(0, hit.start() - 8) : hit.end() + 8]}" for why, hit in found]
 
 
-def test_chinese_is_set_by_one_rule(tuned: Given) -> None:
+def test_chinese_is_set_by_one_rule(tuned: Given, three: Given) -> None:
     """In whole sentences, their numbers in place: of the terminal, the page and its pictures."""
     odd = []
     for step in tuned.steps:
         for sentence in (lesson_words("zh")[step.name]["heading"], told(lesson_words("zh"), step)[1]):
             odd += odd_setting(sentence.partition("\n\n")[0])
+    many = Drawing(three, page_words("zh"))
+    odd += odd_setting(many.sentence("answer", "says").format(**many.facts["answer"]))
     drawing = Drawing(tuned, page_words("zh"))
     for name in tuned.sections():
-        for key in set(drawing.said[name]) - {"practical", "ours", "maths"}:
+        for key in set(drawing.said[name]) - {"practical", "ours", "maths", "says_many", "maths_many", "one_score"}:
             odd += odd_setting(drawing.said[name][key].format(**drawing.facts[name]))
     odd += [each for text in drawing.word.values() for each in odd_setting(text)]
     assert odd == []

@@ -200,7 +200,7 @@ def bars(rows: Iterable[tuple[str, float, str]], *, says: str, most: float = 1.0
     """Bars from 0 on with what they stand for above them; the one numbered `own` stands out."""
     parts, y = [], 0.0
     for number, (what, value, shown) in enumerate(rows):
-        parts.append(label(what, 0, y + 12, anchor="start", class_="quiet"))
+        parts.append(label(shortened(what, 50), 0, y + 12, anchor="start", class_="quiet"))
         parts.append(box(0, y + 16, WIDTH - 60, 12, rx=3, class_="ground"))
         width = max(0.5, (WIDTH - 60) * value / most)
         kind = f"bar own n{number}" if number == own else f"bar n{number}"
@@ -449,12 +449,13 @@ def swarm(values: Sequence[float], *, axes: Axes, says: str, x_says: str) -> str
     parts.append(
         tag("path", d="M0 8V84", class_="at", transform=f"translate({axes.x(sum(values) / len(values)):.1f} 0)")
     )
+    places = [round(axes.x(value) / 9) for value in values]
+    step = min(9.0, 76 / max(map(places.count, places)))  # the highest stack ends below the picture's edge
     heights: dict[int, int] = {}
-    for value in values:
-        place = round(axes.x(value) / 9)
+    for place in places:
         heights[place] = heights.get(place, 0) + 1
-        parts.append(tag("circle", r=4, cx=place * 9, cy=88 - 9 * heights[place], class_="cell"))
-    parts.append(tag("circle", r=7, cx=round(axes.x(values[0]) / 9) * 9, cy=79, class_="ring"))
+        parts.append(tag("circle", r=4, cx=place * 9, cy=_short(88 - step * heights[place]), class_="cell"))
+    parts.append(tag("circle", r=7, cx=places[0] * 9, cy=_short(88 - step), class_="ring"))
     return picture("".join(parts), height=120, says=says)
 
 

@@ -130,13 +130,14 @@ def give_lesson(
             f"The lesson looks into layers; {encoder.identity.name} is a table of word pieces and has none.",
             hint="Leave --encoder out.",
         )
-    ids = encoder.word_pieces.tokenize(dataset.texts).ids
+    tokens = encoder.word_pieces.tokenize(dataset.texts)
+    ids, n_cut = tokens.ids, int(np.count_nonzero(tokens.cut))
     running = running_row(ids, unknown=encoder.word_pieces.unknown)
     yield _start_step(encoder)
     yield _data_step(dataset, sizes)
-    yield _pieces_step(dataset.texts[running], ids, running, encoder)
+    yield _pieces_step(dataset.texts[running], ids, running, encoder, n_cut=n_cut)
     padded, mask = padded_matrix(ids)
-    yield _padding_step(padded, mask)
+    yield _padding_step(padded, mask, n_cut=n_cut)
     yield Step("mask", {}, tuple(_corner(mask)))
     started = time.perf_counter()
     reading = readers.first.encode(dataset.texts, progress=progress)
@@ -300,6 +301,8 @@ def _data_step(dataset: Dataset, sizes: IntArray) -> Step:
         "smallest": int(sizes.min()),
         "largest": int(sizes.max()),
         "majority": float(sizes.max() / sizes.sum()),
+        "text_column": dataset.source.text_column,
+        "label_column": dataset.source.label_column,
     }
     heads = [f"{label!r:>6}  {text[:80]}" for text, label in zip(dataset.texts[:3], dataset.labels[:3], strict=True)]
     return Step("data", facts, (*heads, "", *(f"{label!r:>6}  {count}" for label, count in counts.items())))
@@ -312,7 +315,7 @@ def _start_step(encoder: Encoder) -> Step:
     return Step("start", facts, asides=("sentences" if name == DEFAULT_ENCODER else "practical",))
 
 
-def _pieces_step(text: str, every: Sequence[Ids], running: int, encoder: Encoder) -> Step:
+def _pieces_step(text: str, every: Sequence[Ids], running: int, encoder: Encoder, *, n_cut: int) -> Step:
     ids, unknown = every[running], encoder.word_pieces.unknown
     pieces = encoder.word_pieces.pieces(text)
     all_ids = np.concatenate(list(every))
@@ -320,6 +323,8 @@ def _pieces_step(text: str, every: Sequence[Ids], running: int, encoder: Encoder
         "vocabulary": encoder.word_pieces.vocabulary_size,
         "n_pieces": len(pieces),
         "row": running,
+        "n_cut": n_cut,
+        "max_length": encoder.word_pieces.max_length,
         "unknown": "" if unknown is None else str(encoder.word_pieces.tokenizer.id_to_token(unknown)),
         "unknown_share": 0.0 if unknown is None else float((all_ids == unknown).mean()),
     }
@@ -331,17 +336,22 @@ def _pieces_step(text: str, every: Sequence[Ids], running: int, encoder: Encoder
         lines.append("  ".join(f"{number:>{w}}" for (_, number), w in zip(chunk, widths, strict=True)))
     if len(pieces) > DRAWN_PIECES:
         lines.append("...")
-    asides = ("unknown_pieces",) if facts["unknown_share"] else ()  # which are not cut into anything
+    asides = (
+        *(("cut",) if n_cut else ()),
+        *(("unknown_pieces",) if facts["unknown_share"] else ()),
+    )  # which are not cut into anything
     return Step("pieces", facts, (repr(text[:100]), "", *lines), asides)
 
 
-def _padding_step(padded: IntArray, mask: IntArray) -> Step:
+def _padding_step(padded: IntArray, mask: IntArray, *, n_cut: int) -> Step:
     facts: dict[str, object] = {
         "n_rows": len(padded),
         "longest": padded.shape[1],
         "waste": float(1 - mask.mean()),
+        "n_cut": n_cut,
     }
-    asides = ("practicals",) if padded.shape == (PRACTICAL_ROWS, PRACTICAL_LONGEST) else ()
+    asides: tuple[str, ...] = ("cut",) if n_cut else ()
+    asides += ("practicals",) if padded.shape == (PRACTICAL_ROWS, PRACTICAL_LONGEST) else ()
     return Step("padding", facts, (f"np.array(padded).shape  ->  {padded.shape}", "", *_corner(padded)), asides)
 
 
@@ -433,11 +443,12 @@ def _unmasked_step(rows: Features, without: Features, mask: IntArray, trial: Tri
         "accuracy": trial.accuracy,
         "unmasked_accuracy": unmasked.accuracy,
     }
+    is_other = f"{unmasked.accuracy:.3f}" != f"{trial.accuracy:.3f}"
     lines = [
         f"{int(words):>3} word pieces + {int(mask.shape[1] - words):>3} padding:  {share:6.1%}"
         for words, share in _by_length(mask.sum(axis=1), relative)
     ]
-    return Step("unmasked", facts, tuple(lines))
+    return Step("unmasked", facts, tuple(lines), asides=("changed" if is_other else "unchanged",))
 
 
 def _by_length(lengths: IntArray, relative: Float64Array) -> list[tuple[int, float]]:

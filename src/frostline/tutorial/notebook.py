@@ -102,7 +102,7 @@ def lesson_notebook(
         own = _literal(own)
         question, answer = said["question"].format(**own), said["answer"].format(**own)
         text = (
-            f"## {number}. {said['heading'].format(**own)}\n\n{said['says'].format(**own)}\n\n"
+            f"## {number}. {said['heading'].format(**own)}\n\n{drawing.sentence(name, 'says').format(**own)}\n\n"
             f"{drawing.word['in_practical']}:\n\n{fence}python\n{practical}\n{fence}\n\n"
             f"<details><summary>{drawing.word['think']} {question}</summary>\n\n{answer}\n\n</details>"
         )

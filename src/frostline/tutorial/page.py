@@ -10,7 +10,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from string import Template
 from typing import final
@@ -66,6 +66,7 @@ PUBLISHED = (("DistilBERT", 6, 768, 66, "0.81", "90.7"), ("BERT", 12, 768, 110, 
 """Layers, width, millions of parameters (Sanh et al. 2019; Devlin et al. 2019); scores as the practicals state them."""
 
 _LETTERS_OF_A_SENTENCE = 60
+_NUMBERED = re.compile("column [0-9]+")
 _CODE = re.compile("`([^`]+)`")
 _BACKTICK = "\ue000"  # One of the file's own, which begins no code
 _BEFORE_A_NUMBER = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[+-]?\d)")
@@ -199,21 +200,31 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
             "head_size": computed.architecture.shape.head_size,
         },
         "block": {"block_mb": of["encoder"]["block_mb"]},
+        "data": dict(zip(("texts_in", "labels_in"), _columns(of["data"]), strict=True)),
         "split": {"learned_accuracy": float((head.predict(computed.rows[computed.train]) == _codes(computed)).mean())},
-        "trust": dict(of["search"]),
-        "test": {"test_majority": of["test"]["majority"]},
+        "trust": dict(of["search"])
+        | {
+            "start_C": shown.trust.Cs[opening(computed, shown)],
+            "trusting_learned": shown.trust.learned[-1],
+            "trusting_held": shown.trust.held_out[-1].mean(),
+        },
+        "test": {"test_majority": of["test"]["majority"], "best_score": of["search"]["best_score"]},
         "splits": {
             "n_splits": N_SPLITS,
             "splits_low": shown.splits.min(),
             "splits_high": shown.splits.max(),
             "splits_mean": shown.splits.mean(),
             "splits_sd": shown.splits.std(ddof=1),
+            "splits_range": 100 * (shown.splits.max() - shown.splits.min()),
+            "one_row": 100 / len(computed.test),
         },
         "answer": {
             "log_odds": answer.log_odds,
             "answer_label": answer.label,
             "answer_against": answer.against,
             "probability": answer.probability,
+            "best_z": answer.scores[0].score if answer.scores else None,
+            "next_z": answer.scores[1].score if answer.scores else None,
             "running": computed.running,
             "next": computed.running + 1,
         },
@@ -229,6 +240,20 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
     }
     names = ("words", *(name for name in SECTIONS if name != "tuned" or name in of))
     return {name: common | dict(of.get(name, {})) | own.get(name, {}) for name in names}
+
+
+def opening(computed: Computed, shown: Pictures) -> int:
+    """The place among the slider's values of C of the one that is nearest to the best of the practical's."""
+    chosen = float(computed.trial.search.chosen_C[0])
+    return int(np.abs(np.log(shown.trust.Cs) - np.log(chosen)).argmin())
+
+
+def _columns(facts: Mapping[str, object]) -> tuple[str | int, str | int]:
+    """The columns of the text and of the label: their names, or their numbers where no header names them."""
+    text, label = str(facts["text_column"]), str(facts["label_column"])
+    if _NUMBERED.fullmatch(text) and _NUMBERED.fullmatch(label):
+        return int(text.removeprefix("column ")), int(label.removeprefix("column "))
+    return text, label
 
 
 def shown_rows(computed: Computed) -> list[int]:
@@ -271,6 +296,10 @@ class Drawing:
             "is_right": said["answer"]["right" if answer.is_right else "wrong"],
             "learned_note": said["answer"]["from_train" if answer.is_learned_from else "from_test"],
         }
+        if answer.scores:
+            scores = [said["answer"]["one_score"].format(**asdict(each)) for each in answer.scores]
+            self.facts["answer"]["scores"] = said["words"]["comma"].join(scores)
+        self._choose()
         is_sure = onward["low"] > 0 or onward["high"] < 0  # type: ignore[operator]
         onward["verdict"] = said["onward"]["sure" if is_sure else "unsure"]
         if given.tuned is not None:
@@ -281,6 +310,28 @@ class Drawing:
             self.facts[name] |= {"n_drawn": len(self.pieces), "n_pieces": len(given.computed.pieces)}
             note = said[name]["all_drawn" if whole else "some_drawn"]
             self.facts[name]["drawn"] = note.format(**self.facts[name])
+
+    def _choose(self) -> None:
+        """Sentences that follow from the figures."""
+        data, pieces = self.facts["data"], self.facts["pieces"]
+        is_numbered = isinstance(data["texts_in"], int)
+        split, unmasked = self.facts["split"], self.facts["unmasked"]
+        without, with_mask = (f"{unmasked[name]:.3f}" for name in ("unmasked_accuracy", "accuracy"))
+        is_flattered = split["learned_accuracy"] > split["accuracy"]  # type: ignore[operator]
+        for name, place, key in (
+            ("data", "columns", "numbered" if is_numbered else "named"),
+            ("pieces", "cut", "some_cut" if pieces["n_cut"] else "none_cut"),
+            ("padding", "cut", "some_cut" if pieces["n_cut"] else "none_cut"),
+            ("split", "gap", "some_gap" if is_flattered else "no_gap"),
+            ("unmasked", "verdict", "unchanged" if without == with_mask else "changed"),
+        ):
+            self.facts[name][place] = self.said[name][key].format(**self.facts[name])
+
+    def sentence(self, name: str, key: str) -> str:
+        """What a section says under a key, or under that for three labels and more, its facts not yet in place."""
+        many = f"{key}_many"
+        own = self.said[name]
+        return own[many] if len(self.computed.labels) > 2 and many in own else own[key]
 
     def sections(self) -> str:
         """All of them, in order."""
@@ -303,7 +354,7 @@ class Drawing:
                 name: value.replace("`", _BACKTICK) if isinstance(value, str) else value
                 for name, value in facts.items()
             }
-            told = _CODE.sub(r"<code>\1</code>", set_words(said[key].format(**kept)))
+            told = _CODE.sub(r"<code>\1</code>", set_words(self.sentence(name, key).format(**kept)))
             return told.replace(_BACKTICK, "`")
 
         codes = (
@@ -454,7 +505,7 @@ class Drawing:
         low = min(float(trust.held_out.min()), float(trust.learned.min()))
         axes = Axes((powers[0], powers[-1]), (low, max(1.0, float(trust.learned.max()))))
         shown_powers = [(float(power), f"{10**power:g}") for power in range(-4, 3, 2)]
-        start = int(np.argmax(means))
+        start = opening(self.computed, self.shown)
         at = axes.x(powers[start])
         curves = axes.frame(x_marks=shown_powers, y_marks=marks(*axes.up), x_says="C")
         curves += "".join(axes.line(powers, fold, "curve fold") for fold in trust.held_out.T)
@@ -588,7 +639,11 @@ class Drawing:
             (said["layers"], *(str(each[1]) for each in (*PUBLISHED, own))),
             (said["hidden_numbers"], *(str(each[2]) for each in (*PUBLISHED, own))),
             (said["parameters"], *(str(each[3]) for each in PUBLISHED), f"{n_parameters(computed):.0f}"),
-            (said["practical_score"], *(each[4] for each in PUBLISHED), f"{computed.trial.accuracy:.3f}"),
+            (
+                said["practical_score"].format(**self.facts["beside"]),
+                *(each[4] for each in PUBLISHED),
+                f"{computed.trial.accuracy:.3f}",
+            ),
             (said["fine_tuned"], *(each[5] for each in PUBLISHED), ""),
             *([(said["seconds"], "", "", f"{seconds:.1f}")] if seconds is not None else []),
         ]

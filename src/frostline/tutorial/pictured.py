@@ -106,6 +106,16 @@ class Part:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelScore:
+    """What a row's columns come to for one of three labels or more."""
+
+    label: Label
+    score: float
+    share: float  # The probability that softmax makes of it
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the answer to the sentence that is followed is made of: the log-odds of a label against the next one."""
 
@@ -118,6 +128,7 @@ class Answer:
     log_odds: float
     probability: float  # Of the label
     is_right: bool
+    scores: tuple[LabelScore, ...] = ()  # Of the best four, where there are three labels or more
 
 
 @final
@@ -342,6 +353,18 @@ def answer_of(computed: Computed) -> Answer:
         log_odds=average + float(adds.sum()),
         probability=float(probabilities[best]),
         is_right=best == int(computed.codes[computed.running]),
+        scores=_label_scores(computed, probabilities),
+    )
+
+
+def _label_scores(computed: Computed, probabilities: Float64Array) -> tuple[LabelScore, ...]:
+    head, row = computed.trial.search.head, computed.rows[computed.running].astype(np.float64)
+    if len(head.coef) == 1:
+        return ()
+    scores = head.coef @ row + head.intercept
+    return tuple(
+        LabelScore(label=computed.labels[code], score=float(scores[code]), share=float(probabilities[code]))
+        for code in np.argsort(-probabilities, kind="stable")[:4]
     )
 
 
