@@ -125,7 +125,7 @@ def test_a_warning_comes_from_two_texts_in_a_hundred_on(encoder: Encoder) -> Non
 def test_the_warning_says_what_is_wrong_and_what_would_do(encoder: Encoder) -> None:
     scripts = tuple(ScriptCount(script=script, n_texts=9 - place) for place, script in enumerate("ABCD"))
     found = Legibility(n_texts=40, n_pieces=200, n_unknown=128, n_unreadable=9, scripts=scripts)
-    hardly = f"The encoder {encoder.identity.name!r} can hardly read"
+    hardly = f"The encoder {Path(encoder.identity.name).name!r} can hardly read"
     cure = f"An encoder of many languages can: --encoder {MULTILINGUAL}."
     assert legibility_warnings(encoder, found) == [
         f"{hardly} 9 of 40 texts looked at (A in 9; B in 8; C in 7; 64 % of all word pieces are unknown). {cure}"
@@ -141,7 +141,7 @@ def test_a_file_of_unknown_signs_alone_is_warned_of(encoder: Encoder) -> None:
     """From a tenth of all pieces on, though no text has a letter that could not be read."""
     few, many = (Legibility(n_texts=30, n_pieces=150, n_unknown=n, n_unreadable=0, scripts=()) for n in (14, 15))
     assert legibility_warnings(encoder, few) == []
-    name = encoder.identity.name
+    name = Path(encoder.identity.name).name
     (told,) = legibility_warnings(encoder, many)
     assert told == (
         f"The encoder {name!r} does not know 10 % of the word pieces of the 30 texts looked at (emoji, signs): "

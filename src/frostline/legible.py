@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, final
 from unicodedata import name as character_name
 
@@ -139,11 +140,13 @@ def legibility_warnings(
     n_cut, n_texts : int
         Texts of which the end was not read, and all that were read.
     """
-    said = []
+    said, name = [], encoder.identity.name
+    if (folder := Path(name).expanduser()).is_dir():
+        name = folder.absolute().name  # warnings are saved, and handed on
     if counted is not None and counted.is_hard:
-        said.append(_unreadable_text(counted, encoder.identity.name))
+        said.append(_unreadable_text(counted, name))
     elif counted is not None and counted.n_unknown >= max(1, WARN_UNKNOWN * counted.n_pieces):
-        said.append(_unknown_text(counted, encoder.identity.name))
+        said.append(_unknown_text(counted, name))
     if n_cut >= max(1, WARN_FROM * n_texts):
         said.append(_cut_text(encoder, n_cut, n_texts))
     return said

@@ -80,8 +80,11 @@ def test_a_second_train_reads_no_sentence(frostline: Command, reviews: Path) -> 
 def test_nothing_that_is_saved_holds_a_path_of_this_machine(frostline: Command, reviews: Path, tmp_path: Path) -> None:
     """An artifact is handed on: its encoder and its file have names and digests there, no folders."""
     encoder, out = make_checkpoint(tmp_path / "nobodys-business" / "my encoder"), tmp_path / "model"
+    rows, unreadable = tmp_path / "rows.tsv", "".join(f"снег и лёд {n}\tnegative\n" for n in range(9))
+    rows.write_text(unreadable + reviews.read_text("utf-8"), "utf-8")
     arguments = ("--encoder", encoder, "-C", "0.1", "--test", reviews, "--keep-neighbours", "--out", out)
-    assert frostline("train", reviews, *arguments).code == 0
+    assert frostline("train", rows, *arguments).code == 0
+    assert "The encoder 'my encoder' can hardly read" in (out / "README.md").read_text("utf-8")
     saved = [path for path in out.rglob("*") if path.is_file()]
     assert len(saved) > 4
     for path in saved:

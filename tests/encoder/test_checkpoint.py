@@ -402,7 +402,7 @@ def test_whatever_the_library_makes_of_an_answer_is_one_error(hub: Hub, monkeypa
         raise AttributeError("'list' object has no attribute 'get'")
 
     monkeypatch.setattr("huggingface_hub.get_session", broken)
-    with pytest.raises(UnavailableError, match="could not be used: .*no attribute"):
+    with pytest.raises(UnavailableError, match=r"could not be used: .*no attribute"):
         find_checkpoint("owner/small")
     assert not hub.asked
 

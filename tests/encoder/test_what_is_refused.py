@@ -1,10 +1,16 @@
 """What a specification, texts and batches may not be, word for word."""
 
+import json
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from encoder_fakes import make_checkpoint
+from frostline.encoder.architecture import describe
+from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.reading import TOKEN_BUDGET, check_texts
 from frostline.encoder.tokens import plan_batches
@@ -137,3 +143,28 @@ def test_batches_are_equal_shares_of_one_length_the_longest_first() -> None:
     with pytest.raises(UsageError) as caught:
         plan_batches(lengths, token_budget=0)
     assert str(caught.value) == "The token budget must be at least 1 (got 0)."
+
+
+@pytest.mark.parametrize(
+    ("key", "most"),
+    [
+        ("num_hidden_layers", 1_000),
+        ("num_attention_heads", 1_000),
+        ("hidden_size", 2**16),
+        ("intermediate_size", 2**20),
+        ("max_position_embeddings", 2**20),
+        ("vocab_size", 2**24),
+        ("type_vocab_size", 1_000),
+    ],
+)
+def test_sizes_beyond_any_encoder_are_refused_at_once(tmp_path: Path, key: str, most: int) -> None:
+    """Ten million layers took half a minute before the weights were looked at, and 10 ** 30 never ended."""
+    folder = make_checkpoint(tmp_path / "small")
+    config = json.loads((folder / "config.json").read_bytes())
+    assert describe({**config, "num_attention_heads": 1, "hidden_size": 1000, key: most}).n_layers
+    for beyond in (most + 1, 10**30):
+        (folder / "config.json").write_text(json.dumps({**config, key: beyond}))
+        began = time.monotonic()
+        with pytest.raises(InputError, match=f"{key} must be a whole number of at least 1 and at most {most} "):
+            Encoder.open(str(folder), features="mean@all", backend="onnx")
+        assert time.monotonic() - began < 2

@@ -204,6 +204,18 @@ _MUST_BE: dict[str, tuple[object, ...]] = {
     "relative_attention_num_buckets": (RELATIVE_BUCKETS, None),
 }
 
+_MOST = {
+    "num_hidden_layers": 1_000,
+    "num_attention_heads": 1_000,
+    "hidden_size": 2**16,
+    "embedding_size": 2**16,
+    "intermediate_size": 2**20,
+    "max_position_embeddings": 2**20,
+    "vocab_size": 2**24,
+    "type_vocab_size": 1_000,
+}
+"""Far above any encoder, and so low that what is made of a size before the weights are read is small."""
+
 _HINT = f"Encoders that work are those of model_type {', '.join(FAMILIES)}."
 
 
@@ -235,7 +247,7 @@ def describe(config: Mapping[str, Any]) -> Shape:
             raise InputError(f"config.json: {key} must be {allowed[0]!r} (got {shown(config[key])}).", hint=_HINT)
 
     def size(name: str, default: int | None = None) -> int:
-        return _whole(config, family.settings.get(name, name), default=default, least=1)
+        return _whole(config, family.settings.get(name, name), default=default, least=1, most=_MOST[name])
 
     hidden_size, n_heads = size("hidden_size"), size("num_attention_heads")
     if hidden_size % n_heads:
@@ -268,12 +280,15 @@ def describe(config: Mapping[str, Any]) -> Shape:
     )
 
 
-def _whole(config: Mapping[str, Any], key: str, *, default: int | None, least: int) -> int:
+def _whole(
+    config: Mapping[str, Any], key: str, *, default: int | None, least: int, most: int = _MOST["vocab_size"]
+) -> int:
     value = config.get(key)
     number = default if value is None else value
-    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
         raise InputError(
-            f"config.json: {key} must be a whole number of at least {least} (got {shown(value)}).", hint=_HINT
+            f"config.json: {key} must be a whole number of at least {least} and at most {most} (got {shown(value)}).",
+            hint=_HINT,
         )
     return number
 
