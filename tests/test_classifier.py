@@ -606,3 +606,34 @@ def test_labels_with_a_point_are_classes_and_saved_otherwise(encoder: FakeEncode
         found.save(tmp_path / "m")
     assert caught.value.message == "Labels are saved as str, int or bool (these are float: '0.0')."
     assert caught.value.hint == "Fit with y.astype(int), or with [str(label) for label in y]."
+
+
+def test_words_alone_keep_the_encoder_that_was_asked_for(tmp_path: Path) -> None:
+    fitted = SentenceClassifier("tiny", features="words", C=1.0).fit(TEXTS, LABELS)
+    fitted.save(tmp_path / "model")
+    assert SentenceClassifier.load(tmp_path / "model").get_params() == fitted.get_params()
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    """As scikit-learn's own estimators take them; a generator is refused in words, not by its folds."""
+    plain, given = (
+        SentenceClassifier(encoder=FakeEncoder(), Cs=[0.01, 1.0], n_folds=kind(3), random_state=kind(3)).fit(
+            TEXTS, LABELS
+        )
+        for kind in (int, np.int64)
+    )
+    assert np.array_equal(plain.coef_, given.coef_)
+    for name, odd in (("random_state", np.random.RandomState(0)), ("random_state", None), ("n_folds", 2.5)):
+        with pytest.raises(UsageError, match=f"{name} must be a whole number"):
+            SentenceClassifier(encoder=FakeEncoder()).set_params(**{name: odd}).fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize("most", [1.1e9, 1e308])
+def test_a_weight_that_no_sum_can_hold_is_refused(most: float) -> None:
+    weights = np.ones(len(TEXTS))
+    classifier = SentenceClassifier(encoder=FakeEncoder(), C=1.0)
+    weights[2] = 1e9
+    assert len(classifier.fit(TEXTS, LABELS, sample_weight=weights).predict(TEXTS)) == len(TEXTS)
+    weights[2] = most
+    with pytest.raises(InputError, match=r"item 2 is 1.*the smallest is 1\)"):
+        classifier.fit(TEXTS, LABELS, sample_weight=weights)

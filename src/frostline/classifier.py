@@ -5,6 +5,7 @@ It works in Pipeline, cross_val_score, GridSearchCV and clone.
 
 import contextlib
 import hashlib
+import operator
 import shutil
 import tempfile
 import warnings
@@ -519,7 +520,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                         search=self.search_,
                         is_indicator=self.is_indicator_,
                     ),
-                    "parameters": _kept_parameters(self.get_params(deep=False)),
+                    "parameters": self._kept_parameters(),
                 },
                 neighbours=None if neighbours is None else self._neighbours(*neighbours),
                 learned=self.learned_ if keep_digests else None,
@@ -548,7 +549,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             It is damaged, forged, or of a newer format.
         """
         model = open_model(Path(path), fetch=fetch)
-        identity = model.encoder.identity
+        identity, is_words = model.encoder.identity, model.encoder.spec.is_words_alone
         names = set(cls().get_params(deep=False)) - _ELSEWHERE
         parameters: dict[str, Any] = {
             "features": str(model.encoder.spec),
@@ -557,8 +558,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             "precision": cast("Precision", identity.precision),
             **_read_parameters(model.manifest, names),
         }
-        # Of words alone no encoder is opened, whatever its parameter says
-        loaded = cls(cls().encoder if model.encoder.spec.is_words_alone else identity.name, **parameters)
+        loaded = cls(_named_encoder(model.manifest) or cls().encoder if is_words else identity.name, **parameters)
         loaded.precision_ = None
         loaded.encoder_ = model.encoder
         loaded.data_ = model.manifest.data
@@ -604,8 +604,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             str(self.encoder),
             features=str(self._spec),
             revision=self.revision,
-            max_length=self.max_length,
-            threads=self.threads,
+            max_length=None if self.max_length is None else _whole(self.max_length, "max_length"),
+            threads=None if self.threads is None else _whole(self.threads, "threads"),
             precision=precision,
             backend=self.backend,
             device=self.device,
@@ -625,7 +625,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             self.likeness_: Likeness | None = None
             how = self.class_weight
             return self._adopt(fit_at(rows, targets, C=self.C_, class_weight=how, standardise=self.standardise))
-        options = self._search_options(possible_folds(targets, self.n_folds))
+        options = self._search_options(possible_folds(targets, _whole(self.n_folds, "n_folds")))
         how_parts = replace(options, choose_parts=choose_parts)
         with contextlib.ExitStack() as held:
             told = self._told(held, *SEARCHING[targets.kind], step=self._step(2))
@@ -671,7 +671,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             raise UsageError("Fine-tuning takes features of the encoder alone: leave words out.")
         self.search_ = None
         if self.C is None:
-            options = self._search_options(possible_folds(targets, self.n_folds))
+            options = self._search_options(possible_folds(targets, _whole(self.n_folds, "n_folds")))
             with contextlib.ExitStack() as held:
                 searching = self._told(held, *SEARCHING[targets.kind], step=self._step(2))
                 self.search_ = search(rows, targets, options=options, progress=searching)
@@ -716,7 +716,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             class_weight=self.class_weight,
             one_standard_error=self.one_standard_error,
             standardise=self.standardise,
-            seed=self.random_state,
+            seed=_whole(self.random_state, "random_state", hint="It deals the folds, the same at every fit."),
         )
 
     def _answer_options(self) -> AnswerOptions:
@@ -731,6 +731,12 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 thresholds=self.thresholds,
             ),
         )
+
+    def _kept_parameters(self) -> dict[str, Any]:
+        """What is kept in an artifact; of words alone also the encoder, which nothing else there names."""
+        kept = _kept_parameters(self.get_params(deep=False))
+        is_named = isinstance(self.encoder, str) and not Path(self.encoder).is_dir()  # folders are of one machine
+        return {**kept, "encoder": self.encoder} if is_named and self.encoder_.spec.is_words_alone else kept
 
     def _neighbours(self, X: Sequence[str], y: Sequence[Any]) -> Neighbours:
         texts = check_texts(X)
@@ -803,8 +809,23 @@ def _kept_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _whole(value: Any, name: str, *, hint: str = "") -> int:
+    """A parameter that is a whole number, numpy's among them, as an int."""
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise UsageError(f"{name} must be a whole number (got {shown(value)}).", hint=hint) from error
+
+
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _named_encoder(manifest: Manifest) -> str | None:
+    """The encoder that was asked for where words alone were learned, for which none is opened."""
+    kept = manifest.choice.get("parameters")
+    named = kept.get("encoder") if isinstance(kept, dict) else None
+    return named if isinstance(named, str) else None
 
 
 def _read_parameters(manifest: Manifest, names: AbstractSet[str]) -> dict[str, Any]:

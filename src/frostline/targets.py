@@ -343,6 +343,10 @@ def flat_labels(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> NDArray[Any
     return column
 
 
+MOST_WEIGHT = 1e9
+"""Of a text, and beside the least: sums of products of more are no longer what the small ones add to."""
+
+
 def sample_weights(weights: Sequence[float] | NDArray[Any], *, n_texts: int) -> Float64Array | None:
     """A caller's weights (n_texts,); None where all are 1, which changes nothing.
 
@@ -362,6 +366,14 @@ def sample_weights(weights: Sequence[float] | NDArray[Any], *, n_texts: int) -> 
     odd = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
     if len(odd):
         raise InputError(f"sample_weight must hold finite numbers from 0 on (item {odd[0]} is {found[odd[0]]:g}).")
+    least, most = found[found > 0].min(initial=np.inf), found.max(initial=0)
+    if most > MOST_WEIGHT or most > MOST_WEIGHT * least:
+        odd_one = int(found.argmax())
+        raise InputError(
+            f"The largest sample_weight must be at most {MOST_WEIGHT:g}, and {MOST_WEIGHT:g} times the smallest above "
+            f"zero (item {odd_one} is {most:g}, the smallest is {least:g}).",
+            hint="Divide all of them by their mean, and look at those that are far from 1.",
+        )
     if not found.any():
         raise InputError("Some text must have a sample_weight above zero (all are zero).")
     return None if (found == 1).all() else found

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -412,3 +413,21 @@ def test_whole_rows_have_the_columns_of_the_file_alone(tmp_path: Path, suffix: s
         found = list(whole.rows)
     assert [text for _, text, _ in found] == ["a fine film", "a dull film"]
     assert {len(cells) for _, _, cells in found} == {3}
+
+
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["neg", "pos"])])
+@pytest.mark.parametrize("write", ["write_parquet", "write_ipc", "write_ipc_stream"])
+def test_categories_of_polars_are_read(tmp_path: Path, kind: Any, write: str) -> None:
+    """Their numbers have no sign, and as Arrow their strings are views: labels, other cells, lists of them."""
+    labels = ["pos", "neg", "pos", None]
+    columns = {"text": ["a", "b", "c", "d"], "label": labels, "tags": [["pos", "neg"], [], None, ["neg"]]}
+    frame = pl.DataFrame(columns).with_columns(pl.col("label").cast(kind), pl.col("tags").cast(pl.List(kind)))
+    path = tmp_path / ("t.parquet" if write == "write_parquet" else "t.arrow")
+    getattr(frame, write)(path)
+    found = read_dataset(path, TableOptions(text="text", label="label", max_bad_rows=1))
+    assert list(found.labels) == labels[:3]
+    sets = read_labelled(path, TableOptions(text="text", label="tags", max_bad_rows=1)).targets
+    assert [set(sets.names(row)) for row in range(3)] == [{"pos", "neg"}, set(), {"neg"}]
+    for as_text in (True, False):
+        with whole_rows(path, TableOptions(text="text"), as_text=as_text) as whole:
+            assert [cells[1] for _, _, cells in whole.rows] == labels

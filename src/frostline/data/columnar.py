@@ -194,7 +194,7 @@ class ArrowFile:
         for batch in batches:
             for whole in batch.columns:
                 _validate(whole)
-            found_columns = [column.of(batch.column(places.index(column.place))) for column in columns]
+            found_columns = [_without_views(column.of(batch.column(places.index(column.place)))) for column in columns]
             for start in range(0, len(batch), BATCH_ROWS):
                 yield [found[start : start + BATCH_ROWS] for found in found_columns]
 
@@ -202,6 +202,18 @@ class ArrowFile:
         self._file.seek(0)
         options = pa.ipc.IpcReadOptions(included_fields=places, use_threads=False)
         return (pa.ipc.open_file if self._is_file else pa.ipc.open_stream)(self._file, options=options)
+
+
+def _without_views(column: pa.Array) -> pa.Array:
+    """The same where views are a dictionary's, also in lists: so Polars writes categories, and pyarrow takes none."""
+    types, kind = pa.types, column.type
+    if types.is_dictionary(kind) and types.is_string_view(kind.value_type):
+        return pa.DictionaryArray.from_arrays(column.indices, column.dictionary.cast(pa.large_string()))
+    if types.is_list(kind) or types.is_large_list(kind):
+        values = _without_views(column.values)
+        if values.type != kind.value_type:
+            return type(column).from_arrays(column.offsets, values, mask=column.is_null())
+    return column
 
 
 def _validate(column: pa.Array) -> None:
@@ -362,7 +374,8 @@ def _carried(column: pa.Array, *, as_text: bool) -> pa.Array:
 
 def _used(column: pa.Array) -> tuple[Any, Any]:
     """Which values of its dictionary a column uses, ascending (-1: null), and where each row's is among them."""
-    return np.unique(column.indices.fill_null(-1).to_numpy(zero_copy_only=False), return_inverse=True)
+    places = column.indices.cast(pa.int64()).fill_null(-1)  # Polars numbers its categories without a sign
+    return np.unique(places.to_numpy(zero_copy_only=False), return_inverse=True)
 
 
 def _parts(columns: list[pa.Array]) -> Iterator[list[pa.Array]]:
