@@ -3,7 +3,7 @@
 import json
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -620,7 +620,7 @@ def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
         SentenceClassifier(encoder=FakeEncoder(), Cs=[0.01, 1.0], n_folds=kind(3), random_state=kind(3)).fit(
             TEXTS, LABELS
         )
-        for kind in (int, np.int64)
+        for kind in cast("tuple[Any, ...]", (int, np.int64))
     )
     assert np.array_equal(plain.coef_, given.coef_)
     for name, odd in (("random_state", np.random.RandomState(0)), ("random_state", None), ("n_folds", 2.5)):
