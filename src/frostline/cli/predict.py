@@ -231,7 +231,8 @@ def _file_among(texts: tuple[str, ...]) -> Path | None:
         )
     if paths:
         return paths[0]
-    if len(texts) == 1 and not {" ", "\n", "\0"} & {*texts[0]} and texts[0].lower().endswith(DATA_SUFFIXES):
+    is_word = len(texts) == 1 and len(texts[0]) <= 1000 and not {" ", "\n", "\0"} & {*texts[0]}
+    if is_word and texts[0].lower().endswith(DATA_SUFFIXES):
         path = Path(texts[0])
         raise MissingInputError(
             f"{path} is not there.",
