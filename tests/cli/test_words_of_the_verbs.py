@@ -482,7 +482,14 @@ def test_a_name_that_looks_like_a_files_is_a_file_or_an_error(
             "echo reviews.TSV | frostline predict MODEL\n"
         ),
     )
-    for texts in (["see reviews.tsv"], ["a.tsv", "b.tsv"], ["reviews.doc"], ["a\nb.tsv"], ["x" * 1000 + ".tsv"]):
+    for texts in (
+        ["see reviews.tsv"],
+        ["a.tsv", "b.tsv"],
+        ["reviews.doc"],
+        ["a\nb.tsv"],
+        ["x" * 1000 + ".tsv"],
+        ["x" * 400],
+    ):
         found = frostline("predict", model, *texts, "--json")
         assert [json.loads(line)["text"] for line in found.out.splitlines()] == texts
     Path("odd name").write_text("a joy\na bore\n", "utf-8")
