@@ -243,7 +243,7 @@ def _file_among(texts: tuple[str, ...]) -> Path | None:
 
 def _is_file(text: str) -> bool:
     """Whether a file, or a pipe (`<(…)` of a shell) or a device, has this name."""
-    if text == "-" or {"\n", "\0"} & {*text} or not os.path.exists(text):  # noqa: PTH110 - too long for a name is no error
+    if text == "-" or {"\n", "\0"} & {*text} or not os.path.exists(text):  # noqa: PTH110 - a long text is no error
         return False
     path = Path(text)
     return path.is_file() or path.is_fifo() or path.is_char_device()
