@@ -158,13 +158,30 @@ def test_a_lesson_needs_two_classes_with_rows_to_spare(readers: Readers) -> None
         assert caught.value.message == (
             f"The lesson needs two classes with at least 10 rows each (got {short.counts()})."
         )
-        assert caught.value.hint == "Give it more rows: --limit says how many are taken."
+        few = min(short.counts(), key=lambda label: short.counts()[label])
+        assert caught.value.hint == f"Add rows of '{few}'; --limit says how many are taken."
         enough = load_sample().train.take(np.concatenate([fewer[:10], more[:30]]))
         steps = give_lesson(enough, readers)
         next(steps)
         assert next(steps).facts["smallest"] == 10
-    with pytest.raises(InputError, match="two classes"):
+    with pytest.raises(InputError, match="two classes") as caught:
         next(give_lesson(load_sample().train.take(positive[:30]), readers))
+    assert "All rows taken have this label. Name the column of the labels with --label" in caught.value.hint
+
+
+def test_columns_that_are_swapped_print_few_labels(readers: Readers, tmp_path: Path) -> None:
+    """Three of them, and which options name the columns; a rare third label may be left out."""
+    path = tmp_path / "swapped.tsv"
+    path.write_text("".join(f"yes\tsentence {row}\n" for row in range(60)), "utf-8")
+    with pytest.raises(InputError) as caught:
+        next(give_lesson(read_dataset(path, TableOptions(text=1, label=2, header=False)), readers))
+    assert "(got 60 labels, such as {" in caught.value.message
+    assert caught.value.message.count("sentence") == 3
+    assert caught.value.hint == "Are these the labels? --text and --label name the columns."
+    path.write_text("".join(f"text {row}\t{'abc'[row % 2 + (row == 40) * 2]}\n" for row in range(41)), "utf-8")
+    with pytest.raises(InputError) as caught:
+        next(give_lesson(read_dataset(path, TableOptions(text=1, label=2, header=False)), readers))
+    assert caught.value.hint == "Add rows of 'c', or leave them out; --limit says how many are taken."
 
 
 def test_the_split_is_that_of_train_test_split() -> None:

@@ -32,7 +32,7 @@ from frostline.tutorial.drawn import frames, shortened
 from frostline.tutorial.lesson import Language, Readers, told
 from frostline.tutorial.lesson import words as lesson_words
 from frostline.tutorial.notebook import lesson_notebook
-from frostline.tutorial.page import SECTIONS, Drawing, Given, lesson_html, page_facts, page_words, tuned_too
+from frostline.tutorial.page import SECTIONS, Drawing, Given, lesson_html, page_facts, page_words, set_words, tuned_too
 from frostline.tutorial.pictured import N_SPLITS, answer_of, directions, padding_of
 
 UNTUNED = list(SECTIONS)[:-1]  # What is there without --finetune
@@ -253,7 +253,7 @@ def test_every_number_of_a_step_stands_in_the_json(tuned: Given, language: Langu
         section = re.sub(
             r"<pre.*?</pre>|<script.*?</script>|<text[^>]*scale[^>]*>[^<]*</text>", " ", section, flags=re.DOTALL
         )
-        told = html.unescape(re.sub(r"<[^>]*>", " ", section))
+        told = html.unescape(re.sub(r"<[^>]*>", " ", section)).replace("−", "-")
         for text in texts[:12]:
             for part in (text, shortened(text, 60), shortened(text, 48), shortened(text, 40), shortened(text, 17)):
                 told = told.replace(part, " ")
@@ -445,7 +445,7 @@ def test_the_slider_opens_nearest_to_the_best(given: Given) -> None:
     place = int(np.argmin([abs(np.log(C / chosen)) for C in trust.Cs]))
     section = lesson_html([given], language="en").split('<section id="trust">')[1].split("</section>")[0]
     assert f'value="{place}"' in section
-    assert f"The slider opens at C = {trust.Cs[place]:.2g}, its nearest to the best one." in section
+    assert f"The slider opens at C = {trust.Cs[place]:.3g}, its nearest to the best one." in section
 
 
 def test_commands_carry_the_whole_sentence(given: Given) -> None:
@@ -503,6 +503,52 @@ def test_a_name_of_something_else_is_refused(options: list[str], said: str) -> N
     assert isinstance(asked.exception, UsageError)
     assert asked.exception.message == said
     assert asked.output == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--beside", "minilm"], "--beside is for a second encoder (minilm already gives the lesson)."),
+        (["--beside", "static"], "The lesson looks into layers; static is a table of word pieces and has none."),
+    ],
+)
+def test_a_second_encoder_is_another_with_layers(
+    options: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said before anything is read."""
+
+    class Table:
+        is_table = True
+
+    monkeypatch.setattr("frostline.cli.tutorial.fresh_encoder", lambda *_: Table())
+    asked = CliRunner().invoke(command, [__file__, "--html", "never.html", *options])
+    assert isinstance(asked.exception, UsageError)
+    assert asked.exception.message == said
+    assert asked.output == ""
+
+
+def test_the_lesson_offers_no_options_of_several_labels() -> None:
+    """It knows one for each text."""
+    said = CliRunner().invoke(command, ["--help"]).output
+    assert "--label NAME|N" in said
+    assert "--labels" not in said
+    assert "--tidy-labels" in said
+
+
+def test_a_number_below_zero_has_a_minus_sign() -> None:
+    """In sentences; a hyphen in a word, a name or a range stays."""
+    assert set_words("from -1.0 to -2 (-3), cls@-1, a-1") == "from −1.0 to −2 (−3), cls@-1, a-1"
+
+
+def test_words_that_are_unknown_are_told(given: Given) -> None:
+    """In the step that cuts them."""
+    steps = [
+        replace(step, facts={**step.facts, "unknown_share": 0.25}) if step.name == "pieces" else step
+        for step in given.steps
+    ]
+    page = lesson_html([replace(given, steps=steps)], language="en")
+    assert "25.0% of all pieces are [UNK]: the encoder reads nothing of those words." in page
+    assert "nothing of those words" not in lesson_html([given], language="en")
 
 
 @pytest.mark.parametrize(

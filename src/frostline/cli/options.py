@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, final
 
 import click
 from click.core import ParameterSource
@@ -335,10 +335,15 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def gathered(
-        *, text_column: str | None, label_column: str | None, label_columns: str | None, file_format: Any, **others: Any
+        *,
+        text_column: str | None,
+        label_column: str | None,
+        label_columns: str | None = None,
+        labels_separator: str | None = None,
+        file_format: Any,
+        **others: Any,
     ) -> Any:
         names = (
-            "labels_separator",
             "sheet",
             "tidy_labels",
             "header",
@@ -353,12 +358,21 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
             text=None if text_column is None else column_choice(text_column),
             label=None if label_column is None else column_choice(label_column),
             labels=label_columns,
+            labels_separator=labels_separator,
             format=file_format,
             **{name: others.pop(name) for name in names},
         )
         return command(reading=chosen, **others)
 
     return _reading_options(gathered)
+
+
+def one_label_reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that knows one label for each text, without what says how several are written."""
+    decorated: Any = reading_options(command)
+    several = {"label_columns", "labels_separator"}
+    decorated.__click_params__ = [one for one in decorated.__click_params__ if one.name not in several]
+    return cast("Callable[..., Any]", decorated)
 
 
 def as_learned(options: TableOptions, manifest: "Manifest") -> TableOptions:

@@ -22,9 +22,9 @@ from frostline.cli.options import (
     encoder_options,
     fresh_encoder,
     json_option,
+    one_label_reading_options,
     opened_encoder,
     overwrite_option,
-    reading_options,
     settled_choice,
 )
 from frostline.data.checks import label_warnings
@@ -79,7 +79,7 @@ _UNITS = re.compile(
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split and the folds.")
 @json_option
 @encoder_options
-@reading_options
+@one_label_reading_options
 def command(
     *,
     file: Path,
@@ -99,6 +99,8 @@ def command(
     if beside is not None and html is None and not as_json:
         raise UsageError("--beside puts a second encoder into the page.", hint="Add --html lesson.html.")
     _check_names(html, notebook)
+    if beside is not None:
+        _check_beside(beside, encoder)
     if finetune:
         require_torch("Fine-tuning")
     for path in (html, notebook):
@@ -129,6 +131,20 @@ def _check_names(html: Path | None, notebook: Path | None) -> None:
                 f"{option} writes a file that ends in {ends[0]} (got {printable(str(path))}).",
                 hint=f"Such as {option} lesson{ends[0]}.",
             )
+
+
+def _check_beside(beside: str, encoder: EncoderChoice) -> None:
+    """Raise if the second encoder is the first, or has no layers."""
+    if beside == encoder.name:
+        raise UsageError(
+            f"--beside is for a second encoder ({printable(beside)} already gives the lesson).",
+            hint="Name another: frostline encoders lists them.",
+        )
+    if fresh_encoder(replace(encoder, name=beside, revision=None), DEFAULT_FEATURES).is_table:
+        raise UsageError(
+            f"The lesson looks into layers; {printable(beside)} is a table of word pieces and has none.",
+            hint="Name an encoder with layers after --beside.",
+        )
 
 
 def show_steps(dataset: Dataset, encoder: EncoderChoice, lang: Language, *, seed: int, finetune: bool) -> None:

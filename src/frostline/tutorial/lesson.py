@@ -23,7 +23,7 @@ from frostline.encoder.encoder import Encoder
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.reading import Around, EncoderIdentity, Reading, SentenceEncoder, TokenBatch
 from frostline.encoder.tokens import Ids, WordPieces
-from frostline.errors import InputError, UsageError
+from frostline.errors import InputError, UsageError, shown
 from frostline.evaluate.paired import accuracy_difference
 from frostline.evaluate.scores import evaluate, most_probable
 from frostline.head.options import SearchOptions, tutorial_grid
@@ -121,10 +121,7 @@ def give_lesson(
     labels, codes = np.unique(np.asarray(dataset.labels), return_inverse=True)
     sizes = np.bincount(codes)
     if len(labels) < 2 or sizes.min() < 2 * N_FOLDS:
-        raise InputError(
-            f"The lesson needs two classes with at least {2 * N_FOLDS} rows each (got {dataset.counts()}).",
-            hint="Give it more rows: --limit says how many are taken.",
-        )
+        raise _too_few(dataset)
     if encoder.is_table:
         raise UsageError(
             f"The lesson looks into layers; {encoder.identity.name} is a table of word pieces and has none.",
@@ -175,6 +172,25 @@ def give_lesson(
         better_trial=better_trial,
         states=states,
         architecture=architecture,
+    )
+
+
+def _too_few(dataset: Dataset) -> InputError:
+    """What there is too little of, and what would help."""
+    counts = dataset.counts()
+    few = [label for label, count in counts.items() if count < 2 * N_FOLDS]
+    some = {label: counts[label] for label in sorted(counts, key=lambda label: counts[label])[:3]}
+    told = f"{counts}" if len(counts) == len(some) else f"{len(counts):,} labels, such as {some}"
+    if len(counts) < 2:
+        hint = "All rows taken have this label. Name the column of the labels with --label, or take more with --limit."
+    elif len(few) > 3:
+        hint = "Are these the labels? --text and --label name the columns."
+    else:
+        or_not = ", or leave them out" if len(counts) - len(few) > 1 else ""
+        hint = f"Add rows of {', '.join(map(shown, few))}{or_not}; --limit says how many are taken."
+    return InputError(
+        f"The lesson needs two classes with at least {2 * N_FOLDS} rows each (got {told}).",
+        hint=hint,
     )
 
 

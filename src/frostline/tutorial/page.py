@@ -66,6 +66,7 @@ PUBLISHED = (("DistilBERT", 6, 768, 66, "0.81", "90.7"), ("BERT", 12, 768, 110, 
 """Layers, width, millions of parameters (Sanh et al. 2019; Devlin et al. 2019); scores as the practicals state them."""
 
 _LETTERS_OF_A_SENTENCE = 60
+_MINUS = re.compile(r"(?<=[\s(])-(?=\d)")
 _NUMBERED = re.compile("column [0-9]+")
 _CODE = re.compile("`([^`]+)`")
 _BACKTICK = "\ue000"  # One of the file's own, which begins no code
@@ -158,7 +159,7 @@ def lesson_html(lessons: Sequence[Given], *, language: Language, asked: Asked | 
 
 def set_words(sentence: str) -> str:
     """A sentence as markup; in Chinese no line begins with a number."""
-    return _BEFORE_A_NUMBER.sub("\u00a0", words(sentence))
+    return _MINUS.sub("\u2212", _BEFORE_A_NUMBER.sub("\u00a0", words(sentence)))
 
 
 def _switch(names: Sequence[str], said: Mapping[str, str]) -> str:
@@ -320,6 +321,7 @@ class Drawing:
         is_flattered = split["learned_accuracy"] > split["accuracy"]  # type: ignore[operator]
         for name, place, key in (
             ("data", "columns", "numbered" if is_numbered else "named"),
+            ("pieces", "unknowns", "some_unknown" if pieces["unknown_share"] else "none_unknown"),
             ("pieces", "cut", "some_cut" if pieces["n_cut"] else "none_cut"),
             ("padding", "cut", "some_cut" if pieces["n_cut"] else "none_cut"),
             ("split", "gap", "some_gap" if is_flattered else "no_gap"),
@@ -514,14 +516,14 @@ class Drawing:
         key = self._key([("c0", said["learned_from"]), ("c1", said["held_out"])])
         moving = [
             {
-                "words": [f"C = {C:.2g}"],
+                "words": [f"C = {C:.3g}"],
                 "codes": base64.b64encode(codes.astype(np.uint8).tobytes()).decode(),
                 "cells": packed((sure - 1 / len(self.computed.labels)) * 0.9),
                 "set": [[".at", "transform", f"translate({axes.x(power):.1f} 0)"]],
             }
             for C, power, codes, sure in zip(trust.Cs, powers, trust.codes, trust.sureness, strict=True)
         ]
-        drawn = slider("C", len(trust.Cs), start=start, says="C", shown=f"C = {trust.Cs[start]:.2g}")
+        drawn = slider("C", len(trust.Cs), start=start, says="C", shown=f"C = {trust.Cs[start]:.3g}")
         drawn += picture(curves, height=axes.height, says=says) + key + self._plane(start, says)
         return drawn + frames({"among": [len(trust.Cs)], "frames": moving}), "moves"
 
