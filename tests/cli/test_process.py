@@ -260,6 +260,29 @@ main()
     assert not ended.stdout
 
 
+def test_a_signal_while_a_dataclass_is_made(model: Path, home: Path, tmp_path: Path) -> None:
+    """Python remembers a KeyboardInterrupt that left `exec` of a string, and ended by SIGINT though it was caught."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, sys, importlib.abc
+class Struck(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "numpy":
+            exec("os.kill(os.getpid(), {int(signal.SIGTERM)})\\nfor _ in range(1000): pass")
+sys.meta_path.insert(0, Struck())
+""")
+    places = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        [sys.executable, "-m", "frostline", "predict", str(model), "a joy"],
+        env={**os.environ, "FROSTLINE_HOME": str(home), "PYTHONPATH": places},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout) == (143, "")
+    assert ended.stderr.strip() == "stopped; what was finished is kept: the same command continues."
+
+
 def test_the_installed_command_answers_signals_from_its_first_instruction_on() -> None:
     """It begins where `python -m frostline` does, and nothing is loaded before."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]

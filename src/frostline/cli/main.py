@@ -61,6 +61,11 @@ class _ReaderGoneError(Exception):
 
 
 @final
+class _StoppedError(KeyboardInterrupt):
+    """A signal. After a plain KeyboardInterrupt out of a string that is run (a dataclass) Python ends by SIGINT."""
+
+
+@final
 class _Words(io.FileIO):
     """Standard error: what cannot be written to it is lost, and the work goes on."""
 
@@ -277,12 +282,12 @@ def _stopped(number: int, frame: FrameType | None) -> NoReturn:
     """Leave on SIGTERM as on ctrl-C, with the exit code that tells them apart."""
     del frame
     _signals.append(number)
-    raise KeyboardInterrupt
+    raise _StoppedError
 
 
 def _stop_here(unraisable: "sys.UnraisableHookArgs") -> None:
     """A signal where Python cannot raise (a weak reference's callback) would be lost: what is kept survives a kill."""
-    if not (_signals and unraisable.exc_type is KeyboardInterrupt):
+    if not (_signals and issubclass(unraisable.exc_type, KeyboardInterrupt)):
         sys.__unraisablehook__(unraisable)
         return
     say(STOPPED)
