@@ -176,7 +176,7 @@ def find_checkpoint(
 
 
 def own_folder(folder: Path) -> Path:
-    """Where the files of the encoder that `folder` names lie: of a saved classifier's folder, in that of its encoder."""
+    """Where the files of the encoder that `folder` names lie: of a saved classifier, within its folder."""
     is_classifier = not (folder / CONFIG).exists() and (folder / ENCODER_FOLDER / CONFIG).exists()
     return folder / ENCODER_FOLDER if is_classifier else folder
 
