@@ -291,7 +291,7 @@ def test_cut_texts_are_counted_once(frostline: Command, trained: tuple[Path, dic
             ["train", "alone.jsonl", *QUICK],
             65,
             "FOLDER/alone.jsonl: there must be two labels or more (all that occurs is 'red').",
-            "Check --labels-separator; or label the rows without it too, and leave the option out.",
+            "Check --labels or --labels-separator: one label alone is learned from a column of 0 and 1 (--label).",
         ),
         (
             ["train", "train.tsv", *READING, "--folds", "20", "--strict", *QUICK],

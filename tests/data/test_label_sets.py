@@ -278,7 +278,7 @@ def test_the_plan_for_sets_of_labels_is_this(rows: Dataset, n_folds: int, plan: 
         (
             made((), ("a",)),
             "t.tsv: there must be two labels or more (all that occurs is 'a').",
-            "Check --labels-separator; or label the rows without it too, and leave the option out.",
+            "Check --labels or --labels-separator: one label alone is learned from a column of 0 and 1 (--label).",
         ),
         (
             made(("a", "b"), ("a",), ("a",)),

@@ -276,3 +276,22 @@ def test_strings_of_excel_lie_in_a_part_of_their_own(tmp_path: Path) -> None:
 def test_more_columns_than_a_table_may_have_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.xlsx", S=[HEADER, ["a", "x", *range(1100)]])
     assert "at most 1,000 columns" in refused(path).message
+
+
+def test_formulas_without_saved_values_are_named(tmp_path: Path) -> None:
+    """As programs write them that don't compute."""
+    path = saved(tmp_path / "a.xlsx", one=[HEADER, *[[f'="a film "&{row}', "ab"[row % 2]] for row in range(9)]])
+    assert refused(path).hint == (
+        "Its formulas have no saved values: open it in a spreadsheet program and save it there."
+    )
+
+
+def test_merged_cells_are_named(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in [HEADER, *[[f"film {row}", "ab"[row % 2]] for row in range(8)]]:
+        book.active.append(row)
+    book.active.merge_cells("B2:B4")
+    book.save(tmp_path / "a.xlsx")
+    assert refused(tmp_path / "a.xlsx").hint == (
+        "Merged cells have their value in the first alone: unmerge them and fill each."
+    )

@@ -15,8 +15,10 @@ from frostline.data.options import TableOptions
 from frostline.disk import publish_bytes
 from frostline.errors import InputError, shown
 
+_NO_TEXT = "the text is empty"
 _NO_LABEL = ("the label is empty", "the label is blank")
 _FRACTION = re.compile(r"the label .* \(got -?\d+\.\d+\)")
+_NO_OBJECT = "must be a JSON object"
 NAMED = 5  # how many rejected rows a message names
 
 
@@ -75,9 +77,14 @@ class Ledger:
     @property
     def named(self) -> str:
         """The first few faults with their lines, and how many more there are."""
-        first = "; ".join(f"line {fault.line}: {fault.reason}" for fault in self._first)
+        first = "; ".join(dict.fromkeys(f"line {fault.line}: {fault.reason}" for fault in self._first))
         more = f"; and {self.faults - len(self._first):,} more" if self.faults > len(self._first) else ""
         return first + more
+
+    @property
+    def are_empty(self) -> bool:
+        """Whether all that is known to be wrong is that texts or labels are empty."""
+        return bool(self._first) and all(fault.reason in (_NO_TEXT, *_NO_LABEL) for fault in self._first)
 
     def error(self, rows: int, *, hint: str = "", has_one_label: bool = False, are_all: bool = True) -> InputError:
         """The error that says how many of `rows` cannot be used, and names the first few.
@@ -105,6 +112,8 @@ class Ledger:
         reasons = [fault.reason for fault in self._first]
         if all(reason.endswith("(got an object)") for reason in reasons):
             return f"A field within a field is named with a dot: --text OUTER.INNER{leave_out}."
+        if is_hopeless and all(reason.startswith(_NO_OBJECT) for reason in reasons):
+            return f'Write each row as an object with names: {{"text": …, "label": …}}{leave_out}.'
         if all(_FRACTION.fullmatch(reason) for reason in reasons):
             return f'Write such labels as strings, such as "4.5"{leave_out}.'
         return f"Correct them{leave_out}."
@@ -171,7 +180,7 @@ class CellRules:
         if len(value) > self.options.limits.field_characters:
             raise RowError(f"the text is longer than {self.options.limits.field_characters:,} characters")
         if self.options.on_empty_text == "reject" and (not value or value.isspace()):
-            raise RowError("the text is empty" if not value else "the text is blank")
+            raise RowError(_NO_TEXT if not value else "the text is blank")
         return value
 
     def label(self, value: str) -> str:

@@ -268,7 +268,7 @@ def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan
     if len(counts) == 1:
         raise InputError(
             f"{name}: there must be two labels or more (all that occurs is {_listed(list(counts))}).",
-            hint="Check --labels-separator; or label the rows without it too, and leave the option out.",
+            hint="Check --labels or --labels-separator: one label alone is learned from a column of 0 and 1 (--label).",
         )
     n_folds = min(n_folds, n_rows)
     rows, counts = ("rows", counts) if (apart := _apart(dataset)) is None else (_APART, apart)

@@ -108,6 +108,8 @@ LABEL_NAMES = frozenset(LABEL_WORDS.split())
 HEADER_EVIDENCE = 20  # rows below a first row whose label occurs once before that is held against it
 LABEL_CHARACTERS = 100
 _NUMBERS = re.compile(r"[\d,\s-]+")  # of columns, for `--text` and `--labels`
+_SHEET = re.compile(r"\.xls[xm](\.gz)?$", re.IGNORECASE)
+_TYPED = re.compile(r"\.(parquet|pq|arrow|feather|ipc|jsonl?|ndjson)(\.gz)?$", re.IGNORECASE)
 _NUMBERED = re.compile(r"column \d+(,column \d+)*")  # what the columns of a file without a header are called
 
 
@@ -424,7 +426,7 @@ class _Table:
         if len(self.names) == 1:
             return InputError(
                 f"{self.file}: a text and a label column are needed (there is one column). {self.shown()}",
-                hint="To label these texts: frostline predict MODEL FILE. If cells are parted otherwise: --delimiter.",
+                hint="To label these texts: frostline predict MODEL FILE." + self._hint_of_one(),
             )
         missing = "the label" if has_text else "the text and the label" if needs_label else "the text"
         plural = "s are" if missing.count("the") > 1 else " is"
@@ -432,6 +434,17 @@ class _Table:
             f"{self.file}: which column{plural} {missing} is not clear. {self.shown()}",
             hint=self._hint() + (self._hint_of_marks() if needs_label else ""),
         )
+
+    def _hint_of_one(self) -> str:
+        """What may be meant where all cells seem to be in one column; nothing where cells can't be parted otherwise."""
+        values = [value for value in self.columns[0] if isinstance(value, str)] if self.columns else []
+        if any("__label__" in value for value in values):
+            return " fastText's labels (__label__…) stand at the beginning of a line, before the text."
+        if _TYPED.search(self.file):
+            return " A field within a column is named with a dot: --text OUTER.INNER --label OUTER.INNER."
+        if _SHEET.search(self.file):
+            return " In a sheet text and label stand in two columns."
+        return " If cells are parted otherwise: --delimiter."
 
     def _hint(self, role: str = "", meant: str | None = None) -> str:
         kind = "NAME" if self.are_named else "NUMBER"

@@ -239,7 +239,7 @@ def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
             f"{name} must be {A_TABLE} (it is a page of HTML or XML).",
             hint="Open it in a spreadsheet program, and save the sheet as .xlsx or CSV (UTF-8).",
         )
-    is_fasttext = options.format is None and _FASTTEXT.match(_first_line(head, options.encoding)) is not None
+    is_fasttext = options.format is None and _FASTTEXT.match(first_line(head, options.encoding)) is not None
     kind = "fasttext" if is_fasttext else options.format or _by_suffix(name) or _by_text(head, options=options)
     if kind == "xlsx":
         raise InputError(f"{name} must begin as workbooks do.", hint="Name its real format with --format.")
@@ -252,7 +252,7 @@ def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
             f"{name} must begin with {PARQUET_MAGIC.decode()}, as every Parquet file does.",
             hint="Fetch or make the file again; or name its real format with --format.",
         )
-    return "json" if kind == "jsonl" and _is_document(_first_line(head, options.encoding)) else kind
+    return "json" if kind == "jsonl" and _is_document(first_line(head, options.encoding)) else kind
 
 
 def dialect_of(head: bytes, *, kind: Format, options: TableOptions) -> tuple[Dialect, bool]:
@@ -261,7 +261,7 @@ def dialect_of(head: bytes, *, kind: Format, options: TableOptions) -> tuple[Dia
     A CSV whose first line has no comma but semicolons, or else tabs, is parted by those.
     """
     is_quoted = kind == "csv" if options.quoted is None else options.quoted
-    line = _first_line(head, options.encoding)
+    line = first_line(head, options.encoding)
     mark = _EXCEL.fullmatch(line)
     if options.delimiter is not None:
         return Dialect(options.delimiter, is_quoted), mark is not None and mark[1] == options.delimiter
@@ -286,7 +286,7 @@ def _by_suffix(name: str) -> Format | None:
 
 def _by_text(head: bytes, *, options: TableOptions) -> Format:
     """A guess from the first line: an object, a header with a known name between commas, else TSV (or bare lines)."""
-    line = _first_line(head, options.encoding)
+    line = first_line(head, options.encoding)
     if line.startswith(LABEL_MARK):
         return "fasttext"
     if _JSON_BEGINS.match(line):
@@ -322,11 +322,16 @@ def is_container(line: str) -> bool:
 
 
 def lists_within(content: Any) -> dict[str, list[Any]]:
-    """The lists of objects among an object's members, by name; of one member that is an object, within that."""
+    """The lists of objects among an object's members, by name; without any, within members that are objects."""
     members = content if isinstance(content, dict) else {}
     found = {name: value for name, value in members.items() if isinstance(value, list) and value}
     found = {name: value for name, value in found.items() if isinstance(value[0], dict)}
-    return lists_within(next(iter(members.values()))) if len(members) == 1 and not found else found
+    if len(members) == 1 and not found:
+        return lists_within(next(iter(members.values())))
+    inner = [value for value in members.values() if isinstance(value, dict)]
+    if found or any(isinstance(value, str) for each in (members, *inner) for value in each.values()):
+        return found  # a string beside them: it is a row, with what belongs to it
+    return {name: value for each in inner for name, value in lists_within(each).items()}
 
 
 def columns_of(content: Any) -> dict[str, list[Any]] | None:
@@ -357,7 +362,8 @@ def _split_columns(content: Any) -> dict[str, list[Any]] | None:
     return {name: [row[place] for row in rows] for place, name in enumerate(names)} or None
 
 
-def _first_line(head: bytes, encoding: str) -> str:
+def first_line(head: bytes, encoding: str) -> str:
+    """The first line that is not empty, of a file's first bytes."""
     text = head.decode(encoding, "replace").removeprefix("\ufeff").lstrip("\r\n")
     return re.split(r"\r|\n", text, maxsplit=1)[0]
 

@@ -27,7 +27,18 @@ from frostline.data.columns import (
     layout_of_rows,
     nested_names,
 )
-from frostline.data.formats import LABEL_MARK, QUOTED, Dialect, JsonRow, Row, dialect_of, format_of, objects_of, rows_of
+from frostline.data.formats import (
+    LABEL_MARK,
+    QUOTED,
+    Dialect,
+    JsonRow,
+    Row,
+    dialect_of,
+    first_line,
+    format_of,
+    objects_of,
+    rows_of,
+)
 from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lines_of, opened, working_encoding
 from frostline.data.options import MEGABYTE, Format, TableOptions
 from frostline.errors import InputError, shown
@@ -51,6 +62,7 @@ class Picking:
     rows: Iterator[Picked | Fault]  # Of every row in the order of the file
     has_label_sets: bool = False  # Whether a text may have several labels
     types: tuple[Any, ...] = ()  # Of Parquet: the type of each column, as pyarrow has it
+    why_empty: str = ""  # What to do where cells are empty, if the file has a reason of its own
 
 
 @contextlib.contextmanager
@@ -118,7 +130,12 @@ def _picked_text(  # noqa: PLR0913 - a file as it was met; called from one place
         if is_in_doubt:
             check_quotes(source, dialect, options=options)
 
-    return _from_rows(cells, source.name, rules=rules, needs_label=needs_label, whole=whole, on_ragged=on_ragged)
+    try:
+        return _from_rows(cells, source.name, rules=rules, needs_label=needs_label, whole=whole, on_ragged=on_ragged)
+    except InputError as error:
+        if is_in_doubt and all(map(QUOTED.fullmatch, first_line(head, options.encoding).split(dialect.delimiter))):
+            error.hint = "Quotes stand around the cells of the first line: pass --quoted if they do so throughout."
+        raise
 
 
 def is_quoted_throughout(source: Opened, dialect: Dialect, *, options: TableOptions) -> bool:
@@ -232,6 +249,7 @@ def _from_sheet(book: "Workbook", *, rules: CellRules, needs_label: bool, whole:
     found = _from_rows(
         book.rows(), book.name, rules=rules, needs_label=needs_label, whole=whole, on_ragged=lambda: None
     )
+    found = replace(found, why_empty=book.why_empty)
     if len(book.names) == 1:
         return found
     others = [name for name in book.names if name != book.sheet]

@@ -106,7 +106,8 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
         if ledger.is_exceeded:
             are_all = ledger.faults <= options.max_bad_rows + HOPELESS_FAULTS
             n_rows = len(texts) + ledger.left_out
-            raise ledger.error(n_rows, has_one_label=not picking.has_label_sets, are_all=are_all)
+            hint = picking.why_empty if ledger.are_empty else ""
+            raise ledger.error(n_rows, hint=hint, has_one_label=not picking.has_label_sets, are_all=are_all)
         if not texts:
             raise _no_rows(source.name, ledger, has_columns=bool(picking.taken.text))
         identity = source.fingerprint()
@@ -167,7 +168,8 @@ def stream_texts(
                     continue
                 ledger.add(row)
                 if ledger.is_exceeded:
-                    raise ledger.error(rows_in, are_all=False)
+                    hint = picking.why_empty if ledger.are_empty else ""
+                    raise ledger.error(rows_in, hint=hint, are_all=False)
 
 
 def _never_given(name: str, taken: Taken, targets: Targets) -> str:

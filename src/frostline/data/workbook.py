@@ -27,6 +27,8 @@ STRING_TAGS, ROW_TAGS, HEAD_TAGS, OTHER_TAGS = 4_000_000, 200_000, 20_000, 200_0
 _ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
 _SHEET = re.compile(rb"<(?:\w+:)?sheet[\s/>]")
 # In UTF-16 every second byte is 0. An encoding that is neither would hide all of this.
+_BARE_FORMULA = re.compile(rb"</f>\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>|<f[^<>]*/>\s*(?:<v\s*/>)?\s*</c>")
+_MERGED = re.compile(rb"<mergeCell\s")
 _DEFINES = re.compile(rb"<\0?!\0?[DE]")
 _ENCODING = re.compile(rb"encoding\s*=\s*[\"'](?!utf-?8[\"']|us-ascii[\"']|iso-8859-1[\"'])", re.IGNORECASE)
 # What names the workbook itself, with the path of a part that may be larger
@@ -60,6 +62,7 @@ class Workbook:
 
     def __init__(self, file: BinaryIO, name: str, *, limits: TableLimits, sheet: str | None) -> None:
         self.name = name
+        self._has_bare_formulas = self._has_merged_cells = False
         self._check(file, limits)
         try:
             from openpyxl import load_workbook  # noqa: PLC0415 - the extra
@@ -95,6 +98,15 @@ class Workbook:
                     yield number, cells + [""] * (width - len(cells))
             if not batch:
                 return
+
+    @property
+    def why_empty(self) -> str:
+        """What to do where cells of it are empty; nothing where the workbook doesn't say why they may be."""
+        if self._has_bare_formulas:
+            return "Its formulas have no saved values: open it in a spreadsheet program and save it there."
+        if self._has_merged_cells:
+            return "Merged cells have their value in the first alone: unmerge them and fill each."
+        return ""
 
     @staticmethod
     def _cells(values: Sequence[Any]) -> list[str]:
@@ -135,6 +147,8 @@ class Workbook:
         for block in self._blocks(archive, part):
             before, *rows = _ROW.split(block) if most > OTHER_TAGS or kind == "sheet" else [block]
             n_sheets += len(_SHEET.findall(block))
+            self._has_bare_formulas |= kind == "sheet" and bool(_BARE_FORMULA.search(block))
+            self._has_merged_cells |= kind == "sheet" and bool(_MERGED.search(block))
             if kind == "[content_types].xml" and _MISNAMED.search(block):
                 raise self._too_much("a sheet is called the workbook")
             count += before.count(b"<")
