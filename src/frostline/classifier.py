@@ -295,6 +295,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         tried = may_try and isinstance(self.encoder, str) and len(targets.labels) <= MOST_SEARCHED
         settled = self._settled_encoder(texts, targets)
         refuse_seen(texts, settled)
+        if self.finetune is not None:
+            from frostline.training.tuning import refuse_untunable  # noqa: PLC0415 - not what others fit with
+
+            refuse_untunable(settled)
         self.encoder_ = with_words(settled, texts, tried=tried)
         reading = self._read(texts, step=self._step(1))
         self.tuning_: Curve | None = None

@@ -286,6 +286,7 @@ class TuningRecord:
     was_stopped: bool  # By hand
     seconds: float
     size_bytes: int  # Of the tuned weights
+    n_asked: int | None = None  # Epochs asked for; of few rows there are more
     is_contrasted: bool = False  # Whether texts of like labels were brought together first, which gained by folds
 
 

@@ -14,12 +14,12 @@ from fakes import FakeEncoder
 from frostline.classifier import SentenceClassifier, _kept_parameters, _read_parameters, _tuning_folder
 from frostline.cli.finetune import cost_text
 from frostline.data.dataset import Dataset, Source
-from frostline.encoder.architecture import require_torch
+from frostline.encoder.architecture import require_torch, settle_backend
 from frostline.encoder.files import CONFIG, ENCODER_FOLDER, SEEN
 from frostline.encoder.seen import refuse_seen, refuse_seen_alone, seen_by, seen_bytes
 from frostline.errors import ArtifactCorrupt, InputError, UnavailableError, UsageError
 from frostline.finetune import Cost, FineTune
-from frostline.finetune.loop import _batches, _is_over, _plan, rate_scale
+from frostline.finetune.loop import HIDDEN, STATE, _batches, _is_over, _plan, rate_scale
 from frostline.finetune.network import Units
 from frostline.head.options import SearchOptions
 from frostline.record import TuningRecord
@@ -29,6 +29,7 @@ from frostline.report.page import report_html
 from frostline.report.phrases import MINUS, tuning_text
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
+from frostline.training.tuning import _nothing_left, finetune
 from record_examples import example_record, tuning
 
 
@@ -79,11 +80,19 @@ def test_another_encoder_has_seen_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "told"),
-    [("epochs", 0, "at least 1"), ("rate", 0.0, "above 0"), ("held_out", 1.0, "between"), ("average", 1.5, "0 to 1")],
+    [
+        ("epochs", 0, "at least 1"),
+        ("rate", 0.0, "above 0"),
+        ("held_out", 1.0, "between"),
+        ("epochs", 1.5, "epochs must be a whole number"),
+        ("epochs", True, "a whole number"),
+        ("rate", "x", "rate must be a number"),
+        ("average", 1.5, "0 to 1"),
+    ],
 )
-def test_options_out_of_range_are_refused(name: str, value: float, told: str) -> None:
+def test_options_out_of_range_are_refused(name: str, value: Any, told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        replace(FineTune(), **{name: value})  # type: ignore[arg-type]
+        replace(FineTune(), **{name: value})
 
 
 def test_embeddings_are_trained_only_with_all_layers() -> None:
@@ -194,10 +203,13 @@ def test_it_ends_after_two_epochs_without_less_loss(held_out: list[float], ends:
     ("seconds", "told"), [(59.9, "less than a minute"), (60.0, "about 1 min"), (150.0, "about 2 min")]
 )
 def test_what_tuning_takes_is_told(seconds: float, told: str) -> None:
-    cost = Cost(device="cpu", n_steps=1234, seconds=seconds, memory_bytes=1_500_000_000, disk_bytes=20_400_000)
-    assert cost_text(cost) == (
+    cost = Cost(
+        device="cpu", n_steps=1234, n_epochs=4, seconds=seconds, memory_bytes=1_500_000_000, disk_bytes=20_400_000
+    )
+    assert cost_text(cost, 4) == (
         f"Tuning takes {told} here, on cpu (1,234 steps at most), 1,500 MB of memory and 20 MB of disk."
     )
+    assert "(1,234 steps at most, in 4 epochs instead of 3 since rows are few)," in cost_text(cost, 3)
 
 
 INTERVALS = {0.04: "+2.5 to +5.5", 0.01: "+0.0 to +2.0", -0.02: "-3.0 to -1.0"}
@@ -220,7 +232,12 @@ INTERVALS = {0.04: "+2.5 to +5.5", 0.01: "+0.0 to +2.0", -0.02: "-3.0 to -1.0"}
         (
             tuning(-0.02, 0.01, best=0, was_stopped=True),
             "The tuned encoder does worse than the frozen one: 82.2 against",
-            "No epoch did better on the rows held out: the encoder is as it was. It was stopped by hand.",
+            "No epoch did better on the rows held out: the encoder is as it was; its head learned without those",
+        ),
+        (
+            tuning(0.01, 0.01, n_asked=1),
+            "Tuning brought nothing that is sure",
+            "Epoch 1 of 2 (1 asked for: so few rows take more) is kept. It took",
         ),
     ],
 )
@@ -250,6 +267,57 @@ def test_the_page_and_the_document_of_a_tuned_encoder_show_it_beside_the_frozen_
     assert "Log loss on rows held out after each epoch (0: 0.380, 1: 0.330, 2: 0.340)" in page
     few = replace(record, tuning=tuning(0.04, 0.015, held_out=(), losses=(0.3,)))
     assert "Epochs of tuning" not in report_html(few)
+
+
+def test_the_document_of_several_labels_stands_without_thresholds() -> None:
+    """None are chosen where no rows are held out: a label is then taken from 0.5 on."""
+    record = example_record(n=300)
+    n = len(record.labels)
+    own = replace(record, search=replace(record.search, chosen_Cs=(0.5,) * n, thresholds=()))
+    chosen = cast("Any", as_document(own)["chosen"])
+    assert [one["threshold"] for one in chosen["per_label"]] == [0.5] * n
+
+
+@pytest.mark.parametrize("model_type", ["deberta-v2", "modernbert", "frostline-static"])
+def test_an_architecture_that_our_graph_lacks_is_refused(model_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By both ways, before a text is read."""
+    found = SimpleNamespace(config={"model_type": model_type})
+    monkeypatch.setattr("frostline.training.tuning.find_checkpoint", lambda *_args, **_options: found)
+    monkeypatch.setattr("frostline.training.tuning.require_torch", lambda _what: None)
+    monkeypatch.setattr("frostline.classifier.require_torch", lambda _what: None)
+    encoder = FakeEncoder()
+    told = f"cannot be tuned: that takes one of the families bert, .* \\(got '?{model_type}'?\\)"
+    with pytest.raises(InputError, match=told):
+        SentenceClassifier(cast("Any", encoder), finetune=FineTune(), C=1.0).fit(TEXTS, LABELS)
+    with pytest.raises(InputError, match=told):
+        finetune(cast("Any", None), cast("Any", encoder), folder=Path("nowhere"))
+    assert encoder.read == []
+
+
+def test_a_run_that_fails_before_a_checkpoint_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "model.tuning"
+    for kept in (HIDDEN, STATE):
+        folder.mkdir(exist_ok=True)
+        (folder / kept).write_bytes(b"1")
+        with pytest.raises(UsageError), _nothing_left(folder):
+            raise UsageError("Of 2 layers at most 1 can be frozen (got 2).")
+    assert [path.name for path in folder.iterdir()] == [STATE]
+    (folder / STATE).unlink()
+    with pytest.raises(UsageError), _nothing_left(folder):
+        raise UsageError("no")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "told"),
+    [("cuda", "float32", "The device cuda needs torch"), ("auto", "bfloat16", "The precision bfloat16 needs torch")],
+)
+def test_a_device_says_that_it_needs_torch(
+    device: Any, precision: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(UnavailableError, match=told):
+        settle_backend({"model_type": "bert"}, asked="auto", device=device, precision=precision)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,22 @@ def test_from_a_file_to_a_classifier_that_knows_what_it_was_tuned_on(frostline: 
     assert scored.code == 0, scored.err
 
 
+def test_several_labels_are_tuned_and_saved_with_rows_held_out_and_without(frostline: Command, tmp_path: Path) -> None:
+    encoder, columns = make_checkpoint(tmp_path / "encoder"), ("--text", "1", "--label", "2", "--no-header")
+    for n in (60, 400):
+        train, model = tmp_path / f"train{n}.tsv", tmp_path / f"model{n}"
+        rows = [f"{row}|odd" if place % 2 else row for place, row in enumerate(rows_of(n, 0))]
+        train.write_text("\n".join(rows) + "\n", "utf-8")
+        asked = (*columns, "--labels-separator", "|", "--encoder", encoder, "--epochs", "1", "--json")
+        tuned = frostline("finetune", train, *asked, "--out", model)
+        assert tuned.code == 0, tuned.err
+        thresholds = [one["threshold"] for one in json.loads(tuned.out)["chosen"]["per_label"]]
+        assert (len(thresholds), thresholds == [0.5] * 3) == (3, n == 60)
+        assert ("epochs instead of 1 since rows are few" in " ".join(tuned.err.split())) is (n == 60)
+        assert "Label by label" in (model / "report.html").read_text("utf-8")
+        assert frostline("predict", model, "a film").code == 0
+
+
 def test_one_class_is_refused_before_anything_is_read(frostline: Command, tmp_path: Path) -> None:
     train = tmp_path / "train.tsv"
     train.write_text("a film\tgood\nanother film\tgood\n", "utf-8")

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from frostline.cli.again import made_by
+from frostline.advice import Step
+from frostline.cli.again import line_of, made_by
 from frostline.cli.console import progress, tuning_progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -25,7 +26,7 @@ from frostline.cli.train import show
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.disk import refuse_existing
-from frostline.encoder.architecture import require_torch
+from frostline.encoder.architecture import FAMILIES, require_torch
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.errors import InputError, UsageError
 from frostline.finetune import Cost, FineTune
@@ -39,7 +40,8 @@ from frostline.training import Progress, TrainingOptions, save_training
     cls=Grouped,
     epilog="Example: frostline finetune train.tsv --test test.tsv --freeze-layers 2 --out model",
     help="Train the encoder too, from FILE, and test it beside the frozen one on the same rows. Needs "
-    "frostline[torch]; the saved classifier does not.",
+    "frostline[torch]; the saved classifier does not. Only encoders of the families that "
+    f"our graph reads can be tuned: {', '.join(FAMILIES)}.",
 )
 @click.argument("file", type=FILE)
 @click.option("--test", "test_file", type=FILE, help="Rows to test on. Without it a quarter of FILE is held out.")
@@ -106,19 +108,25 @@ def command(
             folder=checkpoints or out.with_name(f"{out.name}.tuning"),
             progress=Progress(reading=read),
             told=tuning,
-            expects=lambda cost: words().print(Text(cost_text(cost))),
+            expects=lambda cost: words().print(Text(cost_text(cost, epochs))),
         )
     save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True, made=made_by())
     done.clear()
     show(done.training, out, as_json=as_json, details=False)
     for sentence in tuning_text(done.record):
         words().print(Text(sentence))
+    if done.record.lead.interval[1] < 0:
+        frozen = line_of(Step(verb="train", options=("--out", f"{out}-frozen")))
+        words().print(Text(f"Next: keep the frozen encoder, or tune with a lower --rate ({rate / 5:g}).\n  {frozen}"))
+    elif not as_json:
+        words().print(Text("A line above names the encoder as it was: the tuned one knows the rows of this file."))
 
 
-def cost_text(cost: Cost) -> str:
+def cost_text(cost: Cost, n_asked: int) -> str:
     """What tuning will take, told before it starts."""
     spent = "less than a minute" if cost.seconds < 60 else f"about {cost.seconds / 60:.0f} min"
+    more = f", in {cost.n_epochs} epochs instead of {n_asked} since rows are few" if cost.n_epochs > n_asked else ""
     return (
-        f"Tuning takes {spent} here, on {cost.device} ({cost.n_steps:,} steps at most), "
+        f"Tuning takes {spent} here, on {cost.device} ({cost.n_steps:,} steps at most{more}), "
         f"{cost.memory_bytes / 1e6:,.0f} MB of memory and {cost.disk_bytes / 1e6:,.0f} MB of disk."
     )

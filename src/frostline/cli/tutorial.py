@@ -174,7 +174,7 @@ def tuned_lesson(dataset: Dataset, encoder: EncoderChoice, *, seed: int) -> Tuni
             test_rows=test_rows,
             how=FineTune(seed=seed),
             told=tuning,
-            expects=lambda cost: words().print(Text(cost_text(cost))),
+            expects=lambda cost: words().print(Text(cost_text(cost, FineTune().epochs))),
         )
 
 

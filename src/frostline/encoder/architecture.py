@@ -436,7 +436,10 @@ def settle_backend(
             return "onnx"
     if precision == "int8":
         raise UsageError("int8 is read by our own graphs alone, and this encoder is read by torch.")
-    require_torch(f"An encoder of model_type {shown(model_type)}" if asked == "auto" else "The backend torch")
+    what = f"An encoder of model_type {shown(model_type)}" if asked == "auto" else "The backend torch"
+    if asked == "auto" and wants_torch:
+        what = f"The device {device}" if device in {"cuda", "mps"} else f"The precision {precision}"
+    require_torch(what)
     return "torch"
 
 

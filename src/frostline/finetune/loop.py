@@ -70,6 +70,7 @@ class Cost:
 
     device: str  # `cpu`, `cuda` or `mps`
     n_steps: int  # At most: it may end before
+    n_epochs: int  # More than were asked for, where rows are few
     seconds: float
     memory_bytes: int  # Of the whole process
     disk_bytes: int  # Of what lower layers make of the texts, and the checkpoint
@@ -200,6 +201,7 @@ def _cost(network: Network, data: Data, plan: list[list[IntArray]], n_done: int)
     return Cost(
         device=network.device.type,
         n_steps=len(batches),
+        n_epochs=len(plan),
         seconds=seconds * _STEP_TO_PASS,
         memory_bytes=own_peak() + 2 * n_bytes,  # AdamW's moments, which the first step makes
         disk_bytes=data.hidden.nbytes + _KEPT_COPIES * n_bytes,

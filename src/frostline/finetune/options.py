@@ -1,9 +1,12 @@
 """How to fine-tune."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Literal, final
 
-from frostline.errors import UsageError
+from frostline.errors import UsageError, shown
+
+_NUMBERS = {int: (Integral, "a whole number"), float: (Real, "a number")}
 
 
 @final
@@ -72,6 +75,7 @@ class FineTune:
     folder: str | None = None
 
     def __post_init__(self) -> None:
+        self._refuse_other_types()
         for name, low in (
             ("epochs", 1),
             ("few_steps", 0),
@@ -95,3 +99,9 @@ class FineTune:
             )
         if not 0 < self.held_out < 1:
             raise UsageError(f"held_out must be between 0 and 1 (got {self.held_out}).")
+
+    def _refuse_other_types(self) -> None:
+        for field in fields(self):
+            value, kind = getattr(self, field.name), field.type
+            if kind in _NUMBERS and (isinstance(value, bool) or not isinstance(value, _NUMBERS[kind][0])):
+                raise UsageError(f"{field.name} must be {_NUMBERS[kind][1]} (got {shown(value)}).")

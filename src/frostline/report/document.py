@@ -18,6 +18,7 @@ from frostline.evaluate.baselines import Baseline, Lead
 from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.paired import Difference, PairedDifference, Score
 from frostline.evaluate.scores import Evaluation
+from frostline.head.linear import PLAIN_THRESHOLD
 from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, SearchRecord, TestRecord, TrainingRecord
 from frostline.report.plain import evaluation_words, plain_words
 from frostline.targets import Kind
@@ -208,7 +209,8 @@ def _chosen(record: TrainingRecord) -> dict[str, JSON]:
     search = record.search
     if len(search.chosen_Cs) == 1:
         return {"C": as_json(search.chosen_C), "features": record.features.spec}
-    each = zip(record.labels, search.chosen_Cs, search.thresholds, strict=True)
+    thresholds = search.thresholds or (PLAIN_THRESHOLD,) * len(record.labels)  # none are chosen where none is held out
+    each = zip(record.labels, search.chosen_Cs, thresholds, strict=True)
     return {
         "features": record.features.spec,
         "per_label": [{"label": label, "C": C, "threshold": threshold} for label, C, threshold in each],

@@ -538,9 +538,14 @@ def tuning_text(found: TuningRecord) -> list[str]:
 def _kept_epoch(found: TuningRecord) -> str:
     stopped = " It was stopped by hand." if found.was_stopped else ""
     if found.best == 0:
-        return f"No epoch did better on the rows held out: the encoder is as it was.{stopped}"
+        return (
+            "No epoch did better on the rows held out: the encoder is as it was; its head learned without those rows, "
+            f"so that the two may differ.{stopped}"
+        )
     first = " Before, texts of like labels were brought together, which gained by folds." if found.is_contrasted else ""
-    return f"Epoch {found.best} of {len(found.losses)} is kept.{first}{stopped}"
+    n_epochs, asked = len(found.losses), found.n_asked
+    more = f" ({asked} asked for: so few rows take more)" if asked is not None and n_epochs > asked else ""
+    return f"Epoch {found.best} of {n_epochs}{more} is kept.{first}{stopped}"
 
 
 MOST_LISTED = 100  # labels

@@ -1,9 +1,10 @@
 """A training whose encoder is tuned too: the frozen one first, then the loop, then both on the same test rows."""
 
+import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -14,7 +15,7 @@ from frostline.arrays import BoolArray, Features, IntArray
 from frostline.data.dataset import Dataset
 from frostline.data.split import folds, holdout, possible_folds
 from frostline.disk import publish_bytes
-from frostline.encoder.architecture import require_torch
+from frostline.encoder.architecture import FAMILIES, describe, require_torch
 from frostline.encoder.checkpoint import Checkpoint, find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import Block, FeatureSpec
@@ -22,7 +23,7 @@ from frostline.encoder.files import CHECKPOINT_FILES, SEEN, WEIGHTS
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.seen import seen_bytes
 from frostline.encoder.tokens import Ids, WordPieces
-from frostline.errors import UsageError
+from frostline.errors import InputError, UsageError, shown
 from frostline.evaluate.baselines import Part, baselines
 from frostline.evaluate.paired import accuracy_difference
 from frostline.finetune import Cost, Curve, FineTune, Told, tune
@@ -95,6 +96,7 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
         For checkpoints and the tuned encoder; a run that was killed goes on from there.
     """
     require_torch("Fine-tuning")
+    refuse_untunable(encoder)
     chosen, wished = options or TrainingOptions(), how or FineTune()
     if chosen.nested:
         raise UsageError("Fine-tuning is tested on rows held out or on a file, not by nested cross-validation.")
@@ -131,9 +133,23 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
         seconds=grown.seconds,
         size_bytes=(grown.place / WEIGHTS).stat().st_size,
         is_contrasted=grown.is_contrasted,
+        n_asked=wished.epochs,
     )
     training = replace(training, record=replace(training.record, tuning=record))
     return Tuning(training=training, frozen=frozen, encoder=grown.encoder, record=record, folder=folder)
+
+
+def refuse_untunable(encoder: SentenceEncoder) -> None:
+    """Raise `InputError` where our graph, by which a tuned encoder is read, lacks the encoder's architecture."""
+    config = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision).config
+    try:
+        describe(config)
+    except InputError as error:
+        raise InputError(
+            f"This encoder cannot be tuned: that takes one of the families {', '.join(FAMILIES)} "
+            f"(got {shown(config.get('model_type'))}).",
+            hint="It can be used as it is, frozen, by frostline train.",
+        ) from error
 
 
 @final
@@ -195,18 +211,19 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
     ids = WordPieces.open(checkpoint, max_length=encoder.identity.max_length).tokenize(list(learned.texts)).ids
     folder.mkdir(parents=True, exist_ok=True)
     given = _Start(checkpoint, encoder.blocks, ids, rows, learned.targets, C, how, folder)
-    network, start, is_contrasted = given.opened(fit, tries_contrast=not len(held))
-    tuned = tune(
-        network,
-        ids,
-        rows=rows,
-        targets=learned.targets,
-        held=held,
-        options=how,
-        folder=folder,
-        told=told,
-        expects=expects,
-    )
+    with _nothing_left(folder):
+        network, start, is_contrasted = given.opened(fit, tries_contrast=not len(held))
+        tuned = tune(
+            network,
+            ids,
+            rows=rows,
+            targets=learned.targets,
+            held=held,
+            options=how,
+            folder=folder,
+            told=told,
+            expects=expects,
+        )
     place = folder / f"{Path(encoder.identity.name).name}-tuned"
     _write(place, checkpoint.folder, tuned.tensors, learned.texts)
     reader = Encoder.open(str(place), features=str(encoder.spec), max_length=encoder.identity.max_length)
@@ -305,6 +322,19 @@ class _Start:
                 said = head.answer(head.predict_proba(units.measured(rows[out]))).favoured
                 right[place] += (said == self.targets.members[out]).all(axis=1).sum()
         return bool(right[1] > right[0])
+
+
+@contextlib.contextmanager
+def _nothing_left(folder: Path) -> Iterator[None]:
+    """Where it fails before there is a checkpoint to go on from, nothing of the run is left."""
+    try:
+        yield
+    except BaseException:
+        if not (folder / STATE).exists():
+            clear_checkpoint(folder)
+            with contextlib.suppress(OSError):  # somebody else's files are there
+                folder.rmdir()
+        raise
 
 
 def _settled(  # noqa: PLR0913 - a head, who reads for it, and by which rows
