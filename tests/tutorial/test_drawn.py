@@ -115,3 +115,10 @@ def test_a_high_stack_of_scores_stays_in_its_picture() -> None:
         assert len(heights) == n
         assert min(heights) == pytest.approx(least)
     assert "x" * 49 + "…" in drawn.bars([("x" * 103, 1, "1")], says="")
+
+
+def test_what_counts_against_an_answer_has_a_minus_sign() -> None:
+    """As in sentences, not a hyphen."""
+    picture = drawn.waterfall([("a", 1.0), ("b", -2.5)], ("all", -1.5), says="")
+    assert "\u22122.50" in picture
+    assert "-2.50" not in picture
