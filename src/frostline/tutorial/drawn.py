@@ -434,12 +434,12 @@ def waterfall(parts: Sequence[tuple[str, float]], total: tuple[str, float], *, s
         is_total = place == len(parts)
         start = 0.0 if is_total else at
         y, end = 22 * place, start + value
-        width = max(1.0, abs(x(end) - x(start)))
+        width, shown = max(1.0, abs(x(end) - x(start))), f"{value:+.2f}".replace("-", "\u2212")
         kind = "bar own" if is_total else "above" if value >= 0 else "below"
         drawn.append(label(what, left - 8, y + 15, anchor="end", class_="strong small" if is_total else "small"))
         drawn.append(box(min(x(start), x(end)), y + 4, width, 14, rx=2, class_=kind))
         drawn.append(
-            label(f"{value:+.2f}".replace("-", "\u2212"), WIDTH - 2, y + 15, anchor="end", class_="mono small")
+            label(shown, WIDTH - 2, y + 15, anchor="end", class_="mono small")
         )
         at = end
     return picture("".join(drawn), height=22 * (len(parts) + 1) + 4, says=says)
