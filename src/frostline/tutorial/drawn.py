@@ -438,9 +438,7 @@ def waterfall(parts: Sequence[tuple[str, float]], total: tuple[str, float], *, s
         kind = "bar own" if is_total else "above" if value >= 0 else "below"
         drawn.append(label(what, left - 8, y + 15, anchor="end", class_="strong small" if is_total else "small"))
         drawn.append(box(min(x(start), x(end)), y + 4, width, 14, rx=2, class_=kind))
-        drawn.append(
-            label(shown, WIDTH - 2, y + 15, anchor="end", class_="mono small")
-        )
+        drawn.append(label(shown, WIDTH - 2, y + 15, anchor="end", class_="mono small"))
         at = end
     return picture("".join(drawn), height=22 * (len(parts) + 1) + 4, says=says)
 
