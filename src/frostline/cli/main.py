@@ -52,7 +52,7 @@ _ERROR = "error: "
 STOPPED = "stopped; what was finished is kept: the same command continues."
 
 
-_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 _signals: list[int] = []  # that were sent to this process
 
 
@@ -263,8 +263,9 @@ def say(words: str) -> None:
 
 
 def _open_what_is_closed() -> None:
-    """Standard output and error are None where the caller has closed them (`>&-`): nobody reads, and work goes on.
+    """Standard output and error are None where the caller has closed them (`>&-`).
 
+    Words are lost, and work goes on; what is written to standard output fails, as on a full disk.
     All three low numbers are taken first, so that no file opened later is written to by whoever prints to them.
     """
     lowest = os.open(os.devnull, os.O_RDWR)
@@ -274,6 +275,8 @@ def _open_what_is_closed() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+            if name == "stdout":  # under the number of one that can only be read
+                os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdout.fileno())
     if sys.stdin is None:
         sys.stdin = _ClosedInput()
 
