@@ -12,7 +12,7 @@ import warnings
 import weakref
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, final
 
@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from frostline.arrays import Advance, Float64Array, IntArray, Probabilities, Rows, dense_part
 from frostline.artifact import ArtifactRecord, Manifest, Neighbours, TrainingData, refuse_size, save_artifact
 from frostline.artifact.model import open_model, refuse_likeness
+from frostline.artifact.save import portable_name
 from frostline.data.copies import digests_of, together_of
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.architecture import AskedBackend, Device, require_torch
@@ -562,7 +563,9 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             "precision": cast("Precision", identity.precision),
             **_read_parameters(model.manifest, names),
         }
-        loaded = cls(_named_encoder(model.manifest) or cls().encoder if is_words else identity.name, **parameters)
+        named = _named_encoder(model.manifest)  # a tuned one is tuned anew from what it was before
+        own = identity.name if parameters.get("finetune") is None else named or identity.name
+        loaded = cls(named or cls().encoder if is_words else own, **parameters)
         loaded.precision_ = None
         loaded.encoder_ = model.encoder
         loaded.data_ = model.manifest.data
@@ -649,6 +652,22 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             lots=targets.lots,
         )
         return self._adopt(fitted.head)
+
+    def set_params(self, **params: Any) -> Self:
+        """As in scikit-learn; `finetune__rate` and its like make a new `FineTune` of the one there is."""
+        others = {name: value for name, value in params.items() if not name.startswith("finetune__")}
+        super().set_params(**others)
+        inner = {name.removeprefix("finetune__"): params[name] for name in params.keys() - others.keys()}
+        if not inner:
+            return self
+        known = {field.name for field in fields(FineTune)}
+        if not isinstance(self.finetune, FineTune) or not inner.keys() <= known:
+            raise UsageError(
+                f"finetune__… sets what a FineTune has (got {listed(sorted(inner))}, of {shown(self.finetune)}).",
+                hint=f"SentenceClassifier(finetune=FineTune()) has {', '.join(sorted(known))}.",
+            )
+        self.finetune = replace(self.finetune, **inner)
+        return self
 
     def _refuse_with_finetune(self) -> None:
         """Raise where the encoder shall be trained too, and something else that was asked for makes no sense then."""
@@ -737,8 +756,11 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         )
 
     def _kept_parameters(self) -> dict[str, Any]:
-        """What is kept in an artifact; of words alone also the encoder, which nothing else there names."""
+        """What is kept in an artifact; of words alone, or tuned, also the encoder, which nothing else there names."""
         kept = _kept_parameters(self.get_params(deep=False))
+        if self.finetune is not None and isinstance(self.encoder, str):
+            own = portable_name(self.encoder)
+            return {**kept, "encoder": f"./{own}" if Path(self.encoder).expanduser().is_dir() else own}
         is_named = isinstance(self.encoder, str) and not Path(self.encoder).is_dir()  # folders are of one machine
         return {**kept, "encoder": self.encoder} if is_named and self.encoder_.spec.is_words_alone else kept
 

@@ -37,7 +37,9 @@ def estimator(encoder: str, **other: Any) -> SentenceClassifier:
     return SentenceClassifier(encoder, **{"finetune": HOW, "store": False, **other})
 
 
-def test_it_is_tuned_saved_loaded_and_knows_its_texts(encoder: str, tmp_path: Path) -> None:
+def test_it_is_tuned_saved_loaded_and_knows_its_texts(
+    encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts, labels = made(320)
     tuned = estimator(encoder).fit(texts[:300], labels[:300])
     assert tuned.tuning_ is not None
@@ -48,7 +50,10 @@ def test_it_is_tuned_saved_loaded_and_knows_its_texts(encoder: str, tmp_path: Pa
     tuned.save(tmp_path / "model")
     loaded = SentenceClassifier.load(tmp_path / "model")
     assert loaded.predict_proba(texts[300:]) == pytest.approx(before, abs=1e-6)
-    assert loaded.finetune == HOW
+    assert (loaded.finetune, loaded.encoder) == (HOW, "./encoder")
+    monkeypatch.chdir(Path(encoder).parent)
+    anew = clone(loaded).fit(texts[:300], labels[:300])
+    assert anew.predict_proba(texts[300:]) == pytest.approx(before, abs=1e-5)
     assert loaded.explain(texts[300]).value is not None
     with pytest.raises(InputError, match="10 of 20 texts are ones that this encoder was tuned on"):
         SentenceClassifier(loaded.encoder_).fit(texts[290:310], ["a", "b"] * 10)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from fakes import FakeEncoder
 from frostline.classifier import SentenceClassifier, _kept_parameters, _read_parameters, _tuning_folder
@@ -347,6 +348,33 @@ def test_the_options_of_a_tuning_are_kept_with_the_classifier() -> None:
     kept["finetune"]["fine_tune"]["epochs"] = 0
     with pytest.raises(ArtifactCorrupt, match=r"choice\.parameters\.finetune must hold the options of a FineTune"):
         _read_parameters(manifest, {"finetune"})
+
+
+@pytest.mark.parametrize(("name", "kept"), [("minilm", "minilm"), ("folder", "./folder")])
+def test_a_tuned_classifier_keeps_the_name_of_what_it_was_tuned_from(
+    name: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it can be tuned anew; of a folder the last part alone, which is no short name."""
+    (tmp_path / "folder").mkdir()
+    given = str(tmp_path / name) if name == "folder" else name
+    classifier = SentenceClassifier(given, finetune=FineTune())
+    assert classifier._kept_parameters()["encoder"] == kept
+    classifier.encoder_ = FakeEncoder()
+    assert "encoder" not in classifier.set_params(finetune=None)._kept_parameters()
+
+
+def test_what_a_tuning_has_is_searched_like_any_parameter() -> None:
+    """A new one is made: others may hold the old."""
+    how = FineTune()
+    classifier = SentenceClassifier(finetune=how)
+    assert clone(classifier).set_params(finetune__rate=1e-3, C=2.0).finetune == FineTune(rate=1e-3)
+    assert classifier.set_params(finetune__epochs=2).C is None
+    assert (how.epochs, classifier.finetune) == (3, FineTune(epochs=2))
+    with pytest.raises(UsageError, match="epochs must be at least 1"):
+        classifier.set_params(finetune__epochs=0)
+    for odd in ({"finetune__rat": 1}, {"finetune": None, "finetune__rate": 1e-3}):
+        with pytest.raises(UsageError, match="sets what a FineTune has"):
+            classifier.set_params(**odd)
 
 
 def test_a_run_has_a_folder_of_its_own() -> None:
