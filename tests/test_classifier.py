@@ -637,3 +637,9 @@ def test_a_weight_that_no_sum_can_hold_is_refused(most: float) -> None:
     weights[2] = most
     with pytest.raises(InputError, match=r"item 2 is 1.*the smallest is 1\)"):
         classifier.fit(TEXTS, LABELS, sample_weight=weights)
+
+
+def test_more_labels_than_are_searched_with_words_are_told_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("frostline.head.search.MOST_SEARCHED", 1)
+    with pytest.warns(UserWarning, match="2 labels with words are searched by regressions, which may take hours"):
+        SentenceClassifier(features="words", n_folds=2).fit(TEXTS, LABELS)

@@ -8,6 +8,7 @@ What the head is worth is measured elsewhere (evaluate/): the score that chose C
 """
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
@@ -168,6 +169,13 @@ def search(
     plan, given = _checked(rows, targets, options, folds)
     if in_closed_form(rows, targets):
         return _in_closed_form(given, plan, progress, begun)
+    if isinstance(rows, JoinedRows) and len(targets.labels) > MOST_SEARCHED:
+        warnings.warn(
+            f"{len(targets.labels):,} labels with words are searched by regressions, which may take hours (600 labels: "
+            "seconds; features without words are solved in closed form).",
+            UserWarning,
+            stacklevel=2,
+        )
     with one_blas_thread(), Crew(options.threads) as crew:
         blocks, regressions = _prepared(given, plan.n_folds, crew)
         regressions = replace(regressions, gram=gram_of(regressions.problem))
