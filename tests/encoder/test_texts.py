@@ -73,3 +73,10 @@ def test_messages_hold_no_control_characters() -> None:
     with pytest.raises(TextTypeError) as caught:
         check_texts("\x1b[31mred\n")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(("item", "told"), [(b"x", "Decode them"), (["a", "b"], "one str for each"), (None, "Leave")])
+def test_what_is_no_text_is_told_what_to_make_of_it(item: object, told: str) -> None:
+    with pytest.raises(TextTypeError) as caught:
+        check_texts(["fine", item])
+    assert caught.value.hint.startswith(told) or told in caught.value.hint

@@ -221,11 +221,19 @@ def check_texts(texts: Iterable[Any]) -> list[str]:
         if not isinstance(item, str):
             raise TextTypeError(
                 f"Each text must be a str (item {index} is {_named(item)}).",
-                hint="Leave such rows out, or say what they should read: an empty text is ''.",
+                hint=_way_out(item),
             )
         if not item.isascii():
             _refuse_surrogate(item, index)
     return [str(item) for item in items]
+
+
+def _way_out(item: object) -> str:
+    if isinstance(item, bytes | bytearray):
+        return "Decode them: [text.decode('utf-8') for text in texts]."
+    if hasattr(item, "__len__"):  # a row of a matrix, a group with its rows
+        return "Pass the texts alone, one str for each, such as the one column that holds them."
+    return "Leave such rows out, or say what they should read: an empty text is ''."
 
 
 def _named(item: object) -> str:
