@@ -24,7 +24,7 @@ demo: setup  ## train on the built-in sample, show the report, classify a few se
 	@mkdir -p build
 	@$(BIN)/frostline demo --out build/demo --overwrite
 
-test: $(VENV)/.test  ## the test suite: no network, no torch, under three minutes; told are its seconds and the ten slowest tests
+test: $(VENV)/.test  ## the test suite: no network, no torch, some five minutes on two cores; told are its seconds and the ten slowest tests
 	@echo "==> pytest"
 	@PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pycache $(BIN)/python -m pytest -n auto --dist loadfile --durations=10 $(PYTEST)
 
