@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fakes import FakeEncoder
+from fakes import FakeEncoder, a_tuning
 from frostline.evaluate.baselines import Part, baselines
-from frostline.evaluate.paired import Difference
 from frostline.evaluate.scores import evaluate, most_probable
 from frostline.machine import Machine
 from frostline.record import (
@@ -111,25 +110,9 @@ def example_evaluation(labels: Sequence[Label] = ("negative", "positive")) -> Ev
 
 def tuning(value: float, half: float, **other: Any) -> TuningRecord:
     """A tuning with a difference of `value`, known to `half` either way."""
-    lead = Difference(
-        value=value,
-        std_error=0.01,
-        interval=(value - half, value + half),
-        n=1821,
-        over="rows",
-        n_only_first=90,
-        n_only_second=20,
-        p_value=0.01,
-    )
-    record = TuningRecord(
-        frozen=0.842,
-        lead=lead,
-        n_frozen_layers=0,
-        losses=(0.35, 0.25),
-        held_out=(0.38, 0.33, 0.34),
-        best=1,
-        was_stopped=False,
-        seconds=61.6,
-        size_bytes=90_900_000,
-    )
-    return replace(record, **other)
+    some = a_tuning()
+    lead = replace(some.lead, value=value, std_error=0.01, interval=(value - half, value + half), n=1821)
+    lead = replace(lead, n_only_first=90, n_only_second=20, p_value=0.01)
+    told = replace(some, frozen=0.842, lead=lead, size_bytes=90_900_000)
+    epochs: dict[str, Any] = {"losses": (0.35, 0.25), "held_out": (0.38, 0.33, 0.34)}
+    return replace(told, **epochs | other)

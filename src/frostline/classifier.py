@@ -10,9 +10,8 @@ import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, final
 
@@ -23,7 +22,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from frostline.arrays import Advance, Float64Array, IntArray, Probabilities, Rows, dense_part
-from frostline.artifact import ArtifactRecord, Manifest, Neighbours, TrainingData, refuse_size, save_artifact
+from frostline.artifact import ArtifactRecord, Neighbours, TrainingData, refuse_size, save_artifact
 from frostline.artifact.model import open_model, refuse_likeness
 from frostline.artifact.save import portable_name
 from frostline.data.copies import digests_of, together_of
@@ -35,7 +34,7 @@ from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarn
 from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
 from frostline.encoder.seen import refuse_seen
 from frostline.encoder.words import WordsAlone, kept_reader, with_words
-from frostline.errors import ArtifactCorrupt, InputError, OutputError, UsageError, listed, shown
+from frostline.errors import InputError, OutputError, UsageError, listed, shown
 from frostline.evaluate.baselines import Part
 from frostline.finetune.options import FineTune
 from frostline.head.deciding import RuleOptions, parsed_wish
@@ -53,6 +52,7 @@ from frostline.report.progress import shown_progress
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets, flat_labels, is_matrix, one_label, sample_weights, several_labels
 from frostline.training.options import SEARCHING
+from frostline.training.parameters import ELSEWHERE, kept_parameters, named_encoder, read_parameters
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import PrecisionRecord
@@ -555,15 +555,15 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """
         model = open_model(Path(path), fetch=fetch)
         identity, is_words = model.encoder.identity, model.encoder.spec.is_words_alone
-        names = set(cls().get_params(deep=False)) - _ELSEWHERE
+        names = set(cls().get_params(deep=False)) - ELSEWHERE
         parameters: dict[str, Any] = {
             "features": str(model.encoder.spec),
             "revision": identity.revision,
             "max_length": identity.max_length,
             "precision": cast("Precision", identity.precision),
-            **_read_parameters(model.manifest, names),
+            **read_parameters(model.manifest, names),
         }
-        named = _named_encoder(model.manifest)  # a tuned one is tuned anew from what it was before
+        named = named_encoder(model.manifest)  # a tuned one is tuned anew from what it was before
         own = identity.name if parameters.get("finetune") is None else named or identity.name
         loaded = cls(named or cls().encoder if is_words else own, **parameters)
         loaded.precision_ = None
@@ -757,7 +757,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _kept_parameters(self) -> dict[str, Any]:
         """What is kept in an artifact; of words alone, or tuned, also the encoder, which nothing else there names."""
-        kept = _kept_parameters(self.get_params(deep=False))
+        kept = kept_parameters(self.get_params(deep=False))
         if self.finetune is not None and isinstance(self.encoder, str):
             own = portable_name(self.encoder)
             return {**kept, "encoder": f"./{own}" if Path(self.encoder).expanduser().is_dir() else own}
@@ -815,70 +815,12 @@ def _tuning_folder(how: FineTune, texts: Sequence[str], targets: Targets) -> tup
     return Path(how.folder) / digest.hexdigest()[:16], True
 
 
-_ELSEWHERE = {"encoder", "store", "backend", "device", "verbose"}
-"""Parameters that an artifact doesn't keep: the encoder is named there; folders and devices are of one machine."""
-
-
-def _kept_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept in an artifact, as JSON values; weights of classes as pairs, since their labels may be numbers."""
-    kept: dict[str, Any] = {}
-    for name, value in parameters.items():
-        plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        if isinstance(plain, FineTune):
-            plain = {"fine_tune": asdict(replace(plain, folder=None))}
-        elif isinstance(plain, dict):
-            plain = {"pairs": [[_plain(key), _plain(weight)] for key, weight in plain.items()]}
-        elif isinstance(plain, list | tuple):
-            plain = [_plain(item) for item in plain]
-        if name not in _ELSEWHERE and isinstance(plain, str | int | float | bool | list | dict | None):
-            kept[name] = plain
-    return kept
-
-
 def _whole(value: Any, name: str, *, hint: str = "") -> int:
     """A parameter that is a whole number, numpy's among them, as an int."""
     try:
         return operator.index(value)
     except TypeError as error:
         raise UsageError(f"{name} must be a whole number (got {shown(value)}).", hint=hint) from error
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _named_encoder(manifest: Manifest) -> str | None:
-    """The encoder that was asked for where words alone were learned, for which none is opened."""
-    kept = manifest.choice.get("parameters")
-    named = kept.get("encoder") if isinstance(kept, dict) else None
-    return named if isinstance(named, str) else None
-
-
-def _read_parameters(manifest: Manifest, names: AbstractSet[str]) -> dict[str, Any]:
-    """Parameters that an estimator saved; of what `frostline train` saved, those of its search."""
-    choice = manifest.choice
-    kept = choice.get("parameters")
-    if not isinstance(kept, dict):
-        kept = {name: choice[name] for name in ("scoring", "n_folds", "standardise", "class_weight") if name in choice}
-        kept["one_standard_error"] = choice.get("rule") == "one standard error"
-        kept |= {"random_state": manifest.metrics["seed"]} if "seed" in manifest.metrics else {}
-    read: dict[str, Any] = {}
-    for name in names & set(kept):
-        value = kept[name]
-        if isinstance(value, dict) and name == "finetune":
-            try:
-                value = FineTune(**value["fine_tune"])
-            except (LookupError, TypeError, UsageError) as error:
-                raise ArtifactCorrupt("choice.parameters.finetune must hold the options of a FineTune.") from error
-        elif isinstance(value, dict):
-            try:
-                value = {label: float(weight) for label, weight in value["pairs"]}
-            except (LookupError, TypeError, ValueError) as error:
-                raise ArtifactCorrupt(f"choice.parameters.{name} must hold pairs of a label and a weight.") from error
-        read[name] = value
-    if read.get("scoring") == "accuracy" and manifest.kind == "several labels":
-        read["scoring"] = None  # as 0.1.0 meant it
-    return read
 
 
 def _refuse_other_type(y: Sequence[Any] | NDArray[Any], labels: Sequence[Label]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sklearn.base import clone
 
 from fakes import FakeEncoder
-from frostline.classifier import SentenceClassifier, _kept_parameters, _read_parameters, _tuning_folder
+from frostline.classifier import SentenceClassifier, _tuning_folder
 from frostline.cli.finetune import cost_text
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.architecture import require_torch, settle_backend
@@ -30,6 +30,7 @@ from frostline.report.page import report_html
 from frostline.report.phrases import MINUS, tuning_text
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
+from frostline.training.parameters import kept_parameters, read_parameters
 from frostline.training.tuning import _nothing_left, finetune
 from record_examples import example_record, tuning
 
@@ -341,13 +342,13 @@ def test_the_estimator_refuses_what_makes_no_sense_with_tuning(
 
 def test_the_options_of_a_tuning_are_kept_with_the_classifier() -> None:
     """All but the folder, which is of one machine."""
-    kept = _kept_parameters({"finetune": FineTune(epochs=7, folder="here")})
+    kept = kept_parameters({"finetune": FineTune(epochs=7, folder="here")})
     assert json.loads(json.dumps(kept))["finetune"]["fine_tune"]["epochs"] == 7
     manifest = cast("Any", SimpleNamespace(choice={"parameters": kept}, kind="one label"))
-    assert _read_parameters(manifest, {"finetune"}) == {"finetune": FineTune(epochs=7)}
+    assert read_parameters(manifest, {"finetune"}) == {"finetune": FineTune(epochs=7)}
     kept["finetune"]["fine_tune"]["epochs"] = 0
     with pytest.raises(ArtifactCorrupt, match=r"choice\.parameters\.finetune must hold the options of a FineTune"):
-        _read_parameters(manifest, {"finetune"})
+        read_parameters(manifest, {"finetune"})
 
 
 @pytest.mark.parametrize(("name", "kept"), [("minilm", "minilm"), ("folder", "./folder")])

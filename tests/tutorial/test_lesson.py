@@ -15,8 +15,6 @@ from frostline.data.split import random_holdout
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.errors import InputError
-from frostline.evaluate.paired import Difference
-from frostline.record import TuningRecord
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.tutorial.lesson import (
     Readers,
@@ -35,6 +33,7 @@ from frostline.tutorial.lesson import (
     unmasked_rows,
     words,
 )
+from record_examples import tuning
 
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 
@@ -257,33 +256,13 @@ def test_what_is_better_is_only_said_beyond_chance(better: list[int], first: lis
     ],
 )
 def test_whether_tuning_paid_is_told_by_its_interval(half: float, value: float, wanted: str, said: str) -> None:
-    lead = Difference(
-        value=value,
-        std_error=half / 2,
-        interval=(value - half, value + half),
-        n=480,
-        over="rows",
-        n_only_first=20,
-        n_only_second=10,
-        p_value=0.05,
-    )
-    record = TuningRecord(
-        frozen=0.8,
-        lead=lead,
-        n_frozen_layers=0,
-        losses=(0.4, 0.3),
-        held_out=(0.5, 0.45, 0.47),
-        best=1,
-        was_stopped=False,
-        seconds=61.6,
-        size_bytes=1,
-    )
+    record = tuning(value, half, frozen=0.8, held_out=(0.5, 0.45, 0.47))
     step = tuned_step("train.tsv", record)
     assert step.asides == (wanted, "kept", "save_it")
     assert step.exhibit == ("0: 0.500  1: 0.450  2: 0.470",)
     text = told(words("en"), step)[1]
     assert said in text
-    assert "2 times through them, in 62 s. On the same 480 test rows" in text
+    assert "2 times through them, in 62 s. On the same 1821 test rows" in text
     assert "frostline finetune train.tsv --out model" in text
     assert "{" not in told(words("zh"), step)[1]
     few = tuned_step("train.tsv", replace(record, held_out=()))

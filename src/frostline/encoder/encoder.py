@@ -182,13 +182,10 @@ class Encoder:
         blocks = spec.blocks(shape.n_layers)
         word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=kept)
         form = _form(precision, kept, insist=insist)
-        identity = EncoderIdentity(
-            name=name,
-            revision=checkpoint.revision,
+        identity = _identity(
+            name,
+            checkpoint,
             family=shape.family,
-            weights_sha256=checkpoint.weights_sha256,
-            tokenizer_sha256=checkpoint.tokenizer_sha256,
-            config_sha256=checkpoint.config_sha256,
             max_length=word_pieces.max_length,
             precision="float32" if form == "float32" else "int8",
             graph_version=graph_version(form),
@@ -234,13 +231,10 @@ class Encoder:
         shape = static.static_shape(checkpoint.config, checkpoint.folder)
         word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=home() / "graphs", sizes=shape)
         blocks = spec.blocks(0)
-        identity = EncoderIdentity(
-            name=name,
-            revision=None,
+        identity = _identity(
+            name,
+            checkpoint,
             family=STATIC,
-            weights_sha256=checkpoint.weights_sha256,
-            tokenizer_sha256=checkpoint.tokenizer_sha256,
-            config_sha256=checkpoint.config_sha256,
             max_length=word_pieces.max_length,
             precision="float32",
             graph_version=static.GRAPH_VERSION,
@@ -276,13 +270,10 @@ class Encoder:
         model = open_torch_model(checkpoint, device=device, dtype=dtype)
         word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=home() / "graphs", sizes=model)
         blocks = spec.blocks(model.n_layers)
-        identity = EncoderIdentity(
-            name=name,
-            revision=checkpoint.revision,
+        identity = _identity(
+            name,
+            checkpoint,
             family=model.family,
-            weights_sha256=checkpoint.weights_sha256,
-            tokenizer_sha256=checkpoint.tokenizer_sha256,
-            config_sha256=checkpoint.config_sha256,
             max_length=word_pieces.max_length,
             precision=dtype,
             graph_version=TORCH_VERSION,
@@ -417,6 +408,22 @@ def reader_of(encoder: SentenceEncoder) -> str:
     while isinstance(encoder, Around):
         encoder = encoder.encoder
     return encoder.reader if isinstance(encoder, Encoder) else ""
+
+
+def _identity(  # noqa: PLR0913 - what differs by who reads
+    name: str, checkpoint: Checkpoint, *, family: str, max_length: int, precision: Precision, graph_version: int
+) -> EncoderIdentity:
+    return EncoderIdentity(
+        name=name,
+        revision=checkpoint.revision,
+        family=family,
+        weights_sha256=checkpoint.weights_sha256,
+        tokenizer_sha256=checkpoint.tokenizer_sha256,
+        config_sha256=checkpoint.config_sha256,
+        max_length=max_length,
+        precision=precision,
+        graph_version=graph_version,
+    )
 
 
 def _form(precision: Precision, kept: Path, *, insist: bool) -> Form:

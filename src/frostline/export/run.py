@@ -9,7 +9,7 @@ import importlib.resources
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -175,20 +175,7 @@ def _form(
         architecture, blocks=encoder.blocks, identity_digest="", kept=None, form="unsigned", weights=weights
     )
     float32 = encoder.encode(chosen).rows
-    int8 = (
-        Encoder(
-            identity=encoder.identity,
-            spec=encoder.spec,
-            blocks=encoder.blocks,
-            hidden_size=encoder.hidden_size,
-            n_layers=encoder.n_layers,
-            word_pieces=encoder.word_pieces,
-            backend=other,
-            threads=encoder.threads,
-        )
-        .encode(chosen)
-        .rows
-    )
+    int8 = replace(encoder, backend=other).encode(chosen).rows
     first, second = (model.head.answer(model.head.predict_proba(rows)) for rows in (float32, int8))
     equal = (first.favoured == second.favoured).all(axis=1) & (first.answered == second.answered)
     near = cosines(float32, int8)
