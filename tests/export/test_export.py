@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -20,10 +20,10 @@ from encoder_fakes import make_checkpoint
 from frostline.artifact.model import Model, open_model
 from frostline.classifier import SentenceClassifier
 from frostline.encoder.encoder import Encoder
-from frostline.errors import InputError, OutputError
+from frostline.errors import BackendError, InputError, OutputError
 from frostline.export.characters import characters_of
 from frostline.export.graph import build_classifier
-from frostline.export.run import export
+from frostline.export.run import TOLERANCE, _self_test, _tried, export, gate_of
 from frostline.head.linear import Calibration, LinearHead, Rule, applied
 from hostile import hostile_texts
 
@@ -218,6 +218,26 @@ def test_int8_that_answers_otherwise_is_refused(small: Model, tmp_path: Path) ->
     assert len(refused) == 1
     assert refused[0].startswith("int8 must say the same of 99 % of the texts as float32 (0 of 1 equal predictions")
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_answer_that_is_sure_in_one_precision_alone_is_another() -> None:
+    head = plain(2, 1, rule=Rule(answer_from=0.7))
+    head = replace(head, coef=np.array([[1.0]]), intercept=np.array([0.0]))
+    float32 = np.array([[1.0], [0.9], [2.0], [-3.0]], np.float32)
+    gate = gate_of(head, float32, np.array([[0.5], [0.9], [-2.0], [-3.0]], np.float32))  # unsure; as it was; the other
+    assert (gate.n_texts, gate.n_predicted, gate.n_equal) == (4, 4, 2)
+    assert (gate.mean_cosine, gate.lowest_cosine) == (0.5, -1.0)
+
+
+def test_a_graph_that_says_something_else_is_not_written(small: Model, tmp_path: Path) -> None:
+    """The probabilities tried are the classifier's own."""
+    export(small, tmp_path / "out")
+    other = replace(small.head, intercept=small.head.intercept + 0.001)
+    said = _self_test(replace(small, head=other), cast("Encoder", small.encoder))
+    graph = (tmp_path / "out" / "classifier.onnx").read_bytes()
+    with pytest.raises(BackendError, match=r"must give 'no' its probabilities to 1e-05 \(they differ by 2\.\de-04\)"):
+        _tried(graph, said, tolerance=TOLERANCE)
+    assert _tried(graph, said, tolerance=0.01) > TOLERANCE
 
 
 def test_what_cannot_be_exported_is_refused(frostline: Command, tmp_path: Path, reviews: Path) -> None:

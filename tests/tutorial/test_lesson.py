@@ -177,6 +177,11 @@ def test_columns_that_are_swapped_print_few_labels(readers: Readers, tmp_path: P
     assert "(got 60 labels, such as {" in caught.value.message
     assert caught.value.message.count("sentence") == 3
     assert caught.value.hint == "Are these the labels? --text and --label name the columns."
+    for n_labels, hint in ((3, "Add rows of 'a', 'b', 'c'"), (4, "Are these the labels?")):
+        path.write_text("".join(f"text {row}\t{'abcd'[row % n_labels]}\n" for row in range(16)), "utf-8")
+        with pytest.raises(InputError) as caught:
+            next(give_lesson(read_dataset(path, TableOptions(text=1, label=2, header=False)), readers))
+        assert caught.value.hint.startswith(hint)
     path.write_text("".join(f"text {row}\t{'abc'[row % 2 + (row == 40) * 2]}\n" for row in range(41)), "utf-8")
     with pytest.raises(InputError) as caught:
         next(give_lesson(read_dataset(path, TableOptions(text=1, label=2, header=False)), readers))

@@ -16,6 +16,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from frostline.arrays import Features
 from frostline.artifact.model import Model
 from frostline.artifact.self_test import SENTENCES
 from frostline.disk import home, publish_folder, refuse_existing
@@ -23,13 +24,15 @@ from frostline.encoder.architecture import Architecture, load_architecture
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.int8 import int8_weights
 from frostline.encoder.onnx import OnnxBackend
-from frostline.encoder.precision import Gate, cosines
+from frostline.encoder.precision import Gate
 from frostline.encoder.products import Form
 from frostline.encoder.session import runtime
 from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces
 from frostline.errors import BackendError, InputError, OutputError, shown
 from frostline.export.characters import characters_of
 from frostline.export.graph import ANSWERED, FAVOURED, INPUT, PROBABILITIES, build_classifier
+from frostline.head.linear import LinearHead
+from frostline.precision import measured, sample_of
 from frostline.version import __version__
 
 GRAPH, TOKENIZER, SETTINGS, SELF_TEST = "classifier.onnx", "tokenizer.json", "classifier.json", "selftest.json"
@@ -46,7 +49,6 @@ MOST_BYTES = 2_000_000_000
 TOLERANCE = 1e-5
 """By how much a probability may differ from the classifier's own."""
 
-GATE_TEXTS = 500
 _OURS = {GRAPH, TOKENIZER, CHARACTERS, SETTINGS, SELF_TEST, *EXAMPLES, *PAGE_FILES}
 _ODD_SENTENCES = ("", "\u200b", "a" * 3000, "word " * 600, "[SEP] [CLS] [UNK]", "é e\u0301 İ ß", "한국어 ไทย עברית")
 """Besides the self-test's: nothing, nothing to be seen, too long, what spells special pieces, accents, scripts."""
@@ -167,8 +169,8 @@ def _form(
     if quantized is None:
         return "float32", None
     texts = list(dict.fromkeys(quantized))
-    chosen = [texts[row] for row in np.unique(np.linspace(0, len(texts) - 1, min(len(texts), GATE_TEXTS)).astype(int))]
-    if not chosen:
+    chosen = [texts[row] for row in sample_of(len(texts)).tolist()]
+    if not texts:
         raise InputError("int8 must be tried on texts (got none).", hint="Name a file of texts like those to come.")
     weights = _int8(encoder, architecture)
     other = OnnxBackend.open(
@@ -176,22 +178,20 @@ def _form(
     )
     float32 = encoder.encode(chosen).rows
     int8 = replace(encoder, backend=other).encode(chosen).rows
-    first, second = (model.head.answer(model.head.predict_proba(rows)) for rows in (float32, int8))
-    equal = (first.favoured == second.favoured).all(axis=1) & (first.answered == second.answered)
-    near = cosines(float32, int8)
-    gate = Gate(
-        n_texts=len(chosen),
-        mean_cosine=float(near.mean()),
-        lowest_cosine=float(near.min()),
-        n_predicted=len(chosen),
-        n_equal=int(equal.sum()),
-    )
+    gate = gate_of(model.head, float32, int8)
     if not gate.is_passed:
         raise InputError(
             f"int8 must say the same of 99 % of the texts as float32 ({gate}).",
             hint="Leave --quantized out: the float32 form is exact.",
         )
     return "unsigned", gate
+
+
+def gate_of(head: LinearHead, float32: Features, int8: Features) -> Gate:
+    """How far rows (n_texts, n_features) of the same texts agree: what they are labelled, and whether surely enough."""
+    first, second = (head.answer(head.predict_proba(rows)) for rows in (float32, int8))
+    equal = (first.favoured == second.favoured).all(axis=1) & (first.answered == second.answered)
+    return replace(measured(float32, int8), n_predicted=len(float32), n_equal=int(equal.sum()))
 
 
 def _int8(encoder: Encoder, architecture: Architecture) -> dict[str, NDArray[Any]]:
