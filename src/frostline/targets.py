@@ -183,6 +183,8 @@ class Answers:
     exclusive: bool  # As in `Targets`
     # (n_texts,): Of texts like those learned from, how many would be as unlike them; None where nobody asked.
     likeness: Float64Array | None = None
+    # (n_texts,): Whether a cascade's cheap head answered, and nothing read the text; None where there is no cascade.
+    early: BoolArray | None = None
 
     def __len__(self) -> int:
         return len(self.favoured)
@@ -191,6 +193,27 @@ class Answers:
     def kind(self) -> Kind:
         """As `Targets.kind`."""
         return "one label" if self.exclusive else "several labels"
+
+    def take(self, rows: IntArray | BoolArray | slice) -> "Answers":
+        """What is said of some of the texts."""
+        likeness = None if self.likeness is None else self.likeness[rows]
+        return replace(
+            self,
+            favoured=self.favoured[rows],
+            answered=self.answered[rows],
+            probabilities=self.probabilities[rows],
+            cut=self.cut[rows],
+            likeness=likeness,
+            early=None if self.early is None else self.early[rows],
+        )
+
+    def filled(self, rows: BoolArray, other: "Answers") -> "Answers":
+        """The same, but that of the texts in `rows` (n_texts,) it says what `other` says, one after the other."""
+        favoured, answered = self.favoured.copy(), self.answered.copy()
+        probabilities, cut = self.probabilities.copy(), self.cut.copy()
+        favoured[rows], answered[rows] = other.favoured, other.answered
+        probabilities[rows], cut[rows] = other.probabilities, other.cut
+        return replace(self, favoured=favoured, answered=answered, probabilities=probabilities, cut=cut)
 
     @property
     def given(self) -> BoolArray:

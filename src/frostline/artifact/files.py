@@ -24,16 +24,12 @@ from numpy.typing import NDArray
 
 from frostline.arrays import Features, IntArray
 from frostline.artifact.manifest import (
-    CARD,
     DEFAULT_LIMITS,
     HEAD,
+    KNOWN_FILES,
     LEARNED,
-    LIKENESS,
     MANIFEST,
     NEIGHBOURS,
-    RECORD,
-    REPORT,
-    TABLES,
     WORDS,
     FileEntry,
     Limits,
@@ -211,18 +207,19 @@ def head_bytes(head: LinearHead) -> bytes:
     return tensors_bytes({"coef": head.coef.astype(np.float64), "intercept": head.intercept.astype(np.float64)})
 
 
-def read_head(
+def read_head(  # noqa: PLR0913 - bytes, their name, and what their shapes depend on
     content: bytes,
     *,
     labels: tuple[Label, ...],
     n_features: int,
     link: Link = "softmax",
+    name: str = HEAD,
     limits: Limits = DEFAULT_LIMITS,
 ) -> LinearHead:
-    """The head in `content`, of `labels`, `n_features` and `link`; not calibrated, without a rule."""
+    """The head in `content`, the file `name`, of `labels`, `n_features` and `link`; not calibrated, without a rule."""
     shape = coef_shape(len(labels), n_features, link)
     expected = {"coef": Expected("F64", shape), "intercept": Expected("F64", shape[:1])}
-    tensors = read_tensors(content, HEAD, expected, header_bytes=limits.header_bytes)
+    tensors = read_tensors(content, name, expected, header_bytes=limits.header_bytes)
     coef, intercept = (tensors[name].astype(np.float64) for name in ("coef", "intercept"))
     return LinearHead(labels=labels, coef=coef, intercept=intercept, link=link)
 
@@ -455,7 +452,7 @@ def _reading_error(error: OSError, path: Path) -> FrostlineError:
     return StorageError(f"{path}: reading failed ({error.strerror}).", hint="Check the disk, and try again.")
 
 
-_OURS = {MANIFEST, HEAD, CARD, REPORT, WORDS, NEIGHBOURS, LIKENESS, LEARNED, TABLES, RECORD, ENCODER_FOLDER}
+_OURS = {MANIFEST, *(name.split("/", 1)[0] for name in KNOWN_FILES)}
 _ELSEWHERE = "Choose another name, or move it away."
 _BLOCK = 4096  # rows that are looked at together
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import final
 
 from frostline.arrays import IntArray
+from frostline.artifact.cascade import SavedCascade, read_cascade
 from frostline.artifact.files import (
     Neighbours,
     OpenFolder,
@@ -21,6 +22,8 @@ from frostline.artifact.files import (
     read_words,
 )
 from frostline.artifact.manifest import (
+    CASCADE,
+    CASCADE_HEAD,
     DEFAULT_LIMITS,
     HEAD,
     LEARNED,
@@ -43,6 +46,7 @@ from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
 
 _TRIES = 5
+_READ = {HEAD, WORDS, LIKENESS, LEARNED, TABLES, CASCADE, CASCADE_HEAD}
 
 
 @final
@@ -53,7 +57,8 @@ class Artifact:
     path: Path
     manifest: Manifest
     head: LinearHead
-    vocabulary: Vocabulary | None  # Of words as features, where the artifact has one
+    vocabulary: Vocabulary | None  # Of words as features of the head, or of the cascade's, where the artifact has one
+    cascade: SavedCascade | None
     # (n_distinct,): Digests of the texts learned from (`data.copies.digests_of`), ascending; None: it keeps none
     learned: IntArray | None
     likeness: Likeness | None  # None: saved before format 3, or the head could not remember any
@@ -142,17 +147,18 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
     tables = manifest.files.get(TABLES)
     if tables is not None:
         manifest = with_tables(manifest, read_file(folder, TABLES, tables), limits=limits)
-    words = manifest.files.get(WORDS)
-    if (words is None) == FeatureSpec.parse(manifest.features).words:
+    words, has_words = manifest.files.get(WORDS), FeatureSpec.parse(manifest.features).words
+    vocabulary = None if words is None else read_words(read_file(folder, WORDS, words), limits=limits)
+    cascade = read_cascade(folder, manifest, vocabulary, limits=limits)
+    if (words is not None) != (has_words or (cascade is not None and cascade.has_words)):
         raise ArtifactCorrupt(
             f"{folder.path}: {WORDS} must be there if features end in +words, and only then (features: "
             f"{shown(manifest.features)})."
         )
-    vocabulary = None if words is None else read_words(read_file(folder, WORDS, words), limits=limits)
     head = read_head(
         read_file(folder, HEAD, manifest.files[HEAD]),
         labels=manifest.labels,
-        n_features=manifest.n_features + (0 if vocabulary is None else len(vocabulary.terms)),
+        n_features=manifest.n_features + (len(vocabulary.terms) if has_words and vocabulary is not None else 0),
         link=manifest.link,
         limits=limits,
     )
@@ -162,7 +168,7 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
     for name, entry in manifest.files.items():
         if name == NEIGHBOURS:
             check_size(folder, name, entry)  # may be 500 MB, and whoever only predicts has no use for them
-        elif name not in {HEAD, WORDS, LIKENESS, LEARNED, TABLES} and not name.startswith(inside):
+        elif name not in _READ and not name.startswith(inside):
             check_file(folder, name, entry)
     if manifest.has_encoder:
         listed = {name.removeprefix(inside) for name in manifest.files if name.startswith(inside)}
@@ -172,6 +178,7 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
         manifest=manifest,
         head=head,
         vocabulary=vocabulary,
+        cascade=cascade,
         learned=_learned(folder, manifest, limits),
         likeness=_likeness(folder, manifest, limits),
         sha256=digest,

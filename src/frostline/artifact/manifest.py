@@ -35,6 +35,8 @@ NEIGHBOURS = "neighbours.safetensors"
 LIKENESS = "likeness.safetensors"
 LEARNED = "learned.safetensors"
 TABLES = "tables.safetensors"
+CASCADE = "cascade.json"
+CASCADE_HEAD = "cascade.safetensors"
 RECORD = "record.json"
 LONGEST_LABEL_COLUMN = 200_000
 """Letters of what the label column is called: of one column for each label that is the list of them all."""
@@ -45,7 +47,7 @@ ENCODER_FILES = (*CHECKPOINT_FILES, SEEN, "LICENSE", "LICENSE.txt", "LICENSE.md"
 SINCE_2 = (WORDS, NEIGHBOURS)
 """Files that format 1 did not know."""
 
-SINCE_3 = (LIKENESS, LEARNED, TABLES, RECORD)
+SINCE_3 = (LIKENESS, LEARNED, TABLES, RECORD, CASCADE, CASCADE_HEAD)
 """And those that format 2 did not know."""
 
 KNOWN_FILES = (HEAD, CARD, REPORT, *SINCE_2, *SINCE_3, *(f"{ENCODER_FOLDER}/{name}" for name in ENCODER_FILES))
@@ -110,6 +112,8 @@ class Limits:
             LEARNED: self.learned_bytes,
             TABLES: self.tables_bytes,
             RECORD: self.tables_bytes,
+            CASCADE: self.manifest_bytes,
+            CASCADE_HEAD: self.head_bytes,
         }
         return own.get(name, self.encoder_file_bytes)
 
@@ -315,7 +319,7 @@ def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
     link = LINKS[kind]
     labels = _labels(document["labels"], f"{at}labels", low=FORMS[link].fewest_labels)
     encoder = _encoder(document["encoder"], f"{at}encoder")
-    features = _features(document["features"], f"{at}features")
+    features = read_features(document["features"], f"{at}features")
     are_words = FeatureSpec.parse(features).is_words_alone
     files = _files(document["files"], f"{at}files", limits, version=document["format_version"])
     _bound(files, encoder, at)
@@ -333,7 +337,7 @@ def _manifest(document: dict[str, Any], at: str, limits: Limits) -> Manifest:
         data=_data(document["data"], f"{at}data", version=document["format_version"]),
         choice=json_object(document["choice"], f"{at}choice"),
         metrics=json_object(document["metrics"], f"{at}metrics"),
-        self_test=_self_test(
+        self_test=read_self_test(
             document["self_test"],
             f"{at}self_test",
             n_labels=len(labels),
@@ -380,7 +384,8 @@ def _labels(value: Any, at: str, *, low: int) -> tuple[Label, ...]:
     return tuple(found)
 
 
-def _features(value: Any, at: str) -> str:
+def read_features(value: Any, at: str) -> str:
+    """A feature specification."""
     try:
         FeatureSpec.parse(text(value, at, limit=10_000))
     except UsageError as error:
@@ -421,9 +426,10 @@ def _data(value: Any, at: str, *, version: int) -> TrainingData | None:
     )
 
 
-def _self_test(  # noqa: PLR0913 - all that its shape depends on
+def read_self_test(  # noqa: PLR0913 - all that its shape depends on
     value: Any, at: str, *, n_labels: int, link: Link, version: int, loosest: float, has_tables: bool
 ) -> SelfTest:
+    """Eight texts with what they gave; of a version without decisions, or with tables, there are fewer numbers."""
     left_out = {"decisions", "answers"} if version == 1 else set()
     found = members(value, at, names=tuple(name for name in SelfTest.__dataclass_fields__ if name not in left_out))
     texts = array(found["texts"], f"{at}.texts", low=N_SELF_TEST, high=N_SELF_TEST)

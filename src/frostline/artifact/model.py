@@ -6,14 +6,14 @@ digests that the manifest names, and gives for eight sentences what it gave when
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import BoolArray, IntArray, Probabilities, Progress, Rows, dense_part
+from frostline.arrays import BoolArray, IntArray, Probabilities, Progress, Rows
 from frostline.artifact.load import Artifact, check_encoder_files, load_artifact
 from frostline.artifact.manifest import Manifest
 from frostline.artifact.self_test import check_self_test
@@ -30,6 +30,7 @@ from frostline.errors import (
     UsageError,
     shown,
 )
+from frostline.head.cascade import Cascade, Heard, hear
 from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
 from frostline.targets import Answers
@@ -59,6 +60,7 @@ class Model:
     # `likeness`, `learned`: As in `Artifact`
     likeness: Likeness | None = None
     learned: IntArray | None = None
+    cascade: Cascade | None = None  # Answers the texts that it is surest of, which are then not read
 
     def has_met(self, texts: Sequence[str]) -> BoolArray | None:
         """Which texts it learned from, or its encoder was tuned on (n_texts,); None: it keeps no digests."""
@@ -76,16 +78,11 @@ class Model:
         with_likeness : bool, default=False
             Say of each text also how like it is to those learned from; `UsageError` where the artifact cannot.
         """
-        if with_likeness:
-            refuse_likeness(self.likeness)
-        reading = self.encoder.encode(texts, progress=progress)
-        answers = self.head.answer(self.head.predict_proba(reading.for_head), reading.cut)
-        if not with_likeness or self.likeness is None:
-            return answers
-        return replace(answers, likeness=self.likeness.of(dense_part(reading.for_head), answers.probabilities))
+        heard = self._heard(texts, with_likeness=with_likeness, progress=progress)
+        return heard.answers(likeness=self.likeness if with_likeness else None)
 
     def answer_alone(self, rows: Rows, *, cut: bool) -> Answers:
-        """What the classifier says of one text, given its row (1, n_features)."""
+        """What the full head says of one text, given its row (1, n_features)."""
         return self.head.answer(self.head.predict_proba(rows), np.array([cut]))
 
     def answer_parts(
@@ -95,24 +92,23 @@ class Model:
 
         Gives the first one's number, and their answers.
         """
-        if with_likeness:
-            refuse_likeness(self.likeness)
-        reading = self.encoder.encode(texts, progress=progress)
+        heard = self._heard(texts, with_likeness=with_likeness, progress=progress)
         for start in range(0, len(texts), size):
-            rows = reading.for_head[start : start + size]
-            answers = self.head.answer(self.head.predict_proba(rows), reading.cut[start : start + size])
-            if with_likeness and self.likeness is not None:
-                likeness = self.likeness.of(dense_part(rows), answers.probabilities)
-                answers = replace(answers, likeness=likeness)
-            yield start, answers
+            yield start, heard.answers(start, start + size, likeness=self.likeness if with_likeness else None)
 
     def predict_proba(self, texts: Sequence[str], *, progress: Progress | None = None) -> Probabilities:
         """Probabilities (n_texts, n_labels); column j belongs to manifest.labels[j]. Progress counts distinct texts."""
-        return self.head.predict_proba(self.encoder.encode(texts, progress=progress).for_head)
+        return self.answer(texts, progress=progress).probabilities
 
     def predict(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[Any]:
         """The label or labels of each text (n_texts,), of their own type: see `LinearHead.answers`."""
-        return self.head.predict(self.encoder.encode(texts, progress=progress).for_head)
+        return self.head.named(self.answer(texts, progress=progress))
+
+    def _heard(self, texts: Sequence[str], *, with_likeness: bool, progress: Progress | None) -> Heard:
+        """The texts read: all of them where their likeness is asked for."""
+        if with_likeness:
+            refuse_likeness(self.likeness)
+        return hear(texts, self.head, self.encoder, cascade=self.cascade, read_all=with_likeness, progress=progress)
 
 
 def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from, and how it is tried
@@ -173,7 +169,7 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
             f"{loaded.path}: n_features must be {n_features:,} for {loaded.manifest.features} of this encoder "
             f"(got {loaded.manifest.n_features:,})."
         )
-    if loaded.vocabulary is not None:
+    if loaded.vocabulary is not None and FeatureSpec.parse(loaded.manifest.features).words:
         found = WordedEncoder(found, loaded.vocabulary)
     expected = loaded.manifest.encoder.graph_version
     if not check and found.identity.graph_version != expected:
@@ -184,8 +180,14 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
         )
     if check:
         check_self_test(loaded.manifest.self_test, loaded.head, found)
+    saved = loaded.cascade
     return Model(
-        manifest=loaded.manifest, head=loaded.head, encoder=found, likeness=loaded.likeness, learned=loaded.learned
+        manifest=loaded.manifest,
+        head=loaded.head,
+        encoder=found,
+        likeness=loaded.likeness,
+        learned=loaded.learned,
+        cascade=None if saved is None else saved.opened(found, loaded.vocabulary, check=check),
     )
 
 

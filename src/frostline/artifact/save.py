@@ -15,6 +15,7 @@ import numpy as np
 
 import frostline
 from frostline.arrays import IntArray
+from frostline.artifact.cascade import cascade_files
 from frostline.artifact.files import (
     MOST_LEARNED,
     Neighbours,
@@ -57,6 +58,7 @@ from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, ENCODER_FOLDER, WE
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.encoder.words import WORDS_ALONE, vocabulary_of
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
+from frostline.head.cascade import Cascade
 from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
 
@@ -83,6 +85,8 @@ class ArtifactRecord:
     learned: IntArray | None = None
     whole: str | None = None  # record.json: what `metrics` has no room for, where there are many labels
     likeness: Likeness | None = None  # likeness.safetensors: how far those sentences spread, without any of them
+    # cascade.json, cascade.safetensors: a cheap head before `head`, its words those of `head` where that has words
+    cascade: Cascade | None = None
 
 
 _NO_RECORD = ArtifactRecord()
@@ -178,6 +182,12 @@ def _contents(head: LinearHead, encoder: SentenceEncoder, record: ArtifactRecord
     if record.whole is not None:
         contents[RECORD] = record.whole.encode("utf-8")
     vocabulary = vocabulary_of(encoder)
+    if record.cascade is not None:
+        own = vocabulary_of(record.cascade.reader)
+        if None not in {own, vocabulary} and own is not vocabulary:
+            raise InputError("The words of a cascade must be those of the head.")
+        vocabulary = vocabulary or own
+        contents |= cascade_files(record.cascade)
     if vocabulary is not None:
         contents[WORDS] = words_bytes(vocabulary)
     if record.neighbours is not None:

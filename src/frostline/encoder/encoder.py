@@ -4,7 +4,7 @@ import functools
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast, final, get_args
 
@@ -29,7 +29,7 @@ from frostline.encoder.checkpoint import (
     known_encoder,
     made_folder,
 )
-from frostline.encoder.features import DEFAULT_FEATURES, Block, FeatureSpec
+from frostline.encoder.features import DEFAULT_FEATURES, WORDS, Block, FeatureSpec
 from frostline.encoder.files import WEIGHTS
 from frostline.encoder.graph import graph_version
 from frostline.encoder.onnx import OnnxBackend
@@ -46,6 +46,7 @@ from frostline.encoder.reading import (
     distinct_texts,
 )
 from frostline.encoder.tokens import Pieces, WordPieces, plan_batches
+from frostline.encoder.words import Vocabulary, WordedEncoder, WordsAlone
 from frostline.errors import BackendError, InputError, OutputError, UsageError, shown
 from frostline.machine import usable_cores
 from frostline.threads import work_through
@@ -190,7 +191,6 @@ class Encoder:
             precision="float32" if form == "float32" else "int8",
             graph_version=graph_version(form),
         )
-        digest = hashlib.sha256(f"{identity.weights_sha256} {identity.config_sha256}".encode()).hexdigest()
         return cls(
             identity=identity,
             spec=spec,
@@ -198,7 +198,7 @@ class Encoder:
             hidden_size=shape.hidden_size,
             n_layers=shape.n_layers,
             word_pieces=word_pieces,
-            backend=_backend(checkpoint.folder, blocks, identity_digest=digest, kept=kept, form=form, packs=packs),
+            backend=_backend(checkpoint.folder, blocks, identity=identity, kept=kept, form=form, packs=packs),
             threads=threads or usable_cores(),
             folder=checkpoint.folder,
         )
@@ -353,6 +353,16 @@ class Encoder:
         work_through(windows(), read, threads=self.threads, total=len(texts), progress=progress)
         return Reading(rows=rows, pieces=n_pieces, cut=cut, n_read=len(texts))
 
+    def with_features(self, features: str) -> "Encoder":
+        """The same encoder computing others; its tokenizer is shared where our graph reads."""
+        if self.folder is None or self.is_table:
+            return self._reopening(features)()
+        spec, kept = FeatureSpec.parse(features), home() / "graphs"
+        blocks, packs = spec.blocks(self.n_layers), self.backend.packs
+        form = _form(cast("Precision", self.identity.precision), kept, insist=True)
+        backend = _backend(self.folder, blocks, identity=self.identity, kept=kept, form=form, packs=packs)
+        return replace(self, spec=spec, blocks=blocks, backend=backend)
+
     def __copy__(self) -> "Encoder":
         return self
 
@@ -360,10 +370,13 @@ class Encoder:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        reopen = functools.partial(
+        return _reopened, (self._reopening(str(self.spec)), self.identity.fingerprint())
+
+    def _reopening(self, features: str) -> "Callable[[], Encoder]":
+        return functools.partial(
             Encoder.open,
             self.identity.name,
-            features=str(self.spec),
+            features=features,
             revision=self.identity.revision,
             max_length=self.word_pieces.max_length,
             threads=self.threads,
@@ -371,7 +384,6 @@ class Encoder:
             insist=True,
             backend=self.identity.backend,
         )
-        return _reopened, (reopen, self.identity.fingerprint())
 
 
 def must_be_made(name: str) -> bool:
@@ -405,9 +417,37 @@ def make_known(name: str, *, progress: Progress | None = None) -> None:
 
 def reader_of(encoder: SentenceEncoder) -> str:
     """Who reads and where, for people; empty where no encoder of ours does."""
+    reader = bottom_of(encoder)
+    return reader.reader if isinstance(reader, Encoder) else ""
+
+
+def bottom_of(encoder: SentenceEncoder) -> SentenceEncoder:
+    """What reads, without what remembers or counts words around it."""
     while isinstance(encoder, Around):
         encoder = encoder.encoder
-    return encoder.reader if isinstance(encoder, Encoder) else ""
+    return encoder
+
+
+CHEAP = "mean@0"
+"""What costs next to nothing to read of any encoder: the mean of what its first layer is given."""
+
+
+def cheap_features(encoder: SentenceEncoder) -> str:
+    """What a cascade's cheap head goes by: the word embeddings' mean, where our graph reads, and the words."""
+    reader = bottom_of(encoder)
+    is_ours = isinstance(reader, Encoder) and reader.folder is not None and not reader.is_table
+    return f"{CHEAP}+{WORDS}" if is_ours else WORDS
+
+
+def reader_for(encoder: SentenceEncoder, features: str, vocabulary: Vocabulary | None) -> SentenceEncoder:
+    """The encoder at the bottom of `encoder`, computing other features, with the words of `vocabulary` where given."""
+    reader, spec = bottom_of(encoder), FeatureSpec.parse(features)
+    dense: SentenceEncoder = WordsAlone()
+    if spec.terms:
+        if not isinstance(reader, Encoder):
+            raise InputError(f"{shown(reader.identity.name)} must be one of our encoders to be opened twice.")
+        dense = reader.with_features(str(replace(spec, words=False)))
+    return dense if vocabulary is None else WordedEncoder(dense, vocabulary)
 
 
 def _identity(  # noqa: PLR0913 - what differs by who reads
@@ -440,9 +480,10 @@ def _form(precision: Precision, kept: Path, *, insist: bool) -> Form:
 
 
 def _backend(  # noqa: PLR0913 - as OnnxBackend.open
-    folder: Path, blocks: tuple[Block, ...], *, identity_digest: str, kept: Path, form: Form, packs: bool
+    folder: Path, blocks: tuple[Block, ...], *, identity: EncoderIdentity, kept: Path, form: Form, packs: bool
 ) -> OnnxBackend:
     """The encoder in `folder`, opened with the weights of `form`."""
+    identity_digest = hashlib.sha256(f"{identity.weights_sha256} {identity.config_sha256}".encode()).hexdigest()
     architecture, weights = load_architecture(folder), None
     if form != "float32":
         from frostline.encoder.int8 import int8_weights  # noqa: PLC0415 - float32 does without

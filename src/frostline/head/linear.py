@@ -193,7 +193,10 @@ class LinearHead:
 
     def answers(self, probabilities: Probabilities) -> NDArray[Any]:
         """The label of each text (n_texts,), of the labels' own type, or a tuple of labels; None: not sure enough."""
-        answer = self.answer(probabilities)
+        return self.named(self.answer(probabilities))
+
+    def named(self, answer: Answers) -> NDArray[Any]:
+        """What was answered, by the labels' names: see `answers`."""
         if self.answers_sets:
             sets = [
                 tuple(label for label, has in zip(self.labels, row, strict=True) if has) if is_sure else None

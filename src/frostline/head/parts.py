@@ -63,15 +63,21 @@ class Parts:
     words: Search  # Over the words alone
 
 
-def search(
+def search(  # noqa: PLR0913 - as `head.search.search`, and what is known already
     rows: Rows,
     targets: Targets,
     *,
     options: SearchOptions,
     folds: IntArray | None = None,
+    known_words: Search | None = None,
     progress: Progress | None = None,
 ) -> tuple[Search, Parts | None]:
     """Search the rows, or each of their parts; arguments and errors are those of `head.search.search`.
+
+    Parameters
+    ----------
+    known_words : Search, optional
+        Over the same words with the same options and folds: it is not done again.
 
     Returns
     -------
@@ -86,13 +92,14 @@ def search(
         return search_rows(rows, targets, options=options, folds=folds, progress=progress), None
     n_features, words = rows.dense.shape[1], rows.words_alone
     if n_features == 0:
-        return search_rows(words, targets, options=options, folds=folds, progress=progress), None
+        alone = known_words or search_rows(words, targets, options=options, folds=folds, progress=progress)
+        return alone, None
     if are_equal(words) or are_equal(rows.dense):
         return search_rows(rows, targets, options=options, folds=folds, progress=progress), None
     if folds is None:
         folds = split.folds(targets, n_folds=options.n_folds, seed=options.seed)
     first = search_rows(rows.dense, targets, options=options, folds=folds, progress=progress)
-    second = search_rows(words, targets, options=options, folds=folds)
+    second = known_words or search_rows(words, targets, options=options, folds=folds)
     return _together(first, second, targets, options)
 
 

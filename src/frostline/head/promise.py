@@ -20,6 +20,7 @@ CONFIDENCE = 0.95
 _MISTAKES = 2  # The walk begins where so many would still be allowed: at none, a single one would end it;
 _FIRST = 30  # and at so many texts, since for a low share few do not tell; where there are fewer texts, earlier
 _STEP = 0.05  # By which the texts taken grow: at every text, one mistake at the wrong moment would end the walk
+_SIDE = 0.975  # Where the 95 % interval of a share ends
 _POWER = 0.8  # How likely the promise shall be with as many texts as are said to be enough
 
 
@@ -133,3 +134,49 @@ def _from_the_surest(sure: Float64Array, right: BoolArray) -> tuple[Float64Array
 def _between(falling: Float64Array, count: int) -> float:
     """Half-way between the last one taken and the first one left, so that rounding cannot move a text across."""
     return float((falling[count - 1] + falling[count]) / 2) if count < len(falling) else 0.0
+
+
+def changing_cut(sure: Float64Array, differs: BoolArray, *, share: float, upper: float, lowest: float = 0.0) -> Cut:
+    """Take as many texts as can be, so that at most `share` of all texts differ, and surely fewer than `upper`.
+
+    As texts are taken, the surest first, their share of all that differ only grows. Whoever stops before the k + 1st
+    stands below an order statistic of uniform draws: the upper end of Clopper and Pearson's 95 % interval for k of all
+    holds there, though the place was sought out. So no test is spent on the way.
+
+    Parameters
+    ----------
+    sure, differs : ndarrays of shape (n_texts,), n_texts >= 1
+        Of texts that are independent of each other and of what answered them.
+    lowest : float
+        Texts that are less sure are never taken.
+
+    Returns
+    -------
+    Cut
+        `is_promised`: whether there are texts enough for any promise; with none taken `count` is 0.
+    """
+    n = len(sure)
+    possible = np.arange(int(share * n + 1e-9) + 1)
+    allowed = possible[upper_end(possible, n) < upper]
+    if not len(allowed):
+        return Cut(threshold=1.0, count=0, is_promised=False)
+    falling, n_changed, counts = _from_the_surest(sure, differs)
+    taken = counts[(n_changed <= allowed[-1]) & (falling[counts - 1] >= lowest)]
+    if not len(taken):
+        return Cut(threshold=1.0, count=0, is_promised=True)
+    count = int(taken[-1])
+    middle = _between(falling, count) if count < n else float(falling[-1])
+    return Cut(threshold=max(middle, lowest), count=count, is_promised=True)
+
+
+def upper_end(counts: IntArray, n: int) -> Float64Array:
+    """The upper end of Clopper and Pearson's 95 % interval for each count among `n` >= 1."""
+    from scipy.special import betaincinv  # noqa: PLC0415 - only fitting needs it
+
+    ends: Float64Array = np.asarray(betaincinv(counts + 1, np.maximum(n - counts, 1), _SIDE))
+    return np.where(counts < n, ends, 1.0)
+
+
+def texts_for_change(upper: float) -> int:
+    """The fewest texts of which none differs that show that surely fewer than `upper` do."""
+    return math.floor(math.log(1 - _SIDE) / math.log1p(-upper)) + 1

@@ -1,0 +1,136 @@
+"""Choose a cascade: a cheap head, and from which confidence on it may answer before the full one.
+
+Chosen by decisions of both heads on rows that neither learned from, on the same folds. What is promised, and what was
+measured: docs/decisions/0053-cascade.md.
+"""
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from frostline.arrays import BoolArray, Rows
+from frostline.errors import UsageError
+from frostline.head.cascade import is_known
+from frostline.head.fitted import AnswerOptions, Fitted, settle_answers
+from frostline.head.linear import LinearHead, Rule, applied
+from frostline.head.options import SearchOptions
+from frostline.head.parts import search
+from frostline.head.promise import CONFIDENCE, changing_cut, texts_for_change
+from frostline.targets import Targets
+
+CHANGED = 0.005
+UPPER = 0.01
+FEWEST_EARLY = 0.05
+"""The share of texts answered early below which the cheap head costs about what it saves."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeOptions:
+    """How much a cascade may change.
+
+    Parameters
+    ----------
+    changed : float, default=0.005
+        The share of all texts, out of fold, whose answer may be another than the full head's.
+    upper : float, default=0.01
+        Below which the upper end of that share's 95 % interval must lie.
+    """
+
+    changed: float = CHANGED
+    upper: float = UPPER
+
+    def __post_init__(self) -> None:
+        given: tuple[tuple[str, object], ...] = (("may change", self.changed), ("must surely be below", self.upper))
+        for what, share in given:
+            if not (isinstance(share, int | float | np.floating) and 0 <= share < 1):
+                hint = f"A share is meant: did you mean {share / 100:g}?" if isinstance(share, int | float) else ""
+                raise UsageError(
+                    f"The share of answers that a cascade {what} must be from 0 to below 1 (got {share!r}).",
+                    hint=hint if isinstance(share, int | float) and 1 <= share < 100 else "",
+                )
+        if not self.changed < self.upper:
+            raise UsageError(
+                f"The share of answers that a cascade may change must be below the upper end that is promised (got "
+                f"{self.changed:g} and {self.upper:g})."
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CascadeFit:
+    """A cheap head, and what it does to rows that it did not learn from."""
+
+    head: LinearHead  # Its rule's `answer_from` is the confidence from which on it answers alone
+    early: BoolArray  # (n_texts,): Whether it answers the row alone
+    changed: BoolArray  # (n_texts,): Whether that is another answer than the full head's
+    options: CascadeOptions
+
+
+def fit_cascade(  # noqa: PLR0913 - cheap rows and their targets, the full head, and how both are made
+    rows: Rows,
+    targets: Targets,
+    full: Fitted,
+    *,
+    search_options: SearchOptions,
+    answers: AnswerOptions,
+    options: CascadeOptions,
+) -> CascadeFit | str:
+    """A head over cheap rows (n_texts, n_features) before `full`; or a sentence that says why there is none.
+
+    Copies, and texts of one group, are counted once; weights are not counted. A row without a known word is never
+    answered early, where there are words: what is left would say the commonest label.
+
+    Parameters
+    ----------
+    search_options, answers
+        Those of `full`: the same folds, the same thresholds wished for. Of its calibrations only a temperature is
+        taken, which keeps the order of texts.
+    """
+    known_words = None if full.parts is None else full.parts.words
+    found, _ = search(
+        rows,
+        targets,
+        options=replace(search_options, choose_parts=False),
+        folds=full.search.folds,
+        known_words=known_words,
+    )
+    settled = settle_answers(
+        found.head,
+        found.held_out_decisions,
+        targets,
+        learned=found.learned,
+        folds=found.folds,
+        answers=_without_silence(answers, full),
+        class_weight=search_options.class_weight,
+        unmet="nearest",
+    )
+    rule, theirs = settled.head.rule or Rule(), full.head.answer(full.calibration.held_out)
+    favoured, sure = applied(rule, settled.calibration.held_out, link=settled.head.link)
+    sure = np.where(is_known(rows), sure, -1.0)
+    differs = (favoured != theirs.favoured).any(axis=1) | ~theirs.answered
+    counted = np.unique(targets.lots, return_index=True)[1]
+    lowest = 0.0 if full.head.rule is None else full.head.rule.answer_from
+    cut = changing_cut(sure[counted], differs[counted], share=options.changed, upper=options.upper, lowest=lowest)
+    if not cut.is_promised:
+        return (
+            f"No cascade: that it changes fewer than {100 * options.upper:g} % of the answers takes "
+            f"{texts_for_change(options.upper):,} texts or more to learn from (these are {len(counted):,}, those that "
+            "belong together counted once)."
+        )
+    if cut.count < FEWEST_EARLY * len(counted):
+        return (
+            f"No cascade: with at most {100 * options.changed:g} % of the answers changed, words would answer only "
+            f"{100 * cut.count / len(counted):.1f} % of the texts early."
+        )
+    early = sure >= cut.threshold
+    head = replace(settled.head, rule=replace(rule, answer_from=cut.threshold))
+    return CascadeFit(head=head, early=early, changed=early & differs, options=options)
+
+
+def _without_silence(answers: AnswerOptions, full: Fitted) -> AnswerOptions:
+    """How the cheap head answers: as the full one, but that it always does, and by no map that has steps."""
+    wishes = replace(full.wishes, abstain_precision=None)
+    wishes = wishes if wishes.threshold_for is not None else replace(wishes, confidence=CONFIDENCE)
+    return AnswerOptions(calibrate="none" if answers.calibrate == "none" else "temperature", rule=wishes)
