@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from frostline.serve.connections import connections_with
+from frostline.serve.connections import SILENT_S, connections_with
 from frostline.serve.options import Limits
 from frostline.serve.running import TellOfFiles
 from serve_processes import Running, ready_within, serving
@@ -197,8 +197,8 @@ def test_who_announces_much_and_sends_nothing_keeps_nobody_out(server: Running) 
 class Wire(asyncio.Transport):
     """The server's end of a connection, without a network."""
 
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+    def __init__(self, end: socket.socket | None = None) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2), "socket": end})
         self.writes: list[bytes] = []
         self.is_closed = False
 
@@ -224,37 +224,49 @@ async def plain(_: object, __: object, send: Callable[[dict[str, object]], Await
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def ending() -> tuple[Wire, Wire, Wire]:
-    """A connection that asks when it is told to end, one that has asked before that too, and one that asks nothing."""
-    lines = []
-    for asks_before, asks_then in ((False, True), (True, True), (True, False)):
-        protocol, line = connections_with(Limits()), Wire()
-        config = uvicorn.Config(plain, http=protocol, lifespan="off", log_config=None)
-        config.load()
-        made = protocol(config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop())
-        made.connection_made(line)
-        if asks_before:
-            made.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            await asyncio.gather(*made.tasks)
-        made.shutdown()
-        assert not line.is_closed, "what it has sent may lie unread in the system"
-        if asks_then:
-            made.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            await asyncio.gather(*made.tasks)
-        else:
-            made.shutdown()
-        lines.append(line)
-    return lines[0], lines[1], lines[2]
+ASKED = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
-def test_who_asks_just_as_the_server_ends_is_answered() -> None:
-    """And told that it was the last answer; a connection on which nothing comes is closed when that is asked again."""
-    fresh, used, quiet = asyncio.run(ending())
-    assert (fresh.written.count(b"200 OK"), used.written.count(b"200 OK"), quiet.written.count(b"200 OK")) == (1, 2, 1)
-    assert fresh.written.count(b"connection: close") == used.written.count(b"connection: close") == 1
-    assert fresh.is_closed
-    assert used.is_closed
-    assert quiet.is_closed
+async def ending(*, asks_before: bool, asks_then: bool) -> Wire:
+    """A connection that asks or not before it is told to end, and after that."""
+    (client, server), protocol = socket.socketpair(), connections_with(Limits())
+    config = uvicorn.Config(plain, http=protocol, lifespan="off", log_config=None)
+    config.load()
+    made = protocol(config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop())
+    line = Wire(server)
+    made.connection_made(line)
+    if asks_before:
+        made.data_received(ASKED)
+        await asyncio.gather(*made.tasks)
+    heard_of = time.monotonic()
+    made.shutdown()
+    made.end_if_silent(heard_of + SILENT_S - 0.1)
+    assert not line.is_closed, "it may be about to ask"
+    if asks_then:
+        client.send(ASKED)
+        made.end_if_silent(heard_of + SILENT_S + 5)
+        made.timeout_keep_alive_handler()
+        made.look(heard_of + 9)
+        assert not line.is_closed, "what it asks lies unread in the system"
+        made.data_received(server.recv(99))
+        made.end_if_silent(heard_of + SILENT_S + 5)
+        assert not line.is_closed, "it is being answered"
+        await asyncio.gather(*made.tasks)
+    else:
+        made.end_if_silent(time.monotonic() + SILENT_S + 0.1)
+    client.close()
+    server.close()
+    return line
+
+
+@pytest.mark.parametrize("asks_then", [True, False], ids=["asks", "silent"])
+@pytest.mark.parametrize("asks_before", [True, False], ids=["used", "fresh"])
+def test_who_asks_just_as_the_server_ends_is_answered(*, asks_before: bool, asks_then: bool) -> None:
+    """And told that it was the last answer; a connection on which nothing comes is closed after a while."""
+    line = asyncio.run(ending(asks_before=asks_before, asks_then=asks_then))
+    assert line.written.count(b"200 OK") == asks_before + asks_then
+    assert line.written.count(b"connection: close") == asks_then
+    assert line.is_closed
 
 
 async def flooded() -> tuple[Wire, int]:
@@ -293,7 +305,7 @@ def test_a_flood_is_refused_at_its_headers_and_the_connection_goes_on() -> None:
 
 def test_a_response_is_one_write() -> None:
     """Its head waits for its body; one without a body is written too."""
-    _, used, _ = asyncio.run(ending())
+    used = asyncio.run(ending(asks_before=True, asks_then=True))
     assert [write.count(b"\r\n\r\n") for write in used.writes] == [1] * len(used.writes)
     assert len(used.writes) == 2
 

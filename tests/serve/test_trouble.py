@@ -1,6 +1,7 @@
 """Hangs, crashes, floods, new models, ends: what becomes of requests meanwhile."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ import pytest
 from frostline.artifact import save_artifact
 from frostline.artifact.model import open_model
 from frostline.head.linear import Rule
+from frostline.serve.connections import SILENT_S
 from serve_processes import SEVERAL, TOPICS, Running, ready_within, serving
 
 ADMIN = "the-key-of-the-admin"
@@ -41,6 +43,16 @@ class Seen:
     refusals: set[str] = field(default_factory=set)  # Likewise
 
 
+def until_asked(steps: list[float]) -> dict[str, Any]:
+    """What has httpx append when each step was made, from a connection to the last byte of a request."""
+
+    def made(name: str, _: object) -> None:
+        if "receive" not in name and "close" not in name:
+            steps.append(time.monotonic())
+
+    return {"trace": made}
+
+
 @contextlib.contextmanager
 def load(server: Running, texts: tuple[str, ...], threads: int = 4) -> Iterator[Seen]:
     """Requests all the while."""
@@ -50,8 +62,9 @@ def load(server: Running, texts: tuple[str, ...], threads: int = 4) -> Iterator[
     def ask() -> None:
         with server.client as client:
             while not stop.is_set():
+                steps = [time.monotonic()]
                 try:
-                    response = client.post("/v1/classify", json={"texts": texts})
+                    response = client.post("/v1/classify", json={"texts": texts}, extensions=until_asked(steps))
                     seen.told[response.status_code] += 1
                     if response.status_code == 200:
                         seen.answers.add(json.dumps(response.json()["answers"]))
@@ -60,7 +73,8 @@ def load(server: Running, texts: tuple[str, ...], threads: int = 4) -> Iterator[
                     else:
                         seen.refusals |= {answer["error"] for answer in response.json()["answers"]}
                 except httpx.HTTPError as error:
-                    seen.told[type(error).__name__] += 1
+                    longest = max((after - before for before, after in itertools.pairwise(steps)), default=0.0)
+                    seen.told["after a silence" if longest > SILENT_S / 2 else type(error).__name__] += 1
                     if stop.wait(0.01):
                         return
 
@@ -125,13 +139,13 @@ def test_a_flood_is_told_at_once_when_to_come_again(server: Running) -> None:
 
 
 def test_sigterm_answers_what_was_accepted(model: Path) -> None:
-    """F61: with 0, and before 10 s have passed."""
+    """F61: with 0, and before 10 s have passed. A connection on which nobody has asked for long may be closed."""
     with serving(model) as running, load(running, ("a joy", "a dull film")) as seen:
         time.sleep(0.5)
         begun = time.monotonic()
         assert running.signalled(signal.SIGTERM) == 0
-        assert time.monotonic() - begun < 5
-    assert set(seen.told) <= {200, "ConnectError"}, seen.told
+        assert time.monotonic() - begun < 10
+    assert set(seen.told) <= {200, "ConnectError", "after a silence"}, seen.told
     assert seen.told[200]
 
 

@@ -6,6 +6,7 @@ No timers per request: each connection notes since when it is in what state, and
 import asyncio
 import json
 import resource
+import select
 import time
 from collections.abc import Callable
 from typing import Any, final
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from frostline.serve.options import Limits
 
 SWEEP_S = 0.5
+SILENT_S = 2.0  # After which, at the server's end, nobody is waited for who asks nothing: a busy client is slow to ask
 _LINGER_S = 2.0
 _LINGER_BYTES = 4_000_000  # that are thrown away before a connection is cut off
 _OTHER_FILES = 40  # of the process beside connections: libraries, sockets, a model that is loading
@@ -131,13 +133,22 @@ class Connection(HttpToolsProtocol):
         self.tasks.add(task)
 
     def shutdown(self) -> None:
-        """End it after what it is about; one that asks nothing, when this is called a second time.
-
-        What a client has sent may lie unread in the system: closing at once would reset it.
-        """
-        was_ending, self._is_ending = self._is_ending, True
-        if was_ending or self._state in {"body", "answer"}:
+        """End it after what it is about; for one that asks nothing, see `end_if_silent`."""
+        self._is_ending = True
+        if self._state in {"body", "answer"}:
             super().shutdown()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Of uvicorn's: nothing was asked for as long as a connection is kept."""
+        self._end_if_nothing_came()
+
+    def end_if_silent(self, now: float) -> None:
+        """End it where nothing has been asked for a while, though there was time to.
+
+        Whoever has just connected, or been answered, may be about to ask: closing at once would cut that off.
+        """
+        if now - self._since > SILENT_S:
+            self._end_if_nothing_came()
 
     def look(self, now: float) -> None:
         """End it where it takes too long."""
@@ -148,7 +159,7 @@ class Connection(HttpToolsProtocol):
         elif self._state == "headers" and waits > self.limits.header_s:
             self.refuse(408, "slow", f"Headers must be here within {self.limits.header_s:g} s.")
         elif self._state == "idle" and waits > self.limits.idle_s:
-            self.transport.close()
+            self._end_if_nothing_came()
         elif self._state == "lingers" and waits > _LINGER_S:
             self.transport.abort()
         elif self._state == "body" and waits > self.limits.body_s:
@@ -179,6 +190,15 @@ class Connection(HttpToolsProtocol):
             self.transport.write_eof()
             self._n_bytes = 0
             self._enter("lingers")
+
+    def _end_if_nothing_came(self) -> None:
+        """Close it unless it is asked; what a client has sent may lie unread in the system, and would be reset."""
+        if self._state not in {"idle", "headers"}:
+            return
+        waiting = select.poll()
+        waiting.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        if not waiting.poll(0):
+            self.transport.close()
 
     def _take_host(self) -> None:
         """An address in the request line stands for what Host says (RFC 9112, 3.2.2)."""

@@ -161,9 +161,12 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _wait_tasks_to_complete(self) -> None:
-        await asyncio.sleep(_LAST_S)
-        for connection in list(self.server_state.connections):
-            connection.shutdown()  # whoever came last, and asked nothing
+        loop = asyncio.get_running_loop()
+        while self.server_state.connections:  # whoever came last, and asks nothing
+            await asyncio.sleep(_LAST_S)
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.end_if_silent(loop.time())
         await super()._wait_tasks_to_complete()
 
     def _connection(self) -> asyncio.Protocol:
