@@ -156,7 +156,7 @@ def test_the_known_encoders_are_these(frostline: Command) -> None:
         assert line.split()[1:4] == ["yes" if row["at_hand"] else "no", f"{row['size_bytes'] / 1e6:.0f}", "MB"]
     assert " ".join(frostline("encoders").out.partition("Any folder")[2].split()) == (
         "with config.json, model.safetensors and tokenizer.json works too, and any hub id of the families BERT, "
-        "DistilBERT, RoBERTa, XLM-RoBERTa, MPNet and ELECTRA: --encoder owner/name --revision COMMIT"
+        "DistilBERT, RoBERTa, XLM-RoBERTa, MPNet, ELECTRA and ModernBERT: --encoder owner/name --revision COMMIT"
     )
 
 

@@ -81,6 +81,39 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "pad_token_id": 1,
     },
     "electra": {"model_type": "electra", **_SIZES, "embedding_size": 13},
+    "modernbert": {
+        "model_type": "modernbert",
+        "hidden_size": 20,
+        "num_attention_heads": 5,
+        "num_hidden_layers": 4,
+        "intermediate_size": 13,
+        "vocab_size": 101,
+        "max_position_embeddings": 600,
+        "local_attention": 9,
+        "global_attn_every_n_layers": 3,
+        "norm_eps": 1e-5,
+        "pad_token_id": 1,
+    },
+    "modernbert-new": {
+        "model_type": "modernbert",
+        "hidden_size": 12,
+        "num_attention_heads": 2,
+        "num_hidden_layers": 3,
+        "intermediate_size": 7,
+        "vocab_size": 53,
+        "max_position_embeddings": 40,
+        "local_attention": 16,
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        "rope_parameters": {
+            "full_attention": {"rope_type": "default", "rope_theta": 500.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 30.0},
+        },
+        "norm_bias": True,
+        "attention_bias": True,
+        "mlp_bias": True,
+        "hidden_activation": "gelu_pytorch_tanh",
+        "pad_token_id": 1,
+    },
     "electra-no-projection": {"model_type": "electra", **_SIZES, "embedding_size": 20, "num_hidden_layers": 2},
 }
 
@@ -94,6 +127,8 @@ LONGEST = {
     "camembert": 38,
     "mpnet": 150,
     "electra": 40,
+    "modernbert": 600,
+    "modernbert-new": 40,
     "electra-no-projection": 40,
 }
 """The longest sentence that each of them can read, counted by hand."""
@@ -133,6 +168,8 @@ _MPNET_PARTS = (
 def make_tensors(config: Mapping[str, Any], *, seed: int = 0) -> dict[str, NDArray[np.float32]]:
     """Random weights for `config`, under the names that the family's own checkpoints have."""
     family = config["model_type"]
+    if family == "modernbert":
+        return _modern_tensors(config, seed)
     sizes = {
         "h": config.get("dim", config.get("hidden_size")),
         "i": config.get("hidden_dim", config.get("intermediate_size")),
@@ -159,11 +196,31 @@ def make_tensors(config: Mapping[str, Any], *, seed: int = 0) -> dict[str, NDArr
     return {name: _random(name, tuple(sizes[letter] for letter in letters), seed) for name, letters in axes.items()}
 
 
+def _modern_tensors(config: Mapping[str, Any], seed: int) -> dict[str, NDArray[np.float32]]:
+    """ModernBERT's: three products in one matrix, a gate under the widening, no additions unless it says so."""
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    products = {"attn.Wqkv": (3 * hidden, hidden), "attn.Wo": (hidden, hidden)}
+    products |= {"mlp.Wi": (2 * inner, hidden), "mlp.Wo": (hidden, inner)}
+    shapes: dict[str, tuple[int, ...]] = {"embeddings.tok_embeddings.weight": (config["vocab_size"], hidden)}
+    norms = ["embeddings.norm", "final_norm"]
+    for layer in range(config["num_hidden_layers"]):
+        norms += [f"layers.{layer}.mlp_norm"] + ([f"layers.{layer}.attn_norm"] if layer else [])
+        for part, shape in products.items():
+            shapes[f"layers.{layer}.{part}.weight"] = shape
+            if config.get("attention_bias" if part.startswith("attn") else "mlp_bias"):
+                shapes[f"layers.{layer}.{part}.bias"] = shape[:1]
+    for norm in norms:
+        shapes[f"{norm}.weight"] = (hidden,)
+        if config.get("norm_bias"):
+            shapes[f"{norm}.bias"] = (hidden,)
+    return {name: _random(name, shape, seed) for name, shape in shapes.items()}
+
+
 def _random(name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
     """Uniform numbers of a size that makes attention uneven, each tensor from a stream of its own."""
     generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
     spread = 0.5 if len(shape) == 2 else 0.3
-    centre = 1.0 if name.endswith(("LayerNorm.weight", "layer_norm.weight")) else 0.0
+    centre = 1.0 if name.endswith(("LayerNorm.weight", "layer_norm.weight", "norm.weight")) else 0.0
     return (centre + spread * (2 * generator.random(shape) - 1)).astype(np.float32)
 
 

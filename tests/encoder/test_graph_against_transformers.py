@@ -8,8 +8,9 @@ from checkpoints import CONFIGS, LONGEST, make_tensors, random_ids, write_checkp
 from golden_cases import MINILM_IDS
 from graph_tools import batch_of, bundled_minilm
 
-from frostline.encoder.architecture import ACTIVATIONS, describe, load_architecture
+from frostline.encoder.architecture import describe, load_architecture
 from frostline.encoder.onnx import OnnxBackend
+from frostline.encoder.settings import ACTIVATIONS
 
 pytestmark = [
     pytest.mark.torch,
@@ -30,10 +31,15 @@ def largest_difference(folder: Path, n_layers: int, ids: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_layer_equals_transformers_at_every_length(name: str, tmp_path: Path) -> None:
-    """From one word piece to the longest sentence; for MPNet in steps, up to where all distances share a bucket."""
+    """From one word piece to the longest sentence; for MPNet in steps, up to where all distances share a bucket.
+
+    For ModernBERT also where its queries are taken in shares: around 512.
+    """
     folder = write_checkpoint(tmp_path, CONFIGS[name])
     longest, n_layers = LONGEST[name], describe(CONFIGS[name]).n_layers
-    for length in {*range(1, longest + 1, 1 if longest < 50 else 7), longest}:
+    step = 1 if longest < 50 else 7 if longest < 200 else 41
+    around = {length for length in (4, 5, 6, 511, 512, 513) if length < longest}
+    for length in {*range(1, longest + 1, step), *around, longest}:
         assert largest_difference(folder, n_layers, random_ids(name, length)) <= BOUND, length
 
 
@@ -50,6 +56,24 @@ def test_minilm_equals_transformers(length: int) -> None:
     """The real weights, every layer, to the longest sentence."""
     ids = np.resize(np.concatenate(MINILM_IDS), (2, length)).astype(np.int64)
     assert largest_difference(bundled_minilm(), 6, ids) <= BOUND
+
+
+def test_a_long_text_of_modernbert_equals_transformers(tmp_path: Path) -> None:
+    """Positions to 8,191, whose angles are large numbers in float32."""
+    config = CONFIGS["modernbert"] | {"max_position_embeddings": 8192, "local_attention": 128, "num_hidden_layers": 2}
+    folder = write_checkpoint(tmp_path, config)
+    assert largest_difference(folder, 2, random_ids("modernbert", 3001, sentences=1)) <= BOUND
+
+
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_modernbert_as_it_was_pretrained_is_read(prefix: str, tmp_path: Path) -> None:
+    """With the head that guesses words, under the names that it was published with."""
+    plain = write_checkpoint(tmp_path / "plain", CONFIGS["modernbert"])
+    tensors = {f"{prefix}{name}": tensor for name, tensor in make_tensors(CONFIGS["modernbert"]).items()}
+    tensors["decoder.bias"] = np.zeros(101, np.float32)
+    headed = write_checkpoint(tmp_path / "headed", CONFIGS["modernbert"], tensors)
+    both = [load_architecture(folder).tensors for folder in (plain, headed)]
+    assert all((both[0][name] == both[1][name]).all() for name in both[0])
 
 
 def test_a_checkpoint_with_a_task_head_equals_transformers(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def check(name: str, features: str, ids: NDArray[np.int64], seed: int) -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(
-    name=st.sampled_from(["bert", "bert-one-head", "roberta", "mpnet", "electra"]),
+    name=st.sampled_from(["bert", "bert-one-head", "roberta", "mpnet", "electra", "modernbert"]),
     features=st.sampled_from(SPECS),
     runs=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 38)), min_size=1, max_size=9),
     seed=st.integers(0, 10_000),
@@ -77,7 +77,7 @@ def test_a_row_does_not_depend_on_sentences_of_other_lengths_beside_it(
 
 @settings(deadline=None, max_examples=30)
 @given(
-    name=st.sampled_from(["bert", "bert-one-head", "roberta", "mpnet", "electra"]),
+    name=st.sampled_from(["bert", "bert-one-head", "roberta", "mpnet", "electra", "modernbert"]),
     features=st.sampled_from(SPECS),
     sentences=st.integers(1, 33),
     length=st.integers(1, 38),

@@ -17,6 +17,7 @@ from encoder_fakes import make_checkpoint
 from frostline.encoder.architecture import FAMILIES, describe, load_architecture
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.files import CONFIG, read_json
+from frostline.encoder.modern import Rotary
 from frostline.errors import InputError, MissingInputError
 from frostline.tensors import HEADER_LIMIT_BYTES, TensorsError, header_length, open_weights, read_entries
 
@@ -125,6 +126,62 @@ def test_what_our_graphs_do_not_compute_is_refused_by_name(setting: str, value: 
         describe(BERT | {setting: value})
     assert "attention heads" in str(caught.value) if value == 3 else setting in caught.value.message
     assert all(family in str(caught.value) for family in FAMILIES)
+
+
+MODERN = CONFIGS["modernbert"]
+PLAIN_ROPE = {"rope_type": "default", "rope_theta": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_attention_heads": 4}, "heads must have an even number of columns (got 5)."),
+        (
+            {"local_attention": 0},
+            "local_attention must be a whole number of at least 1 and at most 16777216 (got '0').",
+        ),
+        ({"global_attn_every_n_layers": 0}, "global_attn_every_n_layers must be a whole number of at least 1 and at"),
+        ({"layer_types": ["full_attention"]}, "layer_types must name 4 of full_attention, sliding_attention (got"),
+        ({"layer_types": ["full_attention"] * 3 + ["x"]}, "layer_types must name 4 of full_attention, sliding_attenti"),
+        ({"layer_types": ["full_attention"] * 3 + [[]]}, "layer_types must name 4 of full_attention, sliding_attentio"),
+        ({"layer_types": 4}, "layer_types must name 4 of full_attention, sliding_attention (got '4')."),
+        ({"global_rope_theta": 0.5}, "global_rope_theta must be a number from 1 to 1e+12 (got '0.5')."),
+        ({"local_rope_theta": "slow"}, "local_rope_theta must be a number from 1 to 1e+12 (got 'slow')."),
+        ({"local_rope_theta": float("nan")}, "local_rope_theta must be a number from 1 to 1e+12 (got 'nan')."),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4}}, "rope_scaling must be null (got"),
+        ({"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}, "rope_parameters must be of rope_type defaul"),
+        ({"rope_parameters": {"full_attention": PLAIN_ROPE | {"factor": 4}}}, "rope_parameters must be of rope_type d"),
+        ({"rope_parameters": {"full_attention": 3}}, "rope_parameters must be of rope_type default, with a rope_theta"),
+        ({"rope_parameters": {"full_attention": {"rope_type": []}}}, "rope_parameters must be of rope_type default, w"),
+        ({"rope_parameters": PLAIN_ROPE}, "rope_parameters must be of rope_type default, with a rope_theta for full_a"),
+        ({"rope_parameters": 7}, "rope_parameters must be of rope_type default, with a rope_theta for full_attention"),
+        ({"norm_bias": "no"}, "norm_bias must be true or false (got 'no')."),
+        ({"norm_eps": 2}, "norm_eps must be a number between 0 and 1 (got '2')."),
+        ({"hidden_activation": "mish"}, "hidden_activation must be one of gelu"),
+    ],
+)
+def test_what_modernbert_s_settings_may_not_say(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    """A stranger's values, each named in a sentence."""
+    with pytest.raises(InputError) as caught:
+        load_architecture(write_checkpoint(tmp_path, MODERN | changes, make_tensors(MODERN)))
+    assert caught.value.message.startswith(f"config.json: {said}")
+
+
+def test_modernbert_s_settings_have_its_defaults() -> None:
+    """As transformers fills them in: every third layer looks at the whole text, the others 64 word pieces each way."""
+    lacking = {"local_attention", "global_attn_every_n_layers", "norm_eps"}
+    shape = describe({key: value for key, value in MODERN.items() if key not in lacking})
+    assert shape.epsilon == 1e-5
+    assert shape.rotary == Rotary(base=160_000.0, local_base=10_000.0, reach=64, is_local=(False, True, True, False))
+    new = describe(CONFIGS["modernbert-new"]).rotary
+    assert new == Rotary(base=500.0, local_base=30.0, reach=8, is_local=(True, False, True))
+
+
+def test_modernbert_s_file_of_other_sizes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"layers\.0\.attn\.Wqkv\.bias must be there"):
+        load_architecture(write_checkpoint(tmp_path, MODERN | {"attention_bias": True}, make_tensors(MODERN)))
+    with pytest.raises(InputError, match=r"layers\.0\.mlp\.Wi\.weight must have shape \(28, 20\) \(got \(26, 20\)\)"):
+        load_architecture(write_checkpoint(tmp_path, MODERN | {"intermediate_size": 14}, make_tensors(MODERN)))
 
 
 def test_settings_that_configs_often_lack_have_their_family_s_defaults() -> None:
@@ -324,5 +381,7 @@ def test_families_differ_in_positions_token_types_and_distances(name: str) -> No
     shape = describe(CONFIGS[name])
     assert shape.relative_bias == (name == "mpnet")
     assert (shape.position_padding is not None) == (name in {"roberta", "xlm-roberta", "camembert", "mpnet"})
-    assert (shape.n_token_types == 0) == (name in {"distilbert", "distilbert-relu", "mpnet"})
+    is_modern = name in {"modernbert", "modernbert-new"}
+    assert (shape.n_token_types == 0) == (is_modern or name in {"distilbert", "distilbert-relu", "mpnet"})
+    assert (shape.n_positions == 0) == is_modern == shape.is_modern
     assert shape.has_projection == (name == "electra")

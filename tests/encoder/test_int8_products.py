@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from frostline.encoder.architecture import Activation, Architecture, load_architecture
+from frostline.encoder.architecture import Architecture, load_architecture
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.int8 import (
     build_weights,
@@ -30,8 +30,10 @@ from frostline.encoder.int8 import (
     quantise,
     rounded,
 )
+from frostline.encoder.modern import Rotary
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.products import LEAST, kept_aside
+from frostline.encoder.settings import Activation
 from frostline.errors import InputError
 
 BOUND = 0.0 if platform.machine().lower() in {"x86_64", "amd64"} else 1e-6
@@ -92,7 +94,7 @@ def test_int8_rows_are_near_those_of_float32(name: str) -> None:
 
 @settings(deadline=None, max_examples=12)
 @given(
-    name=st.sampled_from(["bert", "bert-one-head", "distilbert-relu", "xlm-roberta", "mpnet", "electra"]),
+    name=st.sampled_from(["bert", "bert-one-head", "distilbert-relu", "xlm-roberta", "mpnet", "modernbert"]),
     sentences=st.integers(1, 9),
     length=st.integers(1, 23),
     seed=st.integers(0, 10_000),
@@ -252,7 +254,17 @@ def activated(kind: Activation, rows: NDArray[np.float64]) -> NDArray[np.float64
     return made
 
 
-def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+def turned(rows: NDArray[np.float64], rotary: Rotary, *, is_local: bool) -> NDArray[np.float64]:
+    """Each pair of columns of rows (..., S, h) turned by its place, as complex numbers: written out a second time."""
+    half = rows.shape[-1] // 2
+    speeds = (rotary.local_base if is_local else rotary.base) ** -(np.arange(half) / half)
+    pairs = (rows[..., :half] + 1j * rows[..., half:]) * np.exp(1j * np.outer(np.arange(rows.shape[-2]), speeds))
+    return np.concatenate([pairs.real, pairs.imag], axis=-1)
+
+
+def reference_rows(  # noqa: C901, PLR0915 - one account of all families, top to bottom
+    architecture: Architecture, ids: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Every pooling of every layer, in the graph's order of blocks, in numpy: float64 around integer products."""
     shape, tensors = architecture.shape, architecture.tensors
     made = quantise(architecture, measured_channels(architecture))
@@ -275,7 +287,10 @@ def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArra
     def kept_of(name: str, middle: NDArray[np.float64]) -> NDArray[np.float64]:
         """The columns between the feed-forward products that stay in float32, and what they give."""
         wide = middle @ made[f"{name}widen.kept.weight"].T + made[f"{name}widen.kept.bias"]
-        kept: NDArray[np.float64] = activated(shape.activation, wide) @ made[f"{name}narrow.aside"].T
+        bent = activated(shape.activation, wide)
+        if shape.is_modern:
+            bent = bent * (middle @ made[f"{name}gate.kept.weight"].T + made[f"{name}gate.kept.bias"])
+        kept: NDArray[np.float64] = bent @ made[f"{name}narrow.aside"].T
         return kept
 
     n, length = ids.shape
@@ -285,25 +300,40 @@ def reference_rows(architecture: Architecture, ids: NDArray[np.int64]) -> NDArra
     else:
         counts = ids != shape.position_padding
         positions = np.cumsum(counts, axis=1) * counts + shape.position_padding
-    embedded = (tensors["words"][ids] + tensors["positions"][positions]).reshape(n * length, -1)
+    table = np.zeros((length, shape.embedding_size)) if shape.is_modern else tensors["positions"]
+    embedded = (tensors["words"][ids] + table[positions]).reshape(n * length, -1)
     states = norm("embedded", embedded.astype(np.float64))
     if shape.has_projection:
         states = states @ tensors["projection.weight"].T.astype(np.float64) + tensors["projection.bias"]
     every = [states]
     for number in range(shape.n_layers):
         name = f"layers.{number}."
+        given = norm(f"{name}attended_norm", states) if shape.is_modern and number else states
         query, key, value = (
-            product(f"{name}{part}", states, f"{name}asked").reshape(heads).transpose(0, 2, 1, 3)
+            product(f"{name}{part}", given, f"{name}asked").reshape(heads).transpose(0, 2, 1, 3)
             for part in ("query", "key", "value")
         )
+        if shape.rotary is not None:
+            query, key = (turned(rows, shape.rotary, is_local=shape.rotary.is_local[number]) for rows in (query, key))
         scores = query @ key.transpose(0, 1, 3, 2) / math.sqrt(shape.head_size)
+        if shape.rotary is not None and shape.rotary.is_local[number]:
+            far = np.abs(np.subtract.outer(np.arange(length), np.arange(length))) > shape.rotary.reach
+            scores = np.where(far, -np.inf, scores)
         if shape.relative_bias:
             distance = np.arange(length)[None, :] - np.arange(length)[:, None] + shape.max_positions - 1
             scores = scores + tensors["relative_bias"][:, distance]
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         mixed = (weights / weights.sum(axis=-1, keepdims=True)) @ value
         mixed = mixed.transpose(0, 2, 1, 3).reshape(n * length, -1)
-        middle = norm(f"{name}attended_norm", product(f"{name}attended", mixed) + states)
+        middle = product(f"{name}attended", mixed) + states
+        if shape.is_modern:
+            read = norm(f"{name}norm", middle)
+            wide = activated(shape.activation, product(f"{name}widen", read, f"{name}widen"))
+            wide = wide * product(f"{name}gate", read, f"{name}widen")
+            states = product(f"{name}narrow", wide) + kept_of(name, read) + middle
+            every.append(norm("last", states) if number == shape.n_layers - 1 else states)
+            continue
+        middle = norm(f"{name}attended_norm", middle)
         wide = activated(shape.activation, product(f"{name}widen", middle, f"{name}widen"))
         narrow = product(f"{name}narrow", wide, least=LEAST[shape.activation]) + kept_of(name, middle)
         states = norm(f"{name}norm", narrow + middle)

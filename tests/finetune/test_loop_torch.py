@@ -235,3 +235,36 @@ def test_epochs_are_judged_at_the_temperature_that_suits_them(link: Link) -> Non
     assert sure == pytest.approx(fair, abs=1e-6)
     wrong = torch.tensor((right < 0).astype(np.float32) + 1e-9)
     assert loop_module._at_best_temperature(link, torch.tensor(columns), members, wrong) > 2 * fair
+
+
+def test_modernbert_is_tuned_too(tmp_path: Path) -> None:
+    """Its last norm stands behind all layers, and not behind the frozen ones; a whole run moves what lies above."""
+    import torch
+    from safetensors.torch import load_file
+    from transformers import ModernBertConfig, ModernBertModel
+
+    from frostline.finetune.network import Units, open_network
+
+    torch.manual_seed(0)
+    special = {"pad_token_id": 0, "cls_token_id": 1, "bos_token_id": 1, "sep_token_id": 2, "eos_token_id": 2}
+    config = ModernBertConfig(
+        vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=9, **special
+    )
+    whole, folder = ModernBertModel(config).eval(), tmp_path / "encoder"
+    whole.save_pretrained(folder)
+    digests = {"weights_sha256": "0", "tokenizer_sha256": "0", "config_sha256": "0"}
+    settings = json.loads((folder / "config.json").read_text("utf-8"))
+    checkpoint = Checkpoint(name="modern", revision=None, folder=folder, config=settings, **digests)
+    head = LinearHead(labels=(0, 1), coef=np.zeros((1, 32)), intercept=np.zeros(1), link="softmax")
+    units = Units.of(np.eye(32, dtype=np.float32), n_blocks=2)
+    ids = np.arange(20).reshape(2, 10)
+    with torch.no_grad():
+        expected = whole(input_ids=torch.from_numpy(ids), output_hidden_states=True).hidden_states[1].numpy()
+    network = open_network(checkpoint, head, BLOCKS, units=units, freeze_layers=1)
+    for _ in range(2):  # the norm is put back
+        assert np.abs(network.below_of(ids) - expected).max() <= 1e-5
+        assert isinstance(network.model.final_norm, torch.nn.LayerNorm)
+    before, after = load_file(folder / "model.safetensors"), run(folder, tmp_path / "run").tensors
+    assert set(before) == set(after)
+    changed = {name for name in before if not (before[name] == after[name]).all()}
+    assert changed == {name for name in before if name.startswith(("layers.1.", "final_norm."))} - {"final_norm.weight"}

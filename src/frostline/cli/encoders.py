@@ -44,5 +44,6 @@ def command(*, as_json: bool) -> None:
     console.print(table)
     console.print("Any folder with config.json, model.safetensors and tokenizer.json works too, and any hub id of the")
     console.print(
-        "families BERT, DistilBERT, RoBERTa, XLM-RoBERTa, MPNet and ELECTRA: --encoder owner/name --revision COMMIT"
+        "families BERT, DistilBERT, RoBERTa, XLM-RoBERTa, MPNet, ELECTRA and ModernBERT: --encoder owner/name "
+        "--revision COMMIT"
     )

@@ -2,6 +2,7 @@
 
 The names: `words`, `positions`, `embedded.scale|shift`, `projection.weight|bias`, `relative_bias`, and per layer
 `layers.I.` query, key, value, attended, widen, narrow (`.weight|bias`), attended_norm, norm (`.scale|shift`).
+ModernBERT has no `positions`, but `layers.I.gate` and `last`, the norm behind all layers.
 """
 
 import importlib.util
@@ -14,11 +15,12 @@ from typing import Any, Literal, TypeAlias, final, get_args
 import numpy as np
 
 from frostline.arrays import Float32Array, IntArray
+from frostline.encoder import modern
 from frostline.encoder.files import CONFIG, WEIGHTS, read_json
+from frostline.encoder.settings import HINT, MOST, Activation, activation, epsilon, whole
 from frostline.errors import InputError, UnavailableError, UsageError, shown
 from frostline.tensors import Weights, open_weights
 
-Activation: TypeAlias = Literal["gelu", "gelu_tanh", "relu", "silu"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 DEVICES: tuple[Device, ...] = get_args(Device)
 Dtype: TypeAlias = Literal["float32", "bfloat16"]
@@ -53,6 +55,14 @@ class Shape:
     n_positions: int
     n_token_types: int
     relative_bias: bool  # Whether attention scores get a bias by the distance of the two word pieces
+    # Positions that turn queries and keys. Such a family is ModernBERT's: each half of a layer normalises what it reads
+    # and adds to what it was given, and a gate multiplies what was widened.
+    rotary: modern.Rotary | None = None
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether layers are ModernBERT's."""
+        return self.rotary is not None
 
     @property
     def has_projection(self) -> bool:
@@ -115,20 +125,6 @@ MPNET = Names(
     norm="output.LayerNorm",
 )
 
-
-ACTIVATIONS: dict[str, Activation] = {
-    "gelu": "gelu",
-    "gelu_python": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_fast": "gelu_tanh",
-    "gelu_accurate": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_python_tanh": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-}
-
 RELATIVE_BUCKETS = 32  # MPNet's code fixes it, whatever the config says
 
 
@@ -137,7 +133,7 @@ RELATIVE_BUCKETS = 32  # MPNet's code fixes it, whatever the config says
 class Family:
     """What sets a family apart."""
 
-    name: str  # `bert`, `distilbert`, `roberta`, `mpnet` or `electra`
+    name: str  # `bert`, `distilbert`, `roberta`, `mpnet`, `electra` or `modernbert`
     prefix: str  # What stands before every tensor's name when the checkpoint was saved with a task's head on top
     names: Names
     settings: Mapping[str, str]  # Where the config spells a setting otherwise than BERT does
@@ -147,6 +143,7 @@ class Family:
     epsilon: float | None = None  # Of every LayerNorm, where the family's code fixes it
     relative_bias: bool = False  # Whether attention scores get a bias by the distance of the two word pieces
     embedding_projection: bool = False  # Whether word embeddings may be narrower than the layers
+    rotary: bool = False  # Whether it is ModernBERT's kind (modern.py), whose tensors have names of their own
 
 
 _DISTILBERT_SETTINGS = {
@@ -159,7 +156,7 @@ _DISTILBERT_SETTINGS = {
 
 
 def _padding_id(config: Mapping[str, Any]) -> int:
-    return _whole(config, "pad_token_id", default=1, least=0)
+    return whole(config, "pad_token_id", default=1, least=0)
 
 
 def _one(_: Mapping[str, Any]) -> int:
@@ -192,6 +189,14 @@ FAMILIES: dict[str, Family] = {
         relative_bias=True,
     ),
     "electra": Family(name="electra", prefix="electra.", names=BERT, settings={}, embedding_projection=True),
+    "modernbert": Family(
+        name="modernbert",
+        prefix="model.",
+        names=BERT,
+        settings={"hidden_act": "hidden_activation"},
+        token_types=False,
+        rotary=True,
+    ),
 }
 """By the config's `model_type`."""
 
@@ -204,20 +209,6 @@ _MUST_BE: dict[str, tuple[object, ...]] = {
     "relative_attention_num_buckets": (RELATIVE_BUCKETS, None),
 }
 
-_MOST = {
-    "num_hidden_layers": 1_000,
-    "num_attention_heads": 1_000,
-    "hidden_size": 2**16,
-    "embedding_size": 2**16,
-    "intermediate_size": 2**20,
-    "max_position_embeddings": 2**20,
-    "vocab_size": 2**24,
-    "type_vocab_size": 1_000,
-}
-"""Far above any encoder, and so low that what is made of a size before the weights are read is small."""
-
-_HINT = f"Encoders that work are those of model_type {', '.join(FAMILIES)}."
-
 
 def family_of(config: Mapping[str, Any]) -> Family:
     """The family that `config` belongs to."""
@@ -225,7 +216,7 @@ def family_of(config: Mapping[str, Any]) -> Family:
     family = FAMILIES.get(model_type) if isinstance(model_type, str) else None
     if family is None:
         raise InputError(
-            f"config.json: model_type must be one of {', '.join(FAMILIES)} (got {shown(model_type)}).", hint=_HINT
+            f"config.json: model_type must be one of {', '.join(FAMILIES)} (got {shown(model_type)}).", hint=HINT
         )
     return family
 
@@ -244,73 +235,46 @@ def describe(config: Mapping[str, Any]) -> Shape:
     family = family_of(config)
     for key, allowed in _MUST_BE.items():
         if config.get(key) not in allowed:
-            raise InputError(f"config.json: {key} must be {allowed[0]!r} (got {shown(config[key])}).", hint=_HINT)
+            raise InputError(f"config.json: {key} must be {allowed[0]!r} (got {shown(config[key])}).", hint=HINT)
 
     def size(name: str, default: int | None = None) -> int:
-        return _whole(config, family.settings.get(name, name), default=default, least=1, most=_MOST[name])
+        return whole(config, family.settings.get(name, name), default=default, least=1, most=MOST[name])
 
     hidden_size, n_heads = size("hidden_size"), size("num_attention_heads")
     if hidden_size % n_heads:
         raise InputError(
-            f"config.json: {hidden_size} columns must divide evenly among {n_heads} attention heads.", hint=_HINT
+            f"config.json: {hidden_size} columns must divide evenly among {n_heads} attention heads.", hint=HINT
         )
+    n_layers = size("num_hidden_layers")
     padding = family.position_padding(config) if family.position_padding else None
     n_positions = size("max_position_embeddings")
     max_positions = n_positions if padding is None else n_positions - padding - 1
     if max_positions < 1:
         raise InputError(
             f"config.json: max_position_embeddings must be above {n_positions - max_positions} (got {n_positions}).",
-            hint=_HINT,
+            hint=HINT,
         )
     return Shape(
         family=family.name,
-        n_layers=size("num_hidden_layers"),
+        n_layers=n_layers,
         n_heads=n_heads,
         hidden_size=hidden_size,
         vocab_size=size("vocab_size"),
         max_positions=max_positions,
         embedding_size=size("embedding_size", hidden_size) if family.embedding_projection else hidden_size,
         inner_size=size("intermediate_size"),
-        activation=_activation(config, family.settings.get("hidden_act", "hidden_act")),
-        epsilon=family.epsilon or _epsilon(config),
+        activation=activation(config, family.settings.get("hidden_act", "hidden_act")),
+        epsilon=family.epsilon or (epsilon(config, "norm_eps", default=1e-5) if family.rotary else epsilon(config)),
         position_padding=padding,
-        n_positions=n_positions,
+        n_positions=0 if family.rotary else n_positions,
         n_token_types=size("type_vocab_size", 2) if family.token_types else 0,
         relative_bias=family.relative_bias,
+        rotary=modern.rotary(config, n_layers=n_layers, head_size=hidden_size // n_heads) if family.rotary else None,
     )
 
 
-def _whole(
-    config: Mapping[str, Any], key: str, *, default: int | None, least: int, most: int = _MOST["vocab_size"]
-) -> int:
-    value = config.get(key)
-    number = default if value is None else value
-    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
-        raise InputError(
-            f"config.json: {key} must be a whole number of at least {least} and at most {most} (got {shown(value)}).",
-            hint=_HINT,
-        )
-    return number
-
-
-def _activation(config: Mapping[str, Any], key: str) -> Activation:
-    name = config.get(key, "gelu")
-    known = ACTIVATIONS.get(name) if isinstance(name, str) else None
-    if known is None:
-        raise InputError(f"config.json: {key} must be one of {', '.join(ACTIVATIONS)} (got {shown(name)}).", hint=_HINT)
-    return known
-
-
-def _epsilon(config: Mapping[str, Any]) -> float:
-    epsilon = config.get("layer_norm_eps", 1e-12)
-    if not isinstance(epsilon, int | float) or isinstance(epsilon, bool) or not 0 < epsilon < 1:
-        raise InputError(
-            f"config.json: layer_norm_eps must be a number between 0 and 1 (got {shown(epsilon)}).", hint=_HINT
-        )
-    return float(epsilon)
-
-
 PRODUCTS = ("query", "key", "value", "attended", "widen", "narrow")
+GATE = "gate"
 NORMS = ("attended_norm", "norm")
 
 _WORDS = "embeddings.word_embeddings.weight"
@@ -340,6 +304,8 @@ def load_architecture(folder: Path) -> Architecture:
     config = read_json(folder / CONFIG)
     shape, family = describe(config), family_of(config)
     weights = open_weights(folder / WEIGHTS)
+    if shape.rotary is not None:
+        return _modern(config, family, shape, weights)
     prefix = "" if _WORDS in weights else family.prefix
     tensors = {"words": weights.read(prefix + _WORDS, (shape.vocab_size, shape.embedding_size))}
     tensors["positions"] = _positions(weights, prefix, family, shape)
@@ -349,6 +315,19 @@ def load_architecture(folder: Path) -> Architecture:
         buckets = weights.read(prefix + "encoder.relative_attention_bias.weight", (RELATIVE_BUCKETS, shape.n_heads))
         tensors["relative_bias"] = np.ascontiguousarray(buckets[relative_buckets(shape.max_positions)].T)
     return Architecture(shape, tensors, weights.check)
+
+
+def _modern(config: Mapping[str, Any], family: Family, shape: Shape, weights: Weights) -> Architecture:
+    read = modern.tensors(
+        weights,
+        "" if modern.WORDS in weights else family.prefix,
+        modern.biases(config),
+        n_layers=shape.n_layers,
+        hidden=shape.hidden_size,
+        inner=shape.inner_size,
+        vocabulary=shape.vocab_size,
+    )
+    return Architecture(shape, dict(read), weights.check)
 
 
 def relative_buckets(max_positions: int) -> IntArray:
@@ -365,6 +344,11 @@ def relative_buckets(max_positions: int) -> IntArray:
     shared = np.minimum(exact + scaled.astype(np.int64), half - 1)
     buckets: IntArray = np.where(np.abs(distance) < exact, np.abs(distance), shared) + half * (distance > 0)
     return buckets
+
+
+def products_of(shape: Shape) -> tuple[str, ...]:
+    """The products of a layer."""
+    return (*PRODUCTS, GATE) if shape.is_modern else PRODUCTS
 
 
 def _table(family: Family, shape: Shape) -> Iterator[tuple[str, str, tuple[int, ...]]]:

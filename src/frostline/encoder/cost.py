@@ -100,7 +100,8 @@ def measure_speed(encoder: "Encoder", shape: "Shape", texts: list[str], *, secon
 def operations(shape: "Shape", length: int) -> int:
     """Multiplications and additions in the products that read a sentence of `length` word pieces, all layers whole."""
     hidden, inner = shape.hidden_size, shape.inner_size
-    per_piece = 4 * hidden * hidden + 2 * hidden * inner  # query, key, value, output; the two of the feed-forward part
+    n_wide = 3 if shape.is_modern else 2  # of the feed-forward part: a gate too
+    per_piece = 4 * hidden * hidden + n_wide * hidden * inner  # query, key, value, output
     attention = 2 * length * hidden  # scores and mixtures, per word piece
     return 2 * shape.n_layers * length * (per_piece + attention)
 

@@ -49,13 +49,13 @@ class Draft:
             self._written[key] = output
         return self._written[key]
 
-    def each(self, times: str, build: "Callable[[Draft, str | None], str]") -> str:
+    def each(self, times: str, build: "Callable[[Draft, str | None], str]", *, always: bool = False) -> str:
         """What `build(inner, number)` gives for each number below `times`, joined along its first axis.
 
         For a single time it is `build(inner, None)`, without the loop and its copies. `inner` may use every value that
-        was written before.
+        was written before; with `always` there may be several numbers even where the draft has one time.
         """
-        if self._one_time:
+        if self._one_time and not always:
             return build(self, None)
         prefix = f"{self._prefix}{len(self._nodes)}/"
         alone, several, inner = (Draft(self._constants, f"{prefix}{name}/") for name in ("one", "many", "each"))

@@ -91,7 +91,7 @@ def refuse_code(folder: Path) -> None:
         if (folder / filename).is_file() and "auto_map" in read_json(folder / filename):
             raise InputError(
                 f"{folder / filename} asks for code of its own (auto_map), and none but Frostline's is ever run.",
-                hint="Use a checkpoint of a plain BERT, DistilBERT, RoBERTa, MPNet or ELECTRA.",
+                hint="Use a checkpoint of a plain BERT, DistilBERT, RoBERTa, MPNet, ELECTRA or ModernBERT.",
             )
 
 

@@ -23,6 +23,7 @@ from frostline.arrays import IntArray
 from frostline.encoder.architecture import Shape
 from frostline.encoder.features import Block
 from frostline.encoder.products import INT8_VERSION, FloatProducts, Form, Int8Products, Products
+from frostline.encoder.turning import Turning
 
 if TYPE_CHECKING:
     import onnx
@@ -130,10 +131,12 @@ def highest_layer(blocks: Sequence[Block], token_layers: Sequence[int]) -> int:
     return max({block.layer for block in blocks} | set(token_layers))
 
 
-def needs_weight(name: str, highest: int) -> bool:
-    """Whether a graph up to the layer `highest` takes the weight `name` when it is opened."""
+def needs_weight(name: str, highest: int, *, n_layers: int) -> bool:
+    """Whether a graph up to the layer `highest` of `n_layers` takes the weight `name` when it is opened."""
     if name.startswith("layers."):
         return int(name.split(".")[1]) < highest
+    if name.startswith("last."):
+        return highest == n_layers
     return name != WORDS and (name != "relative_bias" or highest > 0)
 
 
@@ -190,8 +193,10 @@ class Sketch:
     def embed(self) -> str:
         """Layer 0: the embeddings of words and positions, normalised. (T, d)."""
         op, shape = self.draft.op, self.shape
-        table = self.draft.weight("positions", (shape.n_positions, shape.embedding_size))
-        summed = op("Add", [op("Gather", [WORDS, IDS]), op("Gather", [table, _PLACES])])
+        summed = op("Gather", [WORDS, IDS])
+        if shape.n_positions:
+            table = self.draft.weight("positions", (shape.n_positions, shape.embedding_size))
+            summed = op("Add", [summed, op("Gather", [table, _PLACES])])
         states = self._norm("embedded", summed, embedded=True)
         if not shape.has_projection:
             return states
@@ -206,20 +211,32 @@ class Sketch:
         return self.widened(number, self.attended(number, states, first_only=first_only))
 
     def attended(self, number: int, states: str, *, first_only: bool = False) -> str:
-        """The first half of layer `number`: what attention adds to `states`, normalised."""
+        """The first half of layer `number`: what attention adds to `states`, normalised (or added to what was)."""
         op, name, square = self.draft.op, f"layers.{number}.", (self.shape.hidden_size, self.shape.hidden_size)
-        asking = self.firsts(states) if first_only else states
-        mixed = self._attention(name, asking, states, first_only=first_only)
-        return self._norm(
-            f"{name}attended_norm", op("Add", [self.products.product(f"{name}attended", mixed, square), asking])
-        )
+        given = self.asked(number, states)
+        asking, own = (self.firsts(rows) if first_only else rows for rows in (given, states))
+        mixed = self._attention(number, asking, given, first_only=first_only)
+        added = op("Add", [self.products.product(f"{name}attended", mixed, square), own])
+        return added if self.shape.is_modern else self._norm(f"{name}attended_norm", added)
 
     def widened(self, number: int, middle: str) -> str:
-        """The second half: what the two feed-forward products add to `middle`, normalised."""
+        """The second half: what the feed-forward products add to `middle`, normalised (or added to what was)."""
         shape, name = self.shape, f"layers.{number}."
-        wide = self.products.product(f"{name}widen", middle, (shape.inner_size, shape.hidden_size))
-        narrow = self.products.narrowed(f"layers.{number}", middle, wide, shape)
-        return self._norm(f"{name}norm", self.draft.op("Add", [narrow, middle]))
+        given = self.wide_asked(number, middle)
+        wide = self.products.product(f"{name}widen", given, (shape.inner_size, shape.hidden_size))
+        narrow = self.products.narrowed(f"layers.{number}", given, wide, shape)
+        added = self.draft.op("Add", [narrow, middle])
+        if not shape.is_modern:
+            return self._norm(f"{name}norm", added)
+        return self._norm("last", added) if number == shape.n_layers - 1 else added
+
+    def asked(self, number: int, states: str) -> str:
+        """What query, key and value of layer `number` are products of; the embeddings are normalised already."""
+        return self._norm(f"layers.{number}.attended_norm", states) if self.shape.is_modern and number else states
+
+    def wide_asked(self, number: int, middle: str) -> str:
+        """What the first feed-forward product of layer `number` is made of."""
+        return self._norm(f"layers.{number}.norm", middle) if self.shape.is_modern else middle
 
     def pooled(self, blocks: Sequence[Block], layers: Sequence[str], *, last_is_first: bool) -> str:
         """One row per sentence, of `blocks` in their order, out of each layer's states. (N, blocks * d).
@@ -272,11 +289,11 @@ class Sketch:
         }
         return self.draft.model(inputs, outputs)
 
-    def _attention(self, name: str, asking: str, states: str, *, first_only: bool) -> str:
+    def _attention(self, number: int, asking: str, states: str, *, first_only: bool) -> str:
         """Each row of `asking`, as the mixture of the values of its sentence that its query asks for."""
         shape, square = self.shape, (self.shape.hidden_size, self.shape.hidden_size)
         query, key, value = (
-            self.products.product(f"{name}{part}", rows, square)
+            self.products.product(f"layers.{number}.{part}", rows, square)
             for part, rows in (("query", asking), ("key", states), ("value", states))
         )
 
@@ -288,17 +305,19 @@ class Sketch:
                 cut = self._cut(inner, run, rows, (shape.n_heads, shape.head_size), alone=alone)
                 return op("Transpose", [cut], {"perm": list(axes)})
 
-            asked = heads(query, (0, 2, 1, 3), alone=first_only)
+            asked, values = heads(query, (0, 2, 1, 3), alone=first_only), heads(value, (0, 2, 1, 3))
             if first_only:  # asked twice, answered once: one row alone is summed in another order than several are
                 asked = op("Concat", [asked, asked], {"axis": 2})
-            keys, alpha = heads(key, (0, 2, 3, 1)), 1 / math.sqrt(shape.head_size)
-            if self.portable:
-                scores = op("Mul", [op("MatMul", [asked, keys]), inner.constant(np.array(alpha, np.float32))])
+            if shape.rotary is None:
+                keys, bias = heads(key, (0, 2, 3, 1)), None
+                if shape.relative_bias:
+                    bias = self._relative_bias(inner, run, first_only=first_only)
+                mixed = self._mixed(inner, asked, keys, values, bias)
             else:
-                scores = op("com.microsoft.FusedMatMul", [asked, keys], {"alpha": alpha})
-            if shape.relative_bias:
-                scores = op("Add", [scores, self._relative_bias(inner, run, first_only=first_only)])
-            mixed = op("MatMul", [op("Softmax", [scores], {"axis": -1}), heads(value, (0, 2, 1, 3))])  # (B, H, S, h)
+                turning = Turning(shape.rotary, shape.rotary.is_local[number], shape.head_size, self._mixed)
+                keys = heads(key, (0, 2, 1, 3))
+                length = self._length(inner, run)
+                mixed = turning.attention(inner, length, (asked, keys, values), first_only=first_only)
             if first_only:
                 mixed = op("Gather", [mixed, inner.whole(0)], {"axis": 2})
             together = op("Transpose", [mixed], {"perm": [0, 2, 1, 3]})
@@ -306,6 +325,17 @@ class Sketch:
 
         mixed = self.draft.each(self._n_runs(), of_run)
         return self.draft.op("Reshape", [mixed, self.draft.whole(-1, shape.hidden_size)])
+
+    def _mixed(self, inner: "Draft", asked: str, keys: str, values: str, bias: str | None) -> str:
+        """Queries (B, H, Q, h), keys (B, H, h, K) and values (B, H, K, h): (B, H, Q, h)."""
+        op, alpha = inner.op, 1 / math.sqrt(self.shape.head_size)
+        if self.portable:
+            scores = op("Mul", [op("MatMul", [asked, keys]), inner.constant(np.array(alpha, np.float32))])
+        else:
+            scores = op("com.microsoft.FusedMatMul", [asked, keys], {"alpha": alpha})
+        if bias is not None:
+            scores = op("Add", [scores, bias])
+        return op("MatMul", [op("Softmax", [scores], {"axis": -1}), values])
 
     def _relative_bias(self, inner: "Draft", run: str | None, *, first_only: bool) -> str:
         """What the distance of two word pieces adds to their score. (H, S, S), or (H, 1, S)."""

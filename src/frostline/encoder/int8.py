@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import Float32Array, Float64Array, IntArray
-from frostline.encoder.architecture import PRODUCTS, Architecture, Shape
+from frostline.encoder.architecture import GATE, Architecture, Shape, products_of
 from frostline.encoder.graph import GRAPH_VERSION, WORDS, Sketch, graph_inputs
 from frostline.encoder.products import (
     INT8_VERSION,
@@ -19,7 +19,6 @@ from frostline.encoder.products import (
     WEIGHT_TYPES,
     ZERO_LEVEL,
     Form,
-    activation,
     kept_aside,
     n_aside,
 )
@@ -53,20 +52,21 @@ def build_channels_graph(shape: Shape) -> "onnx.ModelProto":
     states = sketch.embed()
     for number in range(shape.n_layers):
         middle = sketch.attended(number, states)
-        sizes_of[f"layers.{number}.asked"] = op("ReduceMax", [op("Abs", [states]), whole(0)], {"keepdims": 0})
-        sizes_of[f"layers.{number}.widen"] = op("ReduceMax", [op("Abs", [middle]), whole(0)], {"keepdims": 0})
-        states, bent = sketch.widened(number, middle), _bent(sketch, number, middle)
+        asked, given = sketch.asked(number, states), sketch.wide_asked(number, middle)
+        sizes_of[f"layers.{number}.asked"] = op("ReduceMax", [op("Abs", [asked]), whole(0)], {"keepdims": 0})
+        sizes_of[f"layers.{number}.widen"] = op("ReduceMax", [op("Abs", [given]), whole(0)], {"keepdims": 0})
+        states, bent = sketch.widened(number, middle), _bent(sketch, number, given)
         sizes_of[f"layers.{number}.narrow"] = op("ReduceMax", [op("Abs", [bent]), whole(0)], {"keepdims": 0})
     sizes = {"asked": shape.hidden_size, "widen": shape.hidden_size, "narrow": shape.inner_size}
     outputs = {name: (value, (sizes[name.rpartition(".")[2]],)) for name, value in sizes_of.items()}
     return sketch.model(outputs)
 
 
-def _bent(sketch: Sketch, number: int, middle: str) -> str:
+def _bent(sketch: Sketch, number: int, given: str) -> str:
     """What goes into the second feed-forward product of layer `number`; written once, though `widened` has it too."""
     shape = sketch.shape
-    wide = sketch.products.product(f"layers.{number}.widen", middle, (shape.inner_size, shape.hidden_size))
-    return activation(sketch.draft, shape.activation, wide)
+    wide = sketch.products.product(f"layers.{number}.widen", given, (shape.inner_size, shape.hidden_size))
+    return sketch.products.bent(f"layers.{number}", given, wide, shape)
 
 
 def largest_sizes(parts: Iterable[Mapping[str, Float32Array]]) -> dict[str, Float32Array]:
@@ -109,17 +109,18 @@ def quantise(architecture: Architecture, channels: Mapping[str, Float32Array]) -
         Per product `.levels` (columns in, columns out) int8, `.scales` and `.bias` (columns out,) float32, and but for
         `attended` `.aside` (columns out, n_aside) float32: the columns of weights that stay as they are. Per evened
         input `.shrink` (columns in,) float32, 0 where a channel stays in float32, and `.kept` (n_aside,) int64: which
-        those are. Of `widen` `.kept.weight` (n_aside, columns in) and `.kept.bias` (n_aside,): what computes them.
+        those are. Of `widen`, and of a gate, `.kept.weight` (n_aside, columns in) and `.kept.bias` (n_aside,): what
+        computes them.
     """
     shape = architecture.shape
     quantised: dict[str, NDArray[Any]] = {}
     for number in range(shape.n_layers):
         layer = f"layers.{number}."
-        tensors = {part: architecture.tensors[f"{layer}{part}.weight"] for part in PRODUCTS}
-        biases = {part: architecture.tensors[f"{layer}{part}.bias"].astype(np.float64) for part in PRODUCTS}
+        tensors = {part: architecture.tensors[f"{layer}{part}.weight"] for part in products_of(shape)}
+        biases = {part: architecture.tensors[f"{layer}{part}.bias"].astype(np.float64) for part in tensors}
         weights = {part: tensor.astype(np.float64) for part, tensor in tensors.items()}
         for group in dict.fromkeys(SHARED_INPUT.values()):
-            parts = [part for part, its in SHARED_INPUT.items() if its == group]
+            parts = [part for part, its in SHARED_INPUT.items() if its == group and part in tensors]
             sizes, its_weights = channels[layer + group], [tensors[part] for part in parts]
             kept = kept_aside(sizes, its_weights, n_aside(group, shape))
             even = even_out(sizes, its_weights)
@@ -130,14 +131,17 @@ def quantise(architecture: Architecture, channels: Mapping[str, Float32Array]) -
                 weights[part] = _without(weights[part] * even, kept)
         kept = kept_aside(channels[f"{layer}narrow"], [tensors["narrow"]], n_aside("narrow", shape))
         quantised[f"{layer}narrow.aside"] = np.ascontiguousarray(tensors["narrow"][:, kept])
-        quantised[f"{layer}widen.kept.weight"] = np.ascontiguousarray(tensors["widen"][kept])
-        quantised[f"{layer}widen.kept.bias"] = biases["widen"][kept].astype(np.float32)
+        for part in ("widen", GATE) if shape.is_modern else ("widen",):
+            quantised[f"{layer}{part}.kept.weight"] = np.ascontiguousarray(tensors[part][kept])
+            quantised[f"{layer}{part}.kept.bias"] = biases[part][kept].astype(np.float32)
         weights["widen"][kept], biases["widen"][kept] = 0, 0  # the activation of 0 lies within all others
         quantised[f"{layer}widen.aside"][kept] = 0
         weights["narrow"] = _without(weights["narrow"], kept)
         for part, weight in weights.items():
             levels, scales = rounded(weight)
-            if part == "narrow":  # its input was moved up by -least: takes that product off again
+            if (
+                part == "narrow" and not shape.is_modern
+            ):  # its input was moved up by -least: takes that product off again
                 least = np.float64(np.float32(LEAST[shape.activation]))
                 biases[part] += least * (levels.sum(axis=1, dtype=np.int64) * scales)
             quantised[f"{layer}{part}.levels"] = np.ascontiguousarray(levels.T)
@@ -241,7 +245,8 @@ def measured_channels(architecture: Architecture) -> dict[str, Float32Array]:
 
 
 def _product_names(architecture: Architecture) -> list[str]:
-    return [f"layers.{number}.{part}" for number in range(architecture.shape.n_layers) for part in PRODUCTS]
+    shape = architecture.shape
+    return [f"layers.{number}.{part}" for number in range(shape.n_layers) for part in products_of(shape)]
 
 
 _N_ROWS, _N_SUMMED, _N_COLUMNS = (1, 5), 67, 37  # multiples of nothing: kernels meet their edges

@@ -104,9 +104,9 @@ class OnnxBackend(Backend):
         blocks_named = [str(block) for block in blocks]
         wanted = [graph_version(form), LAYOUT, identity_digest, blocks_named, list(token_layers), form, packs]
         key = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
-        highest = highest_layer(blocks, token_layers)
+        highest, n_layers = highest_layer(blocks, token_layers), architecture.shape.n_layers
         given = architecture.tensors if weights is None else weights
-        needed = {name: tensor for name, tensor in given.items() if needs_weight(name, highest)}
+        needed = {name: given[name] for name in given if needs_weight(name, highest, n_layers=n_layers)}
         return cls(architecture, open_session(kept_file(kept, key, build), needed), packs=packs)
 
     def forward(self, batch: TokenBatch) -> Features:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 import numpy as np
 
 from frostline.arrays import Float32Array, IntArray
-from frostline.encoder.architecture import Activation, Shape
+from frostline.encoder.architecture import Shape
+from frostline.encoder.settings import Activation
 
 if TYPE_CHECKING:
     from frostline.encoder.draft import Draft
@@ -57,7 +58,7 @@ WEIGHT_TYPES: dict[Form, type[np.int8 | np.uint8]] = {"signed": np.int8, "unsign
 ZERO_LEVEL: dict[Form, int] = {"signed": 0, "unsigned": 128}
 """The weights' level that means zero."""
 
-SHARED_INPUT = {"query": "asked", "key": "asked", "value": "asked", "widen": "widen"}
+SHARED_INPUT = {"query": "asked", "key": "asked", "value": "asked", "widen": "widen", "gate": "widen"}
 """Products whose input is the output of a LayerNorm, and the name under which its channels are evened out."""
 
 LEAST: dict[Activation, float] = {"gelu": -0.169972, "gelu_tanh": -0.170041, "relu": 0.0, "silu": -0.278465}
@@ -69,6 +70,8 @@ _SMALLEST_SCALE = 1e-9  # of a row of zeros
 
 class Products(ABC):
     """Writes one product into a draft."""
+
+    draft: "Draft"
 
     @abstractmethod
     def product(self, name: str, rows: str, columns: tuple[int, int]) -> str:
@@ -91,6 +94,14 @@ class Products(ABC):
             (n, hidden_size), whose product `wide` is.
         """
 
+    def bent(self, layer: str, middle: str, wide: str, shape: Shape) -> str:
+        """What goes into the second feed-forward product: the activation of `wide`, in ModernBERT times a gate's."""
+        rows = activation(self.draft, shape.activation, wide)
+        if not shape.is_modern:
+            return rows
+        gate = self.product(f"{layer}.gate", middle, (shape.inner_size, shape.hidden_size))
+        return self.draft.op("Mul", [rows, gate])
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -106,8 +117,7 @@ class FloatProducts(Products):
 
     def narrowed(self, layer: str, middle: str, wide: str, shape: Shape) -> str:
         """As `Products.narrowed`."""
-        del middle
-        bent = activation(self.draft, shape.activation, wide)
+        bent = self.bent(layer, middle, wide, shape)
         return self.product(f"{layer}.narrow", bent, (shape.hidden_size, shape.inner_size))
 
 
@@ -140,10 +150,14 @@ class Int8Products(Products):
             before = [draft.weight(f"{layer}.widen.kept.weight", (n_kept, shape.hidden_size))]
             before.append(draft.weight(f"{layer}.widen.kept.bias", (n_kept,)))
             kept = activation(draft, kind, draft.op("Gemm", [middle, *before], {"transB": 1}))
+            if shape.is_modern:
+                gate = [draft.weight(f"{layer}.gate.kept.weight", (n_kept, shape.hidden_size))]
+                gate.append(draft.weight(f"{layer}.gate.kept.bias", (n_kept,)))
+                kept = draft.op("Mul", [kept, draft.op("Gemm", [middle, *gate], {"transB": 1})])
             weight = draft.weight(f"{name}.aside", (shape.hidden_size, n_kept))
             bias = draft.op("Gemm", [kept, weight, bias], {"transB": 1})
-        bent = activation(draft, kind, wide)
-        return self._whole_numbers(name, bent, (shape.hidden_size, shape.inner_size), bias, least=LEAST[kind])
+        bent, least = self.bent(layer, middle, wide, shape), None if shape.is_modern else LEAST[kind]
+        return self._whole_numbers(name, bent, (shape.hidden_size, shape.inner_size), bias, least=least)
 
     def _aside(self, name: str, group: str, rows: str, n_columns: int) -> str:
         """The bias of the product `name`, plus what the channels kept in float32 give. (n, out), or (out,)."""

@@ -74,9 +74,11 @@ class Network:
         """What the frozen layers make of texts of one length (B, S): (B, S, hidden_size)."""
         import torch  # noqa: PLC0415
 
-        upper = self.layers
+        upper, last = self.layers, getattr(self.model, "final_norm", None)
         self.model.embeddings = self.true_embeddings
         setattr(self.holder, self.name, self.below)
+        if last is not None:  # ModernBERT's, which stands behind all layers
+            self.model.final_norm = torch.nn.Identity()
         try:
             with torch.no_grad():
                 found = self.model.eval()(input_ids=torch.from_numpy(ids).to(self.device))
@@ -85,6 +87,8 @@ class Network:
         finally:
             self.model.embeddings = self.embeddings
             setattr(self.holder, self.name, upper)
+            if last is not None:
+                self.model.final_norm = last
 
     def decisions(self, given: Any, mask: Any, fixed: Any) -> Any:
         """Decisions (B, n_coef_rows); as for `features`."""
@@ -222,14 +226,14 @@ def checkpoint_tensors(network: Network) -> dict[str, Any]:
 
 def _layers_of(model: Any, checkpoint: Checkpoint) -> tuple[Any, str]:
     """What holds the list of layers, and under which name."""
-    for path in ("encoder", "transformer"):
-        holder = getattr(model, path, None)
-        if getattr(model, "embeddings", None) is not None and getattr(holder, "layer", None) is not None:
-            return holder, "layer"
+    for path, name in (("encoder", "layer"), ("transformer", "layer"), ("", "layers")):
+        holder = getattr(model, path, None) if path else model
+        if getattr(model, "embeddings", None) is not None and getattr(holder, name, None) is not None:
+            return holder, name
     raise InputError(
         f"{checkpoint.folder}: fine-tuning needs layers one after the other above embeddings "
         f"(this is a {type(model).__name__}).",
-        hint="Use an encoder of the families bert, distilbert, roberta, mpnet or electra.",
+        hint="Use an encoder of the families bert, distilbert, roberta, mpnet, electra or modernbert.",
     )
 
 
