@@ -197,10 +197,10 @@ def test_sizes_are_checked_before_anything_is_read(tmp_path: Path) -> None:
         path = saved(tmp_path, name=name)
         os.truncate(path / name, 2**40)
         tracemalloc.start()
-        start = time.perf_counter()
+        start = time.process_time()
         with pytest.raises(ArtifactCorrupt, match="must have at most"):
             load_artifact(path)
-        assert time.perf_counter() - start < 1
+        assert time.process_time() - start < 1
         assert tracemalloc.get_traced_memory()[1] < MB
         tracemalloc.stop()
 

@@ -318,7 +318,7 @@ def test_a_signal_stops_soon_and_keeps_what_was_read(tmp_path: Path, number: sig
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert time.monotonic() - sent < 5
+    assert time.monotonic() - sent < 20
     assert "the same command continues" in err
     assert "Traceback" not in err
     assert not (tmp_path / "rows.npy").exists()

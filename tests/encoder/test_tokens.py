@@ -223,9 +223,9 @@ TEN_MEGABYTES = {
 @pytest.mark.parametrize("name", TEN_MEGABYTES)
 def test_a_text_of_ten_megabytes_takes_no_two_seconds(minilm: WordPieces, name: str) -> None:
     """It is cut by characters before it is tokenized, and that is counted."""
-    began = time.monotonic()
+    began = time.process_time()
     pieces = minilm.tokenize([TEN_MEGABYTES[name]])
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert pieces.cut.tolist() == [True]
     assert 2 <= len(pieces.ids[0]) <= 512
 

@@ -164,7 +164,7 @@ def test_sizes_beyond_any_encoder_are_refused_at_once(tmp_path: Path, key: str, 
     assert describe({**config, "num_attention_heads": 1, "hidden_size": 1000, key: most}).n_layers
     for beyond in (most + 1, 10**30):
         (folder / "config.json").write_text(json.dumps({**config, key: beyond}))
-        began = time.monotonic()
+        began = time.process_time()
         with pytest.raises(InputError, match=f"{key} must be a whole number of at least 1 and at most {most} "):
             Encoder.open(str(folder), features="mean@all", backend="onnx")
-        assert time.monotonic() - began < 2
+        assert time.process_time() - began < 2

@@ -120,9 +120,9 @@ def test_a_hundred_thousand_rows_take_no_time() -> None:
     """Closed forms: 0.015 s here; a bootstrap of 2,000 would take half a minute."""
     rng = np.random.default_rng(0)
     probabilities, codes = rng.dirichlet(np.ones(6), size=100_000), rng.integers(0, 6, 100_000)
-    started = time.perf_counter()
+    started = time.process_time()
     evaluated(probabilities, codes, list("abcdef"))
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 # --- several labels per text

@@ -64,7 +64,7 @@ def test_mlflows_client(server: Running) -> None:
 
     host, port = server.url.removeprefix("http://").split(":")
     client = ScoringServerClient(host, int(port))
-    client.wait_server_ready(timeout=5)
+    client.wait_server_ready(timeout=60)
     told = client.invoke(pd.DataFrame({"text": TEXTS}))
     assert told.get_predictions().iloc[:, 0].tolist() == [answer["label"] for answer in expected(server)]
 

@@ -68,7 +68,7 @@ def test_what_waits_is_shared_among_the_threads_that_are_free() -> None:
         time.sleep(0.001)
     lists.put("a", [waiting(ticket, 4) for ticket in range(9)])
     for thread in threads:
-        thread.join(timeout=5)
+        thread.join(timeout=60)
     assert sorted(len(batch) for batch in taken) == [3, 3, 3]
     lists.put("a", [waiting(1, 4), waiting(2, 5)])
     assert tickets(lists.take(token_budget=100, packs=lambda _: True)) == [1, 2], "nobody else is free"
@@ -96,7 +96,7 @@ def test_a_thread_waits_for_a_text_and_goes_home_when_it_is_over() -> None:
     lists.put("a", [waiting(1, 3)])
     time.sleep(0.02)
     lists.close()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert taken == [[1]]
 
 

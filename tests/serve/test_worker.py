@@ -72,7 +72,7 @@ def two_ends() -> Any:
     yield worker, theirs
     worker._lists.close()
     theirs.close()
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     ours.close()
 
 
