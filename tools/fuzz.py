@@ -452,7 +452,7 @@ def _listing(place: Path) -> Target:
     def read(content: bytes) -> None:
         document = read_object(content, "the list")
         with contextlib.suppress(AttributeError, LookupError, TypeError, ValueError):  # `_listing` makes an error of it
-            hub._parsed(document)  # noqa: SLF001 - the very part that a hub's answer goes through
+            hub.parsed(document)  # the very part that a hub's answer goes through
 
     return read
 

@@ -535,25 +535,68 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             with_encoder=with_encoder,
         )
 
-    @classmethod
-    def load(cls, path: str | Path, *, fetch: bool = False) -> Self:
-        """A fitted classifier from an artifact folder, every digest and the self-test checked.
+    def push(self, hub_id: str, *, public: bool = False, message: str | None = None, with_encoder: bool = False) -> str:
+        """Send it to the hub, as a repository that holds what `save` writes, and a card.
 
         Parameters
         ----------
+        hub_id : str
+            `owner/name`. The repository is made where there is none.
+        public : bool, default=False
+            A repository that is made now can be read by anybody.
+        message : str, optional
+            Of the commit.
+        with_encoder : bool, default=False
+            Send the encoder's files too. Without, whoever loads it gets the encoder by its name.
+
+        Returns
+        -------
+        str
+            The commit, for `SentenceClassifier.load(hub_id, revision=...)`.
+
+        Raises
+        ------
+        AccessError
+            There is no token of the hub, or it may not write there.
+        UnavailableError
+            The hub does not answer.
+        """
+        from frostline.artifact.push import push_classifier  # noqa: PLC0415 - with the hub, which fitting needs not
+        from frostline.report.card import plain_card  # noqa: PLC0415 - reports are not what fitting needs
+
+        with tempfile.TemporaryDirectory(prefix="frostline-push-") as folder:
+            path = Path(folder) / "model"
+            self.save(path, with_encoder=with_encoder)
+            card = lambda artifact: plain_card(artifact.manifest)  # noqa: E731 - of this very artifact
+            return push_classifier(path, hub_id, public=public, message=message, card=card).commit
+
+    @classmethod
+    def load(cls, path: str | Path, *, revision: str | None = None, fetch: bool = False) -> Self:
+        """A fitted classifier from an artifact folder, or from the hub, every digest and the self-test checked.
+
+        Parameters
+        ----------
+        path : path of a folder, or `owner/name` of the hub
+        revision : str, optional
+            A commit, branch or tag of the hub, which is then asked for the classifier. Without, the one that was
+            fetched before is loaded.
         fetch : bool, default=False
-            Ask the hub for an encoder that the artifact names and that is not on this machine.
+            Ask the hub for a classifier, and for an encoder that it names, that are not on this machine.
 
         Raises
         ------
         ConsentError
-            The encoder would have to be fetched, and `fetch` is false.
+            One of them would have to be fetched, and `fetch` is false.
         MissingInputError
-            There is no artifact at `path`.
+            There is no artifact at `path`, and none of that name on the hub.
+        UnavailableError
+            The hub does not answer.
         ArtifactCorrupt
             It is damaged, forged, or of a newer format.
         """
-        model = open_model(Path(path), fetch=fetch)
+        from frostline.artifact.hub import find_classifier  # noqa: PLC0415 - with the hub, which fitting needs not
+
+        model = open_model(find_classifier(path, revision=revision, fetch=fetch), fetch=fetch)
         identity, is_words = model.encoder.identity, model.encoder.spec.is_words_alone
         names = set(cls().get_params(deep=False)) - ELSEWHERE
         parameters: dict[str, Any] = {

@@ -252,7 +252,10 @@ def _places(artifact: Artifact, told: str | Path | None, *, fetch: bool) -> list
         places = [(identity.name, None), *places]  # the same files may be bundled here
     here = [place for place in places if fetch or not must_be_fetched(*place)]
     if not here:
-        size = "" if known is None else f", {known.size_bytes / 1e6:,.0f} MB"
+        from frostline.artifact.hub import encoder_bytes  # noqa: PLC0415 - what is here needs no hub
+
+        size_bytes = encoder_bytes(artifact, *places[0]) if known is None else known.size_bytes
+        size = "" if size_bytes is None else f", {size_bytes / 1e6:,.0f} MB"
         raise ConsentError(
             f"{artifact.path}: its encoder must be on this machine ({shown(identity.name)}"
             f"{f' at revision {identity.revision}' if identity.revision else ''}{size}).",

@@ -31,6 +31,7 @@ VERBS = {
     "predict": "Label a sentence, lines from standard input, or a whole file.",
     "serve": "Answer over HTTP, for the clients that people already have.",
     "export": "Write a saved classifier as one ONNX file, for programs without Frostline.",
+    "push": "Send a saved classifier to the hub, as a repository with its card.",
     "page": "Write a saved classifier as a web page that needs no server of its own.",
     "verify": "Check a file that predict or embed wrote against its manifest.",
     "evaluate": "Measure a saved classifier on a labelled file.",

@@ -223,7 +223,9 @@ class EncoderChoice:
 _model_options = together(
     click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it."),
     click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (default: one per core)."),
-    click.option("--yes", is_flag=True, help="Fetch the model's encoder from the hub, if it is not on this machine."),
+    click.option(
+        "--yes", is_flag=True, help="Fetch the model, and its encoder, from the hub, if they are not on this machine."
+    ),
     *_reader_options,
 )
 
@@ -238,6 +240,19 @@ class ModelChoice:
     may_fetch: bool = False
     backend: "AskedBackend" = "auto"
     device: "Device" = "auto"
+
+    def find(self, model: Path) -> Path:
+        """The folder of the model, which the hub may have; on a terminal whoever sits there is asked."""
+        _refuse_swapped(model)
+        from frostline.artifact.hub import find_classifier, spelled  # noqa: PLC0415 - with the formats of a model
+
+        if os.path.exists(model) or spelled(model) is None:  # noqa: PTH110 - a text may be too long
+            return model
+        try:
+            return find_classifier(model, fetch=self.may_fetch)
+        except ConsentError as error:
+            _ask(error)
+            return find_classifier(model, fetch=True)
 
     def open(self, artifact: "Path | Artifact") -> "Model":
         """The model with its encoder; on a terminal whoever sits there is asked whether it may be fetched."""
@@ -256,9 +271,7 @@ class ModelChoice:
         try:
             model = opened(fetch=self.may_fetch)
         except ConsentError as error:
-            if not (sys.stdin.isatty() and sys.stderr.isatty()):
-                raise
-            click.confirm(printable(f"{error.message} Fetch it from the hub?"), abort=True, err=True)
+            _ask(error)
             model = opened(fetch=True)
         say_reader(reader_of(model.encoder), asked=(self.backend, self.device) != ("auto", "auto"))
         return model
@@ -275,6 +288,13 @@ class ModelChoice:
             backend=self.backend,
             device=self.device,
         )
+
+
+def _ask(error: ConsentError) -> None:
+    """Ask whoever sits at the terminal; raise where nobody does, or the answer is no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise error
+    click.confirm(printable(f"{error.message} Fetch it from the hub?"), abort=True, err=True)
 
 
 def _refuse_swapped(model: "Path | Artifact") -> None:
@@ -297,12 +317,16 @@ def _refuse_swapped(model: "Path | Artifact") -> None:
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of opening a saved classifier, which the command gets as `choice: ModelChoice`."""
+    """Add the options of opening a saved classifier, which the command gets as `choice: ModelChoice`.
+
+    Its MODEL may be a name of the hub; the command gets the folder.
+    """
 
     @functools.wraps(command)
     def gathered(*, encoder: str | None, threads: int | None, yes: bool, **others: Any) -> Any:
         who: dict[str, Any] = {name: others.pop(name) for name in ("backend", "device")}
-        return command(choice=ModelChoice(encoder=encoder, threads=threads, may_fetch=yes, **who), **others)
+        choice = ModelChoice(encoder=encoder, threads=threads, may_fetch=yes, **who)
+        return command(choice=choice, **{**others, "model": choice.find(others["model"])})
 
     return _model_options(gathered)
 

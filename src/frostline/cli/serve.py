@@ -3,11 +3,13 @@
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from frostline.cli.console import words
+from frostline.cli.options import ModelChoice
 from frostline.errors import UnavailableError, printable
 
 _NEEDED = {"fastapi", "uvicorn", "prometheus_client", "httptools", "starlette"}
@@ -48,7 +50,9 @@ _NEEDED = {"fastapi", "uvicorn", "prometheus_client", "httptools", "starlette"}
 )
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (default: one per core).")
 @click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the models cannot find it.")
-@click.option("--yes", is_flag=True, help="Fetch a model's encoder from the hub, if it is not on this machine.")
+@click.option(
+    "--yes", is_flag=True, help="Fetch models, and their encoders, from the hub, if they are not on this machine."
+)
 @click.option("--telemetry", is_flag=True, help="OpenTelemetry's traces and metrics, as FastAPI brings them.")
 def command(
     *,
@@ -67,8 +71,9 @@ def command(
     """Open the models, listen, answer until a signal comes."""
     from frostline.serve.options import Keys, Limits, Named, ServeOptions  # noqa: PLC0415 - heavy, as below
 
+    choice = ModelChoice(may_fetch=yes)
     options = ServeOptions(
-        models=tuple(Named.of(model) for model in models),
+        models=tuple(replace(one, folder=choice.find(one.folder)) for one in map(Named.of, models)),
         host=host,
         port=port,
         keys=Keys.read(key_file, os.environ.get("FROSTLINE_KEY", "")),

@@ -17,7 +17,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -52,23 +52,25 @@ _Answer = TypeVar("_Answer")
 
 @final
 @dataclass(frozen=True, slots=True)
-class _File:
+class HubFile:
     """What the hub announces of a file."""
 
     size: int  # bytes
-    sha256: str | None  # of its bytes, where the hub says so
+    sha256: str | None = None  # of its bytes, where the hub says so
+    blob: str | None = None  # git's own digest, of a file that lies in git itself
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Listing:
+class Listing:
     """A repository at one commit."""
 
     commit: str
-    files: dict[str, _File]
+    files: dict[str, HubFile]
+    is_private: bool = False
 
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _REVISION = re.compile(r"(?!.*\.\.)[\w][\w./-]{0,200}")
 _HUB_ID = re.compile(r"(?!.*(\.\.|--))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
@@ -100,13 +102,13 @@ def cache_folder() -> Path:
 def cached_snapshot(hub_id: str, revision: str) -> Path | None:
     """The folder in the cache that holds a whole checkpoint of `hub_id` at `revision`; its name is the commit."""
     commit = revision
-    if _COMMIT.fullmatch(revision) is None:
-        reference = _repository(hub_id) / "refs" / _checked(revision)
+    if COMMIT.fullmatch(revision) is None:
+        reference = _repository(hub_id) / "refs" / checked_revision(revision)
         try:
             commit = reference.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return None
-        if _COMMIT.fullmatch(commit) is None:
+        if COMMIT.fullmatch(commit) is None:
             return None
     folder = _repository(hub_id) / "snapshots" / commit
     return folder if is_whole(folder) else None
@@ -133,13 +135,11 @@ def download_snapshot(hub_id: str, revision: str, *, check_settings: Callable[[P
     StorageError
         The cache cannot be written.
     """
-    import huggingface_hub  # noqa: F401, PLC0415 - 0.4 s, only where something is downloaded, and not off the deadline
-
-    where = f"{hub_id} at revision {_checked(revision)}"
-    listing = _asked(lambda: _with_hub_errors(where, lambda: _listing(hub_id, revision, where)), where)
+    where = f"{hub_id} at revision {checked_revision(revision)}"
+    listing = listing_of(hub_id, revision, where)
     refuse_listing(set(listing.files), where)
     folder = _repository(hub_id) / "snapshots" / listing.commit
-    for filename in _wanted(listing):
+    for filename in wanted_files(listing):
         announced = listing.files[filename]
         is_weights = filename == WEIGHTS or SHARD.fullmatch(filename) is not None
         limit = _MAX_WEIGHTS if is_weights else _MAX_SMALL_FILE
@@ -151,7 +151,7 @@ def download_snapshot(hub_id: str, revision: str, *, check_settings: Callable[[P
             check_settings(folder)
         if not (folder / filename).is_file():
             fetch = functools.partial(_fetch, hub_id, listing.commit, filename, announced)
-            _with_hub_errors(where, fetch)
+            with_hub_errors(where, fetch)
     if WEIGHTS not in listing.files:
         shards_of(folder)
     if listing.commit != revision:
@@ -161,8 +161,8 @@ def download_snapshot(hub_id: str, revision: str, *, check_settings: Callable[[P
     return folder
 
 
-def _wanted(listing: _Listing) -> list[str]:
-    """The files to download, the large ones last: shards and their index only where there is no single file."""
+def wanted_files(listing: Listing) -> list[str]:
+    """The files of a checkpoint, the large ones last: shards and their index only where there is no single file."""
     names = [name for name in CHECKPOINT_FILES if name in listing.files]
     if WEIGHTS in listing.files:
         return names
@@ -173,15 +173,34 @@ def _repository(hub_id: str) -> Path:
     return cache_folder() / f"models--{hub_id.replace('/', '--')}"
 
 
-def _checked(revision: str) -> str:
+def checked_revision(revision: str) -> str:
+    """`revision`, which is what a commit, a branch or a tag may be called."""
     if _REVISION.fullmatch(revision) is None:
         raise InputError(f"A revision must be a commit, a branch or a tag (got {shown(revision)}).")
     return revision
 
 
-def _asked(question: Callable[[], _Listing], where: str) -> _Listing:
+def _is_of_checkpoint(name: str) -> bool:
+    return name in CHECKPOINT_FILES or name == INDEX or SHARD.fullmatch(name) is not None
+
+
+def listing_of(hub_id: str, revision: str, where: str, *, wanted: Callable[[str], bool] = _is_of_checkpoint) -> Listing:
+    """The commit that `revision` is, and what is in it; sizes and digests of the files that are `wanted`.
+
+    Raises what `download_snapshot` does.
+    """
+    import huggingface_hub  # noqa: F401, PLC0415 - 0.4 s, only where something is downloaded, and not off the deadline
+
+    checked_revision(revision)
+    listing = _asked(lambda: with_hub_errors(where, lambda: _listing(hub_id, revision, where, wanted)), where)
+    if COMMIT.fullmatch(revision) and listing.commit != revision:
+        raise unreachable(where, f"it answered with another commit, {listing.commit}")
+    return listing
+
+
+def _asked(question: Callable[[], Listing], where: str) -> Listing:
     """`question()`, or an error when the deadline has passed: a name server that is gone cannot be timed out inside."""
-    answers: queue.SimpleQueue[_Listing | BaseException] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[Listing | BaseException] = queue.SimpleQueue()
 
     def ask() -> None:
         try:
@@ -194,61 +213,67 @@ def _asked(question: Callable[[], _Listing], where: str) -> _Listing:
     try:
         answer = answers.get(timeout=deadline_s)
     except queue.Empty:
-        raise _unreachable(where, f"no answer within {deadline_s:g} s") from None
+        raise unreachable(where, f"no answer within {deadline_s:g} s") from None
     if isinstance(answer, BaseException):
         raise answer
     return answer
 
 
-def _listing(hub_id: str, revision: str, where: str) -> _Listing:
-    """The commit that `revision` is, and what is in it."""
+def _listing(hub_id: str, revision: str, where: str, wanted: Callable[[str], bool]) -> Listing:
     timeout_s = max(_ANSWER_S, float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or 0))
-    content = bytearray()
-    url = f"{_endpoint()}/api/models/{hub_id}/revision/{quote(revision, safe='')}?blobs=true"
-    with _answer(url, where, timeout_s=timeout_s) as response:
-        for chunk in response.iter_raw(_CHUNK):
-            content += chunk
-            if len(content) > _MAX_LISTING:
-                raise _unreachable(where, f"its list of files has more than {_MAX_LISTING // 1024**2} MB")
+    url = f"{endpoint()}/api/models/{hub_id}/revision/{quote(revision, safe='')}?blobs=true"
+    with answer(url, where, timeout_s=timeout_s) as response:
+        content = bounded(response, where, "its list of files")
     try:
-        return _parsed(read_object(bytes(content), "its list of files"))
+        return parsed(read_object(content, "its list of files"), wanted)
     except (ArtifactCorrupt, AttributeError, LookupError, TypeError, ValueError) as error:
         said = error.message.rstrip(".") if isinstance(error, ArtifactCorrupt) else "its list of files is none"
-        raise _unreachable(where, said) from error
+        raise unreachable(where, said) from error
 
 
-def _parsed(document: dict[str, Any]) -> _Listing:
+def bounded(response: Any, where: str, what: str) -> bytes:
+    """The body of an answer, which is to be no larger than a list of files is."""
+    content = bytearray()
+    for chunk in response.iter_raw(_CHUNK):
+        content += chunk
+        if len(content) > _MAX_LISTING:
+            raise unreachable(where, f"{what} has more than {_MAX_LISTING // 1024**2} MB")
+    return bytes(content)
+
+
+def parsed(document: dict[str, Any], wanted: Callable[[str], bool] = _is_of_checkpoint) -> Listing:
     """Raises one of Python's own errors for anything but a list of files."""
     commit = document["sha"]
-    if not isinstance(commit, str) or _COMMIT.fullmatch(commit) is None:
+    if not isinstance(commit, str) or COMMIT.fullmatch(commit) is None:
         raise ValueError(commit)
     files = {}
     for sibling in document["siblings"]:
         name, size, stored = sibling["rfilename"], sibling.get("size"), sibling.get("lfs") or {}
-        if name not in CHECKPOINT_FILES and name != INDEX and not SHARD.fullmatch(str(name)):
-            files[str(name)] = _File(0, None)  # never fetched: only named in a message
+        if not wanted(str(name)):
+            files[str(name)] = HubFile(0)  # never fetched: only named in a message
             continue
         if isinstance(size, bool) or not isinstance(size, int) or size < 0:
             raise ValueError(size)
         sha256 = stored.get("sha256")
         if sha256 is not None and _DIGEST.fullmatch(sha256) is None:
             raise ValueError(sha256)
-        files[name] = _File(size, sha256)
-    return _Listing(commit, files)
+        blob = sibling.get("blobId")
+        files[name] = HubFile(size, sha256, blob if isinstance(blob, str) and not stored else None)
+    return Listing(commit, files, is_private=document.get("private") is True)
 
 
-def _fetch(hub_id: str, commit: str, filename: str, announced: _File) -> None:
+def _fetch(hub_id: str, commit: str, filename: str, announced: HubFile) -> None:
     """Into `blobs/`, under the digest of its bytes, with a link in the snapshot; what broke off is taken up."""
     where = f"{hub_id}/{filename} at {commit}"
     blobs, link = _repository(hub_id) / "blobs", _repository(hub_id) / "snapshots" / commit / filename
     for folder in (blobs, link.parent):
         folder.mkdir(parents=True, exist_ok=True)
     partial = blobs / f"{hashlib.sha256(f'{commit} {filename}'.encode()).hexdigest()}.incomplete"
-    _receive(f"{_endpoint()}/{hub_id}/resolve/{commit}/{filename}", where, partial, announced)
+    receive(f"{endpoint()}/{hub_id}/resolve/{commit}/{filename}", where, partial, announced)
     sha256 = sha256_of(partial)
     if announced.sha256 is not None and sha256 != announced.sha256:
         partial.unlink()
-        raise _unreachable(where, f"what came has the sha256 {sha256}, where {announced.sha256} was announced")
+        raise unreachable(where, f"what came has the sha256 {sha256}, where {announced.sha256} was announced")
     partial.replace(blobs / sha256)
     link.unlink(missing_ok=True)
     try:
@@ -257,7 +282,7 @@ def _fetch(hub_id: str, commit: str, filename: str, announced: _File) -> None:
         (blobs / sha256).replace(link)
 
 
-def _receive(url: str, where: str, partial: Path, announced: _File) -> None:
+def receive(url: str, where: str, partial: Path, announced: HubFile) -> None:
     """As many bytes as were announced, neither more nor fewer, and not at a drip."""
     from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # noqa: PLC0415 - as above
 
@@ -265,7 +290,7 @@ def _receive(url: str, where: str, partial: Path, announced: _File) -> None:
     n_had = n_had if announced.sha256 is not None and n_had < announced.size else 0
     size = announced.size
     bar = tqdm(desc=Path(url).name, total=size, unit="B", unit_scale=True, disable=None)  # type: ignore[no-untyped-call]
-    with bar, _answer(url, where, timeout_s=_READ_S, start=n_had) as response:
+    with bar, answer(url, where, timeout_s=_READ_S, start=n_had) as response:
         is_rest = response.status_code == 206
         n_received, began = n_had if is_rest else 0, time.monotonic()
         bar.update(n_received)
@@ -273,41 +298,62 @@ def _receive(url: str, where: str, partial: Path, announced: _File) -> None:
             for chunk in response.iter_raw(_CHUNK):
                 n_received += len(chunk)
                 if n_received > announced.size:
-                    raise _unreachable(where, f"more bytes came than the {announced.size:,} announced")
+                    raise unreachable(where, f"more bytes came than the {announced.size:,} announced")
                 out.write(chunk)
                 bar.update(len(chunk))
                 seconds = time.monotonic() - began
                 if seconds > _GRACE_S and n_received / seconds < _SLOWEST:
-                    raise _unreachable(where, f"less than {_SLOWEST // 1000} kB came in a second")
+                    raise unreachable(where, f"less than {_SLOWEST // 1000} kB came in a second")
     if n_received < announced.size:
-        raise _unreachable(where, f"{n_received:,} bytes came of {announced.size:,}")
+        raise unreachable(where, f"{n_received:,} bytes came of {announced.size:,}")
 
 
 @contextlib.contextmanager
-def _answer(url: str, where: str, *, timeout_s: float, start: int = 0) -> Iterator[Any]:
-    """A response whose body is to be read; the token goes to the endpoint only, and not along with a redirection."""
-    from huggingface_hub import constants, get_session, get_token  # noqa: PLC0415 - as above
+def answer(  # noqa: PLR0913 - what HTTP has
+    url: str,
+    where: str,
+    *,
+    timeout_s: float,
+    start: int = 0,
+    method: str = "GET",
+    content: Any = None,
+    headers: Mapping[str, str] | None = None,
+    allowed: Container[int] = (),
+) -> Iterator[Any]:
+    """A response whose body is to be read; the token goes to the endpoint only, and not along with a redirection.
+
+    Raises what `download_snapshot` does for a status that is neither a success nor `allowed`.
+    """
+    from huggingface_hub import get_session  # noqa: PLC0415 - as above
 
     # The library's own headers tell which programs run here: it asks the hub for names of variables to look for, and
     # keeps the answer, whatever that is, in the user's home.
-    headers = {"User-Agent": f"frostline/{__version__}", "Accept-Encoding": "identity"}
-    token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
+    sent = {"User-Agent": f"frostline/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
+    secret = token() if url.startswith(f"{endpoint()}/") else None
+    if secret:
+        sent["Authorization"] = f"Bearer {secret}"
     if start:
-        headers["Range"] = f"bytes={start}-"
-    with get_session().stream("GET", url, headers=headers, timeout=timeout_s) as response:
-        if not response.is_success:
+        sent["Range"] = f"bytes={start}-"
+    with get_session().stream(method, url, headers=sent, timeout=timeout_s, content=content) as response:
+        if not response.is_success and response.status_code not in allowed:
             raise _refusal(response.status_code, response.headers.get("X-Error-Code"), where)
         yield response
 
 
-def _endpoint() -> str:
+def token() -> str | None:
+    """The user's token, from where the library keeps it, unless it is not to be sent unasked."""
+    from huggingface_hub import constants, get_token  # noqa: PLC0415 - as above
+
+    return None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+
+
+def endpoint() -> str:
+    """Where the hub is: HF_ENDPOINT, or the one that everybody means."""
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
-def _with_hub_errors(where: str, act: Callable[[], _Answer]) -> _Answer:
-    """`act()`, with errors of the transport and of the disk as ours."""
+def with_hub_errors(where: str, act: Callable[[], _Answer], *, place: Path | None = None) -> _Answer:
+    """`act()`, with errors of the transport and of the disk, which is that of `place` or of the cache, as ours."""
     from huggingface_hub import errors  # noqa: PLC0415 - as above
 
     # Which httpx the library uses depends on its version; it keeps the root of its errors under this name.
@@ -317,13 +363,13 @@ def _with_hub_errors(where: str, act: Callable[[], _Answer]) -> _Answer:
     except (ConnectionError, TimeoutError, UnicodeError, ValueError, transport_error) as error:
         if isinstance(error, FrostlineError):
             raise
-        raise _unreachable(where, _first_line(error)) from error
+        raise unreachable(where, _first_line(error)) from error
     except OSError as error:
-        raise storage_error(error, cache_folder()) from error
+        raise storage_error(error, place or cache_folder()) from error
     except FrostlineError:
         raise
     except Exception as error:  # whatever the library makes of what a hub answers
-        raise _unreachable(where, _first_line(error)) from error
+        raise unreachable(where, _first_line(error)) from error
 
 
 def _refusal(status: int, code: str | None, where: str) -> FrostlineError:
@@ -332,8 +378,8 @@ def _refusal(status: int, code: str | None, where: str) -> FrostlineError:
     if status == 404 or code in {"RepoNotFound", "RevisionNotFound", "EntryNotFound"}:
         return _missing(where)
     if status in {401, 403}:
-        return AccessError(f"{where}: the hub ({_endpoint()}) answered {status}.", hint="Set HF_TOKEN to your token.")
-    return _unreachable(where, f"status {status}")
+        return AccessError(f"{where}: the hub ({endpoint()}) answered {status}.", hint="Set HF_TOKEN to your token.")
+    return unreachable(where, f"status {status}")
 
 
 def _first_line(error: BaseException) -> str:
@@ -342,23 +388,24 @@ def _first_line(error: BaseException) -> str:
 
 def _missing(where: str) -> MissingInputError:
     return MissingInputError(
-        f"{where} is not on the hub ({_endpoint()}), or is private.",
+        f"{where} is not on the hub ({endpoint()}), or is private.",
         hint="Check the spelling; for a private one set HF_TOKEN.",
     )
 
 
 def no_answer(reason: str) -> str:
     """Why the hub cannot be had, in a clause; a name that is not found is a machine without a network."""
-    host = _endpoint().partition("://")[2]
+    host = endpoint().partition("://")[2]
     if any(sign in reason for sign in _NO_NETWORK):
         return f"there is no internet connection ({host} not found)"
-    return f"the hub ({_endpoint()}) could not be used: {reason}"
+    return f"the hub ({endpoint()}) could not be used: {reason}"
 
 
 _NO_NETWORK = ("Name or service not known", "nodename nor servname", "getaddrinfo failed", "name resolution")
 
 
-def _unreachable(where: str, reason: str) -> UnavailableError:
+def unreachable(where: str, reason: str) -> UnavailableError:
+    """The error of something that is not here, and that the hub does not give for this reason."""
     return UnavailableError(f"{where} is not on this machine, and {no_answer(reason)}.", hint=WHAT_WORKS)
 
 

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 
+from frostline.artifact.manifest import Manifest
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.scores import Evaluation, LabelScore
@@ -15,6 +16,7 @@ from frostline.record import TrainingRecord
 from frostline.report import count_text, phrases, plain, printable
 from frostline.report.phrases import WORDING, Scored
 from frostline.report.plain import plain_words
+from frostline.targets import Kind
 
 # Hub ids of the encoders that have a name of their own here; any other id holds a slash, and a folder is none.
 _BASE_MODELS = {
@@ -39,26 +41,49 @@ def model_card(record: TrainingRecord) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def plain_card(manifest: Manifest) -> str:
+    """The card of a classifier that was saved without one, and of which nothing was measured."""
+    kind: Kind = manifest.kind
+    front = _front_lines(kind, base_model(manifest.encoder), "frozen-encoder")
+    labels = ", ".join(code(label) for label in manifest.labels[:50])
+    more = f" and {len(manifest.labels) - 50} more" if len(manifest.labels) > 50 else ""
+    rows = "" if manifest.data is None else f" It learned from {count_text(manifest.data.rows, 'text')}."
+    reader = f"Encoder: {code(manifest.encoder.name)}; features: `{manifest.features}`."
+    parts = [
+        "\n".join([*front, "---"]),
+        f"# A text classifier with {WORDING[kind].title.format(n=len(manifest.labels))}",
+        f"Labels: {labels}{more}.{rows} {reader} It was saved without being tested.",
+        _USE.replace("{predicted}", WORDING[kind].predicted),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def _front_matter(record: TrainingRecord) -> str:
     """The YAML between the two lines of dashes."""
-    base, wording = base_model(record.encoder), WORDING[record.data.kind]
-    lines = [
+    tag = "frozen-encoder" if record.tuning is None else "fine-tuned-encoder"
+    lines = _front_lines(record.data.kind, base_model(record.encoder), tag)
+    if record.test is not None:
+        lines += _model_index(record, record.test)
+    return "\n".join([*lines, "---"])
+
+
+def _front_lines(kind: Kind, base: str | None, tag: str) -> list[str]:
+    """What every card says of itself, without the closing line."""
+    wording = WORDING[kind]
+    return [
         "---",
         "library_name: frostline",
         "pipeline_tag: text-classification",
         "tags:",
         "- frostline",
         "- text-classification",
-        *(f"- {tag}" for tag in wording.tags),
+        *(f"- {own}" for own in wording.tags),
         "- logistic-regression",
-        "- frozen-encoder" if record.tuning is None else "- fine-tuned-encoder",
+        f"- {tag}",
+        *([] if base is None else [f"base_model: {json.dumps(base)}"]),
+        "metrics:",
+        *(f"- {metric}" for metric in wording.metrics),
     ]
-    if base is not None:
-        lines += [f"base_model: {json.dumps(base)}"]
-    lines += ["metrics:", *(f"- {metric}" for metric in wording.metrics)]
-    if record.test is not None:
-        lines += _model_index(record, record.test)
-    return "\n".join([*lines, "---"])
 
 
 def base_model(encoder: EncoderIdentity) -> str | None:
@@ -122,7 +147,7 @@ _USE = """## How to use it
 ```python
 from frostline import SentenceClassifier
 
-classifier = SentenceClassifier.load("path/to/this/folder")
+classifier = SentenceClassifier.load("path/to/this/folder")  # or owner/name, where this is on the hub
 classifier.predict(["a sentence"]){predicted}
 classifier.predict_proba(["a sentence"])
 ```

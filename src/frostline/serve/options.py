@@ -65,12 +65,13 @@ class Named:
 
     @classmethod
     def of(cls, argument: str) -> "Named":
-        """`FOLDER`, whose last part is the name; or `NAME=FOLDER`."""
+        """`FOLDER`, whose last part is the name; or `NAME=FOLDER`. Of the hub's `owner/name@revision`: `name`."""
         name, equals, folder = argument.partition("=")
         if not (equals and NAME.fullmatch(name)):
             name, folder = "", argument
         path = Path(folder)
-        name = name or path.resolve().name
+        is_here = path.exists()
+        name = name or (path.resolve().name if is_here else path.name.partition("@")[0])
         if NAME.fullmatch(name) is None:
             raise UsageError(
                 f"A model's name must consist of letters, digits, dots, dashes and underscores (got {shown(name)}).",

@@ -155,7 +155,7 @@ def crowd(names: Sequence[str]) -> list[str]:
     return small[: min(_MERGED_SHARDS, max(2, int(np.searchsorted(ends, _MERGED_ROWS, side="right"))))]
 
 
-Kind: TypeAlias = Literal["features", "graphs", "sets", "joined"]
+Kind: TypeAlias = Literal["features", "graphs", "sets", "joined", "classifiers"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -333,7 +333,7 @@ def cache_prune(
     ----------
     home : Path, optional
         The user's own unless given.
-    kinds : sequence of {"features", "graphs", "sets", "joined"}
+    kinds : sequence of {"features", "graphs", "sets", "joined", "classifiers"}
         Everything of these kinds goes. `KINDS` is everything.
     encoder : str, optional
         All features of the encoder of this name, or whose fingerprint begins with it (8 digits or more), go.
