@@ -148,7 +148,8 @@ def test_what_cannot_be_pruned_is_said(tmp_path: Path) -> None:
     assert missing.value.message == f"No features of encoder '{digits[:7]}' are kept (kept: 'fake')."
     with pytest.raises(UsageError) as refused:
         cache_prune(tmp_path, kinds=["graphs", "all"])  # type: ignore[list-item]
-    assert refused.value.message == "What to remove must be among features, graphs, sets, joined (got 'all')."
+    kinds = "features, graphs, sets, joined, classifiers"
+    assert refused.value.message == f"What to remove must be among {kinds} (got 'all')."
     with pytest.raises(UsageError) as refused:
         cache_prune(tmp_path, keep_bytes=-1)
     assert refused.value.message == "The bytes to keep must be 0 or more (got -1)."
