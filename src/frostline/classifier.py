@@ -103,7 +103,10 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     revision : str or None, default=None
         The hub commit, for an encoder named by a hub id.
     max_length : int or None, default=None
-        Word pieces per text, [CLS] and [SEP] included; None is the encoder's own limit.
+        Word pieces per text, [CLS] and [SEP] included; None is what its makers' files say, or the encoder's limit.
+    prefix : str or None, default=None
+        Put before every text, such as `query: `; None is what the encoder's family needs (E5, Nomic) or its makers'
+        files say, an empty one none.
     store : bool or path, default=True
         Keep features on disk so that no sentence is read twice; a path chooses where, False keeps nothing.
     threads : int or None, default=None
@@ -190,6 +193,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         standardise: bool = True,
         revision: str | None = None,
         max_length: int | None = None,
+        prefix: str | None = None,
         store: bool | str | Path = True,
         threads: int | None = None,
         precision: AskedPrecision = "float32",
@@ -216,6 +220,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.standardise = standardise
         self.revision = revision
         self.max_length = max_length
+        self.prefix = prefix
         self.store = store
         self.threads = threads
         self.precision = precision
@@ -603,6 +608,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             "features": str(model.encoder.spec),
             "revision": identity.revision,
             "max_length": identity.max_length,
+            "prefix": identity.prefix,
             "precision": cast("Precision", identity.precision),
             **read_parameters(model.manifest, names),
         }
@@ -659,6 +665,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             precision=precision,
             backend=self.backend,
             device=self.device,
+            prefix=self.prefix,
         )
         if self.store is False:
             return encoder

@@ -154,17 +154,32 @@ def test_a_folder_that_needs_nothing_of_ours(small: Model, tmp_path: Path) -> No
     assert set(settings["files"]) | {"classifier.json", "selftest.json"} == {
         path.name for path in (tmp_path / "out").iterdir()
     }
+    assert "prefix" not in settings
+    check_the_program(small, tmp_path / "out")
+
+
+def test_what_is_put_before_every_text_is_exported_too(tmp_path: Path) -> None:
+    """The ids of the self-test have it, and the program puts it there; a text's room is what it leaves."""
+    encoder = str(make_checkpoint(tmp_path / "encoder"))
+    texts = [f"{word} film {letter}" for word in ("good", "bad") for letter in "abcdefghijklmnop"]
+    classifier = SentenceClassifier(encoder=encoder, prefix="a bad: ", features="cls@-1", C=1.0, store=False)
+    classifier.fit(texts, [text.split()[0] for text in texts]).save(tmp_path / "model")
+    model = open_model(tmp_path / "model")
+    export(model, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "classifier.json").read_text("utf-8"))["prefix"] == "a bad: "
+    check_the_program(model, tmp_path / "out")
+
+
+def check_the_program(model: Model, out: Path) -> None:
     texts = ["good film a", "bad film", "", "good " * 50, 'a "quoted" one\n']
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     program = [sys.executable, "-S", "-c", f"import sys; sys.path += {sys.path!r}; {NO_FROSTLINE}"]
-    said = subprocess.run(
-        [*program, str(tmp_path / "out" / "answer.py")], input=lines, capture_output=True, text=True, check=True
-    )
-    answers = small.answer(texts)
+    said = subprocess.run([*program, str(out / "answer.py")], input=lines, capture_output=True, text=True, check=True)
+    answers = model.answer(texts)
     for row, line in enumerate(said.stdout.splitlines()):
         found = json.loads(line)
         assert found["probabilities"] == pytest.approx(answers.probabilities[row].tolist(), abs=1e-6)
-        assert found["labels"] == [small.head.labels[int(answers.favoured[row].argmax())]]
+        assert found["labels"] == [model.head.labels[int(answers.favoured[row].argmax())]]
 
 
 NO_FROSTLINE = (

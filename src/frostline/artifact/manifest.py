@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, final
 
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, ENCODER_FOLDER, SEEN, WEIGHTS
+from frostline.encoder.published import LONGEST_PREFIX
 from frostline.encoder.reading import EncoderIdentity
 from frostline.errors import ArtifactCorrupt, UsageError, shown
 from frostline.head.linear import Calibration, Knots, Link, Rule
@@ -207,6 +208,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
         A number is not finite, or a string holds half a surrogate pair.
     """
     document = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(manifest)}
+    document["encoder"] = manifest.encoder.document()
     lines = [
         f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)},\n"
         for name, value in document.items()
@@ -394,7 +396,9 @@ def read_features(value: Any, at: str) -> str:
 
 
 def _encoder(value: Any, at: str) -> EncoderIdentity:
-    found = members(value, at, names=tuple(EncoderIdentity.__dataclass_fields__))
+    has_prefix = "prefix" in json_object(value, at)  # a member only where there is one
+    names = [name for name in EncoderIdentity.__dataclass_fields__ if name != "prefix" or has_prefix]
+    found = members(value, at, names=tuple(names))
     revision = found["revision"]
     return EncoderIdentity(
         name=text(found["name"], f"{at}.name", pattern=ENCODER_NAME),
@@ -406,6 +410,7 @@ def _encoder(value: Any, at: str) -> EncoderIdentity:
         max_length=integer(found["max_length"], f"{at}.max_length", low=2, high=1_000_000),
         precision=text(found["precision"], f"{at}.precision", pattern=_WORD),
         graph_version=integer(found["graph_version"], f"{at}.graph_version", high=1_000_000),
+        prefix=text(found["prefix"], f"{at}.prefix", limit=LONGEST_PREFIX) if has_prefix else "",
     )
 
 

@@ -155,9 +155,13 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
         The encoder is not on this machine and out of reach.
     """
     loaded = artifact if isinstance(artifact, Artifact) else load_artifact(artifact)
-    precision = loaded.manifest.encoder.precision
     opened = open_encoder or functools.partial(
-        _open_encoder, precision=precision, backend=backend, device=device, packs=packs
+        _open_encoder,
+        precision=loaded.manifest.encoder.precision,
+        backend=backend,
+        device=device,
+        packs=packs,
+        prefix=loaded.manifest.encoder.prefix,
     )
     if FeatureSpec.parse(loaded.manifest.features).is_words_alone:
         found = _words_alone(loaded)
@@ -221,6 +225,7 @@ def _open_encoder(  # noqa: PLR0913 - what `Encoder.open` takes
     backend: "AskedBackend",
     device: "Device",
     packs: bool,
+    prefix: str,
 ) -> SentenceEncoder:
     """The encoder, in the precision that the head learned from, on whatever processor."""
     from frostline.encoder.encoder import Encoder  # noqa: PLC0415 - the runtime loads only where texts are read
@@ -236,6 +241,7 @@ def _open_encoder(  # noqa: PLR0913 - what `Encoder.open` takes
         backend=backend,
         device=device,
         packs=packs,
+        prefix=prefix,
     )
 
 
@@ -310,7 +316,7 @@ def _matching_encoder(
 
 def _difference(expected: EncoderIdentity, found: EncoderIdentity) -> str:
     """The first thing that can change a row and differs, or nothing. The graph's version is the self-test's affair."""
-    names = ("weights_sha256", "tokenizer_sha256", "config_sha256", "family", "max_length", "precision")
+    names = ("weights_sha256", "tokenizer_sha256", "config_sha256", "family", "max_length", "precision", "prefix")
     for name in names:
         want, got = str(getattr(expected, name)), str(getattr(found, name))
         if want != got:

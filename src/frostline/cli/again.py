@@ -38,6 +38,7 @@ _FILES = frozenset(
         "encoder",
         "revision",
         "max_length",
+        "prefix",
     }
 )
 """What another verb is told of the file and the encoder, by the names of parameters."""

@@ -67,6 +67,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "encoder",
         "revision",
         "max_length",
+        "prefix",
         "threads",
         "precision",
         "backend",

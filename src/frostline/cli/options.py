@@ -152,7 +152,13 @@ _encoder_options = together(
         "--max-length",
         type=click.IntRange(3),
         metavar="N",
-        help="Word pieces per text, [CLS] and [SEP] included (default: the encoder's limit).",
+        help="Word pieces per text, [CLS] and [SEP] included (default: what its makers say, or the encoder's limit).",
+    ),
+    click.option(
+        "--prefix",
+        metavar="TEXT",
+        help="Put before every text, such as 'query: ' (default: what the encoder's family needs, E5 and Nomic, or its "
+        "makers' files say; '' for none).",
     ),
     click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (default: one per core)."),
     click.option(
@@ -213,6 +219,7 @@ class EncoderChoice:
     name: str = DEFAULT_ENCODER
     revision: str | None = None
     max_length: int | None = None
+    prefix: str | None = None
     threads: int | None = None
     store: bool = True
     precision: AskedPrecision = DEFAULT_PRECISION
@@ -339,7 +346,7 @@ def encoder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         *, encoder: str, revision: str | None, max_length: int | None, threads: int | None, store: bool, **others: Any
     ) -> Any:
         precision: AskedPrecision = others.pop("precision")
-        who: dict[str, Any] = {name: others.pop(name) for name in ("backend", "device")}
+        who: dict[str, Any] = {name: others.pop(name) for name in ("backend", "device", "prefix")}
         chosen = EncoderChoice(
             name=encoder,
             revision=revision,
@@ -459,6 +466,7 @@ def fresh_encoder(choice: EncoderChoice, features: str) -> "Encoder":
         precision="float32" if choice.precision == "auto" else choice.precision,
         backend=choice.backend,
         device=choice.device,
+        prefix=choice.prefix,
     )
     say_reader(encoder.reader, asked=(choice.backend, choice.device) != ("auto", "auto"))
     return encoder

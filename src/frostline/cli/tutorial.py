@@ -202,7 +202,9 @@ def as_asked(reading: TableOptions, encoder: EncoderChoice) -> "Asked":
     """What the command was told, for the lesson's own commands and cells."""
     from frostline.tutorial.page import VERBS, Asked  # noqa: PLC0415 - as above
 
-    said = {name: getattr(encoder, name) for name in ("revision", "max_length", "threads", "precision", "backend")}
+    said = {
+        name: getattr(encoder, name) for name in ("revision", "max_length", "prefix", "threads", "precision", "backend")
+    }
     said |= {"device": encoder.device, "store": encoder.store}
     usual = EncoderChoice()
     return Asked(

@@ -17,6 +17,7 @@ from frostline.encoder.architecture import (
     AskedBackend,
     Device,
     Dtype,
+    Shape,
     describe,
     load_architecture,
     settle_backend,
@@ -35,6 +36,7 @@ from frostline.encoder.graph import graph_version
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, why_not_int8
 from frostline.encoder.products import Form
+from frostline.encoder.published import Published, prefix_of, published
 from frostline.encoder.reading import (
     Around,
     Backend,
@@ -45,7 +47,7 @@ from frostline.encoder.reading import (
     check_texts,
     distinct_texts,
 )
-from frostline.encoder.tokens import Pieces, WordPieces, plan_batches
+from frostline.encoder.tokens import Pieces, Sizes, WordPieces, keeps_capitals, plan_batches
 from frostline.encoder.words import Vocabulary, WordedEncoder, WordsAlone
 from frostline.errors import BackendError, InputError, OutputError, UsageError, shown
 from frostline.machine import usable_cores
@@ -124,6 +126,7 @@ class Encoder:
         backend: AskedBackend = "auto",
         device: Device = "auto",
         packs: bool = False,
+        prefix: str | None = None,
     ) -> "Encoder":
         """The encoder called `name`, computing `features`.
 
@@ -136,7 +139,8 @@ class Encoder:
         revision : str, optional
             Of the hub.
         max_length : int, optional
-            Word pieces that are read of a text, [CLS] and [SEP] included; as many as the encoder can see unless given.
+            Word pieces that are read of a text, [CLS] and [SEP] included; as many as its makers' files say, or as the
+            encoder can see, unless given.
         threads : int, optional
             One per core unless given.
         precision : {"float32", "int8"}
@@ -154,6 +158,9 @@ class Encoder:
             Where torch reads. `auto` is a graphics processor, where there is one.
         packs : bool
             Open our own graph so that it takes several lengths at once: see `OnnxBackend.open`.
+        prefix : str, optional
+            Put before every text, such as `query: `. What the encoder's family needs, or its makers' files say, unless
+            given; an empty one is none.
 
         Raises
         ------
@@ -167,6 +174,8 @@ class Encoder:
         -----
         PrecisionWarning
             int8 was asked for, and float32 is used.
+        UserWarning
+            Its makers' files (`modules.json` and the like) say that they use it otherwise, and how.
         """
         check_precision(precision, allowed=get_args(Precision))
         spec = FeatureSpec.parse(features)
@@ -175,19 +184,20 @@ class Encoder:
         kept = home() / "graphs"
         make_known(name)
         checkpoint = find_checkpoint(name, revision=revision, kept=kept)
+        limits = _Limits.of(name, checkpoint, max_length=max_length, prefix=prefix, as_saved=insist)
         if checkpoint.config.get("model_type") == STATIC:
-            return cls._from_table(name, checkpoint, spec, max_length, threads, precision, asked=(backend, device))
+            return cls._from_table(name, checkpoint, spec, limits, threads, precision, asked=(backend, device))
         if settle_backend(checkpoint.config, asked=backend, device=device, precision=precision) == "torch":
-            return cls._on_torch(name, checkpoint, spec, max_length, threads, precision, device)
+            return cls._on_torch(name, checkpoint, spec, limits, threads, precision, device)
         shape = describe(checkpoint.config)
         blocks = spec.blocks(shape.n_layers)
-        word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=kept)
+        word_pieces = limits.word_pieces(kept, blocks, shape)
         form = _form(precision, kept, insist=insist)
         identity = _identity(
             name,
             checkpoint,
             family=shape.family,
-            max_length=word_pieces.max_length,
+            word_pieces=word_pieces,
             precision="float32" if form == "float32" else "int8",
             graph_version=graph_version(form),
         )
@@ -209,7 +219,7 @@ class Encoder:
         name: str,
         checkpoint: Checkpoint,
         spec: FeatureSpec,
-        max_length: int | None,
+        limits: "_Limits",
         threads: int | None,
         precision: Precision,
         *,
@@ -229,13 +239,13 @@ class Encoder:
                 "float32 is used instead of int8. A table is looked up, not multiplied.", PrecisionWarning, stacklevel=3
             )
         shape = static.static_shape(checkpoint.config, checkpoint.folder)
-        word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=home() / "graphs", sizes=shape)
         blocks = spec.blocks(0)
+        word_pieces = limits.word_pieces(home() / "graphs", blocks, shape, n_layers=0)
         identity = _identity(
             name,
             checkpoint,
             family=STATIC,
-            max_length=word_pieces.max_length,
+            word_pieces=word_pieces,
             precision="float32",
             graph_version=static.GRAPH_VERSION,
         )
@@ -258,7 +268,7 @@ class Encoder:
         name: str,
         checkpoint: Checkpoint,
         spec: FeatureSpec,
-        max_length: int | None,
+        limits: "_Limits",
         threads: int | None,
         precision: Precision,
         device: Device,
@@ -268,13 +278,13 @@ class Encoder:
 
         dtype: Dtype = "bfloat16" if precision == "bfloat16" else "float32"
         model = open_torch_model(checkpoint, device=device, dtype=dtype)
-        word_pieces = WordPieces.open(checkpoint, max_length=max_length, kept=home() / "graphs", sizes=model)
         blocks = spec.blocks(model.n_layers)
+        word_pieces = limits.word_pieces(home() / "graphs", blocks, model, n_layers=model.n_layers)
         identity = _identity(
             name,
             checkpoint,
             family=model.family,
-            max_length=word_pieces.max_length,
+            word_pieces=word_pieces,
             precision=dtype,
             graph_version=TORCH_VERSION,
         )
@@ -383,7 +393,51 @@ class Encoder:
             precision=cast("Precision", self.identity.precision),
             insist=True,
             backend=self.identity.backend,
+            prefix=self.identity.prefix,
         )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """How much is read of a text, and behind what."""
+
+    checkpoint: Checkpoint
+    max_length: int | None  # As asked for
+    prefix: str
+    makers: Published
+
+    @classmethod
+    def of(
+        cls, name: str, checkpoint: Checkpoint, *, max_length: int | None, prefix: str | None, as_saved: bool
+    ) -> "_Limits":
+        """What was asked for, over what the makers' files say.
+
+        They aren't asked of an encoder with a short name, which is used as we say, nor of one that a saved classifier
+        names with all that can change a row.
+        """
+        makers = Published() if as_saved or known_encoder(name) else published(checkpoint.folder)
+        own = prefix_of(name, prefix, makers)
+        return cls(checkpoint=checkpoint, max_length=max_length, prefix=own, makers=makers)
+
+    def word_pieces(
+        self, kept: Path, blocks: Sequence[Block], sizes: Sizes, *, n_layers: int | None = None
+    ) -> WordPieces:
+        """The tokenizer; a warning where the makers do otherwise. Without `n_layers`, `sizes` are a graph's of ours."""
+        pieces = WordPieces.open(
+            self.checkpoint,
+            max_length=self.max_length,
+            kept=kept,
+            sizes=None if n_layers is None else sizes,
+            prefix=self.prefix,
+            usual_length=self.makers.max_length,
+        )
+        depth = sizes.n_layers if isinstance(sizes, Shape) else n_layers or 0
+        differences = self.makers.differences(blocks, depth, keeps_capitals=keeps_capitals(pieces.tokenizer))
+        if differences:
+            name = shown(Path(self.checkpoint.name).name)
+            warnings.warn(f"{name} is used otherwise by its makers: {'; '.join(differences)}.", stacklevel=4)
+        return pieces
 
 
 def must_be_made(name: str) -> bool:
@@ -451,7 +505,7 @@ def reader_for(encoder: SentenceEncoder, features: str, vocabulary: Vocabulary |
 
 
 def _identity(  # noqa: PLR0913 - what differs by who reads
-    name: str, checkpoint: Checkpoint, *, family: str, max_length: int, precision: Precision, graph_version: int
+    name: str, checkpoint: Checkpoint, *, family: str, word_pieces: WordPieces, precision: Precision, graph_version: int
 ) -> EncoderIdentity:
     return EncoderIdentity(
         name=name,
@@ -460,9 +514,10 @@ def _identity(  # noqa: PLR0913 - what differs by who reads
         weights_sha256=checkpoint.weights_sha256,
         tokenizer_sha256=checkpoint.tokenizer_sha256,
         config_sha256=checkpoint.config_sha256,
-        max_length=max_length,
+        max_length=word_pieces.max_length,
         precision=precision,
         graph_version=graph_version,
+        prefix=word_pieces.prefix,
     )
 
 

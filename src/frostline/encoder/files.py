@@ -22,8 +22,12 @@ WORD_PIECES = ("tokenizer.json", "vocab.txt")
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
 SEEN = "seen.safetensors"
 """Digests of the texts that an encoder was tuned on (seen.py)."""
+MODULES, POOLING = "modules.json", "1_Pooling/config.json"
+SENTENCE_BERT, PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
+PUBLISHED = (MODULES, POOLING, SENTENCE_BERT, PROMPTS)
+"""What makers say of how they use it (published.py): read where an encoder is chosen, not kept with a classifier."""
 CHECKPOINT_FILES = (CONFIG, *SETTINGS, *WORD_PIECES, WEIGHTS)
-"""All that is ever read of a checkpoint, the large file last."""
+"""All that makes its rows, the large file last."""
 
 ENCODER_FOLDER = "encoder"
 """Where a saved classifier has its encoder."""
@@ -96,11 +100,22 @@ def refuse_code(folder: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a small file.
+    """The JSON object in a small file; raises as `read_json_list`."""
+    value: dict[str, Any] = _small(path, dict, "one JSON object")
+    return value
+
+
+def read_json_list(path: Path) -> list[Any]:
+    """The JSON array in a small file.
 
     Raises `MissingInputError` or `StorageError` or `AccessError`: it is not there, or cannot be read; `InputError`:
-    larger than 1 MB, not UTF-8, not JSON, or not an object.
+    larger than 1 MB, not UTF-8, not JSON, or not an array.
     """
+    value: list[Any] = _small(path, list, "one JSON array")
+    return value
+
+
+def _small(path: Path, kind: type, called: str) -> Any:
     try:
         with path.open("rb") as opened:
             content = opened.read(_MAX_JSON + 1)
@@ -113,9 +128,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # ValueError: also broken UTF-8 and numbers of 5,000 digits
-        raise InputError(f"{path}: must hold one JSON object ({type(error).__name__}: {error}).") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: must hold one JSON object (got a {type(value).__name__}).")
+        raise InputError(f"{path}: must hold {called} ({type(error).__name__}: {error}).") from error
+    if not isinstance(value, kind):
+        raise InputError(f"{path}: must hold {called} (got a {type(value).__name__}).")
     return value
 
 

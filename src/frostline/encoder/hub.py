@@ -24,7 +24,16 @@ from typing import Any, TypeVar, final
 from urllib.parse import quote
 
 from frostline.disk import publish_bytes, sha256_of, storage_error
-from frostline.encoder.files import CHECKPOINT_FILES, INDEX, SHARD, WEIGHTS, is_whole, refuse_listing, shards_of
+from frostline.encoder.files import (
+    CHECKPOINT_FILES,
+    INDEX,
+    PUBLISHED,
+    SHARD,
+    WEIGHTS,
+    is_whole,
+    refuse_listing,
+    shards_of,
+)
 from frostline.errors import (
     AccessError,
     ArtifactCorrupt,
@@ -163,7 +172,7 @@ def download_snapshot(hub_id: str, revision: str, *, check_settings: Callable[[P
 
 def wanted_files(listing: Listing) -> list[str]:
     """The files of a checkpoint, the large ones last: shards and their index only where there is no single file."""
-    names = [name for name in CHECKPOINT_FILES if name in listing.files]
+    names = [name for name in (*PUBLISHED, *CHECKPOINT_FILES) if name in listing.files]
     if WEIGHTS in listing.files:
         return names
     return [*names, INDEX, *sorted(name for name in listing.files if SHARD.fullmatch(name))]
@@ -181,7 +190,7 @@ def checked_revision(revision: str) -> str:
 
 
 def _is_of_checkpoint(name: str) -> bool:
-    return name in CHECKPOINT_FILES or name == INDEX or SHARD.fullmatch(name) is not None
+    return name in {*PUBLISHED, *CHECKPOINT_FILES, INDEX} or SHARD.fullmatch(name) is not None
 
 
 def listing_of(hub_id: str, revision: str, where: str, *, wanted: Callable[[str], bool] = _is_of_checkpoint) -> Listing:
@@ -277,7 +286,7 @@ def _fetch(hub_id: str, commit: str, filename: str, announced: HubFile) -> None:
     partial.replace(blobs / sha256)
     link.unlink(missing_ok=True)
     try:
-        link.symlink_to(Path("..", "..", "blobs", sha256))
+        link.symlink_to(Path(*[".."] * (2 + filename.count("/")), "blobs", sha256))
     except OSError:  # a file system without links
         (blobs / sha256).replace(link)
 

@@ -40,15 +40,21 @@ class EncoderIdentity:
     precision: str  # `float32`, `int8` or `bfloat16`
     # Raised whenever the graphs we build could give other numbers; from `FIRST_OF_TORCH` on torch reads
     graph_version: int
+    prefix: str = ""  # What is put before every text: `query: `
 
     @property
     def backend(self) -> Literal["onnx", "torch"]:
         """Whether our graph reads, or torch."""
         return "torch" if self.graph_version >= FIRST_OF_TORCH else "onnx"
 
+    def document(self) -> dict[str, Any]:
+        """Every member, for JSON; a prefix only where there is one, as in files that were written before any was."""
+        members = asdict(self)
+        return members if self.prefix else {key: members[key] for key in members if key != "prefix"}
+
     def fingerprint(self) -> str:
         """64 hex digits over all that can change a row."""
-        parts = {key: value for key, value in asdict(self).items() if key not in {"name", "revision"}}
+        parts = {key: value for key, value in self.document().items() if key not in {"name", "revision"}}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -76,15 +76,18 @@ class WordPieces:
     # `before`, `after`: (n,): What the template puts around every text: [CLS] and [SEP].
     before: Ids
     after: Ids
+    prefix: str = ""  # What is put before every text, and seen as its beginning
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - what an encoder is opened with, and what stands for it where nothing is said
         cls,
         checkpoint: Checkpoint,
         *,
         max_length: int | None = None,
         kept: Path | None = None,
         sizes: "Sizes | None" = None,
+        prefix: str = "",
+        usual_length: int | None = None,
     ) -> "WordPieces":
         """The tokenizer of `checkpoint`.
 
@@ -100,6 +103,10 @@ class WordPieces:
             A private folder where it is remembered that a stranger's tokenizer was tried (`trial.require_sound`).
         sizes : Sizes, optional
             Of the encoder; those that config.json says unless given.
+        prefix : str
+            Put before every text.
+        usual_length : int, optional
+            What stands for max_length where none is given, as far as the encoder can see so many.
         """
         folder, shape = checkpoint.folder, sizes or describe(checkpoint.config)
         settings = _settings(folder)
@@ -116,11 +123,18 @@ class WordPieces:
             before, after = _template(tokenizer, settings, folder, least=2 if sizes is None else 1)
         limit = min(shape.max_positions, _model_max_length(settings, folder))
         least = len(before) + len(after) + 1
-        chosen = limit if max_length is None else max_length
+        if prefix:
+            least += len(_guarded(tokenizer.encode_batch_fast, [prefix], add_special_tokens=False)[0].ids)
+        usual = limit if usual_length is None else min(limit, usual_length)
+        chosen = max(least, usual) if max_length is None else max_length
         if not least <= chosen <= limit:
-            raise UsageError(f"max_length must be between {least} and {limit} for {checkpoint.name} (got {chosen}).")
+            behind = f" behind the prefix {shown(prefix)}" if prefix else ""
+            raise UsageError(
+                f"max_length must be between {least} and {limit} for {checkpoint.name}{behind} (got {chosen})."
+            )
         unknown = tokenizer.token_to_id(_token(settings, "unk"))
-        return cls(tokenizer=tokenizer, max_length=chosen, limit=limit, unknown=unknown, before=before, after=after)
+        around: dict[str, Any] = {"before": before, "after": after, "prefix": prefix}
+        return cls(tokenizer=tokenizer, max_length=chosen, limit=limit, unknown=unknown, **around)
 
     @property
     def vocabulary_size(self) -> int:
@@ -138,7 +152,7 @@ class WordPieces:
         cut = np.zeros(len(texts), dtype=bool)
         ids: list[Ids] = []
         room = self.max_length - len(self.before) - len(self.after)
-        for chunk in _chunks(texts):
+        for chunk in _chunks(texts, self.prefix):
             for encoding in _guarded(self.tokenizer.encode_batch_fast, chunk, add_special_tokens=False):
                 inner = np.array(encoding.ids, np.int32)
                 row = len(ids)
@@ -147,7 +161,7 @@ class WordPieces:
         return Pieces(ids=ids, cut=cut)
 
     def encodings(self, texts: Sequence[str]) -> list[Any]:
-        """The library's own: uncut ids without a template, and from where to where in its text each stands."""
+        """The library's own: uncut ids without template or prefix, and from where to where in its text each stands."""
         return list(_guarded(self.tokenizer.encode_batch, list(texts), add_special_tokens=False))
 
     def vocabulary(self) -> list[str]:
@@ -159,6 +173,12 @@ class WordPieces:
         return [str(self.tokenizer.id_to_token(int(piece))) for piece in self.tokenize([text]).ids[0]]
 
 
+def keeps_capitals(tokenizer: Any) -> bool:
+    """Whether a word with a capital is tokenized otherwise than without."""
+    with_one, without = (tokenizer.encode(text, add_special_tokens=False).ids for text in ("Film", "film"))
+    return bool(with_one != without)
+
+
 def _guarded(call: Callable[..., Any], texts: list[Any], **how: bool) -> Any:
     try:
         return call(texts, **how)
@@ -168,12 +188,12 @@ def _guarded(call: Callable[..., Any], texts: list[Any], **how: bool) -> Any:
         raise BackendError(f"The tokenizer failed ({type(error).__name__}: {shown(str(error), 200)}).") from error
 
 
-def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
-    """`texts` cut to MAX_CHARACTERS, in lists that are bounded in number and in characters."""
+def _chunks(texts: Sequence[str], prefix: str = "") -> Iterator[list[str]]:
+    """`texts` cut to MAX_CHARACTERS behind the prefix, in lists that are bounded in number and in characters."""
     chunk: list[str] = []
     n_characters = 0
     for text in texts:
-        chunk.append(text[:MAX_CHARACTERS])
+        chunk.append(prefix + text[:MAX_CHARACTERS])
         n_characters += len(chunk[-1])
         if len(chunk) == _CHUNK_TEXTS or n_characters >= _CHUNK_CHARACTERS:
             yield chunk

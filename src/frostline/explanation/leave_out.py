@@ -49,16 +49,18 @@ class Split:
 
 def split_words(word_pieces: WordPieces, text: str) -> Split:
     """The words of `text`, in order; what the tokenizer drops (control characters, say) is in none."""
-    encoding = word_pieces.tokenizer.encode(text[:MAX_CHARACTERS], add_special_tokens=False)
+    n_before = len(word_pieces.prefix)
+    encoding = word_pieces.tokenizer.encode(word_pieces.prefix + text[:MAX_CHARACTERS], add_special_tokens=False)
     room = word_pieces.max_length - len(word_pieces.before) - len(word_pieces.after)
     is_cut = len(encoding.ids) > room or len(text) > MAX_CHARACTERS
-    pieces, places, numbers = encoding.tokens[:room], encoding.offsets[:room], encoding.word_ids[:room]
+    pieces, numbers = encoding.tokens[:room], encoding.word_ids[:room]
+    places = [(max(0, start - n_before), end - n_before) for start, end in encoding.offsets[:room]]
     words = []
     # A mark such as [SEP] typed into a text is a word by itself and may have no number: its place tells it apart.
     for _, group in groupby(range(len(pieces)), key=lambda n: (numbers[n], -1 if numbers[n] is not None else n)):
         held = list(group)
         start, end = min(places[n][0] for n in held), max(places[n][1] for n in held)
-        stretch = text[start:end]
+        stretch = text[start : max(end, 0)]  # what stands before the text is none of its words
         start, end = start + len(stretch) - len(stretch.lstrip()), end - len(stretch) + len(stretch.rstrip())
         if start < end:
             words.append(Word(text=text[start:end], start=start, end=end, pieces=tuple(pieces[n] for n in held)))
@@ -69,7 +71,7 @@ def split_words(word_pieces: WordPieces, text: str) -> Split:
     return Split(
         pieces=(*around[0], *pieces, *around[1]),
         words=tuple(words),
-        seen_to=max((end for _, end in places), default=0) if is_cut else len(text),
+        seen_to=max((0, *(end for _, end in places))) if is_cut else len(text),
         is_cut=is_cut,
     )
 

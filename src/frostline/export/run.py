@@ -278,6 +278,7 @@ def _settings(model: Model, encoder: Encoder, precision: str, contents: Mapping[
         "max_length": encoder.word_pieces.max_length,
         "closing": len(encoder.word_pieces.after),
         "max_characters": MAX_CHARACTERS,
+        **({"prefix": identity.prefix} if identity.prefix else {}),
         "precision": precision,
         "encoder": {"name": model.manifest.encoder.name, "family": identity.family, "sha256": identity.weights_sha256},
         "features": model.manifest.features,

@@ -94,7 +94,11 @@ def as_document(record: TrainingRecord, *, points: bool = True, is_whole: bool =
         "frostline": record.version,
         "labels": list(record.labels),
         "data": {**_data(record.data), "n_trained": record.n_trained},
-        "encoder": {**_picked(record.encoder, _READ_BY), "fingerprint": record.encoder.fingerprint()},
+        "encoder": {
+            **_picked(record.encoder, _READ_BY),
+            **_prefix(record.encoder),
+            "fingerprint": record.encoder.fingerprint(),
+        },
         "precision": as_json(record.precision),
         "features": _features(record.features),
         "chosen": _chosen(record),
@@ -412,8 +416,13 @@ def _paired(lead: PairedDifference) -> JSON:
 def _encoder(identity: EncoderIdentity) -> dict[str, JSON]:
     return {
         **_picked(identity, ("name", "revision", "family", "weights_sha256", "max_length")),
+        **_prefix(identity),
         "fingerprint": identity.fingerprint(),
     }
+
+
+def _prefix(identity: EncoderIdentity) -> dict[str, JSON]:
+    return {"prefix": identity.prefix} if identity.prefix else {}
 
 
 def _swept_data(data: DataRecord) -> dict[str, JSON]:

@@ -12,6 +12,7 @@ from frostline.advice import ahead_of_it
 from frostline.data.dataset import Source
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
+from frostline.errors import shown
 from frostline.evaluate.baselines import Baseline, Lead
 from frostline.evaluate.intervals import Estimate, Interval
 from frostline.evaluate.paired import Difference, PairedDifference
@@ -352,7 +353,8 @@ def encoder_text(encoder: EncoderIdentity, *, with_revision: bool = False, is_tu
 
 
 def _by(encoder: EncoderIdentity) -> str:
-    return ", by torch" if encoder.backend == "torch" else ""
+    behind = f", each text behind {shown(encoder.prefix, 60)}" if encoder.prefix else ""
+    return f"{', by torch' if encoder.backend == 'torch' else ''}{behind}"
 
 
 def cut_text(features: FeaturesRecord) -> str:

@@ -10,7 +10,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
@@ -302,7 +302,7 @@ class FeatureStore:
         folder = self._own_folder(identity)
         described = folder / IDENTITY_NAME
         if not described.exists():
-            document = {"format": "frostline-encoder", "version": 1, "identity": asdict(identity)}
+            document = {"format": "frostline-encoder", "version": 1, "identity": identity.document()}
             publish_bytes(described, json.dumps(document, indent=1, sort_keys=True).encode(), mode=0o600)
         if self.network is None and any(name.startswith(TEMPORARY_PREFIX) for name in names_in(folder)):
             sweep_temporaries(folder)

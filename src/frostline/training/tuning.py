@@ -208,7 +208,8 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
         )
     fit = np.setdiff1d(np.arange(len(rows)), held)
     checkpoint = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision)
-    ids = WordPieces.open(checkpoint, max_length=encoder.identity.max_length).tokenize(list(learned.texts)).ids
+    limits: dict[str, Any] = {"max_length": encoder.identity.max_length, "prefix": encoder.identity.prefix}
+    ids = WordPieces.open(checkpoint, **limits).tokenize(list(learned.texts)).ids
     folder.mkdir(parents=True, exist_ok=True)
     given = _Start(checkpoint, encoder.blocks, ids, rows, learned.targets, C, how, folder)
     with _nothing_left(folder):
@@ -226,7 +227,7 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
         )
     place = folder / f"{Path(encoder.identity.name).name}-tuned"
     _write(place, checkpoint.folder, tuned.tensors, learned.texts)
-    reader = Encoder.open(str(place), features=str(encoder.spec), max_length=encoder.identity.max_length)
+    reader = Encoder.open(str(place), features=str(encoder.spec), **limits)
     head = replace(start, coef=tuned.coef, intercept=tuned.intercept)
     settled = _settled(head, reader, learned, held, answers, seed=how.seed) if len(held) else None
     return Grown(

@@ -127,6 +127,12 @@ def give_lesson(
             f"The lesson looks into layers; {encoder.identity.name} is a table of word pieces and has none.",
             hint="Leave --encoder out.",
         )
+    if encoder.identity.prefix:
+        raise UsageError(
+            f"The lesson shows texts as they are, and {encoder.identity.name} reads each behind "
+            f"{shown(encoder.identity.prefix)}.",
+            hint="Leave --encoder out, or pass --prefix '' to read them as they are.",
+        )
     tokens = encoder.word_pieces.tokenize(dataset.texts)
     ids, n_cut = tokens.ids, int(np.count_nonzero(tokens.cut))
     running = running_row(ids, unknown=encoder.word_pieces.unknown)

@@ -17,7 +17,7 @@ names = ["probabilities", "favoured", "answered"]
 
 def answer(text: str) -> dict[str, object]:
     """The labels of one text (None: not sure enough), and the probability of each."""
-    ids = tokenizer.encode(text[: settings["max_characters"]]).ids
+    ids = tokenizer.encode(settings.get("prefix", "") + text[: settings["max_characters"]]).ids
     probabilities, favoured, answered = session.run(names, {"input_ids": np.array([ids], np.int64)})
     labels = [label for label, has in zip(settings["labels"], favoured[0], strict=True) if has]
     return {"labels": labels if answered[0] else None, "probabilities": probabilities[0].tolist()}

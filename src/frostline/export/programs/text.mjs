@@ -7,9 +7,9 @@
 export function reader(Tokenizer, { tokenizer, characters, settings }) {
   const plain = { normalizer: null, pre_tokenizer: { type: "WhitespaceSplit" } };
   const pieces = new Tokenizer(characters ? { ...tokenizer, ...plain } : tokenizer, {});
-  const { max_characters: mostCharacters, max_length: most, closing } = settings;
+  const { max_characters: mostCharacters, max_length: most, closing, prefix = "" } = settings;
   return (text) => {
-    const seen = Array.from(text).slice(0, mostCharacters).join("");
+    const seen = prefix + Array.from(text).slice(0, mostCharacters).join("");
     const { ids } = pieces.encode(characters ? written(seen, characters) : seen);
     return ids.length > most ? [...ids.slice(0, most - closing), ...ids.slice(ids.length - closing)] : ids;
   };
