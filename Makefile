@@ -48,8 +48,8 @@ test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in 
 	@$(BENCH_VENV)/bin/python -m pytest -m "slow or torch or data" $(PYTEST)
 
 test-clients: $(BENCH_VENV)/.clients  ## the server asked by tritonclient, mlflow, tei-client and huggingface_hub
-	@echo "==> pytest -m clients tests/serve tests/tutorial tests/export"
-	@$(BENCH_VENV)/bin/python -m pytest -m clients tests/serve tests/tutorial tests/export $(PYTEST)
+	@echo "==> pytest -m clients tests/serve tests/tutorial tests/export tests/test_mlflow.py tests/test_compositions.py"
+	@$(BENCH_VENV)/bin/python -m pytest -m clients tests/serve tests/tutorial tests/export tests/test_mlflow.py tests/test_compositions.py $(PYTEST)
 
 test-schema: $(VENV)/.test $(SCHEMA_VENV)/.ready  ## schemathesis over the server's OpenAPI, all phases (MODEL=a saved classifier)
 	@echo "==> python tools/serve_schema.py"

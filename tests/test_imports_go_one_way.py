@@ -18,11 +18,11 @@ FLOORS = (
     ("explanation", "score", "finetune", "export"),
     ("report", "tutorial"),
     ("training", "serve"),
-    ("cli", "classifier", "__main__"),
+    ("cli", "classifier", "mlflow", "__main__"),
 )
 """Rooms of one floor do not import each other, but for the laws of the first and the records of a training."""
 
-ALSO = {("advice", "record"), ("__main__", "cli")}
+ALSO = {("advice", "record"), ("__main__", "cli"), ("mlflow", "classifier")}
 """Imports between two modules of one floor that are meant."""
 
 LAWS = set(FLOORS[0])

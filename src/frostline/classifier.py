@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import TransformerTags
 from sklearn.utils.validation import check_is_fitted
 
 from frostline.arrays import Advance, Float64Array, IntArray, Probabilities, Rows, dense_part
@@ -326,6 +327,48 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def predict_proba(self, X: Sequence[str]) -> Probabilities:
         """Probabilities (n_texts, n_labels), columns in the order of `classes_`."""
         return self._head().predict_proba(self._read(X).for_head)
+
+    def fit_transform(
+        self,
+        X: Sequence[str],
+        y: Sequence[Any] | NDArray[Any],
+        *,
+        sample_weight: Sequence[float] | NDArray[Any] | None = None,
+        groups: Sequence[Any] | NDArray[Any] | None = None,
+    ) -> Probabilities:
+        """Fit, and give the probabilities (n_texts, n_labels) of each text by a head that did not learn from it.
+
+        What is learned from them, beside other columns as in a `ColumnTransformer`, is then told of this classifier
+        what it will be on new texts. Parameters as for `fit`.
+
+        Raises
+        ------
+        UsageError
+            C is given, or the encoder is tuned: nothing is held out.
+        """
+        if self.C is not None or self.finetune is not None:
+            raise UsageError(
+                "fit_transform gives what is said of texts that were not learned from, and where C is given or the "
+                "encoder is tuned none is held out.",
+                hint="Leave C out: it is searched, by folds.",
+            )
+        self.fit(X, y, sample_weight=sample_weight, groups=groups)
+        held_out = cast("CalibrationFit", self.calibration_).held_out
+        if len(held_out) == len(X):
+            return held_out
+        shares = self.predict_proba(X)  # texts of no weight were not learned from
+        shares[np.flatnonzero(np.asarray(sample_weight, dtype=np.float64))] = held_out
+        return shares
+
+    def transform(self, X: Sequence[str]) -> Probabilities:
+        """The same as `predict_proba`, for texts that are new."""
+        return self.predict_proba(X)
+
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[Any]:
+        """What the columns of `transform` are: a label each."""
+        del input_features
+        self._head()
+        return np.asarray([str(label) for label in self.classes_.tolist()], dtype=object)
 
     def likeness(self, X: Sequence[str]) -> Float64Array:
         """How like each text (n_texts,) is to those learned from: how many of such texts would be as unlike as it.
@@ -635,6 +678,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         tags.classifier_tags.multi_label = True
+        tags.transformer_tags = TransformerTags(preserves_dtype=[])
         return tags
 
     def _settled_encoder(self, texts: Sequence[str], targets: Targets) -> SentenceEncoder:

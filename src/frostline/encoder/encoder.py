@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast, final, get_args
+from typing import Any, NamedTuple, NoReturn, cast, final, get_args
 
 import numpy as np
 
@@ -378,6 +378,13 @@ class Encoder:
 
     def __deepcopy__(self, memo: object) -> "Encoder":
         return self
+
+    def __getstate__(self) -> NoReturn:
+        """What writes objects by their state (skops) is told what a saved classifier is instead."""
+        raise UsageError(
+            "An encoder has no state that could be written: it is an open session of the runtime, and a tokenizer.",
+            hint="Save the classifier by itself, with its save: arrays and JSON, which run nothing when loaded.",
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self._reopening(str(self.spec)), self.identity.fingerprint())
