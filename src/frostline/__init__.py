@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from frostline.errors import FrostlineError
     from frostline.explanation import explain
     from frostline.finetune.options import FineTune
+    from frostline.head.cascading import CascadeOptions
     from frostline.store import FeatureStore, StoredEncoder
     from frostline.training import TrainingOptions, train
 
 __all__ = [
+    "CascadeOptions",
     "Encoder",
     "FeatureSpec",
     "FeatureStore",
@@ -44,6 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CascadeOptions": "frostline.head.cascading",
     "Encoder": "frostline.encoder.encoder",
     "FeatureSpec": "frostline.encoder.features",
     "FeatureStore": "frostline.store",

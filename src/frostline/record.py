@@ -169,6 +169,38 @@ class UnlikeRecord:
     share: Estimate  # Of the test texts
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeTest:
+    """What a cascade does to test texts."""
+
+    early: Estimate  # The share that its cheap head answers, so that the encoder does not read them
+    changed: Estimate  # The share of all whose answer is another than the full head's
+    # `right`, `right_without`: The share with the right label, or exactly the right ones, by the cascade and by the
+    # full head alone.
+    right: Estimate
+    right_without: Estimate
+    speed_up: float | None  # How many times as many texts a second, as measured here; None where there was no telling
+    n_timed: int  # Texts that were read for it
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeRecord:
+    """A cascade: a cheap head that answers the texts it is surest of."""
+
+    why: str  # A sentence that says why there is none; empty where there is one
+    # `most_changed`, `below`: What was asked for: the share of answers changed, and the upper end of its interval.
+    most_changed: float
+    below: float
+    features: str = ""  # What the cheap head goes by
+    answer_from: float = 0.0  # The confidence from which on it answers
+    # `early`, `changed`: As in `CascadeTest`, of rows that neither head learned from. They chose the confidence.
+    early: float = 0.0
+    changed: Estimate | None = None
+    test: CascadeTest | None = None  # None: every row was tested in turn, or none
+
+
 TestKind: TypeAlias = Literal[
     "file", "stratified hold-out", "random hold-out", "nested cross-validation", "cross-validation"
 ]
@@ -330,6 +362,7 @@ class TrainingRecord:
     unlike: UnlikeRecord | None = None  # None: nothing was held out to test on, or too little learned from to tell
     precision: PrecisionRecord | None = None  # Which precision read, and why; None where nobody asked: float32
     tuning: TuningRecord | None = None  # None: the encoder reads as it came
+    cascade: CascadeRecord | None = None  # None: none was asked for
     seconds: Seconds
     machine: Machine
     seed: int
@@ -353,6 +386,7 @@ class EvaluationRecord:
     answers: AnswerScores | None = None  # Where the head has a rule
     baselines: tuple[Baseline, ...] = ()  # Learned from the file itself, by folds
     unlike: UnlikeRecord | None = None  # None: the artifact does not know
+    cascade: CascadeTest | None = None  # None: it has none
     seconds: Seconds  # `search` is 0: nothing is searched
     warnings: tuple[str, ...] = ()
     version: str  # Of Frostline

@@ -102,6 +102,7 @@ def command(
         encoder=reader,
         learned=opened.learned,
         likeness=opened.likeness,
+        cascade=opened.cascade,
         n_fitted=0 if opened.manifest.data is None else opened.manifest.data.rows,
         C=float(opened.manifest.choice.get("C", math.nan)),
     )

@@ -177,6 +177,9 @@ def _say_counts(counts: Counter[str], model: Model, flag_unlike: float | None, *
     if n_silent := counts["unanswered"]:
         sure = f"{100 * (model.head.rule or Rule()).answer_from:.1f} %"
         click.echo(f"{n_silent:,} of {counts['all']:,} texts unanswered: the model answers from {sure} on.", err=True)
+    if model.cascade is not None and counts["all"] > 1:
+        read = "" if flag_unlike is None else "; all were read, to tell how like they are"
+        click.echo(f"{counts['early']:,} of {counts['all']:,} texts answered early, by the cascade{read}.", err=True)
     if n_cut := counts["cut"]:
         seen = model.encoder.identity.max_length
         were = "text was" if n_cut == 1 else "texts were"
@@ -294,6 +297,7 @@ def _counted(
     for number, prediction in enumerate(found, start=1):
         counts["all"] += 1
         counts["cut"] += prediction.is_cut
+        counts["early"] += prediction.is_early
         counts["unanswered"] += not prediction.is_answered
         counts["unlike"] += is_unlike(prediction, layout)
         yield prediction

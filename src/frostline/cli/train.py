@@ -46,6 +46,7 @@ from frostline.encoder.features import AUTO, DEFAULT_FEATURES, SWEEP_FEATURES, T
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, pasteable, printable
+from frostline.head.cascading import CHANGED, UPPER, CascadeOptions
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.report.brief import next_advice, print_brief
@@ -162,6 +163,9 @@ class Wishes:
     standardise: bool
     answers: AnswerOptions
     learning_curve: bool
+    cascade: bool = False
+    cascade_changed: float = CHANGED
+    cascade_upper: float = UPPER
     nested: bool
     test_fraction: float
     strict: bool
@@ -173,7 +177,9 @@ class Wishes:
         if self.preset == "tutorial":
             is_auto = self.features == AUTO
             refuse_beside_preset(grid=self.grid, C=self.C, nested=self.nested, is_auto=is_auto, answers=self.answers)
-            options = replace(TrainingOptions.tutorial(seed=self.seed), learning_curve=self.learning_curve)
+            cascade = _cascade(asked=self.cascade, changed=self.cascade_changed, upper=self.cascade_upper)
+            options = TrainingOptions.tutorial(seed=self.seed)
+            options = replace(options, learning_curve=self.learning_curve, cascade=cascade)
             return self.features or TUTORIAL_FEATURES, options
         search = SearchOptions(
             Cs=_grid(self.grid, self.C),
@@ -192,6 +198,7 @@ class Wishes:
             learning_curve=self.learning_curve,
             answers=self.answers,
             strict=self.strict,
+            cascade=_cascade(asked=self.cascade, changed=self.cascade_changed, upper=self.cascade_upper),
         )
         return self.features, options
 
@@ -221,6 +228,26 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--learning-curve/--no-learning-curve",
         default=False,
         help="Measure how the score grows with the rows, and advise on labelling; about four times the search.",
+    )
+    @click.option(
+        "--cascade",
+        is_flag=True,
+        help="Put a cheap head before the full one: it answers the texts that it is surest of by their words and the "
+        "mean of their word embeddings, so that the encoder reads the others alone.",
+    )
+    @click.option(
+        "--cascade-changed",
+        type=float,
+        default=CHANGED,
+        show_default=True,
+        help="The share of all answers that may be others than the full head's, out of fold.",
+    )
+    @click.option(
+        "--cascade-upper",
+        type=float,
+        default=UPPER,
+        show_default=True,
+        help="Below which the upper end of that share's 95 % interval must lie; else there is no cascade.",
     )
     @click.option(
         "--nested", is_flag=True, help="Test by nested cross-validation; the saved head learns from all rows."
@@ -463,6 +490,13 @@ def _test_rows(file: Path | None, learned: Dataset, options: TableOptions) -> Da
     known = replace(options, known_labels=frozenset(learned.counts()))
     found = read_labelled(file, known.guessing(learned.source.text_column, learned.source.label_column))
     return found.known_to(known.known_labels, allowed=options.max_bad_rows)
+
+
+def _cascade(*, asked: bool, changed: float, upper: float) -> CascadeOptions | None:
+    """What a cascade may change; None where none was asked for."""
+    if not asked and (changed, upper) != (CHANGED, UPPER):
+        raise UsageError("--cascade-changed and --cascade-upper say what a cascade may change: add --cascade.")
+    return CascadeOptions(changed=changed, upper=upper) if asked else None
 
 
 def _grid(name: Literal["log", "tutorial"] | None, values: Sequence[float]) -> tuple[float, ...] | None:

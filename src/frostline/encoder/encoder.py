@@ -493,6 +493,12 @@ CHEAP = "mean@0"
 """What costs next to nothing to read of any encoder: the mean of what its first layer is given."""
 
 
+def is_cheap(encoder: SentenceEncoder) -> bool:
+    """Whether nothing is saved where a text is not read: words are counted, or a table is looked up."""
+    reader = bottom_of(encoder)
+    return isinstance(reader, WordsAlone) or (isinstance(reader, Encoder) and reader.is_table)
+
+
 def cheap_features(encoder: SentenceEncoder) -> str:
     """What a cascade's cheap head goes by: the word embeddings' mean, where our graph reads, and the words."""
     reader = bottom_of(encoder)

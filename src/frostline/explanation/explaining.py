@@ -9,12 +9,13 @@ from typing import Protocol, final
 
 import numpy as np
 
-from frostline.arrays import Float64Array, Progress
+from frostline.arrays import Float64Array, Progress, dense_part
 from frostline.artifact import Neighbours
 from frostline.artifact.files import unit_rows
 from frostline.encoder.reading import SentenceEncoder, check_texts
 from frostline.errors import UsageError, listed, shown
 from frostline.explanation.leave_out import LabelExplained, Word, explained, read_without, split_terms, split_words
+from frostline.head.cascade import Cascade
 from frostline.head.linear import LinearHead
 from frostline.legible import word_pieces_of
 from frostline.targets import Kind, Label
@@ -82,6 +83,8 @@ class Explanation:
     labels: tuple[LabelExplained, ...]  # Those asked for; else the answer's; else the most probable one
     nearest: tuple[Nearest, ...] | None  # None where the model kept no training sentences
     answer_from: float  # The probability from which on the classifier gives an answer
+    # Whether a cascade's cheap head answers, which is then what is explained; None where there is no cascade.
+    is_early: bool | None = None
     max_length: int
 
     @property
@@ -96,7 +99,7 @@ class Explanation:
 
 
 class Answering(Protocol):
-    """What can be explained: a `Model`, or anything else with a head and an encoder."""
+    """What can be explained: a `Model`, or anything else with a head, an encoder, and a cascade before them or none."""
 
     @property
     def head(self) -> LinearHead:
@@ -105,6 +108,10 @@ class Answering(Protocol):
     @property
     def encoder(self) -> SentenceEncoder:
         """What reads."""
+
+    @property
+    def cascade(self) -> Cascade | None:
+        """What answers before them."""
 
 
 def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
@@ -148,17 +155,24 @@ def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
     check_texts([text])
     if max_words < 1 or n_nearest < 1:
         raise UsageError(f"max_words and n_nearest must be at least 1 (got {max_words} and {n_nearest}).")
-    head = model.head
+    head, encoder, cascade = model.head, model.encoder, model.cascade
+    is_early = None if cascade is None else bool(cascade.hear([text])[1].answered[0])
+    if is_early and cascade is not None:
+        head, encoder = cascade.head, cascade.reader
     wanted = [_column(label, head.labels) for label in dict.fromkeys(labels)]
-    pieces = word_pieces_of(model.encoder)
-    are_words = model.encoder.spec.is_words_alone
+    pieces = word_pieces_of(encoder)
+    are_words = encoder.spec.is_words_alone
     if pieces is None and not are_words:
         raise UsageError("Explaining needs an encoder with word pieces, as `open_model` opens it.")
     split = split_terms(text) if pieces is None else split_words(pieces, text)
-    readings = read_without(model.encoder, head, text=text, split=split, max_words=max_words, progress=progress)
+    readings = read_without(encoder, head, text=text, split=split, max_words=max_words, progress=progress)
     answers = head.answer(head.probabilities(readings.decisions[:1]))
     shares, given = answers.probabilities[0], np.flatnonzero(answers.given[0]).tolist()
     columns = wanted or given or [int(shares.argmax())]
+    near = None
+    if neighbours is not None:
+        row = dense_part(model.encoder.encode([text]).for_head)[0] if is_early else readings.row
+        near = nearest(np.asarray(row, np.float64), neighbours, head.labels, n=n_nearest)
     return Explanation(
         text=text,
         kind=answers.kind,
@@ -169,8 +183,9 @@ def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
         seen_to=split.seen_to,
         is_cut=split.is_cut,
         labels=tuple(explained(readings, head, split.words, column) for column in columns),
-        nearest=None if neighbours is None else nearest(readings.row, neighbours, head.labels, n=n_nearest),
-        answer_from=0.0 if head.rule is None else head.rule.answer_from,
+        nearest=near,
+        answer_from=0.0 if model.head.rule is None else model.head.rule.answer_from,
+        is_early=is_early,
         max_length=model.encoder.identity.max_length,
     )
 

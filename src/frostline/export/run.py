@@ -91,7 +91,8 @@ def export(
     Raises
     ------
     InputError
-        Words are among the features; torch reads; the file would pass 2 GB; int8 answers otherwise too often.
+        Words are among the features; it has a cascade; torch reads; the file would pass 2 GB; int8 answers otherwise
+        too often.
     OutputError
         `out` exists, or is no exported folder.
     BackendError
@@ -143,6 +144,11 @@ def refuse_place(out: Path, *, overwrite: bool) -> None:
 
 def _readable(model: Model) -> tuple[Encoder, Architecture]:
     """The encoder of which our graph can be made."""
+    if model.cascade is not None:
+        raise InputError(
+            "A cascade cannot be exported: an ONNX graph takes ids, and counts no words.",
+            hint="Train it again without --cascade: its answers are then those of the full head.",
+        )
     if model.encoder.spec.words:
         raise InputError(
             f"Words cannot be exported (this model's features are {model.manifest.features}): "

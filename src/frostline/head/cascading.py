@@ -4,17 +4,21 @@ Chosen by decisions of both heads on rows that neither learned from, on the same
 measured: docs/decisions/0053-cascade.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
 from frostline.arrays import BoolArray, Rows
+from frostline.encoder.features import WORDS
+from frostline.encoder.reading import SentenceEncoder
+from frostline.encoder.words import Vocabulary, vocabulary_or_none
 from frostline.errors import UsageError
-from frostline.head.cascade import is_known
+from frostline.head.cascade import Cascade, is_known
 from frostline.head.fitted import AnswerOptions, Fitted, settle_answers
 from frostline.head.linear import LinearHead, Rule, applied
-from frostline.head.options import SearchOptions
+from frostline.head.options import MOST_SEARCHED, SearchOptions
 from frostline.head.parts import search
 from frostline.head.promise import CONFIDENCE, changing_cut, texts_for_change
 from frostline.targets import Targets
@@ -134,3 +138,50 @@ def _without_silence(answers: AnswerOptions, full: Fitted) -> AnswerOptions:
     wishes = replace(full.wishes, abstain_precision=None)
     wishes = wishes if wishes.threshold_for is not None else replace(wishes, confidence=CONFIDENCE)
     return AnswerOptions(calibrate="none" if answers.calibrate == "none" else "temperature", rule=wishes)
+
+
+def made_cascade(  # noqa: PLR0913 - who reads, texts and their targets, the full head, and how both are made
+    encoder: SentenceEncoder,
+    texts: Sequence[str],
+    targets: Targets,
+    full: Fitted,
+    *,
+    vocabulary: Vocabulary | None,
+    search_options: SearchOptions,
+    answers: AnswerOptions,
+    options: CascadeOptions,
+) -> tuple[Cascade, CascadeFit] | str:
+    """A cascade before `full`, which reads by `encoder`; or a sentence that says why there is none.
+
+    Parameters
+    ----------
+    texts : sequence of str, length n_texts
+        That `full` was fitted on.
+    vocabulary : Vocabulary or None
+        Of the words of `full`; None: it has none, and that of the texts is taken.
+    search_options, answers
+        Those of `full`.
+    """
+    from frostline.encoder.encoder import cheap_features, is_cheap, reader_for  # noqa: PLC0415 - only where asked for
+
+    if is_cheap(encoder):
+        return f"No cascade: {encoder.identity.name} costs next to nothing to read, so there is nothing to save."
+    if len(targets.labels) > MOST_SEARCHED:
+        return (
+            f"No cascade: its head would have to be searched for {len(targets.labels):,} labels (at most "
+            f"{MOST_SEARCHED} are)."
+        )
+    known = vocabulary or vocabulary_or_none(texts)
+    features = cheap_features(encoder)
+    if known is None and features == WORDS:
+        return "No cascade: no word is in two of the texts."
+    reader = reader_for(encoder, features, known)
+    fit = fit_cascade(
+        reader.encode(texts).for_head,
+        targets,
+        full,
+        search_options=search_options,
+        answers=answers,
+        options=options,
+    )
+    return fit if isinstance(fit, str) else (Cascade(head=fit.head, reader=reader), fit)

@@ -40,6 +40,8 @@ def print_brief(record: TrainingRecord, console: Console, *, command: str = "") 
         beside = [one for one in record.baselines if one.name in {WORDS, WORDS_EACH}]
         _scores(console, record.test, beside)
         _weakest(console, record.test)
+    if record.cascade is not None:
+        say(console, " ".join(plain.cascade_text(record.cascade)))
     _warnings(console, record.warnings)
     print_next(console, plain.next_step(record), command)
 
@@ -59,6 +61,8 @@ def print_brief_evaluation(record: EvaluationRecord, console: Console, *, comman
         if beside:
             say(console, "                 learned from this file itself, by folds", style="dim")
         _weakest(console, record.test)
+    if record.cascade is not None:
+        say(console, " ".join(plain.cascade_text(record.cascade)))
     _warnings(console, record.warnings)
     print_next(console, plain.next_step_of(record), command)
 

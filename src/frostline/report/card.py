@@ -265,6 +265,7 @@ def _limits(record: TrainingRecord) -> str:
     if record.unlike is not None:
         unlike = " ".join(plain.unlike_text(record.unlike))
         lines.append(f"- {escaped(unlike)} `predict --flag-unlike {record.unlike.below:g}` marks such texts.")
+    lines += [f"- {escaped(sentence)}" for sentence in plain.cascade_text(record.cascade)]
     lines += [f"- {escaped(warning)}" for warning in record.warnings]
     return "## Limits\n\n" + "\n".join(lines)
 

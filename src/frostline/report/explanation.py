@@ -28,6 +28,14 @@ HOW_TO_KEEP = (
 )
 
 
+ANSWERED_BY = {
+    True: (
+        "The cascade's cheap head answered, by words and word embeddings: what it goes by is shown here, and the "
+        "encoder did not read the text."
+    ),
+    False: "The full head answered: the cascade's cheap head was not sure enough.",
+}
+
 _OF_WHAT: Mapping[Kind, str] = {"one label": "", "several labels": " of all its labels together"}
 
 
@@ -43,6 +51,8 @@ def answer_text(explanation: Explanation) -> str:
 def remarks(explanation: Explanation) -> list[str]:
     """What a reader must know of this text before believing the rest."""
     said = []
+    if explanation.is_early is not None:
+        said.append(ANSWERED_BY[explanation.is_early])
     best, share = max(explanation.probabilities, key=lambda pair: pair[1])
     if explanation.answer is None:
         said.append(
@@ -329,6 +339,7 @@ def explanation_document(explanation: Explanation) -> dict[str, Any]:
         "seen_to": explanation.seen_to,
         "is_cut": explanation.is_cut,
         "explained": [_label_explained(label) for label in explanation.labels],
+        **({} if explanation.is_early is None else {"is_early": explanation.is_early}),
         "nearest": None if explanation.nearest is None else [asdict(sentence) for sentence in explanation.nearest],
         "remarks": remarks(explanation),
     }

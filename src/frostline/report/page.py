@@ -19,6 +19,7 @@ from frostline.report.plain import evaluation_words, plain_words
 from frostline.report.sections import (
     advised,
     beside,
+    cascaded,
     confusion,
     features,
     figures,
@@ -68,6 +69,7 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
     parts += [
         probabilities(record.probabilities, of_sets=test is not None and test.confusion is None),
         unlike(record.unlike),
+        cascaded(record.cascade),
         learning(record.learning, curve_measure(record)),
         advised(record),
         features(record.choice),
@@ -101,6 +103,7 @@ def evaluation_html(
         sentence_map(examples),
         probabilities(record.probabilities, of_sets=record.test.confusion is None),
         unlike(record.unlike),
+        cascaded(record.cascade),
         evaluation_facts(record),
     ]
     of = WORDING[record.data.kind].saved.format(n=len(record.test.labels))

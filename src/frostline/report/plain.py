@@ -11,6 +11,8 @@ from frostline.evaluate.intervals import Interval, wilson
 from frostline.evaluate.probabilities import Reliability
 from frostline.evaluate.scores import Evaluation, commonest_mistakes
 from frostline.record import (
+    CascadeRecord,
+    CascadeTest,
     DecisionRecord,
     EvaluationRecord,
     ProbabilityRecord,
@@ -77,6 +79,25 @@ def unlike_text(unlike: UnlikeRecord | None) -> list[str]:
     if unlike.share.interval[0] <= unlike.below:
         return [said]
     return [said, "That is more than chance: some of the test texts are of another kind."]
+
+
+def cascade_text(cascade: CascadeRecord | CascadeTest | None) -> list[str]:
+    """What a cascade saves and changes, on texts that took part in nothing; else out of fold."""
+    if isinstance(cascade, CascadeTest):
+        early, changed = estimate_text(cascade.early), estimate_text(cascade.changed)
+        speed = "" if cascade.speed_up is None else f", {cascade.speed_up:.1f} times as many texts a second"
+        right, without = (percent(share.value) for share in (cascade.right, cascade.right_without))
+        return [
+            f"Cascade: {early} % of these texts are answered before the encoder reads them{speed}.",
+            f"That changes {changed} % of the answers: {right} % are right, {without} % without it.",
+        ]
+    if cascade is None or cascade.changed is None:
+        return []
+    early, changed = percent(cascade.early), estimate_text(cascade.changed)
+    return cascade_text(cascade.test) or [
+        f"Cascade: as new ones {early} % of the texts learned from are answered before the encoder reads them.",
+        f"That changes {changed} % of the answers.",
+    ]
 
 
 _NEW = "that it had not learned from"

@@ -12,6 +12,8 @@ from frostline.evaluate.probabilities import CalibrationScores, CoverageCurve, L
 from frostline.evaluate.scores import Evaluation, commonest_mistakes
 from frostline.head.calibrating import LEAST_CLAIMED
 from frostline.record import (
+    CascadeRecord,
+    CascadeTest,
     ChoiceRecord,
     DecisionRecord,
     ProbabilityRecord,
@@ -358,6 +360,12 @@ def _curves(curves: Sequence[LabelCurves]) -> str:
 def unlike(found: UnlikeRecord | None) -> str:
     """How many of the texts are unlike anything that was learned from."""
     return section("Whether it has seen such texts", paragraphs(plain.unlike_text(found)) if found else "")
+
+
+def cascaded(found: CascadeRecord | CascadeTest | None) -> str:
+    """What a cascade saves and changes."""
+    said = plain.cascade_text(found)
+    return section("What the cascade does", paragraphs(said) if said else "")
 
 
 def learning(curve: LearningCurve | None, right: str = "accuracy") -> str:

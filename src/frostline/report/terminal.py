@@ -17,6 +17,8 @@ from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.scores import AnswerScores, Evaluation, LabelScore, commonest_mistakes
 from frostline.record import (
     CalibrationRecord,
+    CascadeRecord,
+    CascadeTest,
     ChoiceRecord,
     DataRecord,
     DecisionRecord,
@@ -106,6 +108,7 @@ def print_evaluation(record: EvaluationRecord, console: Console, *, command: str
     _confusion(console, test)
     print_trust(record.probabilities, console)
     print_unlike(record.unlike, console)
+    print_cascade(record.cascade, console)
     may_be_silent = record.probabilities is not None and record.probabilities.coverage.answer_from > 0
     print_answer_scores(record.answers, test.labels, console, may_be_silent=may_be_silent)
     closing(console, record.warnings)
@@ -130,6 +133,7 @@ def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
     print_trust(record.probabilities, console)
     print_calibration(record.calibration, console)
     print_unlike(record.unlike, console)
+    print_cascade(record.cascade, console)
     print_decision(record.decision, record.labels, console)
 
 
@@ -177,6 +181,12 @@ def print_trust(found: ProbabilityRecord | None, console: Console) -> None:
 def print_unlike(unlike: UnlikeRecord | None, console: Console) -> None:
     """How many of the texts are unlike anything that was learned from."""
     for sentence in plain.unlike_text(unlike):
+        say(console, sentence)
+
+
+def print_cascade(cascade: CascadeRecord | CascadeTest | None, console: Console) -> None:
+    """What a cascade saves and changes."""
+    for sentence in plain.cascade_text(cascade):
         say(console, sentence)
 
 

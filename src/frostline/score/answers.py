@@ -37,6 +37,7 @@ class Prediction:
     probabilities: tuple[float, ...]  # n_labels: Of all labels, in the order of the model's
     is_cut: bool = False  # Whether the text is longer than the encoder can see, and was judged by its beginning
     likeness: float | None = None  # Of texts like those learned from, how many would be as unlike; None: not asked
+    is_early: bool = False  # Whether a cascade's cheap head answered
 
     @property
     def labels(self) -> tuple[Label, ...] | None:
@@ -77,6 +78,7 @@ def rows_of(texts: Sequence[str], answers: Answers) -> Iterator[Prediction]:
             probabilities=tuple(shares.tolist()),
             is_cut=bool(answers.cut[row]),
             likeness=None if answers.likeness is None else float(answers.likeness[row]),
+            is_early=answers.early is not None and bool(answers.early[row]),
         )
 
 

@@ -69,6 +69,7 @@ def tally_of(found: Collection[Prediction], layout: Layout) -> Counter[str]:
     tally: Counter[str] = Counter(all=len(found))
     for prediction in found:
         tally["cut"] += prediction.is_cut
+        tally["early"] += prediction.is_early
         tally["unanswered"] += not prediction.is_answered
         tally["unlike"] += is_unlike(prediction, layout)
         tally.update(f"{_LABEL}{label}" for label in prediction.labels or ())

@@ -30,6 +30,7 @@ from frostline.errors import FrostlineError, InputError, UnavailableError, print
 from frostline.machine import one_blas_thread
 from frostline.serve.frames import LATE, Frames, Message, packed
 from frostline.serve.lists import Lists, Turn, Waiting
+from frostline.targets import Answers
 
 if TYPE_CHECKING:
     from frostline.artifact.model import OpenEncoder
@@ -173,12 +174,19 @@ class Worker:
 
     def _answers(self, batch: list[Waiting]) -> list[tuple[Message, bytes]]:
         served = [self._served.get(waiting.model) for waiting in batch]
-        reader = next(one.reader for one in served if one is not None)
-        rows, pieces, cut = _read(reader, batch)
-        return [
-            _gone(waiting) if one is None else _said(one, waiting, rows[at : at + 1], int(pieces[at]), bool(cut[at]))
-            for at, (one, waiting) in enumerate(zip(served, batch, strict=True))
-        ]
+        said = [_gone(waiting) if one is None else None for one, waiting in zip(served, batch, strict=True)]
+        for own in {id(own): own for own in served if own is not None}.values():
+            _say_early(own, served, batch, said)
+        late = [at for at, own in enumerate(said) if own is None]
+        if late:
+            reader = next(one.reader for one in served if one is not None)
+            rows, pieces, cut = _read(reader, [batch[at] for at in late])
+            for place, at in enumerate(late):
+                one = served[at]
+                if one is not None:
+                    row, is_cut = rows[place : place + 1], bool(cut[place])
+                    said[at] = _said(one, batch[at], row, int(pieces[place]), is_cut)
+        return [own for own in said if own is not None]
 
     def _explain(self, message: Message) -> Message:
         from frostline.serve.explaining import why  # noqa: PLC0415 - heavy, and only where asked for
@@ -255,11 +263,32 @@ def _read(reader: SentenceEncoder, batch: list[Waiting]) -> tuple[Any, Any, Any]
     return rows, [waiting.length for waiting in batch], [waiting.is_cut for waiting in batch]
 
 
+def _say_early(
+    own: Served,
+    served: list[Served | None],
+    batch: list[Waiting],
+    said: list[tuple[Message, bytes] | None],
+) -> None:
+    """Fill in what the cheap head of a model's cascade answers alone, of the texts that are the model's."""
+    cascade = own.model.cascade
+    if cascade is None:
+        return
+    places = [at for at, one in enumerate(served) if one is own]
+    _, answers = cascade.hear([batch[at].text for at in places])
+    for place, at in enumerate(places):
+        if answers.answered[place]:
+            answer = answers.take(slice(place, place + 1))
+            said[at] = _as_message(batch[at], answer, batch[at].length, cut=bool(answer.cut[0]))
+
+
 def _said(served: Served, waiting: Waiting, row: Any, n_pieces: int, cut: bool) -> tuple[Message, bytes]:  # noqa: FBT001
     """The answer for one text, and its probabilities as they are in memory."""
     vocabulary = vocabulary_of(served.model.encoder)
     rows: Rows = row if vocabulary is None else JoinedRows(row, vocabulary.rows([waiting.text]))
-    answer = served.model.answer_alone(rows, cut=cut)
+    return _as_message(waiting, served.model.answer_alone(rows, cut=cut), n_pieces, cut=cut)
+
+
+def _as_message(waiting: Waiting, answer: Answers, n_pieces: int, *, cut: bool) -> tuple[Message, bytes]:
     said = {
         "ticket": waiting.ticket,
         "favoured": answer.favoured[0].nonzero()[0].tolist(),

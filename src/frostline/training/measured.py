@@ -12,9 +12,11 @@ from frostline.encoder.seen import met_by, refuse_seen_alone
 from frostline.evaluate.baselines import Baseline, Part, baselines_of_file
 from frostline.evaluate.examples import Examples, mapped
 from frostline.evaluate.nested import allowing_for_heads
+from frostline.head.cascade import Cascade
 from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
 from frostline.record import EvaluationRecord, Seconds, TestRecord
+from frostline.training.cascaded import cascade_test
 from frostline.training.records import data_record, features_record, unread
 from frostline.training.tested import (
     Tested,
@@ -37,6 +39,7 @@ class Classifier:
     encoder: SentenceEncoder
     learned: IntArray | None  # Digests of what it learned from; None: it does not know
     likeness: Likeness | None
+    cascade: Cascade | None = None
     n_fitted: int  # Rows that it learned from
     C: float = math.nan
 
@@ -90,6 +93,7 @@ def measure(
         answers=answered_well(tested) if _is_wished(who.head) else None,
         baselines=_beside(tested, source),
         unlike=unlike_record(who.likeness, tested),
+        cascade=None if who.cascade is None else cascade_test(who.cascade, who.encoder, tested),
         seconds=Seconds(
             read=read_at - begun,
             search=0.0,

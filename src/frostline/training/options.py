@@ -12,6 +12,7 @@ from frostline.data.copies import are_new
 from frostline.data.dataset import Dataset
 from frostline.data.split import holdout, in_turn, random_holdout
 from frostline.errors import UsageError
+from frostline.head.cascading import CascadeOptions
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.options import SearchOptions, tutorial_grid
 from frostline.record import TestKind
@@ -106,6 +107,8 @@ class TrainingOptions:
         Refuse where otherwise a warning would do (fewer folds than asked for).
     near_together : bool
         That near copies of the training file belong together already (`with_near_copies`): it is not advised again.
+    cascade : CascadeOptions, optional
+        Put a cheap head before the full one, which answers the texts it is surest of.
     """
 
     search: SearchOptions = field(default_factory=SearchOptions)
@@ -116,6 +119,7 @@ class TrainingOptions:
     answers: AnswerOptions = field(default_factory=AnswerOptions)
     strict: bool = False
     near_together: bool = False
+    cascade: CascadeOptions | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.test_fraction < 1:

@@ -10,6 +10,7 @@ import numpy as np
 from frostline.artifact.manifest import Manifest
 from frostline.errors import ArtifactCorrupt, UsageError
 from frostline.finetune.options import FineTune
+from frostline.head.cascading import CascadeOptions
 
 ELSEWHERE = {"encoder", "store", "backend", "device", "verbose"}
 """Parameters that an artifact doesn't keep: the encoder is named there; folders and devices are of one machine."""
@@ -20,7 +21,9 @@ def kept_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in parameters.items():
         plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        if isinstance(plain, FineTune):
+        if isinstance(plain, CascadeOptions):
+            plain = {"cascade": asdict(plain)}
+        elif isinstance(plain, FineTune):
             plain = {"fine_tune": asdict(replace(plain, folder=None))}
         elif isinstance(plain, dict):
             plain = {"pairs": [[_plain(key), _plain(weight)] for key, weight in plain.items()]}
@@ -58,6 +61,11 @@ def read_parameters(manifest: Manifest, names: AbstractSet[str]) -> dict[str, An
                 value = FineTune(**value["fine_tune"])
             except (LookupError, TypeError, UsageError) as error:
                 raise ArtifactCorrupt("choice.parameters.finetune must hold the options of a FineTune.") from error
+        elif isinstance(value, dict) and name == "cascade":
+            try:
+                value = CascadeOptions(**value["cascade"])
+            except (LookupError, TypeError, UsageError) as error:
+                raise ArtifactCorrupt("choice.parameters.cascade must hold what a cascade may change.") from error
         elif isinstance(value, dict):
             try:
                 value = {label: float(weight) for label, weight in value["pairs"]}

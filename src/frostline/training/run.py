@@ -19,10 +19,13 @@ from frostline.data.dataset import Dataset
 from frostline.encoder.reading import Reading, SentenceEncoder
 from frostline.encoder.seen import refuse_seen
 from frostline.encoder.words import FoldWords, Vocabulary, kept_reader, vocabulary_of, with_words
+from frostline.errors import InputError
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
 from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.nested import Choice
+from frostline.head.cascade import Cascade
+from frostline.head.cascading import CascadeFit, made_cascade
 from frostline.head.fitted import Fitted, fit
 from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
@@ -31,6 +34,7 @@ from frostline.head.parts import PartName
 from frostline.head.scoring import criterion_of
 from frostline.machine import this_machine
 from frostline.record import NearRecord, PartsRecord, Seconds, TestRecord, TrainingRecord
+from frostline.training.cascaded import cascade_record
 from frostline.training.options import Progress, Split, TrainingOptions, is_in_turn, refuse_without_choice, split_rows
 from frostline.training.records import (
     calibration_record,
@@ -79,6 +83,7 @@ class Training:
     vocabulary: Vocabulary | None = None  # Of the words among the features
     likeness: Likeness | None = None  # Of those rows, for `--flag-unlike`
     unmet: tuple[str, ...] = ()  # A sentence for each wish that it was made without, the first of the record's warnings
+    cascade: Cascade | None = None
 
 
 @final
@@ -139,6 +144,13 @@ class _Made:
     parts: PartsRecord | None
     near: NearRecord | None
     near_told: tuple[str, ...]
+    cascade: tuple[Cascade, CascadeFit] | str | None
+
+    @property
+    def unmet(self) -> tuple[str, ...]:
+        """A sentence for each wish that was left out."""
+        told = tuple(f"{sentence} The classifier was made without that wish." for sentence in self.fitted.unmet)
+        return (*told, self.cascade) if isinstance(self.cascade, str) else told
 
 
 def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the features are from
@@ -206,6 +218,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     parts = parts_record(fitted, rows.reader.spec, is_chosen=how.choose_parts)
     near = near_record(rows.reader, rows.learned, tested, split, is_kept=chosen.near_together)
     of_near = near_told(near, rows.learned, len(tested.part))
+    cascade = _cascade(fitted, rows, how, chosen)
     if fitted.parts is not None:
         rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
     likeness = rows.likeness(fitted)
@@ -229,6 +242,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         parts=parts,
         near=near,
         near_told=of_near,
+        cascade=cascade,
     )
     return Training(
         head=fitted.head,
@@ -238,8 +252,31 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         learned=rows.learned,
         vocabulary=vocabulary_of(rows.reader),
         likeness=likeness,
-        unmet=_without_wishes(fitted),
+        unmet=made.unmet,
+        cascade=cascade[0] if isinstance(cascade, tuple) else None,
     )
+
+
+def _cascade(
+    fitted: Fitted, rows: _Rows, how: SearchOptions, options: TrainingOptions
+) -> tuple[Cascade, CascadeFit] | str | None:
+    """The cascade that was asked for; or why there is none."""
+    if options.cascade is None:
+        return None
+    encoder = rows.reader if fitted.parts is None else kept_reader(rows.reader, fitted.parts.kept)
+    made = made_cascade(
+        encoder,
+        rows.learned.texts,
+        rows.learned.targets,
+        fitted,
+        vocabulary=vocabulary_of(rows.reader),
+        search_options=how,
+        answers=options.answers,
+        options=options.cascade,
+    )
+    if isinstance(made, str) and options.strict:
+        raise InputError(made, hint="Leave --cascade out, or --strict.")
+    return made
 
 
 def _tested(  # noqa: PLR0913 - what made the head, and what each outer fold must do anew
@@ -323,6 +360,9 @@ def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRec
         calibration=calibration_record(fitted.calibration),
         decision=decision_record(fitted, made.rows.learned.targets, tested, seed=seed),
         unlike=unlike_record(made.likeness, tested),
+        cascade=None
+        if made.cascade is None or made.options.cascade is None
+        else cascade_record(made.cascade, made.options.cascade, made.rows.learned.targets, made.rows.reader, tested),
         nested=tested.nested,
         baselines=tested.against,
         learning=made.learning,
@@ -330,7 +370,7 @@ def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRec
         machine=this_machine(),
         seed=seed,
         warnings=(
-            *_without_wishes(fitted),
+            *made.unmet,
             *oddities(made.dataset, leaks, n_test=n_test),
             *unread(made.rows.reader, features),
             *made.folds_told,
@@ -357,8 +397,5 @@ def _of_known_texts(record: TrainingRecord) -> TrainingRecord:
         probabilities=None,
         unlike=None,
         decision=decision,
+        cascade=None if record.cascade is None else replace(record.cascade, test=None),
     )
-
-
-def _without_wishes(fitted: Fitted) -> tuple[str, ...]:
-    return tuple(f"{sentence} The classifier was made without that wish." for sentence in fitted.unmet)

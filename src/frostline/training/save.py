@@ -90,6 +90,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, five switches, and a
             neighbours=_neighbours(training) if keep_neighbours else None,
             learned=_digests(training) if keep_digests else None,
             likeness=training.likeness,
+            cascade=training.cascade,
         ),
         overwrite=overwrite,
         with_encoder=with_encoder,
