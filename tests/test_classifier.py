@@ -271,6 +271,7 @@ def test_the_public_names_are_these() -> None:
     """Each can be had from the package itself, and only these are promised."""
     assert sorted(frostline.__all__) == sorted(
         [
+            "CascadeOptions",
             "Encoder",
             "FeatureSpec",
             "FeatureStore",

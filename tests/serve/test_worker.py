@@ -7,6 +7,7 @@ import threading
 import time
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -19,8 +20,10 @@ from fakes import FakeEncoder
 from frostline.arrays import Progress
 from frostline.artifact.model import Model
 from frostline.encoder.reading import Reading
+from frostline.encoder.words import Vocabulary, WordedEncoder, WordsAlone
 from frostline.errors import BackendError
-from frostline.head.linear import LinearHead
+from frostline.head.cascade import Cascade
+from frostline.head.linear import LinearHead, Rule
 from frostline.serve.frames import LATE, Frames, Message, packed
 from frostline.serve.options import Limits
 from frostline.serve.reading import Reading as Asked
@@ -74,6 +77,31 @@ def two_ends() -> Any:
     theirs.close()
     thread.join(timeout=60)
     ours.close()
+
+
+def test_the_encoder_reads_what_a_cascade_leaves(two_ends: Any) -> None:
+    """Each text is answered as by the model alone, and what is early is never read: it cannot break a batch."""
+    worker, theirs = two_ends
+    reader = worker._served["m"].reader
+    cheap = LinearHead(
+        labels=("no", "yes"), coef=np.array([[-9.0, 9.0]]), intercept=np.zeros(1), rule=Rule(answer_from=0.9)
+    )
+    words = Vocabulary(terms=("bad", "good"), n_texts=9, counts=np.array([3, 3]))
+    cascade = Cascade(head=cheap, reader=WordedEncoder(WordsAlone(), words))
+    model = replace(model_of(reader), cascade=cascade)
+    worker._served["m"] = Served(model, None, reader)
+    texts = ["good", "bad thing", "a thing", "good and bad", "good poison", "other"]
+    said = answered(worker, theirs, texts)
+    wanted = model.answer(texts[:4] + texts[5:])
+    assert wanted.early is not None
+    assert wanted.early.tolist() == [True, True, False, False, False]
+    assert [own["favoured"] for own in said] == [
+        *(row.nonzero()[0].tolist() for row in wanted.favoured[:4]),
+        [1],
+        wanted.favoured[4].nonzero()[0].tolist(),
+    ]
+    assert "good" not in reader.read
+    assert "a thing" in reader.read
 
 
 def test_a_text_that_breaks_its_batch_is_found_and_the_others_are_answered(two_ends: Any) -> None:
