@@ -2,9 +2,10 @@
 
 FOLDER has sets as sub-folders with train.* and test.*, or one file alone, of which every fourth row is tested on;
 `questions` and `films` are made of two of them each, short messages of two kinds: of `trec` or `sst2`, and of `cr`.
-For each cheap head: the share answered early and changed, out of fold and on the test texts, and accuracy with and without. Rows come from
-the store. Then the speed, of the head that `train --cascade` makes: the test texts (up to `--timed`) answered with the
-cascade and without it in turn, nothing kept, three rounds; both by the clock and by processor time.
+For each cheap head: the share answered early and changed, out of fold and on the test texts, and accuracy with and
+without. Rows come from the store. Then the speed, of the head that `train --cascade` makes: the test texts (up to
+`--timed`) answered with the cascade and without it in turn, nothing kept, three rounds; both by the clock and by
+processor time.
 """
 
 import argparse
