@@ -52,6 +52,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "class_weight",
         "one_standard_error",
         "standardise",
+        "cascade",
+        "cascade_changed",
+        "cascade_upper",
         "preset",
     ),
     "Sure answers": (
