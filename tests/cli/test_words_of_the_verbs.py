@@ -23,6 +23,7 @@ from frostline.cli.main import STOPPED, VERBS, told
 from frostline.cli.options import left_out
 from frostline.data.dataset import Reject
 from frostline.data.sample import Sample, load_sample
+from frostline.encoder.hub import is_hub_id
 from frostline.errors import AccessError, InputError, UsageError
 from frostline.evaluate.intervals import wilson
 from frostline.finetune import SoFar
@@ -146,14 +147,25 @@ def test_the_known_encoders_are_these(frostline: Command) -> None:
     """Names, hub ids and pinned revisions as JSON; sizes in MB and a yes or no in the table."""
     found = frostline("encoders", "--json").document
     assert [list(row) for row in found] == [
-        ["name", "hub_id", "revision", "parameters", "size_bytes", "about", "licence", "at_hand"]
+        [
+            *("name", "hub_id", "revision", "parameters", "size_bytes", "languages", "about", "licence", "prefix"),
+            "at_hand",
+        ]
     ] * len(found)
-    assert [row["name"] for row in found][:3] == ["minilm", "distilbert", "bert"]
+    assert [row["name"] for row in found][:4] == ["minilm", "distilbert", "bert", "static"]
     lines = frostline("encoders").out.splitlines()
-    assert lines[0].split() == ["name", "at", "hand", "size", "what", "it", "is", "hub", "id"]
-    for row in found:
+    assert lines[0].split() == ["name", "at", "hand", "size", "languages", "licence", "what", "it", "is"]
+    for row in found[:4]:
         (line,) = (line for line in lines if line.split()[:1] == [row["name"]])
-        assert line.split()[1:4] == ["yes" if row["at_hand"] else "no", f"{row['size_bytes'] / 1e6:.0f}", "MB"]
+        size = f"{row['size_bytes'] / 1e6:.0f}"
+        assert line.split()[1:6] == ["yes" if row["at_hand"] else "no", size, "MB", "English", "Apache-2.0"]
+    for row in found[4:]:
+        line = lines[lines.index(f"  {row['hub_id']}") + 1]
+        size = f"{row['size_bytes'] / 1e6:.0f} MB"
+        assert line.startswith(f"    {size}, {row['languages']}, {row['licence']}: {row['about']}")
+        assert line.endswith("each text behind 'query: '") == ("e5" in row["hub_id"])
+        assert is_hub_id(row["hub_id"])
+        assert row["at_hand"] is False
     assert " ".join(frostline("encoders").out.partition("Any folder")[2].split()) == (
         "with config.json, model.safetensors and tokenizer.json works too, and any hub id of the families BERT, "
         "DistilBERT, RoBERTa, XLM-RoBERTa, MPNet, ELECTRA and ModernBERT: --encoder owner/name --revision COMMIT"
