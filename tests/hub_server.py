@@ -65,6 +65,8 @@ class Hub:
         The header `Range` of every request for a file.
     agents : list of str or None
         The header `User-Agent` of every request.
+    encodings : list of str or None
+        The header `Accept-Encoding` of every request.
     answers : dict of str to bytes
         JSON by path, in place of anything else.
     repositories : dict of str to Repository
@@ -99,6 +101,7 @@ class Hub:
     tokens: list[str | None] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     agents: list[str | None] = field(default_factory=list)
+    encodings: list[str | None] = field(default_factory=list)
     answers: dict[str, bytes] = field(default_factory=dict)
     endpoint: str = ""
     status: int | None = None
@@ -165,6 +168,7 @@ class _Answer(http.server.BaseHTTPRequestHandler):
         self.hub.asked.append(f"{self.command} {path}")
         self.hub.tokens.append(self.headers.get("Authorization"))
         self.hub.agents.append(self.headers.get("User-Agent"))
+        self.hub.encodings.append(self.headers.get("Accept-Encoding"))
         return path
 
     def _told(self, path: str, body: bytes) -> tuple[int, dict[str, object]]:

@@ -173,8 +173,8 @@ def test_nothing_there_is_a_missing_input(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="There is no saved model at") as caught:
         load_artifact(tmp_path / "model")
     assert "frostline train" in caught.value.hint
-    for odd in ("a\0b", "x" * 5000):
-        with pytest.raises((MissingInputError, ArtifactCorrupt)):
+    for odd in ("a\0b", "x" * 5000, "a film " * 40):
+        with pytest.raises(MissingInputError, match="There is no saved model at"):
             load_artifact(tmp_path / odd)
 
 

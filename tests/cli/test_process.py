@@ -234,8 +234,13 @@ def test_a_closed_input_is_told(model: Path, home: Path, verb: str) -> None:
     )
 
 
-def test_what_reads_no_input_goes_on_without_one(model: Path, home: Path) -> None:
-    assert in_shell(f"frostline predict {model} 'a joy' <&-", home).returncode == 0
+@pytest.mark.parametrize("verb", ["predict {model} 'a joy'", "train {file} -C 1 --features words --folds 2"])
+def test_what_reads_no_input_goes_on_without_one(model: Path, home: Path, tmp_path: Path, verb: str) -> None:
+    """Nobody is asked, not even where labels differ by case."""
+    file = tmp_path / "t.csv"
+    file.write_text("text,label\n" + "".join(f"word{n % 2} and {n} more,{('a', 'A', 'b')[n % 3]}\n" for n in range(30)))
+    ended = in_shell(f"frostline {verb.format(model=model, file=file)} <&-", home)
+    assert (ended.returncode, "closed" in ended.stderr) == (0, False), ended.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

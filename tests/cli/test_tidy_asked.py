@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from frostline.cli import options
+from frostline.cli import main, options
 from frostline.cli.main import run
 
 ROWS = [f"word{n % 2} and {n} more,{('bill', 'Bill', 'tech', 'Tech ')[n % 4]}" for n in range(40)]
@@ -84,3 +84,19 @@ def test_in_a_pipe_nothing_is_asked(
     told = capsys.readouterr()
     assert "Take them" not in told.err
     assert "one of 4 labels" in " ".join(told.out.split())
+
+
+@pytest.mark.parametrize("verb", ["review", "sweep", "compare"])
+def test_where_there_is_no_input_nothing_is_asked(
+    verb: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file is named, so that a closed input (`<&-`, cron) is nobody's concern."""
+
+    def asked(*given: Any) -> None:
+        options.tidied_if_wanted(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"frostline.cli.{verb}.tidied_if_wanted", asked)
+    monkeypatch.setattr(sys, "stdin", main._ClosedInput())
+    assert run([verb, "tickets.csv"]) == 130
+    assert "closed" not in capsys.readouterr().err

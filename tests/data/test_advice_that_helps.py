@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather
 
-from frostline.data.tables import read_dataset
+from frostline.data.options import TableOptions
+from frostline.data.tables import read_dataset, read_labelled
 from frostline.errors import InputError
 
 
@@ -28,10 +29,12 @@ def test_quotes_around_all_cells_are_named_not_the_delimiter(tmp_path: Path) -> 
     assert "--delimiter" not in hint_of(path)
 
 
-def test_labels_at_the_end_of_a_line_are_named(tmp_path: Path) -> None:
+def test_labels_at_the_end_of_a_line_are_read_as_fasttext_does(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("".join(f"some words {row} __label__{'ab'[row % 2]}\n" for row in range(20)))
-    assert "stand at the beginning of a line" in hint_of(path)
+    assert hint_of(path).endswith("with its labels (__label__…) anywhere in them: --format fasttext.")
+    read = read_labelled(path, TableOptions(format="fasttext"))
+    assert (read.texts[1], read.labels[:2]) == ("some words 1", ["a", "b"])
 
 
 def test_fields_within_the_one_column_are_named(tmp_path: Path) -> None:

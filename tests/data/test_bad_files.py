@@ -348,11 +348,25 @@ def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"SQLite format 3\0", "SQLite"),
         *((bytes((0x80, protocol)), "pickle") for protocol in (2, 3, 4, 5)),
+        (b"ORC", "ORC"),
+        (b"PARE", "encrypted"),
+        (b"Obj\x01", "Avro"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (b"\x04\x22\x4d\x18", "lz4 -d"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+        (b"Rar!\x1a\x07", "RAR"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"a.csv".ljust(257, b"\0") + b"ustar\x0000", "tar -xf"),
     ],
 )
 def test_other_kinds_of_file_are_named(tmp_path: Path, magic: bytes, says: str) -> None:
     assert says in str(refusal(table(tmp_path, magic + bytes(range(256)), "t.csv")))
     assert says in str(refusal(table(tmp_path, gzip.compress(magic + bytes(range(256))), "t.csv.gz")))
+
+
+@pytest.mark.parametrize("word", ["ORCA", "ORC ", "PARENT", "FEA1s"])
+def test_a_text_may_begin_as_a_strange_file_does(tmp_path: Path, word: str) -> None:
+    assert read_dataset(table(tmp_path, f"{word} one\ta\nb two\tc\nd three\ta\n", "t.tsv")).texts[0] == f"{word} one"
 
 
 def test_messages_carry_no_control_characters(tmp_path: Path) -> None:

@@ -164,6 +164,27 @@ def test_fasttexts_lines_may_have_several_labels(tmp_path: Path) -> None:
     assert nothing.message.endswith("none.txt must have labels that begin with __label__ (the first rows have none).")
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "  ", " \t ", "\0", " , ", "\x0b"], ids=ascii)
+@pytest.mark.parametrize("before", ["", "  ", "\t"], ids=ascii)
+def test_any_blank_parts_fasttexts_label_from_its_text(tmp_path: Path, before: str, blank: str) -> None:
+    """With another one than a space the label was the whole line; fastText's own examples write a comma."""
+    content = "".join(f"{before}__label__{label}{blank}{text}\n" for label, text in zip(LABELS, TEXTS, strict=True))
+    data = read_labelled(written(tmp_path, "t.txt", content), TableOptions(format="fasttext"))
+    assert (data.texts, data.labels) == (TEXTS, LABELS)
+    if not before:  # and the file is known by its first line
+        assert read_labelled(written(tmp_path, "t.txt", content)).labels == LABELS
+
+
+def test_no_label_of_fasttexts_is_left_in_the_text(tmp_path: Path) -> None:
+    """Wherever it stands; fastText takes it for a label there too. A word that holds the mark is a word."""
+    content = "__label__a one __label__b two\nx__label__c three, , four __label__a\n__label__b\t__label__a five\n"
+    path = written(tmp_path, "t.txt", content)
+    data = read_labelled(path)
+    assert data.texts == ["one two", "x__label__c three, , four", "five"]
+    assert data.names == [("a", "b"), ("a",), ("a", "b")]
+    assert [row.text for row in stream_texts(path)] == data.texts
+
+
 @pytest.mark.parametrize("name", ["t.feather", "t.arrow", "t", "t.csv"])
 @pytest.mark.parametrize("way", ["file", "stream", "feather"])
 def test_arrow_is_read(tmp_path: Path, name: str, way: str) -> None:
@@ -188,12 +209,14 @@ def test_what_is_said_to_be_arrow_must_begin_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mark", [";", ",", "\t", "|"])
 @pytest.mark.parametrize("begin", ["", "\ufeff"])
-@pytest.mark.parametrize("name", ["t.csv", "t"])
-def test_excels_line_that_names_the_delimiter_is_no_row(tmp_path: Path, name: str, begin: str, mark: str) -> None:
+@pytest.mark.parametrize(("name", "quote"), [("t.csv", ""), ("t", ""), ("t.csv", '"'), ("t", '"')])
+def test_excels_line_that_names_the_delimiter_is_no_row(
+    tmp_path: Path, name: str, quote: str, begin: str, mark: str
+) -> None:
     rows = "".join(
         f'"{text.replace(chr(34), chr(34) * 2)}"{mark}{label}\r\n' for text, label in zip(TEXTS, LABELS, strict=True)
     )
-    path = written(tmp_path, name, f"{begin}sep={mark}\r\ntext{mark}label\r\n{rows}")
+    path = written(tmp_path, name, f"{begin}{quote}sep={mark}{quote}\r\ntext{mark}label\r\n{rows}")
     dataset = read_labelled(path)
     assert (list(dataset.texts), dataset.labels, list(dataset.lines)) == (TEXTS, LABELS, [3, 4, 5, 6])
     assert [row.text for row in stream_texts(path)] == TEXTS

@@ -295,3 +295,12 @@ def test_merged_cells_are_named(tmp_path: Path) -> None:
     assert refused(tmp_path / "a.xlsx").hint == (
         "Merged cells have their value in the first alone: unmerge them and fill each."
     )
+
+
+def test_what_is_looked_for_may_lie_across_the_pieces_that_are_looked_at(tmp_path: Path) -> None:
+    """In UTF-16 a declaration's beginning is five bytes; pieces are a megabyte."""
+    path = saved(tmp_path / "a.xlsx", S=[HEADER, *ROWS])
+    for before in range(5):
+        content = [b" " * ((1 << 20) - before) + b"<\0!\0E\0N\0T\0I\0T\0Y\0"]
+        changed(path, SHEET, lambda _: content.pop())  # noqa: B023 - called at once
+        assert refused(path).message.endswith("holds XML that defines entities.")

@@ -394,6 +394,7 @@ def test_the_hub_learns_nothing_of_this_machine(hub: Hub, tmp_path: Path, answer
     subprocess.run([sys.executable, "-c", script], check=True, env=env)
     assert "GET /api/agent-harnesses" not in hub.asked
     assert set(hub.agents) == {f"frostline/{__version__}"}
+    assert set(hub.encodings) == {"identity"}  # what is announced is then what comes
     assert [path.name for path in (tmp_path / "hf").iterdir()] == ["hub"]
 
 

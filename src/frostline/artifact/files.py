@@ -113,6 +113,8 @@ def opened_folder(path: Path) -> Iterator[OpenFolder]:
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in the path
         raise MissingInputError(f"There is no saved model at {shown(str(path), 200)}.", hint=_meant(path)) from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # a text in its place
+            raise MissingInputError(f"There is no saved model at {shown(str(path), 200)}.", hint=_TRAIN) from error
         raise _reading_error(error, path) from error
     if not is_folder:
         raise ArtifactCorrupt(
@@ -442,7 +444,7 @@ def _compare(path: Path, entry: FileEntry, size: int, sha256: str) -> None:
 def _reading_error(error: OSError, path: Path) -> FrostlineError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return ArtifactCorrupt(f"{path} must be there: the artifact is not whole, or this is none.", hint=_TRAIN)
-    if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK, errno.ENAMETOOLONG}:
+    if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK}:
         return ArtifactCorrupt(
             f"{path} must be a plain file in a plain folder, not a link or a device.",
             hint="Copy the artifact with links resolved (cp -rL).",

@@ -87,8 +87,8 @@ class _ClosedInput(io.TextIOWrapper):
         super().__init__(io.BytesIO())
 
     def __getattribute__(self, name: str) -> Any:
-        """Refuse what a verb does with its input."""
-        if name in {"buffer", "isatty", "read", "readline"}:
+        """Refuse what a verb does with its input; it is no terminal, as whoever would ask somebody looks first."""
+        if name in {"buffer", "read", "readline"}:
             raise MissingInputError(
                 "Standard input is closed: there is nothing to read.", hint="Give texts or a file, or send lines to it."
             )

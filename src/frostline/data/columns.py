@@ -439,7 +439,7 @@ class _Table:
         """What may be meant where all cells seem to be in one column; nothing where cells can't be parted otherwise."""
         values = [value for value in self.columns[0] if isinstance(value, str)] if self.columns else []
         if any("__label__" in value for value in values):
-            return " fastText's labels (__label__…) stand at the beginning of a line, before the text."
+            return " If these are fastText's lines, with its labels (__label__…) anywhere in them: --format fasttext."
         if _TYPED.search(self.file):
             return " A field within a column is named with a dot: --text OUTER.INNER --label OUTER.INNER."
         if _SHEET.search(self.file):

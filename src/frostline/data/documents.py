@@ -27,6 +27,10 @@ from frostline.data.options import TableLimits, TableOptions
 from frostline.errors import InputError, shown
 
 _BLANKS = re.compile(r"[ \t\r\n]*+")
+_MARKED = re.compile(
+    rf"(?<![^\s\0]){LABEL_MARK}([^\s\0]*+)[\s\0]*+"
+)  # a word of fastText's, and what parts it from the next
+_COMMA = re.compile(r"\A,\s+")  # between label and text, as in fastText's own examples
 
 
 def document_of(chunks: Iterable[bytes], *, encoding: str, options: TableOptions, name: str) -> str:
@@ -145,19 +149,18 @@ def _expanded(value: tuple[int, Any], name: str) -> Iterator[JsonRow | Fault]:
 
 
 def fasttext_rows(runs: Iterator[Lines], rules: CellRules) -> Iterator[tuple[int, tuple[str, ...], str] | Fault]:
-    """Of lines as fastText reads them: the labels that come first, and the text behind them."""
+    """Of lines as fastText reads them: every word that begins with its mark is a label, the others are the text."""
     for run in runs:
         for number, line in enumerate(run.texts, run.first):
             if run.bad and number in run.bad:
                 yield Fault(number, run.bad[number], is_asked_for=True)
                 continue
-            words = line.strip().split(" ")
-            n_labels = next((place for place, word in enumerate(words) if not word.startswith(LABEL_MARK)), len(words))
-            if words == [""]:
+            text = line.strip()
+            if not text:
                 continue
             try:
-                labels = rules.listed_labels([word.removeprefix(LABEL_MARK) for word in words[:n_labels]])
-                yield number, labels, rules.text(" ".join(words[n_labels:]))
+                labels = rules.listed_labels(_MARKED.findall(text))
+                yield number, labels, rules.text(_COMMA.sub("", _MARKED.sub("", text)).strip())
             except RowError as error:
                 yield fault(number, error)
 

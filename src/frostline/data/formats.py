@@ -211,7 +211,17 @@ STRANGERS: tuple[tuple[bytes, str, str], ...] = (
         for n in range(2, 6)
     ),
     (b"\x93NUMPY", "a numpy array", "Write the texts as JSONL."),
+    (b"ORC", "an ORC file", "Write it as Parquet."),
+    (b"Obj\x01", "an Avro file", "Write it as Parquet or JSONL."),
+    (b"\x89HDF\r\n", "an HDF5 file", "Write the table as Parquet or JSONL."),
+    (b"\x04\x22\x4d\x18", "compressed with lz4", "Uncompress it first: lz4 -d."),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first."),
+    (b"Rar!\x1a\x07", "a RAR archive", "Unpack it first."),
+    (b"version https://git-lfs", "what Git LFS leaves in a file's place", "Fetch the file itself: git lfs pull."),
 )
+_WORDS = {b"PARE", b"ORC", b"FEA1"}  # with which a text may begin, too: ORCA
+_UNWRITTEN = {b"", *(bytes((n,)) for n in (*range(9), *range(14, 32)))}  # which no text holds in the next place
+TAR_MAGIC, TAR_PLACE = b"ustar", 257
 
 
 def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
@@ -231,9 +241,7 @@ def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
         return "arrow"
     if head.startswith(ZIP_MAGICS):
         return "xlsx"
-    for magic, what, hint in STRANGERS:
-        if head.startswith(magic):
-            raise InputError(f"{name} must be {A_TABLE} (it is {what}).", hint=hint)
+    _refuse_stranger(head, name)
     if options.format is None and head.lstrip()[:1] == b"<" and PurePath(name).suffix.lower() in _PAGES:
         raise InputError(
             f"{name} must be {A_TABLE} (it is a page of HTML or XML).",
@@ -255,6 +263,15 @@ def format_of(head: bytes, *, options: TableOptions, name: str) -> Format:
     return "json" if kind == "jsonl" and _is_document(first_line(head, options.encoding)) else kind
 
 
+def _refuse_stranger(head: bytes, name: str) -> None:
+    """Raise for what people have instead of a table."""
+    for magic, what, hint in STRANGERS:
+        if head.startswith(magic) and (magic not in _WORDS or head[len(magic) :][:1] in _UNWRITTEN):
+            raise InputError(f"{name} must be {A_TABLE} (it is {what}).", hint=hint)
+    if head.startswith(TAR_MAGIC, TAR_PLACE):
+        raise InputError(f"{name} must be {A_TABLE} (it is a tar archive).", hint="Unpack it first: tar -xf.")
+
+
 def dialect_of(head: bytes, *, kind: Format, options: TableOptions) -> tuple[Dialect, bool]:
     """How the cells of a TSV or CSV are parted, and whether its first line is no row but says so (`sep=;`, by Excel).
 
@@ -273,7 +290,7 @@ def dialect_of(head: bytes, *, kind: Format, options: TableOptions) -> tuple[Dia
     return Dialect(next((mark for mark in ",;\t" if mark in bare), ","), is_quoted), False
 
 
-_EXCEL = re.compile(r"sep=([^\w\s]|\t)\r?", re.IGNORECASE)
+_EXCEL = re.compile(r"(?:\"(?=.*\"\r?$))?sep=([^\w\s\"]|\t)\"?\r?", re.IGNORECASE)
 QUOTED = re.compile(r'"(?:[^"]|"")*+"')
 
 
