@@ -8,7 +8,7 @@ import frostline
 SOURCE = Path(frostline.__file__).parent
 
 FLOORS = (
-    ("errors", "version", "arrays", "machine", "disk", "threads", "child", "strict", "tensors", "targets"),
+    ("errors", "version", "arrays", "machine", "disk", "places", "threads", "child", "strict", "tensors", "targets"),
     ("data",),
     ("encoder",),
     ("store",),

@@ -13,7 +13,8 @@ import itertools
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Self, TypeVar, final
@@ -57,6 +58,24 @@ class Crew:
         if self.pool is None or len(parts) == 1:
             return [do(part) for part in parts]
         return list(self.pool.map(do, parts))
+
+
+def ahead(do: Callable[[_Item], _Result], items: Iterable[_Item], *, threads: int) -> Iterator[_Result]:
+    """`do` of every item, in order, as they are asked for; with several threads, so many are done beforehand."""
+    if threads == 1:
+        yield from map(do, items)
+        return
+    coming = iter(items)
+    with ThreadPoolExecutor(threads, "frostline-ahead") as pool:
+        under_way = deque(pool.submit(do, item) for item in itertools.islice(coming, threads))
+        try:
+            while under_way:
+                result = under_way.popleft().result()
+                under_way.extend(pool.submit(do, item) for item in itertools.islice(coming, 1))
+                yield result
+        finally:
+            for one in under_way:
+                one.cancel()
 
 
 def work_through(

@@ -23,6 +23,7 @@ from typing import BinaryIO, final
 from frostline.arrays import Progress
 from frostline.data.options import MEGABYTE, TableLimits, TableOptions
 from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, StorageError, shown
+from frostline.places import Place, Remote, opened_to_read, place_of, size_of
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 GZIP_WINDOW = 31  # zlib: expect a gzip header and trailer
@@ -82,7 +83,7 @@ class Opened:
     ----------
     name : str
         As it may stand in a message.
-    path : Path, optional
+    path : Path or Remote, optional
         Where it can be opened again; None for a pipe.
     size_bytes : int
         Of the file on disk; 0 where nobody knows (a pipe).
@@ -96,7 +97,7 @@ class Opened:
         handle: BinaryIO,
         *,
         limits: TableLimits,
-        path: Path | None,
+        path: Place | None,
         size_bytes: int,
         progress: Progress | None,
     ) -> None:
@@ -151,8 +152,8 @@ class Opened:
                 count = self.handle.readinto1(buffer)  # type: ignore[attr-defined]  # every buffered file has it
             except OSError as error:
                 raise StorageError(
-                    f"{self.name}: reading failed after {self._read_bytes:,} bytes ({error.strerror}).",
-                    hint="Check the disk, and run the same command again.",
+                    f"{self.name}: reading failed after {self._read_bytes:,} bytes ({error.strerror or error}).",
+                    hint="Check the disk, or the store, and run the same command again.",
                 ) from error
             if not count:
                 return
@@ -164,7 +165,7 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(path: Path | str, *, limits: TableLimits, progress: Progress | None = None) -> Iterator[Opened]:
+def opened(path: Place | str, *, limits: TableLimits, progress: Progress | None = None) -> Iterator[Opened]:
     """Open `path` (`-`: standard input), whatever its compression, and close it afterwards.
 
     Raises
@@ -182,8 +183,12 @@ def opened(path: Path | str, *, limits: TableLimits, progress: Progress | None =
         stream = sys.stdin.buffer
         yield Opened("standard input", stream, limits=limits, path=None, size_bytes=0, progress=progress)
         return
-    place = Path(path)
+    place = place_of(path)
     name = file_name(place)
+    if isinstance(place, Remote):
+        with opened_to_read(place) as remote:
+            yield Opened(name, remote, limits=limits, path=place, size_bytes=size_of(place), progress=progress)
+        return
     try:
         handle = place.open("rb")
     except (OSError, ValueError) as error:
@@ -210,13 +215,13 @@ class Fingerprint:
     size_bytes: int
 
 
-def fingerprint(path: Path | str) -> Fingerprint:
+def fingerprint(path: Place | str) -> Fingerprint:
     """Read the whole file and say what identifies its bytes (compressed, if they are)."""
     with opened(path, limits=TableLimits()) as source:
         return source.fingerprint()
 
 
-def file_name(path: Path | str) -> str:
+def file_name(path: Place | str) -> str:
     """`path` as it may stand in a message."""
     text = str(path)
     return text if text.isprintable() else shown(text, 200)

@@ -19,6 +19,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, final
 
 from frostline import child
@@ -251,7 +252,7 @@ def seekable(source: Opened) -> Iterator[BinaryIO]:
     Raises `InputError`: the file was replaced in between; `StorageError` or `AccessError`: the private folder
     cannot be used, or is full.
     """
-    if source.path is not None and not source.is_compressed:
+    if isinstance(source.path, Path) and not source.is_compressed:
         with source.path.open("rb") as again:
             first, second = os.fstat(source.handle.fileno()), os.fstat(again.fileno())
             if not os.path.samestat(first, second) or first.st_mtime_ns != second.st_mtime_ns:

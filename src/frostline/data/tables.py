@@ -9,7 +9,6 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, final
 
 from frostline.arrays import Progress
@@ -22,6 +21,7 @@ from frostline.data.lines import Opened, opened
 from frostline.data.options import TableOptions
 from frostline.data.picking import picked
 from frostline.errors import InputError, UsageError, shown
+from frostline.places import Place
 from frostline.targets import Targets
 
 DEFAULTS = TableOptions()
@@ -38,7 +38,7 @@ class TextRow:
     text: str
 
 
-def read_dataset(path: Path | str, options: TableOptions = DEFAULTS, *, progress: Progress | None = None) -> Dataset:
+def read_dataset(path: Place | str, options: TableOptions = DEFAULTS, *, progress: Progress | None = None) -> Dataset:
     """Read a file of texts with one label each; parameters and errors as for `read_labelled`.
 
     Raises `UsageError`: a separator of labels is given; `InputError`: the labels are lists.
@@ -48,12 +48,12 @@ def read_dataset(path: Path | str, options: TableOptions = DEFAULTS, *, progress
     return _read(path, options, progress=progress, may_be_sets=False)
 
 
-def read_labelled(path: Path | str, options: TableOptions = DEFAULTS, *, progress: Progress | None = None) -> Dataset:
+def read_labelled(path: Place | str, options: TableOptions = DEFAULTS, *, progress: Progress | None = None) -> Dataset:
     """Read a file of labelled texts; where a separator of labels is given or the labels are lists, of sets of them.
 
     Parameters
     ----------
-    path : Path or str
+    path : Path, Remote or str
         `-` is standard input.
     progress : callable, optional
         Called with the bytes read from disk and the file's size in bytes (0 where nobody knows, as for a pipe).
@@ -79,7 +79,7 @@ def read_labelled(path: Path | str, options: TableOptions = DEFAULTS, *, progres
     return tidied(found, options.known_labels) if options.tidy_labels else found
 
 
-def _read(path: Path | str, options: TableOptions, *, progress: Progress | None, may_be_sets: bool) -> Dataset:
+def _read(path: Place | str, options: TableOptions, *, progress: Progress | None, may_be_sets: bool) -> Dataset:
     texts: list[str] = []
     labels: list[Any] = []
     groups: list[str] = []
@@ -132,7 +132,7 @@ def _read(path: Path | str, options: TableOptions, *, progress: Progress | None,
 
 
 def stream_texts(
-    path: Path | str,
+    path: Place | str,
     options: TableOptions = DEFAULTS,
     *,
     progress: Progress | None = None,
@@ -148,7 +148,7 @@ def stream_texts(
 
     Parameters
     ----------
-    path : Path or str
+    path : Path, Remote or str
         `-` is standard input, read as it comes.
     progress : callable, optional
         As for `read_dataset`.
@@ -195,7 +195,7 @@ class WholeRows:
 
 @contextlib.contextmanager
 def whole_rows(
-    path: Path | str,
+    path: Place | str,
     options: TableOptions = DEFAULTS,
     *,
     as_text: bool = True,

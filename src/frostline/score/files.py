@@ -14,11 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from frostline.disk import publish_stream
 from frostline.errors import InputError, UsageError, listed, shown
+from frostline.places import Place, publish_stream
 from frostline.score.answers import (
     SEPARATOR,
     WINDOW_TEXTS,
@@ -41,18 +40,18 @@ FORMATS = (".tsv", ".csv", ".jsonl", ".parquet")
 _ZIPPED = ".gz"
 
 
-def format_of(path: Path) -> str:
+def format_of(path: Place) -> str:
     """The format that a name says: one of `FORMATS`; all but Parquet may be followed by .gz."""
     return path.with_suffix("").suffix if path.suffix == _ZIPPED else path.suffix
 
 
-def refuse_format(path: Path) -> None:
+def refuse_format(path: Place) -> None:
     """Raise, before any work, unless `path` ends in a format that predictions can be written in."""
     if format_of(path) not in FORMATS or path.name.endswith(f".parquet{_ZIPPED}"):
         raise UsageError(f"{path}: the name must end in {', '.join(FORMATS)}, which says the format.")
 
 
-def refuse_separator(path: Path, layout: Layout) -> None:
+def refuse_separator(path: Place, layout: Layout) -> None:
     """Raise, before any work, if labels that are joined in the file `path` could not be parted again."""
     if format_of(path) not in {".tsv", ".csv"} or not has_sets(layout):
         return
@@ -87,7 +86,7 @@ class Sheet:
 
 
 def sheet_of(  # noqa: PLR0913 - what a file consists of
-    path: Path,
+    path: Place,
     layout: Layout,
     *,
     names: Sequence[str],
@@ -140,7 +139,7 @@ def sheet_of(  # noqa: PLR0913 - what a file consists of
     return sheet
 
 
-def _refuse_types(path: Path, sheet: Sheet) -> None:
+def _refuse_types(path: Place, sheet: Sheet) -> None:
     """Raise where a column of the input (of Arrow) has a type that Parquet does not know."""
     import pyarrow as pa  # noqa: PLC0415 - heavy, and only this format needs it
     import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
@@ -214,7 +213,7 @@ def join(sheet: Sheet, out: Sections, parts: Iterable[tuple[bytes, int]]) -> Non
 
 
 def write_predictions(
-    path: Path, found: Iterable[Prediction], layout: Layout, *, tally: Counter[str] | None = None
+    path: Place, found: Iterable[Prediction], layout: Layout, *, tally: Counter[str] | None = None
 ) -> int:
     """Write texts and answers to `path` as they come; the file has its name once it is complete. The number of rows.
 

@@ -9,20 +9,32 @@ import hashlib
 import io
 import itertools
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, final
+from typing import Any, BinaryIO, TypeVar, cast, final
 
 from frostline import strict
 from frostline.data.lines import Fingerprint
-from frostline.disk import claimed, publish_bytes, publish_stream, sha256_of, sweep_temporaries
+from frostline.disk import sweep_temporaries
 from frostline.errors import ArtifactCorrupt, InputError, MissingInputError, OutputError, StorageError, shown
+from frostline.places import (
+    Place,
+    Remote,
+    claimed,
+    emptied,
+    held,
+    opened_to_read,
+    publish_bytes,
+    publish_stream,
+    removed,
+    sha256_of,
+    size_of,
+)
+from frostline.threads import ahead
 from frostline.version import __version__
 
+AnyPlace = TypeVar("AnyPlace", bound=Place)
 WINDOW_ROWS = 4096
 WINDOW_CHARACTERS = 16 << 20  # a window ends earlier where its rows are this long
 FORMAT = 1
@@ -92,7 +104,7 @@ def windows_of(
         number, first = number + 1, first + len(texts)
 
 
-def published(folder: Path, window: Window, made: Made) -> Record:
+def published(folder: Place, window: Window, made: Made) -> Record:
     """Put what was made of a window into the job's folder: first its bytes, then the record that vouches for them."""
     record = Record(
         window=window.digest,
@@ -106,18 +118,18 @@ def published(folder: Path, window: Window, made: Made) -> Record:
     return record
 
 
-def folder_of(out: Path) -> Path:
+def folder_of(out: AnyPlace) -> AnyPlace:
     """Where a job keeps what is finished, until all of it is."""
-    return out.with_name(f"{out.name}.parts")
+    return cast("AnyPlace", out.with_name(f"{out.name}.parts"))
 
 
-def manifest_of(out: Path) -> Path:
+def manifest_of(out: AnyPlace) -> AnyPlace:
     """What vouches for a file of answers."""
-    return out.with_name(f"{out.name}.manifest.json")
+    return cast("AnyPlace", out.with_name(f"{out.name}.manifest.json"))
 
 
 @contextlib.contextmanager
-def opened_job(out: Path, plan: Mapping[str, Any], *, overwrite: bool) -> Iterator[dict[int, Record] | None]:
+def opened_job(out: Place, plan: Mapping[str, Any], *, overwrite: bool) -> Iterator[dict[int, Record] | None]:
     """The windows that are finished, of the same plan; None where the whole file is.
 
     Raises
@@ -137,26 +149,27 @@ def opened_job(out: Path, plan: Mapping[str, Any], *, overwrite: bool) -> Iterat
             raise OutputError(
                 f"{out} is being written by another process.", hint="Wait until it has ended, or choose another name."
             )
-        strange = [entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name)]
+        strange = [name for name in held(folder) if not _OURS.fullmatch(name)]
         if strange:
             raise OutputError(
                 f"{folder} must be free for what is finished (it holds {shown(strange[0])}).", hint="Move it away."
             )
         if is_complete:
-            shutil.rmtree(folder)
+            removed(folder)
             yield None
             return
-        sweep_temporaries(folder)
+        if not isinstance(folder, Remote):
+            sweep_temporaries(folder)
         try:
             _begin(out, folder, plan, overwrite=overwrite)
             yield dict(_finished(folder))
         except BaseException:
-            if not any(folder.glob("*.part")):
-                shutil.rmtree(folder, ignore_errors=True)  # nothing is finished
+            if not any(name.endswith(".part") for name in held(folder)):
+                removed(folder)  # nothing is finished
             raise
 
 
-def _begin(out: Path, folder: Path, plan: Mapping[str, Any], *, overwrite: bool) -> None:
+def _begin(out: Place, folder: Place, plan: Mapping[str, Any], *, overwrite: bool) -> None:
     """Go on with what was planned, or plan it now."""
     planned = folder / "plan.json"
     begun = _content(planned) if planned.exists() else None
@@ -168,12 +181,11 @@ def _begin(out: Path, folder: Path, plan: Mapping[str, Any], *, overwrite: bool)
     if out.exists() and not overwrite:
         folder.rmdir()
         raise OutputError(f"{out} exists already.", hint="Choose another name, or pass --overwrite.")
-    for kept in folder.iterdir():
-        kept.unlink()
+    emptied(folder)
     publish_bytes(planned, json.dumps(plan).encode())
 
 
-def _refuse_foreign(out: Path, folder: Path, *, overwrite: bool) -> None:
+def _refuse_foreign(out: Place, folder: Place, *, overwrite: bool) -> None:
     """Raise where a file has the job's name that is not what it made."""
     if overwrite or not out.exists():
         return
@@ -182,7 +194,7 @@ def _refuse_foreign(out: Path, folder: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{out} exists already.", hint="Choose another name, or pass --overwrite.")
 
 
-def _is_complete(out: Path, plan: Mapping[str, Any]) -> bool:
+def _is_complete(out: Place, plan: Mapping[str, Any]) -> bool:
     """Whether the file is there, whole, and made as planned."""
     beside = manifest_of(out)
     if not beside.exists():
@@ -196,7 +208,7 @@ def _is_complete(out: Path, plan: Mapping[str, Any]) -> bool:
     if not out.is_file():
         return False
     same = _comparable(manifest.get("plan", {})) == _comparable(plan)
-    return same and manifest.get("size_bytes") == out.stat().st_size and manifest.get("sha256") == sha256_of(out)
+    return same and manifest.get("size_bytes") == size_of(out) and manifest.get("sha256") == sha256_of(out)
 
 
 def _comparable(plan: Mapping[str, Any]) -> Any:
@@ -208,7 +220,7 @@ def _comparable(plan: Mapping[str, Any]) -> Any:
     return found
 
 
-def _other(folder: Path, begun: Mapping[str, Any], plan: Mapping[str, Any]) -> InputError:
+def _other(folder: Place, begun: Mapping[str, Any], plan: Mapping[str, Any]) -> InputError:
     """The error where what was begun is not what is planned: in what they differ."""
     before, now = _comparable(begun), _comparable(plan)
     told = "with other options"
@@ -226,20 +238,36 @@ def _other(folder: Path, begun: Mapping[str, Any], plan: Mapping[str, Any]) -> I
     )
 
 
-def _finished(folder: Path) -> Iterator[tuple[int, Record]]:
+def _finished(folder: Place) -> Iterator[tuple[int, Record]]:
     """The windows whose bytes are those that their records vouch for; any other is done again."""
-    for place in sorted(folder.glob("*.json")):
-        part = place.with_suffix(".part")
-        if place.name in {"plan.json", "manifest.json"} or not part.exists():
-            continue
+    sizes = held(folder)
+    names = [name.removesuffix(".part") for name in sorted(sizes) if name.endswith(".part")]
+
+    def known(name: str) -> Record | None:
         with contextlib.suppress(InputError, TypeError):
-            record = Record(**_content(place))
-            if record.size_bytes == part.stat().st_size and record.sha256 == sha256_of(part):
-                yield int(place.stem), record
+            record = Record(**_content(folder / f"{name}.json"))
+            if record.size_bytes == sizes[f"{name}.part"] and _is_as_told(folder / f"{name}.part", record):
+                return record
+        return None
+
+    vouched = [name for name in names if f"{name}.json" in sizes]
+    for name, record in zip(vouched, ahead(known, vouched, threads=_threads(folder)), strict=True):
+        if record is not None:
+            yield int(name), record
 
 
-def _content(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > _MANIFEST_BYTES:
+def _is_as_told(part: Place, record: Record) -> bool:
+    """Whether a part has its record's bytes; an object is whole where it is there, and looked at when it is joined."""
+    return isinstance(part, Remote) or record.sha256 == sha256_of(part)
+
+
+def _threads(folder: Place) -> int:
+    """How many read at once: of a store, where each of many small objects is waited for, several."""
+    return 16 if isinstance(folder, Remote) else 1
+
+
+def _content(path: Place) -> dict[str, Any]:
+    if size_of(path) > _MANIFEST_BYTES:
         raise ArtifactCorrupt(f"{path} must have at most {_MANIFEST_BYTES:,} bytes.")
     return strict.read_object(path.read_bytes(), str(path))
 
@@ -285,7 +313,7 @@ class Sections(io.RawIOBase):
 
 
 def joined(
-    out: Path,
+    out: Place,
     plan: Mapping[str, Any],
     records: Mapping[int, Record],
     *,
@@ -298,9 +326,11 @@ def joined(
     folder = folder_of(out)
 
     def parts() -> Iterator[tuple[bytes, int]]:
-        for number in range(len(records)):
-            content = (folder / f"{number:08}.part").read_bytes()
+        places = (folder / f"{number:08}.part" for number in range(len(records)))
+        contents = ahead(lambda place: place.read_bytes(), places, threads=_threads(folder))
+        for number, content in enumerate(contents):
             if hashlib.sha256(content).hexdigest() != records[number].sha256:
+                (folder / f"{number:08}.json").unlink()  # so that it is made again
                 raise StorageError(
                     f"{folder}: window {number} has changed since it was written.", hint="Run the same command again."
                 )
@@ -321,13 +351,13 @@ def joined(
         }
         publish_bytes(folder / "manifest.json", json.dumps(manifest, indent=1).encode())
     publish_bytes(manifest_of(out), (folder / "manifest.json").read_bytes())
-    shutil.rmtree(folder, ignore_errors=True)
+    removed(folder)
 
 
-def check_unchanged(out: Path, planned: Fingerprint, found: Fingerprint, *, name: str) -> None:
+def check_unchanged(out: Place, planned: Fingerprint, found: Fingerprint, *, name: str) -> None:
     """Raise where a file that was read again is not the one that was planned; what was made of it is cleared away."""
     if planned != found:
-        shutil.rmtree(folder_of(out), ignore_errors=True)
+        removed(folder_of(out))
         raise InputError(
             f"{name} has changed while it was read (sha256 {planned.sha256[:16]}, then {found.sha256[:16]}).",
             hint="Run the same command again when nothing writes to the file.",
@@ -344,7 +374,7 @@ class Verified:
     sha256: str
 
 
-def verify(out: Path) -> Verified:
+def verify(out: Place) -> Verified:
     """Hold a file of answers against the manifest beside it.
 
     Raises
@@ -372,7 +402,7 @@ def verify(out: Path) -> Verified:
         raise InputError(f"{where} must be of format {FORMAT} (got {manifest.get('format')!r}).")
     sections = strict.array(manifest.get("sections"), where, low=1, high=10**8)
     whole, row, damaged = hashlib.sha256(), 0, list[str]()
-    with out.open("rb") as opened:
+    with opened_to_read(out) as opened:
         for section in sections:
             size = strict.integer(strict.json_object(section, where).get("size_bytes"), f"{where}: size_bytes")
             rows = strict.integer(section.get("rows"), f"{where}: rows")
@@ -387,7 +417,7 @@ def verify(out: Path) -> Verified:
         has_more = bool(opened.read(1))
     if damaged or has_more or whole.hexdigest() != manifest.get("sha256") or row != manifest.get("rows"):
         named = ", ".join(damaged[:5]) + (f" and {len(damaged) - 5} more" if len(damaged) > 5 else "")
-        size = os.path.getsize(out)  # noqa: PTH202 - a number for a message
+        size = size_of(out)
         raise InputError(
             f"{out} is not what {beside.name} vouches for: {named or f'it has {size:,} bytes'}.",
             hint="Make it again: remove it, and run the command that made it.",

@@ -10,16 +10,15 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO, final
 
 import numpy as np
 
 from frostline.arrays import Features, Progress
-from frostline.disk import publish_stream
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import InputError, UsageError
 from frostline.legible import legibility, legibility_warnings, sampled
+from frostline.places import Place, publish_stream
 from frostline.score.job import Made, Sections, Window
 
 WINDOW_TEXTS = 8192
@@ -37,20 +36,20 @@ class Written:
     warnings: tuple[str, ...]
 
 
-def refuse_format(path: Path) -> None:
+def refuse_format(path: Place) -> None:
     """Raise, before any work, unless `path` ends in a format that features can be written in."""
     if path.suffix not in FORMATS:
         raise UsageError(f"{path}: the name must end in {', '.join(FORMATS)}, which says the format.")
 
 
 def write_features(
-    path: Path, encoder: SentenceEncoder, texts: Callable[[], Iterable[str]], *, progress: Progress | None = None
+    path: Place, encoder: SentenceEncoder, texts: Callable[[], Iterable[str]], *, progress: Progress | None = None
 ) -> Written:
     """Write one row per text to `path`; the file has its name once it is complete.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Remote
         Ends in .npy (n_rows, n_features), .safetensors (a tensor `rows` of that shape) or .parquet (a column
         `features` of lists); float32.
     texts : callable

@@ -9,7 +9,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, final
 
 from frostline.arrays import Progress
@@ -20,6 +19,7 @@ from frostline.data.options import TableOptions
 from frostline.data.tables import whole_rows
 from frostline.errors import RetryError
 from frostline.legible import sampled
+from frostline.places import Place
 from frostline.score.job import (
     WINDOW_ROWS,
     Made,
@@ -77,7 +77,7 @@ class Survey:
 
 
 def surveyed(  # noqa: PLR0913 - a file, and how it is read and told of
-    path: Path,
+    path: Place,
     options: TableOptions,
     *,
     as_text: bool,
@@ -141,8 +141,8 @@ _NO_MATTER = {"limits", "max_bad_rows", "known_labels", "group"}
 class Job:
     """A file to be made of a file."""
 
-    source: Path
-    out: Path
+    source: Place
+    out: Place
     options: TableOptions
     survey: Survey
     as_text: bool  # As for `whole_rows`
@@ -188,7 +188,7 @@ class Done:
 class _Progress:
     """What has been published; told to whoever waits."""
 
-    folder: Path
+    folder: Place
     total: int
     told: Progress | None
     records: dict[int, Record] = field(default_factory=dict)
