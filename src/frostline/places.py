@@ -125,26 +125,36 @@ def place_of(text: str | Path | Remote) -> Place:
     return Remote(parts.scheme, key, parts.query)
 
 
+def settled(place: Place) -> Place:
+    """The same as another machine needs it: with what the environment here says of endpoint and region of S3."""
+    if isinstance(place, Path) or place.scheme != "s3":
+        return place
+    said = {name: values[0] for name, values in parse_qs(place.query).items()}
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    for name, value in (("endpoint_override", endpoint), ("region", region)):
+        if value:
+            said.setdefault(name, value)
+    return replace(place, query=urlencode(said))
+
+
 def store_of(place: Remote) -> "fs.FileSystem":
     """The store that holds it, as pyarrow reaches it."""
-    return _store(place.scheme, place.key.split("/")[0], place.query)
+    full = cast("Remote", settled(place))
+    return _store(full.scheme, full.key.split("/")[0], full.query)
 
 
 @functools.lru_cache(maxsize=16)
 def _store(scheme: str, bucket: str, query: str) -> "fs.FileSystem":
-    """Of S3: with the endpoint that the environment names, as the tools of others take it."""
     from pyarrow import fs  # noqa: PLC0415 - heavy, and only for what lies elsewhere
 
     if scheme != "s3":
         return fs.FileSystem.from_uri(f"{scheme}://{bucket}")[0]
     said = {name: values[0] for name, values in parse_qs(query).items()}
-    endpoint = (
-        said.get("endpoint_override") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    )
+    endpoint, region = said.get("endpoint_override"), said.get("region")
     if endpoint and "://" in endpoint:
         parts = urlsplit(endpoint)
         said["scheme"], endpoint = said.get("scheme", parts.scheme), parts.netloc + parts.path.rstrip("/")
-    region = said.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     with _told(Remote(scheme, bucket, query)):
         if region is None and not endpoint:
             region = fs.resolve_s3_region(bucket)
@@ -158,20 +168,6 @@ def _store(scheme: str, bucket: str, query: str) -> "fs.FileSystem":
             retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
             allow_delayed_open=True,
         )
-
-
-def with_options(place: Place) -> str:
-    """The address as another machine needs it, whatever its environment says of endpoints and regions."""
-    if isinstance(place, Path) or place.scheme != "s3":
-        return str(place)
-    said = {name: values[0] for name, values in parse_qs(place.query).items()}
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        said.setdefault("endpoint_override", endpoint)
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if region:
-        said.setdefault("region", region)
-    return str(replace(place, query=urlencode(said)))
 
 
 @contextlib.contextmanager
@@ -234,7 +230,7 @@ def publish_stream(place: Place) -> Iterator[BinaryIO]:
             yield opened
         return
     with _told(place):
-        stream = store_of(place).open_output_stream(place.key)
+        stream = store_of(place).open_output_stream(place.key, compression=None)  # else by the name
         try:
             yield cast("BinaryIO", stream)
         except BaseException:

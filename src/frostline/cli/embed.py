@@ -17,7 +17,7 @@ from frostline.cli.console import progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.jobs import run_job
 from frostline.cli.options import (
-    FILE,
+    PLACE,
     EncoderChoice,
     encoder_options,
     features_option,
@@ -35,11 +35,12 @@ from frostline.data.dataset import Reject
 from frostline.data.lines import STANDARD_INPUT
 from frostline.data.options import TableOptions
 from frostline.data.tables import stream_texts
-from frostline.disk import home, private_folder, refuse_file, storage_error
+from frostline.disk import home, private_folder, storage_error
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, printable
 from frostline.legible import legibility, legibility_warnings
+from frostline.places import Place, refuse_file
 from frostline.precision import GATE_TEXTS
 from frostline.report import count_text
 from frostline.score.job import folder_of, manifest_of
@@ -54,8 +55,8 @@ from frostline.score.run import Job, surveyed, window_rows
     help="Write the features of FILE's sentences, one row each, in order: .npy, .safetensors or .parquet. Stopped, "
     "the same command goes on.",
 )
-@click.argument("file", type=FILE)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.argument("file", type=PLACE)
+@click.option("--out", type=PLACE, required=True, help="The file to write.")
 @features_option
 @rejects_option
 @overwrite_option
@@ -65,8 +66,8 @@ from frostline.score.run import Job, surveyed, window_rows
 @reading_options
 def command(
     *,
-    file: Path,
-    out: Path,
+    file: Place,
+    out: Place,
     features: str | None,
     rejects: Path | None,
     overwrite: bool,
@@ -110,8 +111,8 @@ def command(
 
 
 def _embedded(  # noqa: PLR0917 - two files and an encoder, and what was chosen
-    file: Path,
-    out: Path,
+    file: Place,
+    out: Place,
     options: TableOptions,
     choice: EncoderChoice,
     features: str,
@@ -164,7 +165,7 @@ def _embedded(  # noqa: PLR0917 - two files and an encoder, and what was chosen
 
 @contextlib.contextmanager
 def _laid_aside(
-    file: Path, options: TableOptions, note: Callable[[Reject], None]
+    file: Place, options: TableOptions, note: Callable[[Reject], None]
 ) -> Iterator[Callable[[], Iterator[str]]]:
     """What gives the texts of a pipe anew each time, though it can be read once.
 

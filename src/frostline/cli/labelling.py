@@ -17,6 +17,7 @@ from frostline.cli.options import ModelChoice, say_remarks
 from frostline.data.dataset import Reject
 from frostline.data.options import TableOptions
 from frostline.errors import printable
+from frostline.places import Place
 from frostline.report import count_text
 from frostline.score.answers import Layout
 from frostline.score.files import format_of, join, kind_of_value, kind_of_values, sheet_of
@@ -37,7 +38,7 @@ class Scoring:
 
 
 def planned(
-    files: tuple[Path, Path, Path],
+    files: tuple[Place, Place, Path],
     opened: Model,
     layout: Layout,
     options: TableOptions,

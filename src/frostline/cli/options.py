@@ -27,6 +27,7 @@ from frostline.errors import ConsentError, InputError, UsageError, pasteable, pr
 from frostline.head.calibrating import Calibrate
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.promise import CONFIDENCE
+from frostline.places import is_remote, place_of
 from frostline.targets import Kind, Targets
 
 if TYPE_CHECKING:
@@ -41,6 +42,18 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path, allow_dash=True)
+
+
+@final
+class PlaceType(click.Path):
+    """A path, or the address of an object in a store (`s3://bucket/key`)."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The place of that name."""
+        return place_of(value) if isinstance(value, str) and is_remote(value) else super().convert(value, param, ctx)
+
+
+PLACE = PlaceType(path_type=Path, allow_dash=True)
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

@@ -18,6 +18,7 @@ from frostline.artifact.model import Model, refuse_likeness
 from frostline.cli.console import print_json, progress
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
+    PLACE,
     ModelChoice,
     as_learned,
     json_option,
@@ -32,10 +33,11 @@ from frostline.cli.options import (
 from frostline.data.dataset import Reject
 from frostline.data.lines import near
 from frostline.data.options import TableOptions
-from frostline.disk import refuse_file, refuse_standard_output, sha256_of
+from frostline.disk import refuse_standard_output, sha256_of
 from frostline.errors import InputError, MissingInputError, UsageError, listed, pasteable
 from frostline.head.linear import Rule
 from frostline.legible import legibility, legibility_warnings, sampled
+from frostline.places import Place, is_remote, place_of, refuse_file
 from frostline.score.answers import (
     WINDOW_TEXTS,
     Layout,
@@ -67,15 +69,14 @@ ALTERED = {
     cls=Grouped,
     epilog='Example: frostline predict model "a visually stunning rumination on love"',
     help="Label the TEXTs given; or the lines of standard input (no TEXT, or -; with --text, --label, --header or "
-    "--format the table there); or, where TEXT is one file (TSV, CSV, JSON Lines, Parquet), its texts. Each answer is "
-    "a line: label, tab, probability (several: joined by commas); the label is empty where the model is not sure "
-    "enough to answer. --out scores a file into another one and keeps its columns; stopped, the same command goes on.",
+    "--format the table there); or, where TEXT is one file (TSV, CSV, JSON Lines, Parquet), also s3://BUCKET/KEY, its "
+    "texts. Each answer is a line: label, tab, probability (several: joined by commas); the label is empty where the "
+    "model is not sure enough to answer. --out scores a file into another one and keeps its columns; "
+    "stopped, the same command goes on.",
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Write to a file: .tsv, .csv, .jsonl (each also .gz) or .parquet."
-)
+@click.option("--out", type=PLACE, help="Write to a file: .tsv, .csv, .jsonl (each also .gz) or .parquet.")
 @click.option("--only-answers", is_flag=True, help="Leave the columns of the input out of --out.")
 @click.option(
     "--top", type=click.IntRange(1), metavar="K", help="Write the K most probable labels, not the probability of each."
@@ -102,7 +103,7 @@ def command(
     *,
     model: Path,
     texts: tuple[str, ...],
-    out: Path | None,
+    out: Place | None,
     choice: ModelChoice,
     flag_unlike: float | None,
     rejects: Path | None,
@@ -154,11 +155,11 @@ def command(
     _say_counts(counts, opened, flag_unlike, sample=sample)
 
 
-def _refuse(out: Path | None, file: Path | None, rejects: Path | None, model: Path, *, overwrite: bool) -> None:
+def _refuse(out: Place | None, file: Place | None, rejects: Path | None, model: Path, *, overwrite: bool) -> None:
     """Raise, before any work, where what is asked for can't be."""
-    inputs = [model] if file is None else [file, model]
+    inputs: list[Place] = [model] if file is None else [file, model]
     if out is None:
-        refuse_standard_output([] if file is None else [file])
+        refuse_standard_output([file] if isinstance(file, Path) else [])
     if rejects is not None:
         refuse_file(rejects, overwrite=overwrite, inputs=inputs)
     if out is not None:
@@ -196,7 +197,7 @@ def _say_counts(counts: Counter[str], model: Model, flag_unlike: float | None, *
 
 
 def _coming(
-    texts: tuple[str, ...], file: Path | None, options: TableOptions, note: Callable[[Reject], None]
+    texts: tuple[str, ...], file: Place | None, options: TableOptions, note: Callable[[Reject], None]
 ) -> Iterator[str]:
     """The texts of the file, of the arguments, or of standard input: of its lines, or of the table that it holds."""
     if file is None and texts and texts != ("-",):
@@ -217,11 +218,13 @@ def _print(found: Iterable[Prediction], layout: Layout, *, as_json: bool) -> Non
             click.echo(as_line(prediction, layout))
 
 
-def _file_among(texts: tuple[str, ...]) -> Path | None:
+def _file_among(texts: tuple[str, ...]) -> Place | None:
     """The one text, if it is a file; a name that looks like a file's but is none is an error, not a sentence.
 
     So is a file among several texts: a shell makes a list of files of `*.tsv`.
     """
+    if len(texts) == 1 and is_remote(texts[0]):
+        return place_of(texts[0])
     paths = [Path(text) for text in texts if _is_file(text)]
     if paths and len(texts) > 1:
         first = pasteable(paths[0])

@@ -1,13 +1,12 @@
 """`frostline verify`: a file that was scored or embedded, held against the manifest beside it."""
 
-from pathlib import Path
-
 import click
 
 from frostline.cli.console import print_json
 from frostline.cli.groups import Grouped
-from frostline.cli.options import json_option
+from frostline.cli.options import PLACE, json_option
 from frostline.errors import printable
+from frostline.places import Place
 from frostline.report import count_text
 from frostline.score.job import verify
 
@@ -19,9 +18,9 @@ from frostline.score.job import verify
     help="Check that OUT, which predict or embed wrote, is whole and as it was written. Needs its manifest beside "
     "it (OUT.manifest.json), and neither the model nor the input.",
 )
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=PLACE)
 @json_option
-def command(*, out: Path, as_json: bool) -> None:
+def command(*, out: Place, as_json: bool) -> None:
     """Say what was found; damage is an error that names the rows."""
     found = verify(out)
     if as_json:
