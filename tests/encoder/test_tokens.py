@@ -1,6 +1,8 @@
 """Word pieces as transformers makes them, cut where the encoder ends, whatever the text."""
 
+import dataclasses
 import json
+import random
 import subprocess
 import sys
 import textwrap
@@ -12,13 +14,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import BPE, WordLevel, WordPiece
 from tokenizers.processors import TemplateProcessing
 
 from encoder_fakes import WORDS, make_checkpoint
 from frostline.encoder.checkpoint import find_checkpoint
-from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces, _chunks, _template
+from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces, _chunks, _ends, _template
 from frostline.errors import InputError, UsageError
 
 NAUGHTY = [
@@ -264,6 +266,157 @@ def test_many_short_texts_are_tokenized_in_turns() -> None:
 def test_a_cut_by_characters_changes_no_pieces_that_are_kept(minilm: WordPieces) -> None:
     kept = ids_of(minilm, "good film " * (MAX_CHARACTERS // 10))
     assert ids_of(minilm, "good film " * MAX_CHARACTERS) == kept
+
+
+HOSTILE = [
+    *(
+        "film",
+        "a",
+        "Ab1",
+        "-",
+        "[",
+        "[MASK]",
+        "[SEP",
+        "]",
+        ".",
+        ",",
+        "?!",
+        "don't",
+        "  ",
+        " ",
+        "\t",
+        "\n",
+        "\r\n",
+        "\x85",
+    ),
+    *(
+        "\u0301",
+        "e\u0301",
+        "\u0338",
+        "中",
+        "日本",
+        "。",
+        "\uff0c",
+        "한국",
+        "\uff46",
+        "😀",
+        "\u200d",
+        "\u200b",
+        "\u00a0",
+        "\u3000",
+    ),
+    *("\0", "\x1c", "\ufffd", "ß", "İ", "\u202e", "##ing", "word", "\u2028", "¨", "ﬁ", "שלום", "w" * 101),
+]
+
+
+def uncut(pieces: WordPieces) -> WordPieces:
+    """One that looks at the whole of every text, as it was before heads of texts were taken."""
+    return dataclasses.replace(pieces, ends=None)
+
+
+def hostile_texts(seed: int, n_texts: int) -> list[str]:
+    chance = random.Random(seed)
+    texts = []
+    for _ in range(n_texts):
+        parts = chance.sample(HOSTILE, chance.randint(1, 8))
+        texts.append("".join(chance.choices(parts, k=chance.choice([3, 30, 300]))))
+    return texts
+
+
+def kinds_of_tokenizers(folder: Path) -> list[WordPieces]:
+    pair = np.array([1], np.int32)
+    found = [opened(folder, length) for length in (3, 8, 16)]
+    letters = {piece: place for place, piece in enumerate(["[UNK]", *sorted({*"".join(HOSTILE)})])}
+    of_bytes = {piece: place for place, piece in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    merged = of_bytes | {piece: 256 + place for place, piece in enumerate(["fi", "lm", "film", "Ġf", "wo"])}
+    merges = [("f", "i"), ("l", "m"), ("fi", "lm"), ("Ġ", "f"), ("w", "o")]
+    kinds = [
+        (BPE(merged, merges), normalizers.NFC(), pre_tokenizers.ByteLevel(add_prefix_space=False), ["  ", "    "]),
+        (BPE(merged, merges), None, pre_tokenizers.ByteLevel(add_prefix_space=True), ["film"]),
+        (WordPiece(letters, unk_token="[UNK]"), normalizers.NFKC(), pre_tokenizers.Whitespace(), ["Ab1"]),  # noqa: S106 - no password
+        (
+            WordPiece(letters, unk_token="[UNK]"),  # noqa: S106 - no password
+            normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]),
+            pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.BertPreTokenizer()]),
+            [],
+        ),
+    ]
+    for model, normalizer, split, added in kinds:
+        tokenizer = Tokenizer(model)
+        if normalizer is not None:
+            tokenizer.normalizer = normalizer
+        tokenizer.pre_tokenizer = split
+        tokenizer.add_tokens([AddedToken(token, normalized=False) for token in added])
+        tokenizer.add_special_tokens([AddedToken("[MASK]", lstrip=True, rstrip=True, single_word=True)])
+        found += [
+            WordPieces(
+                tokenizer=tokenizer,
+                max_length=length,
+                limit=99,
+                unknown=None,
+                before=pair,
+                after=pair,
+                ends=_ends(tokenizer),
+            )
+            for length in (3, 9)
+        ]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_head_of_a_text_has_the_pieces_of_the_whole(minilm: WordPieces, folder: Path, seed: int) -> None:
+    """Whatever the text: the same ids, and the same word on whether it was cut."""
+    texts = hostile_texts(seed, 150)
+    of_minilm = [dataclasses.replace(minilm, max_length=length) for length in (3, 20)]
+    of_minilm.append(dataclasses.replace(minilm, max_length=12, prefix="query: [MASK"))
+    for pieces in [*of_minilm, *kinds_of_tokenizers(folder)]:
+        assert pieces.ends is not None
+        found, whole = pieces.tokenize(texts), uncut(pieces).tokenize(texts)
+        assert found.cut.tolist() == whole.cut.tolist()
+        for text, ours, theirs in zip(texts, found.ids, whole.ids, strict=True):
+            assert ours.tolist() == theirs.tolist(), text
+
+
+@pytest.mark.parametrize(
+    "text", ["film " * 20_000, "中" * 99_999, "Где? " * 20_000, "no;space;" * 10_000, "w" * 90 + " w" * 9000]
+)
+def test_of_a_long_text_only_what_can_be_seen_is_tokenized(minilm: WordPieces, text: str) -> None:
+    class Counting:
+        n_characters = 0
+
+        def encode_batch_fast(self, texts: list[str], **how: bool) -> Any:
+            self.n_characters += sum(map(len, texts))
+            return minilm.tokenizer.encode_batch_fast(texts, **how)
+
+    counting = Counting()
+    pieces = dataclasses.replace(minilm, tokenizer=counting).tokenize([text])
+    assert pieces.cut.tolist() == [True]
+    assert counting.n_characters < 10 * minilm.max_length + 20
+
+
+def test_a_tokenizer_that_may_look_farther_than_a_word_gets_whole_texts() -> None:
+    def of(normalizer: Any, split: Any, added: str = "[A]") -> Any:
+        tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106 - no password
+        if normalizer is not None:
+            tokenizer.normalizer = normalizer
+        if split is not None:
+            tokenizer.pre_tokenizer = split
+        tokenizer.add_tokens([AddedToken(added, normalized=False)])
+        return _ends(tokenizer)
+
+    words = pre_tokenizers.WhitespaceSplit()
+    assert of(None, words) is not None
+    assert of(None, None) is None
+    assert of(None, words, "two words") is None
+    assert of(None, words, "日本") is None
+    assert of(normalizers.Replace(" ", "_"), words) is None
+    assert of(normalizers.Sequence([normalizers.NFC(), normalizers.Strip()]), words) is None
+    assert of(None, pre_tokenizers.ByteLevel(use_regex=False)) is None
+    assert of(None, pre_tokenizers.Sequence([words, pre_tokenizers.Metaspace()])) is None
+    berts = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    assert of(*berts).search("中文") is not None
+    assert of(*berts, "a.b").search("中文") is None
+    assert of(normalizers.BertNormalizer(handle_chinese_chars=False), berts[1]).search("中文") is None
 
 
 @pytest.mark.data

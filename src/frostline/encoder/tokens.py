@@ -5,8 +5,11 @@ nothing is padded, and truncation is done here, because the library's keeps ever
 """
 
 import contextlib
+import itertools
+import json
+import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, final
@@ -32,6 +35,12 @@ BUNDLED_TOKENIZER = "68ee8639a1bc686812f0af378697d7d3888acc0a929ac086ebe1b9dea0c
 
 _CHUNK_TEXTS = 1024  # the library's objects are ten times the size of the ids: they must not pile up
 _CHUNK_CHARACTERS = 100_000
+_HEAD = 8  # characters for each piece that is kept: what most texts need to be cut; Chinese has one for each
+_MORE = 4  # times as many, where that was not enough
+_OF_BERT = "(?<! ) |(?<=[.,;!?\u4e00-\u9fff\u3001\u3002\uff0c\uff01\uff1f])."
+_IN_WORDS = frozenset(
+    "BertNormalizer BertPreTokenizer Lowercase NFC NFD NFKC NFKD StripAccents Whitespace WhitespaceSplit".split()  # noqa: SIM905
+)
 
 Ids: TypeAlias = NDArray[np.int32]
 
@@ -77,6 +86,8 @@ class WordPieces:
     before: Ids
     after: Ids
     prefix: str = ""  # What is put before every text, and seen as its beginning
+    # A place in a text before which the pieces are the same whatever follows; None: none is known
+    ends: re.Pattern[str] | None = None
 
     @classmethod
     def open(  # noqa: PLR0913 - what an encoder is opened with, and what stands for it where nothing is said
@@ -133,7 +144,7 @@ class WordPieces:
                 f"max_length must be between {least} and {limit} for {checkpoint.name}{behind} (got {chosen})."
             )
         unknown = tokenizer.token_to_id(_token(settings, "unk"))
-        around: dict[str, Any] = {"before": before, "after": after, "prefix": prefix}
+        around: dict[str, Any] = {"before": before, "after": after, "prefix": prefix, "ends": _ends(tokenizer)}
         return cls(tokenizer=tokenizer, max_length=chosen, limit=limit, unknown=unknown, **around)
 
     @property
@@ -152,13 +163,37 @@ class WordPieces:
         cut = np.zeros(len(texts), dtype=bool)
         ids: list[Ids] = []
         room = self.max_length - len(self.before) - len(self.after)
-        for chunk in _chunks(texts, self.prefix):
-            for encoding in _guarded(self.tokenizer.encode_batch_fast, chunk, add_special_tokens=False):
-                inner = np.array(encoding.ids, np.int32)
+        first = _HEAD * (room + 1)
+        heads = (self._head(text[:MAX_CHARACTERS], first if text.isascii() else first // _MORE) for text in texts)
+        for chunk in _chunks(heads, self.prefix):
+            for head, encoding in zip(chunk, self._encoded(chunk), strict=True):
                 row = len(ids)
+                inner = np.array(encoding.ids, np.int32)
+                n_seen = len(head) - len(self.prefix)
+                if len(inner) <= room and n_seen < min(len(texts[row]), MAX_CHARACTERS):
+                    inner = self._more(texts[row][:MAX_CHARACTERS], n_seen, room)
                 cut[row] = len(inner) > room or len(texts[row]) > MAX_CHARACTERS
                 ids.append(np.concatenate([self.before, inner[:room], self.after]))
         return Pieces(ids=ids, cut=cut)
+
+    def _head(self, text: str, n_characters: int) -> str:
+        """So much of the text, or somewhat more, that its pieces are the first of the whole text's; else all of it."""
+        end = None
+        if self.ends is not None and len(text) > n_characters:
+            end = self.ends.search(text, n_characters, 2 * n_characters)
+        return text if end is None else text[: end.start()]
+
+    def _more(self, text: str, n_characters: int, room: int) -> Ids:
+        """More than `room` pieces, where all of the text has so many."""
+        while True:
+            n_characters *= _MORE
+            head = self._head(text, n_characters)
+            inner = np.array(self._encoded([self.prefix + head])[0].ids, np.int32)
+            if len(inner) > room or len(head) == len(text):
+                return inner
+
+    def _encoded(self, texts: list[str]) -> list[Any]:
+        return list(_guarded(self.tokenizer.encode_batch_fast, texts, add_special_tokens=False))
 
     def encodings(self, texts: Sequence[str]) -> list[Any]:
         """The library's own: uncut ids without template or prefix, and from where to where in its text each stands."""
@@ -188,7 +223,7 @@ def _guarded(call: Callable[..., Any], texts: list[Any], **how: bool) -> Any:
         raise BackendError(f"The tokenizer failed ({type(error).__name__}: {shown(str(error), 200)}).") from error
 
 
-def _chunks(texts: Sequence[str], prefix: str = "") -> Iterator[list[str]]:
+def _chunks(texts: Iterable[str], prefix: str = "") -> Iterator[list[str]]:
     """`texts` cut to MAX_CHARACTERS behind the prefix, in lists that are bounded in number and in characters."""
     chunk: list[str] = []
     n_characters = 0
@@ -200,6 +235,33 @@ def _chunks(texts: Sequence[str], prefix: str = "") -> Iterator[list[str]]:
             chunk, n_characters = [], 0
     if chunk:
         yield chunk
+
+
+def _ends(tokenizer: Any) -> re.Pattern[str] | None:
+    """Where the pieces of a text's beginning do not depend on the rest: before a space after a letter or a digit.
+
+    With BERT's own rules before any first space, and after a mark or a Chinese character, each of which is a word. None
+    where a tokenizer may look farther than a word: by a rule that isn't known here, or a word with a space inside.
+    """
+    stages = [json.loads(stage.__getstate__()) for stage in (tokenizer.normalizer, tokenizer.pre_tokenizer) if stage]
+    parts = list(itertools.chain.from_iterable(_parts(stage) for stage in stages))
+    is_of_bytes = bool(stages) and stages[-1].get("type") == "ByteLevel" and stages[-1].get("use_regex") is True
+    if tokenizer.pre_tokenizer is None or any(
+        part.get("type") not in _IN_WORDS and not (part is stages[-1] and is_of_bytes) for part in parts
+    ):
+        return None
+    added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    if not all(re.fullmatch("[!-~]+| +", token) for token in added):
+        return None
+    is_berts = stages[0].get("handle_chinese_chars") is True and stages[-1].get("type") == "BertPreTokenizer"
+    is_berts = is_berts and not any(mark in token for token in added for mark in ".,;!?")
+    return re.compile(_OF_BERT if is_berts else "(?<=[0-9A-Za-z]) ", re.DOTALL)
+
+
+def _parts(stage: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a stage of a tokenizer consists of."""
+    held = stage.get("normalizers") or stage.get("pretokenizers") if stage.get("type") == "Sequence" else None
+    return [stage] if held is None else list(itertools.chain.from_iterable(map(_parts, held)))
 
 
 def _template(tokenizer: Any, settings: dict[str, Any], folder: Path, *, least: int = 2) -> tuple[Ids, Ids]:
