@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 from conftest import Command
+from encoder_fakes import make_checkpoint
 from fakes import FakeEncoder
 from frostline.arrays import Progress
 from frostline.artifact.model import Model
+from frostline.encoder.encoder import Encoder
 from frostline.encoder.reading import Reading
 from frostline.encoder.words import Vocabulary, WordedEncoder, WordsAlone
 from frostline.errors import BackendError
@@ -45,7 +47,7 @@ class Poisoned(FakeEncoder):
         return super().encode(texts, progress=progress)
 
 
-def model_of(encoder: FakeEncoder) -> Model:
+def model_of(encoder: FakeEncoder | Encoder) -> Model:
     random = np.random.default_rng(0)
     head = LinearHead(labels=("no", "yes"), coef=random.normal(size=(1, encoder.n_features)), intercept=np.zeros(1))
     return Model(manifest=cast("Manifest", None), head=head, encoder=encoder)
@@ -68,12 +70,14 @@ def answered(worker: Worker, theirs: socket.socket, texts: list[str], *, deadlin
 def two_ends() -> Any:
     """A worker with a poisoned encoder, and the other end of its line."""
     ours, theirs = socket.socketpair()
+    theirs.settimeout(60)
     worker, encoder = Worker(ours), Poisoned()
     worker._served["m"] = Served(model_of(encoder), None, encoder)
     thread = threading.Thread(target=worker.serve, args=(1,))
     thread.start()
     yield worker, theirs
     worker._lists.close()
+    worker._long.close()
     theirs.close()
     thread.join(timeout=60)
     ours.close()
@@ -216,6 +220,87 @@ def test_a_model_that_a_new_process_does_not_know_yet_is_being_loaded() -> None:
 
     loading = "The model is being loaded."
     assert asyncio.run(asked()) == [loading, loading, "", ""]
+
+
+class Gate:
+    """A tokenizer that stands still at a long text, until it is let go on."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer, self.asked = tokenizer, list[str]()
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def encode_batch_fast(self, texts: list[str], **how: bool) -> Any:
+        self.asked += texts
+        if any(text.startswith("film" * 100) for text in texts):
+            self.reached.set()
+            assert self.opened.wait(60)
+        if any(text.startswith("bug") for text in texts):
+            raise ZeroDivisionError
+        return self.tokenizer.encode_batch_fast(texts, **how)
+
+
+@pytest.fixture
+def gated(tmp_path: Path, two_ends: Any) -> tuple[Worker, socket.socket, Gate]:
+    """A worker with a real encoder whose tokenizer has a gate."""
+    worker, theirs = two_ends
+    encoder = Encoder.open(str(make_checkpoint(tmp_path / "small")))
+    gate = Gate(encoder.word_pieces.tokenizer)
+    encoder = replace(encoder, word_pieces=replace(encoder.word_pieces, tokenizer=gate))
+    worker._served["m"] = Served(model_of(encoder), None, encoder)
+    return worker, theirs, gate
+
+
+def ask(theirs: socket.socket, texts: dict[int, str], *, deadline_s: float = 60.0) -> None:
+    deadline = time.monotonic() + deadline_s
+    theirs.sendall(packed({"do": "answer", "model": "m", "texts": [*texts.items()], "deadline": deadline}))
+
+
+def next_answers(theirs: socket.socket, n_answers: int) -> dict[int, Message]:
+    found: dict[int, Message] = {}
+    frames = Frames()
+    while len(found) < n_answers:
+        for message, _ in frames.fed(theirs.recv(1 << 16)):
+            found |= {said["ticket"]: said for said in message["answers"]}
+    return found
+
+
+LONG_WORD = "film" * 1_001
+
+
+def test_nobody_waits_for_a_long_texts_word_pieces(gated: tuple[Worker, socket.socket, Gate]) -> None:
+    """Texts of any length within the limits; the line goes on being read meanwhile."""
+    _, theirs, gate = gated
+    ask(theirs, {1: LONG_WORD, 2: "short, of the same request"})
+    ask(theirs, {3: "a film"})
+    assert {*next_answers(theirs, 2)} == {2, 3}
+    ask(theirs, {4: "b" * 4_000})
+    assert {*next_answers(theirs, 1)} == {4}
+    gate.opened.set()
+    assert next_answers(theirs, 1)[1]["pieces"] == 3
+
+
+def test_a_long_text_that_waits_is_dropped_is_late_or_fails_by_itself(
+    gated: tuple[Worker, socket.socket, Gate],
+) -> None:
+    """A request whose turn has come is not late, however long its texts take."""
+    worker, theirs, gate = gated
+    ask(theirs, {1: LONG_WORD + "1"}, deadline_s=-1.0)  # late at once
+    assert next_answers(theirs, 1)[1]["fault"] == LATE
+    ask(theirs, {2: LONG_WORD + "2", 3: LONG_WORD + "3", 4: "bug" * 2_000})
+    assert gate.reached.wait(60)
+    for request in ({5: LONG_WORD + "5"}, {6: LONG_WORD + "6", 7: LONG_WORD + "7"}):
+        ask(theirs, request)
+    theirs.sendall(packed({"do": "drop", "tickets": [6]}))
+    ask(theirs, {8: "a film"})
+    assert {*next_answers(theirs, 1)} == {8}  # so all has been heard
+    for waiting in [*worker._long._lists[None, 1].values()]:
+        waiting.turn.deadline = 0.0  # it passes while they wait
+    gate.opened.set()
+    said = next_answers(theirs, 5)
+    late = {ticket for ticket, one in said.items() if one.get("fault") == LATE}
+    assert ({*said}, late) == ({2, 3, 4, 5, 7}, {5, 7})
+    assert said[4]["fault"] == "The tokenizer failed (ZeroDivisionError: '')."
+    assert not any(text.startswith(LONG_WORD) and text[-1] in "1567" for text in gate.asked)
 
 
 def test_a_version_that_is_gone_is_told(two_ends: Any) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from frostline.artifact.model import OpenEncoder
 
 GONE = "This version of the model is no longer here."
+_LONG = 4_000  # characters: a longer text is parted into word pieces aside, so that no other waits for it
 _MEASURE_S = 0.3
 _ALIVE_S = 1.0
 
@@ -70,13 +71,14 @@ class Worker:
         self._served: dict[str, Served] = {}
         self._readers: dict[tuple[str, str], SentenceEncoder] = {}
         self._lists = Lists()
+        self._long = Lists()  # Texts that are yet to be parted into word pieces
         self._aside = {"load": self._load, "unload": self._unload, "explain": self._explain}
         self._one_aside = threading.Lock()
 
     def serve(self, threads: int) -> None:
         """Do what comes over the line, until the other side is gone."""
-        for _ in range(threads):
-            threading.Thread(target=self._keep_reading, daemon=True).start()
+        for target in (self._keep_parting, *[self._keep_reading] * threads):
+            threading.Thread(target=target, daemon=True).start()
         frames = Frames()
         while data := self._line.recv(1 << 18):
             for message, _ in frames.fed(data):
@@ -88,7 +90,8 @@ class Worker:
                 self._ask(message)
             case "drop":
                 for ticket in message["tickets"]:
-                    self._lists.drop(ticket)
+                    if not self._long.drop(ticket):
+                        self._lists.drop(ticket)
             case _:
                 threading.Thread(target=self._do_aside, args=(message,), daemon=True).start()
 
@@ -98,17 +101,43 @@ class Worker:
         served = self._served.get(key)
         failed: list[Message] = []
         asked: list[Waiting] = []
+        long: list[Waiting] = []
         for ticket, text in message["texts"]:
             try:
                 if served is None:
                     raise UnavailableError(GONE)
-                asked.append(served.asked(ticket, text, key, turn))
+                if len(text) > _LONG and isinstance(served.reader, Encoder):
+                    long.append(Waiting(ticket, key, text, None, is_cut=False, turn=turn))
+                else:
+                    asked.append(served.asked(ticket, text, key, turn))
             except FrostlineError as error:
-                failed.append({"ticket": ticket, "fault": printable(error.message), "status": error.http_status})
+                failed.append(_failed(ticket, error))
         if served is not None:
             self._lists.put((id(served.reader), _packs(served.reader)), asked)
+            self._long.put(None, long)
         if failed:
             self._send({"answers": failed})
+
+    def _keep_parting(self) -> None:
+        """Part long texts into word pieces, the oldest first; those of a request that is late by then are not."""
+        while batch := self._long.take(token_budget=1):
+            [waiting] = batch
+            served = self._served.get(waiting.model)
+            if not waiting.turn.has_come and waiting.turn.deadline < time.monotonic():
+                self._send({"answers": [_late(waiting)]})
+            elif served is None:
+                self._send({"answers": [_gone(waiting)[0]]})
+            else:
+                waiting.turn.has_come = True
+                self._part(served, waiting)
+
+    def _part(self, served: Served, waiting: Waiting) -> None:
+        try:
+            asked = served.asked(waiting.ticket, waiting.text, waiting.model, waiting.turn)
+        except Exception as error:  # noqa: BLE001 - whatever a text does to the tokenizer is that text's alone
+            self._send({"answers": [_failed(waiting.ticket, error)]})
+        else:
+            self._lists.put((id(served.reader), _packs(served.reader)), [asked])
 
     def _do_aside(self, message: Message) -> None:
         """What takes longer than an answer: one at a time, and its own reply."""
@@ -147,7 +176,7 @@ class Worker:
             batch = [waiting for waiting in batch if waiting not in late]
             for waiting in batch:
                 waiting.turn.has_come = True
-            said: list[Message] = [{"ticket": waiting.ticket, "fault": LATE, "status": 503} for waiting in late]
+            said: list[Message] = [_late(waiting) for waiting in late]
             numbers: list[bytes] = []
             if batch:
                 self._answer(batch, said, numbers)
@@ -160,10 +189,7 @@ class Worker:
             answers = self._answers(batch)
         except Exception as error:  # noqa: BLE001 - whatever a text does to the encoder is that text's alone
             if len(batch) == 1:
-                fault, status = f"The text could not be read ({type(error).__name__}).", 500
-                if isinstance(error, FrostlineError):
-                    fault, status = printable(error.message), error.http_status
-                said.append({"ticket": batch[0].ticket, "fault": fault, "status": status})
+                said.append(_failed(batch[0].ticket, error))
                 return
             half = len(batch) // 2
             self._answer(batch[:half], said, numbers)
@@ -298,6 +324,17 @@ def _as_message(waiting: Waiting, answer: Answers, n_pieces: int, *, cut: bool) 
         "n": answer.probabilities.shape[1],
     }
     return said, answer.probabilities[0].astype(np.float64).tobytes()
+
+
+def _failed(ticket: int, error: Exception) -> Message:
+    fault, status = f"The text could not be read ({type(error).__name__}).", 500
+    if isinstance(error, FrostlineError):
+        fault, status = printable(error.message), error.http_status
+    return {"ticket": ticket, "fault": fault, "status": status}
+
+
+def _late(waiting: Waiting) -> Message:
+    return {"ticket": waiting.ticket, "fault": LATE, "status": 503}
 
 
 def _gone(waiting: Waiting) -> tuple[Message, bytes]:
