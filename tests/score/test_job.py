@@ -2,17 +2,21 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from jobs import EXPECTED, Turning, job_of, join, run_job, run_shared, texts_in
 
+from frostline.data.options import TableOptions
 from frostline.disk import claimed, publish_bytes
 from frostline.errors import InputError, MissingInputError, OutputError, RetryError, StorageError
-from frostline.score.job import folder_of, manifest_of, verify, windows_of
+from frostline.score.job import Sections, folder_of, manifest_of, verify, windows_of
 from frostline.score.run import run, window_rows
 
 
@@ -222,10 +226,21 @@ def test_a_damaged_file_is_found_and_its_rows_named(source: Path, out: Path) -> 
     out.write_bytes(b"")
     with pytest.raises(InputError, match=r"rows 49 to 64 and 3 more\. "):
         verify(out)
-    manifest_of(out).write_text(json.dumps({**json.loads(manifest_of(out).read_text()), "format": 2}))
+    out.write_bytes(EXPECTED)
+    manifest = json.loads(manifest_of(out).read_text())
+    for told, message in (
+        ({"rows": 99}, r"manifest\.json: rows must be those of its sections together, 100 \(got 99\)"),
+        ({"size_bytes": 7}, rf"size_bytes must be those of its sections together, {len(EXPECTED):,} \(got 7\)"),
+        ({"sha256": "0"}, rf"vouches for: its sha256 is {manifest['sha256'][:16]}…\."),
+        ({"rows": None}, r"rows must be an integer \(got null\)"),
+    ):
+        manifest_of(out).write_text(json.dumps({**manifest, **told}))
+        with pytest.raises(InputError, match=message):
+            verify(out)
+    manifest_of(out).write_text(json.dumps({**manifest, "format": 2}))
     with pytest.raises(InputError, match=r"must be of format 1 \(got 2\)"):
         verify(out)
-    manifest_of(out).write_text('{"format": 1, "sections": [{"rows": 2}]}')
+    manifest_of(out).write_text('{"format": 1, "rows": 2, "sections": [{"rows": 2}]}')
     with pytest.raises(InputError, match=r"manifest\.json: size_bytes must be an integer \(got null\)"):
         verify(out)
     with pytest.raises(InputError, match=r"must be a file \(it is a folder\)"):
@@ -254,6 +269,44 @@ def test_a_window_is_tried_three_times(source: Path, out: Path, tmp_path: Path) 
     assert len(list(marks.iterdir())) == 3
     assert run_job(source, out).n_before >= 16
     assert out.read_bytes() == EXPECTED
+
+
+def test_a_window_of_other_rows_is_done_again_whatever_vouches_for_it(source: Path, out: Path) -> None:
+    """Whole, but of another plan or file: its bytes are not those of these rows."""
+    with pytest.raises(InputError):
+        run_job(source, out, Turning(fail_at=3))
+    part, record = (folder_of(out) / f"00000001.{end}" for end in ("part", "json"))
+    strange = b"of other rows\n" * 16
+    part.write_bytes(strange)
+    vouched = {"window": "0" * 64, "size_bytes": len(strange), "sha256": hashlib.sha256(strange).hexdigest()}
+    record.write_text(json.dumps({**json.loads(record.read_text()), **vouched}))
+    run_job(source, out)
+    assert out.read_bytes() == EXPECTED
+
+
+def test_a_window_that_changes_before_all_are_joined_is_told(source: Path, out: Path) -> None:
+    def spoilt(sections: Sections, parts: Iterator[tuple[bytes, int]]) -> None:
+        (folder_of(out) / "00000002.part").write_bytes(b"changed")
+        join(sections, parts)
+
+    with pytest.raises(StorageError, match=r"parts: window 2 has changed since it was written\. Run the same command"):
+        run(job_of(source, out), Turning(), [], join=spoilt)
+    assert not out.exists()
+    assert run_job(source, out).n_before == 84
+    assert out.read_bytes() == EXPECTED
+
+
+def test_the_plan_has_every_choice_that_a_row_depends_on(source: Path, out: Path) -> None:
+    planned = job_of(source, out).plan["reading"]
+    left_out = {each.name for each in fields(TableOptions)} - {*planned}
+    assert left_out == {"limits", "max_bad_rows", "known_labels", "group"}
+
+
+def test_a_window_ends_with_the_row_that_fills_it() -> None:
+    rows = [(number, "x", ["y"]) for number in range(3)]
+    size = len(repr(("x", ["y"])))
+    assert [len(one.texts) for one in windows_of(rows, {}, characters=size)] == [1, 1, 1]
+    assert [len(one.texts) for one in windows_of(rows, {}, characters=size + 1)] == [2, 1]
 
 
 def test_windows_depend_on_rows_alone() -> None:

@@ -3,20 +3,24 @@
 import io
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
 
 from fakes import FakeEncoder
 from frostline.data.options import TableOptions
-from frostline.errors import ArtifactCorrupt, InputError
+from frostline.disk import sha256_of
+from frostline.errors import ArtifactCorrupt, InputError, RetryError
 from frostline.score import job
 from frostline.score.answers import Layout, Prediction
 from frostline.score.files import _safe, sheet_of
 from frostline.score.job import Sections, Window
-from frostline.score.labelling import _own_label, agreement, labels_in, tally_of, truth_column
+from frostline.score.labelling import Labelling, _own_label, agreement, labels_in, tally_of, truth_column
 from frostline.score.rows import Embedding, join_rows
+
+if TYPE_CHECKING:
+    from frostline.artifact.model import Model
 
 ONE = Layout(kind="one label", labels=("no", "yes"), unlike_below=0.01)
 SETS = Layout(kind="several labels", labels=("a", "b"))
@@ -79,6 +83,15 @@ def test_what_is_counted_of_answers() -> None:
         ("no", said("yes"), ONE, {"labelled": 1, "agree": 0}),
         ("maybe", said("yes"), ONE, {"unknown": 1}),
         ("yes", said("yes", is_answered=False), ONE, {"silent": 1}),
+        (["yes"], said("yes"), ONE, {"labelled": 1, "agree": 1}),
+        (("no",), said("yes"), ONE, {"labelled": 1, "agree": 0}),
+        ('["yes"]', said("yes"), ONE, {"labelled": 1, "agree": 1}),
+        ("['no', 'yes']", said("yes"), ONE, {"labelled": 1, "agree": 0}),
+        (["no", "yes"], said("yes"), ONE, {"labelled": 1, "agree": 0}),
+        (["maybe"], said("yes"), ONE, {"unknown": 1}),
+        ([], said("yes"), ONE, {}),
+        ("[]", said("yes"), ONE, {}),
+        ([], said(), SETS, {"labelled": 1, "agree": 1}),
         ("a,b", said("b", "a"), SETS, {"labelled": 1, "agree": 1}),
         ('["a"]', said("a"), SETS, {"labelled": 1, "agree": 1}),
         (["a", "c"], said("a"), SETS, {"unknown": 1}),
@@ -90,6 +103,22 @@ def test_a_label_of_the_file_is_compared(own: Any, prediction: Prediction, layou
     assert agreement(own, prediction, layout, known) == Counter(expected)
     is_counted = expected and "unknown" not in expected
     assert agreement(own, prediction, layout, known, is_met=True) == Counter({"met": 1} if is_counted else expected)
+
+
+def test_a_model_that_is_another_than_the_jobs_is_not_taken(tmp_path: Path) -> None:
+    """By a process that opens it later than the first."""
+    manifest, model = tmp_path / "manifest.json", cast("Model", object())
+    manifest.write_text("{}")
+    sheet = sheet_of(Path("f.csv"), ONE, names=(), kinds=())
+    task = Labelling(
+        open_model=lambda: model, manifest=manifest, manifest_sha256=sha256_of(manifest), sheet=sheet, truth=None
+    )
+    assert task.open() is model
+    manifest.write_text("{ }")
+    with pytest.raises(
+        RetryError, match=r"manifest\.json has changed since the job began\. Run the same"
+    ):
+        task.open()
 
 
 @pytest.mark.parametrize(
@@ -120,6 +149,8 @@ def test_a_label_column_that_is_not_there_is_refused(label: Any) -> None:
         (" =1+1", "' =1+1"),
         ("=", "'="),
         ("@a", "'@a"),
+        *((f"{begin}a", f"'{begin}a") for begin in ("+", "\uff1d", "\uff0b", "\uff0d", "\uff20")),
+        *((f" {left_out}=1", f"' {left_out}=1") for left_out in '" \t\r\n\0'),
         ("\ta", "'\ta"),
         ("\0", "'\0"),
         ("-1.5", "-1.5"),

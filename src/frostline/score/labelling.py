@@ -110,12 +110,14 @@ def agreement(
 ) -> Counter[str]:
     """Whether the file's own label says the same: of how many labels of the model's (`labelled`), how many `agree`.
 
-    A label that the model does not know is `unknown`; an empty cell is no label. Of a text that it learned from
-    (`is_met`) it would say nothing: that is only `met`.
+    A label that the model does not know is `unknown`; an empty cell is no label, and a list of one label that label. Of
+    a text that it learned from (`is_met`) it would say nothing: that is only `met`.
     """
     if own is None or own == "":
         return Counter()
-    theirs = _set_of(own, layout) if has_sets(layout) else {_spelt(own)}
+    theirs = _set_of(own, layout) if has_sets(layout) else _one_of(own, known)
+    if not theirs and not has_sets(layout):
+        return Counter()
     if is_met and theirs <= {*known}:
         return Counter(met=1)
     ours = {str(label) for label in prediction.labels or ()}
@@ -126,6 +128,13 @@ def agreement(
 
 def _spelt(own: Any) -> str:
     return own if isinstance(own, str) else json.dumps(own, default=str)
+
+
+def _one_of(own: Any, known: Collection[str]) -> set[str]:
+    """The label, which may stand in a list: of fastText's lines, and of files for several labels, it does."""
+    written = written_list(own) if isinstance(own, str) and own not in known else None
+    own = own if written is None else written
+    return {*map(_spelt, own)} if isinstance(own, list | tuple) else {_spelt(own)}
 
 
 def _set_of(own: Any, layout: Layout) -> set[str]:
