@@ -115,9 +115,7 @@ def test_a_model_that_is_another_than_the_jobs_is_not_taken(tmp_path: Path) -> N
     )
     assert task.open() is model
     manifest.write_text("{ }")
-    with pytest.raises(
-        RetryError, match=r"manifest\.json has changed since the job began\. Run the same"
-    ):
+    with pytest.raises(RetryError, match=r"manifest\.json has changed since the job began\. Run the same"):
         task.open()
 
 
