@@ -111,11 +111,12 @@ class Measured:
         changed = early & (first.favoured != self.said.favoured).any(axis=1)
         favoured = np.where(early[:, None], first.favoured, self.said.favoured)
         right, without = ((own == members).all(axis=1).mean() for own in (favoured, self.said.favoured))
-        n, n_out = len(early), len(made.changed)
-        upper = clopper_pearson(int(made.changed.sum()), n_out)[1]
+        counted = np.unique(self.targets.lots, return_index=True)[1]  # copies count once
+        n, n_out = len(early), len(counted)
+        upper = clopper_pearson(int(made.changed[counted].sum()), n_out)[1]
         low, high = clopper_pearson(int(changed.sum()), n)
         alone = (first.favoured == members).all(axis=1).mean()
-        shares = [100 * own.mean() for own in (made.changed, changed)]
+        shares = [100 * own.mean() for own in (made.changed[counted], changed)]
         out = f"{made.early.mean():.3f} early, {shares[0]:.2f} % changed (to {100 * upper:.2f}, n = {n_out:,})"
         new = f"{early.mean():.3f} early, {shares[1]:.2f} % changed ({100 * low:.2f} to {100 * high:.2f}, n = {n:,})"
         scores = f"accuracy {100 * right:.2f} for {100 * without:.2f}, cheap alone {100 * alone:.1f}"

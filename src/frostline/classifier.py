@@ -56,6 +56,7 @@ from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets, flat_labels, is_matrix, one_label, sample_weights, several_labels
 from frostline.training.options import SEARCHING
 from frostline.training.parameters import ELSEWHERE, kept_parameters, named_encoder, read_parameters
+from frostline.training.room import refuse_no_room
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import PrecisionRecord
@@ -283,7 +284,8 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         TextTypeError
             An item of X is not a str (its position is named), or X is a lone str.
         InputError
-            X and y differ in length, y has one class only or missing values, a weight is no number from 0 on.
+            X and y differ in length, y has one class only or missing values, a weight is no number from 0 on; more rows
+            than there is room for.
 
         Warns
         -----
@@ -316,6 +318,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         tried = may_try and isinstance(self.encoder, str) and len(targets.labels) <= MOST_SEARCHED
         settled = self._settled_encoder(texts, targets)
         refuse_seen(texts, settled)
+        refuse_no_room(texts, settled)
         if self.finetune is not None:
             from frostline.training.tuning import refuse_untunable  # noqa: PLC0415 - not what others fit with
 

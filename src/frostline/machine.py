@@ -129,3 +129,28 @@ def one_blas_thread() -> AbstractContextManager[object]:
 
     limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
     return limits
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still take: what the system and a container's limit leave; None where unknown."""
+    known = [found for found in (_available(), _left_in_container()) if found is not None]
+    return min(known) if known else None
+
+
+def _available() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return None
+
+
+def _left_in_container(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Of version 2 of control groups; pages of files, which the system takes back, are not counted as taken."""
+    try:
+        most, taken = ((folder / name).read_text("ascii").strip() for name in ("memory.max", "memory.current"))
+        lines = (folder / "memory.stat").read_text("ascii").splitlines()
+        of_files = next(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+        return max(0, int(most) - int(taken) + of_files)
+    except (OSError, StopIteration, ValueError):  # "max" is no number: there is no limit
+        return None

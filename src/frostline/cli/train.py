@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from rich.text import Text
 
 from frostline.advice import Step
+from frostline.arrays import Advance
 from frostline.cli.again import command_of, line_of, made_by
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
@@ -63,6 +64,7 @@ from frostline.training import (
     training_progress,
 )
 from frostline.training.options import TUTORIAL_ROWS, is_in_turn, split_rows
+from frostline.training.room import reading_text
 
 if TYPE_CHECKING:
     from frostline.data.public_sets import Part
@@ -135,7 +137,9 @@ def trained(
     choose: "FoldChoice | None",
 ) -> Training:
     """The training."""
-    with training_progress(dataset.targets.kind, options=options, console=words()) as told:
+    texts = [*dataset.texts, *(() if test is None else test.texts)]
+    with training_progress(dataset.targets.kind, options=options, console=words()) as shown:
+        told = replace(shown, reading=_saying_how_long(shown.reading, encoder, texts))
         return train(
             dataset,
             encoder,
@@ -145,6 +149,31 @@ def trained(
             choose=choose,
             progress=told,
         )
+
+
+def _saying_how_long(progress: Advance | None, encoder: SentenceEncoder, texts: Sequence[str]) -> Advance | None:
+    """The same progress; before a long reading the command says how long it takes, and what would be quicker."""
+    from frostline.store import StoredEncoder  # noqa: PLC0415 - heavy
+
+    def say(n_texts: int) -> None:
+        sentence = reading_text(n_texts, encoder, texts)
+        if sentence is not None:
+            words().print(Text(sentence, style="dim"))
+
+    if not isinstance(encoder, StoredEncoder):
+        say(len({*texts}))
+        return progress
+    is_said = False
+
+    def told(done: int, total: int) -> None:  # first of all it tells what is remembered
+        nonlocal is_said
+        if not is_said:
+            is_said = True
+            say(total - done)
+        if progress is not None:
+            progress(done, total)
+
+    return told
 
 
 @final

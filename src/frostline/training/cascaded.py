@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from frostline.arrays import BoolArray
-from frostline.encoder.encoder import bottom_of
 from frostline.encoder.reading import SentenceEncoder
 from frostline.evaluate.intervals import Estimate, clopper_pearson, design_effect, share_interval
 from frostline.head.cascade import Cascade
@@ -73,6 +72,8 @@ def speed_up(cascade: Cascade, encoder: SentenceEncoder, texts: Sequence[str], e
     Some are read with nothing kept, by the encoder and by what the cheap head goes by; what is left to the encoder
     counts by its letters, since what is answered early is not as long as the rest.
     """
+    from frostline.encoder.encoder import bottom_of  # noqa: PLC0415 - the runtime loads only where texts are read
+
     chosen = np.unique(np.linspace(0, len(texts) - 1, min(TIMED, len(texts))).astype(np.int64))
     some = [texts[row] for row in chosen.tolist()]
     seconds = []

@@ -49,6 +49,7 @@ from frostline.training.records import (
     unread,
     with_choice,
 )
+from frostline.training.room import refuse_no_room
 from frostline.training.tested import (
     Tested,
     at_half,
@@ -184,7 +185,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     ------
     InputError
         One label only; a class too small; none that can be learned; a label of the test rows that no training row has;
-        a precision or recall that no threshold reaches.
+        a precision or recall that no threshold reaches; more rows than there is room for.
     UsageError
         Options that do not fit the targets.
     BackendError, ConvergenceError
@@ -199,6 +200,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
     refuse_labels(dataset.targets.labels, len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind])
     refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
+    refuse_no_room([*dataset.texts, *(() if test is None else test.texts)], encoder)
     split = split_rows(dataset, test, chosen)
     plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict)
     how = replace(chosen.search, n_folds=plan.n_folds)
