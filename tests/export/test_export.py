@@ -1,13 +1,15 @@
 """An exported classifier says what the classifier says: every head's graph; the folder, by its own programs."""
 
+import bisect
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,11 +22,13 @@ from encoder_fakes import make_checkpoint
 from frostline.artifact.model import Model, open_model
 from frostline.classifier import SentenceClassifier
 from frostline.encoder.encoder import Encoder
+from frostline.encoder.words import terms_of
 from frostline.errors import BackendError, InputError, OutputError
-from frostline.export.characters import characters_of
+from frostline.export.characters import characters_of, letters
 from frostline.export.graph import build_classifier
-from frostline.export.run import TOLERANCE, _self_test, _tried, export, gate_of
+from frostline.export.run import TOLERANCE, _readable, _self_test, _tried, export, gate_of
 from frostline.head.linear import Calibration, LinearHead, Rule, applied
+from frostline.legible import LegibilityWarning
 from hostile import hostile_texts
 
 N_LABELS = 3
@@ -183,7 +187,8 @@ def check_the_program(model: Model, out: Path) -> None:
 
 
 NO_FROSTLINE = (
-    "import builtins, runpy; real = builtins.__import__; "
+    "import builtins, runpy, sys; from pathlib import Path; sys.path.insert(0, str(Path(sys.argv[1]).parent)); "
+    "real = builtins.__import__; "
     "builtins.__import__ = lambda name, *rest: real('none.of.ours' if name.startswith('frostline') else name, *rest); "
     "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
 )
@@ -248,21 +253,143 @@ def test_a_graph_that_says_something_else_is_not_written(small: Model, tmp_path:
     """The probabilities tried are the classifier's own."""
     export(small, tmp_path / "out")
     other = replace(small.head, intercept=small.head.intercept + 0.001)
-    said = _self_test(replace(small, head=other), cast("Encoder", small.encoder))
+    said = _self_test(replace(small, head=other), _readable(small))
     graph = (tmp_path / "out" / "classifier.onnx").read_bytes()
     with pytest.raises(BackendError, match=r"must give 'no' its probabilities to 1e-05 \(they differ by 2\.\de-04\)"):
         _tried(graph, said, tolerance=TOLERANCE)
     assert _tried(graph, said, tolerance=0.01) > TOLERANCE
 
 
-def test_what_cannot_be_exported_is_refused(frostline: Command, tmp_path: Path, reviews: Path) -> None:
-    out = tmp_path / "words"
-    assert frostline("train", reviews, "--features", "words", "--out", out, "-C", "1").code == 0
-    ended = frostline("export", out, "--out", tmp_path / "exported")
-    assert ended.code == 65
-    assert "Words cannot be exported (this model's features are words)" in ended.err
-    assert "--features mean@all" in ended.err
-    assert not (tmp_path / "exported").exists()
+SAID, THINGS = ("good", "BAD", "ΤΕΛΟΣ 映画"), ("film", "Σ_1")
+WORDY = [f"{said} {thing} {letter}" for said in SAID for thing in THINGS for letter in "abc"]
+
+
+@pytest.fixture(scope="module", params=["mean@all+words", "words", "sets"])
+def wordy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Words beside features, alone, and for sets of labels."""
+    folder = tmp_path_factory.mktemp("wordy")
+    features = request.param.replace("sets", "mean@all+words")
+    labels: list[Any] = [text.split()[0] for text in WORDY]
+    if request.param == "sets":
+        labels = [[word for word in text.split() if word in {"good", "film"}] for text in WORDY]
+    return saved_wordy(folder, features, labels)
+
+
+def saved_wordy(folder: Path, features: str, labels: list[Any]) -> Model:
+    """A classifier of WORDY, of which its encoder knows half the letters."""
+    classifier = SentenceClassifier(encoder=str(make_checkpoint(folder / "encoder")), features=features)
+    with warnings.catch_warnings(action="ignore", category=LegibilityWarning):
+        classifier.fit(WORDY, labels).save(folder / "model")
+    return open_model(folder / "model")
+
+
+def wordy_texts(n_texts: int = 500) -> list[str]:
+    """Hostile ones, and as many of known words between hostile characters."""
+    rng = np.random.default_rng(1)
+    hostile = hostile_texts(n_texts // 2)
+    words = " ".join(WORDY).split()
+    mixed = [
+        "".join(f"{words[rng.integers(len(words))]}{between}" for between in text[:6]) + words[place % len(words)]
+        for place, text in enumerate(hostile)
+    ]
+    return [*hostile, *mixed]
+
+
+def test_words_are_weighed_in_the_graph_and_found_by_the_program(wordy: Model, tmp_path: Path) -> None:
+    """500 texts, without Frostline: the classifier's own probabilities and labels."""
+    done = export(wordy, tmp_path / "out")
+    assert done.difference < 1e-7
+    settings = json.loads((tmp_path / "out" / "classifier.json").read_text("utf-8"))
+    has_encoder = wordy.encoder.blocks != ()
+    assert ("tokenizer.json" in settings["files"]) is ("max_length" in settings) is has_encoder
+    graph = onnx.load(tmp_path / "out" / "classifier.onnx")
+    assert {node.domain for node in graph.graph.node} == {""}
+    assert [each.name for each in graph.graph.input] == [*(["input_ids"] if has_encoder else []), "terms", "counts"]
+    texts = wordy_texts()
+    program = [sys.executable, "-S", "-c", f"import sys; sys.path += {sys.path!r}; {NO_FROSTLINE}"]
+    lines = "".join(json.dumps(text) + "\n" for text in texts)
+    said = subprocess.run(
+        [*program, str(tmp_path / "out" / "answer.py")], input=lines, capture_output=True, text=True, check=True
+    )
+    found = [json.loads(line) for line in said.stdout.splitlines()]
+    answers = wordy.answer(texts)
+    assert np.abs(np.array([one["probabilities"] for one in found]) - answers.probabilities).max() < 1e-6
+    named = [wordy.head.named(answers)[place] for place in range(len(texts))]
+    assert [one["labels"] if wordy.head.answers_sets else one["labels"][0] for one in found] == [
+        list(own) if wordy.head.answers_sets else own for own in named
+    ]
+    assert len({one["probabilities"][0] for one in found}) > 50
+
+
+def test_texts_of_several_terms_in_one_batch(wordy: Model, tmp_path: Path) -> None:
+    """Those with fewer terms have counts of nought in the places that are left."""
+    export(wordy, tmp_path / "out")
+    test = json.loads((tmp_path / "out" / "selftest.json").read_text("utf-8"))["texts"]
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "classifier.onnx", providers=["CPUExecutionProvider"])
+    for name in [each.name for each in session.get_inputs()]:
+        assert {"input_ids": "ids"}.get(name, name) in test[0]
+    alike = [one for one in test if one.get("ids") == test[0].get("ids")] + [test[0]]
+    longest = max(len(one["terms"]) for one in test)
+    columns = [one["terms"] + [0] * (longest - len(one["terms"])) for one in alike]
+    counts = [one["counts"] + [0] * (longest - len(one["counts"])) for one in alike]
+    given = {"terms": np.array(columns), "counts": np.array(counts)}
+    if wordy.encoder.blocks:
+        given["input_ids"] = np.array([one["ids"] for one in alike])
+    [shares] = session.run(["probabilities"], given)
+    assert shares == pytest.approx(np.array([one["probabilities"] for one in alike]), abs=1e-7)
+
+
+def read_by_table(text: str) -> list[str]:
+    """The words of a text as text.mjs finds them."""
+    table = letters()
+    starts = [first for first, _, _ in table["letters"]]
+
+    def form(character: str) -> str:
+        place = bisect.bisect_right(starts, ord(character)) - 1
+        first, last, what = table["letters"][place]
+        if not first <= ord(character) <= last:
+            return character
+        return f" {character} " if what == 0 else str(what)
+
+    kinds = {code: kind for first, last, kind in table["sigma"] for code in range(first, last + 1)}
+
+    def has_case(behind: Iterable[str]) -> bool:
+        counted = (kinds.get(ord(character)) for character in behind)
+        return next((kind for kind in counted if kind != 2), None) == 1
+
+    return "".join(
+        ("ς" if has_case(reversed(text[:at])) and not has_case(text[at + 1 :]) else "\u03c3")
+        if each == "Σ"
+        else form(each)
+        for at, each in enumerate(text)
+    ).split(" ")
+
+
+def test_words_are_found_by_tables_as_they_are_by_python() -> None:
+    """Every character alone, within a word and before a sigma; and sigmas among what may stand beside them."""
+    rng = np.random.default_rng(0)
+    beside = [chr(code) for first, last, _ in letters()["sigma"] for code in {first, last}]
+    texts = ["".join(rng.choice([*beside, "Σ", "Σ", "a", " "], size=12)) for _ in range(2000)]
+    edges = {
+        edge for table in letters().values() for first, last, _ in table for edge in (first - 1, first, last, last + 1)
+    }
+    every = [
+        chr(code) for code in sorted({*edges, *range(0x800)}) if 0 <= code < 0x110000 and not 0xD800 <= code <= 0xDFFF
+    ]
+    texts += ["Σ x".join(f"a{each}b {each}" for each in every[at : at + 97]) for at in range(0, len(every), 97)]
+    for text in [*texts, *hostile_texts(200)]:
+        assert [word for word in read_by_table(text) if word] == terms_of(text, 1)
+
+
+def test_int8_layers_beside_words(tmp_path: Path) -> None:
+    labels: list[Any] = [text.split()[0] for text in WORDY]
+    done = export(saved_wordy(tmp_path, "mean@all+words", labels), tmp_path / "out", quantized=WORDY)
+    assert done.precision == "int8"
+    assert done.gate is not None
+    assert done.gate.n_predicted == len(WORDY)
+    SentenceClassifier(features="words").fit(WORDY, labels).save(tmp_path / "words")
+    with pytest.raises(InputError, match=r"Words alone have no layers that could be written in int8"):
+        export(open_model(tmp_path / "words"), tmp_path / "none", quantized=WORDY)
 
 
 def test_nothing_else_is_replaced(small: Model, tmp_path: Path) -> None:
@@ -325,7 +452,27 @@ def test_node_says_the_same(model: Path, tmp_path: Path) -> None:
     fetch = [npm, "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
     subprocess.run([*fetch, "--prefix", str(out), *packages], check=True, timeout=300)
     texts = hostile_texts()
+    said = answered_by_node(out, texts)
+    assert np.abs(said - opened.answer(texts).probabilities).max() <= 1e-5
+
+
+def answered_by_node(out: Path, texts: list[str]) -> Any:
+    """Probabilities (n_texts, n_labels), as the program in `out` gives them."""
     lines = "".join(json.dumps(text) + "\n" for text in texts)
-    said = subprocess.run([node, str(out / "answer.mjs")], input=lines, capture_output=True, text=True, check=True)
-    found = np.array([json.loads(line)["probabilities"] for line in said.stdout.splitlines()])
-    assert np.abs(found - opened.answer(texts).probabilities).max() <= 1e-5
+    program = [str(shutil.which("node")), str(out / "answer.mjs")]
+    said = subprocess.run(program, input=lines, capture_output=True, text=True, check=True)
+    return np.array([json.loads(line)["probabilities"] for line in said.stdout.splitlines()])
+
+
+@pytest.mark.clients
+def test_node_finds_the_same_words(wordy: Model, tmp_path: Path) -> None:
+    """And weighs them alike: 500 texts, half of them hostile, half of known words between hostile characters."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("node and npm are not at hand")
+    out, texts = tmp_path / "out", wordy_texts()
+    export(wordy, out)
+    packages = ["onnxruntime-node@1.30.0", "@huggingface/tokenizers@0.2.0"]
+    fetch = [npm, "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
+    subprocess.run([*fetch, "--prefix", str(out), *packages], check=True, timeout=300)
+    assert np.abs(answered_by_node(out, texts) - wordy.answer(texts).probabilities).max() <= 1e-5

@@ -1,4 +1,4 @@
-"""What BERT's tokenizer makes of each character, as a table for engines that know another Unicode.
+"""What BERT's tokenizer, and the words of a text, make of each character: tables for engines that know another Unicode.
 
 The tokenizers library removes accents, lower-cases and parts punctuation by tables of its own; a browser does it by the
 tables of its own version, and one character in a hundred thousand then becomes another word piece. What the library
@@ -7,10 +7,13 @@ does to a character does not depend on the characters around it, so that a table
 
 import functools
 import json
+import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from frostline.encoder.words import WORD_PATTERN
 
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 
@@ -41,14 +44,71 @@ def _characters(content: str) -> dict[str, Any] | None:
     is_berts = isinstance(normalizer, normalizers.BertNormalizer)
     if not (is_berts and isinstance(splitter, pre_tokenizers.BertPreTokenizer)):
         return None
+    ranges = _ranges(_changed(normalizer, splitter))
+    special = [token["content"] for token in json.loads(content)["added_tokens"] if not token.get("normalized")]
+    return {"special": special, "ranges": ranges}
+
+
+def _ranges(changed: Iterable[tuple[int, str | int]]) -> list[list[Any]]:
+    """Neighbours of which the same becomes, together."""
     ranges: list[list[Any]] = []
-    for code, what in _changed(normalizer, splitter):
+    for code, what in changed:
         if ranges and ranges[-1][1] == code - 1 and ranges[-1][2] == what:
             ranges[-1][1] = code
         else:
             ranges.append([code, code, what])
-    special = [token["content"] for token in json.loads(content)["added_tokens"] if not token.get("normalized")]
-    return {"special": special, "ranges": ranges}
+    return ranges
+
+
+CASED, PASSED_OVER = 1, 2
+"""Of a character beside a capital sigma: it makes a word's end of it, or a beginning; what is behind it counts."""
+
+_SIGMA, _FINAL = "\u03a3", "\u03c2"
+
+
+@functools.cache
+def letters() -> dict[str, Any]:
+    """The tables by which a text's words are found, as words.json has them.
+
+    `letters`, `[[first, last, what], ...]`: what becomes of each character, in lower case, with a blank in place of
+    what is no letter or digit, and blanks around what is a word by itself; words are then what stands between blanks.
+    A capital sigma is the one letter whose form depends on the others: `sigma` says of those what they mean for it.
+    """
+    return {"letters": _ranges(_written()), "sigma": _ranges(_beside_sigma())}
+
+
+def _written() -> Iterator[tuple[int, str | int]]:
+    """Every character that is not a letter in lower case, and what becomes of it."""
+    word = re.compile(WORD_PATTERN)
+    for start in range(0, sys.maxunicode + 1, _CHUNK):
+        codes = range(start, start + _CHUNK)
+        characters = "".join(map(chr, codes))
+        if characters.lower() == characters:  # most chunks are of one kind: a search or two tell
+            if word.findall(f"x{characters}x") == [f"x{characters}x"]:
+                continue
+            if word.findall(characters) == list(characters):
+                yield from ((code, PADDED) for code in codes)
+                continue
+        for code in codes:
+            what = "".join(_of_letter(each, word) for each in chr(code).lower())
+            if what == f" {chr(code)} ":
+                yield code, PADDED
+            elif what != chr(code):
+                yield code, what
+
+
+def _of_letter(character: str, word: "re.Pattern[str]") -> str:
+    found = word.findall(f"x{character}x")
+    return {1: character, 2: " ", 3: f" {character} "}[len(found)]
+
+
+def _beside_sigma() -> Iterator[tuple[int, str | int]]:
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        if f"{character}{_SIGMA}".lower()[-1] == _FINAL:
+            yield code, CASED
+        elif f"A{character}{_SIGMA}".lower()[-1] == _FINAL:
+            yield code, PASSED_OVER
 
 
 def _changed(normalizer: Any, splitter: Any) -> Iterator[tuple[int, str | int]]:

@@ -1,10 +1,12 @@
 """The whole classifier as one ONNX graph: ids of equally long texts in; probabilities, labels, whether it is sure out.
 
+Where words are features, the terms of a text and how often each occurs come in too, and the graph weighs them.
+
 The encoder is float32 (or int8); from its rows on everything is float64, as it is in Python: the head's coefficients
 may be 1e6 where a column hardly moves, and a map of probabilities may be as steep as a step. In float32 the graph holds
 operators of ONNX alone.
 
-Shapes in the comments: B texts, n_features columns, L labels, K knots.
+Shapes in the comments: B texts, n_features columns, L labels, K knots, N terms of a text.
 """
 
 import json
@@ -19,6 +21,7 @@ from frostline.encoder.architecture import Shape
 from frostline.encoder.features import Block
 from frostline.encoder.graph import FLOAT, INT64, WORDS, Sketch
 from frostline.encoder.products import Form
+from frostline.encoder.words import Vocabulary
 from frostline.head.linear import PLAIN_THRESHOLD, Knots, LinearHead, Link, Rule
 
 if TYPE_CHECKING:
@@ -26,35 +29,61 @@ if TYPE_CHECKING:
 
     from frostline.encoder.draft import Draft
 
-INPUT = "input_ids"
+INPUT, TERMS, COUNTS = "input_ids", "terms", "counts"
 PROBABILITIES, FAVOURED, ANSWERED, LABEL = "probabilities", "favoured", "answered", "label"
 
 _STRING, _BOOL, _DOUBLE = 8, 9, 11  # onnx.TensorProto's numbers
 
 
-def build_classifier(
-    shape: Shape, blocks: Sequence[Block], head: LinearHead, *, weights: Mapping[str, NDArray[Any]], form: Form
+def build_classifier(  # noqa: PLR0913 - what a classifier consists of
+    shape: Shape | None,
+    blocks: Sequence[Block],
+    head: LinearHead,
+    *,
+    weights: Mapping[str, NDArray[Any]],
+    form: Form,
+    vocabulary: Vocabulary | None = None,
 ) -> "onnx.ModelProto":
     """The graph, weights included.
 
     Input `input_ids` (B, S) int64, all texts of one length. Outputs `probabilities` (B, L) float32; `favoured` (B, L)
     bool: the label or labels that a text gets, sure or not; `answered` (B,) bool: whether it is sure enough to say so;
-    and `label` (B,) string, where labels exclude each other.
+    and `label` (B,) string, where labels exclude each other. With words two more inputs: `terms` (B, N) int64, columns
+    of the vocabulary, each once, and `counts` (B, N) int64, how often each occurs; 0: it is not there.
 
     Parameters
     ----------
+    shape : Shape or None
+        Of the encoder; None where words alone are read.
     weights : mapping of str to ndarray
         Those of the encoder in `form`, its word embeddings included.
     """
-    sketch = Sketch.of_equals(shape, form, ids=INPUT, portable=True)
-    draft = sketch.draft
-    draft.weight(WORDS, weights[WORDS].shape)
-    rows = cast("str", sketch.read(blocks)[1])  # no classifier is without features
-    shares = _probabilities(draft, _decisions(draft, rows, head), head)
+    inputs: dict[str, tuple[int, Sequence[str | int]]] = {}
+    parts: list[str] = []
+    if shape is None:
+        from frostline.encoder.draft import Draft  # noqa: PLC0415 - it imports onnx
+
+        draft = Draft(one_time=True)
+    else:
+        sketch = Sketch.of_equals(shape, form, ids=INPUT, portable=True)
+        draft = sketch.draft
+        draft.weight(WORDS, weights[WORDS].shape)
+        inputs[INPUT] = INT64, ("B", "S")
+        rows = cast("str", sketch.read(blocks)[1])  # no classifier is without features
+        n_features = head.coef.shape[1] - (0 if vocabulary is None else len(vocabulary.terms))
+        coef = draft.stored("coef", np.ascontiguousarray(head.coef[:, :n_features].T))
+        parts.append(draft.op("MatMul", [draft.op("Cast", [rows], {"to": _DOUBLE}), coef]))
+    if vocabulary is not None:
+        inputs |= {TERMS: (INT64, ("B", "N")), COUNTS: (INT64, ("B", "N"))}
+        parts.append(_said_by_words(draft, vocabulary, head.coef[:, -len(vocabulary.terms) :]))
+    decisions = draft.stored("intercept", head.intercept)  # and, with each part, log-odds (B, n_coef_rows)
+    for part in parts:
+        decisions = draft.op("Add", [part, decisions])
+    shares = _probabilities(draft, decisions, head)
     outputs, kinds = _answers(draft, shares, head)
     outputs[PROBABILITIES] = draft.op("Cast", [shares], {"to": FLOAT}), ("B", len(head.labels))
     draft.filled(weights)
-    return draft.model({INPUT: (INT64, ("B", "S"))}, outputs, kinds=kinds)
+    return draft.model(inputs, outputs, kinds=kinds)
 
 
 def labels_text(head: LinearHead) -> list[str]:
@@ -62,11 +91,22 @@ def labels_text(head: LinearHead) -> list[str]:
     return [label if isinstance(label, str) else json.dumps(label) for label in head.labels]
 
 
-def _decisions(draft: "Draft", rows: str, head: LinearHead) -> str:
-    """Log-odds (B, n_coef_rows)."""
-    coef = draft.stored("coef", np.ascontiguousarray(head.coef.T))
-    product = draft.op("MatMul", [draft.op("Cast", [rows], {"to": _DOUBLE}), coef])
-    return draft.op("Add", [product, draft.stored("intercept", head.intercept)])
+def _said_by_words(draft: "Draft", vocabulary: Vocabulary, coef: NDArray[np.float64]) -> str:
+    """What the terms add to the log-odds (B, n_coef_rows): weighed and brought to their length as `Vocabulary.rows`."""
+    op, one, nought = draft.op, draft.stored("one", np.array(1.0)), draft.stored("nought", np.array(0.0))
+    times = op("Cast", [COUNTS], {"to": _DOUBLE})
+    is_there = op("Greater", [times, nought])
+    weights = op("Where", [is_there, times, one])
+    if vocabulary.sublinear:
+        weights = op("Add", [op("Log", [weights]), one])
+    weights = op("Mul", [weights, op("Gather", [draft.stored("idf", vocabulary.idf), TERMS])])
+    weights = op("Where", [is_there, weights, nought])  # (B, N)
+    squares = op("ReduceSum", [op("Mul", [weights, weights]), draft.whole(1)], {"keepdims": 1})
+    length = op("Sqrt", [op("Where", [op("Greater", [squares, nought]), squares, one])])
+    scaled = op("Mul", [op("Div", [weights, length]), draft.stored("scale", np.array(vocabulary.scale))])
+    own = op("Gather", [draft.stored("term_coef", np.ascontiguousarray(coef.T)), TERMS])  # (B, N, n_coef_rows)
+    product = op("Mul", [own, op("Unsqueeze", [scaled, draft.whole(2)])])
+    return op("ReduceSum", [product, draft.whole(1)], {"keepdims": 0})
 
 
 def _probabilities(draft: "Draft", decisions: str, head: LinearHead) -> str:

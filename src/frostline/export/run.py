@@ -8,15 +8,16 @@ import hashlib
 import importlib.resources
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import Features
+from frostline.arrays import Features, Rows, dense_part
 from frostline.artifact.model import Model
 from frostline.artifact.self_test import SENTENCES
 from frostline.disk import home, publish_folder, refuse_existing
@@ -28,20 +29,24 @@ from frostline.encoder.precision import Gate
 from frostline.encoder.products import Form
 from frostline.encoder.session import runtime
 from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces
+from frostline.encoder.words import WORD_PATTERN, Vocabulary, WordedEncoder, WordsAlone, terms_of, vocabulary_of
 from frostline.errors import BackendError, InputError, OutputError, shown
-from frostline.export.characters import characters_of
-from frostline.export.graph import ANSWERED, FAVOURED, INPUT, PROBABILITIES, build_classifier
+from frostline.export.characters import characters_of, letters
+from frostline.export.graph import ANSWERED, COUNTS, FAVOURED, INPUT, PROBABILITIES, TERMS, build_classifier
 from frostline.head.linear import LinearHead
 from frostline.precision import measured, sample_of
 from frostline.version import __version__
 
+if TYPE_CHECKING:
+    from frostline.encoder.reading import SentenceEncoder
+
 GRAPH, TOKENIZER, SETTINGS, SELF_TEST = "classifier.onnx", "tokenizer.json", "classifier.json", "selftest.json"
-CHARACTERS = "characters.json"
+CHARACTERS, WORDS = "characters.json", "words.json"
 PAGE_FILES = (
     *("index.html", "page.css", "page.mjs", "worker.mjs", "licences.txt"),
     *("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm", "tokenizers.min.mjs"),
 )
-EXAMPLES = ("answer.py", "answer.mjs", "text.mjs")
+EXAMPLES = ("answer.py", "text.py", "answer.mjs", "text.mjs")
 FORMAT_VERSION = 1
 MOST_BYTES = 2_000_000_000
 """What one ONNX file may hold; the format ends at 2 GiB."""
@@ -49,7 +54,7 @@ MOST_BYTES = 2_000_000_000
 TOLERANCE = 1e-5
 """By how much a probability may differ from the classifier's own."""
 
-_OURS = {GRAPH, TOKENIZER, CHARACTERS, SETTINGS, SELF_TEST, *EXAMPLES, *PAGE_FILES}
+_OURS = {GRAPH, TOKENIZER, CHARACTERS, WORDS, SETTINGS, SELF_TEST, *EXAMPLES, *PAGE_FILES}
 _ODD_SENTENCES = ("", "\u200b", "a" * 3000, "word " * 600, "[SEP] [CLS] [UNK]", "é e\u0301 İ ß", "한국어 ไทย עברית")
 """Besides the self-test's: nothing, nothing to be seen, too long, what spells special pieces, accents, scripts."""
 
@@ -91,25 +96,22 @@ def export(
     Raises
     ------
     InputError
-        Words are among the features; it has a cascade; torch reads; the file would pass 2 GB; int8 answers otherwise
-        too often.
+        It has a cascade; torch reads; the file would pass 2 GB; int8 answers otherwise too often.
     OutputError
         `out` exists, or is no exported folder.
     BackendError
         ONNX Runtime does not say of the self-test's texts what the classifier says.
     """
     refuse_place(out, overwrite=overwrite)
-    encoder, architecture = _readable(model)
-    form, gate = _form(model, encoder, architecture, quantized)
-    graph = _graph(model, encoder, architecture, form)
-    tokenizer = exported_tokenizer(encoder.word_pieces)
-    said = _self_test(model, encoder)
+    read = _readable(model)
+    form, gate = _form(model, read, quantized)
+    graph = _graph(model, read, form)
+    said = _self_test(model, read)
     difference = _tried(graph, said, tolerance=TOLERANCE if gate is None else 1.0)
-    characters = json.dumps(characters_of(encoder.word_pieces.tokenizer), separators=(",", ":"))
-    contents: dict[str, bytes] = {GRAPH: graph, TOKENIZER: tokenizer.encode(), CHARACTERS: characters.encode()}
+    contents = {GRAPH: graph, **read.tables()}
     contents |= {name: shipped("programs", name) for name in EXAMPLES} if page is None else page
     precision = "float32" if form == "float32" else "int8"
-    settings = _settings(model, encoder, precision, contents)
+    settings = _settings(model, read, precision, contents)
     contents[SETTINGS], contents[SELF_TEST] = _json(settings), _json(said)
     with publish_folder(out.resolve(), overwrite=overwrite) as temporary:
         for name, content in contents.items():
@@ -142,49 +144,84 @@ def refuse_place(out: Path, *, overwrite: bool) -> None:
         )
 
 
-def _readable(model: Model) -> tuple[Encoder, Architecture]:
-    """The encoder of which our graph can be made."""
+@final
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What reads for the classifier: an encoder, words, or both."""
+
+    encoder: Encoder | None
+    architecture: Architecture | None
+    vocabulary: Vocabulary | None
+
+    def tables(self) -> dict[str, bytes]:
+        """The files by which a text becomes what the graph is given."""
+        files: dict[str, bytes] = {}
+        if self.encoder is not None:
+            pieces = self.encoder.word_pieces
+            characters = characters_of(pieces.tokenizer)
+            files = {TOKENIZER: exported_tokenizer(pieces).encode(), CHARACTERS: _compact(characters)}
+        if self.vocabulary is not None:
+            own = {"pattern": WORD_PATTERN, "max_words": self.vocabulary.max_words, "terms": self.vocabulary.terms}
+            files[WORDS] = _compact({**own, **letters()})
+        return files
+
+    def inputs(self, texts: Sequence[str]) -> list[dict[str, list[int]]]:
+        """What the graph is given for each text."""
+        given: list[dict[str, list[int]]] = [{} for _ in texts]
+        if self.encoder is not None:
+            for own, ids in zip(given, self.encoder.word_pieces.tokenize(texts).ids, strict=True):
+                own[INPUT] = ids.tolist()
+        if self.vocabulary is not None:
+            column_of = self.vocabulary.column_of
+            for own, text in zip(given, texts, strict=True):
+                found = terms_of(text, self.vocabulary.max_words)
+                counts = Counter(column_of[term] for term in found if term in column_of) or {0: 0}
+                own |= {TERMS: list(counts), COUNTS: list(counts.values())}
+        return given
+
+
+def _readable(model: Model) -> _Read:
+    """What reads, where a graph can be made of it."""
     if model.cascade is not None:
         raise InputError(
-            "A cascade cannot be exported: an ONNX graph takes ids, and counts no words.",
+            "A cascade cannot be exported: it answers texts that it does not read, and a graph reads all it is given.",
             hint="Train it again without --cascade: its answers are then those of the full head.",
         )
-    if model.encoder.spec.words:
-        raise InputError(
-            f"Words cannot be exported (this model's features are {model.manifest.features}): "
-            "an ONNX graph takes ids, and counts no words.",
-            hint="Train it again without them: --features mean@all",
-        )
-    if not isinstance(model.encoder, Encoder) or model.encoder.folder is None:
+    vocabulary = vocabulary_of(model.encoder)
+    encoder = model.encoder.encoder if isinstance(model.encoder, WordedEncoder) else model.encoder
+    if isinstance(encoder, WordsAlone):
+        return _Read(None, None, vocabulary)
+    if not isinstance(encoder, Encoder) or encoder.folder is None:
         raise InputError(
             "Only an encoder that has a graph of ours can be exported (this one is read by torch).",
             hint="Open it with --backend onnx, where its family is one of those.",
         )
-    return model.encoder, load_architecture(model.encoder.folder)
+    return _Read(encoder, load_architecture(encoder.folder), vocabulary)
 
 
-def _form(
-    model: Model, encoder: Encoder, architecture: Architecture, quantized: Sequence[str] | None
-) -> tuple[Form, Gate | None]:
+def _form(model: Model, read: _Read, quantized: Sequence[str] | None) -> tuple[Form, Gate | None]:
     """float32, or int8 as the model was trained in it, or as these texts allow.
 
     The form of int8 is the one that is exact on every processor.
     """
-    if encoder.identity.precision == "int8":
+    encoder, architecture = read.encoder, read.architecture
+    if encoder is not None and encoder.identity.precision == "int8":
         return "unsigned", None
     if quantized is None:
         return "float32", None
+    if encoder is None or architecture is None:
+        raise InputError("Words alone have no layers that could be written in int8.", hint="Leave --quantized out.")
     texts = list(dict.fromkeys(quantized))
     chosen = [texts[row] for row in sample_of(len(texts)).tolist()]
     if not texts:
         raise InputError("int8 must be tried on texts (got none).", hint="Name a file of texts like those to come.")
     weights = _int8(encoder, architecture)
-    other = OnnxBackend.open(
+    backend = OnnxBackend.open(
         architecture, blocks=encoder.blocks, identity_digest="", kept=None, form="unsigned", weights=weights
     )
-    float32 = encoder.encode(chosen).rows
-    int8 = replace(encoder, backend=other).encode(chosen).rows
-    gate = gate_of(model.head, float32, int8)
+    other: SentenceEncoder = replace(encoder, backend=backend)
+    other = other if read.vocabulary is None else WordedEncoder(other, read.vocabulary)
+    gate = gate_of(model.head, model.encoder.encode(chosen).for_head, other.encode(chosen).for_head)
     if not gate.is_passed:
         raise InputError(
             f"int8 must say the same of 99 % of the texts as float32 ({gate}).",
@@ -193,11 +230,12 @@ def _form(
     return "unsigned", gate
 
 
-def gate_of(head: LinearHead, float32: Features, int8: Features) -> Gate:
+def gate_of(head: LinearHead, float32: Rows, int8: Rows) -> Gate:
     """How far rows (n_texts, n_features) of the same texts agree: what they are labelled, and whether surely enough."""
     first, second = (head.answer(head.predict_proba(rows)) for rows in (float32, int8))
     equal = (first.favoured == second.favoured).all(axis=1) & (first.answered == second.answered)
-    return replace(measured(float32, int8), n_predicted=len(float32), n_equal=int(equal.sum()))
+    near = measured(cast("Features", dense_part(float32)), cast("Features", dense_part(int8)))
+    return replace(near, n_predicted=len(equal), n_equal=int(equal.sum()))
 
 
 def _int8(encoder: Encoder, architecture: Architecture) -> dict[str, NDArray[Any]]:
@@ -205,11 +243,19 @@ def _int8(encoder: Encoder, architecture: Architecture) -> dict[str, NDArray[Any
     return dict(int8_weights(architecture, identity_digest=digest, kept=home() / "graphs", form="unsigned"))
 
 
-def _graph(model: Model, encoder: Encoder, architecture: Architecture, form: Form) -> bytes:
-    weights: dict[str, NDArray[Any]] = dict(architecture.tensors)
-    if form != "float32":
+def _graph(model: Model, read: _Read, form: Form) -> bytes:
+    encoder, architecture = read.encoder, read.architecture
+    weights: dict[str, NDArray[Any]] = {} if architecture is None else dict(architecture.tensors)
+    if encoder is not None and architecture is not None and form != "float32":
         weights |= _int8(encoder, architecture)
-    graph = build_classifier(architecture.shape, encoder.blocks, model.head, weights=weights, form=form)
+    graph = build_classifier(
+        None if architecture is None else architecture.shape,
+        model.encoder.blocks,
+        model.head,
+        weights=weights,
+        form=form,
+        vocabulary=read.vocabulary,
+    )
     size = graph.ByteSize()
     if size > MOST_BYTES:
         raise InputError(f"The ONNX file must have at most {MOST_BYTES:,} bytes (it would have {size:,}).")
@@ -233,20 +279,29 @@ def exported_tokenizer(pieces: WordPieces) -> str:
     return str(tokenizer.to_str())
 
 
-def _self_test(model: Model, encoder: Encoder) -> dict[str, Any]:
-    """Some texts with their ids, and what the classifier says of them."""
+def _self_test(model: Model, read: _Read) -> dict[str, Any]:
+    """Some texts with what the graph is given for them, and what the classifier says of them."""
     texts = [*SENTENCES, *_ODD_SENTENCES]
     answers = model.answer(texts)
     columns = (answers.probabilities, answers.favoured, answers.answered)
     return {
         "tolerance": TOLERANCE,
         "texts": [
-            {"text": text, "ids": ids.tolist(), "probabilities": shares, "favoured": favoured, "answered": answered}
-            for text, ids, shares, favoured, answered in zip(
-                texts, encoder.word_pieces.tokenize(texts).ids, *(column.tolist() for column in columns), strict=True
+            {
+                "text": text,
+                **{_AS_TOLD.get(name, name): row for name, row in given.items()},
+                "probabilities": shares,
+                "favoured": favoured,
+                "answered": answered,
+            }
+            for text, given, shares, favoured, answered in zip(
+                texts, read.inputs(texts), *(column.tolist() for column in columns), strict=True
             )
         ],
     }
+
+
+_AS_TOLD = {INPUT: "ids"}
 
 
 def _tried(graph: bytes, said: Mapping[str, Any], *, tolerance: float) -> float:
@@ -258,9 +313,13 @@ def _tried(graph: bytes, said: Mapping[str, Any], *, tolerance: float) -> float:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
     largest = 0.0
     for one in said["texts"]:
-        found = session.run([PROBABILITIES, FAVOURED, ANSWERED], {INPUT: np.array([one["ids"]], np.int64)})
+        given = {name: one[_AS_TOLD.get(name, name)] for name in names}
+        found = session.run(
+            [PROBABILITIES, FAVOURED, ANSWERED], {name: np.array([row], np.int64) for name, row in given.items()}
+        )
         difference = float(np.abs(found[0][0] - np.array(one["probabilities"])).max())
         if not difference <= tolerance:
             raise BackendError(
@@ -272,8 +331,7 @@ def _tried(graph: bytes, said: Mapping[str, Any], *, tolerance: float) -> float:
     return largest
 
 
-def _settings(model: Model, encoder: Encoder, precision: str, contents: Mapping[str, bytes]) -> dict[str, Any]:
-    identity = encoder.identity
+def _settings(model: Model, read: _Read, precision: str, contents: Mapping[str, bytes]) -> dict[str, Any]:
     return {
         "format": "frostline-exported",
         "format_version": FORMAT_VERSION,
@@ -281,18 +339,29 @@ def _settings(model: Model, encoder: Encoder, precision: str, contents: Mapping[
         "labels": list(model.head.labels),
         "labels_exclude_each_other": not model.head.answers_sets,
         "answer_from": model.head.rule.answer_from if model.head.rule else 0.0,
-        "max_length": encoder.word_pieces.max_length,
-        "closing": len(encoder.word_pieces.after),
-        "max_characters": MAX_CHARACTERS,
-        **({"prefix": identity.prefix} if identity.prefix else {}),
+        **({} if read.encoder is None else _of_encoder(read.encoder, model.manifest.encoder.name)),
         "precision": precision,
-        "encoder": {"name": model.manifest.encoder.name, "family": identity.family, "sha256": identity.weights_sha256},
         "features": model.manifest.features,
         "files": {
             name: {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in contents.items()
         },
     }
+
+
+def _of_encoder(encoder: Encoder, name: str) -> dict[str, Any]:
+    identity, pieces = encoder.identity, encoder.word_pieces
+    return {
+        "max_length": pieces.max_length,
+        "closing": len(pieces.after),
+        "max_characters": MAX_CHARACTERS,
+        **({"prefix": identity.prefix} if identity.prefix else {}),
+        "encoder": {"name": name, "family": identity.family, "sha256": identity.weights_sha256},
+    }
+
+
+def _compact(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -14,10 +14,11 @@ async function fetched(name, as) {
 async function opened() {
   ort.env.wasm.numThreads = 1; // more need headers that a plain static server does not send
   ort.env.wasm.wasmPaths = { mjs: here("ort-wasm-simd-threaded.mjs"), wasm: here("ort-wasm-simd-threaded.wasm") };
-  const names = ["tokenizer", "characters", "classifier"];
-  const [tokenizer, characters, settings] = await Promise.all(names.map((name) => fetched(`${name}.json`, "json")));
+  const settings = await fetched("classifier.json", "json");
+  const names = Object.keys(settings.files).filter((name) => name.endsWith(".json"));
+  const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await fetched(name, "json")])));
   const session = await ort.InferenceSession.create(new Uint8Array(await fetched("classifier.onnx", "arrayBuffer")));
-  return { idsOf: reader(Tokenizer, { tokenizer, characters, settings }), session, settings };
+  return { inputsOf: reader(Tokenizer, settings, files), session, settings };
 }
 
 const ready = opened();
@@ -28,10 +29,9 @@ ready.then(
 
 addEventListener("message", async ({ data: { number, text } }) => {
   try {
-    const { idsOf, session, settings } = await ready;
-    const ids = idsOf(text);
-    const row = new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
-    const said = await session.run({ input_ids: row });
+    const { inputsOf, session, settings } = await ready;
+    const row = ([name, ids]) => [name, new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length])];
+    const said = await session.run(Object.fromEntries(Object.entries(inputsOf(text)).map(row)));
     const favoured = settings.labels.map(String).filter((_, column) => said.favoured.data[column]);
     const answer = { labels: said.answered.data[0] ? favoured : null, probabilities: [...said.probabilities.data] };
     postMessage({ number, answer });

@@ -7,13 +7,12 @@ import { reader } from "./text.mjs";
 
 const read = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf-8"));
 const settings = read("classifier.json");
-const idsOf = reader(Tokenizer, { tokenizer: read("tokenizer.json"), characters: read("characters.json"), settings });
+const inputsOf = reader(Tokenizer, settings, Object.fromEntries(Object.keys(settings.files).filter((name) => name.endsWith(".json")).map((name) => [name, read(name)])));
 const session = await ort.InferenceSession.create(new URL("classifier.onnx", import.meta.url).pathname);
 
 async function answer(text) {
-  const ids = idsOf(text);
-  const row = new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
-  const said = await session.run({ input_ids: row });
+  const row = ([name, ids]) => [name, new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length])];
+  const said = await session.run(Object.fromEntries(Object.entries(inputsOf(text)).map(row)));
   const labels = settings.labels.filter((_, column) => said.favoured.data[column]);
   return { labels: said.answered.data[0] ? labels : null, probabilities: [...said.probabilities.data] };
 }

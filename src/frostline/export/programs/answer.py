@@ -4,21 +4,19 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import onnxruntime
-from tokenizers import Tokenizer
+from text import reader
 
 folder = Path(__file__).parent
 settings = json.loads((folder / "classifier.json").read_text("utf-8"))
-tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+inputs_of = reader(folder, settings)
 session = onnxruntime.InferenceSession(str(folder / "classifier.onnx"), providers=["CPUExecutionProvider"])
 names = ["probabilities", "favoured", "answered"]
 
 
 def answer(text: str) -> dict[str, object]:
     """The labels of one text (None: not sure enough), and the probability of each."""
-    ids = tokenizer.encode(settings.get("prefix", "") + text[: settings["max_characters"]]).ids
-    probabilities, favoured, answered = session.run(names, {"input_ids": np.array([ids], np.int64)})
+    probabilities, favoured, answered = session.run(names, inputs_of(text))
     labels = [label for label, has in zip(settings["labels"], favoured[0], strict=True) if has]
     return {"labels": labels if answered[0] else None, "probabilities": probabilities[0].tolist()}
 
