@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from made_wordy import WORDY, saved_wordy, wordy_texts
 from tokenizers import Tokenizer
 
 from conftest import Command
@@ -28,7 +28,6 @@ from frostline.export.characters import characters_of, letters
 from frostline.export.graph import build_classifier
 from frostline.export.run import TOLERANCE, _readable, _self_test, _tried, export, gate_of
 from frostline.head.linear import Calibration, LinearHead, Rule, applied
-from frostline.legible import LegibilityWarning
 from hostile import hostile_texts
 
 N_LABELS = 3
@@ -260,10 +259,6 @@ def test_a_graph_that_says_something_else_is_not_written(small: Model, tmp_path:
     assert _tried(graph, said, tolerance=0.01) > TOLERANCE
 
 
-SAID, THINGS = ("good", "BAD", "ΤΕΛΟΣ 映画"), ("film", "Σ_1")
-WORDY = [f"{said} {thing} {letter}" for said in SAID for thing in THINGS for letter in "abc"]
-
-
 @pytest.fixture(scope="module", params=["mean@all+words", "words", "sets"])
 def wordy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """Words beside features, alone, and for sets of labels."""
@@ -273,26 +268,6 @@ def wordy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "sets":
         labels = [[word for word in text.split() if word in {"good", "film"}] for text in WORDY]
     return saved_wordy(folder, features, labels)
-
-
-def saved_wordy(folder: Path, features: str, labels: list[Any]) -> Model:
-    """A classifier of WORDY, of which its encoder knows half the letters."""
-    classifier = SentenceClassifier(encoder=str(make_checkpoint(folder / "encoder")), features=features)
-    with warnings.catch_warnings(action="ignore", category=LegibilityWarning):
-        classifier.fit(WORDY, labels).save(folder / "model")
-    return open_model(folder / "model")
-
-
-def wordy_texts(n_texts: int = 500) -> list[str]:
-    """Hostile ones, and as many of known words between hostile characters."""
-    rng = np.random.default_rng(1)
-    hostile = hostile_texts(n_texts // 2)
-    words = " ".join(WORDY).split()
-    mixed = [
-        "".join(f"{words[rng.integers(len(words))]}{between}" for between in text[:6]) + words[place % len(words)]
-        for place, text in enumerate(hostile)
-    ]
-    return [*hostile, *mixed]
 
 
 def test_words_are_weighed_in_the_graph_and_found_by_the_program(wordy: Model, tmp_path: Path) -> None:

@@ -4,18 +4,21 @@ import functools
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from made_wordy import WORDY, saved_wordy, wordy_texts
 
 from axe import axe_source
 from conftest import Command
 from frostline.artifact.model import open_model
 from frostline.errors import InputError, MissingInputError
 from frostline.export.page import page_files
+from frostline.export.run import export
 from hostile import hostile_texts
 
 if TYPE_CHECKING:
@@ -56,9 +59,16 @@ def site(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[tupl
         pytest.skip("the packages are not at hand: make build/browser")
     folder = tmp_path_factory.mktemp("site") / "page"
     assert run(["page", str(model), "--packages", str(PACKAGES), "--out", str(folder)]) == 0
+    with served(folder) as address:
+        yield address, folder
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address at which a plain static server shows the folder."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/", folder
+    yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
     server.server_close()
 
@@ -107,6 +117,27 @@ def test_its_answers_are_the_classifiers(page: "Page", model: Path) -> None:
     assert np.abs(shares - answers.probabilities).max() <= 1e-5
     labels = [str(opened.head.labels[column]) for column in answers.favoured.argmax(axis=1).tolist()]
     assert [one["answer"]["labels"] for one in said] == [[label] for label in labels]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("features", ["mean@all+words", "words"])
+def test_words_are_found_and_weighed_in_the_browser(browser: "Browser", features: str, tmp_path: Path) -> None:
+    """200 texts, half of them hostile, half of known words between hostile characters."""
+    if not (PACKAGES / "node_modules").is_dir():
+        pytest.skip("the packages are not at hand: make build/browser")
+    labels = [text.split()[0] for text in WORDY]  # by a C at which no head is so steep that rounding shows
+    opened, texts = saved_wordy(tmp_path, features, labels, C=0.01), wordy_texts(200)
+    export(opened, tmp_path / "site", page=page_files(PACKAGES))
+    with served(tmp_path / "site") as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("#status", has_text="Ready.").wait_for(timeout=120_000)
+        said = page.evaluate(ASKED, texts)
+        page.close()
+    answers = opened.answer(texts)
+    shares = np.array([one["answer"]["probabilities"] for one in said])
+    assert np.abs(shares - answers.probabilities).max() <= 1e-5
+    assert [one["answer"]["labels"] for one in said] == [[str(label)] for label in opened.head.named(answers)]
 
 
 @pytest.mark.browser
