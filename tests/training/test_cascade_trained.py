@@ -214,7 +214,7 @@ def test_by_command_from_a_file_to_answers(frostline: Command, tmp_path: Path) -
     assert explained["is_early"] is True
     refused = frostline("export", model, "--out", tmp_path / "exported")
     assert refused.code != 0
-    assert "A cascade cannot be exported: an ONNX graph takes ids, and counts no words." in refused.err
+    assert "A cascade cannot be exported: it answers texts that it does not read" in refused.err
 
 
 def test_a_wish_that_cannot_be_met_is_told_or_refused(frostline: Command, tmp_path: Path) -> None:
