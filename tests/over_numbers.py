@@ -60,7 +60,7 @@ class OverNumbers(SentenceClassifier):
 
     def __init__(
         self,
-        encoder: Any = None,
+        encoder: str = "numbers",
         *,
         C: float | None = None,
         n_folds: int = 5,

@@ -132,7 +132,16 @@ def test_weights_that_nobody_asked_for_are_an_error() -> None:
 
 
 def test_texts_have_no_columns() -> None:
-    """So there are no `n_features_in_` and no names; it transforms nothing, and `set_output` passes it by."""
+    """So there are no `n_features_in_` and no names of them; answers are never a frame."""
     pipe = Pipeline([("clf", SentenceClassifier(FakeEncoder(), C=0.1))]).set_output(transform="pandas")
     assert isinstance(pipe.fit(TEXTS, LABELS).predict(TEXTS), np.ndarray)
-    assert not any(hasattr(pipe[-1], name) for name in ("n_features_in_", "feature_names_in_", "set_output"))
+    assert not any(hasattr(pipe[-1], name) for name in ("n_features_in_", "feature_names_in_"))
+
+
+def test_what_it_transforms_to_is_a_frame_where_that_is_asked_for() -> None:
+    """A column for each label."""
+    classifier = SentenceClassifier(FakeEncoder(), Cs=[0.1]).set_output(transform="pandas")
+    out_of_fold = classifier.fit_transform(TEXTS, LABELS)
+    found = classifier.transform(TEXTS)
+    assert out_of_fold.columns.tolist() == found.columns.tolist() == [str(label) for label in sorted(set(LABELS))]
+    assert np.array_equal(found.to_numpy(), classifier.predict_proba(TEXTS))

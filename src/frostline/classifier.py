@@ -5,7 +5,7 @@ It works in Pipeline, cross_val_score, GridSearchCV and clone.
 
 import contextlib
 import hashlib
-import operator
+import os
 import shutil
 import tempfile
 import warnings
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast, final
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils import TransformerTags
 from sklearn.utils.validation import check_is_fitted
 
@@ -55,7 +55,7 @@ from frostline.report.progress import shown_progress
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets, flat_labels, is_matrix, one_label, sample_weights, several_labels
 from frostline.training.options import SEARCHING
-from frostline.training.parameters import ELSEWHERE, kept_parameters, named_encoder, read_parameters
+from frostline.training.parameters import ELSEWHERE, check_parameters, kept_parameters, named_encoder, read_parameters
 from frostline.training.room import refuse_no_room
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ class _Answering:
     cascade: Cascade | None
 
 
-class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """A frozen encoder and a logistic regression, as one scikit-learn classifier over texts.
 
     Parameters
     ----------
-    encoder : str or SentenceEncoder, default="minilm"
+    encoder : str, path or SentenceEncoder, default="minilm"
         `minilm` (bundled), `distilbert`, `bert`, a folder, a hub id, or an encoder that is open already
         (then `features`, `revision`, `max_length`, `store` and `threads` are its own).
     features : str or None, default=None
@@ -194,7 +194,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def __init__(  # noqa: PLR0913 - the parameters of an estimator are those of its constructor
         self,
-        encoder: str | SentenceEncoder = "minilm",
+        encoder: str | os.PathLike[str] | SentenceEncoder = "minilm",
         *,
         features: str | None = None,
         C: float | None = None,
@@ -293,6 +293,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             The encoder can hardly read 2 % of the texts or more, or reads only the beginning of as many: also where
             texts are answered.
         """
+        check_parameters(self.get_params(deep=False))
         self._refuse_with_finetune()
         wished = self._cascade_options()
         texts = check_texts(X)
@@ -315,7 +316,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         named = [targets.names(row) for row in range(len(targets))]
         names = [own[0] for own in named] if several is None else [repr(list(own)) for own in named]
         may_try = self.features is None and self.C is None and self.finetune is None
-        tried = may_try and isinstance(self.encoder, str) and len(targets.labels) <= MOST_SEARCHED
+        tried = may_try and self._named is not None and len(targets.labels) <= MOST_SEARCHED
         settled = self._settled_encoder(texts, targets)
         refuse_seen(texts, settled)
         refuse_no_room(texts, settled)
@@ -430,22 +431,25 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         Raises
         ------
         InputError
-            Labels of `y` are numbers where the classifier knows strings, or the other way round: none could be right;
-            one is missing, or there is another number of them than of texts.
+            None of the labels of `y` is one that the classifier knows, or they are numbers where it knows strings, or
+            the other way round: none could be right. One is missing, there are not as many as texts, or no text.
         """
-        head = self._head()
+        head, X = self._head(), check_texts(X)
+        if not X:
+            raise InputError("At least one text is needed to score (got none).")
+        weights = None if sample_weight is None else sample_weights(sample_weight, n_texts=len(X))
         if head.answers_sets:
             wanted = several_labels(y, n_texts=len(X), known=head.labels)
             if wanted is None:
                 raise InputError("y must hold a set of labels for each text, or be a 0/1 matrix, as it was for fit.")
             answer = self._heard(X).answers()
             exact = (answer.favoured == wanted.members).all(axis=1) & answer.answered
-            return float(np.average(exact, weights=sample_weight))
+            return float(np.average(exact, weights=weights))
         answers = self.predict(X).tolist()
         given = flat_labels(y, n_texts=len(answers)).tolist()
-        _refuse_other_type(given, head.labels)
+        _refuse_unknown(given, head.labels)
         right = [answer == label for answer, label in zip(answers, given, strict=True)]
-        return float(np.average(right, weights=sample_weight))
+        return float(np.average(right, weights=weights))
 
     def evaluate(self, X: Sequence[str], y: Sequence[Any] | NDArray[Any]) -> "Shown[EvaluationRecord]":
         """How good it is on labelled texts, with intervals; texts that it learned from are left out, and counted.
@@ -703,7 +707,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _settled_encoder(self, texts: Sequence[str], targets: Targets) -> SentenceEncoder:
         """The encoder in the precision that was asked for, or that `auto` found; `precision_` says which, and why."""
-        if not isinstance(self.encoder, str):
+        if not isinstance(self.encoder, str | os.PathLike):
             self.precision_: PrecisionRecord | None = None
             return self.encoder
         if self._spec.is_words_alone:
@@ -719,13 +723,18 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def _spec(self) -> FeatureSpec:
         return FeatureSpec.parse(DEFAULT_FEATURES if self.features is None else self.features)
 
+    @property
+    def _named(self) -> str | None:
+        """What the encoder is called, where it is to be opened; None of one that is open."""
+        return os.fspath(self.encoder) if isinstance(self.encoder, str | os.PathLike) else None
+
     def _open_encoder(self, precision: Precision) -> SentenceEncoder:
         encoder = Encoder.open(
-            str(self.encoder),
+            str(self._named),
             features=str(self._spec),
             revision=self.revision,
-            max_length=None if self.max_length is None else _whole(self.max_length, "max_length"),
-            threads=None if self.threads is None else _whole(self.threads, "threads"),
+            max_length=self.max_length,
+            threads=self.threads,
             precision=precision,
             backend=self.backend,
             device=self.device,
@@ -754,7 +763,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             self.likeness_: Likeness | None = None
             how = self.class_weight
             return self._adopt(fit_at(rows, targets, C=self.C_, class_weight=how, standardise=self.standardise))
-        options = self._search_options(possible_folds(targets, _whole(self.n_folds, "n_folds")))
+        options = self._search_options(possible_folds(targets, int(self.n_folds)))
         how_parts = replace(options, choose_parts=choose_parts)
         with contextlib.ExitStack() as held:
             told = self._told(held, *SEARCHING[targets.kind], step=self._step(2))
@@ -819,7 +828,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         require_torch("Fine-tuning")
         if self.precision != "float32":
             raise UsageError(f"Fine-tuning is done in float32 (precision={self.precision!r} was asked for).")
-        if isinstance(self.encoder, str) and self._spec.words:
+        if self._named is not None and self._spec.words:
             raise UsageError("Fine-tuning takes features of the encoder alone: leave words out of `features`.")
         if not (self.class_weight is None or self.class_weight == "balanced"):
             raise UsageError("With finetune, class_weight must be 'balanced' or None; sample_weight takes numbers.")
@@ -832,7 +841,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             raise UsageError("Fine-tuning takes features of the encoder alone: leave words out.")
         self.search_ = None
         if self.C is None:
-            options = self._search_options(possible_folds(targets, _whole(self.n_folds, "n_folds")))
+            options = self._search_options(possible_folds(targets, int(self.n_folds)))
             with contextlib.ExitStack() as held:
                 searching = self._told(held, *SEARCHING[targets.kind], step=self._step(2))
                 self.search_ = search(rows, targets, options=options, progress=searching)
@@ -897,7 +906,7 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             class_weight=self.class_weight,
             one_standard_error=self.one_standard_error,
             standardise=self.standardise,
-            seed=_whole(self.random_state, "random_state", hint="It deals the folds, the same at every fit."),
+            seed=int(self.random_state),
         )
 
     def _answer_options(self) -> AnswerOptions:
@@ -916,11 +925,15 @@ class SentenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def _kept_parameters(self) -> dict[str, Any]:
         """What is kept in an artifact; of words alone, or tuned, also the encoder, which nothing else there names."""
         kept = kept_parameters(self.get_params(deep=False))
-        if self.finetune is not None and isinstance(self.encoder, str):
-            own = portable_name(self.encoder)
-            return {**kept, "encoder": f"./{own}" if Path(self.encoder).expanduser().is_dir() else own}
-        is_named = isinstance(self.encoder, str) and not Path(self.encoder).is_dir()  # folders are of one machine
-        return {**kept, "encoder": self.encoder} if is_named and self.encoder_.spec.is_words_alone else kept
+        name = self._named
+        if name is None:
+            return kept
+        is_folder = Path(name).expanduser().is_dir()
+        if self.finetune is not None:
+            own = portable_name(name)
+            return {**kept, "encoder": f"./{own}" if is_folder else own}
+        # folders are of one machine
+        return {**kept, "encoder": name} if self.encoder_.spec.is_words_alone and not is_folder else kept
 
     def _neighbours(self, X: Sequence[str], y: Sequence[Any]) -> Neighbours:
         texts = check_texts(X)
@@ -983,21 +996,28 @@ def _tuning_folder(how: FineTune, texts: Sequence[str], targets: Targets) -> tup
     return Path(how.folder) / digest.hexdigest()[:16], True
 
 
-def _whole(value: Any, name: str, *, hint: str = "") -> int:
-    """A parameter that is a whole number, numpy's among them, as an int."""
-    try:
-        return operator.index(value)
-    except TypeError as error:
-        raise UsageError(f"{name} must be a whole number (got {shown(value)}).", hint=hint) from error
+def _refuse_unknown(y: Sequence[Any], labels: Sequence[Label]) -> None:
+    """Raise where no label of `y` could be right: each is of another type, or none is known."""
+    _refuse_other_type(y, labels)
+    if set(y).isdisjoint(labels):
+        raise InputError(
+            f"None of the labels of y is one of those that the classifier learned, {_some(labels)} "
+            f"(got {_some(sorted(set(y)))})."
+        )
+
+
+def _some(labels: Sequence[Label]) -> str:
+    return ", ".join(map(shown, labels[:10])) + (", …" if len(labels) > 10 else "")
 
 
 def _refuse_other_type(y: Sequence[Any] | NDArray[Any], labels: Sequence[Label]) -> None:
     """Raise for a label of `y` that is a string where the known ones are none, or none where they are strings."""
+    learned = type(labels[0]).__name__
     for label in y:
         if isinstance(label, str) != isinstance(labels[0], str):
-            known = ", ".join(map(shown, labels[:10])) + (", …" if len(labels) > 10 else "")
             raise InputError(
-                f"Labels of y must be of the type that the classifier learned: {known} are "
-                f"{type(labels[0]).__name__} (got {label!r}, {type(label).__name__}).",
-                hint="Convert y before scoring, such as [str(label) for label in y].",
+                f"Labels of y must be of the type that the classifier learned: {_some(labels)} are {learned} "
+                f"(got {label!r}, {type(label).__name__}).",
+                hint="Convert them before, such as "
+                + ("[label == 'True' for label in y]." if learned == "bool" else f"[{learned}(label) for label in y]."),
             )

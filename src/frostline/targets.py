@@ -9,7 +9,8 @@ are the labels (what scikit-learn calls a label indicator matrix).
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, final
 
@@ -237,8 +238,9 @@ def several_labels(y: Any, *, n_texts: int, known: Sequence[Label] | None = None
     TextTypeError
         A label is neither str, int nor bool, or labels are of several types; a text has no set where others have.
     """
-    if y is None or isinstance(y, str):
+    if y is None:
         return None
+    _refuse_unordered(y)
     y = plain_column(y)
     _refuse_masked(y)
     if not isinstance(y, Iterable):  # something that only numpy knows how to read
@@ -345,6 +347,7 @@ def flat_labels(y: Sequence[Any] | NDArray[Any], *, n_texts: int) -> NDArray[Any
 
     if y is None:
         raise InputError("SentenceClassifier requires y to be passed, but the target y is None: one label per text.")
+    _refuse_unordered(y)
     y = plain_column(y)
     _refuse_masked(y)
     found = np.asarray(y)
@@ -412,9 +415,23 @@ def _refuse_masked(y: object) -> None:
         )
 
 
+def _refuse_unordered(y: object) -> None:
+    """Raise for what has no order in common with the texts, or can be gone through once only."""
+    if isinstance(y, str | bytes | Mapping | AbstractSet | Iterator):
+        raise TextTypeError(
+            f"y must be a sequence of labels in the order of the texts (got a {type(y).__name__}).",
+            hint="Pass a list, such as [label_of[text] for text in texts].",
+        )
+
+
 def _refuse_odd(label: object, place: int) -> None:
-    """Raise for a label that nothing can keep: without a UTF-8 form, or of more than 64 bits, which numpy rounds."""
+    """Raise for a label that nothing can keep: no UTF-8 form, a NUL at its end or over 64 bits, which numpy changes."""
     if isinstance(label, str):
+        if label.endswith("\0"):
+            raise InputError(
+                f"A label must not end in a NUL character (item {place} of y is {shown(label)}).",
+                hint="numpy leaves it out, and would take two labels for one. Strip it: label.rstrip('\\0').",
+            )
         try:
             label.encode("utf-8")
         except UnicodeEncodeError as error:

@@ -1,19 +1,103 @@
-"""An estimator's parameters as an artifact keeps them: `choice.parameters` of its manifest."""
+"""An estimator's parameters: what each may be, and how an artifact keeps them (`choice.parameters` of its manifest)."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, replace
-from typing import Any
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any, get_args
 
 import numpy as np
 
 from frostline.artifact.manifest import Manifest
-from frostline.errors import ArtifactCorrupt, UsageError
+from frostline.encoder.architecture import BACKENDS, DEVICES
+from frostline.encoder.precision import ASKED_PRECISIONS
+from frostline.errors import ArtifactCorrupt, UsageError, shown
 from frostline.finetune.options import FineTune
+from frostline.head.calibrating import Calibrate
 from frostline.head.cascading import CascadeOptions
 
 ELSEWHERE = {"encoder", "store", "backend", "device", "verbose"}
 """Parameters that an artifact doesn't keep: the encoder is named there; folders and devices are of one machine."""
+
+_MOST_SEED = 2**32 - 1  # numpy's
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_) or (isinstance(value, Integral) and value in {0, 1})
+
+
+def _is_whole(value: Any, least: int, most: float = math.inf) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Integral) and least <= int(value) <= most
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+
+
+def _is_strength(value: Any) -> bool:
+    return _is_number(value) and 0 < float(value) < math.inf
+
+
+def _are_strengths(value: Any) -> bool:
+    is_many = isinstance(value, Iterable) and hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
+    return is_many and len(value) > 0 and all(map(_is_strength, np.ravel(np.asarray(value, dtype=object)).tolist()))
+
+
+def _one_of(names: tuple[str, ...]) -> "_Kind":
+    return f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names
+
+
+_Kind = tuple[str, Callable[[Any], bool]]
+_FLAG: _Kind = ("True or False", _is_flag)
+_COUNT: _Kind = ("a whole number of at least 1, or None", lambda value: value is None or _is_whole(value, 1))
+_WORD: _Kind = ("a string or None", lambda value: isinstance(value, str | None))
+_PARAMETERS: dict[str, _Kind] = {
+    "encoder": (
+        "a name, a folder, or an encoder that is open",
+        lambda value: isinstance(value, str | PathLike) or (hasattr(value, "encode") and hasattr(value, "identity")),
+    ),
+    "features": _WORD,
+    "C": ("a number above 0, or None", lambda value: value is None or _is_strength(value)),
+    "Cs": ("a sequence of numbers above 0, or None", lambda value: value is None or _are_strengths(value)),
+    "n_folds": ("a whole number of at least 2", lambda value: _is_whole(value, 2)),
+    "class_weight": (
+        "a dictionary of weights by label, 'balanced' or None",
+        lambda value: isinstance(value, Mapping | None) or (isinstance(value, str) and value == "balanced"),
+    ),
+    "one_standard_error": _FLAG,
+    "standardise": _FLAG,
+    "revision": _WORD,
+    "max_length": _COUNT,
+    "prefix": _WORD,
+    "store": ("True, False or a folder", lambda value: _is_flag(value) or isinstance(value, str | PathLike)),
+    "threads": _COUNT,
+    "precision": _one_of(ASKED_PRECISIONS),
+    "backend": _one_of(BACKENDS),
+    "device": _one_of(DEVICES),
+    "random_state": (
+        f"a whole number from 0 to {_MOST_SEED:,}: it deals the folds, the same at every fit",
+        lambda value: _is_whole(value, 0, _MOST_SEED),
+    ),
+    "calibrate": _one_of(get_args(Calibrate)),
+    "abstain_precision": ("a share above 0 and below 1, or None", lambda value: value is None or _is_number(value)),
+    "confidence": ("a share above 0 and below 1", _is_number),
+    "threshold_for": ("a string such as 'precision=0.9', or None", _WORD[1]),
+    "threshold_label": (
+        "a label or None",
+        lambda value: isinstance(value, str | int | float | np.generic | None),
+    ),
+    "thresholds": ("'f1' or None", lambda value: value is None or (isinstance(value, str) and value == "f1")),
+    "verbose": _FLAG,
+}
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for the first that cannot be meant, before a text is read: its name, and what it may be."""
+    for name, (said, fits) in _PARAMETERS.items():
+        if name in parameters and not fits(parameters[name]):
+            raise UsageError(f"{name} must be {said} (got {shown(parameters[name])}).")
 
 
 def kept_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
