@@ -1,6 +1,7 @@
 """Many labels: the manifest stays small, what grows lies beside it, and what could not be saved is refused before."""
 
 import json
+import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from made_artifacts import forge_file, some_head
 
 from fakes import FakeEncoder
 from frostline.artifact import load_artifact, save_artifact
-from frostline.artifact.manifest import Limits
+from frostline.artifact.manifest import LONGEST_LABEL, MAX_LABELS, Limits
 from frostline.artifact.tables import LABEL_BYTES, most_rows, refuse_labels, tables_bytes
 from frostline.data.tables import read_dataset
 from frostline.errors import ArtifactCorrupt, InputError
@@ -101,10 +102,10 @@ def test_heads_and_names_that_could_not_be_saved_are_refused_with_their_number()
     assert caught.value.message == (
         "There must be at most 100 labels with 49 features, or the classifier could not be saved (there are 101)."
     )
-    longest = "x" * (LABEL_BYTES - 9)
-    refuse_labels((longest, "y"), 49, "softmax")
+    names = [letter * (LABEL_BYTES // 32 - 4) for letter in string.ascii_letters[:32]]  # 4 bytes stand around each
+    refuse_labels(tuple(names), 49, "softmax")
     with pytest.raises(InputError, match=r"The names of all labels must have at most 2,097,152 bytes together"):
-        refuse_labels((longest, "yy"), 49, "softmax")
+        refuse_labels((*names[:-1], names[-1] + "f"), 49, "softmax")
 
 
 def test_ten_thousand_labels_of_the_default_features_fit() -> None:
@@ -147,3 +148,13 @@ def test_pairs_of_labels_are_counted_in_json_up_to_a_thousand_labels(n_labels: i
     document: Any = evaluation_document(evaluate(shares, targets.members, targets))
     assert (document["confusion"] is None) == (n_labels > 1000)
     assert len(document["per_label"]) == n_labels
+
+
+def test_what_could_not_be_saved_is_refused_before_it_is_learned() -> None:
+    """Label by label, and all of them; on either side of each limit."""
+    refuse_labels(("a", "b" * LONGEST_LABEL), 8, "softmax")
+    with pytest.raises(InputError, match=r"A label must have at most 100,000 characters, .* \(one has 100,001: 'bbb"):
+        refuse_labels(("a", "b" * (LONGEST_LABEL + 1)), 8, "softmax")
+    refuse_labels(tuple(range(MAX_LABELS)), 8, "softmax")
+    with pytest.raises(InputError, match=r"at most 100,000 labels, .* \(there are 100,001\)"):
+        refuse_labels(tuple(range(MAX_LABELS + 1)), 8, "softmax")

@@ -64,6 +64,7 @@ MAX_TOLERANCE = {
 }  # by precision; a stranger may not switch the self-test off
 MAX_DECISION = 1e12
 MAX_LABELS = 100_000
+LONGEST_LABEL = 100_000  # characters
 MAX_FEATURES = 1_000_000
 MAX_KNOTS = 512
 MAX_TEMPERATURE = 1e6
@@ -379,7 +380,7 @@ def _labels(value: Any, at: str, *, low: int) -> tuple[Label, ...]:
         if kind is int:
             integer(label, f"{at}[{place}]", low=-(2**63))
         elif kind is not bool:
-            text(label, f"{at}[{place}]", limit=100_000)
+            text(label, f"{at}[{place}]", limit=LONGEST_LABEL)
     if len(set(found)) != len(found):
         twice = Counter(found).most_common(1)[0][0]
         raise ArtifactCorrupt(f"{at} must be distinct (got {shown(twice)} more than once).")

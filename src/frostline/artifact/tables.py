@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from frostline.artifact.manifest import (
     DEFAULT_LIMITS,
     LIKENESS,
+    LONGEST_LABEL,
+    MAX_LABELS,
     N_SELF_TEST,
     TABLES,
     Limits,
@@ -21,7 +23,7 @@ from frostline.artifact.manifest import (
     read_calibration,
     read_numbers_of_test,
 )
-from frostline.errors import ArtifactCorrupt, InputError
+from frostline.errors import ArtifactCorrupt, InputError, shown
 from frostline.head.likeness import N_DIMENSIONS, N_SHARES, Likeness
 from frostline.head.linear import Calibration, Link
 from frostline.targets import Label
@@ -37,12 +39,25 @@ def refuse_labels(labels: tuple[Label, ...], n_features: int, link: Link, *, lim
 
     Raises `InputError`: its coefficients, or the labels themselves, would take more bytes than an artifact may hold.
     """
+    if len(labels) > MAX_LABELS:
+        raise InputError(
+            f"There must be at most {MAX_LABELS:,} labels, or the classifier could not be saved (there are "
+            f"{len(labels):,}).",
+            hint="Is the label column the right one? Else put labels together, or leave rare ones out.",
+        )
     n_rows, _ = coef_shape(len(labels), n_features, link)
     if n_rows > most_rows(n_features, limits=limits):
         raise InputError(
             f"There must be at most {most_rows(n_features, limits=limits):,} labels with {n_features:,} features, or "
             f"the classifier could not be saved (there are {len(labels):,}).",
             hint="Use fewer features, for example --features mean@-1; or put labels together, or leave rare ones out.",
+        )
+    longest = max(labels, key=lambda label: len(str(label)))
+    if len(str(longest)) > LONGEST_LABEL:
+        raise InputError(
+            f"A label must have at most {LONGEST_LABEL:,} characters, or the classifier could not be saved (one has "
+            f"{len(str(longest)):,}: {shown(longest)}).",
+            hint="Is the label column the right one? Else shorten the names.",
         )
     n_bytes = sum(len(str(label).encode("utf-8", "replace")) + 4 for label in labels)
     if n_bytes > LABEL_BYTES:
