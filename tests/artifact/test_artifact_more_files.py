@@ -301,6 +301,7 @@ WORDS: dict[str, bytes] = {
     "runs of no word": changed(max_words=0),
     "runs of a million words": changed(max_words=10**6),
     "sublinear 1": changed(sublinear=1),
+    "is_marked 1": changed(is_marked=1),
     "a scale of 0": changed(scale=0),
     "a scale below 0": changed(scale=-30),
     "a scale of 1e300": changed(scale=1e300),

@@ -347,6 +347,8 @@ def words_bytes(vocabulary: Vocabulary, *, limits: Limits = DEFAULT_LIMITS) -> b
     Raises `InputError`: it could not be read back.
     """
     document = {name: getattr(vocabulary, name) for name in _NAMES} | {"counts": vocabulary.counts.tolist()}
+    if vocabulary.is_marked:  # else as files were before there was a second pattern
+        document["is_marked"] = True
     try:
         lines = [
             f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
@@ -368,7 +370,8 @@ def read_words(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Vocabulary
 
     Raises `ArtifactCorrupt`: not JSON, or a member not as docs/formats/artifact.md has it.
     """
-    document = members(read_object(content, WORDS, depth=limits.json_depth), WORDS, names=_NAMES)
+    given = read_object(content, WORDS, depth=limits.json_depth)
+    document = members(given, WORDS, names=(*_NAMES, *(["is_marked"] if "is_marked" in given else [])))
     terms = tuple(
         text(item, f"{WORDS}: terms[{place}]", limit=MAX_TERM_LENGTH)
         for place, item in enumerate(array(document["terms"], f"{WORDS}: terms", low=1, high=MAX_TERMS))
@@ -387,6 +390,7 @@ def read_words(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Vocabulary
         max_words=integer(document["max_words"], f"{WORDS}: max_words", low=1, high=8),
         sublinear=truth(document["sublinear"], f"{WORDS}: sublinear"),
         scale=number(document["scale"], f"{WORDS}: scale", low=1e-6, high=1e6),
+        is_marked=truth(document.get("is_marked", False), f"{WORDS}: is_marked"),
     )
 
 

@@ -34,6 +34,23 @@ from frostline.errors import InputError
 WORD_PATTERN = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+"
 """A word is a run of letters and digits; a character of Chinese or Japanese, which has no spaces, is one by itself."""
 
+_MARKS = (
+    r"\u0300-\u036f\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
+    r"\u06df-\u06e4\u06e7-\u06e8\u06ea-\u06ed\u0900-\u0963\u0966-\u0dff\u0f71-\u0f84\u0f8d-\u0fbc"
+)
+"""Accents, vowels and tones: they stand in a word and are no letters to a pattern. Of India's scripts all but stops."""
+_SPACELESS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Thai, Lao, Burmese and Khmer: no blanks between words."""
+_THEIR_MARKS = (
+    r"\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece"
+    r"\u102b-\u103e\u1056-\u1059\u105e-\u1060\u1062-\u1064\u1067-\u106d\u1071-\u1074\u1082-\u108d\u108f\u109a-\u109d"
+    r"\u17b4-\u17d3\u17dd"
+)
+_CHINESE = r"\u3040-\u30ff\u3400-\u9fff"
+
+MARKED_PATTERN = rf"[{_CHINESE}]|(?=[{_SPACELESS}])\w[{_THEIR_MARKS}]*|(?:(?![{_CHINESE}{_SPACELESS}])[\w{_MARKS}])+"
+"""The same, with marks as parts of their words; a letter of Thai and its like is a word by itself, with its marks."""
+
 MAX_TERMS = 200_000
 MAX_TERM_LENGTH = 1000
 """Characters. What is longer is no word, and a file of 200,000 of them must have a bound."""
@@ -42,6 +59,8 @@ SCALE = 30.0
 """Length of a row: about that of an encoder's standardised features, sqrt(n_features)."""
 
 _WORD = re.compile(WORD_PATTERN)
+_MARKED = re.compile(MARKED_PATTERN)
+_HAS_MARKS = re.compile(rf"[{_MARKS}{_SPACELESS}]")
 
 
 @final
@@ -57,6 +76,9 @@ class Vocabulary:
     max_words: int = 2
     sublinear: bool = True  # A term that occurs n times in a text counts 1 + ln(n), not n
     scale: float = SCALE  # The length of every row that is not empty
+    # Whether words are those of `MARKED_PATTERN`: where the texts that were counted have a mark or a letter of Thai and
+    # its like. Elsewhere both patterns find the same.
+    is_marked: bool = False
 
     @cached_property
     def idf(self) -> Float64Array:
@@ -75,7 +97,8 @@ class Vocabulary:
         columns: list[int] = []
         times: list[int] = []
         for place, text in enumerate(texts, start=1):
-            found = Counter([column_of[term] for term in terms_of(text, self.max_words) if term in column_of])
+            terms = terms_of(text, self.max_words, is_marked=self.is_marked)
+            found = Counter([column_of[term] for term in terms if term in column_of])
             ordered = sorted(found)
             columns += ordered
             times += [found[column] for column in ordered]
@@ -116,8 +139,9 @@ def fit(  # noqa: PLR0913 - the recipe's five numbers, each by its name
         No term occurs often enough.
     """
     in_texts: Counter[str] = Counter()
+    is_marked = any(not text.isascii() and _HAS_MARKS.search(text) for text in texts)
     for text in texts:
-        in_texts.update(set(terms_of(text, max_words)))
+        in_texts.update(set(terms_of(text, max_words, is_marked=is_marked)))
     kept = sorted(term for term, n in in_texts.items() if n >= min_texts and len(term) <= MAX_TERM_LENGTH)
     if not kept:
         raise InputError(
@@ -127,7 +151,7 @@ def fit(  # noqa: PLR0913 - the recipe's five numbers, each by its name
     if len(kept) > max_terms:
         in_all = Counter(dict.fromkeys(kept, 0))
         for text in texts:
-            in_all.update(term for term in terms_of(text, max_words) if term in in_all)
+            in_all.update(term for term in terms_of(text, max_words, is_marked=is_marked) if term in in_all)
         kept = sorted(sorted(kept, key=lambda term: -in_all[term])[:max_terms])
     return Vocabulary(
         terms=tuple(kept),
@@ -136,6 +160,7 @@ def fit(  # noqa: PLR0913 - the recipe's five numbers, each by its name
         max_words=max_words,
         sublinear=sublinear,
         scale=scale,
+        is_marked=is_marked,
     )
 
 
@@ -147,14 +172,19 @@ def vocabulary_or_none(texts: Sequence[str], *, min_texts: int = FEWEST_TEXTS_OF
         return None
 
 
-def terms_of(text: str, max_words: int = 2) -> list[str]:
+def terms_of(text: str, max_words: int = 2, *, is_marked: bool = False) -> list[str]:
     """The words of `text` in lower case, then its pairs of neighbouring words, and so on; repeats as often as they are.
+
+    Parameters
+    ----------
+    is_marked : bool, default=False
+        As in `Vocabulary`.
 
     References
     ----------
     scikit-learn, CountVectorizer: `lowercase`, `token_pattern`, `ngram_range=(1, max_words)`.
     """
-    words = _WORD.findall(text.lower())
+    words = (_MARKED if is_marked else _WORD).findall(text.lower())
     found: list[str] = list(words)
     for n in range(2, max_words + 1):
         found += map(" ".join, zip(*(words[start:] for start in range(n)), strict=False))

@@ -13,6 +13,7 @@ from frostline.arrays import Float64Array, Progress, dense_part
 from frostline.artifact import Neighbours
 from frostline.artifact.files import unit_rows
 from frostline.encoder.reading import SentenceEncoder, check_texts
+from frostline.encoder.words import vocabulary_of
 from frostline.errors import UsageError, listed, shown
 from frostline.explanation.leave_out import LabelExplained, Word, explained, read_without, split_terms, split_words
 from frostline.head.cascade import Cascade
@@ -164,7 +165,11 @@ def explain(  # noqa: PLR0913 - a model and a text; the others have defaults
     are_words = encoder.spec.is_words_alone
     if pieces is None and not are_words:
         raise UsageError("Explaining needs an encoder with word pieces, as `open_model` opens it.")
-    split = split_terms(text) if pieces is None else split_words(pieces, text)
+    if pieces is None:
+        vocabulary = vocabulary_of(encoder)
+        split = split_terms(text, is_marked=vocabulary is not None and vocabulary.is_marked)
+    else:
+        split = split_words(pieces, text)
     readings = read_without(encoder, head, text=text, split=split, max_words=max_words, progress=progress)
     answers = head.answer(head.probabilities(readings.decisions[:1]))
     shares, given = answers.probabilities[0], np.flatnonzero(answers.given[0]).tolist()

@@ -19,7 +19,7 @@ import numpy as np
 from frostline.arrays import Float64Array, Probabilities, Progress
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces
-from frostline.encoder.words import WORD_PATTERN
+from frostline.encoder.words import MARKED_PATTERN, WORD_PATTERN
 from frostline.head.linear import LinearHead, log_odds
 from frostline.targets import Label
 
@@ -76,11 +76,11 @@ def split_words(word_pieces: WordPieces, text: str) -> Split:
     )
 
 
-def split_terms(text: str) -> Split:
+def split_terms(text: str, *, is_marked: bool = False) -> Split:
     """The same where features are words alone: the words that are counted, each a piece as it is counted."""
     words = tuple(
         Word(text=found[0], start=found.start(), end=found.end(), pieces=(found[0].lower(),))
-        for found in re.finditer(WORD_PATTERN, text)
+        for found in re.finditer(MARKED_PATTERN if is_marked else WORD_PATTERN, text)
     )
     pieces = tuple(piece for word in words for piece in word.pieces)
     return Split(pieces=pieces, words=words, seen_to=len(text), is_cut=False)
