@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from frostline.data.columns import HEADER_EVIDENCE, _are_labels, _may_be_header
+from frostline.data.columns import are_labels
+from frostline.data.header import HEADER_EVIDENCE, _may_be_header
 from frostline.data.options import Column, TableOptions
 from frostline.data.tables import read_dataset, stream_texts
 from frostline.errors import InputError
@@ -207,7 +208,7 @@ def test_known_labels_in_both_columns_decide_nothing(tmp_path: Path) -> None:
 )
 def test_labels_repeat(labels: list[str], *, is_said: bool) -> None:
     """There are two of them at most, or half as many as rows."""
-    assert _are_labels(labels, beside=[f"a text of its own {n}" for n in range(len(labels))]) == is_said
+    assert are_labels(labels, beside=[f"a text of its own {n}" for n in range(len(labels))]) == is_said
 
 
 @pytest.mark.parametrize(("label", "may_be"), [(1, True), (2, False), (None, True)])

@@ -245,7 +245,8 @@ def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPl
             "it looks like an id, a number or a text, not like a label.",
             hint=f"Take another column: {which}." if others else "Each label must stand in several rows.",
         )
-    return folds_for(dataset.counts(), n_folds, apart=_apart(dataset), name=dataset.source.name, strict=strict)
+    name, n_rejected = dataset.source.name, len(dataset.rejects)
+    return folds_for(dataset.counts(), n_folds, apart=_apart(dataset), name=name, strict=strict, n_rejected=n_rejected)
 
 
 def _apart(dataset: Dataset) -> dict[str, int] | None:
@@ -291,13 +292,14 @@ def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan
 _APART = "rows that stand apart"  # copies of a text, and the rows of a group, count as one
 
 
-def folds_for(
+def folds_for(  # noqa: PLR0913 - labels as they are; each has a default
     counts: Mapping[str, int],
     n_folds: int,
     *,
     apart: Mapping[str, int] | None = None,
     name: str = "The data",
     strict: bool = False,
+    n_rejected: int = 0,
 ) -> FoldPlan:
     """How many folds can be made so that each class is in every one of them.
 
@@ -313,6 +315,8 @@ def folds_for(
         What to call the data in messages.
     strict : bool
         Fewer folds than wanted are an error, not a warning.
+    n_rejected : int
+        Rows left out already, which count among those that may be.
 
     Raises
     ------
@@ -331,7 +335,7 @@ def folds_for(
     if single:
         have = "have" if len(single) > 1 else "has"
         only = "row" if apart is None else "row that stands apart"
-        way = f"leave {'it' if len(single) == 1 else 'them'} out with --max-bad-rows {len(single)}"
+        way = f"leave {'it' if len(single) == 1 else 'them'} out with --max-bad-rows {n_rejected + len(single)}"
         raise InputError(
             f"{name}: {_listed(single)} {have} only one {only}; each label needs two.",
             hint="Copies of a text, and the rows of a group, count as one. Add rows, or merge labels."

@@ -105,23 +105,10 @@ LABEL_WORDS = """
 TEXT_NAMES = frozenset(TEXT_WORDS.split())
 LABEL_NAMES = frozenset(LABEL_WORDS.split())
 
-HEADER_EVIDENCE = 20  # rows below a first row whose label occurs once before that is held against it
 LABEL_CHARACTERS = 100
-_NUMBERS = re.compile(r"[\d,\s-]+")  # of columns, for `--text` and `--labels`
 _SHEET = re.compile(r"\.xls[xm](\.gz)?$", re.IGNORECASE)
 _TYPED = re.compile(r"\.(parquet|pq|arrow|feather|ipc|jsonl?|ndjson)(\.gz)?$", re.IGNORECASE)
 _NUMBERED = re.compile(r"column \d+(,column \d+)*")  # what the columns of a file without a header are called
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """Where things stand in a row."""
-
-    names: tuple[str, ...]  # One per column: the header's, or `column 1`, `column 2`, ..
-    columns: "Columns"
-    group: int | None  # None where rows are in no groups
-    has_header: bool  # Whether the first row is a header, not data
 
 
 @final
@@ -162,27 +149,6 @@ class Taken:
     sheet: str = ""  # Of a workbook with several
     remark: str = ""  # As in `Columns`
     names: tuple[str, ...] = ()  # All columns in their order; of JSON those of the first rows
-
-
-def layout_of_rows(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str, needs_label: bool) -> Layout:
-    """The layout of a TSV or CSV whose first rows are `sample` (one at least).
-
-    Raises
-    ------
-    InputError
-        A column that was named is not there, or which columns are meant is not clear.
-    """
-    widths = Counter(len(row) for row in sample[1:] or sample)
-    has_header = options.header
-    if has_header is None:
-        has_header = _is_header(sample, options=options, name=name, needs_label=needs_label)
-    width = len(sample[0]) if has_header else widths.most_common(1)[0][0]
-    body = [row for row in (sample[1:] if has_header else sample) if len(row) == width]
-    names = tuple(sample[0]) if has_header else tuple(f"column {number}" for number in range(1, width + 1))
-    columns = [[row[column] for row in body] for column in range(width)]
-    chosen = choose_columns(names, columns, options=options, name=name, needs_label=needs_label, are_named=has_header)
-    group = group_column(names, columns, options=options, name=name, are_named=has_header)
-    return Layout(names=names, columns=chosen, group=group, has_header=has_header)
 
 
 def group_column(
@@ -378,8 +344,15 @@ class _Table:
         if _NUMBERED.fullmatch(wanted) and not self.are_named and len(self.names) < 3:
             return ()
         parts = [wanted] if wanted in self.names else wanted.split(",")
-        places = tuple(self.names.index(part) for part in parts if self.names.count(part) == 1)
+        found = [self._placed(part) for part in parts]
+        places = tuple(place for place in found if place is not None)
         return places if len(places) == len(parts) else ()
+
+    def _placed(self, name: str) -> int | None:
+        """The one column of that name; else, where it has none, the one whose name is spelled a little otherwise."""
+        names = self.names if name in self.names or not self.are_named else [normalised(own) for own in self.names]
+        wanted = name if names is self.names else normalised(name)
+        return names.index(wanted) if names.count(wanted) == 1 else None
 
     def remark(self, missing: Sequence[str], chosen: Columns) -> str:
         """That other columns are taken than the model learned from; nothing where those had no names."""
@@ -408,7 +381,7 @@ class _Table:
     def by_content(self) -> tuple[int | None, int | None]:
         """Of two columns: the long, varied one is the text if the other one's values are short and repeat."""
         for text in (0, 1):
-            if _are_labels(self.columns[1 - text], beside=self.columns[text]):
+            if are_labels(self.columns[1 - text], beside=self.columns[text]):
                 return text, 1 - text
         return None, None
 
@@ -475,7 +448,8 @@ def _label(value: object) -> str | None:
 _MANY = 20  # labels, of which few need repeat among the first rows
 
 
-def _are_labels(values: Sequence[object], *, beside: Sequence[object]) -> bool:
+def are_labels(values: Sequence[object], *, beside: Sequence[object]) -> bool:
+    """Whether the values of one of two columns are labels, going by both: short, and repeating."""
     labels, texts = [str(value) for value in values], [str(value) for value in beside]
     if not labels or max(map(len, labels)) > LABEL_CHARACTERS:
         return False
@@ -490,74 +464,3 @@ def _are_words_beside_sentences(labels: Sequence[str], texts: Sequence[str]) -> 
     """Of hundreds of labels few repeat among the first rows: each is one word, and nine texts in ten are more."""
     n_sentences = sum(len(text.split()) > 1 for text in texts)
     return n_sentences >= 0.9 * len(texts) and all(len(label.split()) == 1 for label in labels)
-
-
-def _is_header(sample: Sequence[Sequence[str]], *, options: TableOptions, name: str, needs_label: bool) -> bool:
-    """Whether the first row names the columns."""
-    first, rest = sample[0], sample[1:]
-    named = (options.text, options.label, options.group, options.labels)
-    if any(isinstance(column, str) and not _NUMBERS.fullmatch(column) for column in named):
-        return True  # whoever names a column says that there are names
-    guessed = [options.guessed_text, options.guessed_label]
-    guessed += [part for joined in guessed for part in joined.split(",")]
-    if any(name and name in first and not any(name in row for row in rest) for name in guessed):
-        return True
-    for column, cell in enumerate(first):
-        below = [row[column] for row in rest if len(row) == len(first)]
-        if normalised(cell) in TEXT_NAMES | LABEL_NAMES and cell not in below:
-            return True
-        if len(below) >= 2 and all(map(_is_number, below)) and cell.strip() and not _is_number(cell):
-            return True
-    if _may_be_header(first, rest, options=options):
-        raise InputError(
-            f"{name}: whether the first row ({', '.join(shown(cell, 30) for cell in first)}) names the columns is "
-            "not clear: its label occurs nowhere else.",
-            hint="Pass --header or --no-header.",
-        )
-    if not needs_label and _looks_like_names(first, rest, options=options):
-        raise InputError(
-            f"{name}: whether the first row ({', '.join(shown(cell, 30) for cell in first)}) names the columns is "
-            "not clear: its text is one word, those below are several.",
-            hint="Pass --header or --no-header.",
-        )
-    return False
-
-
-_NAME = re.compile(r"[^\W\d]\w*([.-]\w+)*")
-
-
-def _looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]], *, options: TableOptions) -> bool:
-    """Whether texts alone are wanted, the first row holds different bare words, and all texts below several words."""
-    cells = [cell.strip() for cell in first if cell.strip()]
-    if len(set(cells)) < len(cells) or not all(map(_NAME.fullmatch, cells)) or options.known_labels & {*first}:
-        return False
-    number = 1 if len(first) == 1 else options.text
-    if not isinstance(number, int) or number > len(first) or not first[number - 1].strip():
-        return False
-    below = [row[number - 1] for row in rest if len(row) == len(first)]
-    return len(below) >= 2 and all(len(cell.split()) > 1 for cell in below)
-
-
-def _may_be_header(first: Sequence[str], rest: Sequence[Sequence[str]], *, options: TableOptions) -> bool:
-    """Two columns, and the first row's label is the only one that occurs once."""
-    body = [row for row in rest if len(row) == len(first)]
-    if len(first) != 2 or len(body) < HEADER_EVIDENCE:
-        return False
-    columns = [[row[place] for row in body] for place in (0, 1)]
-    for label in (1, 0) if options.label is None else (int(options.label) - 1,):
-        if options.labels_separator is not None and label in (0, 1):
-            counts = Counter(part for cell in columns[label] for part in parted(cell, options.labels_separator))
-            is_new = not counts.keys() & set(parted(first[label], options.labels_separator))
-            return is_new and min(counts.values(), default=0) > 1
-        if label in (0, 1) and _are_labels(columns[label], beside=columns[1 - label]):
-            counts = Counter(columns[label])
-            return first[label] not in counts and min(counts.values()) > 1
-    return False
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return cell.strip().casefold() not in {"nan", "inf", "-inf", "infinity"}

@@ -3,9 +3,10 @@
 Magic bytes beat the suffix; the suffix beats a guess from the text.
 """
 
+import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, TypeAlias, final
@@ -272,13 +273,14 @@ def _refuse_stranger(head: bytes, name: str) -> None:
         raise InputError(f"{name} must be {A_TABLE} (it is a tar archive).", hint="Unpack it first: tar -xf.")
 
 
-def dialect_of(head: bytes, *, kind: Format, options: TableOptions) -> tuple[Dialect, bool]:
+def dialect_of(lines: Sequence[str], *, kind: Format, options: TableOptions) -> tuple[Dialect, bool]:
     """How the cells of a TSV or CSV are parted, and whether its first line is no row but says so (`sep=;`, by Excel).
 
-    A CSV whose first line has no comma but semicolons, or else tabs, is parted by those.
+    A CSV whose first line has no comma but semicolons, or else tabs, is parted by those; so is one whose first line is
+    a title, where every line below it has as many of them.
     """
     is_quoted = kind == "csv" if options.quoted is None else options.quoted
-    line = first_line(head, options.encoding)
+    line = next((line for line in lines if line), "")
     mark = _EXCEL.fullmatch(line)
     if options.delimiter is not None:
         return Dialect(options.delimiter, is_quoted), mark is not None and mark[1] == options.delimiter
@@ -286,8 +288,19 @@ def dialect_of(head: bytes, *, kind: Format, options: TableOptions) -> tuple[Dia
         return Dialect(mark[1], is_quoted), True
     if kind == "tsv":
         return Dialect("\t", is_quoted), False
-    bare = re.sub(r'"[^"]*"', "", line)
-    return Dialect(next((mark for mark in ",;\t" if mark in bare), ","), is_quoted), False
+    bare = [re.sub(r'"[^"]*"', "", line) for line in lines if line.strip()]
+    below = next((mark for mark in ";\t" if _parts_below(mark, bare)), None)
+    found = next((mark for mark in ",;\t" if bare and mark in bare[0]), None)
+    if below is not None and (found is None or len({line.count(found) for line in bare}) > 1):
+        found = below
+    return Dialect(found or ",", is_quoted), False
+
+
+def _parts_below(mark: str, lines: Sequence[str]) -> bool:
+    """Whether all lines from the first one with such a mark on, two at least, have as many of them."""
+    counts = [line.count(mark) for line in lines]
+    below = list(itertools.dropwhile(lambda count: not count, counts))
+    return len(below) > 1 and len(set(below)) == 1
 
 
 _EXCEL = re.compile(r"(?:\"(?=.*\"\r?$))?sep=([^\w\s\"]|\t)\"?\r?", re.IGNORECASE)

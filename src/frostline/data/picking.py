@@ -19,12 +19,10 @@ from frostline.data.cells import (
 )
 from frostline.data.columns import (
     Columns,
-    Layout,
     Taken,
     choose_columns,
     group_column,
     holds_lists,
-    layout_of_rows,
     nested_names,
 )
 from frostline.data.formats import (
@@ -39,6 +37,7 @@ from frostline.data.formats import (
     objects_of,
     rows_of,
 )
+from frostline.data.header import Layout, layout_of_rows, rows_above, said_of_rows_above
 from frostline.data.lines import Lines, Opened, check_encoding, line_chunks, lines_of, opened, working_encoding
 from frostline.data.options import MEGABYTE, Format, TableOptions
 from frostline.errors import InputError, shown
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from frostline.data.workbook import Workbook
 
 
+FIRST_LINES = 20  # by which it is found how cells are parted
 SAMPLE_ROWS = 200
 SAMPLE_CHARACTERS = 16 * MEGABYTE
 
@@ -118,7 +118,8 @@ def _picked_text(  # noqa: PLR0913 - a file as it was met; called from one place
     if kind == "jsonl":
         objects = objects_of(runs, limits=options.limits)
         return _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=whole)
-    dialect, begins_with_mark = dialect_of(head, kind=kind, options=options)
+    lines, runs = _first_lines(runs, FIRST_LINES if kind == "csv" and options.delimiter is None else 1)
+    dialect, begins_with_mark = dialect_of(lines, kind=kind, options=options)
     is_in_doubt = kind == "tsv" and options.quoted is None
     if is_in_doubt and is_quoted_throughout(source, dialect, options=options):
         dialect, is_in_doubt = replace(dialect, is_quoted=True), False
@@ -192,6 +193,16 @@ def _count(source: Opened, dialect: Dialect, options: TableOptions) -> int | Non
     return count
 
 
+def _first_lines(runs: Iterator[Lines], n_lines: int) -> tuple[list[str], Iterator[Lines]]:
+    """The first lines that are not empty, and all lines."""
+    taken: list[Lines] = []
+    lines: list[str] = []
+    while len(lines) < n_lines and (run := next(runs, None)) is not None:
+        taken.append(run)
+        lines += [bare for line in run.texts if (bare := line.removesuffix("\r"))]
+    return lines[:n_lines], itertools.chain(taken, runs)
+
+
 def _lines(source: Opened, head: bytes, options: TableOptions) -> Iterator[Lines]:
     chunks = line_chunks(source.chunks(), head=head, options=options, name=source.name)
     return lines_of(chunks, options=options, name=source.name)
@@ -207,22 +218,30 @@ def _from_rows(  # noqa: PLR0913 - rows, and what is wanted of them
     on_ragged: Callable[[], None],
 ) -> Picking:
     """Of a TSV or CSV."""
-    rows = _trimmed(rows)
     taken, sample = _sampled(rows)
     if not sample:
         return Picking(Taken(), iter([item for item in taken if isinstance(item, Fault)]))
+    n_above, have_header_below = rows_above(sample, options=rules.options, name=name)
+    filled = [item for item in taken if not isinstance(item, Fault) and item[1]]
+    width = len(sample[n_above])
+    sample = [_trimmed(cells, width) for cells in sample[n_above:]]
     limit = rules.options.limits.columns
     if max(map(len, sample)) > limit:
         raise InputError(
             f"{name} must have at most {limit:,} columns (a row has more).", hint="Is the delimiter what it should be?"
         )
     layout = layout_of_rows(sample, options=rules.options, name=name, needs_label=needs_label)
-    if layout.has_header:
-        taken.remove(next(item for item in taken if not isinstance(item, Fault) and item[1]))
+    above = filled[:n_above] if have_header_below else []
+    dropped = {number for number, _ in (*above, *filled[n_above : n_above + layout.has_header])}
+    rest = itertools.chain((item for item in taken if isinstance(item, Fault) or item[0] not in dropped), rows)
     label_of, has_sets = _label_of_cells(layout, sample[layout.has_header :], rules)
+    columns = layout.columns
+    if above:
+        said = said_of_rows_above([number for number, _ in above], above[0][1], name)
+        columns = replace(columns, remark=" ".join(filter(None, [said, columns.remark])))
     return Picking(
-        layout.columns.taken_from(layout.names, layout.group),
-        _cells_picked(itertools.chain(taken, rows), layout, rules, on_ragged, label_of=label_of, whole=whole),
+        columns.taken_from(layout.names, layout.group),
+        _cells_picked(_all_trimmed(rest, width), layout, rules, on_ragged, label_of=label_of, whole=whole),
         has_sets,
     )
 
@@ -259,16 +278,14 @@ def _from_sheet(book: "Workbook", *, rules: CellRules, needs_label: bool, whole:
     return replace(found, taken=replace(found.taken, sheet=book.sheet, remark=remark))
 
 
-def _trimmed(rows: Iterator[Row | Fault]) -> Iterator[Row | Fault]:
-    """Rows without the empty cells that they have beyond the first row's, as spreadsheets leave them."""
-    width: int | None = None
+def _trimmed(cells: list[str], width: int) -> list[str]:
+    """A row without the empty cells that it has beyond the header's, or the first row's, as spreadsheets leave them."""
+    return cells[:width] if len(cells) > width and not any(cells[width:]) else cells
+
+
+def _all_trimmed(rows: Iterator[Row | Fault], width: int) -> Iterator[Row | Fault]:
     for row in rows:
-        if not isinstance(row, Fault) and row[1]:
-            width = width or len(row[1])
-            if len(row[1]) > width and not any(row[1][width:]):
-                yield row[0], row[1][:width]
-                continue
-        yield row
+        yield row if isinstance(row, Fault) or len(row[1]) <= width else (row[0], _trimmed(row[1], width))
 
 
 def _from_fasttext(runs: Iterator[Lines], name: str, *, rules: CellRules, needs_label: bool, whole: bool) -> Picking:
@@ -312,6 +329,7 @@ def _cells_picked(  # noqa: PLR0913 - rows, and what is wanted of them
     group = layout.group
     text_of = rules.text
     text = texts[0] if len(texts) == 1 else None
+    header = list(layout.names) if layout.has_header and width > 1 else None  # again where files were put together
     is_regular = True
     for row in rows:
         if isinstance(row, Fault):
@@ -328,6 +346,9 @@ def _cells_picked(  # noqa: PLR0913 - rows, and what is wanted of them
                 yield Fault(number, f"must have {width} {'cells' if width > 1 else 'cell'} (it has {len(cells)})")
                 continue
             cells = [""]
+        if cells == header:
+            yield Fault(number, "repeats the names of the columns")
+            continue
         try:
             cell = joined([cells[place] for place in texts]) if text is None else cells[text]
             labels = label_of(cells)

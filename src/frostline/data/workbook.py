@@ -82,7 +82,7 @@ class Workbook:
         self._sheet = sheets[self.sheet]
 
     def rows(self) -> Iterator[Row]:
-        """The rows that are not blank, by their numbers in the sheet, each as wide as the first at least."""
+        """The rows that are not blank, by their numbers in the sheet, each as wide as those before it at least."""
         with self._translated():
             self._sheet.reset_dimensions()  # what a file says of its size is often wrong
             found = enumerate(self._sheet.iter_rows(values_only=True), 1)
@@ -94,7 +94,7 @@ class Workbook:
                 if number > MOST_ROWS:
                     raise InputError(f"{self.name}: a sheet must have at most {MOST_ROWS:,} rows.")
                 if cells:
-                    width = width or len(cells)
+                    width = max(width, len(cells))  # a title above the header has fewer
                     yield number, cells + [""] * (width - len(cells))
             if not batch:
                 return
