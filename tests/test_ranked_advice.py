@@ -7,7 +7,7 @@ import pytest
 from frostline.advice import Step, ranked
 from frostline.evaluate.baselines import WORDS, Baseline, Lead
 from frostline.legible import MULTILINGUAL, Legibility, ScriptCount
-from frostline.record import TrainingRecord
+from frostline.record import NearRecord, TrainingRecord
 from record_examples import tuning
 from small_records import full_record, two_label_record
 
@@ -141,3 +141,63 @@ def test_next_for_a_language_names_what_the_warning_names(n: int, script: str, *
         assert ranked(many)[0].step == Step(options=("--features", "words"))
         words = replace(record, features=replace(record.features, spec="words"))
         assert ranked(words) == ()
+
+
+def worst() -> TrainingRecord:
+    """A record of which nearly everything is to be said."""
+    record = plain()
+    source = two_label_record().test_source
+    assert record.test is not None
+    assert source is not None
+    assert record.test.per_label[0].f1 is not None
+    weak, *others = record.test.per_label
+    weak = replace(weak, f1=replace(record.test.per_label[0].f1, value=0.1, interval=(0.05, 0.2)))
+    wide = {name: replace(one, interval=(0.6, 0.9)) for name, one in record.test.scores.items()}
+    leads = {"centroid": Lead(value=-0.2, interval=(-0.3, -0.1), n=100), WORDS: Lead(value=0.0, interval=(-1, 1), n=9)}
+    rivals = [
+        Baseline(name=name, made_of="", scores={}, leads={"accuracy": lead}, seconds=0.0)
+        for name, lead in leads.items()
+    ]
+    read = Legibility(
+        n_texts=100, n_pieces=500, n_unknown=90, n_unreadable=20, scripts=(ScriptCount(script="Chinese", n_texts=20),)
+    )
+    near = NearRecord(n=20, n_right=20, n_looked=50, can_be_kept=True)
+    counts = {"A": 40, "a": 30, "b": 10, "a|b": 10, "c": 10}
+    return replace(
+        record,
+        n_trained=100,
+        data=replace(record.data, n_rows=100, n_conflicts=10, label_counts=counts),
+        features=replace(record.features, legibility=read),
+        test=replace(record.test, per_label=(weak, *others), scores=wide),
+        test_source=replace(source, kind="file", n_leaks=3, data=record.data, near=near),
+        baselines=tuple(rivals),
+    )
+
+
+def test_the_whole_order_is_what_spoils_labels_then_what_does_better_then_the_score_and_leaks_last() -> None:
+    assert kinds(worst()) == [
+        "labels alike",
+        "labels joined",
+        "other features",
+        "baseline ahead",
+        "contradictions",
+        "near copies",
+        "no better than words",
+        "weak label",
+        "few rows",
+        "more test rows",
+        "leaks",
+    ]
+
+
+def test_labels_that_are_others_joined_are_taken_for_several() -> None:
+    record = plain()
+    data = replace(record.data, n_rows=100, label_counts={"a": 40, "b": 30, "a|b": 20, "b|a": 10})
+    advice = ranked(replace(record, data=data))[0]
+    assert advice.step == Step(options=("--labels-separator", "|"))
+    assert advice.sentence == (
+        "Take 'a|b' for several labels: run the same command with --labels-separator '|'."
+    )
+    assert advice.reason == "2 of 4 labels are other labels joined by '|'; 30 of 100 rows have such."
+    assert "labels joined" not in kinds(replace(record, data=replace(data, kind="several labels")))
+    assert "labels joined" not in kinds(replace(record, data=replace(data, label_counts={"a": 50, "a|c": 50})))

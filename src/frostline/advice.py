@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, final
 
-from frostline.data.checks import alike
+from frostline.data.checks import alike, joined
 from frostline.encoder.features import WORDS as WORDS_FEATURES
 from frostline.errors import listed, pasteable, shown
 from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
@@ -46,6 +46,7 @@ CONTRADICTED = 0.01
 Kind: TypeAlias = Literal[
     "near copies",
     "labels alike",
+    "labels joined",
     "contradictions",
     "no better than words",
     "weak label",
@@ -92,8 +93,8 @@ class Advice:
 def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
     """All that the record's figures advise, what costs the most first.
 
-    What makes the score meaningless comes first, then what spoils the labels, then what would do better, then what
-    would bring more.
+    What spoils the labels comes first, then what surely does better, then what makes the score meaningless, then what
+    may do better or bring more, and last what is left out of the score anyway.
 
     Returns
     -------
@@ -103,11 +104,12 @@ def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
     if record.test is None:
         return ()
     found = (
-        *about_near(record),
         *_about_alike(record),
+        *_about_joined(record),
         *_about_language(record),
         *ahead_of_it(record),
         *_about_conflicts(record),
+        *about_near(record),
         *_about_words(record),
         *_about_weakest(record.test),
         *_about_rows(record),
@@ -221,6 +223,26 @@ def _about_alike(record: TrainingRecord) -> list[Advice]:
             reason=f"{listed(groups[0])} count as different labels; {n_rows:,} of {record.data.n_rows:,} rows have "
             "such a spelling that others have not.",
             step=Step(options=("--tidy-labels",)),
+        )
+    ]
+
+
+def _about_joined(record: TrainingRecord) -> list[Advice]:
+    """Labels that are other labels with a mark between them: sets, learned as labels of their own."""
+    if record.data.kind == "several labels":
+        return []
+    counts = {str(label): count for label, count in record.data.label_counts.items()}
+    mark, sets = joined(counts)
+    if not sets:
+        return []
+    return [
+        Advice(
+            kind="labels joined",
+            sentence=f"Take {shown(sets[0])} for several labels: run the same command with "
+            f"--labels-separator {mark!r}.",
+            reason=f"{len(sets):,} of {len(counts):,} labels are other labels joined by {mark!r}; "
+            f"{sum(counts[label] for label in sets):,} of {record.data.n_rows:,} rows have such.",
+            step=Step(options=("--labels-separator", mark)),
         )
     ]
 

@@ -35,7 +35,7 @@ from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarn
 from frostline.encoder.reading import Reading, SentenceEncoder, check_texts
 from frostline.encoder.seen import refuse_seen
 from frostline.encoder.words import WordsAlone, kept_reader, vocabulary_of, with_words
-from frostline.errors import InputError, OutputError, UsageError, listed, shown
+from frostline.errors import InputError, OutputError, UsageError, in_python, listed, shown
 from frostline.evaluate.baselines import Part
 from frostline.finetune.options import FineTune
 from frostline.head.cascade import Cascade, Heard, hear
@@ -130,7 +130,8 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         Where torch reads.
     abstain_precision : float or None, default=None
         Answer only where so sure that at least this share of the answers is right, of several labels exactly right;
-        `predict` gives None for the other texts. `fit` refuses where the texts are too few to promise it.
+        `predict` gives None for the other texts. Where that cannot be promised, as where the texts are too few, `fit`
+        leaves it out, and a warning says why.
     confidence : float, default=0.95
         With which that, and what `threshold_for` says, is promised of new texts.
     threshold_for : str or None, default=None
@@ -498,12 +499,13 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
             n_fitted=0 if self.data_ is None else self.data_.rows,
         )
         measured = measure(who, dataset)
-        self.report_: Shown[EvaluationRecord] = Shown(
-            value=measured.record,
-            print_to=lambda console: print_evaluation(measured.record, console),
-            as_page=lambda: evaluation_html(measured.record, measured.examples()),
+        record = replace(measured.record, warnings=tuple(map(in_python, measured.record.warnings)))
+        self._report: Shown[EvaluationRecord] = Shown(
+            value=record,
+            print_to=lambda console: print_evaluation(record, console),
+            as_page=lambda: evaluation_html(record, measured.examples()),
         )
-        return self.report_
+        return self._report
 
     def explain(self, text: str, *, labels: Sequence[Any] = ()) -> "Shown[Explanation]":
         """Why it answers so for one text: what each word adds, by reading the text again without it.
@@ -524,14 +526,21 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
             A label that is none of `classes_`; an encoder that has no word pieces.
         """
         from frostline.explanation.explaining import explain  # noqa: PLC0415 - not what fitting needs
-        from frostline.report.explanation import explanation_html, print_explanation  # noqa: PLC0415
+        from frostline.report.explanation import NOT_KEPT, explanation_html, print_explanation  # noqa: PLC0415
 
         found = explain(_Answering(self._head(), self.encoder_, self.cascade_), text, labels=labels)
         return Shown(
             value=found,
-            print_to=lambda console: print_explanation(found, console),
-            as_page=lambda: explanation_html(found),
+            print_to=lambda console: print_explanation(found, console, to_keep=NOT_KEPT),
+            as_page=lambda: explanation_html(found, to_keep=NOT_KEPT),
         )
+
+    @property
+    def report_(self) -> "Shown[EvaluationRecord]":
+        """What `evaluate` found last."""
+        if "_report" not in vars(self):
+            raise AttributeError("There is no report_ yet: evaluate(texts, labels) makes it.")
+        return self._report
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; once fitted also labels, C and how many texts it learned from."""
@@ -767,7 +776,9 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         how_parts = replace(options, choose_parts=choose_parts)
         with contextlib.ExitStack() as held:
             told = self._told(held, *SEARCHING[targets.kind], step=self._step(2))
-            fitted = fit(rows, targets, search=how_parts, answers=answers, progress=told)
+            fitted = fit(rows, targets, search=how_parts, answers=answers, unmet="leave out", progress=told)
+        for sentence in fitted.unmet:
+            warnings.warn(f"{sentence} The classifier was made without that wish.", UserWarning, stacklevel=3)
         whole, vocabulary = fitted, vocabulary_of(self.encoder_)
         if fitted.parts is not None:
             kept = fitted.parts.kept
@@ -974,7 +985,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         with contextlib.ExitStack() as held:
             reading = self.encoder_.encode(texts, progress=self._told(held, "Reading", "texts", step=step))
         for said in reading_warnings(self.encoder_, texts, reading.cut):
-            warnings.warn(said, LegibilityWarning, stacklevel=3)
+            warnings.warn(in_python(said), LegibilityWarning, stacklevel=3)
         return reading
 
     def _heard(self, X: Sequence[str]) -> Heard:
@@ -984,7 +995,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
             told = self._told(held, "Reading", "texts", step=None)
             heard = hear(texts, head, self.encoder_, cascade=self.cascade_, progress=told)
         for said in reading_warnings(self.encoder_, texts, heard.cut):
-            warnings.warn(said, LegibilityWarning, stacklevel=3)
+            warnings.warn(in_python(said), LegibilityWarning, stacklevel=3)
         return heard
 
 

@@ -20,6 +20,7 @@ are those of sysexits.h); a server answers with `http_status`.
     └── AccessError          77    not permitted, or a folder that others could write to
 """
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import ClassVar
@@ -39,6 +40,7 @@ __all__ = [
     "TextTypeError",
     "UnavailableError",
     "UsageError",
+    "in_python",
     "listed",
     "pasteable",
     "printable",
@@ -66,7 +68,7 @@ class FrostlineError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return printable(f"{self.message} {self.hint}".rstrip())
+        return printable(in_python(f"{self.message} {self.hint}".rstrip()))  # who asks on a terminal has both apart
 
 
 class UsageError(FrostlineError, ValueError):
@@ -175,3 +177,41 @@ def printable(words: str) -> str:
     A message is ours, and yet the name of a file in it may be anybody's.
     """
     return words if words.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+
+
+_OPTION = re.compile(
+    r"(?P<kept>(?:frostline (?!train FILE)|pip install)[^;]*)"
+    r"|frostline train FILE --out FOLDER|frostline train FILE --encoder (?P<encoder>\S+)"
+    r"|--(?P<name>[a-z][a-z-]*[a-z])"
+    r"(?: (?P<value>[A-Z]+\b|[\w.+/-]*[\d@=/][\w@=+/-]*(?:\.\d+)?|words\b|auto\b|cpu\b|torch\b|float32\b))?"
+)
+_PARAMETERS = {
+    "holdout": "test_fraction",
+    "folds": "n_folds",
+    "yes": "fetch",
+    "keep-near-copies-together": "near_together",
+    "keep-neighbours": "neighbours",
+    "checkpoints": "FineTune.folder",
+    "rate": "FineTune.rate",
+}
+_FLAGS = {"overwrite", "strict", "public", "yes", "nested", "keep-near-copies-together"}
+
+
+def in_python(words: str) -> str:
+    """`words` for who asked in Python: options as parameters, `--max-length 512` as `max_length=512`."""
+    return _OPTION.sub(_parameter, words) if "--" in words or "frostline train" in words else words
+
+
+def _parameter(found: "re.Match[str]") -> str:
+    if found["kept"]:
+        return found[0]
+    if found["encoder"]:
+        return f"SentenceClassifier({found['encoder']!r})"
+    name, value = found["name"], found["value"]
+    if name is None:
+        return "SentenceClassifier().fit(texts, labels).save(FOLDER)"
+    parameter = _PARAMETERS.get(name, name.replace("-", "_"))
+    if value is None:
+        return f"{parameter}=True" if name in _FLAGS else parameter
+    is_literal = value.isupper() or re.fullmatch(r"[\d.]+", value)
+    return f"{parameter}={value if is_literal else repr(value)}"

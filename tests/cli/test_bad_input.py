@@ -380,7 +380,7 @@ def test_contradictions_and_leaks_are_warned_of(frostline: Command, tmp_path: Pa
     test.write_bytes(b"a fine day number 3\tgood\nquite new\tbad\n")
     document = frostline("train", path, "--test", test, "-C", "0.1", "--json").document
     told = "\n".join(document["warnings"])
-    assert "1 text stands there with different labels (lines 1, 25)" in told
+    assert "1 text appears more than once, with different labels (lines 1, 25)" in told
     assert "1 test row is a copy of a training row and was left out of the scores (line 1)." in told
     assert document["test"]["source"]["n_leaks"] == 1
 

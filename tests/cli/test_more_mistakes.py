@@ -1,5 +1,6 @@
 """Thirty more mistakes, of people who come from other tools: a sentence, and a line to paste, which then runs."""
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -88,3 +89,24 @@ def test_what_cannot_be_guessed_has_an_example(frostline: Command, place: Path) 
         assert found.code == 2
         assert f"For example: frostline {arguments[0]} " in found.err
         assert "Did you mean" not in found.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["cache"]])
+def test_a_verb_that_needs_another_shows_its_help(frostline: Command, arguments: list[str]) -> None:
+    """As lines, not as an error with line breaks spelt out."""
+    found = frostline(*arguments)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.rstrip() == frostline(*arguments, "--help").out.rstrip()
+    assert "error:" not in found.err
+
+
+def test_what_may_be_chosen_stands_in_one_line(frostline: Command) -> None:
+    first, *_ = frostline("completion").err.splitlines()
+    assert first == "error: Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish"
+
+
+def test_lines_of_a_hint_stay_lines_under_json(frostline: Command) -> None:
+    error = json.loads(frostline("train", "--json", "--lable", "x").err)["error"]
+    first, *_ = error["hint"].split("\n")
+    assert first == "Did you mean: frostline train --json --label x"
+    assert len(error["hint"].split("\n")) == 3

@@ -43,10 +43,10 @@ def test_copies_contradict_each_other_as_one_text_does() -> None:
     """Case, blanks and punctuation aside, which is said where it matters."""
     exact, spelled = [("a", "1"), ("a", "0")], [("So  good!", "1"), ("so good", "0"), ("so good, too", "0")]
     assert conflicts_told(duplicates(dataset(exact)).conflicts, "labels") == (
-        "1 text stands there with different labels (lines 10, 11)."
+        "1 text appears more than once, with different labels (lines 10, 11)."
     )
     assert conflicts_told(duplicates(dataset(exact + spelled)).conflicts, "labels") == (
-        "2 texts stand there with different labels (lines 10, 11; 12, 13; case, blanks and punctuation aside)."
+        "2 texts appear more than once, with different labels (lines 10, 11; 12, 13; case, blanks and punctuation aside)."
     )
 
 

@@ -19,7 +19,7 @@ from frostline.errors import InputError, TextTypeError, UsageError
 FORM = (
     "Features must be pooling@layers, with pooling one of cls, mean, max (got {!r}). "
     "For example cls@-1 (the tutorial's), mean@all, mean@-1,-2, cls@-1+mean@-1 or mean@all+words. "
-    "Counting words (TF-IDF) is --features words; an encoder is named by --encoder."
+    "Counting words (TF-IDF) is features='words'; an encoder is named by encoder."
 )
 LAST = "Words must be the last term (got {!r}). For example mean@all+words; or words alone, for which no encoder reads."
 

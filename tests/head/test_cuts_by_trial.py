@@ -255,7 +255,7 @@ def test_what_cannot_be_promised_is_left_out_and_the_rest_is_kept() -> None:
             {"confidence": 0.5},
             (
                 "A confidence was named, but nothing to promise with it. "
-                "Add --abstain-precision 0.95, or --threshold-for precision=0.9."
+                "Add abstain_precision=0.95, or threshold_for='precision=0.9'."
             ),
         ),
         ({"threshold_for": ("recall", 0.0)}, "The recall to reach must be above 0 and below 1 (got 0.0)."),
@@ -267,7 +267,7 @@ def test_what_cannot_be_promised_is_left_out_and_the_rest_is_kept() -> None:
             {"threshold_label": "b"},
             (
                 "A label for a threshold was named, but not what to reach with it. "
-                "Add --threshold-for precision=0.9 or recall=0.9."
+                "Add threshold_for='precision=0.9', or threshold_for='recall=0.9'."
             ),
         ),
     ],
@@ -299,7 +299,7 @@ def test_labels_are_named_up_to_ten() -> None:
     unnamed = RuleOptions(threshold_for=("recall", 0.1))
     with pytest.raises(UsageError) as caught:
         fit_rule(shares, targets, folds=folds, options=unnamed)
-    assert str(caught.value) == "A threshold is of one label: name which of the 11. Add --threshold-label LABEL."
+    assert str(caught.value) == "A threshold is of one label: name which of the 11. Add threshold_label=LABEL."
 
 
 def test_a_wish_in_words_is_read_as_it_stands() -> None:

@@ -136,7 +136,7 @@ def test_the_column_of_the_own_labels(names: list[str], options: TableOptions, p
 
 @pytest.mark.parametrize("label", ["none", 3])
 def test_a_label_column_that_is_not_there_is_refused(label: Any) -> None:
-    with pytest.raises(InputError, match=rf"^f\.tsv: there is no label column '{label}'\. Leave --label out\.$"):
+    with pytest.raises(InputError, match=rf"^f\.tsv: there is no label column '{label}'\. Leave label out\.$"):
         truth_column(["text", "label"], TableOptions(label=label), name="f.tsv")
 
 

@@ -85,7 +85,7 @@ def find_classifier(name: str | Path, *, revision: str | None = None, fetch: boo
     if told is None and not fetch:
         raise ConsentError(
             f"There is no saved model at {shown(hub_id)}, and none of that name of the hub is on this machine.",
-            hint=f"Fetch it by adding --yes (in Python: fetch=True), or by naming a revision: {hub_id}@main",
+            hint=f"Fetch it by adding --yes, or by naming a revision: {hub_id}@main",
         )
     if hub.is_offline():
         raise UnavailableError(

@@ -71,7 +71,7 @@ class Artifact:
         return self.path / ENCODER_FOLDER if self.manifest.has_encoder else None
 
 
-def load_artifact(path: Path, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Artifact:
+def load_artifact(path: str | Path, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Artifact:
     """The artifact at `path`, checked.
 
     Every digest is, but those of the encoder's files, which `open_model` checks, and of the neighbours, which
@@ -79,7 +79,7 @@ def load_artifact(path: Path, *, sha256: str | None = None, limits: Limits = DEF
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
     sha256 : str, optional
         The digest that the artifact must have, known from elsewhere: a pin against exchange, not only damage.
     limits : Limits, optional
@@ -94,6 +94,7 @@ def load_artifact(path: Path, *, sha256: str | None = None, limits: Limits = DEF
     AccessError, StorageError
         A file cannot be read.
     """
+    path = Path(path)
     for _ in range(_TRIES - 1):
         with opened_folder(path) as folder:
             try:
@@ -105,14 +106,15 @@ def load_artifact(path: Path, *, sha256: str | None = None, limits: Limits = DEF
         return _load(folder, sha256, limits)
 
 
-def load_neighbours(artifact: Artifact, *, limits: Limits = DEFAULT_LIMITS) -> Neighbours | None:
+def load_neighbours(artifact: str | Path | Artifact, *, limits: Limits = DEFAULT_LIMITS) -> Neighbours | None:
     """The training sentences that were kept in `artifact`, if they were.
 
     Raises
     ------
     ArtifactCorrupt
-        The file differs from the manifest, or does not fit the head.
+        The file differs from the manifest, or does not fit the head; a path as `load_artifact`.
     """
+    artifact = artifact if isinstance(artifact, Artifact) else load_artifact(artifact, limits=limits)
     entry = artifact.manifest.files.get(NEIGHBOURS)
     if entry is None:
         return None

@@ -112,7 +112,7 @@ class Model:
 
 
 def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from, and how it is tried
-    artifact: Path | Artifact,
+    artifact: str | Path | Artifact,
     *,
     encoder: str | Path | None = None,
     threads: int | None = None,
@@ -127,7 +127,7 @@ def open_model(  # noqa: PLR0913 - the artifact; where its encoder may come from
 
     Parameters
     ----------
-    artifact : Path or Artifact
+    artifact : str, Path or Artifact
     encoder : str or Path, optional
         Where the encoder is, for one that the artifact neither holds nor can name. Its digests are checked as well.
     threads : int, optional
@@ -265,7 +265,7 @@ def _places(artifact: Artifact, told: str | Path | None, *, fetch: bool) -> list
         raise ConsentError(
             f"{artifact.path}: its encoder must be on this machine ({shown(identity.name)}"
             f"{f' at revision {identity.revision}' if identity.revision else ''}{size}).",
-            hint="Fetch it from the hub by adding --yes (in Python: fetch=True), or name its folder: --encoder FOLDER.",
+            hint="Fetch it from the hub by adding --yes, or name its folder: --encoder FOLDER.",
         )
     return here
 

@@ -53,7 +53,7 @@ def found() -> dict[str, object]:
     try:
         disk.private_folder(home)
     except FrostlineError as error:
-        problems.append(str(error))
+        problems.append(f"{error.message} {error.hint}".rstrip())
     versions = {name: package_version(name) for name in PACKAGES}
     encoders = {known.name: _text(is_at_hand(known)) for known in known_encoders()}
     if not any(encoders.values()):

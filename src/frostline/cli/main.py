@@ -209,7 +209,11 @@ def told(outcome: BaseException, *, as_json: bool = False, arguments: Sequence[s
     code, *words = _ending(outcome, arguments)
     if as_json and words and words[0].startswith(_ERROR):
         what = type(outcome).__name__
-        document = {"type": what, "message": words[0].removeprefix(_ERROR), "hint": " ".join(map(str.strip, words[1:]))}
+        document = {
+            "type": what,
+            "message": words[0].removeprefix(_ERROR),
+            "hint": "\n".join(map(str.strip, words[1:])),
+        }
         words = [json.dumps({"error": {**document, "exit_code": code}}, ensure_ascii=True)]
     for line in words:
         say(line)
@@ -245,7 +249,9 @@ def _usage(outcome: click.ClickException | click.exceptions.Exit, arguments: Seq
     """What click found wrong with the command line, and how the verb is used; nothing where it just ended."""
     if isinstance(outcome, click.exceptions.Exit):
         return []
-    said = [f"{_ERROR}{outcome.format_message()}"]
+    if isinstance(outcome, click.exceptions.NoArgsIsHelpError):  # the help, of which click makes an error
+        return outcome.format_message().splitlines()
+    said = [f"{_ERROR}{' '.join(outcome.format_message().split())}"]
     context = outcome.ctx if isinstance(outcome, click.UsageError) else None
     if isinstance(outcome, click.NoSuchOption) and _takes_texts(context):
         said.append("       A text that begins with a dash stands behind --: frostline predict MODEL -- '-5 stars'")

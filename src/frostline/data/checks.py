@@ -131,7 +131,7 @@ def label_warnings(dataset: Dataset) -> list[str]:
             f"({', '.join(f'{counts[label]:,}' for label in group)} rows)."
             for group in alike(counts)
         ),
-        *_joined(counts),
+        *_joined_told(counts),
     ]
 
 
@@ -198,13 +198,21 @@ def without_lone(dataset: Dataset, *, allowed: int) -> Dataset:
     return replace(dataset.take(np.flatnonzero(~is_lone)), source=source, rejects=merged)
 
 
-def _joined(counts: Mapping[str, int]) -> list[str]:
+def joined(counts: Mapping[str, int]) -> tuple[str, list[str]]:
+    """The mark by which labels are other labels joined, and these; of three the first that is; else neither."""
     for mark in ",;|":
-        joined = [label for label in counts if mark in label and counts.keys() >= {*map(str.strip, label.split(mark))}]
-        if joined:
-            n_labels = f"{len(joined):,} of the {len(counts):,} labels are other labels joined by {mark!r}"
-            return [f"{n_labels}, such as {shown(joined[0])}, and count as labels of their own (--labels-separator)."]
-    return []
+        found = [label for label in counts if mark in label and counts.keys() >= {*map(str.strip, label.split(mark))}]
+        if found:
+            return mark, found
+    return "", []
+
+
+def _joined_told(counts: Mapping[str, int]) -> list[str]:
+    mark, found = joined(counts)
+    if not found:
+        return []
+    n_labels = f"{len(found):,} of the {len(counts):,} labels are other labels joined by {mark!r}"
+    return [f"{n_labels}, such as {shown(found[0])}, and count as labels of their own (--labels-separator)."]
 
 
 def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -> FoldPlan:
@@ -387,9 +395,9 @@ def in_a_line(parts: Sequence[object], *, joint: str = ", ", room: int = 50) -> 
 def conflicts_told(conflicts: Sequence[Repeat], what: str) -> str:
     """Texts that have several labels, or sets of labels, and their lines."""
     lines = in_a_line([in_a_line(repeat.lines, room=20) for repeat in conflicts], joint="; ")
-    stand = "text stands" if len(conflicts) == 1 else "texts stand"
+    appear = "text appears" if len(conflicts) == 1 else "texts appear"
     aside = "" if all(repeat.is_exact for repeat in conflicts) else "; case, blanks and punctuation aside"
-    return f"{len(conflicts):,} {stand} there with different {what} (lines {lines}{aside})."
+    return f"{len(conflicts):,} {appear} more than once, with different {what} (lines {lines}{aside})."
 
 
 def leaks_told(leaks: Leaks, *, n_test: int) -> str:

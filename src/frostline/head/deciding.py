@@ -124,6 +124,9 @@ class RuleOptions:
                 if isinstance(wish, int | float) and 1 < wish < 100:
                     hint = f"A share is meant: did you mean {wish / 100:g}?"
                 raise UsageError(f"{what} must be above 0 and below 1 (got {wish!r}).", hint=hint)
+        of_each: object = self.thresholds
+        if of_each not in {None, "f1"}:
+            raise UsageError(f"thresholds must be 'f1', or None (got {shown(of_each)}).")
         sure: object = self.confidence  # of an estimator, which anybody may have given
         if not (isinstance(sure, int | float | np.floating) and 0.5 <= sure < 1):
             raise UsageError(f"The confidence of a promise must be from 0.5 up to below 1 (got {sure!r}).")
@@ -137,7 +140,7 @@ class RuleOptions:
         if self.threshold_label is not None and self.threshold_for is None:
             raise UsageError(
                 "A label for a threshold was named, but not what to reach with it.",
-                hint="Add --threshold-for precision=0.9 or recall=0.9.",
+                hint="Add --threshold-for precision=0.9, or --threshold-for recall=0.9.",
             )
 
     @property

@@ -26,6 +26,10 @@ HOW_TO_KEEP = (
     "The model kept no training sentences: the nearest cannot be shown. "
     "Train it with --keep-neighbours to have them in the artifact."
 )
+NOT_KEPT = (
+    "A fitted classifier keeps no training sentences: save(folder, neighbours=(texts, labels)) does, and "
+    "frostline.explain shows the nearest."
+)
 
 
 ANSWERED_BY = {
@@ -120,7 +124,9 @@ _BAR = 12
 _MOST_UNTRIED = 200  # letters of what was not tried, or not seen
 
 
-def print_explanation(explanation: Explanation, console: Console, *, details: bool = False) -> None:
+def print_explanation(
+    explanation: Explanation, console: Console, *, details: bool = False, to_keep: str = HOW_TO_KEEP
+) -> None:
     """The answer; the pieces; what each word adds, label by label; the nearest training sentences."""
     console.print(Text.assemble(("Answer  ", "bold"), answer_text(explanation)))
     for remark in remarks(explanation):
@@ -135,7 +141,7 @@ def print_explanation(explanation: Explanation, console: Console, *, details: bo
         _label(console, explanation, label, details=details)
     heading(console, "Nearest training sentences")
     if explanation.nearest is None:
-        say(console, HOW_TO_KEEP)
+        say(console, to_keep)
     else:
         console.print(_nearest(explanation.nearest))
 
@@ -224,12 +230,12 @@ _STRONGEST = 55  # per cent of the colour; ink on it stays readable (contrast ab
 _MINUS = "\N{MINUS SIGN}"
 
 
-def explanation_html(explanation: Explanation) -> str:
+def explanation_html(explanation: Explanation, *, to_keep: str = HOW_TO_KEEP) -> str:
     """The page: the same bytes for the same explanation."""
     parts = [
         section("Answer", paragraphs([answer_text(explanation)], kind="lead") + paragraphs(remarks(explanation))),
         *(_label_section(explanation, label) for label in explanation.labels),
-        section("Nearest training sentences", _nearest_section(explanation.nearest)),
+        section("Nearest training sentences", _nearest_section(explanation.nearest, to_keep)),
         section("Word pieces", quiet(" ".join(explanation.pieces))),
         section("Probabilities", _probability_table(explanation)),
     ]
@@ -304,9 +310,9 @@ def _legend() -> str:
     return f'<ul class="legend">{items}</ul>'
 
 
-def _nearest_section(sentences: tuple[Nearest, ...] | None) -> str:
+def _nearest_section(sentences: tuple[Nearest, ...] | None, to_keep: str) -> str:
     if sentences is None:
-        return quiet(HOW_TO_KEEP)
+        return quiet(to_keep)
     rows = [
         [safe(", ".join(map(str, near.labels)) or "none"), quoted(near.text), _signed(near.cosine, 2, plus="")]
         for near in sentences

@@ -266,7 +266,7 @@ class FeatureStore:
     network: str | None = None
 
     @classmethod
-    def open(cls, root: Path | None = None) -> "FeatureStore":
+    def open(cls, root: str | Path | None = None) -> "FeatureStore":
         """The store in `root`, or in the user's cache folder; made where it is missing.
 
         Raises
@@ -276,7 +276,7 @@ class FeatureStore:
         OutputError
             Something that is not a folder is in the way.
         """
-        folder = disk.private_folder(disk.home() / FOLDER if root is None else root)
+        folder = disk.private_folder(disk.home() / FOLDER if root is None else Path(root))
         network = network_file_system(folder)
         if network is not None:
             warnings.warn(
