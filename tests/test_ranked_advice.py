@@ -162,7 +162,7 @@ def worst() -> TrainingRecord:
         n_texts=100, n_pieces=500, n_unknown=90, n_unreadable=20, scripts=(ScriptCount(script="Chinese", n_texts=20),)
     )
     near = NearRecord(n=20, n_right=20, n_looked=50, can_be_kept=True)
-    counts = {"A": 40, "a": 30, "b": 10, "a|b": 10, "c": 10}
+    counts: dict[str | int | bool, int] = {"A": 40, "a": 30, "b": 10, "a|b": 10, "c": 10}
     return replace(
         record,
         n_trained=100,
@@ -195,9 +195,7 @@ def test_labels_that_are_others_joined_are_taken_for_several() -> None:
     data = replace(record.data, n_rows=100, label_counts={"a": 40, "b": 30, "a|b": 20, "b|a": 10})
     advice = ranked(replace(record, data=data))[0]
     assert advice.step == Step(options=("--labels-separator", "|"))
-    assert advice.sentence == (
-        "Take 'a|b' for several labels: run the same command with --labels-separator '|'."
-    )
+    assert advice.sentence == ("Take 'a|b' for several labels: run the same command with --labels-separator '|'.")
     assert advice.reason == "2 of 4 labels are other labels joined by '|'; 30 of 100 rows have such."
     assert "labels joined" not in kinds(replace(record, data=replace(data, kind="several labels")))
     assert "labels joined" not in kinds(replace(record, data=replace(data, label_counts={"a": 50, "a|c": 50})))

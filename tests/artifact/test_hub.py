@@ -163,7 +163,8 @@ def test_a_name_is_fetched_on_consent_only_and_then_stays(hub: Hub, classifier: 
     assert caught.value.message == (
         "There is no saved model at 'someone/films', and none of that name of the hub is on this machine."
     )
-    assert "--yes" in caught.value.hint and "fetch=True" in str(caught.value)
+    assert "--yes" in caught.value.hint
+    assert "fetch=True" in str(caught.value)
     assert "someone/films@main" in caught.value.hint
     first = push_classifier(classifier, NAME).commit
     folder = find_classifier(NAME, fetch=True)

@@ -46,7 +46,8 @@ def test_copies_contradict_each_other_as_one_text_does() -> None:
         "1 text appears more than once, with different labels (lines 10, 11)."
     )
     assert conflicts_told(duplicates(dataset(exact + spelled)).conflicts, "labels") == (
-        "2 texts appear more than once, with different labels (lines 10, 11; 12, 13; case, blanks and punctuation aside)."
+        "2 texts appear more than once, with different labels "
+        "(lines 10, 11; 12, 13; case, blanks and punctuation aside)."
     )
 
 
