@@ -1017,6 +1017,8 @@ def _refuse_unknown(y: Sequence[Any], labels: Sequence[Label]) -> None:
         )
 
 
+def _some(labels: Sequence[Label]) -> str:
+    return ", ".join(map(shown, labels[:10])) + (", …" if len(labels) > 10 else "")
 
 
 def _refuse_other_type(y: Sequence[Any] | NDArray[Any], labels: Sequence[Label]) -> None:
