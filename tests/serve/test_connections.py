@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from frostline.serve.connections import SILENT_S, connections_with
+from frostline.serve.connections import SILENT_S, Connection, connections_with
 from frostline.serve.options import Limits
 from frostline.serve.running import TellOfFiles
 from serve_processes import Running, ready_within, serving
@@ -200,7 +200,7 @@ class Wire(asyncio.Transport):
     def __init__(self, end: socket.socket | None = None) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2), "socket": end})
         self.writes: list[bytes] = []
-        self.is_closed = False
+        self.is_closed = self.is_half_closed = self.is_aborted = False
 
     @property
     def written(self) -> bytes:
@@ -211,6 +211,21 @@ class Wire(asyncio.Transport):
 
     def close(self) -> None:
         self.is_closed = True
+
+    def abort(self) -> None:
+        self.is_closed = self.is_aborted = True
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.is_half_closed = True
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
 
     def is_closing(self) -> bool:
         return self.is_closed
@@ -224,17 +239,24 @@ async def plain(_: object, __: object, send: Callable[[dict[str, object]], Await
     await send({"type": "http.response.body", "body": b"ok"})
 
 
+def made_of(kind: type[Connection], line: Wire, app: Any = plain, *, state: ServerState | None = None) -> Connection:
+    """A connection that has just been made."""
+    config = uvicorn.Config(app, http=kind, lifespan="off", log_config=None)
+    config.load()
+    loop = asyncio.get_running_loop()
+    made = kind(config=config, server_state=state or ServerState(), app_state={}, _loop=loop)
+    made.connection_made(line)
+    return made
+
+
 ASKED = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
 async def ending(*, asks_before: bool, asks_then: bool) -> Wire:
     """A connection that asks or not before it is told to end, and after that."""
-    (client, server), protocol = socket.socketpair(), connections_with(Limits())
-    config = uvicorn.Config(plain, http=protocol, lifespan="off", log_config=None)
-    config.load()
-    made = protocol(config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop())
+    client, server = socket.socketpair()
     line = Wire(server)
-    made.connection_made(line)
+    made = made_of(connections_with(Limits()), line)
     if asks_before:
         made.data_received(ASKED)
         await asyncio.gather(*made.tasks)
@@ -281,10 +303,7 @@ async def flooded() -> tuple[Wire, int]:
         return b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n" if scope["path"] == "/full" else None
 
     protocol, line = connections_with(Limits(header_bytes=2000), refused_at_once=refused), Wire()
-    config = uvicorn.Config(app, http=protocol, lifespan="off", log_config=None)
-    config.load()
-    made = protocol(config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop())
-    made.connection_made(line)
+    made = made_of(protocol, line, app)
     for _ in range(2):
         made.data_received(b"POST /full HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n")
         for _ in range(9):
@@ -308,6 +327,170 @@ def test_a_response_is_one_write() -> None:
     used = asyncio.run(ending(asks_before=True, asks_then=True))
     assert [write.count(b"\r\n\r\n") for write in used.writes] == [1] * len(used.writes)
     assert len(used.writes) == 2
+
+
+async def pipelined(*, n_read: int) -> tuple[Wire, bool]:
+    """A connection on which three requests were sent at once before the server ends; so many of them had been read."""
+    client, server = socket.socketpair()
+    line, may_answer, is_draining = Wire(server), asyncio.Event(), False
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await may_answer.wait()
+        await plain(scope, receive, send)
+
+    made = made_of(connections_with(Limits(), is_draining=lambda: is_draining), line, app)
+    made.data_received(ASKED * n_read)
+    client.send(ASKED * (3 - n_read))
+    is_draining = True
+    may_answer.set()
+    await asyncio.gather(*made.tasks)
+    was_open = not line.is_closed
+    if n_read < 3:
+        made.shutdown()
+        made.data_received(server.recv(999))
+    while made.tasks:
+        await asyncio.gather(*made.tasks)
+    client.close()
+    server.close()
+    return line, was_open
+
+
+@pytest.mark.parametrize("n_read", [1, 2, 3])
+def test_whoever_asked_several_things_at_once_gets_all_answers_at_the_servers_end(n_read: int) -> None:
+    """Whether they had been read by then or lay in the system; the last answer says that it is the last."""
+    line, was_open = asyncio.run(pipelined(n_read=n_read))
+    assert (line.written.count(b"200 OK"), line.written.count(b"connection: close")) == (3, 1)
+    assert line.written.rpartition(b"200 OK")[2].count(b"connection: close") == 1
+    assert (was_open, line.is_closed) == (n_read < 3, True)
+
+
+async def winding_up(sent: bytes, app: Any = plain) -> list[tuple[bytes, bool, bool]]:
+    """What is written, and whether it is closed or cut off: before time is up, then, a second time, after all."""
+    client, server = socket.socketpair()
+    line = Wire(server)
+    made = made_of(connections_with(Limits()), line, app)
+    made.data_received(sent)
+    await asyncio.sleep(0)
+    now, seen = time.monotonic(), []
+    for at in (0.0, 0.2, 0.3, 0.6):
+        made.wind_up(now + at, ends=now + 0.1, cut_off=now + 0.5)
+        seen.append((line.written, line.is_closed, line.is_aborted))
+    for task in made.tasks:
+        task.cancel()
+    client.close()
+    server.close()
+    return seen
+
+
+def test_what_is_not_done_when_time_is_up_is_refused_and_then_cut_off() -> None:
+    """F61: a body that never ends, headers that never do, an answer that is not there."""
+
+    async def never(_: object, __: object, ___: object) -> None:
+        await asyncio.sleep(600)
+
+    unfinished = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{"
+    for sent, app in ((unfinished, never), (ASKED, never), (ASKED[:9], plain)):
+        before, then, again, after = asyncio.run(winding_up(sent, app))
+        assert before == (b"", False, False)
+        assert then[0].startswith(b"HTTP/1.1 503 ")
+        assert json.loads(then[0].partition(b"\r\n\r\n")[2])["code"] == "stopping"
+        assert again == then
+        assert then[1] == (sent == ASKED), "an answer is not reset by what is still on its way"
+        assert (after[0], after[1:]) == (then[0], (True, True))
+    assert [(len(said) > 0, closed) for said, closed, _ in asyncio.run(winding_up(ASKED))] == [
+        (True, False), (True, True), (True, True), (True, True)
+    ]  # fmt: skip
+
+
+async def crowded() -> tuple[list[bool], list[tuple[bool, bytes]]]:
+    """Two more clients than there may be, where three are idle: the second for longest, the first for shortest."""
+    ends = [socket.socketpair() for _ in range(5)]
+    lines, state = [Wire(server) for _, server in ends], ServerState()
+    kind = connections_with(Limits(connections=3))
+    made = [made_of(kind, line, state=state) for line in lines[:3]]
+    for place in (1, 2, 0):
+        made[place].data_received(ASKED)
+        await asyncio.gather(*made[place].tasks)
+    ends[1][0].send(ASKED)  # it asks again, which nobody has read yet
+    closed_first: list[bool] = []
+    for line in lines[3:]:
+        made.append(made_of(kind, line, state=state))
+        closed_first = closed_first or [line.is_closed for line in lines[:3]]
+        made[-1].data_received(ASKED[:9])
+        for one in made:
+            if one.transport.is_closing():
+                state.connections.discard(one)
+    seen = [(line.is_closed, line.written[9:12]) for line in lines]
+    for one in made:
+        one.connection_lost(None)
+    for pair in ends:
+        for end in pair:
+            end.close()
+    return closed_first, seen
+
+
+def test_the_one_that_is_idle_for_longest_makes_room() -> None:
+    """Not one that asks; who comes when all are busy is sent away."""
+    closed_first, (first, asks, idle_longest, next_one, last) = asyncio.run(crowded())
+    assert closed_first == [False, False, True]
+    assert (asks, idle_longest, next_one) == ((False, b"200"), (True, b"200"), (False, b""))
+    assert (first, last) == ((True, b"200"), (False, b""))
+
+
+async def refused_when_all_ask() -> bytes:
+    state, kind = ServerState(), connections_with(Limits(connections=1))
+    made_of(kind, Wire(), state=state).data_received(ASKED[:9])
+    line = Wire()
+    made_of(kind, line, state=state)
+    return line.written
+
+
+def test_nobody_who_asks_makes_room() -> None:
+    assert asyncio.run(refused_when_all_ask()).startswith(b"HTTP/1.1 503")
+
+
+async def counted() -> list[bytes]:
+    """Two requests with long headers each; and one that is refused in its body, after which more comes."""
+    kind = connections_with(Limits(header_bytes=2_000))
+    many, line = Wire(), Wire()
+    made = made_of(kind, many)
+    for _ in range(3):
+        made.data_received(b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 1_200 + b"\r\n\r\n")
+        await asyncio.gather(*made.tasks)
+    made = made_of(kind, line)
+    made.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9000000\r\n\r\n")
+    made.refuse(413, "body", "Too much.")
+    told = line.written
+    for _ in range(4):
+        made.data_received(b" " * 1_000_000)
+    assert not line.is_closed
+    made.look(time.monotonic() + 1.5)
+    assert (line.is_closed, line.is_half_closed) == (False, True)
+    before = line.is_aborted
+    made.data_received(b" ")
+    assert (before, line.is_aborted) == (False, True)
+    slow = Wire()
+    made = made_of(kind, slow)
+    made.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9000000\r\n\r\n")
+    made.refuse(413, "body", "Too much.")
+    made.look(time.monotonic() + 2.1)
+    assert slow.is_aborted
+    return [many.written, told]
+
+
+def test_headers_are_counted_for_each_request_and_what_is_thrown_away_has_an_end() -> None:
+    many, told = asyncio.run(counted())
+    assert many.count(b"200 OK") == 3
+    assert told.startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    ("trailer", "status"), [(b"host: evil.example\r\n", 200), (b"x: " + b"y" * 17_000 + b"\r\n", 431)]
+)
+def test_what_stands_behind_a_body_is_no_header(server: Running, trailer: bytes, status: int) -> None:
+    """It was read as if it stood before it: a second Host. It counts among them all the same."""
+    body = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n" + trailer + b"\r\n"
+    assert said(server, HEAD + b"transfer-encoding: chunked\r\n\r\n" + body)[0] == status
 
 
 @pytest.mark.slow

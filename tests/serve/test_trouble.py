@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -156,6 +157,21 @@ def test_sigterm_answers_what_was_accepted(model: Path) -> None:
         assert time.monotonic() - begun < 10
     assert set(seen.told) <= {200, "ConnectError", "after a silence"}, seen.told
     assert seen.told[200]
+
+
+def test_sigterm_does_not_wait_for_a_body_that_never_comes(model: Path) -> None:
+    """F61: the client hears why, in JSON, and the server's end is in time."""
+    with serving(model, "--limit=drain_s=2") as running:
+        host, port = running.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as line:
+            line.sendall(b"POST /v1/classify HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n{")
+            running.process.send_signal(signal.SIGTERM)
+            answer = b"".join(iter(lambda: line.recv(1 << 16), b""))
+        assert running.process.wait(timeout=PATIENCE_S) == 0
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 "), answer
+    assert b"\r\nretry-after: 1\r\n" in head
+    assert json.loads(body) == {"error": "The server ends before this is answered: ask again.", "code": "stopping"}
 
 
 @pytest.mark.slow

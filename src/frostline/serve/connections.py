@@ -35,17 +35,18 @@ class Connection(HttpToolsProtocol):
     limits: Limits
     most: int
     refused_at_once: Callable[[Any], bytes | None]
+    is_draining: Callable[[], bool]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take it, or send it away where there are too many."""
+        """Take it in place of the one that has been idle for longest where there are too many, or send it away."""
         super().connection_made(transport)
         self._state, self._since = "headers", time.monotonic()
         self._n_bytes = self._written = self._n_header_bytes = 0
-        self._is_too_large = self._is_ending = False
+        self._is_too_large = self._is_ending = self._has_headers = False
         self._is_whole = True  # Whether all of the last request has come
         self._task: asyncio.Task[None] | None = None
         self._out: _OneWrite | None = None
-        if len(self.connections) > self.most:
+        if len(self.connections) > self.most and not self._end_an_idle_one():
             self.refuse(503, "connections", "There are too many connections.", retry=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -82,7 +83,8 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Headers of another request."""
         super().on_message_begin()
-        self._n_header_bytes, self._is_too_large, self._is_whole = 0, False, False
+        self._n_header_bytes = 0
+        self._is_too_large = self._is_whole = self._has_headers = False
 
     def on_url(self, url: bytes) -> None:
         """The path counts among the headers."""
@@ -90,8 +92,9 @@ class Connection(HttpToolsProtocol):
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field."""
-        super().on_header(name, value)
+        """A field; one that comes after the body says nothing that is asked for."""
+        if not self._has_headers:
+            super().on_header(name, value)
         self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
@@ -99,8 +102,7 @@ class Connection(HttpToolsProtocol):
         if not self.url.startswith((b"/", b"*")):
             self._take_host()
         super().on_headers_complete()
-        if self._is_ending:
-            self.cycle.keep_alive = False
+        self._has_headers = True
         self._enter("body")
 
     def on_message_complete(self) -> None:
@@ -127,16 +129,26 @@ class Connection(HttpToolsProtocol):
             cycle.response_started = cycle.response_complete = True
             cycle.on_response()
             return
-        self._out = cycle.transport = _OneWrite(cycle, self.end)  # type: ignore[assignment]
+        self._out = cycle.transport = _OneWrite(cycle, self.end, self._is_last)  # type: ignore[assignment]
         self._task = task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
     def shutdown(self) -> None:
-        """End it after what it is about; for one that asks nothing, see `end_if_silent`."""
+        """End it after what has been asked; for one that asks nothing, see `end_if_silent`."""
         self._is_ending = True
-        if self._state in {"body", "answer"}:
-            super().shutdown()
+
+    def wind_up(self, now: float, *, ends: float, cut_off: float) -> None:
+        """At the server's end: close it where it is silent or slow; from `ends` on whatever it is about."""
+        if now > cut_off:
+            self.transport.abort()
+        elif now <= ends:
+            self.look(now)
+            self.end_if_silent(now)
+        elif self._state == "idle":
+            self.transport.close()
+        elif self._state != "lingers":
+            self.refuse(503, "stopping", "The server ends before this is answered: ask again.", retry=True)
 
     def timeout_keep_alive_handler(self) -> None:
         """Of uvicorn's: nothing was asked for as long as a connection is kept."""
@@ -193,12 +205,27 @@ class Connection(HttpToolsProtocol):
 
     def _end_if_nothing_came(self) -> None:
         """Close it unless it is asked; what a client has sent may lie unread in the system, and would be reset."""
-        if self._state not in {"idle", "headers"}:
-            return
+        if self._state in {"idle", "headers"} and not self._has_unread():
+            self.transport.close()
+
+    def _has_unread(self) -> bool:
+        """Whether something of the client's lies in the system."""
         waiting = select.poll()
         waiting.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
-        if not waiting.poll(0):
-            self.transport.close()
+        return bool(waiting.poll(0))
+
+    def _is_last(self) -> bool:
+        """Whether the answer that begins now is the last one: the server ends, and nothing was asked behind it."""
+        return (self._is_ending or self.is_draining()) and not self.pipeline and not self._has_unread()
+
+    def _end_an_idle_one(self) -> bool:
+        """Whether one that is kept for a client who asks nothing could be ended: the one idle for longest."""
+        idle = [one for one in self.connections if isinstance(one, Connection) and one._state == "idle"]  # noqa: SLF001
+        for one in sorted(idle, key=lambda one: one._since):  # noqa: SLF001 - of the same class
+            one._end_if_nothing_came()  # noqa: SLF001
+            if one.transport.is_closing():
+                return True
+        return False
 
     def _take_host(self) -> None:
         """An address in the request line stands for what Host says (RFC 9112, 3.2.2)."""
@@ -225,16 +252,21 @@ class Connection(HttpToolsProtocol):
 
 @final
 class _OneWrite:
-    """A transport that keeps a response's head until its body comes: each write wakes the client up."""
+    """A transport that keeps a response's head until its body comes: each write wakes the client up.
 
-    def __init__(self, cycle: RequestResponseCycle, end: Callable[[], None]) -> None:
-        self._cycle, self._transport, self._end = cycle, cycle.transport, end
+    `is_last` tells whether the connection ends with it, which the head then says.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle, end: Callable[[], None], is_last: Callable[[], bool]) -> None:
+        self._cycle, self._transport, self._end, self._is_last = cycle, cycle.transport, end, is_last
         self._held = b""
         self._has_begun = False
 
     def write(self, data: bytes) -> None:
         """Keep the head, or write."""
         if self._cycle.response_started and not self._has_begun:
+            if self._cycle.keep_alive and self._is_last():
+                self._cycle.keep_alive, data = False, data[:-2] + b"connection: close\r\n\r\n"
             self._has_begun, self._held = True, data
         else:
             self._transport.write(self._held + data)
@@ -256,7 +288,10 @@ class _OneWrite:
 
 
 def connections_with(
-    limits: Limits, *, refused_at_once: Callable[[Any], bytes | None] = lambda _: None
+    limits: Limits,
+    *,
+    refused_at_once: Callable[[Any], bytes | None] = lambda _: None,
+    is_draining: Callable[[], bool] = lambda: False,
 ) -> type[Connection]:
     """The class that uvicorn is to make connections of.
 
@@ -264,6 +299,13 @@ def connections_with(
     ----------
     refused_at_once : callable
         Told the scope of a request whose headers have come: a whole response, or None to have it answered.
+    is_draining : callable
+        Whether the server is about to end: a connection's last answer then says so.
     """
-    members = {"limits": limits, "most": most_connections(limits), "refused_at_once": staticmethod(refused_at_once)}
+    members = {
+        "limits": limits,
+        "most": most_connections(limits),
+        "refused_at_once": staticmethod(refused_at_once),
+        "is_draining": staticmethod(is_draining),
+    }
     return final(type("LimitedConnection", (Connection,), members))

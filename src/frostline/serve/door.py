@@ -103,7 +103,7 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, next(self._ids), self)
+        answer = _Answer(send, next(self._ids))
         request_id.set(answer.id)
         answering.set("")
         begun = time.monotonic()
@@ -253,8 +253,8 @@ class Door:
 class _Answer:
     """`send`, with what every answer has beside it."""
 
-    def __init__(self, send: Send, identifier: str, door: Door) -> None:
-        self._send, self.id, self._door = send, identifier, door
+    def __init__(self, send: Send, identifier: str) -> None:
+        self._send, self.id = send, identifier
         self.status = 0
 
     async def __call__(self, event: Event) -> None:
@@ -264,8 +264,6 @@ class _Answer:
             extra = _beside(self.id)
             if version := answering.get():
                 extra.append((b"x-model-version", version.encode()))
-            if self._door.is_draining:
-                extra.append((b"connection", b"close"))
             event["headers"] = [*event.get("headers", []), *extra]
         await self._send(event)
 

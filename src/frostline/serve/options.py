@@ -29,7 +29,7 @@ class Limits:
     header_fields: int = 100
     header_s: float = 10.0
     body_s: float = 20.0
-    idle_s: float = 5.0
+    idle_s: float = 75.0  # Longer than balancers and clients keep one (60 s), so that it is they who end it
     connections: int = 512
     queue_s: float = 1.0  # How long a text may wait before it is read
     explain_s: float = 20.0  # To answer why

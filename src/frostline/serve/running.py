@@ -9,9 +9,11 @@ import contextlib
 import errno
 import functools
 import logging
+import math
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Generator
 from typing import Any, final
 
@@ -31,7 +33,9 @@ from frostline.serve.reading import Reading
 
 _BACKLOG = 2048
 _TOLD_S = 60.0
+_TICK_S = 0.1
 _LAST_S = 0.3  # for requests that are on their way when the signal comes
+_TOLD_OFF_S = 0.5  # of the time to drain: for those to hear it who get no answer
 
 log = logging.getLogger("frostline.serve")
 
@@ -76,10 +80,13 @@ async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Call
         app = build_app(desk, telemetry=options.telemetry)
         routes = Shortcuts(desk, telemetry=options.telemetry)
         door = Door(app, options=options, admission=admission, metrics=metrics, routes=routes)
+        connections = connections_with(
+            limits, refused_at_once=door.refused_at_once, is_draining=lambda: door.is_draining
+        )
         server = _Server(
             uvicorn.Config(
                 door,
-                http=connections_with(limits, refused_at_once=door.refused_at_once),
+                http=connections,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -88,9 +95,10 @@ async def _serve(options: ServeOptions, listening: socket.socket, on_ready: Call
                 server_header=False,
                 proxy_headers=False,
                 backlog=_BACKLOG,
-                timeout_keep_alive=int(limits.idle_s),
-                timeout_graceful_shutdown=int(limits.drain_s),
-            )
+                timeout_keep_alive=math.ceil(limits.idle_s),
+                timeout_graceful_shutdown=math.ceil(limits.drain_s) + 1,  # by then all are cut off: see _Server
+            ),
+            drain_s=limits.drain_s,
         )
         _obey_signals(server, desk, door, models)
         asyncio.get_running_loop().set_exception_handler(TellOfFiles())
@@ -135,6 +143,14 @@ class TellOfFiles:
 class _Server(uvicorn.Server):
     """Without signal handlers of its own, and with a look at slow connections."""
 
+    def __init__(self, config: uvicorn.Config, *, drain_s: float) -> None:
+        super().__init__(config)
+        self._drain_s, self._ends = drain_s, math.inf
+
+    def end(self) -> None:
+        """Answer what was accepted; the time for that begins now."""
+        self._ends = time.monotonic() + self._drain_s
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Signals are ours."""
@@ -143,7 +159,7 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second."""
         if counter % int(SWEEP_S * 10) == 0:
-            now = asyncio.get_running_loop().time()
+            now = time.monotonic()
             for connection in list(self.server_state.connections):
                 if isinstance(connection, Connection):
                     connection.look(now)
@@ -161,12 +177,12 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _wait_tasks_to_complete(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self.server_state.connections:  # whoever came last, and asks nothing
-            await asyncio.sleep(_LAST_S)
+        while self.server_state.connections:
+            now = time.monotonic()
             for connection in list(self.server_state.connections):
                 if isinstance(connection, Connection):
-                    connection.end_if_silent(loop.time())
+                    connection.wind_up(now, ends=self._ends - _TOLD_OFF_S, cut_off=self._ends)
+            await asyncio.sleep(_TICK_S)
         await super()._wait_tasks_to_complete()
 
     def _connection(self) -> asyncio.Protocol:
@@ -190,6 +206,7 @@ def _obey_signals(server: _Server, desk: Desk, door: Door, models: Models) -> No
             desk.reading.kill()
             os._exit(128 + number)
         log.info("stopping: what was accepted is answered")
+        server.end()
         desk.is_draining = door.is_draining = True
         kept.add(loop.create_task(stop()))
 
