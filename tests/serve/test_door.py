@@ -176,5 +176,5 @@ def test_what_cannot_be_served_ends_before_anybody_is_listened_to(frostline: Com
     damaged = frostline("serve", tmp_path / "empty", "--port", 0)
     assert damaged.code == 65, damaged.err
     assert str(tmp_path / "empty") in damaged.err
-    assert frostline("serve", "a", "b/a", "--port", 0).code == 2
+    assert frostline("serve", tmp_path / "a", tmp_path / "b/a", "--port", 0).code == 2
     assert frostline("serve", "a", "--host", "0.0.0.0").code == 2  # noqa: S104 - nothing listens
