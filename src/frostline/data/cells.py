@@ -19,6 +19,7 @@ _NO_TEXT = "the text is empty"
 _NO_LABEL = ("the label is empty", "the label is blank")
 _FRACTION = re.compile(r"the label .* \(got -?\d+\.\d+\)")
 _NO_OBJECT = "must be a JSON object"
+_BROKEN_LIST = "the list of labels must hold strings or whole numbers alone"
 NAMED = 5  # how many rejected rows a message names
 
 
@@ -112,6 +113,8 @@ class Ledger:
         reasons = [fault.reason for fault in self._first]
         if all(reason.endswith("(got an object)") for reason in reasons):
             return f"A field within a field is named with a dot: --text OUTER.INNER{leave_out}."
+        if all(reason.startswith(_BROKEN_LIST) for reason in reasons):
+            return f"""Write each as ["a", "b"], or as a;b and pass --labels-separator ';'{leave_out}."""
         if is_hopeless and all(reason.startswith(_NO_OBJECT) for reason in reasons):
             return f'Write each row as an object with names: {{"text": …, "label": …}}{leave_out}.'
         if all(_FRACTION.fullmatch(reason) for reason in reasons):
@@ -209,6 +212,8 @@ class CellRules:
         if known is not None:
             return known
         items = written_list(value) if value.strip() else []
+        if items is None and is_meant_for_list(value):
+            raise RowError(f"{_BROKEN_LIST} (got {shown(value, 60)})")
         if items is None:
             raise RowError(f"the labels must be a list written out, as in the rows before it (got {shown(value, 60)})")
         return self._sets.setdefault(value, self.listed_labels(items))
@@ -293,41 +298,85 @@ class CellRules:
         return SURROGATE.sub("\ufffd", value)
 
 
-_ITEM = r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|-?[0-9]{1,18})"""
-_ITEMS = re.compile(_ITEM, re.DOTALL)
+_CORE = r"""(?:[uU]?'(?:[^'\\]|\\.)*+'|[uU]?"(?:[^"\\]|\\.)*+"|-?[0-9]{1,18}(?:\.0?)?)"""
+_ITEM = rf"(?:{_CORE}|(?:np|numpy)\.\w{{1,20}}\({_CORE}\))"  # as numpy shows what lies in a list of Python's
+_ITEMS = re.compile(rf"(?:(?:np|numpy)\.\w{{1,20}}\()?({_CORE})\)?", re.DOTALL)
 # Not possessive around the items: Python 3.11.2 would then take `[1,]`, 3.11.7 not. Items never give back: linear.
 _COMMAS = rf"\s*+{_ITEM}\s*+(?:,\s*+{_ITEM}\s*+)*"
 _WRITTEN_LIST = re.compile(
     rf"""\s*+(?:\[(?:{_COMMAS}|\s*+)\]|\{{{_COMMAS}\}}|\((?:{_COMMAS},?\s*+|\s*+)\)|\[{_ITEM}(?:\s++{_ITEM})*\])\s*+""",
     re.DOTALL,
 )
+_CALLED = re.compile(r"\s*+(?:(?:np|numpy)\.)?(?:array|frozenset|set|list|tuple)\((?=\s*+[\[({)])")
+_TYPE = re.compile(r",\s*+dtype=[\w.'<>|]{1,40}\Z")
+# What no label begins with that is not meant for a list
+_LIST_BEGINS = re.compile(r"""[\[({]\s*+(?:[bBuU]?['"]|(?:np|numpy)\.)|\[\s*+[\[({]""")
+_VALUES = re.compile(r"(?:\s*+(?:nan|None|null|[Tt]rue|[Ff]alse|-?[0-9][0-9.]*+))++\s*+")
 
 
 def written_list(cell: str) -> list[str] | None:
-    """The items of a list, tuple or set of strings or whole numbers written as Python, JSON or numpy write it.
+    """The items of a list, tuple or set of strings or whole numbers written as Python, JSON, numpy or pandas write it.
 
     None for any other cell.
     """
+    if called := _CALLED.match(cell):
+        bare = cell.rstrip()
+        inner = _TYPE.sub("", bare[called.end() : -1])
+        return None if bare[-1] != ")" else written_list(inner) if inner.strip() else []
     if _WRITTEN_LIST.fullmatch(cell) is None:
         return None
     try:
-        return [str(ast.literal_eval(item)) for item in _ITEMS.findall(cell)]
+        return [_spelled_item(ast.literal_eval(item)) for item in _ITEMS.findall(cell)]
     except (ValueError, SyntaxError, MemoryError, RecursionError):  # a line break or an escape that is none
         return None
 
 
+def _spelled_item(item: str | float) -> str:
+    return item if isinstance(item, str) else str(int(item))
+
+
+def is_meant_for_list(cell: str) -> bool:
+    """Whether a cell is a list of something written out, be it one that can be read or not."""
+    bare = cell.strip()
+    if _CALLED.match(bare) or _LIST_BEGINS.match(bare):
+        return True
+    inner, ends = bare[1:-1], bare[:1] + bare[-1:]
+    if ends == "[]":
+        return "," in inner or _VALUES.fullmatch(inner) is not None
+    is_plain = not {*"()[]{}"} & {*inner}
+    return ends in {"{}", "()"} and is_plain and ("," in inner or (ends == "{}" and bool(_VALUES.fullmatch(inner))))
+
+
 def are_written_lists(cells: Sequence[str]) -> bool:
-    """Whether every cell that is not blank is a list written out, and one at least holds a quoted item."""
-    filled = [cell for cell in cells if cell.strip()]
-    has_quotes = any("'" in cell or '"' in cell for cell in filled)
-    return has_quotes and all(written_list(cell) is not None for cell in filled)
+    """Whether a quarter of the cells at least, of those that hold something, are meant for lists."""
+    filled = [cell for cell in cells if cell.strip() and written_list(cell) != []]
+    return bool(filled) and 4 * sum(map(is_meant_for_list, filled)) >= len(filled)
 
 
-def holds_written_lists(values: Sequence[object], options: TableOptions) -> bool:
-    """Whether a column of strings, null or other values holds lists written out, where no separator is given."""
+def refuse_parted_lists(values: Sequence[object], separator: str, name: str) -> None:
+    """Raise where the labels are lists written out, which a separator would cut into pieces of one."""
+    cells = [value for value in values if isinstance(value, str) and value.strip()]
+    if any(len(parted(cell, separator)) > 1 for cell in cells) and all(
+        written_list(cell) is not None for cell in cells
+    ):
+        raise InputError(
+            f"{name}: the labels are lists written out (such as {shown(cells[0], 60)}), which "
+            f"{shown(separator)} would cut into pieces.",
+            hint="Leave --labels-separator out: they are read as lists.",
+        )
+
+
+def holds_written_lists(values: Sequence[object], options: TableOptions, name: str) -> bool:
+    """Whether a column of strings, null or other values holds lists written out, where no separator is given.
+
+    Raises `InputError`: one is given, which would cut them.
+    """
+    if options.labels_separator is not None:
+        refuse_parted_lists(values, options.labels_separator, name)
+        return False
     cells = [value for value in values if isinstance(value, str)]
     has_none_else = all(value is None or isinstance(value, str) for value in values)
-    return options.labels_separator is None and has_none_else and are_written_lists(cells)
+    return has_none_else and are_written_lists(cells)
 
 
 def joined(cells: Sequence[str]) -> str:

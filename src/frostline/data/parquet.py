@@ -324,7 +324,9 @@ class ParquetTable:
         if self._group is not None:
             _check_group(self._fields[self._group], self.name)
         kind = "" if label is None else self._fields[label].kind
-        self._are_written = label is not None and kind == "string" and holds_written_lists(self._sample(label), options)
+        self._are_written = (
+            label is not None and kind == "string" and holds_written_lists(self._sample(label), options, self.name)
+        )
         is_parted = label is not None and options.labels_separator is not None
         self.has_label_sets = kind == "list" or is_parted or self._are_written or bool(self._marks)
         self._wanted = [*self._texts, *labels, *(() if self._group is None else (self._group,))]

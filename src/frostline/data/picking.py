@@ -11,7 +11,6 @@ from frostline.data.cells import (
     Fault,
     Picked,
     RowError,
-    are_written_lists,
     fault,
     group_of,
     holds_written_lists,
@@ -258,7 +257,7 @@ def _label_of_cells(layout: Layout, sample: Sequence[Sequence[str]], rules: Cell
     if label is None:
         return (lambda _: ""), False
     is_parted = rules.options.labels_separator is not None
-    has_lists = are_written_lists([row[label] for row in sample if len(row) > label])
+    has_lists = holds_written_lists([row[label] for row in sample if len(row) > label], rules.options, rules.name)
     read = rules.label_set if is_parted else rules.written_labels if has_lists else rules.label
     return (lambda cells: read(cells[label])), is_parted or has_lists
 
@@ -397,7 +396,7 @@ def _label_of_object(
     if label is None:
         return (lambda *_: ""), False
     key = names[label]
-    if holds_written_lists(columns[label], rules.options):
+    if holds_written_lists(columns[label], rules.options, rules.name):
         return (lambda number, value: rules.typed_written(number, _member(value, key))), True
     has_sets = rules.options.labels_separator is not None or holds_lists(columns[label])
     read = rules.typed_labels if has_sets else rules.typed_label
