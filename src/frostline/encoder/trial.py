@@ -19,7 +19,9 @@ from frostline.encoder.session import kept_file
 from frostline.errors import ArtifactCorrupt, InputError
 from frostline.strict import read_object
 
-SECONDS, MEMORY_BYTES = 20, 4 * 1024**3
+SECONDS, MEMORY_BYTES = 10, 2 * 1024**3
+"""Of the processor and of address space. Sound files with 262,000 pieces take 3 s and 1 GB (docs/log.md)."""
+
 _MOST_PIECES = 8 * 100_000  # of a text of 100,000 characters
 
 _PLAIN = frozenset(
