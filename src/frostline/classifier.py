@@ -56,7 +56,7 @@ from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets, flat_labels, is_matrix, one_label, sample_weights, several_labels
 from frostline.training.options import SEARCHING
 from frostline.training.parameters import ELSEWHERE, check_parameters, kept_parameters, named_encoder, read_parameters
-from frostline.training.room import refuse_no_room
+from frostline.training.room import refuse_crowd, refuse_no_room
 
 if TYPE_CHECKING:
     from frostline.encoder.precision import PrecisionRecord
@@ -321,6 +321,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         settled = self._settled_encoder(texts, targets)
         refuse_seen(texts, settled)
         refuse_no_room(texts, settled)
+        refuse_crowd(len(texts), len(targets.labels))
         if self.finetune is not None:
             from frostline.training.tuning import refuse_untunable  # noqa: PLC0415 - not what others fit with
 

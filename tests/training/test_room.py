@@ -65,7 +65,7 @@ def test_a_table_is_named_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None
 def test_training_and_fitting_refuse_before_a_text_is_read(
     frostline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_free(monkeypatch, 1000)
+    with_free(monkeypatch, 60_000)
     monkeypatch.setattr(room, "seconds_per_text", lambda *_: 0.006)
     encoder = FakeEncoder()
     with pytest.raises(InputError, match=r"^400 texts of 48 numbers each \(mean@all\) take about 0\.3"):
@@ -78,6 +78,35 @@ def test_training_and_fitting_refuse_before_a_text_is_read(
         assert refused.code == 65
         assert "GB to learn from" in " ".join(refused.err.split())
     assert frostline("train", path, "--features", "words").code == 0
+
+
+def test_labels_that_there_is_no_room_for_are_refused_too(
+    frostline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10,000 labels of three texts each took all memory that there was."""
+    needed = 64 * 30_000 * 10_000
+    for free in (None, needed):
+        with_free(monkeypatch, free)
+        room.refuse_crowd(30_000, 10_000)
+    with_free(monkeypatch, needed - 1)
+    with pytest.raises(InputError) as caught:
+        room.refuse_crowd(30_000, 10_000)
+    assert caught.value.message == (
+        "30,000 texts of 10,000 labels take about 19.2 GB to learn from, and 19.2 GB are free here."
+    )
+    assert caught.value.hint == (
+        "Is the label column the right one? Else put labels together; with as many, 29,999 texts fit."
+    )
+    with_free(monkeypatch, 64 * 400 * 200 - 1)
+    words, many = SentenceClassifier(features="words"), [f"label {place % 200}" for place in range(400)]
+    with pytest.raises(InputError, match="400 texts of 200 labels take"):
+        words.fit(TEXTS, many)
+    path = tmp_path / "many.tsv"
+    rows = (f"{text}\t{label}\n" for text, label in zip(TEXTS, many, strict=True))
+    path.write_text("text\tlabel\n" + "".join(rows), "utf-8")
+    refused = frostline("train", path, "--features", "words")
+    assert refused.code == 65, refused
+    assert "400 texts of 200 labels take" in " ".join(refused.err.split())
 
 
 def test_a_long_reading_is_told_before_and_a_short_one_is_not(

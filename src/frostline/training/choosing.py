@@ -14,7 +14,7 @@ from frostline.sweep import Sweep, SweepOptions, sweep
 from frostline.sweep.candidates import Columns, candidates, named, shortlist
 from frostline.sweep.run import FoldChoice, depth
 from frostline.training.options import Progress, TrainingOptions, is_in_turn, split_rows
-from frostline.training.room import refuse_no_room
+from frostline.training.room import refuse_crowd, refuse_no_room
 
 SHORTLIST_FROM = 2000
 """Rows times regressions (one for two labels that exclude each other, else one a label) beyond which nested
@@ -41,6 +41,7 @@ def choose_features(
     chosen, watched = options or TrainingOptions(), progress or Progress()
     require_learnable(dataset, chosen.search.n_folds)
     refuse_no_room(dataset.texts, encoder)
+    refuse_crowd(len(dataset), len(dataset.targets.labels))
     among = _among(dataset, encoder, chosen) if is_in_turn(test, chosen) else None
     return sweep(
         split_rows(dataset, test, chosen).train,

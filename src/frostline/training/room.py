@@ -13,6 +13,9 @@ from frostline.machine import free_memory
 TIMES_ROWS = 3.5
 """What a training takes at its peak, in units of all rows (docs/decisions/0061-many-texts.md)."""
 
+TIMES_CELLS = 8
+"""The same in units of one probability of each label for each text: 6.9 to 7.8 were measured (docs/log.md)."""
+
 BESIDE = 300_000_000
 """Bytes that it takes beside, whatever the number of rows."""
 
@@ -44,6 +47,20 @@ def refuse_no_room(texts: Sequence[str], encoder: SentenceEncoder) -> None:
         f"{len(texts):,} texts of {n_features:,} numbers each ({spec}) take about {needed / 1e9:.3g} GB to learn from, "
         f"and {free / 1e9:.3g} GB are free here (reading them would take about {takes}).",
         hint=f"What fits: {'; '.join(_what_fits(len(texts), encoder, free)) or 'less than one text'}.",
+    )
+
+
+def refuse_crowd(n_texts: int, n_labels: int) -> None:
+    """Raise `InputError`, before a text is read, if so many labels of so many texts take more memory than there is."""
+    free, each = free_memory(), TIMES_CELLS * 8 * n_labels
+    needed = each * n_texts
+    if free is None or needed <= free:
+        return
+    most = free // each
+    raise InputError(
+        f"{n_texts:,} texts of {n_labels:,} labels take about {needed / 1e9:.3g} GB to learn from, and "
+        f"{free / 1e9:.3g} GB are free here.",
+        hint=f"Is the label column the right one? Else put labels together; with as many, {most:,} texts fit.",
     )
 
 

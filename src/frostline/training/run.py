@@ -49,7 +49,7 @@ from frostline.training.records import (
     unread,
     with_choice,
 )
-from frostline.training.room import refuse_no_room
+from frostline.training.room import refuse_crowd, refuse_no_room
 from frostline.training.tested import (
     Tested,
     at_half,
@@ -201,6 +201,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     refuse_labels(dataset.targets.labels, len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind])
     refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
     refuse_no_room([*dataset.texts, *(() if test is None else test.texts)], encoder)
+    refuse_crowd(len(dataset) + (0 if test is None else len(test)), len(dataset.targets.labels))
     split = split_rows(dataset, test, chosen)
     plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict)
     how = replace(chosen.search, n_folds=plan.n_folds)
