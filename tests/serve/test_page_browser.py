@@ -25,6 +25,19 @@ pytestmark = pytest.mark.browser
 SENTENCE = "I went in expecting little, and came out wanting to see it again \N{WINKING FACE}"
 
 
+COUNTED_TOGETHER = """() => {
+    window.apart = []; window.looks = 0;
+    new MutationObserver(() => {
+        const done = /([\\d,]+) of 200 texts/.exec(document.querySelector('#job').innerText);
+        const counted = [...document.querySelectorAll('#filter option')].slice(1);
+        if (!done) return;
+        looks += 1;
+        const sum = counted.reduce((all, one) => all + Number(/\\(([\\d,]+)\\)$/.exec(one.textContent)[1]), 0);
+        if (sum !== Number(done[1])) apart.push(`${done[1]} beside ${sum}`);
+    }).observe(document.body, {subtree: true, childList: true});
+}"""
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator["Browser"]:
     """The browser of the system; playwright would download its own, and never does here."""
@@ -561,9 +574,31 @@ def test_a_server_that_is_not_ready_is_waited_for_and_one_that_is_gone_is_told(c
     with visit(chromium, site) as opened:
         opened.context.route("**/v1/models", down)
         opened.page.reload()
-        opened.page.wait_for_selector("text=The server is not ready; asking again in 1 s.")
+        opened.page.wait_for_selector("text=The server cannot be reached; asking again in 1 s.")
         opened.context.unroute("**/v1/models", down)
         opened.page.wait_for_selector("#work:not([hidden])")
+        opened.context.route("**/v1/classify", down)
+        opened.page.fill("#text", "a good film")
+        opened.page.click("#one button.main")
+        opened.page.wait_for_selector("text=The server cannot be reached; asking again in 1 s.")
+        opened.page.click("#tab-many")
+        give_file(opened.page, "x.txt", "a good film\na film\n")
+        opened.page.click("#job button.main")
+        opened.page.wait_for_selector("#job >> text=The server cannot be reached; asking again in 1 s.")
+        opened.context.unroute("**/v1/classify", down)
+        opened.page.wait_for_selector("text=2 texts classified")
+
+
+def test_what_is_counted_is_counted_at_one_time(chromium: "Browser", site: Site) -> None:
+    """How many are done, and how many have each answer, while it goes on: drawn together, and seldom."""
+    with visit(chromium, site) as opened:
+        page = opened.page
+        give_file(page, "x.txt", "".join(f"a good film {number}\n" for number in range(200)))
+        page.evaluate(COUNTED_TOGETHER)
+        page.click("#job button.main")
+        page.wait_for_selector("text=200 texts classified")
+        assert page.evaluate("apart") == []
+        assert page.evaluate("looks") > 1
 
 
 def test_the_card_and_the_report_are_a_click_away(chromium: "Browser", site: Site) -> None:

@@ -248,6 +248,43 @@ def test_what_each_refuses(server: Running, path: str, document: Any, status: in
     assert (response.status_code, response.json()["error"][-1]) == (status, ".")
 
 
+@pytest.mark.parametrize(
+    ("outputs", "parameters", "message"),
+    [
+        (
+            [{"name": "label", "parameters": {"classification": 2}}],
+            {},
+            "Of an output binary_data alone can be asked for (got 'classification').",
+        ),
+        (
+            [{"name": "label", "parameters": {"binary_data": True, "shared_memory_region": "a"}}],
+            {},
+            "Of an output binary_data alone can be asked for (got 'shared_memory_region').",
+        ),
+        ([{"name": "label", "parameters": {"binary_data": "yes"}}], {}, "true or false"),
+        ([], {"binary_data_output": 1}, "true or false"),
+    ],
+)
+def test_v2_refuses_what_it_would_leave_out(server: Running, outputs: Any, parameters: Any, message: str) -> None:
+    one = {"name": "a", "datatype": "BYTES", "shape": [1], "data": ["a"]}
+    asked = {"inputs": [one], "outputs": outputs, "parameters": parameters}
+    response = infer(server, "/v2/models/model/infer", asked)
+    assert response.status_code == 422
+    assert message in response.json()["error"]
+    none = {"name": "label", "parameters": {"classification": 0, "binary_data": None}}
+    asked = {"inputs": [one], "outputs": [none], "parameters": {"binary_data_output": None}}
+    assert infer(server, "/v2/models/model/infer", asked).json()["outputs"][0]["data"]
+
+
+def test_v2_takes_texts_from_one_place(server: Running) -> None:
+    texts = tensor("a")
+    one = {"name": "a", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": len(texts)}}
+    response = infer(server, "/v2/models/model/infer", {"inputs": [{**one, "data": ["b"]}]}, texts)
+    said = "Texts must be in the JSON or behind it (got data and binary_data_size)."
+    assert (response.status_code, response.json()["error"]) == (422, said)
+    assert infer(server, "/v2/models/model/infer", {"inputs": [{**one, "data": None}]}, texts).status_code == 200
+
+
 def test_a_pair_is_told_what_a_batch_looks_like(server: Running) -> None:
     said = post(server, "/predict", {"inputs": ["a", "b"]}).json()
     assert said["error"] == (

@@ -17,6 +17,10 @@ export class Refused extends Error {
     this.answers = answers; // where all texts of a request failed, why each did
   }
   get isBusy() { return [0, 408, 429, 502, 503, 504].includes(this.status); }
+  // What is told while it is waited to ask again; `state` of a server that did answer.
+  waiting(waitS, state = "The server is busy") {
+    return `${this.status ? state : this.message.replace(/\.$/, "")}; asking again in ${Math.ceil(waitS)} s.`;
+  }
 }
 
 async function refusal(response) {

@@ -73,7 +73,7 @@ async function begin() {
   show(state, make("p", { class: "busy" }, "Asking the server which models it has…"));
   const again = make("div", { class: "row" }, make("button", { type: "button", onclick: begin }, "Try again"));
   try {
-    const onWait = waitS => show(state, make("p", { class: "busy" }, `The server is not ready; asking again in ${Math.ceil(waitS)} s.`));
+    const onWait = (waitS, error) => show(state, make("p", { class: "busy" }, error.waiting(waitS, "The server is not ready")));
     const told = await patiently(() => models(), { tries: 6, onWait });
     const there = told.models.filter(one => one.version !== null); // of the others all that was kept is lost
     if (there.length === 0) {

@@ -133,9 +133,9 @@ async function send(job, parts) {
     const sent = left.filter(row => row.found !== null).length;
     const paceS = sent ? (performance.now() - started) / 1000 / sent : 0;
     parts.bar.value = done;
-    show(parts.pace, `${grouped(done)} of ${count(job.rows.length, "text")}, ${seconds(timeS)}${isLast || !paceS ? "" : `, about ${seconds(paceS * (left.length - sent))} left`}`);
     const begun = performance.now();
     if (!isLast && begun < drawAt) return;
+    show(parts.pace, `${grouped(done)} of ${count(job.rows.length, "text")}, ${seconds(timeS)}${isLast || !paceS ? "" : `, about ${seconds(paceS * (left.length - sent))} left`}`);
     job.table.kinds();
     job.table.draw();
     drawAt = performance.now() + Math.max(REDRAW_MS, 10 * (performance.now() - begun)); // of many rows seldom
@@ -151,7 +151,7 @@ async function send(job, parts) {
     await sendAll(job.model.name, left.map(row => row.text), {
       most: Math.min(STEP, limits.texts), signal: control.signal,
       onAnswers: pairs => { for (const [place, found] of pairs) left[place].found = found; show(parts.said, make("p", { class: "busy" }, "Classifying…")); tell(false); },
-      onWait: waitS => show(parts.said, make("p", { class: "busy" }, `The server is busy; asking again in ${Math.ceil(waitS)} s.`)),
+      onWait: (waitS, error) => show(parts.said, make("p", { class: "busy" }, error.waiting(waitS))),
     });
   } catch (error) {
     problem = control.signal.aborted ? { message: "Stopped.", hint: "What was answered so far stays." } : error instanceof Refused ? error : { message: String(error.message ?? error), hint: "" };

@@ -51,7 +51,7 @@ async function ask(text) {
     return;
   }
   show(byId("said"), make("p", { class: "busy" }, "Reading…"));
-  const waiting = waitS => show(byId("said"), make("p", { class: "busy" }, `The server is busy; asking again in ${Math.ceil(waitS)} s.`));
+  const waiting = (waitS, error) => show(byId("said"), make("p", { class: "busy" }, error.waiting(waitS)));
   const options = { signal: control.signal, onWait: waiting };
   try {
     const told = await patiently(() => classify(model.name, [text], control.signal), options);

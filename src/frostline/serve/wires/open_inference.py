@@ -120,6 +120,10 @@ def _texts(given: dict[str, Any], tail: bytes) -> list[str]:
     else:
         if isinstance(size, bool) or size != len(tail):
             raise Refusal(400, "binary_size", f"binary_data_size must be {len(tail):,}, what follows the JSON.")
+        if given.get("data") is not None:
+            raise Refusal(
+                422, "data", "Texts must be in the JSON or behind it (got data and binary_data_size).", pointer=pointer
+            )
         texts = _of_binary(tail)
     if len(texts) != n_texts:
         raise Refusal(400, "shape", f"There must be as many texts as the shape says ({n_texts:,}; got {len(texts):,}).")
@@ -168,7 +172,7 @@ def _of_binary(tail: bytes) -> list[str]:
 
 def _outputs(given: Any, parameters: dict[str, Any]) -> dict[str, bool]:
     """Which outputs are wanted, and whether in binary; all where none is named."""
-    binary = parameters.get("binary_data_output") is True
+    binary = _truth(parameters, "binary_data_output", "/parameters", usual=False)
     if not given:
         return dict.fromkeys(_OUTPUTS, binary)
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
@@ -183,9 +187,22 @@ def _outputs(given: Any, parameters: dict[str, Any]) -> dict[str, bool]:
                 f"An output must be label or probabilities (got {shown(name)}).",
                 pointer=f"/outputs/{at}",
             )
-        told = object_in(one.get("parameters"), f"/outputs/{at}/parameters").get("binary_data", binary)
-        wanted[name] = told is True
+        where = f"/outputs/{at}/parameters"
+        told = object_in(one.get("parameters"), where)
+        other = next((key for key, value in told.items() if key != "binary_data" and value), None)
+        if other is not None:  # such as classification, or a region of shared memory
+            raise Refusal(
+                422, "output", f"Of an output binary_data alone can be asked for (got {shown(other)}).", pointer=where
+            )
+        wanted[name] = _truth(told, "binary_data", where, usual=binary)
     return wanted
+
+
+def _truth(given: dict[str, Any], name: str, pointer: str, *, usual: bool) -> bool:
+    told = given.get(name)
+    if not isinstance(told, bool | None):
+        raise wrong(f"{pointer}/{name}", "true or false", told)
+    return usual if told is None else told
 
 
 def _label(version: Version, answer: Answer) -> str:
