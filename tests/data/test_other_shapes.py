@@ -1,7 +1,9 @@
 """Files as people have them: JSON that is no JSON Lines, fastText's lines, Arrow, Excel's and pandas' own ways."""
 
+import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +238,26 @@ def test_a_tsv_that_pandas_quoted_is_read_as_it_was(tmp_path: Path) -> None:
         assert read_labelled(path).texts[1] == expected
     path.write_text('text\tlabel\n"so"\tpos\nb\tneg\n')
     assert read_labelled(path).texts[0] == '"so"'
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+@pytest.mark.parametrize("header", [["text", "stars"], None])
+def test_a_tsv_whose_every_text_is_quoted_is_read_without_the_quotes(
+    tmp_path: Path, header: list[str] | None, quoting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They became part of texts and labels, in silence; through a pipe, too, as far as its first 200 lines tell."""
+    frame = pd.DataFrame({"text": TEXTS * 2, "stars": [5, 1] * 4})
+    frame["text"] = frame["text"].str.replace('"', "")
+    content = frame.to_csv(sep="\t", index=False, header=header is not None, quoting=quoting).encode()
+    options = TableOptions(text=1, label=2, header=header is not None)
+    for read in (read_labelled(written(tmp_path, "t.tsv", content), options), None):
+        if read is None:
+            monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": io.BytesIO(content)}))
+        data = read or read_labelled("-", replace(options, format="tsv"))
+        assert (data.texts, data.labels) == (list(frame["text"]), ["5", "1"] * 4)
+    speech = "".join(f'"so {n}"\ta\n' for n in range(5)) + "bare\tb\n" + '"so"\tb\n'
+    assert read_labelled(written(tmp_path, "s.tsv", speech)).texts[0] == '"so 0"'  # some of the texts alone: speech
+    assert read_labelled(written(tmp_path, "r.tsv", '"so"\ta\n"oh"\tb\n')).texts == ['"so"', '"oh"']  # two are few
 
 
 def test_empty_cells_beyond_the_header_are_none(tmp_path: Path) -> None:

@@ -289,7 +289,8 @@ def dialect_of(lines: Sequence[str], *, kind: Format, options: TableOptions) -> 
     if kind == "tsv":
         return Dialect("\t", is_quoted), False
     bare = [re.sub(r'"[^"]*"', "", line) for line in lines if line.strip()]
-    below = next((mark for mark in ";\t" if _parts_below(mark, bare)), None)
+    is_whole = not any(line.count('"') % 2 for line in lines)  # no cell holds a line break
+    below = next((mark for mark in ";\t" if is_whole and _parts_below(mark, bare)), None)
     found = next((mark for mark in ",;\t" if bare and mark in bare[0]), None)
     if below is not None and (found is None or len({line.count(found) for line in bare}) > 1):
         found = below

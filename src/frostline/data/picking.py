@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, final
 
@@ -117,14 +117,8 @@ def _picked_text(  # noqa: PLR0913 - a file as it was met; called from one place
     if kind == "jsonl":
         objects = objects_of(runs, limits=options.limits)
         return _from_objects(objects, source.name, rules=rules, needs_label=needs_label, whole=whole)
-    lines, runs = _first_lines(runs, FIRST_LINES if kind == "csv" and options.delimiter is None else 1)
-    dialect, begins_with_mark = dialect_of(lines, kind=kind, options=options)
-    is_in_doubt = kind == "tsv" and options.quoted is None
-    if is_in_doubt and is_quoted_throughout(source, dialect, options=options):
-        dialect, is_in_doubt = replace(dialect, is_quoted=True), False
+    dialect, is_in_doubt, runs = _dialect(source, runs, kind, options)
     cells = rows_of(runs, dialect, limits=options.limits, name=source.name)
-    if begins_with_mark:  # the line `sep=;`, which Excel writes and takes for no row
-        next(cells, None)
 
     def on_ragged() -> None:
         if is_in_doubt:
@@ -138,23 +132,58 @@ def _picked_text(  # noqa: PLR0913 - a file as it was met; called from one place
         raise
 
 
-def is_quoted_throughout(source: Opened, dialect: Dialect, *, options: TableOptions) -> bool:
-    """Whether every cell of a TSV that holds a quote is well quoted, and one at least holds doubled quotes.
+def _dialect(
+    source: Opened, runs: Iterator[Lines], kind: Format, options: TableOptions
+) -> tuple[Dialect, bool, Iterator[Lines]]:
+    """How cells are parted, whether it is in doubt that a quote is a letter, and the lines with rows."""
+    is_in_doubt = kind == "tsv" and options.quoted is None
+    wanted = SAMPLE_ROWS if is_in_doubt and source.path is None else FIRST_LINES if kind == "csv" else 1
+    lines, runs = _first_lines(runs, wanted)
+    dialect, begins_with_mark = dialect_of(lines[:FIRST_LINES], kind=kind, options=options)
+    if is_in_doubt:  # a pipe cannot be read twice: its first lines speak for all
+        every = lines if source.path is None else _lines_again(source, options)
+        if is_quoted_throughout(every, dialect.delimiter):
+            dialect, is_in_doubt = replace(dialect, is_quoted=True), False
+    return dialect, is_in_doubt, _behind_mark(runs) if begins_with_mark else runs
 
-    As pandas writes it. A pipe cannot be read twice: there a quote is a letter.
+
+def _behind_mark(runs: Iterator[Lines]) -> Iterator[Lines]:
+    """Without the line `sep=;`, which Excel writes and takes for no row."""
+    for run in runs:
+        place = next((place for place, line in enumerate(run.texts) if line.removesuffix("\r")), None)
+        if place is None:
+            yield run
+            continue
+        yield replace(run, first=run.first + place + 1, texts=run.texts[place + 1 :])
+        break
+    yield from runs
+
+
+def is_quoted_throughout(lines: Iterable[str], delimiter: str) -> bool:
+    """Whether every cell of a TSV that holds a quote is well quoted, and one holds doubled quotes, or a column is.
+
+    As pandas writes it: where a cell asks for it, or throughout (a header may have none).
     """
-    if source.path is None:
-        return False
-    has_doubled = False
-    with opened(source.path, limits=options.limits) as again:
+    has_doubled, n_lines = False, 0
+    columns: set[int] | None = None  # that are quoted in every line but the first
+    for line in lines:
+        if not line or ('"' not in line and columns == set()):
+            continue
+        n_lines += 1
+        cells = line.removesuffix("\r").split(delimiter)
+        quoted = {place for place, cell in enumerate(cells) if QUOTED.fullmatch(cell)}
+        if any('"' in cell and place not in quoted for place, cell in enumerate(cells)):
+            return False
+        has_doubled = has_doubled or any('""' in cells[place][1:-1] for place in quoted)
+        if n_lines > 1:
+            columns = quoted if columns is None else columns & quoted
+    return has_doubled or (n_lines > 2 and bool(columns))
+
+
+def _lines_again(source: Opened, options: TableOptions) -> Iterator[str]:
+    with opened(source.path or "", limits=options.limits) as again:
         for run in _lines(again, again.look(), options):
-            for line in run.texts:
-                if '"' in line:
-                    cells = [cell for cell in line.removesuffix("\r").split(dialect.delimiter) if '"' in cell]
-                    if not all(map(QUOTED.fullmatch, cells)):
-                        return False
-                    has_doubled = has_doubled or any('""' in cell[1:-1] for cell in cells)
-    return has_doubled
+            yield from run.texts
 
 
 def check_quotes(source: Opened, dialect: Dialect, *, options: TableOptions) -> None:
