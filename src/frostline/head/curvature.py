@@ -206,10 +206,16 @@ def gram_of(problem: Problem, weights: Float64Array | None = None) -> np.ndarray
         return None
     roots = None if weights is None else np.sqrt(weights / weights.mean()).astype(rows.dtype)[:, None]
 
+    step = len(rows) if problem.made is None else _STREAMED
+
     def part(edge: tuple[int, int]) -> np.ndarray:
-        block = rows[slice(*edge)] if roots is None else rows[slice(*edge)] * roots[slice(*edge)]
-        second: np.ndarray = block.T @ block  # numpy sees the transpose and computes one triangle
-        return second
+        parts = [slice(low, min(low + step, edge[1])) for low in range(edge[0], edge[1], step)]
+        second: np.ndarray | None = None
+        for own in parts:
+            block = rows[own] if roots is None else rows[own] * roots[own]
+            product: np.ndarray = block.T @ block  # numpy sees the transpose and computes one triangle
+            second = product if second is None else np.add(second, product, out=second)
+        return np.zeros((rows.shape[1],) * 2, rows.dtype) if second is None else second
 
     edges = np.linspace(0, len(rows), problem.crew.threads + 1).astype(int).tolist()
     return total(problem.crew.map(part, pairwise(edges)))
@@ -242,6 +248,7 @@ def _dual(rows: np.ndarray, weights: Float64Array, penalty: Float64Array) -> _Du
     return _Dual(weighted, full, cholesky(second))
 
 
+_STREAMED = 4096  # rows of a file that are made at once
 _GRID = 4.0  # ratio of neighbouring factors; ten takes a tenth more iterations
 _STAY = 0.75  # how many factors away a ratio may drift before it changes to another
 _LEAST_LEVEL = 1e-12

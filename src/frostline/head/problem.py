@@ -8,7 +8,7 @@ A task minimises C * sum_i weight_i loss_i(w) + sum_j (ratio_j w_j)^2 / 2, as sc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Self, TypeVar, final
+from typing import Any, Self, TypeVar, cast, final
 
 import numpy as np
 
@@ -141,6 +141,38 @@ Result = TypeVar("Result")
 
 
 @final
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """Standardised rows that are made whenever some are asked for: of rows in a file, all of which have no room.
+
+    It stands for the array (n_texts, n_dense + n_common + 1), of which a part is cut by a slice or numbers of rows.
+    """
+
+    rows: Features | Float64Array
+    scaling: Scaling
+    words: Beside | None
+    dtype: "np.dtype[Any]"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Texts and columns."""
+        n_common = 0 if self.words is None else self.words.n_common
+        return len(self.rows), int(self.rows.shape[1]) + n_common + 1
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number."""
+        return int(self.dtype.itemsize)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, chosen: slice) -> Float32Array | Float64Array:
+        made: Float32Array | Float64Array = _standard(self.rows, self.scaling, self.words, chosen).astype(self.dtype)
+        return made
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Problem:
     """The rows, centred and scaled by `scaling`, with a last column of ones for the intercept."""
@@ -165,6 +197,12 @@ class Problem:
     def n_features(self) -> int:
         """Columns of the problem, words among them, the intercept's not counted."""
         return len(self.scaling.mean)
+
+    @property
+    def made(self) -> Made | None:
+        """What `standard` is, where rows are made whenever they are asked for."""
+        standard: object = self.standard
+        return standard if isinstance(standard, Made) else None
 
     @property
     def n_dense(self) -> int:
@@ -196,6 +234,8 @@ class Problem:
 
     def in_double(self) -> "Problem":
         """The same problem with float64 rows: twice the memory, for tasks that float32 steps cannot finish."""
+        if self.made is not None:
+            return replace(self, standard=cast("Float64Array", replace(self.made, dtype=_DOUBLE)))
         double = self._exactly(slice(None))
         return replace(self, standard=double, exact=double)
 
@@ -220,13 +260,16 @@ def problem_with(loss: Loss, rows: Rows, *, weights: Float64Array, scaling: Scal
         scaling = scaling.first(rows.shape[1] + words.n_columns)
     shape = (len(rows), rows.shape[1] + (0 if words is None else words.n_common) + 1)
     exact = np.empty(shape) if shape[0] * shape[1] * _DOUBLE.itemsize <= _EXACT_BYTES else None
-    standard = np.empty(shape, dtype=np.float32)
+    is_made = isinstance(rows, np.memmap)  # rows in a file: nothing of their size is kept
+    made_anew = cast("Float32Array", Made(rows, scaling, words, np.dtype(np.float32)))
+    standard = made_anew if is_made else np.empty(shape, dtype=np.float32)
     n_folds = weights.shape[1]
 
     def prepared(block: slice) -> Product:
         """Fill in a block of rows; its part of the gradient at zero coefficients."""
         made = _standard(rows, scaling, words, block)
-        standard[block] = made
+        if not is_made:
+            standard[block] = made
         if exact is not None:
             exact[block] = made
         _, probabilities = loss.evaluate(np.zeros((len(made), n_folds, loss.n_coef_rows)), block)

@@ -528,6 +528,25 @@ def fit_at(
     return _head(regressions, coef)
 
 
+def fit_again(rows: Rows, targets: Targets, found: Search, *, options: SearchOptions) -> LinearHead:
+    """Fit a head on other rows with the C that a search chose, each label's own where it has one.
+
+    Rows may be a `numpy.memmap`: they are then read block by block, and nothing of their size is kept.
+    """
+    check_rows(rows, targets)
+    given = _all_of(rows, targets, options)
+    chosen = np.where(np.isnan(found.chosen_C), found.middle_C, found.chosen_C)
+    with one_blas_thread(), Crew(options.threads) as crew:
+        blocks, regressions = _prepared(given, 1, crew)
+        gram = gram_of(regressions.problem) if len(blocks) > 1 else None  # a single block forms its own
+        size, is_one = regressions.problem.n_features + 1, share_c(targets)
+        nothing = np.zeros((size, 1, regressions.problem.loss.n_coef_rows if is_one else 1))
+        groups = blocks if is_one else [columns for block in blocks for columns in block[:, None]]
+        starts = [_Start(columns, float(chosen[0 if is_one else columns[0]]), nothing, gram) for columns in groups]
+        coef, _ = _fitted(regressions, starts)
+    return _head(regressions, coef)
+
+
 def _all_of(rows: Rows, targets: Targets, options: SearchOptions) -> _Given:
     """Rows that all train."""
     training = np.ones((len(rows), 1), dtype=bool)

@@ -32,6 +32,12 @@ def needed_bytes(n_texts: int, n_features: int) -> int:
     return int(TIMES_ROWS * 4 * n_texts * n_features) + BESIDE
 
 
+def texts_that_fit(n_features: int) -> int | None:
+    """From how many texts, with so many numbers each, one can learn here; None where that is not known."""
+    free = free_memory()
+    return None if free is None or not n_features else max(0, int((free - BESIDE) / (TIMES_ROWS * 4 * n_features)))
+
+
 def refuse_no_room(texts: Sequence[str], encoder: SentenceEncoder) -> None:
     """Raise `InputError`, before a text is read, if rows of all texts could not be learned from here.
 
@@ -68,7 +74,7 @@ def _what_fits(n_texts: int, encoder: SentenceEncoder, free: int) -> list[str]:
     from frostline.encoder.encoder import is_cheap  # noqa: PLC0415 - the runtime loads only where texts are read
 
     n_features = len(encoder.blocks) * encoder.hidden_size
-    most = max(0, int((free - BESIDE) / (TIMES_ROWS * 4 * n_features)))
+    most = texts_that_fit(n_features) or 0
     fits = [f"--limit {most:,}".replace(",", "")] if most else []
     last = encoder.hidden_size
     if last < n_features and needed_bytes(n_texts, last) <= free:

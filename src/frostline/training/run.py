@@ -6,6 +6,7 @@ made it).
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
@@ -49,7 +50,8 @@ from frostline.training.records import (
     unread,
     with_choice,
 )
-from frostline.training.room import refuse_crowd, refuse_no_room
+from frostline.training.room import refuse_crowd
+from frostline.training.streamed import Sampled, fitted_on_all, room_for, sampled
 from frostline.training.tested import (
     Tested,
     at_half,
@@ -85,6 +87,7 @@ class Training:
     likeness: Likeness | None = None  # Of those rows, for `--flag-unlike`
     unmet: tuple[str, ...] = ()  # A sentence for each wish that it was made without, the first of the record's warnings
     cascade: Cascade | None = None
+    met: Sequence[str] | None = None  # All texts that it learned from, where those are more than in `learned`
 
 
 @final
@@ -200,12 +203,14 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
     refuse_labels(dataset.targets.labels, len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind])
     refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
-    refuse_no_room([*dataset.texts, *(() if test is None else test.texts)], encoder)
+    most = room_for(dataset, test, encoder, chosen)
     refuse_crowd(len(dataset) + (0 if test is None else len(test)), len(dataset.targets.labels))
     split = split_rows(dataset, test, chosen)
+    part = None if most is None else sampled(dataset, test, split, most, seed=chosen.search.seed)
+    given, split = (dataset, split) if part is None else (part.dataset, part.split)
     plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict)
     how = replace(chosen.search, n_folds=plan.n_folds)
-    rows = _read(dataset, test, split, encoder, told, tries_words=how.choose_parts)
+    rows = _read(given, test, split, encoder, told, tries_words=how.choose_parts)
     read_at = time.perf_counter()
     fitted = fit(
         rows.learned.rows,
@@ -215,6 +220,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         unmet="refuse" if chosen.strict else "leave out",
         progress=told.searching,
     )
+    if part is not None:
+        rows, fitted = _on_all(rows, fitted, part, how, told)
     fitted_at = time.perf_counter()
     tested = _tested(fitted, rows, how, chosen, choose=choose, progress=told.testing)
     examples = examples_of(fitted.head, split.test or split.train, tested)
@@ -222,7 +229,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     near = near_record(rows.reader, rows.learned, tested, split, is_kept=chosen.near_together)
     of_near = near_told(near, rows.learned, len(tested.part))
     cascade = _cascade(fitted, rows, how, chosen)
-    if fitted.parts is not None:
+    if fitted.parts is not None and part is None:
         rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
     likeness = rows.likeness(fitted)
     curve = None
@@ -231,7 +238,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         curve = without_forecast(measured_curve(fitted, rows.learned, own, how=how, progress=told.learning), near)
     seconds = seconds_of(started, read_at, fitted_at, time.perf_counter(), swept=swept)
     made = _Made(
-        dataset=dataset,
+        dataset=given,
         test=test,
         split=split,
         rows=rows,
@@ -247,9 +254,10 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         near_told=of_near,
         cascade=cascade,
     )
+    record = _record(made, swept, seconds)
     return Training(
         head=fitted.head,
-        record=_record(made, swept, seconds),
+        record=record if part is None else _of_all(record, dataset, part),
         test_probabilities=tested.probabilities,
         examples=examples,
         learned=rows.learned,
@@ -257,6 +265,26 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         likeness=likeness,
         unmet=made.unmet,
         cascade=cascade[0] if isinstance(cascade, tuple) else None,
+        met=None if part is None else part.whole.texts,
+    )
+
+
+def _on_all(rows: _Rows, fitted: Fitted, part: Sampled, how: SearchOptions, told: Progress) -> tuple[_Rows, Fitted]:
+    """What was chosen on a part, with the columns that are kept, and the head fitted on all texts."""
+    if fitted.parts is not None:
+        rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
+    return rows, fitted_on_all(fitted, rows.reader, part.whole, how=how, progress=told.reading)
+
+
+def _of_all(record: TrainingRecord, dataset: Dataset, part: Sampled) -> TrainingRecord:
+    """The same, of all texts that the head was fitted on."""
+    source = record.test_source
+    return replace(
+        record,
+        data=data_record(dataset),
+        n_trained=len(part.whole),
+        test_source=None if source is None else replace(source, n_fitted=len(part.whole)),
+        warnings=(part.told, *record.warnings),
     )
 
 

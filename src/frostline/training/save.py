@@ -113,7 +113,8 @@ def _shortened(document: dict[str, object], *, is_short: bool) -> dict[str, obje
 
 
 def _digests(training: Training) -> IntArray | None:
-    return None if training.learned is None else np.unique(digests_of(training.learned.texts))
+    texts = training.met or (None if training.learned is None else training.learned.texts)
+    return None if texts is None else np.unique(digests_of(texts))
 
 
 _ELSEWHERE = {"one label": ("search", "encoder", "labels"), "several labels": ("search", "chosen", "encoder", "labels")}
