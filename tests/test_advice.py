@@ -208,8 +208,8 @@ def test_a_test_is_planned_for_the_worst_that_its_interval_allows(right: int, n:
         assert advice.step is None  # that file has no more rows
 
 
-def test_a_test_of_copies_needs_as_many_more_rows_as_they_tell_less() -> None:
-    """Four rows that tell as much as one: four times the rows."""
+def test_a_test_of_copies_is_planned_in_texts_that_stand_alone() -> None:
+    """Rows that repeat tell nothing new: so many times as many of them would be no plan."""
     record = example_record()
     assert record.test is not None
 
@@ -220,9 +220,9 @@ def test_a_test_of_copies_needs_as_many_more_rows_as_they_tell_less() -> None:
         return next(one.sentence for one in advise(replace(record, test=test)) if one.kind == "more test rows")
 
     low = rows_for(0.02, wilson(80, 100)[0])
-    more = math.ceil(400 / 101 * low)  # of the whole rows that Wilson's interval would need
     assert told("Wilson").startswith(f"Test on {low:,} rows, to know the accuracy to 2 points:")
-    assert told(f"Wilson{TOGETHER}").startswith(f"Test on {more:,} rows, to know the accuracy to 2 points:")
+    alone = f"Test on {low:,} texts of which none belongs to another, to know the accuracy to 2 points:"
+    assert told(f"Wilson{TOGETHER}").startswith(alone)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.99])

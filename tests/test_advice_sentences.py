@@ -104,7 +104,7 @@ LIKELY = Advice(
                     "trying.",
                     step=Step(verb="finetune", options=("--out", "tuned")),
                     reason="The learning curve is flat, and of its own 400 rows the head gets 1.0 % wrong (0.4 to "
-                    "2.5): the features tell most of them apart.",
+                    "2.6): the features tell most of them apart.",
                 ),
             ),
         ),

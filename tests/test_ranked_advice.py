@@ -2,12 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from frostline.advice import Step, ranked
 from frostline.evaluate.baselines import WORDS, Baseline, Lead
+from frostline.evaluate.intervals import Estimate, f1_interval, one_of_many
+from frostline.evaluate.scores import evaluate
 from frostline.legible import MULTILINGUAL, Legibility, ScriptCount
 from frostline.record import NearRecord, TrainingRecord
+from frostline.record import TestRecord as HowTested
+from frostline.report.plain import plain_words
+from frostline.targets import Targets
 from record_examples import tuning
 from small_records import full_record, two_label_record
 
@@ -72,19 +78,92 @@ def test_no_better_than_words_turns_at_half_a_point(value: float, high: float, *
     assert "no better than words" not in kinds(replace(record, choice=full_record().choice))
 
 
-@pytest.mark.parametrize(("high", "is_told"), [(0.59, True), (0.6, False)])
-def test_a_label_is_weak_beyond_chance_only(high: float, *, is_told: bool) -> None:
+@pytest.mark.parametrize("n_labels", [2, 77])
+@pytest.mark.parametrize(("off", "is_told"), [(0.001, True), (-0.001, False)])
+def test_a_label_is_weak_beyond_chance_only(n_labels: int, off: float, *, is_told: bool) -> None:
+    """Beyond what the lowest of so many may be by chance: 20 of 80 hits are enough of two labels, 5 of 80 of 77."""
     record = plain()
     assert record.test is not None
-    weak, *others = record.test.per_label
-    assert weak.f1 is not None
-    weak = replace(weak, f1=replace(weak.f1, value=0.4, interval=(0.3, high)))
-    macro = replace(record.test.scores["macro_f1"], interval=(0.6, 0.7))
-    test = replace(record.test, per_label=(weak, *others), scores={**record.test.scores, "macro_f1": macro})
-    found = ranked(replace(record, test=test))
-    assert [one.reason for one in found if one.kind == "weak label"] == (
-        ["Its F1 is 40 % (30 to 59), below the mean of all labels beyond chance."] if is_told else []
+    hits, one = (20 if n_labels == 2 else 5), record.test.per_label[0]
+    f1 = Estimate(2 * hits / (80 + hits), f1_interval(hits, 80), 80, "by hand")
+    low, high = one_of_many(f1, n_labels)
+    others = [replace(one, label=place, f1=Estimate(0.9, (0.85, 0.95), 100, "")) for place in range(n_labels - 1)]
+    macro = replace(record.test.scores["macro_f1"], interval=(high + off, 0.9))
+    scores = {**record.test.scores, "macro_f1": macro}
+    test = replace(record.test, per_label=(replace(one, label="dull", f1=f1), *others), scores=scores)
+    found = [advice for advice in ranked(replace(record, test=test)) if advice.kind == "weak label"]
+    allowing = "" if n_labels == 2 else ", allowing for 77 labels looked at"
+    told = f"{100 * f1.value:.0f} % ({100 * low:.0f} to {100 * high:.0f}{allowing})"
+    assert [advice.reason for advice in found] == (
+        [f"Its F1 is {told}, below the mean of all labels beyond chance."] if is_told else []
     )
+    assert not is_told or found[0].sentence.startswith("Look at the rows of 'dull' for wrong labels")
+
+
+def test_the_lowest_of_many_equal_labels_is_none() -> None:
+    """77 labels told equally well (right in 85 of 100): one is called weak in at most 1 of 40 draws; a bad one is."""
+    random, n_labels, n, called = np.random.RandomState(3), 77, 3000, 0
+    for draw in range(41):
+        codes = random.randint(0, n_labels, n)
+        given = np.where(random.rand(n) < 0.85, codes, (codes + random.randint(1, n_labels, n)) % n_labels)
+        if draw == 40:
+            given[codes == 7] = (given[codes == 7] + np.arange((codes == 7).sum()) % 2) % n_labels  # half of them wrong
+        targets, favoured = (Targets.of_codes(each, range(n_labels)) for each in (codes, given))
+        test = replace(
+            evaluate(np.full(targets.members.shape, 1 / n_labels), favoured.members, targets), reliability=None
+        )
+        found = [one.sentence for one in ranked(replace(plain(), test=test)) if one.kind == "weak label"]
+        called += draw < 40 and bool(found)
+    assert called <= 1
+    assert "rows of '7' for" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("interval", "told"),
+    [
+        (
+            (-0.03, 0.02),
+            "Whether it does better than counting words cannot be told: the lead is +0.1 points (-3.0 to +2.0).",
+        ),
+        (
+            (-0.002, 0.0049),
+            (
+                "It does no better than counting words, or by less than 0.5 points: the lead is "
+                "+0.1 points (-0.2 to +0.5)."
+            ),
+        ),
+        (
+            (0.0002, 0.004),
+            (
+                "It does no better than counting words, or by less than 0.5 points: the lead is "
+                "+0.1 points (+0.02 to +0.4)."
+            ),
+        ),
+        ((0.0002, 0.006), None),
+        ((-0.006, -0.0001), None),
+    ],
+)
+def test_what_is_said_of_counting_words_follows_the_interval(interval: tuple[float, float], told: str | None) -> None:
+    """A value near 0 is not "as well": that takes an interval within half a point."""
+    leads = {"accuracy": Lead(value=0.001, interval=interval, n=200)}
+    rival = Baseline(name=WORDS, made_of="", scores={}, leads=leads, seconds=0.0)
+    found = ranked(replace(plain(), baselines=(rival,), choice=None))
+    assert [one.reason for one in found if one.kind == "no better than words"] == ([] if told is None else [told])
+
+
+def test_a_baseline_that_is_surely_better_comes_before_near_copies() -> None:
+    """And in the plain words: what does better stands on top of every report."""
+    record = plain()
+    assert record.test is not None
+    near = NearRecord(n=30, n_looked=100, n_right=60, can_be_kept=True)
+    source = HowTested(kind="stratified hold-out", n_fitted=900, near=near)
+    leads = {"accuracy": Lead(value=-0.314, interval=(-0.4, -0.0003), n=100)}
+    rival = Baseline(name=WORDS, made_of="", scores={"accuracy": record.test.accuracy}, leads=leads, seconds=0.0)
+    record = replace(record, test_source=source, baselines=(rival,), choice=None)
+    first, second, *_ = ranked(record)
+    assert (first.kind, second.kind) == ("baseline ahead", "near copies")
+    assert first.reason.endswith("does better here by 31.4 points (0.03 to 40.0) of accuracy, beyond chance.")
+    assert plain_words(record)[-1].startswith("Next: Take what does better: run the same command with --features words")
 
 
 @pytest.mark.parametrize(("n", "is_told"), [(999, True), (1000, False)])

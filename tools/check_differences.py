@@ -64,7 +64,7 @@ def outcomes(head: LinearHead, pool: Pool, columns: IntArray, truth: IntArray, l
 def plain(first: OutOfFold, second: OutOfFold) -> Difference:
     """The paired difference of two that nobody chose."""
     if first.scoring == "accuracy":
-        return accuracy_difference(first.right, second.right)
+        return accuracy_difference(first.right, second.right, lots=None)
     return fold_difference(first.fold_scores, second.fold_scores)
 
 

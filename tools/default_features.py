@@ -159,7 +159,7 @@ def found(
 
 def lead(first: BoolArray, second: BoolArray) -> str:
     """The lead of one way over another on the same rows, in points."""
-    found = paired_difference(first.astype(np.int64), second.astype(np.int64), np.ones(len(first), np.int64))
+    found = paired_difference(first.astype(np.int64), second.astype(np.int64), np.ones(len(first), np.int64), lots=None)
     return f"{100 * found.value:+.2f} ({100 * found.interval[0]:+.1f} to {100 * found.interval[1]:+.1f})"
 
 

@@ -12,9 +12,9 @@ from frostline.data.checks import alike, joined
 from frostline.encoder.features import WORDS as WORDS_FEATURES
 from frostline.errors import listed, pasteable, shown
 from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
-from frostline.evaluate.intervals import TOGETHER, Estimate, Z, wilson
+from frostline.evaluate.intervals import TOGETHER, Interval, Z, one_of_many, rows_as_one, wilson
 from frostline.evaluate.learning_curve import Gain, LearningCurve
-from frostline.evaluate.scores import Evaluation
+from frostline.evaluate.scores import Evaluation, right_of
 from frostline.legible import MULTILINGUAL
 from frostline.record import EvaluationRecord, TrainingRecord
 from frostline.targets import Label
@@ -107,7 +107,6 @@ def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
         *_about_alike(record),
         *_about_joined(record),
         *_about_language(record),
-        *ahead_of_it(record),
         *_about_conflicts(record),
         *about_near(record),
         *_about_words(record),
@@ -282,19 +281,22 @@ def _about_language(record: TrainingRecord) -> list[Advice]:
 
 
 def _about_words(record: TrainingRecord) -> list[Advice]:
-    """Word counting does as well, and nobody has looked for other features yet."""
+    """Word counting may do as well, and nobody has looked for other features yet."""
     if record.choice is not None or record.features.spec == WORDS_FEATURES:
         return []
     for baseline in record.baselines:
         lead = _lead_over(baseline)
-        if baseline.name in {WORDS, WORDS_EACH} and lead.value < MATTERS and lead.interval[1] >= 0:
-            low, high = lead.interval
+        low, high = lead.interval
+        may_be = 0 <= high < MATTERS or (low <= 0 <= high and lead.value < MATTERS)
+        if baseline.name in {WORDS, WORDS_EACH} and may_be:
+            said = "Whether it does better than counting words cannot be told: the lead is"
+            if high < MATTERS:
+                said = f"It does no better than counting words, or by less than {100 * MATTERS:g} points: the lead is"
             return [
                 Advice(
                     kind="no better than words",
                     sentence="Try other features: run the same command with --features auto.",
-                    reason="Counting words does as well here: the lead over it is "
-                    f"{100 * lead.value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f}).",
+                    reason=f"{said} {_difference(lead.value, lead.interval)}.",
                     step=Step(options=("--features", "auto")),
                 )
             ]
@@ -307,15 +309,16 @@ def _about_weakest(test: Evaluation | None) -> list[Advice]:
     if test is None or len(known) < 2 or "macro_f1" not in test.scores:
         return []
     f1, label = min(known, key=lambda pair: pair[0].value)
-    if f1.interval[1] >= test.scores["macro_f1"].interval[0]:
+    low, high = one_of_many(f1, len(known))
+    if high >= test.scores["macro_f1"].interval[0]:
         return []
-    low, high = f1.interval
+    allowing = f", allowing for {len(known):,} labels looked at" if len(known) > 2 else ""
     return [
         Advice(
             kind="weak label",
             sentence=f"Look at the rows of {shown(label)} for wrong labels: frostline review, with the same file.",
-            reason=f"Its F1 is {100 * f1.value:.0f} % ({100 * low:.0f} to {100 * high:.0f}), below the mean of all "
-            "labels beyond chance.",
+            reason=f"Its F1 is {100 * f1.value:.0f} % ({100 * low:.0f} to {100 * high:.0f}{allowing}), below the mean "
+            "of all labels beyond chance.",
             step=_REVIEW,
         )
     ]
@@ -380,8 +383,8 @@ def _lead_over(baseline: Baseline) -> Lead:
 
 def _ahead_by(baseline: Baseline) -> str:
     lead, score = _lead_over(baseline), "accuracy" if "accuracy" in baseline.leads else "macro F1"
-    low, high = (-limit for limit in reversed(lead.interval))
-    return f"{-100 * lead.value:.1f} points ({100 * low:.1f} to {100 * high:.1f}) of {score}, beyond chance"
+    low, high = (limit_in_points(-limit).lstrip("+") for limit in reversed(lead.interval))
+    return f"{-100 * lead.value:.1f} points ({low} to {high}) of {score}, beyond chance"
 
 
 def _instead(record: TrainingRecord, name: str) -> tuple[str, Step]:
@@ -466,7 +469,8 @@ def _about_tuning(record: TrainingRecord, curve: LearningCurve, *, is_flat: bool
     if record.n_trained < ENOUGH_TO_FINE_TUNE or record.tuning is not None or record.features.spec == WORDS_FEATURES:
         return []
     wrong = 1 - last.fitted_accuracy
-    low, high = wilson(wrong * last.n_rows, last.n_rows)
+    n_apart = last.n_rows / _rows_that_tell_as_one(record)
+    low, high = wilson(wrong * n_apart, n_apart)
     share = f"{100 * wrong:.1f} % wrong ({100 * low:.1f} to {100 * high:.1f})"
     found = f"of its own {last.n_rows:,} rows the head gets {share}"
     step = Step(verb="finetune", options=("--out", "tuned"))
@@ -576,16 +580,16 @@ def _about_rare(counts: Mapping[Label, int]) -> list[Advice]:
 
 def _about_test(record: TrainingRecord) -> list[Advice]:
     """A test that leaves the share of right texts too uncertain; planned for the worst that the interval allows."""
-    scores = {} if record.test is None else record.test.scores
-    name = "accuracy" if "accuracy" in scores else "subset_accuracy"
-    if name not in scores:
+    if record.test is None:
         return []
-    low, high = scores[name].interval
+    share = right_of(record.test)
+    low, high = share.interval
     if (high - low) / 2 <= WANTED_HALF_WIDTH:
         return []
-    needed = math.ceil(_rows_that_tell_as_one(scores[name]) * rows_for(WANTED_HALF_WIDTH, min(max(low, 0.5), high)))
-    what = "accuracy" if name == "accuracy" else "share of texts with all labels right"
-    sentence, step = f"Test on {needed:,} rows, to know the {what} to {100 * WANTED_HALF_WIDTH:g} points", None
+    needed = rows_for(WANTED_HALF_WIDTH, min(max(low, 0.5), high))
+    rows = "texts of which none belongs to another" if TOGETHER in share.method else "rows"
+    what = "accuracy" if "accuracy" in record.test.scores else "share of texts with all labels right"
+    sentence, step = f"Test on {needed:,} {rows}, to know the {what} to {100 * WANTED_HALF_WIDTH:g} points", None
     if record.test_source is not None and record.test_source.kind.endswith("hold-out"):
         sentence += f": run the same command with --nested, which tests all {record.data.n_rows:,} of this file"
         step = Step(options=("--nested",))
@@ -594,18 +598,16 @@ def _about_test(record: TrainingRecord) -> list[Advice]:
             kind="more test rows",
             sentence=f"{sentence}.",
             step=step,
-            reason=f"By {scores[name].n:,} rows it lies between {100 * low:.1f} and {100 * high:.1f} %; planned is for "
+            reason=f"By {share.n:,} rows it lies between {100 * low:.1f} and {100 * high:.1f} %; planned is for "
             "the end of that which needs the most rows.",
         )
     ]
 
 
-def _rows_that_tell_as_one(share: Estimate) -> float:
-    """How many rows tell as much as one that stands alone, by Wilson's interval: copies and groups tell less."""
-    if TOGETHER not in share.method:
-        return 1.0
-    low, high = share.interval
-    return max(1.0, share.n / rows_for((high - low) / 2, share.value))
+def _rows_that_tell_as_one(record: TrainingRecord) -> float:
+    """How many rows of the file tell as much as one that stands alone: its copies, or what those tested on show."""
+    by_copies = record.data.n_rows / max(1, record.data.n_rows - record.data.n_duplicates)
+    return by_copies if record.test is None else max(by_copies, rows_as_one(right_of(record.test)))
 
 
 def _of(record: TrainingRecord) -> str:
@@ -614,5 +616,15 @@ def _of(record: TrainingRecord) -> str:
 
 
 def _points(gain: Gain) -> str:
-    low, high = gain.interval
-    return f"{100 * gain.value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+    return _difference(gain.value, gain.interval)
+
+
+def _difference(value: float, interval: Interval) -> str:
+    low, high = interval
+    return f"{100 * value:+z.1f} points ({limit_in_points(low)} to {limit_in_points(high)})"
+
+
+def limit_in_points(limit: float) -> str:
+    """The end of a difference's interval in percentage points, signed; to three digits, before it is shown as 0."""
+    shown_digits = next((digits for digits in (1, 2, 3) if round(100 * limit, digits)), 1)
+    return f"{100 * limit:+z.{shown_digits}f}"

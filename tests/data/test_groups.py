@@ -120,17 +120,17 @@ def test_test_rows_of_a_training_row_s_group_are_told_of(tmp_path: Path) -> None
     assert shared_groups_told(learned, tested) == ()
     both = dataset.take(np.array([0, 3, 1]))
     assert shared_groups_told(learned, both) == (
-        "2 test rows have a 'who' of training rows: of others the score tells less than it seems (lines 2, 3).",
+        "2 test rows share their 'who' with training rows: of others the score tells less than it seems (lines 2, 3).",
     )
     assert shared_groups_told(learned, both.take(np.array([0]))) == (
-        "1 test row has a 'who' of training rows: of others the score tells less than it seems (line 2).",
+        "1 test row shares its 'who' with training rows: of others the score tells less than it seems (line 2).",
     )
     assert "(lines 2, 3)" in shared_groups_told(learned, dataset.take(np.array([1, 3, 0])))[0]
     alone = read(written(tmp_path, "tsv"), None)
     assert shared_groups_told(alone, alone) == shared_groups_told(learned, alone) == ()
     path = written(tmp_path, "tsv")
     record = train(read(path, "who"), FakeEncoder(), test=read(path, "who"), options=QUICK).record
-    assert any("have a 'who' of training rows" in warning for warning in record.warnings)
+    assert any("share their 'who' with training rows" in warning for warning in record.warnings)
 
 
 def test_lines_without_columns_have_no_groups(tmp_path: Path) -> None:

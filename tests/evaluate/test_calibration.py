@@ -33,7 +33,7 @@ def measured(n: int, *, seed: int, off: float = 0.0) -> Reliability:
     """Claims that are `off` too high."""
     rng = np.random.default_rng(seed + 1)
     given_claims = claims(n, seed=seed)
-    return reliability(given_claims, rng.random(n) < given_claims - off)
+    return reliability(given_claims, rng.random(n) < given_claims - off, lots=None)
 
 
 def test_bins_hold_all_rows_in_order() -> None:
@@ -62,7 +62,7 @@ def test_few_rows_have_few_bins(n: int) -> None:
 @given(st.lists(st.sampled_from([0.5, 0.7, 1.0]), min_size=1, max_size=200))
 def test_equal_claims_share_a_bin(values: list[float]) -> None:
     """An isotonic map makes many rows equal: they are not torn apart."""
-    found = reliability(np.array(values), np.arange(len(values)) % 2 == 0)
+    found = reliability(np.array(values), np.arange(len(values)) % 2 == 0, lots=None)
     assert sum(one.n for one in found.bins) == len(values)
     assert len({one.low for one in found.bins}) == len(found.bins)
     assert all(one.high < other.low for one, other in zip(found.bins, found.bins[1:], strict=False))
@@ -70,17 +70,17 @@ def test_equal_claims_share_a_bin(values: list[float]) -> None:
 
 def test_equal_claims_move_the_edges_of_bins() -> None:
     """Sixty rows would make three bins of twenty; twenty-five equal ones make the second begin later."""
-    found = reliability(np.array([0.5] * 15 + [0.7] * 25 + [0.9] * 20), np.arange(60) % 2 == 0)
+    found = reliability(np.array([0.5] * 15 + [0.7] * 25 + [0.9] * 20), np.arange(60) % 2 == 0, lots=None)
     assert [(one.low, one.high, one.n) for one in found.bins] == [(0.5, 0.5, 15), (0.7, 0.7, 25), (0.9, 0.9, 20)]
-    few = reliability(np.array([0.5] * 50 + [0.9] * 10), np.arange(60) % 2 == 0)
+    few = reliability(np.array([0.5] * 50 + [0.9] * 10), np.arange(60) % 2 == 0, lots=None)
     assert [(one.low, one.high, one.n) for one in few.bins] == [(0.5, 0.9, 60)]
 
 
 def test_certainty_that_is_right_has_no_error() -> None:
     """And certainty that is wrong has all of it."""
     sure = np.ones(100)
-    assert reliability(sure, np.ones(100, bool)).error.value == 0
-    assert reliability(sure, np.zeros(100, bool)).error.value == pytest.approx(1, abs=0.02)
+    assert reliability(sure, np.ones(100, bool), lots=None).error.value == 0
+    assert reliability(sure, np.zeros(100, bool), lots=None).error.value == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize("n", [300, 2000])
@@ -143,7 +143,7 @@ def test_areas_are_scikit_learns(rows: list[tuple[int, bool]]) -> None:
     has = np.array([own for _, own in rows])
     if has.all() or not has.any():
         return
-    found = curves_of(scores, has, label="x")
+    found = curves_of(scores, has, label="x", lots=None)
     assert found.auc.value == pytest.approx(roc_auc_score(has, scores))
     assert found.average_precision.value == pytest.approx(average_precision_score(has, scores))
     for estimate in (found.auc, found.average_precision):
@@ -160,7 +160,7 @@ def test_the_auc_interval_covers() -> None:
     truth = 0.9213503964748574  # the normal distribution's share below 2 / sqrt 2
     covered = 0
     for _ in range(200):
-        found = curves_of(rng.normal(size=120) + 2 * has, has, label=1).auc
+        found = curves_of(rng.normal(size=120) + 2 * has, has, label=1, lots=None).auc
         covered += found.interval[0] <= truth <= found.interval[1]
     assert covered >= 182
     low, high = auc_interval(1.0, 20, 20)
@@ -171,7 +171,7 @@ def test_the_auc_interval_covers() -> None:
 def test_a_curve_of_many_rows_is_thinned() -> None:
     """To what can be seen, ends kept."""
     rng = np.random.default_rng(6)
-    found = curves_of(rng.random(20_000), rng.random(20_000) < 0.3, label="x")
+    found = curves_of(rng.random(20_000), rng.random(20_000) < 0.3, label="x", lots=None)
     for curve in (found.roc, found.precision_recall):
         assert len(curve.x) == len(curve.y) == len(curve.thresholds) <= MOST_CURVE_POINTS
         assert curve.x[-1] == 1
@@ -257,7 +257,7 @@ def test_the_limits_of_answers_are_of_the_answers_alone() -> None:
 
 def test_bins_in_which_all_is_right_are_not_known_for_certain() -> None:
     """Twenty of twenty right say less than two thousand of two thousand: the error may be larger than it looks."""
-    few, many = (reliability(np.full(n, 0.99), np.ones(n, bool)).error for n in (20, 2000))
+    few, many = (reliability(np.full(n, 0.99), np.ones(n, bool), lots=None).error for n in (20, 2000))
     assert few.interval[1] > 0.05
     assert many.interval[1] < 0.02
 
@@ -268,7 +268,7 @@ def test_perfect_claims_are_hardly_ever_called_off() -> None:
     called = 0
     for _ in range(400):
         claimed = random.uniform(0.5, 1, 200)
-        called += reliability(claimed, random.random(200) < claimed).error.interval[0] > 0
+        called += reliability(claimed, random.random(200) < claimed, lots=None).error.interval[0] > 0
     assert called <= 400 / 40 + 3 * np.sqrt(400 / 40)
 
 
@@ -277,10 +277,10 @@ def test_reliability_is_that_of_probabilities_from_five_percent_on() -> None:
     rng = np.random.default_rng(0)
     claimed = np.where(rng.random((400, 3)) < 0.5, 0.01, rng.random((400, 3)))
     members = rng.random((400, 3)) < claimed
-    found = reliability_of(claimed, members)
+    found = reliability_of(claimed, members, lots=None)
     assert found is not None
     assert found.error.n == int((claimed >= 0.05).sum())
     assert min(one.low for one in found.bins) >= 0.05
     assert found.error.value < 0.05
-    none = reliability_of(np.full((40, 2), 0.01), np.zeros((40, 2), bool))
+    none = reliability_of(np.full((40, 2), 0.01), np.zeros((40, 2), bool), lots=None)
     assert none is None

@@ -122,7 +122,7 @@ def test_calibration_that_is_off(off: float) -> None:
     random = np.random.RandomState(4)
     claimed = random.uniform(0.35, 0.75, 200)
     assert_figures(
-        reliability(claimed, random.rand(200) < claimed - off), f"figures-calibration-off-by{100 * off:+.0f}"
+        reliability(claimed, random.rand(200) < claimed - off, lots=None), f"figures-calibration-off-by{100 * off:+.0f}"
     )
 
 
@@ -191,7 +191,7 @@ def test_intervals() -> None:
             )
         ],
         "mean": [
-            mean_interval(np.array(values, dtype=np.float64))
+            mean_interval(np.array(values, dtype=np.float64), lots=None)
             for values in (
                 [0.3],
                 [40.0],
@@ -215,10 +215,10 @@ def test_paired_differences() -> None:
         first = np.where(np.arange(12) < n_both + n_first, right, wrong)
         places = np.arange(12)
         is_second = (places < n_both) | ((places >= n_both + n_first) & (places < n_both + n_first + n_second))
-        return paired_difference(first, np.where(is_second, right, wrong), truth)
+        return paired_difference(first, np.where(is_second, right, wrong), truth, lots=None)
 
     found = [compared(*counts) for counts in ((12, 0, 0), (0, 12, 0), (0, 0, 12), (5, 4, 1), (2, 3, 3))]
-    one = paired_difference(np.array([0]), np.array([1]), np.array([0]))
+    one = paired_difference(np.array([0]), np.array([1]), np.array([0]), lots=None)
     assert_figures([*found, one, [mcnemar(*pair) for pair in ((0, 0), (1, 0), (2, 7), (30, 50))]], "figures-paired")
 
 
@@ -226,8 +226,8 @@ def test_a_difference_of_one_row_ends_at_one() -> None:
     """Neither limit leaves the differences that there are."""
     one, other = np.array([0]), np.array([1])
     for n in (1, 2, 3):
-        ahead = paired_difference(np.repeat(one, n), np.repeat(other, n), np.repeat(one, n))
-        behind = paired_difference(np.repeat(other, n), np.repeat(one, n), np.repeat(one, n))
+        ahead = paired_difference(np.repeat(one, n), np.repeat(other, n), np.repeat(one, n), lots=None)
+        behind = paired_difference(np.repeat(other, n), np.repeat(one, n), np.repeat(one, n), lots=None)
         assert (ahead.value, ahead.interval[1], behind.value, behind.interval[0]) == (1, 1, -1, -1)
         assert ahead.interval[0] == pytest.approx(-behind.interval[1])
 
@@ -297,7 +297,9 @@ def test_outlooks() -> None:
     def ahead_of(*accuracies: float) -> Any:
         n_rows = np.array([100.0 * 2**step for step in range(len(accuracies))])
         right = [np.stack([places < accuracy, places < accuracy + 0.01]) for accuracy in accuracies[:-1]]
-        return look_ahead(n_rows, [*right, (places < accuracies[-1])[None]], n_saved=int(n_rows[-1]), n_pairs=1)
+        return look_ahead(
+            n_rows, [*right, (places < accuracies[-1])[None]], n_saved=int(n_rows[-1]), n_pairs=1, lots=None
+        )
 
     told = [
         ahead_of(0.7, 0.75, 0.78, 0.8),
@@ -363,7 +365,7 @@ def test_draws_of_several_labels() -> None:
     members[:, 1] |= members[:, 2]
     probabilities = np.clip(0.3 * members + 0.6 * random.rand(40, 3), 0, 1).round(2)
     given = probabilities >= 0.45
-    found = resampled(given, members, probabilities, seed=5)
+    found = resampled(given, members, probabilities, seed=5, lots=None)
     expected = np.corrcoef(found.label_f1[:, [0, 2]].T)
     np.testing.assert_allclose(found.correlations([0, 2]), expected, atol=1e-12)
     figures = {
@@ -383,7 +385,7 @@ def test_draws_of_several_labels() -> None:
 def test_a_label_that_never_varies_is_related_to_none() -> None:
     nothing = np.zeros((25, 2), dtype=bool)
     nothing[:9, 0] = True
-    found = resampled(nothing, nothing, None, seed=0)
+    found = resampled(nothing, nothing, None, seed=0, lots=None)
     assert found.correlations([0, 1]).tolist() == [[1, 0], [0, 1]]
     assert len(found.mean_average_precision) == 0
 

@@ -108,20 +108,20 @@ def test_log_loss_intervals_cover_95_percent(steepness: float, n: int) -> None:
 
     points, weights = np.polynomial.hermite_e.hermegauss(200)
     truth = float(weights @ np.logaddexp(0, -steepness * (1 + points)) / weights.sum())
-    limits = np.array([mean_interval(row) for row in losses(2000, n)])
+    limits = np.array([mean_interval(row, lots=None) for row in losses(2000, n)])
     assert 0.93 < np.mean((limits[:, 0] <= truth) & (truth <= limits[:, 1])) < 0.97
 
 
 def test_a_single_loss_says_nothing_about_the_mean() -> None:
     """Its interval is all that a loss can be; equal losses have no spread."""
-    assert mean_interval(np.array([0.3])) == pytest.approx((0, 36.04), abs=0.01)
-    assert mean_interval(np.full(9, 0.7)) == pytest.approx((0.7, 0.7))
+    assert mean_interval(np.array([0.3]), lots=None) == pytest.approx((0, 36.04), abs=0.01)
+    assert mean_interval(np.full(9, 0.7), lots=None) == pytest.approx((0.7, 0.7))
 
 
 @given(st.lists(st.floats(0, 36), min_size=2, max_size=60))
 def test_a_loss_interval_holds_its_mean(values: list[float]) -> None:
     """Whatever the skewness."""
-    low, high = mean_interval(np.array(values))
+    low, high = mean_interval(np.array(values), lots=None)
     mean = float(np.mean(values))
     assert 0 <= low <= mean + 1e-12
     assert mean - 1e-12 <= high < math.inf
@@ -145,7 +145,7 @@ def test_paired_intervals_cover_95_percent(both: float, first: float, second: fl
     for n_both, n_first, n_second, n_neither in kinds.tolist():
         right_first = np.repeat([1, 1, 0, 0], [n_both, n_first, n_second, n_neither])
         right_second = np.repeat([1, 0, 1, 0], [n_both, n_first, n_second, n_neither])
-        found = paired_difference(right_first, right_second, np.ones(300, np.int64))
+        found = paired_difference(right_first, right_second, np.ones(300, np.int64), lots=None)
         assert found.value == pytest.approx((n_first - n_second) / 300)
         hits += found.interval[0] <= first - second <= found.interval[1]
     assert 0.93 < hits / len(kinds) < 0.97
@@ -156,4 +156,4 @@ def test_values_without_skewness_get_student_s_interval(n_pairs: int, quantile: 
     """Quantiles from a printed table of 1, 3 and 9 degrees of freedom."""
     values = np.repeat([99.0, 101.0], n_pairs)
     half = quantile * float(values.std(ddof=1)) / math.sqrt(len(values))
-    assert mean_interval(values) == pytest.approx((100 - half, 100 + half), rel=1e-9)
+    assert mean_interval(values, lots=None) == pytest.approx((100 - half, 100 + half), rel=1e-9)

@@ -170,7 +170,7 @@ def ahead_of(accuracies: list[float], *, n_test: int = 1000, n_subsets: int = 4)
     places = (np.arange(n_test) + 0.5) / n_test
     right = [np.tile(places < accuracy, (n_subsets, 1)) for accuracy in accuracies]
     right[-1] = right[-1][:1]
-    return look_ahead(n_rows, right, n_saved=int(n_rows[-1]), n_pairs=n_subsets // 2)
+    return look_ahead(n_rows, right, n_saved=int(n_rows[-1]), n_pairs=n_subsets // 2, lots=None)
 
 
 def gains_of(accuracies: list[float], *, n_test: int = 1000) -> tuple[Gain, Gain]:
@@ -216,7 +216,7 @@ def test_out_of_fold_the_forecast_is_of_the_saved_heads_rows() -> None:
     n_rows = np.array([100.0, 200, 400, 800])
     places = np.random.RandomState(3).rand(1000)
     right = [np.tile(places < accuracy, (2, 1)) for accuracy in (0.7, 0.75, 0.78)] + [(places < 0.8)[None]]
-    outlook, _ = look_ahead(n_rows, right, n_saved=1000, n_pairs=5)
+    outlook, _ = look_ahead(n_rows, right, n_saved=1000, n_pairs=5, lots=None)
     assert outlook is not None
     assert [gain.n_rows for gain in outlook.gains] == [2000, 4000]
     assert outlook.accuracy[0] > float((places < 0.8).mean())

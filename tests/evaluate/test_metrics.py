@@ -239,7 +239,7 @@ def test_intervals_hold_their_value_and_do_not_shrink_to_nothing() -> None:
 def test_what_draws_have_too_much_on_average_is_taken_off() -> None:
     """The interval lies about the value, as wide as the draws."""
     _, given, members = drawn_sets(50, seed=0)
-    found = resampled(given, members, None, seed=0)
+    found = resampled(given, members, None, seed=0, lots=None)
     draws = np.linspace(0.5, 0.7, 1001)
     assert found.interval(draws, 0.4) == pytest.approx((0.305, 0.495))
 
@@ -258,7 +258,7 @@ def test_two_rows_prove_nothing() -> None:
 def test_drawing_rows_again_is_counting_them() -> None:
     """A draw's micro and macro F1 are those of the rows repeated as often as they were drawn."""
     probabilities, given, members = drawn_sets(80, seed=1)
-    found = resampled(given, members, probabilities, seed=4)
+    found = resampled(given, members, probabilities, seed=4, lots=None)
     counts = row_counts(80, n_draws=3, seed=4).astype(int)
     for draw in range(3):
         rows = np.repeat(np.arange(80), counts[draw])

@@ -98,6 +98,6 @@ def test_a_map_needs_both_decisions_and_features() -> None:
 
 @pytest.mark.parametrize(("n", "n_bins"), [(1, 1), (39, 1), (40, 2), (59, 2), (60, 3), (299, 14), (300, 15), (320, 15)])
 def test_a_bin_has_twenty_rows_and_there_are_fifteen_at_most(n: int, n_bins: int) -> None:
-    found = reliability(np.linspace(0.5, 0.99, n), np.ones(n, dtype=bool))
+    found = reliability(np.linspace(0.5, 0.99, n), np.ones(n, dtype=bool), lots=None)
     assert len(found.bins) == n_bins
     assert sum(one.n for one in found.bins) == n

@@ -190,12 +190,12 @@ def test_how_far_probabilities_are_off_is_what_a_report_shows(n: int) -> None:
     decisions, codes = made(n, 3)
     shares = softmax(1.7 * decisions)
     members = codes[:, None] == np.arange(3)
-    one = reliability(shares.max(axis=1), codes == shares.argmax(axis=1))
+    one = reliability(shares.max(axis=1), codes == shares.argmax(axis=1), lots=None)
     assert off_by(shares, Targets.of_codes(codes, ("a", "b", "c"))) == pytest.approx(
         max(0.0, one.plain_error - one.chance), abs=1e-12
     )
     apart = logistic(1.7 * decisions)
-    some = reliability_of(apart, members)
+    some = reliability_of(apart, members, lots=None)
     assert some is not None
     assert off_by(apart, several(members)) == pytest.approx(max(0.0, some.plain_error - some.chance), abs=1e-12)
     assert off_by(np.full((n, 3), 0.049), several(members)) == 0.0

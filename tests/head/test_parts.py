@@ -203,3 +203,15 @@ def test_words_alone_are_kept_only_where_they_win_clearly(n_won: int, kept: Part
         "both": Trial(right=right, fold_scores=scores),
     }
     assert module._choice(trials, "accuracy", np.arange(1000)) == kept
+
+
+@pytest.mark.parametrize(("n_lost", "kept"), [(1, "words"), (0, "both")])
+def test_words_alone_are_kept_only_where_both_are_not_better_still(n_lost: int, kept: PartName) -> None:
+    """Words win by far. Both get two texts more: 1.42 standard errors; where they lose another one, 0.58."""
+    rows, scores = np.arange(1000), np.zeros(5)
+    trials: dict[PartName, Trial] = {
+        "features": Trial(right=rows < 700, fold_scores=scores),
+        "words": Trial(right=rows < 800, fold_scores=scores),
+        "both": Trial(right=(rows < 802) & (rows >= n_lost), fold_scores=scores),
+    }
+    assert module._choice(trials, "accuracy", rows) == kept

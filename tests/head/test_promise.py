@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from frostline.arrays import BoolArray, Float64Array
+from frostline.head import promise as module
 from frostline.head.promise import (
     chance_of,
     fewest_texts,
@@ -110,3 +111,10 @@ def test_how_many_texts_would_do() -> None:
     assert texts_for_precision(equal, of_forty < 34, share=0.9, confidence=0.95) is not None  # 93.1 % at most
     assert texts_for_recall(np.arange(100) < 20, share=0.95, confidence=0.95) == 295  # 59 that have it
     assert texts_for_recall(np.zeros(5, dtype=bool), share=0.95, confidence=0.95) is None
+
+
+def test_the_walk_looks_at_every_twentieth_text_more() -> None:
+    """At every text one mistake at the wrong moment would end it. It begins at 61, where two may be wrong."""
+    assert fewest_texts(0.9, 0.95, mistakes=2) == 61
+    assert module._ranks(100, 0.9, 0.95) == [61, 65, 69, 73, 77, 81, 86, 91, 96, 100]
+    assert module._ranks(60, 0.9, 0.95) == [46, 49, 52, 55, 58, 60]

@@ -11,15 +11,17 @@ from rich.console import Console
 
 from expected import assert_expected, drawn_parts
 from frostline.evaluate.examples import Examples
+from frostline.evaluate.intervals import TOGETHER, Estimate, wilson
+from frostline.evaluate.paired import fold_difference
 from frostline.evaluate.scores import commonest_mistakes
-from frostline.record import DataRecord, FeaturesRecord, TrainingRecord
+from frostline.record import DataRecord, FeaturesRecord, PartRecord, PartsRecord, TrainingRecord
 from frostline.report import printable
 from frostline.report.card import code, escaped, model_card
 from frostline.report.lines import bars
 from frostline.report.markup import quoted, safe, table
 from frostline.report.page import page, report_html, training_facts
-from frostline.report.phrases import DASH, named, percent, points, source_text
-from frostline.report.plain import between, confuses, how_often, misses, next_step, plain_words
+from frostline.report.phrases import DASH, MINUS, lead_text, named, parts_text, percent, points, source_text
+from frostline.report.plain import between, confuses, how_often, leaks_text, misses, next_step, plain_words
 from frostline.report.plots import confusion_plot, map_plot, map_words
 from frostline.report.sections import (
     confusion,
@@ -224,6 +226,65 @@ def test_a_wide_interval_is_a_hint(n: int, *, is_few: bool) -> None:
 )
 def test_the_commonest_mistake_is_named_beside_all(cells: list[list[int]], words: str) -> None:
     assert confuses(evaluation(cells, "ab")) == [words]
+
+
+def test_the_commonest_mistake_of_copies_is_the_commonest_of_the_texts() -> None:
+    """12 to 4 are beyond chance; where four rows tell as much as one, 3 to 1 are not."""
+    test = evaluation([[5, 4], [12, 5]], "ab")
+    fourfold = Estimate(10 / 26, wilson(10 / 4, 26 / 4), 26, f"Wilson{TOGETHER}")
+    test = replace(test, scores={**test.scores, "accuracy": fourfold})
+    assert confuses(test) == ["Among its mistakes: it says a where b is right (12 of 16)."]
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        (-0.0002, f"+1.0 ({MINUS}0.02 to +2.0)"),
+        (0.00003, "+1.0 (+0.003 to +2.0)"),
+        (-0.000001, "+1.0 (+0.0 to +2.0)"),
+        (0.0, "+1.0 (+0.0 to +2.0)"),
+        (-0.0006, f"+1.0 ({MINUS}0.1 to +2.0)"),
+    ],
+)
+def test_the_end_of_an_interval_is_not_shown_as_0_where_it_is_not(limit: float, words: str) -> None:
+    """A lead "beyond chance" whose interval seems to touch 0 contradicts itself."""
+    assert lead_text(lead(0.01, limit, 0.02)) == words
+
+
+def test_copies_that_change_no_score_are_said_to_change_none() -> None:
+    record = two_label_record()
+    assert record.test is not None
+    assert record.test_source is not None
+    source = replace(record.test_source, n_leaks=1, with_leaks=record.test)
+    said = leaks_text(source, record.test)
+    assert said[0].endswith(f"left out here: with it {100 * record.test.accuracy.value:.1f} % would be right too.")
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "words"),
+    [
+        (0.015, 0.010, 0.020, "kept: log loss 0.015 lower by 5 folds (0.010 to 0.020), beyond chance"),
+        (-0.004, -0.009, 0.001, f"kept: log loss 0.004 higher by 5 folds ({MINUS}0.001 to 0.009), maybe chance"),
+    ],
+)
+def test_what_words_bring_in_log_loss_is_told_as_log_loss(value: float, low: float, high: float, words: str) -> None:
+    """`Hundredths of minus log loss` are nobody's unit."""
+    none = fold_difference(np.zeros(5), np.zeros(5))
+    alone, other, both = (
+        PartRecord(features=name, score=0.0, interval=(0.0, 0.0), lead=none)
+        for name in ("mean@all", "words", "mean@all+words")
+    )
+    both = replace(both, lead=replace(none, value=value, interval=(low, high)))
+    parts = PartsRecord(
+        is_chosen=True,
+        kept="mean@all+words",
+        trials=(alone, other, both),
+        scoring="neg_log_loss",
+        n_folds=5,
+        weights=(1.0, 1.0, 0.0),
+        word_Cs=(1.0,),
+    )
+    assert parts_text(parts, is_brief=True) == words
 
 
 @pytest.mark.parametrize(

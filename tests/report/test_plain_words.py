@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from frostline.evaluate.baselines import Baseline
+from frostline.evaluate.intervals import Estimate, f1_interval
 from frostline.report.card import model_card
 from frostline.report.page import report_html
 from frostline.report.phrases import verdict
@@ -165,15 +166,17 @@ def test_how_many_texts_get_an_answer_is_said_where_not_all_do() -> None:
     assert "got an answer" not in said
 
 
-@pytest.mark.parametrize(("high", "is_told"), [(0.699, True), (0.7, False)])
-def test_a_label_is_told_better_than_another_only_beyond_chance(high: float, *, is_told: bool) -> None:
-    """The best and the worst of those on twenty texts or more, where their intervals lie apart."""
+@pytest.mark.parametrize(("hits", "is_told"), [(28, True), (29, False)])
+def test_a_label_is_told_better_than_another_only_beyond_chance(hits: int, *, is_told: bool) -> None:
+    """The best and the worst of those on twenty texts or more, where intervals that allow for the pick lie apart."""
     record = example_record(n=300)
     assert record.test is not None
     first, second = record.test.per_label
     assert first.f1 is not None
-    best = replace(first, label="cat", support=20, f1=replace(first.f1, value=0.9, interval=(0.7, 0.95)))
-    worst = replace(first, label="dog", support=20, f1=replace(first.f1, value=0.5, interval=(0.3, high)))
+    sure, unsure = (
+        Estimate(2 * n / (100 + n), f1_interval(n, 100), 100, "by hand") for n in (50, hits)
+    )  # F1 67, and 44 or 45
+    best, worst = (replace(first, label=name, support=20, f1=f1) for name, f1 in (("cat", sure), ("dog", unsure)))
     rare = replace(second, label="cow", support=19, f1=replace(first.f1, value=0.1, interval=(0.0, 0.2)))
     scores = {**record.test.scores, "subset_accuracy": record.test.accuracy, "micro_f1": record.test.accuracy}
     test = replace(record.test, confusion=None, per_label=(best, rare, worst), scores=scores)

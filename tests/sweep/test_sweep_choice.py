@@ -195,9 +195,9 @@ def test_scores_and_differences_have_the_textbook_errors() -> None:
     from scipy.stats import ttest_rel  # noqa: PLC0415 - 1 s
 
     right, other = np.arange(100) < 80, np.arange(100) >= 30
-    assert accuracy_score(right).value == 0.8
-    assert accuracy_score(right).std_error == pytest.approx(0.04)
-    difference = accuracy_difference(right, other)
+    assert accuracy_score(right, lots=None).value == 0.8
+    assert accuracy_score(right, lots=None).std_error == pytest.approx(0.04)
+    difference = accuracy_difference(right, other, lots=None)
     assert difference.value == pytest.approx(0.1)
     assert difference.std_error == pytest.approx(np.std(right.astype(float) - other) / 10)
     first, second = np.array([0.8, 0.82, 0.79, 0.85, 0.8]), np.array([0.78, 0.8, 0.8, 0.8, 0.79])

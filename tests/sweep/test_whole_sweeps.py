@@ -248,16 +248,16 @@ def test_columns_are_cut_as_the_encoder_would_give_them() -> None:
 
 def test_scores_of_rows_are_binomial() -> None:
     right = np.array([True] * 3 + [False])
-    found = accuracy_score(right)
+    found = accuracy_score(right, lots=None)
     assert (found.value, found.n, found.over) == (0.75, 4, "rows")
     assert found.std_error == pytest.approx(np.sqrt(0.75 * 0.25 / 4))
     assert found.interval == pytest.approx((0.3006, 0.9544), abs=1e-4)
     other = np.array([True, False, False, True])
-    difference = accuracy_difference(right, other)
+    difference = accuracy_difference(right, other, lots=None)
     assert (difference.value, difference.n, difference.n_only_first, difference.n_only_second) == (0.25, 4, 2, 1)
     assert difference.std_error == pytest.approx(np.sqrt((0.75 - 0.25**2) / 4))
     assert (difference.p_value, difference.over) == (1.0, "rows")
-    same = accuracy_difference(right, right)
+    same = accuracy_difference(right, right, lots=None)
     assert (same.value, same.std_error, same.n_only_first, same.n_only_second) == (0, 0, 0, 0)
 
 

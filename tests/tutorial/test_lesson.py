@@ -243,7 +243,13 @@ def test_each_piece_knows_its_word(encoder: Encoder) -> None:
 def test_what_is_better_is_only_said_beyond_chance(better: list[int], first: list[int], wanted: str) -> None:
     """30 points on 100 rows are; 2 points are not, and the sentence says so."""
     trials = [
-        Trial(search=None, accuracy=float(np.mean(each)), interval=(0, 1), is_right=np.array(each, dtype=bool))  # type: ignore[arg-type]
+        Trial(
+            search=None,  # type: ignore[arg-type]
+            accuracy=float(np.mean(each)),
+            interval=(0, 1),
+            is_right=np.array(each, dtype=bool),
+            lots=None,
+        )
         for each in (first, better)
     ]
     step = onward_step("train.tsv", *trials)

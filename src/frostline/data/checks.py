@@ -419,9 +419,9 @@ def shared_groups_told(train: Dataset, test: Dataset) -> tuple[str, ...]:
     lines = sorted(line for line, group in zip(test.lines, test.groups, strict=False) if group in known)
     if not lines:
         return ()
-    have, rows = ("row has", "line") if len(lines) == 1 else ("rows have", "lines")
+    share, rows = ("row shares its", "line") if len(lines) == 1 else ("rows share their", "lines")
     said = (
-        f"{len(lines):,} test {have} a {shown(train.grouping.column)} of training rows: of others the score tells less"
+        f"{len(lines):,} test {share} {shown(train.grouping.column)} with training rows: of others the score tells less"
     )
     return (f"{said} than it seems ({rows} {in_a_line(lines)}).",)
 

@@ -128,7 +128,7 @@ class _Law:
 
 
 def look_ahead(
-    n_rows: Float64Array, right: Sequence[BoolArray], *, n_saved: int, n_pairs: int, lots: IntArray | None = None
+    n_rows: Float64Array, right: Sequence[BoolArray], *, n_saved: int, n_pairs: int, lots: IntArray | None
 ) -> tuple[Outlook | None, str]:
     """Follow the law that the points are likely to lie on; or say why that would tell nothing.
 
@@ -191,12 +191,13 @@ def _seen(
     accuracy = means.mean(axis=1)
     wrong = 1 - (accuracy[-1] * n_test + 1) / (n_test + 2)
     of_answer = wrong * (1 - wrong)
-    each, freedom = _luck_of_a_row(n_rows, right, n_trials=2 * n_pairs // len(right[0]))
+    number = np.arange(n_test) if lots is None else np.unique(lots, return_inverse=True)[1]
+    each, freedom = _luck_of_a_row(n_rows, right, n_trials=2 * n_pairs // len(right[0]), number=number)
     each = (_LUCK_FREEDOM * _LUCK * of_answer + freedom * each) / (_LUCK_FREEDOM + freedom)
     larger = np.maximum.outer(n_rows, n_rows)
     shared = 1 / (2 * larger * n_pairs) + (1 - 1 / n_pairs) / n_saved
     shared[-1], shared[:, -1] = 1 / n_saved, 1 / n_saved
-    alone = (_OFF_LAW * wrong) ** 2 + of_answer / n_test**2  # few test rows may agree by chance
+    alone = (_OFF_LAW * wrong) ** 2 + of_answer / (number.max() + 1.0) ** 2  # few may agree by chance
     return _Seen(
         times=n_rows / n_saved,
         accuracy=accuracy,
@@ -206,16 +207,21 @@ def _seen(
     )
 
 
-def _luck_of_a_row(n_rows: Float64Array, right: Sequence[BoolArray], *, n_trials: int) -> tuple[float, int]:
+def _luck_of_a_row(
+    n_rows: Float64Array, right: Sequence[BoolArray], *, n_trials: int, number: IntArray
+) -> tuple[float, int]:
     """Variance of one learned row's share in a head's accuracy on any number of texts; and the degrees of freedom.
 
-    Heads differ on few test rows by more than on many: what comes of that is taken off, and none is left at 0.
+    Heads differ on few test rows by more than on many: what comes of that is taken off, and none is left at 0. Rows of
+    one lot, by its `number` (n_test,), count as one.
     """
     seen = []
     for answers, size in zip(right[:-1], n_rows[:-1], strict=True):
         n_subsets, n_test = answers.shape
         strangers = 1 - 1 / (n_subsets - 1)  # of the couples of subsets, those that may share rows
-        apart = (answers.mean(axis=1).var(ddof=1) - answers.var(axis=0, ddof=1).mean() / n_test) / (1 - 1 / n_test)
+        sums = np.stack([np.bincount(number, each) for each in answers.astype(np.float64)])
+        by_lots = sums.var(axis=0, ddof=1).sum() / n_test**2
+        apart = (answers.mean(axis=1).var(ddof=1) - by_lots) / (1 - 1 / sums.shape[1])
         seen.append(n_trials * apart * size / (1 - strangers * size / n_rows[-1]))
     return max(0.0, float(np.mean(seen))), len(seen) * (len(right[0]) - 1)
 

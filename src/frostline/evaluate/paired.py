@@ -36,9 +36,7 @@ class PairedDifference:
     p_value: float  # Exact McNemar test, two-sided: the chance of a split at least as uneven, were both equally good
 
 
-def paired_difference(
-    first: IntArray, second: IntArray, codes: IntArray, *, lots: IntArray | None = None
-) -> PairedDifference:
+def paired_difference(first: IntArray, second: IntArray, codes: IntArray, *, lots: IntArray | None) -> PairedDifference:
     """Compare two predictions of the same rows; all arrays are (n_texts,), n_texts >= 1.
 
     Where rows belong together, in `lots`, the interval is that of as many rows as tell as much, and the test throws one
@@ -118,7 +116,7 @@ class Difference:
     p_value: float  # Two-sided: the exact McNemar test over rows, the paired t-test over folds
 
 
-def accuracy_score(right: BoolArray, lots: IntArray | None = None) -> Score:
+def accuracy_score(right: BoolArray, lots: IntArray | None) -> Score:
     """The share of rows (n_texts,) that were predicted rightly; `lots` where rows belong together."""
     n = len(right)
     share = int(np.count_nonzero(right)) / n
@@ -139,7 +137,7 @@ def fold_score(scores: Float64Array) -> Score:
     return Score(value=mean, std_error=error, interval=(mean - half, mean + half), n=len(scores), over="folds")
 
 
-def accuracy_difference(first: BoolArray, second: BoolArray, lots: IntArray | None = None) -> Difference:
+def accuracy_difference(first: BoolArray, second: BoolArray, lots: IntArray | None) -> Difference:
     """The difference of two shares of the same rows, both (n_texts,); `lots` where rows belong together."""
     ones = np.ones(len(first), np.int64)
     found = paired_difference(first.astype(np.int64), second.astype(np.int64), ones, lots=lots)
@@ -182,7 +180,7 @@ _APART = np.geomspace(0.1, 10, 12)  # how far true scores lie apart, in errors o
 _OF_THE_ROWS_LEARNED = 0.5  # of a difference's variance, what comes on top by which rows the heads learned from
 
 
-def allowing_for_choice(outcomes: Float64Array, other: int, *, lots: IntArray | None = None) -> tuple[Interval, ...]:
+def allowing_for_choice(outcomes: Float64Array, other: int, *, lots: IntArray | None) -> tuple[Interval, ...]:
     """95 % intervals of each score minus that of `other`, where one of them was chosen for its score.
 
     The best of several is partly the luckiest: its plain lead is too large, the more so the less scores truly differ.

@@ -148,9 +148,7 @@ def log_loss(probabilities: Probabilities, targets: Targets) -> Estimate:
     return Estimate(float(losses.mean()), limits, len(targets), "t, skewness removed (Hall)")
 
 
-def reliability_of(
-    probabilities: Probabilities, members: BoolArray, *, lots: IntArray | None = None
-) -> Reliability | None:
+def reliability_of(probabilities: Probabilities, members: BoolArray, *, lots: IntArray | None) -> Reliability | None:
     """Of the probabilities (n_texts, n_labels) from `LEAST_CLAIMED` on, all labels together; None if there is none."""
     claimed = probabilities >= LEAST_CLAIMED
     if not claimed.any():
@@ -161,9 +159,7 @@ def reliability_of(
     )
 
 
-def reliability(
-    claimed: Float64Array, came_true: Sequence[bool] | np.ndarray, *, lots: IntArray | None = None
-) -> Reliability:
+def reliability(claimed: Float64Array, came_true: Sequence[bool] | np.ndarray, *, lots: IntArray | None) -> Reliability:
     """Bins of claimed probabilities beside the shares that came true.
 
     Parameters
@@ -433,7 +429,7 @@ def label_curves(probabilities: Probabilities, targets: Targets) -> tuple[LabelC
     )
 
 
-def curves_of(scores: Float64Array, has: BoolArray, *, label: Label, lots: IntArray | None = None) -> LabelCurves:
+def curves_of(scores: Float64Array, has: BoolArray, *, label: Label, lots: IntArray | None) -> LabelCurves:
     """The curves of one label.
 
     Parameters

@@ -162,6 +162,11 @@ def _f1_of_rows(favoured: BoolArray, members: BoolArray) -> Float64Array:
     return np.where(sizes == 0, 1.0, 2 * hits / np.maximum(sizes, 1))
 
 
+def right_of(test: Evaluation) -> Estimate:
+    """The share of texts that are right in everything."""
+    return test.scores["accuracy"] if "accuracy" in test.scores else test.scores["subset_accuracy"]
+
+
 def _mean_of_rows(values: Float64Array, lots: IntArray | None) -> Estimate:
     """Of values between 0 and 1, of which a few that agree are no proof of anything."""
     if (len(values) if lots is None else len(np.unique(lots))) < FEWEST_TEXTS:
@@ -249,7 +254,7 @@ def _f1_effects(favoured: BoolArray, members: BoolArray, lots: IntArray | None) 
     return effects
 
 
-def label_scores(favoured: BoolArray, targets: Targets, *, lots: IntArray | None = None) -> tuple[LabelScore, ...]:
+def label_scores(favoured: BoolArray, targets: Targets, *, lots: IntArray | None) -> tuple[LabelScore, ...]:
     """Precision, recall and F1 of each label, of answers (n_texts, n_labels); `lots` where rows belong together."""
     return tuple(
         _label_score(favoured[:, column], targets.members[:, column], label, lots)

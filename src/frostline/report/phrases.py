@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
-from frostline.advice import ahead_of_it
+from frostline.advice import ahead_of_it, limit_in_points
 from frostline.data.dataset import Source
 from frostline.encoder.reading import EncoderIdentity
 from frostline.encoder.words import WORDS_ALONE
@@ -156,11 +156,6 @@ def headline_of(scores: Mapping[str, Estimate]) -> str:
     return "accuracy" if "accuracy" in scores else "macro_f1"
 
 
-def right_of(test: Evaluation) -> Estimate:
-    """The share of texts that are right in everything."""
-    return test.scores["accuracy"] if "accuracy" in test.scores else test.scores["subset_accuracy"]
-
-
 def scores_text(scores: Mapping[str, Estimate], unit: str = "") -> str:
     """`accuracy 84.5 (82.7-86.1), macro F1 ...`: the shares in a row."""
     shares = [name for name in columns_of(scores) if name not in LOSSES]
@@ -223,10 +218,15 @@ def points(value: float) -> str:
     return f"{100 * value:+z.1f}".replace("-", MINUS)
 
 
+def limit(value: float) -> str:
+    """The end of such a difference's interval: never 0 where it is not, as a lead beyond chance would not be one."""
+    return limit_in_points(value).replace("-", MINUS)
+
+
 def lead_text(lead: Lead | PairedDifference | Difference) -> str:
     """`+3.2 (+1.5 to +4.8)`."""
-    low, high = lead.interval
-    return f"{points(lead.value)} ({points(low)} to {points(high)})"
+    low, high = map(limit, lead.interval)
+    return f"{points(lead.value)} ({low} to {high})"
 
 
 def lead_of(baseline: Baseline) -> Lead:
@@ -402,6 +402,8 @@ def parts_text(parts: PartsRecord, *, is_brief: bool = False) -> str:
         else (f"hundredths of {scoring_name(parts.scoring)}")
     )
     told = both if kept is alone else kept
+    if is_brief and scoring_scale(parts.scoring) != "in %":
+        return f"{what}{_loss_told(told.lead, parts)}, {chance(told.lead)}"
     if is_brief:
         figure, limits = lead_text(told.lead).split(" ", 1)
         unit = scored.removesuffix(" of accuracy")
@@ -409,6 +411,16 @@ def parts_text(parts: PartsRecord, *, is_brief: bool = False) -> str:
     said = f"{what}by {parts.n_folds} folds {lead_text(told.lead)} {scored} over {alone.features}"
     others = f"; alone {lead_text(words.lead)}" if told is both else f"; beside it {lead_text(both.lead)}"
     return f"{said}, {verdict(told.lead)}{others}"
+
+
+def _loss_told(lead: Difference, parts: PartsRecord) -> str:
+    """`log loss 0.015 lower by 5 folds (0.010 to 0.020)`: a scorer that is minus a loss, told as that loss."""
+    sign, way = (-1, "higher") if lead.value < 0 else (1, "lower")
+    low, high = sorted(sign * one for one in lead.interval)
+    name = scoring_name(parts.scoring).removeprefix("minus ")
+    return f"{name} {abs(lead.value):.3f} {way} by {parts.n_folds} folds ({low:z.3f} to {high:z.3f})".replace(
+        "-", MINUS
+    )
 
 
 def search_score_text(search: SearchRecord) -> str:
@@ -529,7 +541,7 @@ def tuning_text(found: TuningRecord) -> list[str]:
     if low > 0 or high < 0:
         verdict = f"The tuned encoder does {'better' if low > 0 else 'worse'} than the frozen one"
     tuned, frozen, n = percent(found.frozen + found.lead.value), percent(found.frozen), f"{found.lead.n:,}"
-    by = f"{points(found.lead.value)} points ({points(low)} to {points(high)})"
+    by = f"{points(found.lead.value)} points ({limit(low)} to {limit(high)})"
     size = f"{found.size_bytes / 1e6:,.0f} MB"
     return [
         f"{verdict}: {tuned} against {frozen} % of the same {n} test texts right, {by}.",

@@ -7,9 +7,9 @@ import numpy as np
 
 from frostline.advice import FEW, ranked, ranked_of_evaluation
 from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline
-from frostline.evaluate.intervals import Interval, wilson
+from frostline.evaluate.intervals import Interval, one_of_many, rows_as_one, wilson
 from frostline.evaluate.probabilities import Reliability
-from frostline.evaluate.scores import Evaluation, commonest_mistakes
+from frostline.evaluate.scores import Evaluation, commonest_mistakes, right_of
 from frostline.record import (
     CascadeRecord,
     CascadeTest,
@@ -21,7 +21,7 @@ from frostline.record import (
     UnlikeRecord,
 )
 from frostline.report import count_text, printable
-from frostline.report.phrases import NOT_TESTED, WORDING, estimate_text, hundredths, lead_of, named, percent, right_of
+from frostline.report.phrases import NOT_TESTED, WORDING, estimate_text, hundredths, lead_of, named, percent
 from frostline.targets import Kind, Label
 
 
@@ -46,6 +46,8 @@ def leaks_text(source: TestRecord | None, test: Evaluation) -> list[str]:
     are, them = ("text is a copy of one", "it") if source.n_leaks == 1 else ("texts are copies of texts", "them")
     right, rightly = (percent(right_of(one).value) for one in (source.with_leaks, test))
     left_out = f"{source.n_leaks:,} test {are} that it learned from, and left out here"
+    if right == rightly:
+        return [f"{left_out}: with {them} {right} % would be right too."]
     return [f"{left_out}: with {them} {right} % would be right, not {rightly} %."]
 
 
@@ -238,7 +240,7 @@ def how_often(test: Evaluation, which: str) -> list[str]:
     ]
     known = [(score.f1, printable(score.label, 30)) for score in test.per_label if score.f1 and score.support >= FEW]
     least, most = (choose(known, key=lambda pair: pair[0].value, default=None) for choose in (min, max))
-    if least and most and least[0].interval[1] < most[0].interval[0]:
+    if least and most and one_of_many(least[0], len(known))[1] < one_of_many(most[0], len(known))[0]:
         said.append(f"Of the labels on {FEW} texts or more it tells {most[1]} better than {least[1]}.")
     return said
 
@@ -265,7 +267,8 @@ def confuses(test: Evaluation) -> list[str]:
         whose = "Its only mistake there" if n_wrong == 1 else f"All of its {n_wrong:,} mistakes there"
         return [f"{whose}: it {says}."]
     next_count = found[1][2]
-    is_commonest = wilson(count, count + next_count)[0] > 0.5
+    as_one = rows_as_one(right_of(test))
+    is_commonest = wilson(count / as_one, (count + next_count) / as_one)[0] > 0.5
     begun = "What it gets wrong most: it" if is_commonest else "Among its mistakes: it"
     return [f"{begun} {says} ({count:,} of {n_wrong:,})."]
 

@@ -104,7 +104,7 @@ def beside(test: Evaluation, baselines: Sequence[Baseline], at_half: Evaluation 
 
 def _lead(lead: Lead) -> str:
     low, high = lead.interval
-    return stacked(phrases.points(lead.value), f"{phrases.points(low)} to {phrases.points(high)}")
+    return stacked(phrases.points(lead.value), f"{phrases.limit(low)} to {phrases.limit(high)}")
 
 
 def _line(name: str, one: Scored, names: Sequence[str], *, lead: str) -> Sequence[str]:
@@ -436,7 +436,7 @@ def outlook_words(curve: LearningCurve, right: str = "accuracy") -> list[str]:
         return [curve.no_outlook] if curve.no_outlook else []
     return [
         f"With {gain.n_rows:,} labelled rows the {right} should change by {phrases.points(gain.value)} points "
-        f"({phrases.points(gain.interval[0])} to {phrases.points(gain.interval[1])})."
+        f"({phrases.limit(gain.interval[0])} to {phrases.limit(gain.interval[1])})."
         for gain in curve.outlook.gains
     ]
 

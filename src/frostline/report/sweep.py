@@ -83,7 +83,7 @@ def _test(sweep: Sweep, test: SweepTest, console: Console) -> None:
         cells = (Text(phrases.estimate_text(found.scores.get(name))) for name in names)
         scores.add_row(Text(called), *cells)
     show(console, scores)
-    low, high = (phrases.points(limit) for limit in test.lead.interval)
+    low, high = map(phrases.limit, test.lead.interval)
     of_what = "" if "accuracy" in names else " of texts with all labels right"
     say(
         console,
@@ -227,7 +227,7 @@ def _score_text(score: Score, joint: str) -> Text:
 
 
 def _difference_text(difference: Difference, joint: str) -> Text:
-    low, high = (phrases.points(limit) for limit in difference.interval)
+    low, high = map(phrases.limit, difference.interval)
     return _interval(phrases.points(difference.value), f"{low} to {high}", joint)
 
 

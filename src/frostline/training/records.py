@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from frostline.arrays import IntArray
 from frostline.artifact.manifest import LONGEST_LABEL_COLUMN
 from frostline.data.checks import duplicates
 from frostline.data.dataset import Dataset
@@ -146,8 +147,11 @@ def choice_record(swept: "Sweep | None") -> ChoiceRecord | None:
     )
 
 
-def parts_record(fitted: Fitted, spec: FeatureSpec, *, is_chosen: bool) -> PartsRecord | None:
-    """How features and words came together, in numbers; `spec` is of the features with or without words."""
+def parts_record(fitted: Fitted, spec: FeatureSpec, *, is_chosen: bool, lots: IntArray | None) -> PartsRecord | None:
+    """How features and words came together, in numbers; `spec` is of the features with or without words.
+
+    `lots` are the rows' `Targets.shared_lots`.
+    """
     parts = fitted.parts
     if parts is None:
         return None
@@ -157,8 +161,10 @@ def parts_record(fitted: Fitted, spec: FeatureSpec, *, is_chosen: bool) -> Parts
     trials = []
     for part, name in names.items():
         right, alone = parts.trials[part].right, parts.trials["features"].right
-        score = accuracy_score(right) if is_share else fold_score(scores[part])
-        lead = accuracy_difference(right, alone) if is_share else fold_difference(scores[part], scores["features"])
+        score = accuracy_score(right, lots) if is_share else fold_score(scores[part])
+        lead = (
+            accuracy_difference(right, alone, lots) if is_share else fold_difference(scores[part], scores["features"])
+        )
         trials.append(PartRecord(features=name, score=score.value, interval=score.interval, lead=lead))
     return PartsRecord(
         is_chosen=is_chosen,

@@ -225,7 +225,8 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     fitted_at = time.perf_counter()
     tested = _tested(fitted, rows, how, chosen, choose=choose, progress=told.testing)
     examples = examples_of(fitted.head, split.test or split.train, tested)
-    parts = parts_record(fitted, rows.reader.spec, is_chosen=how.choose_parts)
+    lots = rows.learned.targets.shared_lots
+    parts = parts_record(fitted, rows.reader.spec, is_chosen=how.choose_parts, lots=lots)
     near = near_record(rows.reader, rows.learned, tested, split, is_kept=chosen.near_together)
     of_near = near_told(near, rows.learned, len(tested.part))
     cascade = _cascade(fitted, rows, how, chosen)

@@ -118,13 +118,13 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
         told=told,
         expects=expects,
     )
-    training, favoured = _tested(frozen, grown, dataset, test, chosen)
+    training, favoured, lots = _tested(frozen, grown, dataset, test, chosen)
     before = frozen.head.answer(frozen.test_probabilities).favoured
     truth = training.examples.members
     right = [(own == truth).all(axis=1) for own in (favoured, before)]
     record = TuningRecord(
         frozen=float(right[1].mean()),
-        lead=accuracy_difference(right[0], right[1]),
+        lead=accuracy_difference(right[0], right[1], lots),
         n_frozen_layers=wished.freeze_layers,
         losses=grown.curve.losses,
         held_out=grown.curve.held_out,
@@ -411,8 +411,8 @@ def _write(place: Path, source: Path, tensors: dict[str, Any], texts: Sequence[s
 
 def _tested(
     frozen: Training, grown: Grown, dataset: Dataset, test: Dataset | None, options: TrainingOptions
-) -> tuple[Training, BoolArray]:
-    """The training as it is with the tuned encoder and head."""
+) -> tuple[Training, BoolArray, IntArray | None]:
+    """The training as it is with the tuned encoder and head; what it gives the test rows, and their lots."""
     started = time.perf_counter()
     split, learned, record = split_rows(dataset, test, options), frozen.learned, frozen.record
     if split.test is None or learned is None:
@@ -443,4 +443,4 @@ def _tested(
         examples=examples_of(head, split.test, tested),
         learned=own,
     )
-    return training, tested.favoured
+    return training, tested.favoured, part.targets.shared_lots

@@ -62,6 +62,7 @@ class Trial:
     accuracy: float
     interval: tuple[float, float]
     is_right: BoolArray  # (n_test,)
+    lots: IntArray | None  # (n_test,): As `Targets.shared_lots`
 
 
 @final
@@ -149,17 +150,18 @@ def give_lesson(
     yield _encoder_step(encoder, reading, padded.shape, seconds, states[-1], ids[running])
     yield _cls_step(reading.rows)
     train, test = practical_split(len(codes), seed=seed)
+    targets = replace(Targets.of_codes(codes, range(len(labels))), together=dataset.targets.together)
     yield Step("split", {"n_train": len(train), "n_test": len(test), "seed": seed})
     started = time.perf_counter()
-    trial = _try(reading.rows, codes, train, test, seed=seed)
+    trial = _try(reading.rows, targets, train, test, seed=seed)
     yield _search_step(trial.search, time.perf_counter() - started)
     yield _test_step(trial, codes[train], codes[test])
     store = readers.first.store if isinstance(readers.first, StoredEncoder) else None
     without = unmasked_rows(encoder, dataset.texts, longest=padded.shape[1], store=store, progress=progress)
-    unmasked = _try(without, codes, train, test, seed=seed)
+    unmasked = _try(without, targets, train, test, seed=seed)
     yield _unmasked_step(reading.rows, without, mask, trial, unmasked)
     better_rows = readers.better.encode(dataset.texts, progress=progress).rows
-    better_trial = _try(better_rows, codes, train, test, seed=seed)
+    better_trial = _try(better_rows, targets, train, test, seed=seed)
     yield onward_step(Path(dataset.source.name).name, trial, better_trial)
     return Computed(
         labels=tuple(labels.tolist()),
@@ -299,19 +301,20 @@ def _test_step(trial: Trial, train: IntArray, test: IntArray) -> Step:
     return Step("test", facts, (f"lr_clf.score(test_features, test_labels)  ->  {trial.accuracy:.3f}",))
 
 
-def _try(rows: Features, codes: IntArray, train: IntArray, test: IntArray, *, seed: int) -> Trial:
-    labels = tuple(range(int(codes.max()) + 1))
-    folds = stratified_folds(codes[train], n_folds=N_FOLDS, seed=seed)
+def _try(rows: Features, targets: Targets, train: IntArray, test: IntArray, *, seed: int) -> Trial:
+    learned, tested = replace(targets, together=None).take(train), targets.take(test)
+    folds = stratified_folds(learned.codes, n_folds=N_FOLDS, seed=seed)
     options = SearchOptions(Cs=tutorial_grid(), standardise=False)
-    searched = search(rows[train], Targets.of_codes(codes[train], labels), options=options, folds=folds)
+    searched = search(rows[train], learned, options=options, folds=folds)
     probabilities = searched.head.predict_proba(rows[test])
     favoured = most_probable(probabilities)
-    evaluation = evaluate(probabilities, favoured, Targets.of_codes(codes[test], labels))
+    evaluation = evaluate(probabilities, favoured, tested)
     return Trial(
         search=searched,
         accuracy=evaluation.accuracy.value,
         interval=evaluation.accuracy.interval,
-        is_right=favoured.argmax(axis=1) == codes[test],
+        is_right=favoured.argmax(axis=1) == tested.codes,
+        lots=tested.shared_lots,
     )
 
 
@@ -481,7 +484,7 @@ def _by_length(lengths: IntArray, relative: Float64Array) -> list[tuple[int, flo
 
 def onward_step(name: str, trial: Trial, better: Trial) -> Step:
     """The practical's rows and the means of every layer, on the same split."""
-    difference = accuracy_difference(better.is_right, trial.is_right)
+    difference = accuracy_difference(better.is_right, trial.is_right, trial.lots)
     facts: dict[str, object] = {
         "path": name,
         "n_test": len(trial.is_right),
