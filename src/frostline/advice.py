@@ -107,6 +107,7 @@ def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
         *_about_alike(record),
         *_about_joined(record),
         *_about_language(record),
+        *ahead_of_it(record),
         *_about_conflicts(record),
         *about_near(record),
         *_about_words(record),
