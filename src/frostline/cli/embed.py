@@ -15,7 +15,7 @@ import click
 
 from frostline.cli.console import progress, words
 from frostline.cli.groups import Grouped
-from frostline.cli.jobs import run_job
+from frostline.cli.jobs import refuse_on, run_job
 from frostline.cli.options import (
     PLACE,
     EncoderChoice,
@@ -23,6 +23,7 @@ from frostline.cli.options import (
     features_option,
     left_out,
     limit_option,
+    on_option,
     opened_encoder,
     overwrite_option,
     reading_options,
@@ -63,6 +64,7 @@ from frostline.score.run import Job, surveyed, window_rows
 @encoder_options
 @limit_option
 @workers_option
+@on_option
 @reading_options
 def command(
     *,
@@ -74,13 +76,17 @@ def command(
     encoder: EncoderChoice,
     limit: int | None,
     workers: int,
+    on: str | None,
     reading: TableOptions,
 ) -> None:
     """Go through the file twice: once to count its rows, once to read them."""
     refuse_format(out)
     is_file = str(file) != STANDARD_INPUT and (file.is_file() or not file.exists())
-    if not is_file and workers > 1:
-        raise UsageError("A pipe is read by one process.", hint="Leave --workers out, or lay it into a file first.")
+    if not is_file and (workers > 1 or on is not None):
+        raise UsageError(
+            "A pipe is read by one process.", hint="Leave --workers and --on out, or lay it into a file first."
+        )
+    refuse_on(on)
     if rejects is not None:
         refuse_file(rejects, overwrite=overwrite, inputs=[file])
     may_go_on = is_file and (folder_of(out).exists() or manifest_of(out).exists())
@@ -93,7 +99,9 @@ def command(
         reader = opened_encoder(encoder, wanted)
     with left_out(str(file), rejects) as note:
         if is_file:
-            written = _embedded(file, out, options, encoder, wanted, reader, note, workers=workers, overwrite=overwrite)
+            written = _embedded(
+                file, out, options, encoder, wanted, reader, note, workers=workers, on=on, overwrite=overwrite
+            )
         else:
             with _laid_aside(file, options, note) as texts:
                 if reader is None:
@@ -120,6 +128,7 @@ def _embedded(  # noqa: PLR0917 - two files and an encoder, and what was chosen
     note: Callable[[Reject], None],
     *,
     workers: int,
+    on: str | None,
     overwrite: bool,
 ) -> Written | None:
     """The file embedded by a job; None where that had been done."""
@@ -143,7 +152,10 @@ def _embedded(  # noqa: PLR0917 - two files and an encoder, and what was chosen
         by={"name": Path(reader.identity.name).name, "sha256": reader.identity.fingerprint()},
         how={"format": out.suffix, "features": str(reader.spec), "reader": reader_of(reader)},
     )
-    theirs = replace(choice, threads=choice.threads or max(1, (os.cpu_count() or 1) // workers))
+    each = 1 if on else max(1, (os.cpu_count() or 1) // workers)
+    theirs = replace(choice, threads=choice.threads or each)
+    if on is not None and Path(theirs.name).is_dir():
+        theirs = replace(theirs, name=str(Path(theirs.name).absolute()))
     task = Embedding(open_encoder=functools.partial(opened_encoder, theirs, features))
     done = run_job(
         job,
@@ -151,6 +163,8 @@ def _embedded(  # noqa: PLR0917 - two files and an encoder, and what was chosen
         reader,
         join=functools.partial(join_rows, out.suffix, (survey.n_rows, n_features)),
         workers=workers,
+        on=on,
+        threads=choice.threads or 1,
         overwrite=overwrite,
         doing="Reading",
         unit="sentences",

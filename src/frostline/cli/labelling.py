@@ -35,6 +35,7 @@ class Scoring:
     only_answers: bool
     spreadsheet_safe: bool
     workers: int
+    on: str | None = None
 
 
 def planned(
@@ -73,8 +74,11 @@ def planned(
         "unlike_below": layout.unlike_below,
         "reader": reader_of(opened.encoder),
     }
+    manifest = manifest.absolute() if scoring.on else manifest
     task = Labelling(
-        open_model=choice.opener(manifest.parent, threads=max(1, (os.cpu_count() or 1) // scoring.workers)),
+        open_model=choice.opener(
+            manifest.parent, threads=1 if scoring.on else max(1, (os.cpu_count() or 1) // scoring.workers)
+        ),
         manifest=manifest,
         manifest_sha256=digest,
         sheet=sheet,
@@ -93,14 +97,18 @@ def planned(
     return job, task
 
 
-def scored(job: Job, task: Labelling, opened: Model, *, workers: int, overwrite: bool) -> Counter[str]:
+def scored(
+    job: Job, task: Labelling, opened: Model, scoring: Scoring, *, threads: int, overwrite: bool
+) -> Counter[str]:
     """The file scored; what was counted on the way."""
     done = run_job(
         job,
         task,
         opened,
         join=functools.partial(join, task.sheet),
-        workers=workers,
+        workers=scoring.workers,
+        on=scoring.on,
+        threads=threads,
         overwrite=overwrite,
         doing="Labelling",
         unit="texts",

@@ -221,6 +221,13 @@ workers_option = click.option(
     help="Processes that read a file; what is written is the same.",
 )
 
+on_option = click.option(
+    "--on",
+    metavar="ray[:ADDRESS]",
+    help="Have a Ray cluster read the file (pip install 'frostline[ray]'): one of this machine's own, or the one at an "
+    "address; --workers is how many actors. What is written is the same.",
+)
+
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
 

@@ -24,6 +24,7 @@ from frostline.cli.options import (
     json_option,
     left_out,
     model_options,
+    on_option,
     overwrite_option,
     reading_options,
     rejects_option,
@@ -49,7 +50,7 @@ from frostline.score.answers import (
     predictions,
 )
 
-PLAIN = {"only_answers": False, "spreadsheet_safe": False, "workers": 1}
+PLAIN = {"only_answers": False, "spreadsheet_safe": False, "workers": 1, "on": None}
 DATA_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".gz")
 # What `score.files.altered` counts, of one and of several cells
 ALTERED = {
@@ -87,6 +88,7 @@ ALTERED = {
     help="Put an apostrophe before cells that a spreadsheet would take for formulas (.tsv and .csv).",
 )
 @workers_option
+@on_option
 @model_options
 @click.option(
     "--flag-unlike",
@@ -118,10 +120,14 @@ def command(
     is_scored = out is not None and file is not None and file.is_file()
     if not is_scored and of_files != PLAIN:
         raise UsageError(
-            "--only-answers, --spreadsheet-safe and --workers are for a file that is scored into another one.",
+            "--only-answers, --spreadsheet-safe, --workers and --on are for a file that is scored into another one.",
             hint="Name both: frostline predict MODEL FILE --out OUT",
         )
     _refuse(out, file, rejects, model, overwrite=overwrite)
+    if of_files["on"] is not None:
+        from frostline.cli.jobs import refuse_on  # noqa: PLC0415 - for files alone
+
+        refuse_on(of_files["on"])
     digest = sha256_of(model / MANIFEST) if os.path.isfile(model / MANIFEST) else ""  # noqa: PTH113 - may be a long text
     opened = choice.open(model)
     if flag_unlike is not None:
@@ -135,7 +141,7 @@ def command(
             began, scoring = time.monotonic(), Scoring(**of_files)
             files = (file, out, model / MANIFEST)
             job, task = planned(files, opened, layout, options, scoring, choice=choice, digest=digest, note=note)
-            counts = scored(job, task, opened, workers=scoring.workers, overwrite=overwrite)
+            counts = scored(job, task, opened, scoring, threads=choice.threads or 1, overwrite=overwrite)
             say_scored(counts, job, seconds=time.monotonic() - began, remembers=opened.learned is not None)
             _say_counts(counts, opened, flag_unlike, sample=job.survey.sample)
             return

@@ -10,8 +10,9 @@ import io
 import itertools
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, TypeVar, cast, final
 
 from frostline import strict
@@ -102,6 +103,36 @@ def windows_of(
             return
         yield Window(number, first, texts, cells, digest.hexdigest())
         number, first = number + 1, first + len(texts)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which rows a window has, without them."""
+
+    number: int
+    first: int
+    rows: int
+    digest: str
+
+    @property
+    def end(self) -> int:
+        """The number of the row behind them."""
+        return self.first + self.rows
+
+
+def span_of(window: Window) -> Span:
+    """Which rows these are."""
+    return Span(window.number, window.first, len(window.texts), window.digest)
+
+
+def window_at(rows: Iterator[tuple[int, str, Any]], plan: Mapping[str, Any], span: Span) -> Window:
+    """The window whose rows come next; its digest is that of what was found."""
+    coming = itertools.islice(rows, span.rows)
+    found = next(windows_of(coming, plan, window_rows=span.rows, characters=sys.maxsize), None)
+    if found is None:
+        return Window(span.number, span.first, [], [], "")
+    return replace(found, number=span.number, first=span.first)
 
 
 def published(folder: Place, window: Window, made: Made) -> Record:

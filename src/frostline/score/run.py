@@ -1,6 +1,7 @@
 """A job: what is planned, its windows worked through here or by other processes, and the file that comes of it."""
 
 import contextlib
+import hashlib
 import itertools
 import multiprocessing
 import queue
@@ -25,12 +26,14 @@ from frostline.score.job import (
     Made,
     Record,
     Sections,
+    Span,
     Window,
     check_unchanged,
     folder_of,
     joined,
     opened_job,
     published,
+    span_of,
     windows_of,
 )
 from frostline.version import __version__
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 3  # at a window, where the process that works on it is killed
 _WINDOW_NUMBERS = 6 << 20  # at most so many numbers are held of a window: rows x features, or rows x labels
 _LOOK_S = 0.1
+PROBE_ROWS = 16
 
 _Opened = TypeVar("_Opened")
 
@@ -184,6 +188,15 @@ class Done:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The first rows, and the digest of what they make here: they must make the same anywhere."""
+
+    window: Window
+    sha256: str
+
+
+@final
 @dataclass(slots=True)
 class _Progress:
     """What has been published; told to whoever waits."""
@@ -202,12 +215,22 @@ class _Progress:
 
     def take(self, window: Window, made: Made) -> None:
         """Publish it."""
-        record = published(self.folder, window, made)
+        self.took(window.number, published(self.folder, window, made))
+
+    def took(self, number: int, record: Record) -> None:
+        """Note what has been published."""
         with self.lock:
-            self.records[window.number] = record
+            self.records[number] = record
             self.done += record.rows
             if self.told is not None:
                 self.told(self.done, self.total)
+
+
+class Spread(Protocol):
+    """Whoever works on windows elsewhere, reads them there and publishes them."""
+
+    def made(self, job: Job, task: Task[Any], probe: Probe, spans: Iterator[Span]) -> Iterator[tuple[int, Record]]:
+        """Each window's number and record, as they are published."""
 
 
 def run(  # noqa: PLR0913 - a job, who does it and how it is told
@@ -217,6 +240,7 @@ def run(  # noqa: PLR0913 - a job, who does it and how it is told
     *,
     join: Callable[[Sections, Iterator[tuple[bytes, int]]], None],
     workers: int = 1,
+    spread: Spread | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     on_begun: Callable[[int], None] | None = None,
@@ -231,6 +255,8 @@ def run(  # noqa: PLR0913 - a job, who does it and how it is told
         Writes the file, of all windows' bytes with their numbers of rows.
     workers : int
         Processes; one works in this one.
+    spread : Spread, optional
+        Works on the windows in place of these.
     progress : callable, optional
         Counts the rows that are left.
     on_begun : callable, optional
@@ -265,18 +291,37 @@ def run(  # noqa: PLR0913 - a job, who does it and how it is told
                     else:
                         yield window
 
-            if workers == 1:
-                for window in left():
-                    state.take(window, task.made(opened, window, progress=state.within))
+            if spread is not None:
+                for number, record in spread.made(job, task, _probed(job, task, opened), map(span_of, left())):
+                    state.took(number, record)
             else:
-                with _Team(task, workers, state.take) as team:
-                    team.work_through(left())
+                _work_through(left(), task, opened, workers, state)
             check_unchanged(job.out, job.survey.fingerprint, whole.source.fingerprint(), name=whole.source.name)
         joined(job.out, plan, state.records, join=join)
     tally: Counter[str] = Counter()
     for record in state.records.values():
         tally.update(record.tally)
     return Done(n_before=n_before, n_rows=job.survey.n_rows, tally=tally, was_complete=False)
+
+
+def _work_through(
+    windows: Iterator[Window], task: Task[_Opened], opened: _Opened, workers: int, state: _Progress
+) -> None:
+    """On this machine."""
+    if workers == 1:
+        for window in windows:
+            state.take(window, task.made(opened, window, progress=state.within))
+        return
+    with _Team(task, workers, state.take) as team:
+        team.work_through(windows)
+
+
+def _probed(job: Job, task: Task[_Opened], opened: _Opened) -> Probe:
+    """The first rows, made here."""
+    with whole_rows(job.source, job.options, as_text=job.as_text) as whole:
+        window = next(windows_of(whole.rows, job.plan, window_rows=PROBE_ROWS), Window(0, 0, [], [], ""))
+    made = task.made(opened, window) if window.texts else Made(b"", {})
+    return Probe(window, hashlib.sha256(made.content).hexdigest())
 
 
 @final
