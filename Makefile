@@ -12,7 +12,7 @@ BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check install --quiet
 LOCKED := --no-deps --require-hashes -r
 
-.PHONY: help setup demo test test-browser test-marked test-clients test-schema mutants fuzz kills lint docs format figures bench bench-peers bench-servers lock clean has-chromium
+.PHONY: help setup demo test test-browser test-marked test-clients test-cluster test-schema mutants fuzz kills lint docs format figures bench bench-peers bench-servers lock clean has-chromium
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,10 @@ test-marked: $(BENCH_VENV)/.ready  ## the marked groups (slow, torch, data), in 
 test-clients: $(BENCH_VENV)/.clients  ## the server asked by tritonclient, mlflow, tei-client and huggingface_hub
 	@echo "==> pytest -m clients tests/serve tests/tutorial tests/export tests/test_mlflow.py tests/test_compositions.py"
 	@$(BENCH_VENV)/bin/python -m pytest -m clients tests/serve tests/tutorial tests/export tests/test_mlflow.py tests/test_compositions.py $(PYTEST)
+
+test-cluster: $(BENCH_VENV)/.cluster  ## files on a Ray cluster of two nodes here (as root, with iproute2), and in moto's object store
+	@echo "==> pytest -m cluster tests/score tests/test_object_stores.py"
+	@$(BENCH_VENV)/bin/python -m pytest -m cluster tests/score tests/test_object_stores.py $(PYTEST)
 
 test-schema: $(VENV)/.test $(SCHEMA_VENV)/.ready  ## schemathesis over the server's OpenAPI, all phases (MODEL=a saved classifier)
 	@echo "==> python tools/serve_schema.py"
@@ -166,6 +170,11 @@ $(SERVERS_VENV)/.ready: requirements/serving-peers.txt | $(SERVERS_VENV)/bin/pyt
 $(BENCH_VENV)/.clients: requirements/clients.txt $(BENCH_VENV)/.ready
 	@echo "==> installing the clients of others in $(BENCH_VENV)"
 	@$(BENCH_VENV)/bin/python $(PIP) --no-deps -r requirements/clients.txt
+	@touch $@
+
+$(BENCH_VENV)/.cluster: requirements/cluster.txt $(BENCH_VENV)/.clients
+	@echo "==> installing Ray and moto in $(BENCH_VENV)"
+	@$(BENCH_VENV)/bin/python $(PIP) --no-deps -r requirements/cluster.txt
 	@touch $@
 
 $(BENCH_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml | $(BENCH_VENV)/bin/python
