@@ -204,7 +204,7 @@ def test_addresses_and_tokens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         monkeypatch.delenv(name, raising=False)
     assert address_of("ray") is None
     for wrong in ("dask", "ray:", "rays:1"):
-        with pytest.raises(UsageError, match="--on must be ray or ray:ADDRESS"):
+        with pytest.raises(UsageError, match="on must be ray or ray:ADDRESS"):
             address_of(wrong)
     with pytest.raises(UsageError, match="must ask for a token, and there is none here"):
         address_of("ray:10.0.0.1:6379")
@@ -249,4 +249,4 @@ def test_on_is_for_files(frostline: Command, model: Path, tmp_path: Path) -> Non
     assert (told.code, "A pipe is read by one process" in told.err) == (2, True)
     source = texts_in(tmp_path / "in.txt")
     told = frostline("embed", source, "--out", tmp_path / "x.npy", "--on", "spark")
-    assert (told.code, "--on must be ray or ray:ADDRESS" in told.err) == (2, True)
+    assert (told.code, "on must be ray or ray:ADDRESS" in told.err) == (2, True)
