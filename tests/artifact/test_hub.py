@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click import Abort
 from huggingface_hub import HfApi, ModelCard, snapshot_download
 from made_artifacts import RECORD, forge, saved
 
@@ -21,6 +22,7 @@ from frostline.artifact import hub as artifact_hub
 from frostline.artifact.hub import find_classifier, spelled
 from frostline.artifact.push import push_classifier
 from frostline.classifier import SentenceClassifier
+from frostline.cli import options, push
 from frostline.encoder import hub as encoder_hub
 from frostline.errors import (
     AccessError,
@@ -505,3 +507,46 @@ def test_the_card_of_a_training_has_what_the_hub_s_index_reads() -> None:
         assert result.task_type == "text-classification"
         assert 0 < result.metric_value < 1
         assert "95 % interval" in result.metric_name
+
+
+def test_whoever_sits_at_the_terminal_is_asked_before_anything_is_fetched_or_sent(
+    frostline: Command, hub: Hub, classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First for the classifier, then for the encoder that it names; and before anything leaves this machine."""
+    made = SentenceClassifier(encoder="owner/small", revision=hub.commit, features="mean@all", store=False)
+    made.fit(TEXTS, LABELS).push(NAME)
+    shutil.rmtree(Path("hf"))
+    hub.asked.clear()
+    asked: list[str] = []
+    answer = [False]
+
+    def confirm(question: str, **_: Any) -> None:
+        asked.append(question)
+        if not answer[0]:
+            raise Abort
+
+    monkeypatch.setattr("click.confirm", confirm)
+    monkeypatch.setattr(options, "is_conversation", lambda: True)
+    monkeypatch.setattr(push, "is_conversation", lambda: True)
+    assert frostline("predict", NAME, "good film").code == 130
+    none = "There is no saved model at 'someone/films', and none of that name of the hub is on this machine."
+    assert asked == [f"{none} Fetch it from the hub?"]
+    assert hub.asked == []
+    answer[0] = True
+    told = frostline("predict", NAME, "good film")
+    assert told.out.startswith("good\t"), told.err
+    assert len(asked) == 3
+    assert f"('owner/small' at revision {hub.commit}, 0 MB). Fetch it from the hub?" in asked[2]
+    answer[0] = False
+    n_asked = len(hub.asked)
+    assert frostline("push", classifier, NAME).code == 130
+    assert asked[3].endswith("(a private one if it is new). Send them?")
+    assert len(hub.asked) == n_asked
+
+
+def test_a_server_takes_names_of_the_hub() -> None:
+    from frostline.serve.options import Named  # noqa: PLC0415 - of one test
+
+    assert Named.of("someone/films@main") == Named(name="films", folder=Path("someone/films@main"))
+    assert Named.of("someone/films") == Named(name="films", folder=Path("someone/films"))
+    assert Named.of("reviews=someone/films@v1") == Named(name="reviews", folder=Path("someone/films@v1"))

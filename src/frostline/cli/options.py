@@ -319,9 +319,14 @@ class ModelChoice:
 
 def _ask(error: ConsentError) -> None:
     """Ask whoever sits at the terminal; raise where nobody does, or the answer is no."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not is_conversation():
         raise error
     click.confirm(printable(f"{error.message} Fetch it from the hub?"), abort=True, err=True)
+
+
+def is_conversation() -> bool:
+    """Whether somebody sits at a terminal, and can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _refuse_swapped(model: "Path | Artifact") -> None:
@@ -554,8 +559,7 @@ def tidied_if_wanted(dataset: Dataset, reading: TableOptions) -> tuple[Dataset, 
     """
     groups = alike(dataset.counts()) if not reading.tidy_labels and dataset.source.label_column else []
     context = click.get_current_context()
-    is_conversation = sys.stdin.isatty() and sys.stderr.isatty() and not context.params.get("as_json")
-    if not groups or not is_conversation:
+    if not groups or not is_conversation() or context.params.get("as_json"):
         return dataset, reading
     said = "; ".join(" and ".join(shown(label, 40) for label in group) for group in groups[:3])
     more = f"; and {len(groups) - 3} more" if len(groups) > 3 else ""

@@ -1,6 +1,5 @@
 """`frostline push`: a saved classifier to the hub."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -9,7 +8,7 @@ from frostline.artifact import Artifact, load_artifact
 from frostline.artifact.manifest import NEIGHBOURS, REPORT
 from frostline.artifact.push import push_classifier
 from frostline.cli.console import print_json, progress
-from frostline.cli.options import json_option
+from frostline.cli.options import is_conversation, json_option
 from frostline.encoder.hub import endpoint, is_hub_id
 from frostline.errors import ConsentError, UsageError, pasteable, printable, shown
 from frostline.report.card import plain_card
@@ -69,6 +68,6 @@ def _ask(artifact: Artifact, name: str, *, public: bool, yes: bool) -> None:
     said += "".join(f" {file} {what}." for file, what in texts.items() if file in files)
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not is_conversation():
         raise ConsentError(said, hint="Send them by adding --yes.")
     click.confirm(printable(f"{said} Send them?"), abort=True, err=True)
