@@ -12,7 +12,7 @@ from frostline.classifier import SentenceClassifier
 from frostline.legible import LegibilityWarning
 from hostile import hostile_texts
 
-SAID, THINGS = ("good", "BAD", "ΤΕΛΟΣ 映画"), ("film", "Σ_1")
+SAID, THINGS = ("good", "BAD", "ΤΕΛΟΣ 映画"), ("film", "Σ_1", "ที่ดี")
 WORDY = [f"{said} {thing} {letter}" for said in SAID for thing in THINGS for letter in "abc"]
 
 

@@ -2,6 +2,7 @@
 
 import bisect
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -314,9 +315,9 @@ def test_texts_of_several_terms_in_one_batch(wordy: Model, tmp_path: Path) -> No
     assert shares == pytest.approx(np.array([one["probabilities"] for one in alike]), abs=1e-7)
 
 
-def read_by_table(text: str) -> list[str]:
+def read_by_table(text: str, *, is_marked: bool) -> list[str]:
     """The words of a text as text.mjs finds them."""
-    table = letters()
+    table = letters(is_marked=is_marked)
     starts = [first for first, _, _ in table["letters"]]
 
     def form(character: str) -> str:
@@ -332,28 +333,32 @@ def read_by_table(text: str) -> list[str]:
         counted = (kinds.get(ord(character)) for character in behind)
         return next((kind for kind in counted if kind != 2), None) == 1
 
-    return "".join(
+    lower = "".join(
         ("ς" if has_case(reversed(text[:at])) and not has_case(text[at + 1 :]) else "\u03c3")
         if each == "Σ"
         else form(each)
         for at, each in enumerate(text)
-    ).split(" ")
+    )
+    found = re.sub("\x02[^\x01]*\x01", " ", lower.replace("\x01\x02", ""))
+    return [word for word in re.split("[ \x01]", found) if word]
 
 
-def test_words_are_found_by_tables_as_they_are_by_python() -> None:
-    """Every character alone, within a word and before a sigma; and sigmas among what may stand beside them."""
-    rng = np.random.default_rng(0)
-    beside = [chr(code) for first, last, _ in letters()["sigma"] for code in {first, last}]
-    texts = ["".join(rng.choice([*beside, "Σ", "Σ", "a", " "], size=12)) for _ in range(2000)]
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_words_are_found_by_tables_as_they_are_by_python(is_marked: bool) -> None:  # noqa: FBT001 - pytest's way
+    """Characters alone, within a word, before a sigma and after a letter of Thai; and those that depend on others."""
+    rng, table = np.random.default_rng(0), letters(is_marked=is_marked)
+    beside = [chr(code) for first, last, _ in table["sigma"] for code in {first, last}]
+    texts = ["".join(rng.choice([*beside, "Σ", "Σ", "a", " "], size=12)) for _ in range(200)]
+    thai = [chr(code) for code in (*range(0xE00, 0xF00), *range(0x1000, 0x10A0), *range(0x1780, 0x1800))]
+    texts += ["".join(rng.choice([*thai, *thai, "a", "中", "\u0301", "\u093f", " "], size=12)) for _ in range(500)]
     edges = {
-        edge for table in letters().values() for first, last, _ in table for edge in (first - 1, first, last, last + 1)
+        edge for ranges in (table["letters"], table["sigma"]) for first, last, _ in ranges for edge in (first, last)
     }
-    every = [
-        chr(code) for code in sorted({*edges, *range(0x800)}) if 0 <= code < 0x110000 and not 0xD800 <= code <= 0xDFFF
-    ]
-    texts += ["Σ x".join(f"a{each}b {each}" for each in every[at : at + 97]) for at in range(0, len(every), 97)]
+    codes = sorted({*edges, *(edge + 1 for edge in edges)})
+    every = [chr(code) for code in codes if 0 <= code < 0x110000 and not 0xD800 <= code <= 0xDFFF]
+    texts += ["Σ x".join(f"a{each}b {each}ก{each}" for each in every[at : at + 97]) for at in range(0, len(every), 97)]
     for text in [*texts, *hostile_texts(200)]:
-        assert [word for word in read_by_table(text) if word] == terms_of(text, 1)
+        assert read_by_table(text, is_marked=is_marked) == terms_of(text, 1, is_marked=is_marked)
 
 
 def test_int8_layers_beside_words(tmp_path: Path) -> None:

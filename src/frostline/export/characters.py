@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from frostline.encoder.words import WORD_PATTERN
+from frostline.encoder.words import MARKED_PATTERN, WORD_PATTERN
 
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 
@@ -64,29 +64,37 @@ CASED, PASSED_OVER = 1, 2
 """Of a character beside a capital sigma: it makes a word's end of it, or a beginning; what is behind it counts."""
 
 _SIGMA, _FINAL = "\u03a3", "\u03c2"
+_THAI, _VOWEL = "\u0e01", "\u0e34"  # a letter that is a word by itself, and a mark that it takes along
+_OPEN, _TAKEN = "\x01", "\x02"
+"""After a word that takes marks along, and before a mark: neither is in any word."""
 
 
 @functools.cache
-def letters() -> dict[str, Any]:
+def letters(*, is_marked: bool = False) -> dict[str, Any]:
     """The tables by which a text's words are found, as words.json has them.
 
     `letters`, `[[first, last, what], ...]`: what becomes of each character, in lower case, with a blank in place of
     what is no letter or digit, and blanks around what is a word by itself; words are then what stands between blanks.
-    A capital sigma is the one letter whose form depends on the others: `sigma` says of those what they mean for it.
+    A letter of Thai and its like is a word by itself with the marks after it: the letter is followed by U+0001, a mark
+    is between U+0002 and U+0001. A capital sigma is the one letter whose form depends on the others: `sigma` says of
+    those what they mean for it.
     """
-    return {"letters": _ranges(_written()), "sigma": _ranges(_beside_sigma())}
+    word = re.compile(MARKED_PATTERN if is_marked else WORD_PATTERN)
+    return {"letters": _ranges(_written(word)), "sigma": _ranges(_beside_sigma())}
 
 
-def _written() -> Iterator[tuple[int, str | int]]:
+def _written(word: "re.Pattern[str]") -> Iterator[tuple[int, str | int]]:
     """Every character that is not a letter in lower case, and what becomes of it."""
-    word = re.compile(WORD_PATTERN)
     for start in range(0, sys.maxunicode + 1, _CHUNK):
         codes = range(start, start + _CHUNK)
         characters = "".join(map(chr, codes))
         if characters.lower() == characters:  # most chunks are of one kind: a search or two tell
             if word.findall(f"x{characters}x") == [f"x{characters}x"]:
                 continue
-            if word.findall(characters) == list(characters):
+            if word.findall(_THAI.join(("", *characters))) == [_THAI] * len(codes):  # neither letters nor marks
+                yield from ((code, " ") for code in codes)
+                continue
+            if word.findall(_VOWEL.join((*characters, ""))) == list(characters):
                 yield from ((code, PADDED) for code in codes)
                 continue
         for code in codes:
@@ -98,17 +106,24 @@ def _written() -> Iterator[tuple[int, str | int]]:
 
 
 def _of_letter(character: str, word: "re.Pattern[str]") -> str:
-    found = word.findall(f"x{character}x")
-    return {1: character, 2: " ", 3: f" {character} "}[len(found)]
+    alone = len(word.findall(f"x{character}x"))
+    if alone == 2:
+        is_mark = word.findall(f"{_THAI}{character}") == [f"{_THAI}{character}"]
+        return f"{_TAKEN}{character}{_OPEN}" if is_mark else " "
+    takes_marks = alone == 3 and word.findall(f"{character}{_VOWEL}") == [f"{character}{_VOWEL}"]
+    return character if alone == 1 else f" {character}{_OPEN if takes_marks else ' '}"
 
 
 def _beside_sigma() -> Iterator[tuple[int, str | int]]:
-    for code in range(sys.maxunicode + 1):
-        character = chr(code)
-        if f"{character}{_SIGMA}".lower()[-1] == _FINAL:
-            yield code, CASED
-        elif f"A{character}{_SIGMA}".lower()[-1] == _FINAL:
-            yield code, PASSED_OVER
+    for start in range(0, sys.maxunicode + 1, _CHUNK):
+        characters = [chr(code) for code in range(start, start + _CHUNK)]
+        if _FINAL not in "".join(f"A{character}{_SIGMA} " for character in characters).lower():
+            continue
+        for character in characters:
+            if f"{character}{_SIGMA}".lower()[-1] == _FINAL:
+                yield ord(character), CASED
+            elif f"A{character}{_SIGMA}".lower()[-1] == _FINAL:
+                yield ord(character), PASSED_OVER
 
 
 def _changed(normalizer: Any, splitter: Any) -> Iterator[tuple[int, str | int]]:

@@ -29,7 +29,15 @@ from frostline.encoder.precision import Gate
 from frostline.encoder.products import Form
 from frostline.encoder.session import runtime
 from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces
-from frostline.encoder.words import WORD_PATTERN, Vocabulary, WordedEncoder, WordsAlone, terms_of, vocabulary_of
+from frostline.encoder.words import (
+    MARKED_PATTERN,
+    WORD_PATTERN,
+    Vocabulary,
+    WordedEncoder,
+    WordsAlone,
+    terms_of,
+    vocabulary_of,
+)
 from frostline.errors import BackendError, InputError, OutputError, shown
 from frostline.export.characters import characters_of, letters
 from frostline.export.graph import ANSWERED, COUNTS, FAVOURED, INPUT, PROBABILITIES, TERMS, build_classifier
@@ -161,8 +169,9 @@ class _Read:
             characters = characters_of(pieces.tokenizer)
             files = {TOKENIZER: exported_tokenizer(pieces).encode(), CHARACTERS: _compact(characters)}
         if self.vocabulary is not None:
-            own = {"pattern": WORD_PATTERN, "max_words": self.vocabulary.max_words, "terms": self.vocabulary.terms}
-            files[WORDS] = _compact({**own, **letters()})
+            is_marked, most = self.vocabulary.is_marked, self.vocabulary.max_words
+            own = {"pattern": MARKED_PATTERN if is_marked else WORD_PATTERN, "max_words": most}
+            files[WORDS] = _compact({**own, "terms": self.vocabulary.terms, **letters(is_marked=is_marked)})
         return files
 
     def inputs(self, texts: Sequence[str]) -> list[dict[str, list[int]]]:
@@ -174,7 +183,7 @@ class _Read:
         if self.vocabulary is not None:
             column_of = self.vocabulary.column_of
             for own, text in zip(given, texts, strict=True):
-                found = terms_of(text, self.vocabulary.max_words)
+                found = terms_of(text, self.vocabulary.max_words, is_marked=self.vocabulary.is_marked)
                 counts = Counter(column_of[term] for term in found if term in column_of) or {0: 0}
                 own |= {TERMS: list(counts), COUNTS: list(counts.values())}
         return given

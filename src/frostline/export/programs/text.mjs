@@ -28,7 +28,9 @@ function words({ terms, max_words: most, letters, sigma }) {
   const columns = new Map(terms.map((term, column) => [term, column]));
   return (text) => {
     const all = Array.from(text);
-    const found = all.map((each, at) => (each === "\u03a3" ? sigmaAt(all, at, sigma) : formOf(each, letters))).join("").split(" ").filter(Boolean);
+    const lower = all.map((each, at) => (each === "\u03a3" ? sigmaAt(all, at, sigma) : formOf(each, letters))).join("");
+    // Marks go with the letter of Thai and its like that they follow; where they follow none they are in no word.
+    const found = lower.replaceAll("\u0001\u0002", "").replace(/\u0002[^\u0001]*\u0001/g, " ").split(/[ \u0001]/).filter(Boolean);
     const counts = new Map();
     for (let size = 1; size <= most; size += 1) {
       for (let start = 0; start + size <= found.length; start += 1) {
