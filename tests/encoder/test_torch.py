@@ -45,8 +45,8 @@ def test_a_family_with_a_graph_is_read_by_it(no_torch: None) -> None:
 
 
 def test_what_to_install_is_said_in_one_sentence(no_torch: None) -> None:
-    with pytest.raises(UnavailableError, match="model_type 'modernbert' needs torch and transformers") as caught:
-        settle_backend({"model_type": "modernbert"}, **ASKED)
+    with pytest.raises(UnavailableError, match="model_type 'deberta-v2' needs torch and transformers") as caught:
+        settle_backend({"model_type": "deberta-v2"}, **ASKED)
     assert caught.value.hint == INSTALL
     with pytest.raises(UnavailableError, match="The backend torch needs torch and transformers"):
         settle_backend(CONFIGS["bert"], asked="torch", device="auto", precision="float32")
