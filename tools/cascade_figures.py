@@ -124,10 +124,10 @@ class Measured:
         print(f"{self.name} {features}: {'; '.join(said)}", flush=True)
         return made
 
-    def speed(self, head: LinearHead, features: str, *, timed: int, threads: int) -> None:
-        """Texts a second with and without."""
-        some = self.test_texts[:: max(1, len(self.test_texts) // timed)][:timed]
-        encoder = Encoder.open("minilm", features="mean@all", threads=threads)
+    def speed(self, head: LinearHead, features: str, asked: argparse.Namespace) -> None:
+        """Texts a second with and without; and of CTranslate2's int8 with a head over the last layer's mean."""
+        some = self.test_texts[:: max(1, len(self.test_texts) // asked.timed)][: asked.timed]
+        encoder = Encoder.open("minilm", features="mean@all", threads=asked.threads)
         reading = reader_for(encoder, "mean@all+words", self.vocabulary)
         cascade = Cascade(head=head, reader=reader_for(encoder, features, self.vocabulary))
         full = self.full.head
@@ -135,7 +135,9 @@ class Measured:
         def answer(before: Cascade | None) -> Callable[[], object]:
             return lambda: hear(some, full, reading, cascade=before).answers()
 
-        ways = {"without": answer(None), "with": answer(cascade)}
+        ways = {"the cascade": answer(cascade), "no cascade": answer(None)}
+        if asked.ctranslate2 is not None:
+            ways["CTranslate2 int8"] = self.neighbour(asked.ctranslate2, some, asked.threads)
         clock: dict[str, list[float]] = {way: [] for way in ways}
         used: dict[str, list[float]] = {way: [] for way in ways}
         for way in ways.values():
@@ -146,12 +148,31 @@ class Measured:
                 way()
                 clock[name].append(time.perf_counter() - started)
                 used[name].append(time.process_time() - before)
-        for what, seconds in (("the clock", clock), ("processor time", used)):
-            each = [one / two for one, two in zip(seconds["without"], seconds["with"], strict=True)]
-            rate = len(some) / statistics.median(seconds["with"])
-            spread = f"({min(each):.2f} to {max(each):.2f}, n = {ROUNDS} rounds)"
-            rates = f"{rate:,.0f} texts/s with the cascade ({len(some)} test texts, {threads} threads)"
-            print(f"{self.name}: {statistics.median(each):.2f} times {spread} by {what}, {rates}", flush=True)
+        for other in list(ways)[1:]:
+            for what, seconds in (("the clock", clock), ("processor time", used)):
+                each = [one / two for one, two in zip(seconds[other], seconds["the cascade"], strict=True)]
+                rate = len(some) / statistics.median(seconds["the cascade"])
+                spread = f"({min(each):.2f} to {max(each):.2f}, n = {ROUNDS} rounds)"
+                rates = f"{rate:,.0f} texts/s with the cascade ({len(some)} test texts, {asked.threads} threads)"
+                print(
+                    f"{self.name}: {statistics.median(each):.2f} times {other} {spread} by {what}, {rates}", flush=True
+                )
+
+    def neighbour(self, folder: Path, some: list[str], threads: int) -> Callable[[], object]:
+        """What answers by CTranslate2's int8; told is how many answers differ from those by our float32 rows."""
+        from bench.peers.neighbours import ctranslate2  # noqa: PLC0415 - where it is asked for
+
+        last = slice(-self.encoder.hidden_size, None)
+        rows, tested = (self.stored.encode(texts).rows[:, last] for texts in (self.texts, self.test_texts))
+        head = fit(rows, self.targets, search=SearchOptions(), answers=AnswerOptions()).head
+        read = ctranslate2(folder, "mean", threads)
+        ours, theirs = head.predict(tested), head.predict(np.asarray(read(self.test_texts, 32), np.float32))
+        changed = int((ours != theirs).sum())
+        low, high = clopper_pearson(changed, len(ours))
+        spread = f"({100 * low:.2f} to {100 * high:.2f}, n = {len(ours):,})"
+        of = "of the answers of a head over the last layer"
+        print(f"{self.name}: CTranslate2 int8 changes {100 * changed / len(ours):.2f} % {spread} {of}", flush=True)
+        return lambda: head.predict(np.asarray(read(some, 32), np.float32))
 
 
 def main() -> None:
@@ -162,13 +183,14 @@ def main() -> None:
     parser.add_argument("--heads", default=",".join(CHEAP[:2]).replace(",", ";"), help="Features, apart by ;")
     parser.add_argument("--timed", type=int, default=500)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--ctranslate2", type=Path, help="MiniLM's folder, with CTranslate2's model in ctranslate2/.")
     asked = parser.parse_args()
     for name in asked.sets.split(","):
         measured = Measured(name, asked.folder)
         for features in asked.heads.split(";"):
             made = measured.cheap(features)
             if made is not None and features == "mean@0+words":
-                measured.speed(made.head, features, timed=asked.timed, threads=asked.threads)
+                measured.speed(made.head, features, asked)
 
 
 if __name__ == "__main__":
