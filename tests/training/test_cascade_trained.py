@@ -1,6 +1,7 @@
 """A cascade from its wish to its answers: trained, saved, predicted, evaluated, explained, by command and in Python."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,8 @@ def test_a_saved_one_answers_as_before_and_is_fitted_again_with_its_wish(tmp_pat
     assert plain.early is not None
     assert plain.early.any()
     assert clone(loaded).get_params()["cascade"] == OPTIONS
+    again = pickle.loads(pickle.dumps(classifier))  # noqa: S301 - our own
+    assert again.predict_proba(new).tobytes() == classifier.predict_proba(new).tobytes()
 
 
 def test_where_it_cannot_be_promised_there_is_none() -> None:
