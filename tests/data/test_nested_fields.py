@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from frostline.data.columns import fields_within
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled, stream_texts
 from frostline.errors import InputError
@@ -55,3 +56,39 @@ def test_a_row_without_it_and_a_file_without_it_are_told(tmp_path: Path) -> None
         read_labelled(path, OPTIONS)
     with pytest.raises(InputError, match=r"there is no text column 'review\.text'"):
         read_labelled(path, TableOptions(text="review.text", label="meta.stars.given"))
+
+
+WITHIN = "Within its fields lie 'row.text', 'row.label': name them with --text and --label."
+NOT_CLEAR = f"Pass --text NAME --label NAME (a number counts from 1). {WITHIN}"
+IN_LISTS = "What lies in a list of objects has no name: write it into a field of its own."
+
+
+@pytest.mark.parametrize(
+    ("beside", "hint"),
+    [
+        ({"id": 0, "cells": []}, NOT_CLEAR),
+        ({}, WITHIN),
+        ({"id": 0, "marks": [{"value": "a"}]}, f"{NOT_CLEAR} {IN_LISTS}"),
+    ],
+)
+def test_what_lies_within_fields_is_named(tmp_path: Path, beside: dict[str, object], hint: str) -> None:
+    """As hubs and programs for labelling write rows; numbers and lists of nothing were taken for text and label."""
+    rows = [{**beside, "row": {"text": f"text {n}", "label": "ab"[n % 2]}} for n in range(6)]
+    path = tmp_path / "t.json"
+    for content in (json.dumps({"rows": rows}), "\n".join(map(json.dumps, rows))):
+        path.write_text(content)
+        with pytest.raises(InputError) as caught:
+            read_labelled(path)
+        assert str(caught.value.hint).endswith(hint)
+        assert read_labelled(path, TableOptions(text="row.text", label="row.label")).labels[:2] == ["a", "b"]
+
+
+def test_fields_are_named_as_deep_as_they_can_be_found(tmp_path: Path) -> None:
+    within: dict[str, Any] = {"b": 1, "c": {"d": {"e": "y", "f": {"g": "too deep"}}}, "h": [1], "i": [{}], "j": {}}
+    assert fields_within([{"a.b": "x", "a": within}]) == ["a.c.d.e", "a.h"]
+    assert len(fields_within([{"a": {str(n): n for n in range(20)}}])) == 10
+    path = tmp_path / "t.jsonl"  # in some rows alone
+    path.write_text('{"text": "x", "label": "a"}\n{"text": {"en": "y"}, "label": "b"}\n')
+    with pytest.raises(InputError) as caught:
+        read_labelled(path)
+    assert "or pass --max-bad-rows 1" in str(caught.value.hint)

@@ -225,7 +225,7 @@ ROWS: tuple[Case, ...] = (
             "t.jsonl: 2 of 2 rows cannot be read (0 allowed): line 1: the text must be a string (got an object); "
             "line 2: the text must be a string (got an object)."
         ),
-        "A field within a field is named with a dot: --text OUTER.INNER.",
+        "Within its fields lie 'text.a': name them with --text and --label.",
     ),
     Case(
         "half stars",

@@ -87,6 +87,11 @@ class Ledger:
         """Whether all that is known to be wrong is that texts or labels are empty."""
         return bool(self._first) and all(fault.reason in (_NO_TEXT, *_NO_LABEL) for fault in self._first)
 
+    @property
+    def are_no_strings(self) -> bool:
+        """Whether all that is known to be wrong is that texts or labels are values of another kind."""
+        return bool(self._first) and all("must be a string" in fault.reason for fault in self._first)
+
     def error(self, rows: int, *, hint: str = "", has_one_label: bool = False, are_all: bool = True) -> InputError:
         """The error that says how many of `rows` cannot be used, and names the first few.
 

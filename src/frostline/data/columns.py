@@ -10,7 +10,7 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 from frostline.data.options import Column, TableOptions
 from frostline.errors import InputError, printable, shown
@@ -20,8 +20,8 @@ _LONGER = 2  # how many times longer than any other column's the texts are
 
 
 def holds_lists(values: Sequence[object]) -> bool:
-    """Whether a column's first values are lists, as far as they are anything."""
-    return any(isinstance(value, list | tuple) for value in values)
+    """Whether a column's first values are lists, as far as they are anything; of objects they are no labels."""
+    return any(isinstance(value, list | tuple) and not holds_objects(value) for value in values)
 
 
 def parted(cell: str, separator: str) -> tuple[str, ...]:
@@ -52,7 +52,8 @@ def columns_of_sets(columns: Sequence[Sequence[object]], options: TableOptions) 
         if place != label
     }
     longest = max(sizes, key=sizes.__getitem__, default=None)
-    if longest is None or any(_LONGER * size > sizes[longest] for place, size in sizes.items() if place != longest):
+    size = sizes[longest] if longest is not None else 0
+    if not size or any(_LONGER * other > size for place, other in sizes.items() if place != longest):
         return None, label
     return longest, label
 
@@ -73,6 +74,28 @@ def nested_names(options: TableOptions, names: Sequence[str]) -> list[str]:
     asked = [options.text, options.label, options.group, options.labels, options.guessed_text, options.guessed_label]
     parts = [part.strip() for name in asked if isinstance(name, str) for part in name.split(",")]
     return [part for part in dict.fromkeys(parts) if "." in part and part not in names]
+
+
+def fields_within(rows: Sequence[dict[str, Any]], most: int = 10) -> list[str]:
+    """What lies within the fields of objects, named as `a.b` (at most 4 deep): all but objects and lists of them."""
+    found: dict[str, None] = {}
+
+    def add(name: str, value: object, depth: int) -> None:
+        if isinstance(value, dict) and depth < 4:
+            for key, inner in value.items():
+                add(f"{name}.{key}", inner, depth + 1)
+        elif depth > 1 and not isinstance(value, dict) and not (isinstance(value, list) and holds_objects(value)):
+            found[name] = None
+
+    for row in rows:
+        for key, value in row.items():
+            add(key, value, 1)
+    return [name for name in found if not any(name in row for row in rows)][:most]
+
+
+def holds_objects(values: Sequence[object]) -> bool:
+    """Whether a list holds objects or lists."""
+    return any(isinstance(value, dict | list) for value in values)
 
 
 def shown_kind(value: object) -> str:

@@ -329,7 +329,7 @@ def _by_text(head: bytes, *, options: TableOptions) -> Format:
     return "csv" if is_header else "tsv"
 
 
-_JSON_BEGINS = re.compile(r'\s*(\[\s*(\{|$)|\{\s*("|\}|$))')
+_JSON_BEGINS = re.compile(r'[\s\x1e]*(\[\s*(\{|$)|\{\s*("|\}|$))')
 _FASTTEXT = re.compile(r"__label__[^\s,;]+ \S")
 LABEL_MARK = "__label__"
 """What fastText writes before each label."""
@@ -345,6 +345,8 @@ def is_container(line: str) -> bool:
     """Whether an object in one line holds rows rather than being one: columns, or a list of objects and no string."""
     try:
         content = strict_decoder().decode(line)
+    except json.JSONDecodeError as error:
+        return error.msg == "Extra data" and line[error.pos] == "{"  # several objects in one line
     except (ValueError, RecursionError, StrictError):
         return False
     values = list(content.values()) if isinstance(content, dict) else []
@@ -406,6 +408,7 @@ STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
 # What JSON itself allows between and around values (RFC 8259, section 2)
 BLANK = " \t\r\n"
+RECORD = "\x1e"  # before each record of a JSON text sequence (RFC 7464)
 
 
 def objects_of(runs: Iterator[Lines], *, limits: TableLimits) -> Iterator[JsonRow | Fault]:
@@ -417,7 +420,7 @@ def objects_of(runs: Iterator[Lines], *, limits: TableLimits) -> Iterator[JsonRo
             if bad and number in bad:
                 yield Fault(number, bad[number], is_asked_for=True)
                 continue
-            stripped = line.strip(BLANK)
+            stripped = line.lstrip(RECORD).strip(BLANK)
             if stripped:
                 yield _parsed(number, stripped, decoder, limits)
 

@@ -20,8 +20,10 @@ from frostline.data.columns import (
     Columns,
     Taken,
     choose_columns,
+    fields_within,
     group_column,
     holds_lists,
+    holds_objects,
     nested_names,
 )
 from frostline.data.formats import (
@@ -62,6 +64,7 @@ class Picking:
     has_label_sets: bool = False  # Whether a text may have several labels
     types: tuple[Any, ...] = ()  # Of Parquet: the type of each column, as pyarrow has it
     why_empty: str = ""  # What to do where cells are empty, if the file has a reason of its own
+    within: str = ""  # What lies within fields, where texts or labels are no strings
 
 
 @contextlib.contextmanager
@@ -398,7 +401,12 @@ def _from_objects(
         key for key in nested_names(rules.options, names) if any(_found(value, key) is not _MISSING for value in sample)
     ]
     columns = [[own for value in sample if (own := _found(value, key)) is not _MISSING] for key in names]
-    chosen = choose_columns(names, columns, options=rules.options, name=name, needs_label=needs_label)
+    within = _said_within(sample)
+    try:
+        chosen = choose_columns(names, columns, options=rules.options, name=name, needs_label=needs_label)
+    except InputError as error:
+        error.hint = f"{error.hint} {within}".strip()
+        raise
     group = group_column(names, columns, options=rules.options, name=name)
     label_of, has_sets = _label_of_object(chosen, names, columns, rules)
     rows = _values_picked(
@@ -409,7 +417,18 @@ def _from_objects(
         label_of=label_of,
         whole=whole,
     )
-    return Picking(replace(chosen.taken_from(names, group), names=tuple(names[:n_own])), rows, has_sets)
+    return Picking(replace(chosen.taken_from(names, group), names=tuple(names[:n_own])), rows, has_sets, within=within)
+
+
+def _said_within(rows: Sequence[dict[str, Any]]) -> str:
+    """The names of what lies within fields of objects; nothing where nothing does."""
+    named = fields_within(rows[:50])
+    has_lists = any(isinstance(value, list) and holds_objects(value) for row in rows[:50] for value in row.values())
+    said = (
+        [f"Within its fields lie {', '.join(map(shown, named))}: name them with --text and --label."] if named else []
+    )
+    said += ["What lies in a list of objects has no name: write it into a field of its own."] if has_lists else []
+    return " ".join(said)
 
 
 LabelOfObject: TypeAlias = Callable[[int, dict[str, Any]], str | tuple[str, ...]]

@@ -19,7 +19,7 @@ from frostline.data.copies import together_of
 from frostline.data.dataset import Dataset, Grouping, Reject, Source
 from frostline.data.lines import Opened, opened
 from frostline.data.options import TableOptions
-from frostline.data.picking import picked
+from frostline.data.picking import Picking, picked
 from frostline.errors import InputError, UsageError, shown
 from frostline.places import Place
 from frostline.targets import Targets
@@ -106,7 +106,7 @@ def _read(path: Place | str, options: TableOptions, *, progress: Progress | None
         if ledger.is_exceeded:
             are_all = ledger.faults <= options.max_bad_rows + HOPELESS_FAULTS
             n_rows = len(texts) + ledger.left_out
-            hint = picking.why_empty if ledger.are_empty else ""
+            hint = _hint(picking, ledger, n_rows)
             raise ledger.error(n_rows, hint=hint, has_one_label=not picking.has_label_sets, are_all=are_all)
         if not texts:
             raise _no_rows(source.name, ledger, has_columns=bool(picking.taken.text))
@@ -168,8 +168,14 @@ def stream_texts(
                     continue
                 ledger.add(row)
                 if ledger.is_exceeded:
-                    hint = picking.why_empty if ledger.are_empty else ""
-                    raise ledger.error(rows_in, hint=hint, are_all=False)
+                    raise ledger.error(rows_in, hint=_hint(picking, ledger, rows_in), are_all=False)
+
+
+def _hint(picking: Picking, ledger: Ledger, n_rows: int) -> str:
+    """What to do, where the file itself says it."""
+    if ledger.are_empty:
+        return picking.why_empty
+    return picking.within if ledger.are_no_strings and ledger.faults == n_rows else ""
 
 
 def _never_given(name: str, taken: Taken, targets: Targets) -> str:
