@@ -210,8 +210,8 @@ def test_where_memory_ends_a_batch_is_halved(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["modernbert", "deberta-v2", "albert"])
-def test_train_predict_and_explain_through_the_real_command_line(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "backend"), [("modernbert", "torch"), ("deberta-v2", "auto"), ("albert", "auto")])
+def test_train_predict_and_explain_through_the_real_command_line(tmp_path: Path, name: str, backend: str) -> None:
     folder, data, model = made(tmp_path / "encoder", name), tmp_path / "rows.tsv", tmp_path / "model"
     rows = [f"{text}\t{label}" for text, label in zip(TEXTS, LABELS, strict=True)]
     data.write_text("text\tlabel\n" + "\n".join(rows) + "\n", "utf-8")
@@ -220,7 +220,8 @@ def test_train_predict_and_explain_through_the_real_command_line(tmp_path: Path,
         command = [sys.executable, "-m", "frostline", *words]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, cwd=tmp_path)
 
-    trained = run("train", str(data), "--encoder", str(folder), "--out", str(model), "--no-store")
+    how = ("--encoder", str(folder), "--backend", backend, "--out", str(model), "--no-store")
+    trained = run("train", str(data), *how)
     assert trained.returncode == 0, trained.stderr
     assert "Read by torch" in trained.stderr
     told = run("explain", str(model), "good dull film")
