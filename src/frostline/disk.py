@@ -184,6 +184,14 @@ def _create_locked(temporary: Path, mode: int) -> int:
         os.close(handle)  # swept between its making and its locking
 
 
+def sweep_folders_of_the_dead(folder: Path) -> None:
+    """Remove folders in `folder` that processes left behind which were killed: their names begin with its number."""
+    for path in folder.iterdir():
+        pid = path.name.partition("-")[0]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def sweep_temporaries(folder: Path) -> int:
     """Remove the temporary files in `folder` whose writers are gone; the number removed.
 

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -95,6 +96,52 @@ def test_texts_learned_from_are_no_agreement(
     job: Any = SimpleNamespace(out=Path("o.csv"))
     say_scored(Counter({"all": 9, **counts}), job, seconds=1.0, remembers=remembers)
     assert capsys.readouterr().err.splitlines() == ["9 texts labelled in 1.0 s → o.csv", *said.splitlines()]
+
+
+@pytest.mark.parametrize("way", ["a pipe", "standard input"])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_pipe_is_scored_like_a_file(
+    frostline: Command, source: Path, tmp_path: Path, home: Path, *, way: str, suffix: str
+) -> None:
+    """Its columns came to nothing, without a word; what it was laid aside in is gone, and so is a dead process's."""
+    asked = ["--format", "csv", "--text", "text", "--top", "1"]
+    expected = tmp_path / f"expected.{suffix}"
+    told = frostline("predict", ONE, source, "--out", expected, *asked)
+    out, given, stdin = tmp_path / f"out.{suffix}", "-", source.read_bytes()
+    (home / "incoming" / f"{2**22 + 1}-laid-aside-x").mkdir(parents=True)
+    if way == "a pipe":
+        given, stdin = tmp_path / "given", b""
+        os.mkfifo(given)
+        threading.Thread(target=given.write_bytes, args=(source.read_bytes(),), daemon=True).start()
+    heard = frostline("predict", ONE, given, "--out", out, *asked, stdin=stdin)
+    assert heard.code == 0, heard.err
+    assert out.read_bytes() == expected.read_bytes()
+    seconds = r"in \d+\.\d s"
+    assert re.sub(seconds, "", heard.err) == re.sub(seconds, "", told.err).replace("expected", "out")
+    assert list((home / "incoming").iterdir()) == []
+    assert frostline("verify", out).code == 0
+
+
+def test_a_fault_in_a_pipe_is_told_of_the_pipe(frostline: Command, tmp_path: Path) -> None:
+    """Not of where it was laid aside. What is no table is read as lines, which have no columns."""
+    stdin, out = b"text,id\na film,1\n,2\n", tmp_path / "o.csv"
+    told = frostline("predict", ONE, "-", "--format", "csv", "--out", out, stdin=stdin)
+    assert told.code == 65
+    assert told.err.startswith("error: standard input: 1 of 2 rows"), told.err
+    lines = frostline("predict", ONE, "-", "--only-answers", "--out", out, stdin=stdin)
+    assert (lines.code, "are for a file that is scored into another one" in lines.err) == (2, True)
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(frostline: Command, source: Path, tmp_path: Path) -> None:
+    """Its name is what is asked for; its manifest stands beside it."""
+    (tmp_path / "far").mkdir()
+    far, link = tmp_path / "far" / "kept.csv", tmp_path / "link.csv"
+    far.write_text("mine")
+    link.symlink_to(far)
+    assert "exists already" in frostline("predict", ONE, source, "--out", link).err
+    assert frostline("predict", ONE, source, "--out", link, "--overwrite").code == 0
+    assert (link.is_symlink(), far.read_text()) == (False, "mine")
+    assert frostline("verify", link).code == 0
 
 
 @pytest.mark.parametrize("suffix", ["tsv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])

@@ -1,9 +1,10 @@
 """`frostline predict FILE --out OUT`: what is to be done, done, and said. Apart: a sentence needs none of it."""
 
+import contextlib
 import functools
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -15,9 +16,10 @@ from frostline.cli.console import progress
 from frostline.cli.jobs import run_job
 from frostline.cli.options import ModelChoice, say_remarks
 from frostline.data.dataset import Reject
+from frostline.data.lines import laid_aside
 from frostline.data.options import TableOptions
 from frostline.errors import printable
-from frostline.places import Place
+from frostline.places import Place, Remote
 from frostline.report import count_text
 from frostline.score.answers import Layout
 from frostline.score.files import format_of, join, kind_of_value, kind_of_values, sheet_of
@@ -36,6 +38,16 @@ class Scoring:
     spreadsheet_safe: bool
     workers: int
     on: str | None = None
+
+
+@contextlib.contextmanager
+def as_file(source: Place | str) -> Iterator[Place]:
+    """What is gone through twice: a pipe, or standard input (`-`), is laid aside first."""
+    if isinstance(source, Remote) or (isinstance(source, Path) and source.is_file()):
+        yield source
+        return
+    with laid_aside(source) as kept:
+        yield kept
 
 
 def planned(

@@ -32,7 +32,7 @@ from frostline.cli.options import (
     workers_option,
 )
 from frostline.data.dataset import Reject
-from frostline.data.lines import near
+from frostline.data.lines import STANDARD_INPUT, near
 from frostline.data.options import TableOptions
 from frostline.disk import refuse_standard_output, sha256_of
 from frostline.errors import InputError, MissingInputError, UsageError, listed, pasteable
@@ -117,13 +117,14 @@ def command(
 ) -> None:
     """Open the model, go through the texts, write each answer."""
     file = _file_among(texts)
-    is_scored = out is not None and file is not None and file.is_file()
+    source: Place | str | None = STANDARD_INPUT if file is None and _is_table(texts, reading) else file
+    is_scored = out is not None and source is not None
     if not is_scored and of_files != PLAIN:
         raise UsageError(
             "--only-answers, --spreadsheet-safe, --workers and --on are for a file that is scored into another one.",
             hint="Name both: frostline predict MODEL FILE --out OUT",
         )
-    _refuse(out, file, rejects, model, overwrite=overwrite)
+    _refuse(out, file, rejects, model, overwrite=overwrite, is_scored=is_scored)
     if of_files["on"] is not None:
         from frostline.cli.jobs import refuse_on  # noqa: PLC0415 - for files alone
 
@@ -135,13 +136,14 @@ def command(
     layout = layout_of(opened, separator=reading.labels_separator, unlike_below=flag_unlike, top=top)
     options = as_learned(reading, opened.manifest)
     with left_out("standard input" if file is None else str(file), rejects) as note:
-        if is_scored and file is not None and out is not None:
-            from frostline.cli.labelling import Scoring, planned, say_scored, scored  # noqa: PLC0415 - for files alone
+        if source is not None and out is not None:
+            from frostline.cli.labelling import Scoring, as_file, planned, say_scored, scored  # noqa: PLC0415 - for files
 
             began, scoring = time.monotonic(), Scoring(**of_files)
-            files = (file, out, model / MANIFEST)
-            job, task = planned(files, opened, layout, options, scoring, choice=choice, digest=digest, note=note)
-            counts = scored(job, task, opened, scoring, threads=choice.threads or 1, overwrite=overwrite)
+            with as_file(source) as read:
+                files = (read, out, model / MANIFEST)
+                job, task = planned(files, opened, layout, options, scoring, choice=choice, digest=digest, note=note)
+                counts = scored(job, task, opened, scoring, threads=choice.threads or 1, overwrite=overwrite)
             say_scored(counts, job, seconds=time.monotonic() - began, remembers=opened.learned is not None)
             _say_counts(counts, opened, flag_unlike, sample=job.survey.sample)
             return
@@ -161,7 +163,9 @@ def command(
     _say_counts(counts, opened, flag_unlike, sample=sample)
 
 
-def _refuse(out: Place | None, file: Place | None, rejects: Path | None, model: Path, *, overwrite: bool) -> None:
+def _refuse(
+    out: Place | None, file: Place | None, rejects: Path | None, model: Path, *, overwrite: bool, is_scored: bool
+) -> None:
     """Raise, before any work, where what is asked for can't be."""
     inputs: list[Place] = [model] if file is None else [file, model]
     if out is None:
@@ -173,7 +177,7 @@ def _refuse(out: Place | None, file: Place | None, rejects: Path | None, model: 
         from frostline.score.job import folder_of, manifest_of  # noqa: PLC0415
 
         refuse_format(out)
-        may_go_on = file is not None and (folder_of(out).exists() or manifest_of(out).exists())
+        may_go_on = is_scored and (folder_of(out).exists() or manifest_of(out).exists())
         refuse_file(out, overwrite=overwrite or may_go_on, inputs=inputs)
 
 
@@ -208,12 +212,17 @@ def _coming(
     """The texts of the file, of the arguments, or of standard input: of its lines, or of the table that it holds."""
     if file is None and texts and texts != ("-",):
         return iter(texts)
-    chosen = (options.text, options.label, options.header, options.format)
-    if file is None and all(choice is None for choice in chosen):
+    if file is None and not _is_table(texts, options):
         return lines_of_input(options, note)
     from frostline.data.tables import stream_texts  # noqa: PLC0415 - not needed for a sentence: start-up time
 
     return (row.text for row in stream_texts(file or "-", options, on_reject=note, on_columns=say_remarks))
+
+
+def _is_table(texts: tuple[str, ...], options: TableOptions) -> bool:
+    """Whether standard input is read, as a table."""
+    chosen = (options.text, options.label, options.header, options.format)
+    return texts in {(), ("-",)} and any(choice is not None for choice in chosen)
 
 
 def _print(found: Iterable[Prediction], layout: Layout, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import os
 import re
+import shutil
 import stat
 import sys
 import zlib
@@ -22,6 +23,7 @@ from typing import BinaryIO, final
 
 from frostline.arrays import Progress
 from frostline.data.options import MEGABYTE, TableLimits, TableOptions
+from frostline.disk import home, private_folder, storage_error, sweep_folders_of_the_dead
 from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, StorageError, shown
 from frostline.places import Place, Remote, opened_to_read, place_of, size_of
 
@@ -72,6 +74,7 @@ def gunzipped(chunks: Iterator[bytes], *, name: str, limits: TableLimits) -> Ite
 
 STANDARD_INPUT = "-"
 CHUNK_BYTES = MEGABYTE
+_LAID_ASIDE = "-laid-aside-"
 HEAD_BYTES = MEGABYTE
 
 
@@ -221,9 +224,38 @@ def fingerprint(path: Place | str) -> Fingerprint:
         return source.fingerprint()
 
 
+@contextlib.contextmanager
+def laid_aside(path: Path | str) -> Iterator[Path]:
+    """What can be read only once (a pipe; `-`: standard input) as a file in Frostline's private home, until the end.
+
+    Raises
+    ------
+    StorageError, AccessError
+        It cannot be read, or not be kept.
+    """
+    import tempfile  # noqa: PLC0415 - not needed for a sentence: start-up time
+
+    folder = private_folder(home() / "incoming")
+    sweep_folders_of_the_dead(folder)
+    is_input = str(path) == STANDARD_INPUT
+    name = "standard input" if is_input else Path(path).name
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}{_LAID_ASIDE}", dir=folder) as holding:
+        kept = Path(holding) / (f"pipe {name}" if name.isdecimal() else name)  # of `<(…)` the name is a number
+        try:
+            given = contextlib.nullcontext(sys.stdin.buffer) if is_input else Path(path).open("rb")  # noqa: SIM115 - below
+        except OSError as error:
+            raise _opening_error(Path(path), error) from error
+        try:
+            with given as source, kept.open("wb") as target:
+                shutil.copyfileobj(source, target, CHUNK_BYTES)
+        except OSError as error:
+            raise storage_error(error, folder) from error
+        yield kept
+
+
 def file_name(path: Place | str) -> str:
-    """`path` as it may stand in a message."""
-    text = str(path)
+    """`path` as it may stand in a message; where it was laid aside, what it was."""
+    text = path.name if isinstance(path, Path) and _LAID_ASIDE in path.parent.name else str(path)
     return text if text.isprintable() else shown(text, 200)
 
 

@@ -441,7 +441,7 @@ def verify(out: Place) -> Verified:
         missing = out if not out.is_file() else beside
         raise MissingInputError(
             f"{missing} is not there.",
-            hint="`frostline predict` and `frostline embed` write both, of a file; of a pipe there is no manifest.",
+            hint="`frostline predict` and `frostline embed` write both where a file is read.",
         )
     manifest = _content(beside)
     where = str(beside)

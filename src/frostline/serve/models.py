@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from frostline.disk import home, private_folder, storage_error
+from frostline.disk import home, private_folder, storage_error, sweep_folders_of_the_dead
 from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, UnavailableError, printable
 from frostline.serve.options import Limits, Named
 from frostline.serve.reading import Answer, Reading, starting
@@ -120,7 +120,7 @@ class Models:
     async def open_all(self) -> None:
         """Load every model for the first time; an error of the tree where one cannot be."""
         folder = private_folder(home() / "serve")
-        _sweep(folder)
+        sweep_folders_of_the_dead(folder)
         self._kept = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=folder))
         for name in self._entries:
             try:
@@ -305,11 +305,3 @@ def _exchange(folder: Path, other: Path) -> None:
     folder.rename(aside)
     other.rename(folder)
     aside.rename(other)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what servers left behind that were killed."""
-    for path in folder.iterdir():
-        pid = path.name.partition("-")[0]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
-            shutil.rmtree(path, ignore_errors=True)
