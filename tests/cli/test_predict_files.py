@@ -110,9 +110,10 @@ def test_a_pipe_is_scored_like_a_file(
     out, given, stdin = tmp_path / f"out.{suffix}", "-", source.read_bytes()
     (home / "incoming" / f"{2**22 + 1}-laid-aside-x").mkdir(parents=True)
     if way == "a pipe":
-        given, stdin = tmp_path / "given", b""
-        os.mkfifo(given)
-        threading.Thread(target=given.write_bytes, args=(source.read_bytes(),), daemon=True).start()
+        pipe, stdin = tmp_path / "given", b""
+        given = str(pipe)
+        os.mkfifo(pipe)
+        threading.Thread(target=pipe.write_bytes, args=(source.read_bytes(),), daemon=True).start()
     heard = frostline("predict", ONE, given, "--out", out, *asked, stdin=stdin)
     assert heard.code == 0, heard.err
     assert out.read_bytes() == expected.read_bytes()
