@@ -125,6 +125,10 @@ def test_a_long_reading_is_told_before_and_a_short_one_is_not(
     monkeypatch.setattr(room, "seconds_per_text", lambda *_: 60.0)
     assert "Reading 40 texts takes about 40 min here" in " ".join(frostline(*how).err.split())
     assert "Reading" not in frostline(*how).err  # all are remembered
+    for verb in ("sweep", "review"):
+        other = path.with_name(f"{verb}.tsv")
+        other.write_text(path.read_text("utf-8").replace("number", verb), "utf-8")
+        assert "Reading 40 texts takes about 40 min here" in " ".join(frostline(verb, other).err.split())
 
 
 def test_times_are_said_as_people_say_them() -> None:

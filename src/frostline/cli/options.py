@@ -31,6 +31,7 @@ from frostline.places import is_remote, place_of
 from frostline.targets import Kind, Targets
 
 if TYPE_CHECKING:
+    from frostline.arrays import Advance
     from frostline.artifact import Manifest
     from frostline.artifact.load import Artifact
     from frostline.artifact.model import Model
@@ -505,6 +506,32 @@ def say_in_detail(encoder: "SentenceEncoder") -> None:
     from frostline.encoder.encoder import reader_of  # noqa: PLC0415 - heavy
 
     say_reader(reader_of(encoder), asked=True)
+
+
+def saying_how_long(progress: "Advance | None", encoder: "SentenceEncoder", texts: Sequence[str]) -> "Advance | None":
+    """The same progress; before a long reading the command says how long it takes, and what would be quicker."""
+    from frostline.store import StoredEncoder  # noqa: PLC0415 - heavy
+    from frostline.training.room import reading_text  # noqa: PLC0415 - as above
+
+    def say(n_texts: int) -> None:
+        sentence = reading_text(n_texts, encoder, texts)
+        if sentence is not None:
+            words().print(Text(sentence, style="dim"))
+
+    if not isinstance(encoder, StoredEncoder):
+        say(len({*texts}))
+        return progress
+    is_said = False
+
+    def told(done: int, total: int) -> None:  # first of all it tells what is remembered
+        nonlocal is_said
+        if not is_said:
+            is_said = True
+            say(total - done)
+        if progress is not None:
+            progress(done, total)
+
+    return told
 
 
 def say_reader(reader: str, *, asked: bool) -> None:

@@ -22,6 +22,7 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     say_remarks,
+    saying_how_long,
     tidied_if_wanted,
 )
 from frostline.data.dataset import Dataset
@@ -117,7 +118,7 @@ def command(
             test=test,
             pool=pool,
             options=options,
-            reading=read,
+            reading=saying_how_long(read, reader, dataset.texts),
             comparing=compared,
             judging=judged,
         )

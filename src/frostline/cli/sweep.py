@@ -21,6 +21,7 @@ from frostline.cli.options import (
     overwrite_option,
     reading_options,
     say_remarks,
+    saying_how_long,
     scoring_option,
     settled_choice,
     tidied_if_wanted,
@@ -115,7 +116,7 @@ def command(
             test=test,
             test_kind="file" if test_file is not None else "stratified hold-out",
             options=SweepOptions(search=search, joins=() if no_joins else joins or None, strict=strict),
-            reading=reading_told,
+            reading=saying_how_long(reading_told, reader, dataset.texts),
             searching=searching_told,
         )
     if plot is not None:

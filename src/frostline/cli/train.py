@@ -12,7 +12,6 @@ from click.core import ParameterSource
 from rich.text import Text
 
 from frostline.advice import Step
-from frostline.arrays import Advance
 from frostline.cli.again import command_of, line_of, made_by
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
@@ -32,6 +31,7 @@ from frostline.cli.options import (
     reading_options,
     rejects_option,
     say_in_detail,
+    saying_how_long,
     scoring_option,
     settled_choice,
     tidied_if_wanted,
@@ -64,7 +64,6 @@ from frostline.training import (
     training_progress,
 )
 from frostline.training.options import TUTORIAL_ROWS, is_in_turn, split_rows
-from frostline.training.room import reading_text
 
 if TYPE_CHECKING:
     from frostline.data.public_sets import Part
@@ -110,7 +109,7 @@ def swept_features(
     from frostline.training.choosing import choice_in_turn, choose_features  # noqa: PLC0415 - for --features auto
 
     with progress("Reading", "sentences") as reading, progress("Choosing features", "candidates") as searching:
-        told = Progress(reading=reading, searching=searching)
+        told = Progress(reading=saying_how_long(reading, encoder, dataset.texts), searching=searching)
         swept = choose_features(dataset, encoder, test=test, options=options, progress=told)
     if not is_in_turn(test, options):
         return swept, None
@@ -139,7 +138,7 @@ def trained(
     """The training."""
     texts = [*dataset.texts, *(() if test is None else test.texts)]
     with training_progress(dataset.targets.kind, options=options, console=words()) as shown:
-        told = replace(shown, reading=_saying_how_long(shown.reading, encoder, texts))
+        told = replace(shown, reading=saying_how_long(shown.reading, encoder, texts))
         return train(
             dataset,
             encoder,
@@ -149,31 +148,6 @@ def trained(
             choose=choose,
             progress=told,
         )
-
-
-def _saying_how_long(progress: Advance | None, encoder: SentenceEncoder, texts: Sequence[str]) -> Advance | None:
-    """The same progress; before a long reading the command says how long it takes, and what would be quicker."""
-    from frostline.store import StoredEncoder  # noqa: PLC0415 - heavy
-
-    def say(n_texts: int) -> None:
-        sentence = reading_text(n_texts, encoder, texts)
-        if sentence is not None:
-            words().print(Text(sentence, style="dim"))
-
-    if not isinstance(encoder, StoredEncoder):
-        say(len({*texts}))
-        return progress
-    is_said = False
-
-    def told(done: int, total: int) -> None:  # first of all it tells what is remembered
-        nonlocal is_said
-        if not is_said:
-            is_said = True
-            say(total - done)
-        if progress is not None:
-            progress(done, total)
-
-    return told
 
 
 @final
