@@ -1,9 +1,12 @@
 """Who may come in: keys, hosts, origins; and who may not start at all."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -11,6 +14,9 @@ import pytest
 
 from conftest import Command
 from frostline.errors import InputError, UsageError
+from frostline.serve.admission import Admission
+from frostline.serve.door import Door
+from frostline.serve.metrics import Metrics
 from frostline.serve.options import Keys, Limits, Named, ServeOptions
 from serve_processes import Running, serving
 
@@ -178,3 +184,116 @@ def test_what_cannot_be_served_ends_before_anybody_is_listened_to(frostline: Com
     assert str(tmp_path / "empty") in damaged.err
     assert frostline("serve", tmp_path / "a", tmp_path / "b/a", "--port", 0).code == 2
     assert frostline("serve", "a", "--host", "0.0.0.0").code == 2  # noqa: S104 - nothing listens
+
+
+# --- the door alone, without a server
+
+
+class NoRoutes:
+    """All is answered by the application behind the door."""
+
+    def is_admin(self, path: str) -> bool:
+        return path == "/admin"
+
+    def find(self, scope: Any) -> None:
+        del scope
+
+
+async def takes_all(scope: Any, receive: Any, send: Any) -> None:
+    del scope, receive
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def door_of(*, admission: Admission | None = None, **told: Any) -> Door:
+    room = admission or Admission(queue_s=1.0, most=1_000_000)
+    return Door(takes_all, options=options(**told), admission=room, metrics=Metrics(), routes=NoRoutes())
+
+
+@dataclass
+class Asking:
+    """A request whose body comes when it is told to."""
+
+    door: Door
+    headers: dict[str, str] = field(default_factory=dict)
+    parts: "asyncio.Queue[dict[str, Any]]" = field(default_factory=asyncio.Queue)
+    status: int = 0
+    told: dict[bytes, bytes] = field(default_factory=dict)
+
+    def send(self, body: bytes, *, is_last: bool) -> None:
+        self.parts.put_nowait({"type": "http.request", "body": body, "more_body": not is_last})
+
+    async def heard(self, event: Any) -> None:
+        if event["type"] == "http.response.start":
+            self.status, self.told = event["status"], dict(event["headers"])
+
+    async def done(self) -> int:
+        headers = {"host": "localhost", **self.headers}
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/classify",
+            "http_version": "1.1",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+        await self.door(scope, self.parts.get, self.heard)
+        return self.status
+
+
+def test_all_bodies_together_have_a_limit_and_what_is_done_counts_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("frostline.serve.door._MOST_HELD", 100)
+
+    async def asked() -> list[int]:
+        door = door_of(limits=Limits(body_bytes=60))
+        first, second, third, fourth = (Asking(door) for _ in range(4))
+        first.send(b"x" * 60, is_last=False)
+        waits = asyncio.ensure_future(first.done())
+        for _ in range(5):  # turns of the loop: it is taken in
+            await asyncio.sleep(0)
+        assert first.parts.empty()
+        second.send(b"x" * 40, is_last=True)  # 100 together
+        third.send(b"x" * 41, is_last=True)
+        found = [await second.done(), await third.done()]
+        assert third.told[b"connection"] == b"close"
+        first.send(b"", is_last=True)
+        found.append(await waits)
+        fourth.send(b"x" * 60, is_last=True)
+        found.append(await fourth.done())
+        return found
+
+    assert asyncio.run(asked()) == [204, 503, 204, 204]
+
+
+def test_who_waits_to_be_told_to_send_a_body_is_sent_away_for_good() -> None:
+    """It may send it all the same, and nobody would know what it is."""
+
+    async def asked(headers: dict[str, str]) -> tuple[int, bytes | None]:
+        admission = Admission(queue_s=1.0, most=1_000_000)
+        admission.waiting = 1_000_000
+        one = Asking(door_of(admission=admission), {"content-length": "4000", **headers})
+        return await one.done(), one.told.get(b"connection")
+
+    assert asyncio.run(asked({})) == (503, None)
+    assert asyncio.run(asked({"expect": "100-continue"})) == (503, b"close")
+
+
+def test_wrong_keys_are_counted_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [7.0]
+    monkeypatch.setattr("frostline.serve.door.time", SimpleNamespace(monotonic=lambda: now[0]))
+    door = door_of(keys=Keys.read(None, KEY))
+
+    def statuses(n: int, key: str) -> list[int]:
+        async def asked() -> list[int]:
+            asking = [Asking(door, {"x-api-key": key}) for _ in range(n)]
+            for one in asking:
+                one.send(b"", is_last=True)
+            return [await one.done() for one in asking]
+
+        return asyncio.run(asked())
+
+    assert statuses(22, "wrong") == [401] * 20 + [429] * 2
+    assert statuses(1, KEY) == [204]
+    now[0] = 7.9
+    assert statuses(1, "wrong") == [429]
+    now[0] = 8.0
+    assert statuses(21, "wrong") == [401] * 20 + [429]

@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import json
+import math
 import os
 import struct
+from array import array
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +20,7 @@ from frostline.serve.bodies import object_in, refuse_others, texts_in, wrong
 from frostline.serve.described import _BODIES, described
 from frostline.serve.models import Models, _copied
 from frostline.serve.options import Limits, Named
-from frostline.serve.reading import starting
+from frostline.serve.reading import Answer, Fault, starting
 from frostline.serve.refusals import Refusal, overloaded
 from frostline.serve.wires import hugging_face, mlflow, open_inference, tei
 from goldens import compare_json
@@ -47,6 +49,26 @@ def test_a_process_that_ends_while_it_loads_for_the_first_time_is_told() -> None
     models.close()
     assert caught.value.message == "The process that reads ended, or gave no sign of life, while it loaded m."
     assert caught.value.hint == "A slow machine may need more than 7 s: --limit start_s=SECONDS."
+
+
+def test_ready_is_who_answers_the_bits_of_its_loading() -> None:
+    """A last bit that differs is a process that computes otherwise than the one that was tested."""
+    shares = array("d", [0.25, 0.75])
+    other = array("d", [math.nextafter(0.25, 1.0), 0.75])
+    said: list[Answer | Fault] = []
+
+    async def answers(*_: object, **__: object) -> list[Answer | Fault]:
+        return said
+
+    reading: Any = SimpleNamespace(is_up=True, answers=answers)
+    models = Models([Named(name="m", folder=SEVERAL)], reading, encoder=None, may_fetch=False, limits=Limits())
+    version: Any = SimpleNamespace(key="m@1", canary=shares)
+    models._entries["m"].current = version
+    found = []
+    for one in (Answer([1], True, False, 7, shares), Answer([1], True, False, 7, other), Fault(500, "no")):
+        said[:] = [one]
+        found.append(asyncio.run(models._answers_canary()))
+    assert found == [True, False, False]
 
 
 def test_a_folder_is_copied_whole_or_not_at_all(tmp_path: Path) -> None:

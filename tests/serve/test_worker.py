@@ -29,6 +29,7 @@ from frostline.head.linear import LinearHead, Rule
 from frostline.serve.frames import LATE, Frames, Message, packed
 from frostline.serve.options import Limits
 from frostline.serve.reading import Reading as Asked
+from frostline.serve.reading import _Asked
 from frostline.serve.refusals import Refusal
 from frostline.serve.worker import Served, Worker
 
@@ -320,3 +321,46 @@ def test_without_the_extra_one_sentence_says_what_to_install(
     assert told.code == 69
     assert "To serve, fastapi must be installed, and it is not." in told.err
     assert "pip install 'frostline[serve]'" in told.err
+
+
+def test_an_encoder_is_kept_as_long_as_a_model_has_it(two_ends: Any) -> None:
+    worker, _ = two_ends
+    shared, other = worker._served["m"].reader, Poisoned()
+    worker._served |= {"n": Served(model_of(shared), None, shared), "o": Served(model_of(other), None, other)}
+    worker._readers = {("shared", ""): shared, ("other", ""): other}
+    kept = []
+    for name in ("m", "o", "n", "nobody"):
+        worker._unload({"model": name})
+        kept.append(sorted(key for key, _ in worker._readers))
+    assert kept == [["other", "shared"], ["shared"], [], []]
+
+
+@pytest.mark.parametrize(("waits_s", "is_killed"), [(14.0, False), (16.0, True)])
+def test_a_process_that_answers_others_may_owe_one_for_three_times_as_long(
+    monkeypatch: pytest.MonkeyPatch, waits_s: float, *, is_killed: bool
+) -> None:
+    """Where it answers nobody, a third is enough; a thread that hangs keeps its text for ever."""
+    reading, killed = Asked(threads=1, limits=Limits(hang_s=5.0)), asyncio.Event()
+    monkeypatch.setattr(reading, "kill", killed.set)
+    now = 1_000.0
+    monkeypatch.setattr("frostline.serve.reading.time", SimpleNamespace(monotonic=lambda: now))
+
+    async def owed() -> bool:
+        future = asyncio.get_running_loop().create_future()
+        reading._pending[1] = _Asked(1, future, now - waits_s), 0
+        reading._heard = reading._lived = now - 1.0
+        begun, looked = asyncio.Event(), asyncio.Event()
+
+        async def sleep(_: float) -> None:
+            if begun.is_set():
+                looked.set()
+                await asyncio.Event().wait()
+            begun.set()
+
+        monkeypatch.setattr("frostline.serve.reading.asyncio.sleep", sleep)
+        watching = asyncio.ensure_future(reading.watch())
+        await looked.wait()
+        watching.cancel()
+        return killed.is_set()
+
+    assert asyncio.run(owed()) is is_killed
