@@ -12,9 +12,12 @@ from tokenizers.models import BPE
 from encoder_fakes import make_checkpoint
 from fakes import FakeEncoder
 from frostline import SentenceClassifier, StoredEncoder
+from frostline.data.dataset import Dataset, Source
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.tokens import WordPieces
 from frostline.encoder.words import Vocabulary, WordedEncoder
+from frostline.errors import InputError
+from frostline.head.options import SearchOptions
 from frostline.legible import (
     MULTILINGUAL,
     SAMPLE_CHARACTERS,
@@ -27,9 +30,12 @@ from frostline.legible import (
     reading_warnings,
     sample_of,
     sampled,
+    unknown_refused,
     word_pieces_of,
 )
 from frostline.store import FeatureStore
+from frostline.targets import Targets
+from frostline.training import TrainingOptions, train
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +186,28 @@ def test_the_classifier_warns_where_it_learns_and_where_it_answers(encoder: Enco
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made.predict(["good"])
+
+
+def test_a_file_of_emoji_is_told_what_the_encoder_lacks(encoder: Encoder) -> None:
+    """All are one unknown piece: the texts differ, and the weights are right."""
+    faces = "".join(chr(0x1F600 + place) for place in range(40))
+    texts, labels = list(faces), ["sad", "glad"] * 20
+    with pytest.raises(InputError) as caught:
+        train(labelled(texts, labels), encoder, options=TrainingOptions(search=SearchOptions(n_folds=2)))
+    said = "must tell texts apart (it does not know 100 % of their word pieces, and reads one as it reads another)."
+    assert caught.value.message == f"The encoder {encoder.identity.name!r} {said}"
+    assert (
+        caught.value.hint
+        == f"An encoder of many languages may: --encoder {MULTILINGUAL}. Or write such signs as words."
+    )
+    known = replace(encoder, identity=replace(encoder.identity, name=MULTILINGUAL))
+    assert unknown_refused(known, texts) == (f"The encoder {MULTILINGUAL!r} {said}", "Write such signs as words.")
+    assert unknown_refused(encoder, ["good film a b good film a b good", "film"]) is None
+    assert unknown_refused(encoder, ["good " * 9 + "😂"]) is not None
+    assert unknown_refused(encoder, ["good " * 10 + "😂"]) is None
+    assert unknown_refused(FakeEncoder(), texts) is None
+
+
+def labelled(texts: list[str], labels: list[str]) -> Dataset:
+    source = Source(name="faces.csv", sha256="0" * 64, size_bytes=0, text_column="text", label_column="label")
+    return Dataset(texts=texts, targets=Targets.of_labels(labels), lines=list(range(1, 1 + len(texts))), source=source)

@@ -193,6 +193,23 @@ def _unknown_text(counted: Legibility, encoder: str) -> str:
     )
 
 
+def unknown_refused(encoder: "SentenceEncoder", texts: Sequence[str]) -> tuple[str, str] | None:
+    """Where an encoder told no text from another: that it knows none of their word pieces, and what would do.
+
+    None where it is not that.
+    """
+    counted = legibility(encoder, sample_of(texts))
+    if counted is None or counted.n_unknown < WARN_UNKNOWN * max(1, counted.n_pieces):
+        return None
+    said = (
+        f"The encoder {shown(encoder.identity.name)} must tell texts apart (it does not know "
+        f"{100 * counted.n_unknown / counted.n_pieces:.0f} % of their word pieces, and reads one as it reads another)."
+    )
+    if encoder.identity.name == MULTILINGUAL:
+        return said, "Write such signs as words."
+    return said, f"An encoder of many languages may: --encoder {MULTILINGUAL}. Or write such signs as words."
+
+
 def _cut_text(encoder: "SentenceEncoder", n_cut: int, n_texts: int) -> str:
     word_pieces, seen = word_pieces_of(encoder), encoder.identity.max_length
     can_see_more = word_pieces is not None and seen < word_pieces.limit

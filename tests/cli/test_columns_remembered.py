@@ -67,3 +67,38 @@ def test_what_0_1_0_saved_knows_of_no_columns(frostline: Command, tmp_path: Path
     assert frostline("predict", SAVED / "one-label", path).err == ""
     data = json.loads((SAVED / "one-label" / "manifest.json").read_text("utf-8"))["data"]
     assert "text_column" not in data
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_groups_that_were_learned_by_are_found_again(
+    frostline: Command, model: Path, tmp_path: Path, *, is_there: bool
+) -> None:
+    """Of rows of few authors the interval is as wide as that of so few; and that the model keeps none is said."""
+    manifest = json.loads((model / "manifest.json").read_text("utf-8"))
+    old = open_model(model)
+    data = old.manifest.data
+    assert manifest["data"]["text_column"] == "more,words"
+    grouped = tmp_path / "grouped"
+    record = ArtifactRecord(data=data, metrics={"data": {"group_column": "who"}})
+    save_artifact(grouped, head=old.head, encoder=old.encoder, record=record, with_encoder=model / "encoder")
+    path = tmp_path / "rows.tsv"
+    rows = [
+        f"a{place % 2}\t\t{text} x{place}\t{['food', 'sport'][place % 2]}\n" for place, text in enumerate(TEXTS * 6)
+    ]
+    path.write_text(f"{'who' if is_there else 'id'}\tmore\twords\tabout\n" + "".join(rows), "utf-8")
+    found = frostline("evaluate", grouped, path, "--json").document
+    assert found["data"]["group_column"] == ("who" if is_there else "")
+    assert found["data"]["other_columns"] == ([] if is_there else ["id"])
+    low, high = found["test"]["accuracy"]["interval"]
+    assert (high - low > 0.5) is is_there
+    said = (
+        "Whether test rows share their 'who' with rows learned from is not known, since a model keeps none; "
+        "where they do, the score tells less of others than it seems."
+    )
+    if not is_there:
+        said = "The model learned from rows of groups ('who'), which this file does not tell: each counts by itself."
+    assert [warning for warning in found["warnings"] if "'who'" in warning] == [said]
+    assert (
+        frostline("evaluate", grouped, path, "--group", "about", "--json").document["data"]["group_column"] == "about"
+    )
+    assert frostline("predict", grouped, path).code == 0

@@ -151,13 +151,13 @@ def test_a_wish_that_is_just_reached_is_not_refused() -> None:
     )
 
 
-def test_how_many_texts_it_takes_at_least_is_said() -> None:
-    """Four of a hundred wrong are 98.6 % right at most; with 158 such the test passes in four draws of five."""
+def test_how_many_texts_would_do_is_said() -> None:
+    """Four of a hundred are wrong: of 2,738 such the test passes in four draws of five; of 158 at 98.6 % right."""
     with pytest.raises(InputError) as caught:
         fit(*certain(100, wrong=4), abstain_precision=0.95)
     assert str(caught.value).startswith(
-        "100 held-out texts cannot promise a precision of 0.95 with 95 % confidence: it takes 158 texts at least, and "
-        "may take far more. Ask for "
+        "100 held-out texts cannot promise a precision of 0.95 with 95 % confidence: right as often as here, "
+        "about 2,800 texts would do (158 at the least). Ask for "
     )
 
 
@@ -204,7 +204,7 @@ def test_more_texts_are_not_advised_where_they_would_hardly_do() -> None:
         "100 held-out texts cannot promise a precision of 0.59 with 95 % confidence, and more texts would hardly "
         "do: it is right about 0 of the 6 surest."
     )
-    with pytest.raises(InputError, match=r"it takes [\d,]+ texts at least, and may take far more"):
+    with pytest.raises(InputError, match=r"no number of texts would do\. If more often than was seen, it takes [\d,]+"):
         fit(shares, codes, abstain_precision=0.58)
 
 

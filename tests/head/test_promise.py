@@ -96,19 +96,46 @@ def test_where_nothing_can_be_promised_the_least_likely_to_be_chance_is_taken() 
     assert (cut.is_promised, cut.count) == (False, 10)
 
 
+def needed(sure: Float64Array, right: BoolArray, share: float) -> tuple[int | None, int | None]:
+    found = texts_for_precision(sure, right, share=share, confidence=0.95)
+    return found.as_seen, found.at_least
+
+
+def test_so_many_texts_would_do_were_they_right_as_often_as_these() -> None:
+    """38 of 40 equals are right: of 183 such texts 0.9 can be promised in four draws of five; normal approximation."""
+    as_seen, at_least = needed(np.ones(40), np.arange(40) < 38, 0.9)
+    spread = 1.6448536 * math.sqrt(0.09) + 0.8416212 * math.sqrt(0.95 * 0.05)
+    assert as_seen == math.floor((spread / 0.05) ** 2) == 183
+    assert at_least is not None
+    assert at_least < as_seen
+    random = np.random.default_rng(4)
+    made = sum(precise_cut(np.ones(183), random.random(183) < 0.95, share=0.9).is_promised for _ in range(400))
+    assert 0.72 < made / 400 < 0.88
+    half = np.append(np.full(40, 0.9), np.full(40, 0.1))  # as many again that are never right: half is taken
+    right = np.append(np.arange(40) < 38, np.zeros(40, dtype=bool))
+    assert needed(half, right, 0.9)[0] == math.floor((spread / 0.05) ** 2 / 0.5)
+
+
+def test_right_as_often_as_wished_is_not_often_enough() -> None:
+    """36 of 40 at 0.9: no number of such texts promises it; were they right more often, some would."""
+    as_seen, at_least = needed(np.ones(40), np.arange(40) < 36, 0.9)
+    assert as_seen is None
+    assert at_least is not None
+
+
 def test_how_many_texts_would_do() -> None:
-    """So many do in most draws; where the surest are seen to be right too seldom there is no number."""
+    """The fewest do in few draws; where the surest are seen to be right too seldom there is no number."""
     sure, right = drawn(150, 1)
-    needed = texts_for_precision(sure, right, share=0.9, confidence=0.95)
-    assert needed is not None
-    assert sum(precise_cut(*drawn(needed - 1, seed), share=0.9).is_promised for seed in range(50)) < 40
+    _, at_least = needed(sure, right, 0.9)
+    assert at_least is not None
+    assert sum(precise_cut(*drawn(at_least - 1, seed), share=0.9).is_promised for seed in range(50)) < 40
     all_right, all_wrong = np.ones(150, dtype=bool), np.zeros(150, dtype=bool)
-    assert texts_for_precision(sure, all_right, share=0.95, confidence=0.95) == 151  # as these did not do
-    assert texts_for_precision(sure[:20], all_right[:20], share=0.95, confidence=0.95) == 59
-    assert texts_for_precision(sure, all_wrong, share=0.95, confidence=0.95) is None
+    assert needed(sure, all_right, 0.95)[1] == 151  # as these did not do
+    assert needed(sure[:20], all_right[:20], 0.95) == (59, 59)
+    assert needed(sure, all_wrong, 0.95) == (None, None)
     equal, of_forty = np.ones(40), np.arange(40)
-    assert texts_for_precision(equal, of_forty < 30, share=0.9, confidence=0.95) is None  # 85.7 % at most
-    assert texts_for_precision(equal, of_forty < 34, share=0.9, confidence=0.95) is not None  # 93.1 % at most
+    assert needed(equal, of_forty < 30, 0.9)[1] is None  # 85.7 % at most
+    assert needed(equal, of_forty < 34, 0.9)[1] is not None  # 93.1 % at most
     assert texts_for_recall(np.arange(100) < 20, share=0.95, confidence=0.95) == 295  # 59 that have it
     assert texts_for_recall(np.zeros(5, dtype=bool), share=0.95, confidence=0.95) is None
 

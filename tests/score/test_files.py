@@ -115,14 +115,18 @@ def test_sets_of_labels_and_no_answer_are_told_apart() -> None:
 
 
 def test_a_name_that_the_input_has_is_prefixed() -> None:
-    """That one alone; and refused where that name is taken as well, or the format can't hold two of one name."""
+    """That one alone; numbered where that name is taken as well; refused where the format can't hold two of a name."""
     assert written("a.csv", ROWS, names=("p(a)", "label"))[0].decode().splitlines()[0] == (
         "p(a),label,predicted_label,probability,predicted_p(a),p(b)"
     )
     one = json.loads(written("a.jsonl", ROWS, names=("probability", "label"))[0].splitlines()[0])
     assert list(one) == ["probability", "label", "predicted_label", "probabilities"]
-    with pytest.raises(InputError, match=r"a\.csv: the input has columns of the answer's names \('predicted_label'\)"):
-        written("a.csv", ROWS, names=("predicted_label", "label"))
+    for names, taken in (
+        (("predicted_label", "label"), "predicted_label_2"),
+        (("label", "predicted_label", "predicted_label_2"), "predicted_label_3"),
+    ):
+        header = written("a.csv", [(*row, "z")[: len(names)] for row in ROWS], names=names)[0].decode().splitlines()[0]
+        assert header == f"{','.join(names)},{taken},probability,p(a),p(b)"
     with pytest.raises(InputError, match=r"the same name \('t'\), which \.jsonl cannot hold"):
         written("a.jsonl", ROWS, names=("t", "t"))
     assert written("a.tsv", ROWS, names=("t", "t"))[0].startswith(b"t\tt\tlabel")

@@ -18,6 +18,7 @@ from frostline.cli.options import (
     as_learned,
     details_option,
     examples_option,
+    group_learned,
     group_option,
     json_option,
     limit_option,
@@ -88,7 +89,8 @@ def command(
     opened = choice.open(model)
     labels = opened.manifest.labels
     known = replace(reading, limit=limit, known_labels=frozenset(map(str, labels)))
-    found = read_labelled(file, as_learned(known, opened.manifest))
+    group = group_learned(opened.manifest)
+    found = read_labelled(file, replace(as_learned(known, opened.manifest), guessed_group=group))
     found = found.known_to([str(label) for label in labels], allowed=known.max_bad_rows)
     if rejects is not None:
         write_rejects(rejects, found.rejects)
@@ -105,6 +107,7 @@ def command(
         cascade=opened.cascade,
         n_fitted=0 if opened.manifest.data is None else opened.manifest.data.rows,
         C=float(opened.manifest.choice.get("C", math.nan)),
+        group_column=group,
     )
     with progress("Reading", "sentences") as advance:
         measured = measure(who, dataset, started=started, progress=advance)

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, final
@@ -435,6 +435,13 @@ def one_label_reading_options(command: Callable[..., Any]) -> Callable[..., Any]
 def as_learned(options: TableOptions, manifest: "Manifest") -> TableOptions:
     """The options, with the columns that a saved model learned from as the first guess."""
     return options if manifest.data is None else options.guessing(manifest.data.text_column, manifest.data.label_column)
+
+
+def group_learned(manifest: "Manifest") -> str:
+    """The column of the groups that the rows learned from were in, as its report says; "" where there was none."""
+    data = manifest.metrics.get("data")
+    name = data.get("group_column") if isinstance(data, Mapping) else None
+    return name if isinstance(name, str) else ""
 
 
 def say_remarks(*read: Dataset | Taken | None) -> None:

@@ -71,7 +71,8 @@ def mark_of(value: object) -> bool | None:
 
 def nested_names(options: TableOptions, names: Sequence[str]) -> list[str]:
     """Of the columns that are asked for, or that a model learned from, those that may lie within others: `a.b`."""
-    asked = [options.text, options.label, options.group, options.labels, options.guessed_text, options.guessed_label]
+    asked = [options.text, options.label, options.group, options.labels]
+    asked += [options.guessed_text, options.guessed_label, options.guessed_group]
     parts = [part.strip() for name in asked if isinstance(name, str) for part in name.split(",")]
     return [part for part in dict.fromkeys(parts) if "." in part and part not in names]
 
@@ -182,10 +183,11 @@ def group_column(
     name: str,
     are_named: bool = True,
 ) -> int | None:
-    """The number (from 0) of the column that says which rows belong together, where one is named."""
+    """The number (from 0) of the column that says which rows belong together, named or learned by."""
+    table = _Table(names, columns, name, are_named=are_named)
     if options.group is None:
-        return None
-    return _Table(names, columns, name, are_named=are_named).numbered(options.group, "group")
+        return next(iter(table.guessed(options.guessed_group)), None)
+    return table.numbered(options.group, "group")
 
 
 def choose_columns(  # noqa: PLR0913 - a table as it was met; called from two places

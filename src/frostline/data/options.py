@@ -57,6 +57,7 @@ class TableOptions:
     # and none is named, and else passed over with a remark.
     guessed_text: str = ""
     guessed_label: str = ""
+    guessed_group: str = ""  # The same of the column of groups
     # Columns of 0 and 1, one for each label, whose names are the labels: a text may have several, or none. Parted by
     # commas: names, or numbers from 1, or numbers from one to another (`3-8`).
     labels: str | None = None
@@ -84,9 +85,9 @@ class TableOptions:
     limit: int | None = None  # Take the first `limit` rows of the file, rejected ones included
     limits: TableLimits = field(default_factory=TableLimits)
 
-    def guessing(self, text: str, label: str) -> "TableOptions":
+    def guessing(self, text: str, label: str, group: str = "") -> "TableOptions":
         """The same, with the columns that somebody learned from as the first guess."""
-        return replace(self, guessed_text=text, guessed_label=label)
+        return replace(self, guessed_text=text, guessed_label=label, guessed_group=group)
 
     def __post_init__(self) -> None:
         _check_choice("format", self.format, (None, *FORMATS))

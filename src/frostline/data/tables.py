@@ -124,7 +124,7 @@ def _read(path: Place | str, options: TableOptions, *, progress: Progress | None
         remark=" ".join(filter(None, [picking.taken.remark, _never_given(source.name, picking.taken, targets)])),
     )
     dataset = Dataset(texts=texts, targets=targets, lines=lines, source=origin, rejects=tuple(rejects))
-    if options.group is None:
+    if not picking.taken.group:
         return dataset
     grouping = Grouping(column=picking.taken.group, n_groups=len(set(groups) - {""}), n_alone=groups.count(""))
     together = together_of(texts, groups=groups)

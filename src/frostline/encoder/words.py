@@ -146,7 +146,7 @@ def fit(  # noqa: PLR0913 - the recipe's five numbers, each by its name
     if not kept:
         raise InputError(
             f"Words as features need a word that occurs in {min_texts} texts or more (none of {len(texts):,} has one).",
-            hint="Leave out +words.",
+            hint="Leave out +words; of words alone: leave out --features.",
         )
     if len(kept) > max_terms:
         in_all = Counter(dict.fromkeys(kept, 0))

@@ -478,9 +478,17 @@ def _sentence(lacking: _Shortfall) -> str:
     least = fewest_texts(wished.share, wished.confidence)
     if len(lacking.sure) < least:
         return f"{said}: {least:,} texts would be needed, if it were right about them all."
-    count = texts_for_precision(lacking.sure, lacking.right, share=wished.share, confidence=wished.confidence)
-    if count is not None:
-        return f"{said}: it takes {count:,} texts at least, and may take far more."
+    needed = texts_for_precision(lacking.sure, lacking.right, share=wished.share, confidence=wished.confidence)
+    if needed.as_seen is not None and needed.at_least is not None:
+        return (
+            f"{said}: right as often as here, about {_rounded_up(needed.as_seen):,} texts would do "
+            f"({needed.at_least:,} at the least)."
+        )
+    if needed.at_least is not None:
+        return (
+            f"{said}: right as often as here, no number of texts would do. If more often than was seen, it takes "
+            f"{needed.at_least:,} at the least."
+        )
     surest = lacking.right[np.argsort(-lacking.sure, kind="stable")[:least]]
     return f"{said}, and more texts would hardly do: it is right about {surest.sum():,} of the {least:,} surest."
 

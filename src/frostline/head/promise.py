@@ -96,25 +96,47 @@ def _is_enough(count: int, mistakes: int, share: float, confidence: float) -> bo
     return bool(chance_of(np.array([count - mistakes]), np.array([count]), share)[0] <= 1 - confidence)
 
 
-def texts_for_precision(sure: Float64Array, right: BoolArray, *, share: float, confidence: float) -> int | None:
-    """How many texts like these `precise_cut` needs at least; None where surely none of these are right enough.
+@final
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """How many texts like those at hand `precise_cut` needs."""
 
-    Were texts as sure as those of some place right as often as the upper limit there allows (Clopper and Pearson's at
-    `confidence`): so many that the test there passes in four draws of five (normal approximation), or the fewest that
-    it can pass with. How many would do is not known: by point estimates like sets told 360 and 70,000.
+    # Were those from the best place on right as often as they were seen to be; None: nowhere often enough.
+    as_seen: int | None
+    at_least: int | None  # Were they right as often as can be; None where surely none of them are right enough
+
+
+def texts_for_precision(sure: Float64Array, right: BoolArray, *, share: float, confidence: float) -> Needed:
+    """How many texts would do to promise `share`: so many that the test passes in four draws of five.
+
+    By the normal approximation, where texts as sure as those of some place are right as often as seen there; or as the
+    upper limit there allows (Clopper and Pearson's at `confidence`).
     """
-    from scipy.special import betaincinv, ndtri  # noqa: PLC0415 - only fitting needs it
+    from scipy.special import betaincinv  # noqa: PLC0415 - only fitting needs it
 
     _, hits, counts = _from_the_surest(sure, right)
     misses = counts - hits
-    shares = np.where(misses > 0, betaincinv(hits + 1, np.maximum(misses, 1), confidence), 1.0)
+    upper = np.where(misses > 0, betaincinv(hits + 1, np.maximum(misses, 1), confidence), 1.0)
+    told = counts >= min(_FIRST, len(sure))  # of fewer a share says nothing
+    return Needed(
+        as_seen=_enough(hits[told] / counts[told], counts[told] / len(sure), share, confidence, n_texts=len(sure)),
+        at_least=_enough(upper, counts / len(sure), share, confidence, n_texts=len(sure)),
+    )
+
+
+def _enough(
+    shares: Float64Array, coverage: Float64Array, share: float, confidence: float, *, n_texts: int
+) -> int | None:
+    """Texts with which, at the best of places right as often as `shares` and so often taken, the test likely passes."""
+    from scipy.special import ndtri  # noqa: PLC0415 - only fitting needs it
+
     above = shares > share
     if not above.any():
         return None
-    shares, coverage = shares[above], counts[above] / len(sure)
-    spread = ndtri(confidence) * math.sqrt(share * (1 - share)) + ndtri(_POWER) * np.sqrt(shares * (1 - shares))
-    taken = np.maximum((spread / (shares - share)) ** 2, fewest_texts(share, confidence))
-    return max(math.floor(float((taken / coverage).min())), len(sure) + 1)
+    often = shares[above]
+    spread = ndtri(confidence) * math.sqrt(share * (1 - share)) + ndtri(_POWER) * np.sqrt(often * (1 - often))
+    taken = np.maximum((spread / (often - share)) ** 2, fewest_texts(share, confidence))
+    return max(math.floor(float((taken / coverage[above]).min())), n_texts + 1)
 
 
 def texts_for_recall(has: BoolArray, *, share: float, confidence: float) -> int | None:

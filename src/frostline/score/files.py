@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, final
@@ -99,8 +99,7 @@ def sheet_of(  # noqa: PLR0913 - what a file consists of
     Raises
     ------
     InputError
-        The input has two columns of one name, or one of a type, that the format can't hold; it has the answer's names,
-        and those that would be taken instead.
+        The input has two columns of one name, or one of a type, that the format can't hold.
     UsageError
         The name ends in no known format; labels could not be parted; the format knows no formulas.
     """
@@ -118,13 +117,7 @@ def sheet_of(  # noqa: PLR0913 - what a file consists of
             hint="Write .csv or .tsv, or pass --only-answers.",
         )
     own = member_names(layout) if form == ".jsonl" else columns_of(layout, in_cells=form != ".parquet")
-    renamed = {name: f"predicted_{name}" for name in own if name in set(names)}
-    clashing = [name for name in renamed.values() if name in {*names, *own}]
-    if clashing:
-        raise InputError(
-            f"{path}: the input has columns of the answer's names ({listed(clashing)}).",
-            hint="Rename them, or pass --only-answers.",
-        )
+    renamed = {name: _free_name(name, {*names, *own}) for name in own if name in set(names)}
     sheet = Sheet(
         format=form,
         is_zipped=path.suffix == _ZIPPED,
@@ -137,6 +130,13 @@ def sheet_of(  # noqa: PLR0913 - what a file consists of
     if form == ".parquet":
         _refuse_types(path, sheet)
     return sheet
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """`predicted_NAME`, or that with the first number from 2 on which nobody has."""
+    prefixed = f"predicted_{name}"
+    numbered = (f"{prefixed}_{number}" for number in range(2, len(taken) + 3))
+    return prefixed if prefixed not in taken else next(one for one in numbered if one not in taken)
 
 
 def _refuse_types(path: Place, sheet: Sheet) -> None:

@@ -9,6 +9,7 @@ from frostline.arrays import IntArray, Progress
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.seen import met_by, refuse_seen_alone
+from frostline.errors import shown
 from frostline.evaluate.baselines import Baseline, Part, baselines_of_file
 from frostline.evaluate.examples import Examples, mapped
 from frostline.evaluate.nested import allowing_for_heads
@@ -42,6 +43,7 @@ class Classifier:
     cascade: Cascade | None = None
     n_fitted: int  # Rows that it learned from
     C: float = math.nan
+    group_column: str = ""  # Of the groups that its training rows were in; "" where they were in none
 
 
 @final
@@ -104,6 +106,7 @@ def measure(
             *([dataset.source.remark] if dataset.source.remark else []),
             *unread(who.encoder, features),
             *(() if source is not None else (_NO_MEMORY,)),
+            *_groups_told(who, dataset),
         ),
         version=__version__,
     )
@@ -114,6 +117,20 @@ _NO_MEMORY = (
     "Whether the model learned from some of these texts is not known, since it keeps no digests of its own: a copy of "
     "one would make the score too good."
 )
+
+
+def _groups_told(who: Classifier, dataset: Dataset) -> tuple[str, ...]:
+    """That test rows may be of groups which it learned from: a model keeps digests of texts, and none of groups."""
+    if not who.group_column:
+        return ()
+    name = shown(who.group_column)
+    said = (
+        f"Whether test rows share their {name} with rows learned from is not known, since a model keeps none; "
+        "where they do, the score tells less of others than it seems."
+    )
+    if dataset.grouping is None:
+        said = f"The model learned from rows of groups ({name}), which this file does not tell: each counts by itself."
+    return (said,)
 
 
 def _beside(tested: Tested, source: TestRecord | None) -> tuple[Baseline, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from frostline.arrays import Advance, Probabilities, dense_part
+from frostline.arrays import Advance, Probabilities, are_equal, dense_part
 from frostline.artifact.manifest import LINKS
 from frostline.artifact.tables import most_rows, refuse_labels
 from frostline.data.checks import Leaks, leaked, oddities, require_learnable, shared_groups_told
@@ -33,6 +33,7 @@ from frostline.head.linear import LinearHead
 from frostline.head.options import MOST_SEARCHED, SearchOptions
 from frostline.head.parts import PartName
 from frostline.head.scoring import criterion_of
+from frostline.legible import unknown_refused
 from frostline.machine import this_machine
 from frostline.record import NearRecord, PartsRecord, Seconds, TestRecord, TrainingRecord
 from frostline.training.cascaded import cascade_record
@@ -211,6 +212,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict)
     how = replace(chosen.search, n_folds=plan.n_folds)
     rows = _read(given, test, split, encoder, told, tries_words=how.choose_parts)
+    _refuse_unread(rows, dataset.texts)
     read_at = time.perf_counter()
     fitted = fit(
         rows.learned.rows,
@@ -309,6 +311,12 @@ def _cascade(
     if isinstance(made, str) and options.strict:
         raise InputError(made, hint="Leave --cascade out, or --strict.")
     return made
+
+
+def _refuse_unread(rows: _Rows, texts: Sequence[str]) -> None:
+    """Raise where all texts are one to the encoder, since no piece of its vocabulary spells them: emoji alone, say."""
+    if are_equal(rows.learned.rows) and (said := unknown_refused(rows.reader, texts)):
+        raise InputError(said[0], hint=said[1])
 
 
 def _tested(  # noqa: PLR0913 - what made the head, and what each outer fold must do anew

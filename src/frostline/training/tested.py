@@ -244,8 +244,12 @@ def near_record(
 ) -> NearRecord | None:
     """Which test texts are nearly texts that their head learned from: training rows, or those of the other folds.
 
-    None where there are none, where all are copies anyway, and of words alone, which have no rows to compare.
+    None where there are none, where all are copies anyway, and of words alone, which have no rows to compare. None too
+    where near copies of the file were kept together: by one comparison of the whole file all of them are, and another,
+    of its parts about other means, would find a few at the bound that are none by that one.
     """
+    if is_kept and split.kind != "file":
+        return None
     if not split.is_of_new or not dense_part(train.rows).shape[1]:
         return None
     columns = columns_to_compare(encoder.blocks, encoder.hidden_size)
