@@ -98,6 +98,7 @@ def memory(folder: Path, *, counts: tuple[int, ...] = (10_000, 100_000)) -> None
     from frostline.score.on_ray import Cluster  # noqa: PLC0415 - only here
     from frostline.score.run import run  # noqa: PLC0415
 
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:3])
     before = 0
     with Cluster(None, workers=2) as cluster:
         for count in (1000, *counts):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Command
+from frostline.score.on_ray import Cluster
 from object_store import BUCKET, KEYS
 from two_nodes import HERE, PATIENCE_S, THERE, Nodes, is_possible, two_nodes
 
@@ -69,13 +71,13 @@ def wait_for(nodes: Nodes, condition: Callable[[], bool], process: "subprocess.P
 @pytest.mark.skipif(not is_possible(), reason="needs network namespaces: root and iproute2")
 def test_two_nodes_one_killed_in_the_middle(tmp_path: Path) -> None:
     """The same bytes as on one machine; what only one node sees is refused before any work."""
-    source, one, out = rows_in(tmp_path / "in.tsv", 60_000), tmp_path / "one.csv", tmp_path / "out.csv"
+    source, one, out = rows_in(tmp_path / "in.tsv", 30_000), tmp_path / "one.csv", tmp_path / "out.csv"
     with two_nodes(tmp_path) as nodes:
         process = nodes.popen("predict", str(ONE), str(source), "--out", str(one))
         told = process.communicate(timeout=300)[1]
         assert process.returncode == 0, told
         process = nodes.popen("predict", str(ONE), str(source), "--out", str(out), "--on", nodes.on, "--workers", "2")
-        wait_for(nodes, lambda: finished(out) >= 4, process)
+        wait_for(nodes, lambda: finished(out) >= 3, process)
         raylet = nodes.raylet(THERE)
         assert raylet is not None
         os.kill(raylet, signal.SIGKILL)
@@ -97,7 +99,7 @@ def test_two_nodes_one_killed_in_the_middle(tmp_path: Path) -> None:
 @pytest.mark.skipif(not is_possible(), reason="needs network namespaces: root and iproute2")
 def test_two_nodes_and_an_object_store(tmp_path: Path) -> None:
     """Parts of both nodes are objects; moto's server is in the head's namespace."""
-    source, one = rows_in(tmp_path / "in.tsv", 10_000), tmp_path / "one.npy"
+    source, one = rows_in(tmp_path / "in.tsv", 4_000), tmp_path / "one.npy"
     asked = ("--encoder", str(ONE / "encoder"), "--no-store")
     store = f"http://{HERE}:5777"
     given = {**KEYS, "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": store}
@@ -110,3 +112,25 @@ def test_two_nodes_and_an_object_store(tmp_path: Path) -> None:
         said = process.communicate(timeout=300)[1]
         assert process.returncode == 0, said
         assert nodes.python("-c", READING.format(out)).communicate(timeout=60)[0] == one.read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # Ray's own
+def test_a_cluster_of_its_own_joins_no_other(
+    frostline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On loopback, with a token of its own, whatever address the environment names."""
+    monkeypatch.setenv("RAY_ADDRESS", "10.9.9.9:1")
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE", "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.delenv(name, raising=False)
+    source, one, out = rows_in(tmp_path / "in.tsv", 9000), tmp_path / "one.parquet", tmp_path / "out.parquet"
+    assert frostline("predict", ONE, source, "--out", one).code == 0
+    told = frostline("predict", ONE, source, "--out", out, "--on", "ray", "--workers", "2")
+    assert (told.code, "On Ray: 2 workers." in told.err) == (0, True), told.err
+    assert out.read_bytes() == one.read_bytes()
+    told = frostline("predict", ONE, source, "--out", out, "--on", "ray", "--workers", "2")
+    assert "is complete" in told.err
+    with Cluster(None, workers=1):
+        import ray  # noqa: PLC0415 - where the environment is as the cluster wants it
+
+        assert [node["NodeManagerAddress"] for node in ray.nodes()] == ["127.0.0.1"]
+        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

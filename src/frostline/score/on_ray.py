@@ -97,13 +97,16 @@ class Cluster:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         os.environ["RAY_AUTH_MODE"] = "token"
         if self._address is None:
-            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # for this cluster alone
+            os.environ["RAY_AUTH_TOKEN"] = _own_token()
+            # Read as ray is imported: without it "127.0.0.1" is taken for this machine's address on its network.
+            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         ray = _ray()
         common = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         try:
             if self._address is None:
                 # one above the workers: it would wait for ever for a processor that actors hold
                 ray.init(
+                    address="local",  # else it joins whatever cluster it finds here
                     num_cpus=self.workers * self._threads + 1,
                     include_dashboard=False,
                     _node_ip_address="127.0.0.1",
@@ -174,12 +177,18 @@ class Cluster:
                 error = ray.get(ref)
             except ray.exceptions.RayError as lost:
                 raise UnavailableError(
-                    f"The node {name} does not work: {shown(str(lost).splitlines()[0], 300)}.",
+                    f"The node {name} does not work: {shown(str(lost).strip().splitlines()[-1], 300)}.",
                     hint="Frostline and its extra `ray` must be installed there, in the same versions.",
                 ) from lost
             if error is not None:
                 error.message = f"The node {name}: {error.message}"
                 raise error
+
+
+@functools.cache
+def _own_token() -> str:
+    """For clusters of this process alone: Ray reads it once."""
+    return secrets.token_hex(32)
 
 
 def refuse_missing() -> None:
