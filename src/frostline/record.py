@@ -194,6 +194,7 @@ class CascadeRecord:
     most_changed: float
     below: float
     features: str = ""  # What the cheap head goes by
+    n_words: int = 0  # Words and pairs of words of the training texts among it
     answer_from: float = 0.0  # The confidence from which on it answers
     # `early`, `changed`: As in `CascadeTest`, of rows that neither head learned from. They chose the confidence.
     early: float = 0.0

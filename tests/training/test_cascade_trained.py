@@ -196,6 +196,9 @@ def test_by_command_from_a_file_to_answers(frostline: Command, tmp_path: Path) -
     assert told["changed"]["interval"][1] < 0.05
     assert told["test"]["early"]["n"] == 60
     assert told["test"]["speed_up"] > 0
+    card = (model / "README.md").read_text("utf-8")
+    assert f"`words.json` holds the {told['n_words']:,} words and pairs of words" in card
+    assert "Cascade: " in card
     shown = frostline("evaluate", model, test)
     assert "% of these texts are answered before the encoder reads them, " in " ".join(shown.out.split())
     out = tmp_path / "out.jsonl"

@@ -231,8 +231,9 @@ def _training(record: TrainingRecord) -> str:
         f"- Head: {escaped(_head(record))}.",
     ]
     lines[-1:-1] = [f"- {name}: {escaped(said)}." for name, said in phrases.parts_facts(record)]
-    if features.n_words:
-        lines.append(phrases.vocabulary_text(features))
+    n_words = features.n_words or (0 if record.cascade is None else record.cascade.n_words)
+    if n_words:
+        lines.append(phrases.vocabulary_text(n_words))
     if search.best_score is not None and len(search.Cs) > 1:
         lines.append(f"- {escaped(phrases.search_score_text(search))}.")
     if record.nested is not None:

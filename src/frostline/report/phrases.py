@@ -366,10 +366,10 @@ def cut_text(features: FeaturesRecord) -> str:
     return f"{features.n_cut:,} of {features.n_texts:,} texts cut at {features.max_length} word pieces"
 
 
-def vocabulary_text(features: FeaturesRecord) -> str:
+def vocabulary_text(n_words: int) -> str:
     """What of the training texts is in the artifact, for a card."""
     return (
-        f"- Words: `words.json` holds the {features.n_words:,} words and pairs of words that two training texts or "
+        f"- Words: `words.json` holds the {n_words:,} words and pairs of words that two training texts or "
         "more have, and in how many each occurs. Look at it before you publish a model of private texts."
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from frostline.arrays import BoolArray
 from frostline.encoder.reading import SentenceEncoder
+from frostline.encoder.words import vocabulary_of
 from frostline.evaluate.intervals import Estimate, clopper_pearson, design_effect, share_interval
 from frostline.head.cascade import Cascade
 from frostline.head.cascading import CascadeFit, CascadeOptions
@@ -29,6 +30,7 @@ def cascade_record(
     if isinstance(made, str):
         return CascadeRecord(why=made, most_changed=options.changed, below=options.upper)
     cascade, fit = made
+    vocabulary = vocabulary_of(cascade.reader)
     counted = np.unique(targets.lots, return_index=True)[1]
     n, n_changed = len(counted), int(fit.changed[counted].sum())
     return CascadeRecord(
@@ -36,6 +38,7 @@ def cascade_record(
         most_changed=options.changed,
         below=options.upper,
         features=str(cascade.reader.spec),
+        n_words=0 if vocabulary is None else len(vocabulary.terms),
         answer_from=0.0 if fit.head.rule is None else fit.head.rule.answer_from,
         early=float(fit.early[counted].mean()),
         changed=Estimate(n_changed / n, clopper_pearson(n_changed, n), n, "Clopper-Pearson"),
