@@ -299,10 +299,11 @@ class _Answer(http.server.BaseHTTPRequestHandler):
         if self.hub.listing is not None:
             return self.hub.listing
         siblings: list[dict[str, object]] = []
-        for path in sorted(path for path in self.hub.folder.iterdir() if path.is_file()):
-            size = self.hub.announced.get(path.name, path.stat().st_size)
+        for path in sorted(path for path in self.hub.folder.rglob("*") if path.is_file()):
+            name = path.relative_to(self.hub.folder).as_posix()
+            size = self.hub.announced.get(name, path.stat().st_size)
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-            siblings.append({"rfilename": path.name, "size": size, "lfs": {"sha256": sha256, "size": size}})
+            siblings.append({"rfilename": name, "size": size, "lfs": {"sha256": sha256, "size": size}})
             if path.name.endswith(".json"):
                 del siblings[-1]["lfs"]  # as of small files, which lie in git itself
         return json.dumps({"id": "owner/small", "sha": self.hub.commit, "siblings": siblings}).encode()

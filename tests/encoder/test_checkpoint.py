@@ -18,7 +18,9 @@ from encoder_fakes import make_checkpoint
 from frostline.encoder import checkpoint as checkpoint_module
 from frostline.encoder import hub as hub_module
 from frostline.encoder.checkpoint import KnownEncoder, find_checkpoint, is_at_hand, known_encoder, known_encoders
+from frostline.encoder.encoder import Encoder
 from frostline.encoder.hub import cache_folder, is_hub_id
+from frostline.encoder.published import Published, published
 from frostline.errors import (
     AccessError,
     FrostlineError,
@@ -232,6 +234,19 @@ def test_only_what_is_read_is_downloaded(hub: Hub) -> None:
         "tokenizer.json",
         "tokenizer_config.json",
     }
+
+
+def test_what_its_makers_say_is_downloaded_too(hub: Hub) -> None:
+    """Also from its folder; the library's own layout, so that a link leads from there to the file."""
+    (hub.folder / "1_Pooling").mkdir()
+    (hub.folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    (hub.folder / "sentence_bert_config.json").write_text('{"max_seq_length": 20}')
+    found = find_checkpoint("owner/small")
+    assert published(found.folder) == Published(poolings=("cls",), max_length=20)
+    assert (found.folder / "1_Pooling" / "config.json").resolve().parent.name == "blobs"
+    with pytest.warns(UserWarning, match="'small' is used otherwise by its makers: they pool cls of the last layer"):
+        encoder = Encoder.open("owner/small", features="mean@-1")
+    assert encoder.identity.max_length == 20
 
 
 def test_the_librarys_own_look_into_the_cache_agrees(hub: Hub) -> None:
