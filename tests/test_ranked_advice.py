@@ -267,6 +267,8 @@ def test_the_whole_order_is_what_spoils_labels_then_what_does_better_then_the_sc
         "more test rows",
         "leaks",
     ]
+    without = replace(worst(), baselines=())
+    assert kinds(without)[:4] == ["labels alike", "labels joined", "contradictions", "other features"]
 
 
 def test_labels_that_are_others_joined_are_taken_for_several() -> None:

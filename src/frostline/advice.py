@@ -103,12 +103,14 @@ def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
     """
     if record.test is None:
         return ()
+    language, ahead = _about_language(record), ahead_of_it(record)
     found = (
         *_about_alike(record),
         *_about_joined(record),
-        *_about_language(record),
-        *ahead_of_it(record),
+        *(language if ahead else ()),  # then likely why
+        *ahead,
         *_about_conflicts(record),
+        *(() if ahead else language),
         *about_near(record),
         *_about_words(record),
         *_about_weakest(record.test),

@@ -13,8 +13,15 @@ from test_whole_reports import RECORDS, printed
 from conftest import Command
 from expected import assert_expected
 from frostline.evaluate.paired import Difference
-from frostline.record import PartRecord, PartsRecord
-from frostline.report.brief import MOST_WARNINGS, next_advice, print_brief, print_brief_evaluation, print_next
+from frostline.record import NearRecord, PartRecord, PartsRecord, TrainingRecord
+from frostline.report.brief import (
+    MOST_LINES,
+    MOST_WARNINGS,
+    next_advice,
+    print_brief,
+    print_brief_evaluation,
+    print_next,
+)
 from golden_outputs import sentence
 from small_records import evaluation_record
 
@@ -74,7 +81,7 @@ def test_what_was_chosen_among_features_and_words_is_a_line(kept: str, said: str
     )
     record = RECORDS["full"]()
     text = printed(lambda console: print_brief(replace(record, parts=parts), console, command=""))
-    assert said in text.replace("\u2212", "-")
+    assert said.strip() in text.replace("\u2212", "-")
     assert "Words" not in printed(lambda console: print_brief(replace(record, parts=None), console, command=""))
 
 
@@ -85,14 +92,44 @@ def test_the_command_is_never_broken_over_lines() -> None:
     assert f"    {command}\n" in out.getvalue()
 
 
+def brief(record: TrainingRecord, *, width: int = 80) -> list[str]:
+    out = io.StringIO()
+    print_brief(record, Console(file=out, width=width), command="frostline train a.tsv")
+    return out.getvalue().rstrip("\n").split("\n")
+
+
 def test_of_many_warnings_the_first_are_shown_and_the_rest_counted() -> None:
     record = RECORDS["full"]()
-    for n, said in ((MOST_WARNINGS, ""), (MOST_WARNINGS + 2, "and 2 more: --details")):
-        out = io.StringIO()
-        print_brief(replace(record, warnings=("Look.",) * n), Console(file=out, width=80))
-        assert out.getvalue().count("! Look.") == MOST_WARNINGS
-        assert ("more: --details" in out.getvalue()) is bool(said)
-        assert said in out.getvalue()
+    for n, said in ((MOST_WARNINGS, ""), (MOST_WARNINGS + 2, "  and 2 more: --details")):
+        lines = brief(replace(record, warnings=("Look.",) * n), width=10_000)
+        assert lines.count("  ! Look.") == MOST_WARNINGS
+        assert [line for line in lines if "more: --details" in line] == ([said] if said else [])
+
+
+def test_where_there_is_no_room_one_warning_is_left_and_then_its_first_sentence() -> None:
+    """Of 80 columns; what is left out is counted, the worst stays."""
+    long = (
+        "The encoder 'small' can hardly read 52 of 420 texts (in Chinese 67; 6 % unknown). Another can: --encoder big."
+    )
+    record = replace(RECORDS["full"](), warnings=(long, *("Look at something else too.",) * 4))
+    lines = brief(record)
+    assert len(lines) <= MOST_LINES
+    assert "  ! The encoder 'small' can hardly read 52 of 420 texts. (4 more: --details)" in lines
+    assert "" not in lines
+    alone = brief(replace(record, warnings=("One is said whole. In two sentences.",)))
+    assert any("One is said whole" in line for line in alone)
+
+
+def test_what_the_paragraph_says_of_near_copies_is_no_warning_too() -> None:
+    near = "20 of 50 test texts are nearly training texts: frostline review lists such."
+    record, source = RECORDS["full"](), RECORDS["full"]().test_source
+    assert source is not None
+    record = replace(record, warnings=("Look.", near))
+    few = NearRecord(n=1, n_looked=50, n_right=40, can_be_kept=True)
+    for found, is_shown in ((replace(few, n=20), False), (few, True)):
+        text = "\n".join(brief(replace(record, test_source=replace(source, near=found)), width=10_000))
+        assert (near in text) is is_shown
+        assert ("But 20 of 50 looked at are nearly texts" in text) is not is_shown
 
 
 def test_an_untested_one_advises_nothing() -> None:
@@ -142,11 +179,9 @@ def test_train_says_it_in_fifteen_lines(
     monkeypatch.setattr("frostline.cli.train.output", lambda: Console(file=screen, width=80))
     assert frostline(*command, "--overwrite").code == 0
     lines = screen.getvalue().rstrip("\n").split("\n")
-    assert len(lines) <= 15, screen.getvalue()
+    assert len(lines) <= MOST_LINES, screen.getvalue()
     assert max(map(len, lines[:-1])) <= 80  # the last is the command, never broken
     assert sum(line.startswith("  Words ") for line in lines) == 1
     assert not [word for word in FORBIDDEN if word in piped]
     assert all(line == line.rstrip() for line in piped.split("\n"))
-    joined = " ".join(piped.replace("--out model", "--out model --overwrite").split())
-    assert " ".join(screen.getvalue().split()).partition("Next")[0] == joined.partition("Next")[0]
     assert len([line for line in piped.split("\n") if line.startswith("  This classifier gives")]) == 1

@@ -80,7 +80,7 @@ def test_near_copies_in_other_folds_are_told() -> None:
     right = (training.examples.favoured == training.examples.members).all(axis=1)
     assert near.n_right == right[alone].sum()
     said = (
-        f"But of 120 of these texts {near.n} are nearly texts that it learned from; of the {120 - near.n} others "
+        f"But {near.n} of 120 looked at are nearly texts that it learned from; of the {120 - near.n} others "
         f"{near.n_right} were right, which tells more of new ones."
     )
     assert said in plain_words(record)
@@ -179,7 +179,7 @@ def test_one_in_twenty_matters(n: int, n_looked: int, *, matters: bool) -> None:
     assert bool(near_text(source)) == matters
     assert bool(about_near(replace(record, test_source=source))) == matters
     if n == n_looked:
-        said = "But of 30 of these texts 30 are nearly texts that it learned from"
+        said = "But 30 of 30 looked at are nearly texts that it learned from"
         assert near_text(source) == [f"{said}: how good it is on new ones is not known."]
 
 
@@ -200,4 +200,4 @@ def test_of_words_alone_there_is_no_telling() -> None:
 def test_a_handful_of_others_tells_nothing_of_new_texts(n_others: int, end: str) -> None:
     near = NearRecord(n=40, n_looked=40 + n_others, n_right=8, can_be_kept=True)
     source = records.TestRecord(kind="random hold-out", n_fitted=100, n_leaks=0, near=near)
-    assert near_text(source) == [f"But of {40 + n_others} of these texts 40 are nearly texts that it learned from{end}"]
+    assert near_text(source) == [f"But 40 of {40 + n_others} looked at are nearly texts that it learned from{end}"]

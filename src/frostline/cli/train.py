@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 import click
 import numpy as np
 from click.core import ParameterSource
+from rich.cells import cell_len
 from rich.text import Text
 
 from frostline.advice import Step
@@ -450,9 +451,12 @@ def show(training: Training, out: Path | None, *, as_json: bool, details: bool) 
     if out is None:
         console.print(Text("  Not saved. Add --out model to keep this classifier.", style="dim"))
         return
-    use = f'frostline predict {pasteable(out)} "a sentence of your own"'
+    use = f'frostline predict {pasteable(out)} "some words"'
     page = printable(str(out / "report.html"))
-    console.print(Text(f"  Saved. Use it: {use}\n  The page with pictures: {page}", style="dim"), soft_wrap=True)
+    told = f"  Saved; page: {page}. Use it: {use}"
+    if cell_len(told) > console.width:
+        told = f"  Saved. Use it: {use}\n  The page with pictures: {page}"
+    console.print(Text(told, style="dim"), soft_wrap=True)
 
 
 def _read(

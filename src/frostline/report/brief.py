@@ -3,7 +3,10 @@
 All else has `terminal.py`.
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
 
 from rich.console import Console
 from rich.text import Text
@@ -15,6 +18,9 @@ from frostline.evaluate.scores import Evaluation
 from frostline.record import EvaluationRecord, TrainingRecord
 from frostline.report import phrases, plain, printable
 from frostline.report.lines import say, warn
+
+MOST_LINES = 14
+"""Of a terminal, without the one that says where it is saved: what is left out for want of room has `--details`."""
 
 MOST_WARNINGS = 3
 _WEAKEST = 2
@@ -29,21 +35,58 @@ def print_brief(record: TrainingRecord, console: Console, *, command: str = "") 
     command : str
         The line that does what `next_advice` advises; empty where none does.
     """
+    for number, layout in enumerate(_LAYOUTS, start=1):
+        with console.capture() as found:
+            _print(record, console, layout, command=command)
+        if number == len(_LAYOUTS) or found.get().count("\n") <= MOST_LINES:
+            break
+    _print(record, console, layout, command=command)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """What there is room for."""
+
+    n_warnings: int = 1
+    has_gap: bool = False
+    is_whole: bool = False  # The warning in full, not its first sentence, and how many more in a line of its own
+    has_words: bool = True  # Whether words were kept
+    has_trust: bool = True  # How far the percentages are off
+
+
+_LAYOUTS = (
+    *(_Layout(n_warnings=n, has_gap=True, is_whole=True) for n in range(MOST_WARNINGS, 0, -1)),
+    _Layout(is_whole=True),
+    _Layout(),
+    _Layout(has_trust=False),
+    _Layout(has_trust=False, has_words=False),
+)
+
+
+def _print(record: TrainingRecord, console: Console, layout: _Layout, *, command: str) -> None:
     for line in phrases.columns_text(record.data):
         say(console, line)
     say(console, _rows_text(record))
-    if record.parts is not None:
+    if record.parts is not None and layout.has_words:
         say(console, f"Words {phrases.parts_text(record.parts, is_brief=True)}.")
-    console.print()
-    say(console, " ".join(plain.brief_words(record)))
+    if layout.has_gap:
+        console.print()
+    say(console, " ".join(plain.brief_words(record, has_trust=layout.has_trust)))
     if record.test is not None:
         beside = [one for one in record.baselines if one.name in {WORDS, WORDS_EACH}]
         _scores(console, record.test, beside)
         _weakest(console, record.test)
     if record.cascade is not None:
         say(console, " ".join(plain.cascade_text(record.cascade)))
-    _warnings(console, record.warnings)
+    _warnings(console, _unsaid(record), layout)
     print_next(console, plain.next_step(record), command)
+
+
+def _unsaid(record: TrainingRecord) -> list[str]:
+    """The warnings but for what the paragraph says of near copies."""
+    is_said = bool(plain.near_text(record.test_source))
+    return [said for said in record.warnings if not (is_said and phrases.is_of_near_copies(said))]
 
 
 def print_brief_evaluation(record: EvaluationRecord, console: Console, *, command: str = "") -> None:
@@ -63,7 +106,7 @@ def print_brief_evaluation(record: EvaluationRecord, console: Console, *, comman
         _weakest(console, record.test)
     if record.cascade is not None:
         say(console, " ".join(plain.cascade_text(record.cascade)))
-    _warnings(console, record.warnings)
+    _warnings(console, record.warnings, _LAYOUTS[0])
     print_next(console, plain.next_step_of(record), command)
 
 
@@ -123,8 +166,19 @@ def _weakest(console: Console, test: Evaluation) -> None:
     say(console, f"weakest by F1 %  {named}")
 
 
-def _warnings(console: Console, warnings: Sequence[str]) -> None:
-    for caution in warnings[:MOST_WARNINGS]:
-        warn(console, caution)
-    if len(warnings) > MOST_WARNINGS:
-        say(console, f"and {len(warnings) - MOST_WARNINGS} more: --details", style="yellow")
+def _warnings(console: Console, warnings: Sequence[str], layout: _Layout) -> None:
+    more = f"{len(warnings) - layout.n_warnings} more: --details" if len(warnings) > layout.n_warnings else ""
+    for caution in warnings[: layout.n_warnings]:
+        warn(console, caution if layout.is_whole else _in_short(caution, more, room=console.width - 4))
+    if more and layout.is_whole:
+        say(console, f"and {more}", style="yellow")
+
+
+def _in_short(caution: str, more: str, *, room: int) -> str:
+    """The first sentence of a warning and how many more there are; without what is in brackets, for want of room."""
+    first = caution.partition(". ")[0].rstrip(".")
+    end = f". ({more})" if more else "."
+    return f"{first if len(first + end) <= room else _BRACKETS.sub('', first)}{end}"
+
+
+_BRACKETS = re.compile(r" \([^()]*\)")

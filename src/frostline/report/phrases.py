@@ -581,3 +581,8 @@ def labels_listed(test: Evaluation) -> tuple[list[int], str]:
         f"Of {len(columns):,} labels those {len(shown)} are listed that have the lowest F1 or the most texts; "
         "the others are in the JSON (--json), and in record.json of the saved classifier. "
     )
+
+
+def is_of_near_copies(caution: str) -> bool:
+    """Whether it warns of test texts that nearly are training texts, and of nothing else."""
+    return " nearly a training text: " in caution or " nearly training texts: " in caution

@@ -54,20 +54,19 @@ def leaks_text(source: TestRecord | None, test: Evaluation) -> list[str]:
 _FEW_OTHERS = 10  # test texts that are no near copies, below which their share says nothing
 
 
-def near_text(source: TestRecord | None) -> list[str]:
+def near_text(source: TestRecord | None, *, is_brief: bool = False) -> list[str]:
     """What test texts that nearly are training texts do to the score, where they are many."""
     near = None if source is None else source.near
     if near is None or not near.matters:
         return []
-    said = f"But of {near.n_looked:,} of these texts {near.n:,} are nearly texts that it learned from"
+    said = f"But {near.n:,} of {near.n_looked:,} looked at are nearly texts that it learned from"
     n_others = near.n_looked - near.n
     if not n_others:
         return [f"{said}: how good it is on new ones is not known."]
     if n_others < _FEW_OTHERS:
         return [f"{said}: how good it is on new ones the {count_text(n_others, 'other')} cannot tell."]
-    return [
-        f"{said}; of the {count_text(n_others, 'other')} {near.n_right:,} were right, which tells more of new ones."
-    ]
+    others = f"{said}; of the {count_text(n_others, 'other')} {near.n_right:,} were right"
+    return [f"{others}." if is_brief else f"{others}, which tells more of new ones."]
 
 
 def unlike_text(unlike: UnlikeRecord | None) -> list[str]:
@@ -168,7 +167,7 @@ def plain_words(record: TrainingRecord) -> list[str]:
     return [*said, next_step(record)]
 
 
-def brief_words(record: TrainingRecord) -> list[str]:
+def brief_words(record: TrainingRecord, *, has_trust: bool = True) -> list[str]:
     """The same without what a dozen lines on a terminal say beside it."""
     said = [f"This classifier gives a text {_gives(record.data.kind, record.labels)}."]
     if record.test is None:
@@ -177,10 +176,10 @@ def brief_words(record: TrainingRecord) -> list[str]:
         *said,
         *how_often(record.test, "kept apart"),
         *leaks_text(record.test_source, record.test),
-        *near_text(record.test_source),
+        *near_text(record.test_source, is_brief=True),
         *how_often_answered(record.probabilities),
         *promise_words(record.decision),
-        *how_sure(record.probabilities, record.test),
+        *(how_sure(record.probabilities, record.test) if has_trust else ()),
     ]
 
 
