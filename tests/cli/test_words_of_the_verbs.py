@@ -532,11 +532,23 @@ def test_review_counts_the_fixes_it_wrote(frostline: Command, reviews: Path, tmp
     n_fixes = len(out.read_text("utf-8").splitlines()) - 1
     assert n_fixes > 0
     assert written.err == ""
-    assert written.out.splitlines()[-2:] == [
-        (
-            f"  Next: {n_fixes} rows in {out}: set their action to relabel or drop (or let review do it: "
-            "--take-advice), then train."
-        ),
+    *_, said, command = written.out.splitlines()
+    rows = [row.split("\t") for row in out.read_text("utf-8").splitlines()[1:]]
+    n_advised = sum(row[1] != "look" for row in rows)
+    assert {row[0] for row in rows} == {"keep"}
+    assert 0 < n_advised <= n_fixes
+    assert said == (
+        f"  Next: {n_fixes} rows in {out}: set their action to relabel or drop where you agree, or take the advice, "
+        f"which {n_advised} have."
+    )
+    taken = shlex.split(command)
+    assert taken[:3] == ["frostline", "review", str(path)]
+    assert {"--out", str(out), "--take-advice", "--overwrite"} <= {*taken}
+    again = frostline(*taken[1:])
+    rows = [row.split("\t") for row in out.read_text("utf-8").splitlines()[1:]]
+    assert sum(row[0] != "keep" for row in rows) == n_advised
+    assert again.out.splitlines()[-2:] == [
+        f"  Next: {n_fixes} rows in {out}: look at what --take-advice filled in, then train.",
         f"    frostline train {path} --fixes {out} --out model",
     ]
     document = frostline(*quick, "--out", out, "--overwrite", "--json").document

@@ -8,15 +8,17 @@ import pytest
 
 from frostline.data.checks import (
     FoldPlan,
+    Leaks,
     conflicts_told,
     duplicates,
     folds_for,
     label_warnings,
     leaked,
+    oddities,
     require_learnable,
     tidied,
 )
-from frostline.data.dataset import Dataset, Source
+from frostline.data.dataset import AppliedFixes, Dataset, Source
 from frostline.errors import InputError
 from frostline.targets import Targets
 
@@ -217,3 +219,15 @@ def test_sets_of_labels_are_joined_where_a_text_has_two_spellings() -> None:
     targets = Targets.of_sets([("Dog", "dog"), ("dog", "cat")])
     found = tidied(replace(rows, targets=targets))
     assert found.names == [("dog",), ("cat", "dog")]
+
+
+def test_fixes_of_which_every_action_is_keep_are_told_to_change_nothing() -> None:
+    """Whoever pastes `train --fixes` without having set an action would think that something was mended."""
+    found = dataset([("a text", "1"), ("another", "0")])
+    nothing = AppliedFixes(name="fixes.tsv", sha256="0" * 64, relabelled=(), dropped=())
+    assert oddities(replace(found, fixes=nothing), Leaks(())) == (
+        "fixes.tsv changes nothing: set the action of its rows (frostline review --take-advice does).",
+    )
+    (said,) = oddities(replace(found, fixes=replace(nothing, dropped=(2,))), Leaks(()))
+    assert said.startswith("Rows relabelled by fixes: 0; dropped: 1.")
+    assert oddities(found, Leaks(())) == ()

@@ -122,12 +122,14 @@ def command(
             comparing=compared,
             judging=judged,
         )
-    n_fixes = 0 if out is None else write_fixes(out, fix_rows(findings, dataset, take_advice=take_advice))
+    rows = [] if out is None else list(fix_rows(findings, dataset, take_advice=take_advice))
+    n_fixes = 0 if out is None else write_fixes(out, rows)
     if as_json:
         print_json({**as_review_document(findings), "out": None if out is None else str(out), "n_fixes": n_fixes})
     else:
         print_review(findings, file.name, output(), columns=columns_text(dataset.source))
-        _closing(findings, out, n_fixes, take_advice=take_advice)
+        n_advised = 0 if take_advice else sum(row.advice != "look" for row in rows)
+        _closing(findings, out, n_fixes, n_advised=n_advised, take_advice=take_advice)
 
 
 def _tested(test: Dataset, dataset: Dataset, known: TableOptions) -> Dataset:
@@ -135,8 +137,11 @@ def _tested(test: Dataset, dataset: Dataset, known: TableOptions) -> Dataset:
     return of_kind(test.known_to(known.known_labels, allowed=known.max_bad_rows), dataset.targets.kind)
 
 
-def _closing(findings: Review, out: Path | None, n_fixes: int, *, take_advice: bool) -> None:
-    """What to do next."""
+def _closing(findings: Review, out: Path | None, n_fixes: int, *, n_advised: int, take_advice: bool) -> None:
+    """What to do next; as written every row is kept, so a line that trains comes only once something is advised.
+
+    `n_advised`: rows whose action `--take-advice` would fill in, and has not.
+    """
     found = findings.wrong or findings.doubtful or findings.repeated or findings.leaked or findings.outliers
     if out is None and found:
         say_next("write all of them into a file, and go through it.", Step(options=("--out", "fixes.tsv")))
@@ -144,7 +149,10 @@ def _closing(findings: Review, out: Path | None, n_fixes: int, *, take_advice: b
         say_next("nothing to mend was found: train.", Step(verb="train", options=("--out", "model")))
     else:
         actions = "relabel or drop" if findings.doubtful is None else "add, remove or drop"
-        mend = f"set their action to {actions} (or let review do it: --take-advice), then train"
+        mend = f"set their action to {actions} where you agree, then train"
         said = "look at what --take-advice filled in, then train" if take_advice else mend
         step = Step(verb="train", options=("--fixes", str(out), "--out", "model"))
+        if n_advised:
+            said = f"set their action to {actions} where you agree, or take the advice, which {n_advised:,} have"
+            step = Step(options=("--take-advice",))
         say_next(f"{count_text(n_fixes, 'row')} in {printable(str(out))}: {said}.", step)

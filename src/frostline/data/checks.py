@@ -429,8 +429,10 @@ def shared_groups_told(train: Dataset, test: Dataset) -> tuple[str, ...]:
 def _fixed_told(dataset: Dataset) -> tuple[str, ...]:
     """That rows were changed which may be tested on: a suggestion taken unread is the head's own opinion."""
     fixes = dataset.fixes
-    if fixes is None or not (fixes.relabelled or fixes.dropped):
+    if fixes is None:
         return ()
+    if not (fixes.relabelled or fixes.dropped):
+        return (f"{fixes.name} changes nothing: set the action of its rows (frostline review --take-advice does).",)
     sentence = (
         f"Rows relabelled by fixes: {len(fixes.relabelled):,}; dropped: {len(fixes.dropped):,}. Where such rows would "
         "be tested on, suggestions taken unread make the score too good: believe it on a test file of its own (--test)."
