@@ -118,8 +118,7 @@ def test_train_prints_this_for_a_person(frostline: Command, folder: Path, tmp_pa
     out = tmp_path / "m"
     saved = frostline(*asked, "--out", out, "--no-examples")
     assert saved.err == (
-        f'  Saved. Use it: frostline predict {out} "a sentence of your own"\n'
-        f"  The page with pictures: {out}/report.html\n"
+        f'  Saved. Use it: frostline predict {out} "some words"\n  The page with pictures: {out}/report.html\n'
     )
     page = (out / "report.html").read_text("utf-8")
     assert "number" not in re.sub(r"(?i)number(s| )", "", page)  # no text is quoted

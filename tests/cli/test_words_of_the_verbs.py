@@ -545,8 +545,8 @@ def test_review_counts_the_fixes_it_wrote(frostline: Command, reviews: Path, tmp
     assert taken[:3] == ["frostline", "review", str(path)]
     assert {"--out", str(out), "--take-advice", "--overwrite"} <= {*taken}
     again = frostline(*taken[1:])
-    rows = [row.split("\t") for row in out.read_text("utf-8").splitlines()[1:]]
-    assert sum(row[0] != "keep" for row in rows) == n_advised
+    changed = [row.split("\t") for row in out.read_text("utf-8").splitlines()[1:]]
+    assert sum(row[0] != "keep" for row in changed) == n_advised
     assert again.out.splitlines()[-2:] == [
         f"  Next: {n_fixes} rows in {out}: look at what --take-advice filled in, then train.",
         f"    frostline train {path} --fixes {out} --out model",
@@ -563,8 +563,7 @@ def test_train_says_what_to_do_next(frostline: Command, reviews: Path, tmp_path:
     assert first.err == "  Not saved. Add --out model to keep this classifier.\n"
     saved = frostline(*asked, "--out", out)
     assert saved.err == (
-        f"  Saved. Use it: frostline predict '{out}' \"a sentence of your own\"\n"
-        f"  The page with pictures: {out}/report.html\n"
+        f"  Saved. Use it: frostline predict '{out}' \"some words\"\n  The page with pictures: {out}/report.html\n"
     )
     command = saved.out.splitlines()[-1]
     assert command.startswith(f"    frostline train {reviews} ")

@@ -453,10 +453,10 @@ def show(training: Training, out: Path | None, *, as_json: bool, details: bool) 
         return
     use = f'frostline predict {pasteable(out)} "some words"'
     page = printable(str(out / "report.html"))
-    told = f"  Saved; page: {page}. Use it: {use}"
-    if cell_len(told) > console.width:
-        told = f"  Saved. Use it: {use}\n  The page with pictures: {page}"
-    console.print(Text(told, style="dim"), soft_wrap=True)
+    saved = f"  Saved; page: {page}. Use it: {use}"
+    if cell_len(saved) > console.width:
+        saved = f"  Saved. Use it: {use}\n  The page with pictures: {page}"
+    console.print(Text(saved, style="dim"), soft_wrap=True)
 
 
 def _read(
