@@ -533,9 +533,9 @@ def test_review_counts_the_fixes_it_wrote(frostline: Command, reviews: Path, tmp
     assert n_fixes > 0
     assert written.err == ""
     *_, said, command = written.out.splitlines()
-    rows = [row.split("\t") for row in out.read_text("utf-8").splitlines()[1:]]
-    n_advised = sum(row[1] != "look" for row in rows)
-    assert {row[0] for row in rows} == {"keep"}
+    lines = [row.split("\t") for row in out.read_text("utf-8").splitlines()[1:]]
+    n_advised = sum(row[1] != "look" for row in lines)
+    assert {row[0] for row in lines} == {"keep"}
     assert 0 < n_advised <= n_fixes
     assert said == (
         f"  Next: {n_fixes} rows in {out}: set their action to relabel or drop where you agree, or take the advice, "
