@@ -239,7 +239,7 @@ BINARY = {"data": None, "parameters": {"binary_data_size": len(BOTH)}}
         (infer(own={"shape": [2, 1], "data": [["one"], "two"]}), b"", {"label": False, "probabilities": False}),
         (infer(own=BINARY, parameters={"binary_data_output": True}), BOTH, {"label": True, "probabilities": True}),
         (
-            infer(parameters={"binary_data_output": 1}, outputs=[{"name": "probabilities"}]),
+            infer(parameters={"binary_data_output": False}, outputs=[{"name": "probabilities"}]),
             b"",
             {"probabilities": False},
         ),

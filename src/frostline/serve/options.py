@@ -35,7 +35,7 @@ class Limits:
     explain_s: float = 20.0  # To answer why
     start_s: float = 30.0  # For the process that reads to give a sign of life
     hang_s: float = 10.0  # Without an answer for so long, the process that reads is replaced
-    drain_s: float = 9.0  # To answer what was accepted, after a signal to stop
+    drain_s: float = 8.0  # To answer what was accepted, after a signal to stop; a busy machine needs two for its end
 
     @classmethod
     def of(cls, settings: Sequence[str]) -> "Limits":
