@@ -351,11 +351,11 @@ def test_each_ending_has_its_code_and_its_words(
 
 def test_a_text_that_begins_with_a_dash_is_told_where_to_stand(frostline: Command) -> None:
     """Of verbs that take texts; of others there is no such way."""
-    hint = "       A text that begins with a dash stands behind --: frostline predict MODEL -- '-5 stars'\n"
+    hint = "       A text that begins with a dash stands behind --: frostline"
     for verb in ("predict", "explain"):
         ended = frostline(verb, "model", "-5 stars")
         assert ended.code == 2
-        assert ended.err.startswith("error: No such option '-5'.\n" + hint)
+        assert ended.err.startswith(f"error: No such option '-5'.\n{hint} {verb} MODEL -- '-5 stars'\n")
     assert hint not in frostline("train", "-5").err
 
 

@@ -253,8 +253,9 @@ def _usage(outcome: click.ClickException | click.exceptions.Exit, arguments: Seq
         return outcome.format_message().splitlines()
     said = [f"{_ERROR}{' '.join(outcome.format_message().split())}"]
     context = outcome.ctx if isinstance(outcome, click.UsageError) else None
-    if isinstance(outcome, click.NoSuchOption) and _takes_texts(context):
-        said.append("       A text that begins with a dash stands behind --: frostline predict MODEL -- '-5 stars'")
+    if isinstance(outcome, click.NoSuchOption) and context is not None and _takes_texts(context):
+        line = f"{context.command_path} MODEL -- '-5 stars'"
+        said.append(f"       A text that begins with a dash stands behind --: {line}")
     if context is not None and isinstance(outcome, click.UsageError):
         from frostline.cli.meant import example, mended  # noqa: PLC0415 - only after a mistake
 
@@ -304,9 +305,9 @@ def _stop_here(unraisable: "sys.UnraisableHookArgs") -> None:
     os._exit(128 + _signals[0])
 
 
-def _takes_texts(context: click.Context | None) -> bool:
+def _takes_texts(context: click.Context) -> bool:
     """Whether the verb takes texts of the user's own."""
-    return context is not None and any(
+    return any(
         isinstance(parameter, click.Argument) and parameter.name in {"text", "texts"}
         for parameter in context.command.params
     )

@@ -86,7 +86,8 @@ _reading_options = together(
         "--labels",
         "label_columns",
         metavar="NAME,NAME",
-        help="Columns of 0 and 1, one for each label: toxic,insult,threat, or 3-8. A text may have several labels.",
+        help="Columns of 0 and 1, one for each label: toxic,insult,threat, or 3-8; a "
+        "name with a comma in quotes. A text may have several labels.",
     ),
     click.option(
         "--tidy-labels",

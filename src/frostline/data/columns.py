@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from frostline.data.options import Column, TableOptions
+from frostline.data.options import Column, TableOptions, joined_names, names_in
 from frostline.errors import InputError, printable, shown
 
 _REPEATING = 2  # how often a label occurs on average at least, in the column that holds labels
@@ -73,7 +73,7 @@ def nested_names(options: TableOptions, names: Sequence[str]) -> list[str]:
     """Of the columns that are asked for, or that a model learned from, those that may lie within others: `a.b`."""
     asked = [options.text, options.label, options.group, options.labels]
     asked += [options.guessed_text, options.guessed_label, options.guessed_group]
-    parts = [part.strip() for name in asked if isinstance(name, str) for part in name.split(",")]
+    parts = [part.strip() for name in asked if isinstance(name, str) for part in names_in(name)]
     return [part for part in dict.fromkeys(parts) if "." in part and part not in names]
 
 
@@ -150,8 +150,8 @@ class Columns:
         used = {*self.text, self.label, *self.labels, group}
         labels = self.labels if self.label is None else (self.label,)
         return Taken(
-            text=",".join(names[place] for place in self.text),
-            label=",".join(names[place] for place in labels),
+            text=joined_names([names[place] for place in self.text]),
+            label=joined_names([names[place] for place in labels]),
             each_label=tuple(names[place] for place in self.labels),
             group="" if group is None else names[group],
             others=tuple(name for place, name in enumerate(names) if place not in used),
@@ -322,7 +322,7 @@ class _Table:
         """One column, or several: parted by commas where none is named just so."""
         if isinstance(wanted, int) or "," not in wanted or (self.are_named and wanted in self.names):
             return (self.numbered(wanted, role),)
-        parts = dict.fromkeys(part if part in self.names else part.strip() for part in wanted.split(","))
+        parts = dict.fromkeys(part if part in self.names else part.strip() for part in names_in(wanted))
         return tuple(
             self.numbered(int(part) if part not in self.names and part.isdecimal() else part, role) for part in parts
         )
@@ -330,7 +330,7 @@ class _Table:
     def label_columns(self, options: TableOptions) -> tuple[int, ...]:
         """The columns of 0 and 1, one for each label, that are asked for or that a model learned from."""
         if options.labels is not None:
-            parts = (part if part in self.names else part.strip() for part in options.labels.split(","))
+            parts = (part if part in self.names else part.strip() for part in names_in(options.labels))
             wanted = [number for part in parts if part for number in self._in_range(part)]
             return tuple(dict.fromkeys(self.numbered(column, "labels") for column in wanted))
         if options.label is not None or options.labels_separator is not None or not options.guessed_label:
@@ -368,7 +368,7 @@ class _Table:
         """
         if _NUMBERED.fullmatch(wanted) and not self.are_named and len(self.names) < 3:
             return ()
-        parts = [wanted] if wanted in self.names else wanted.split(",")
+        parts = [wanted] if wanted in self.names else names_in(wanted)
         found = [self._placed(part) for part in parts]
         places = tuple(place for place in found if place is not None)
         return places if len(places) == len(parts) else ()
@@ -460,7 +460,7 @@ class _Table:
         if len(places) < 2:
             return ""
         shown_names = [self.names[place] if self.are_named else str(place + 1) for place in places]
-        return f" If each label has a column of 0 and 1: --labels {printable(shlex.quote(','.join(shown_names)))}."
+        return f" If each label has a column of 0 and 1: --labels {printable(shlex.quote(joined_names(shown_names)))}."
 
 
 def _label(value: object) -> str | None:

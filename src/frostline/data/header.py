@@ -19,7 +19,7 @@ from frostline.data.columns import (
     normalised,
     parted,
 )
-from frostline.data.options import TableOptions
+from frostline.data.options import TableOptions, names_in
 from frostline.errors import InputError, shown
 
 HEADER_EVIDENCE = 20  # rows below a first row whose label occurs once before that is held against it
@@ -124,7 +124,7 @@ def said_of_rows_above(lines: Sequence[int], first: Sequence[str], name: str) ->
 def _asked_for(options: TableOptions) -> set[str]:
     """The names of columns that were asked for, where any was; a name may hold commas, which part others."""
     joined = [options.text, options.labels]
-    parts = [part.strip() for names in joined if isinstance(names, str) for part in names.split(",")]
+    parts = [part.strip() for names in joined if isinstance(names, str) for part in names_in(names)]
     parts += [column for column in (options.label, options.group) if isinstance(column, str)]
     return {part for part in parts if part and not _NUMBERS.fullmatch(part)}
 
@@ -132,7 +132,7 @@ def _asked_for(options: TableOptions) -> set[str]:
 def _guessed(first: Sequence[str], rest: Sequence[Sequence[str]], options: TableOptions) -> bool:
     """Whether the row holds a name that a model learned from, be it spelled a little otherwise, and none below does."""
     guessed = [options.guessed_text, options.guessed_label]
-    guessed += [part for joined in guessed for part in joined.split(",")]
+    guessed += [part for joined in guessed for part in names_in(joined)]
     known = {normalised(name) for name in guessed if normalised(name)}
     found = {cell for cell in first if normalised(cell) in known}
     return any(not any(cell in row for row in rest) for cell in found)

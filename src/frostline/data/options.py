@@ -3,7 +3,10 @@
 Every rule of reading: docs/formats/input.md.
 """
 
+import contextlib
+import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, final, get_args
 
@@ -118,6 +121,24 @@ def column_choice(value: str) -> Column:
     return int(value) if value.isascii() and value.isdigit() else value
 
 
+def names_in(joined: str) -> list[str]:
+    """The names of columns in a list that commas part; a name that holds commas stands in quotes, as in CSV."""
+    if '"' in joined:
+        with contextlib.suppress(csv.Error):  # a line break
+            return next(csv.reader([joined], skipinitialspace=True), [])
+    return joined.split(",")
+
+
+def joined_names(names: Sequence[str]) -> str:
+    """Names as `names_in` takes them; one alone as it is."""
+    if len(names) == 1:
+        return names[0]
+    return ",".join(f'"{name.replace(_QUOTE, 2 * _QUOTE)}"' if {",", _QUOTE} & {*name} else name for name in names)
+
+
+_QUOTE = '"'
+
+
 def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
     if value not in choices:
         known = ", ".join(str(choice) for choice in choices if choice is not None)
@@ -139,7 +160,8 @@ def _check_label_columns(options: TableOptions) -> None:
             f"Columns of 0 and 1, one for each label, and {other} exclude each other.",
             hint="--labels is for several such columns, --label for one column that holds the labels.",
         )
-    if not re.search(r"[^\s,]\s*,\s*[^\s,]|\d-\d", options.labels or ""):
+    named = [name for name in names_in(options.labels or "") if name.strip()]
+    if len(named) < 2 and not re.search(r"\d-\d", options.labels or ""):
         raise UsageError(
             f"--labels names the columns of 0 and 1, one for each label, two at least (got {shown(options.labels)}).",
             hint="Part them by commas: --labels toxic,insult. One column that holds the labels is named with --label.",
