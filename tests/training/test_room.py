@@ -19,8 +19,8 @@ def with_free(monkeypatch: pytest.MonkeyPatch, free: int | None) -> None:
 
 
 def test_what_is_needed_grows_with_texts_and_numbers() -> None:
-    assert room.needed_bytes(1_000_000, 2688) == 37_632_000_000 + 300_000_000
-    assert room.needed_bytes(1_000_000, 256) < 4e9
+    assert room.needed_bytes(1_000_000, 2688) == 26_880_000_000 + 9_000_000_000 + 300_000_000
+    assert room.needed_bytes(1_000_000, 256) == 11_860_000_000
 
 
 def test_one_byte_too_few_is_refused_and_none_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ def test_one_byte_too_few_is_refused_and_none_is_not(monkeypatch: pytest.MonkeyP
     with pytest.raises(InputError) as caught:
         room.refuse_no_room(TEXTS, encoder)
     assert caught.value.message.startswith(
-        "400 texts of 48 numbers each (mean@all) take about 0.3 GB to learn from, and 0.3 GB are free here (reading "
+        "400 texts of 48 numbers each (mean@all) take about 0.304 GB to learn from, and 0.304 GB are free here (reading "
         "them would take about 1 s"
     )
     assert caught.value.hint == "What fits: --limit 399; --features mean@-1 (16 numbers, 0.3 GB)."
@@ -49,11 +49,11 @@ def test_a_table_is_named_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(InputError) as caught:
         room.refuse_no_room(many, encoder)
     assert caught.value.message == (
-        "1,000,000 texts of 2,688 numbers each (mean@all) take about 37.9 GB to learn from, and 19 GB are free here "
+        "1,000,000 texts of 2,688 numbers each (mean@all) take about 36.2 GB to learn from, and 19 GB are free here "
         "(reading them would take about 1 h 40 min)."
     )
     assert caught.value.hint == (
-        "What fits: --limit 496917; --features mean@-1 (384 numbers, 5.7 GB); --encoder static (256 numbers, 3.9 GB, "
+        "What fits: --limit 521181; --features mean@-1 (384 numbers, 13 GB); --encoder static (256 numbers, 12 GB, "
         "read 60 times as fast)."
     )
     with_free(monkeypatch, 1)

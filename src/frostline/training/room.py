@@ -10,14 +10,14 @@ from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import InputError
 from frostline.machine import free_memory
 
-TIMES_ROWS = 3.5
+TIMES_ROWS = 2.5
 """What a training takes at its peak, in units of all rows (docs/decisions/0061-many-texts.md)."""
 
 TIMES_CELLS = 8
 """The same in units of one probability of each label for each text: 6.9 to 7.8 were measured (docs/log.md)."""
 
-BESIDE = 300_000_000
-"""Bytes that it takes beside, whatever the number of rows."""
+PER_TEXT, BESIDE = 9_000, 300_000_000
+"""Bytes that it takes beside, for each text and whatever their number."""
 
 LONG_S = 60.0
 """Seconds of reading from which on the command says so before."""
@@ -29,13 +29,15 @@ _STATIC_WIDTH = 256
 
 def needed_bytes(n_texts: int, n_features: int) -> int:
     """What a training on so many texts, with so many numbers each, takes at its peak."""
-    return int(TIMES_ROWS * 4 * n_texts * n_features) + BESIDE
+    return int(n_texts * (TIMES_ROWS * 4 * n_features + PER_TEXT)) + BESIDE
 
 
 def texts_that_fit(n_features: int) -> int | None:
     """From how many texts, with so many numbers each, one can learn here; None where that is not known."""
     free = free_memory()
-    return None if free is None or not n_features else max(0, int((free - BESIDE) / (TIMES_ROWS * 4 * n_features)))
+    if free is None or not n_features:
+        return None
+    return max(0, int((free - BESIDE) / (TIMES_ROWS * 4 * n_features + PER_TEXT)))
 
 
 def refuse_no_room(texts: Sequence[str], encoder: SentenceEncoder) -> None:
