@@ -4,7 +4,7 @@
 
 MODEL is a saved classifier, FILE has texts in its first column (TSV), or as --format says. 500 texts: 200 that
 tokenizers trip over, and 300 of the file. They are answered by the exported programs, in Python and (where the
-packages hold onnxruntime-node) on Node; the first 200 by the page in Debian's chromium, from a plain static server on
+packages hold onnxruntime-node) on Node; and by the page in Debian's chromium, from a plain static server on
 this machine.
 The packages: npm install --ignore-scripts --prefix build/browser onnxruntime-web@1.30.0 onnxruntime-node@1.30.0
 @huggingface/tokenizers@0.2.0
@@ -37,7 +37,7 @@ from frostline.export.page import page_files
 from frostline.export.run import export
 from hostile import hostile_texts
 
-N_HOSTILE, N_OWN, N_PAGE = 200, 300, 200
+N_HOSTILE, N_OWN = 200, 300
 ASKED = """async texts => {
     const worker = new Worker("worker.mjs", { type: "module" });
     const each = text => new Promise(give => {
@@ -70,7 +70,7 @@ def main() -> None:
             told("node", model, texts, program([str(shutil.which("node")), out / "answer.mjs"], texts))
         site = Path(folder) / "site"
         export(model, site, page=page_files(asked.packages))
-        figures_of_page(model, site, texts[:N_PAGE], n_times=asked.times)
+        figures_of_page(model, site, texts, n_times=asked.times)
 
 
 def texts_of(file: Path, file_format: Any) -> list[str]:
