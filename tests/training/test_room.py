@@ -34,8 +34,8 @@ def test_one_byte_too_few_is_refused_and_none_is_not(monkeypatch: pytest.MonkeyP
     with pytest.raises(InputError) as caught:
         room.refuse_no_room(TEXTS, encoder)
     assert caught.value.message.startswith(
-        "400 texts of 48 numbers each (mean@all) take about 0.304 GB to learn from, and 0.304 GB are free here (reading "
-        "them would take about 1 s"
+        "400 texts of 48 numbers each (mean@all) take about 0.304 GB to learn from, and 0.304 GB are free here "
+        "(reading them would take about 1 s"
     )
     assert caught.value.hint == "What fits: --limit 399; --features mean@-1 (16 numbers, 0.3 GB)."
     assert len(encoder.read) < 40  # those that were timed
