@@ -18,6 +18,7 @@ from frostline import SentenceClassifier
 from frostline.artifact.manifest import manifest_bytes, read_manifest
 from frostline.artifact.model import open_model
 from frostline.encoder.encoder import Encoder
+from frostline.encoder.features import Block
 from frostline.encoder.published import Published, prefix_of, published
 from frostline.errors import ArtifactCorrupt, InputError, UsageError
 from frostline.explanation.leave_out import split_words
@@ -194,13 +195,21 @@ def test_their_longest_text_is_taken_over_and_the_rest_is_told(tmp_path: Path) -
     with pytest.warns(UserWarning, match="is used otherwise by its makers") as told:
         encoder = Encoder.open(str(folder), features="mean@all")
     assert (encoder.identity.max_length, encoder.identity.prefix) == (12, "ask: ")
-    said = "they pool cls of the last layer; they put Dense and Normalize behind."
+    said = "they pool cls of the last layer (--features cls@-1); they put Dense and Normalize behind."
     assert [str(one.message) for one in told] == [f"'encoder' is used otherwise by its makers: {said}"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         saved = Encoder.open(str(folder), features="mean@all", max_length=12, prefix="ask: ", insist=True)
     assert saved.identity == encoder.identity
     assert Encoder.open(str(folder), features="mean@all", max_length=32, insist=True).identity.max_length == 32
+
+
+def test_a_pooling_that_is_not_ours_is_named_without_a_way(tmp_path: Path) -> None:
+    config = {"pooling_mode_weightedmean_tokens": True, "pooling_mode_cls_token": False}
+    makers = published(written(tmp_path, {"1_Pooling/config.json": config}))
+    assert makers.differences((Block(2, "mean"),), 2, keeps_capitals=False) == [
+        "they pool 'weightedmean_tokens' of the last layer"
+    ]
 
 
 def test_pooling_as_theirs_is_no_difference_and_lower_case_is_told_where_it_matters(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from frostline.encoder.features import Block, Pooling
+from frostline.encoder.features import POOLINGS, Block, Pooling
 from frostline.encoder.files import MODULES, POOLING, PROMPTS, SENTENCE_BERT, read_json, read_json_list
 from frostline.errors import InputError, UsageError, shown
 
@@ -50,7 +50,9 @@ class Published:
         said = []
         usual = {f"{pooling}@{n_layers}" for pooling in self.poolings}
         if self.poolings and usual != {str(block) for block in blocks}:
-            said.append(f"they pool {' and '.join(self.poolings)} of the last layer")
+            ours = all(pooling in POOLINGS for pooling in self.poolings)
+            how = f" (--features {'+'.join(f'{pooling}@-1' for pooling in self.poolings)})" if ours else ""
+            said.append(f"they pool {' and '.join(self.poolings)} of the last layer{how}")
         if self.is_lower_case and keeps_capitals:
             said.append("they write texts in lower case, and the tokenizer keeps capitals")
         if self.modules:
