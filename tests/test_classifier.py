@@ -579,6 +579,20 @@ def test_labels_that_nothing_can_keep_are_refused_before_a_text_is_read(
     assert encoder.read == []
 
 
+@pytest.mark.parametrize("lists", [["['a', 'b']", "['a']"], ["[1, 5]", "[2]"], ['["a"]', "[]"], ["{'a'}", "set()"]])
+def test_lists_written_out_as_strings_are_refused(encoder: FakeEncoder, lists: list[str]) -> None:
+    """As pandas reads a column of lists from a CSV: each became a class of its own, in silence."""
+    with pytest.raises(InputError) as caught:
+        SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(TEXTS, [lists[label] for label in LABELS])
+    assert caught.value.message.startswith("The labels are lists written out as strings (such as ")
+    assert "ast.literal_eval" in str(caught.value.hint)
+    assert encoder.read == []
+    for names in (["[a]", "[b]"], [lists[0], "b"], ["[1]", "[2]"]):
+        classes = names if names[0] != lists[0] else [*names, "c"]
+        y = [classes[row % len(classes)] for row in range(len(LABELS))]
+        assert len(SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(TEXTS, y).classes_) == len(classes)
+
+
 def test_the_widest_whole_numbers_are_labels(encoder: FakeEncoder) -> None:
     y = [2**63 - 1 if label else -(2**63) for label in LABELS]
     found = SentenceClassifier(encoder=encoder, C=1.0, store=False).fit(TEXTS, y)

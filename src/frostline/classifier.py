@@ -26,6 +26,7 @@ from frostline.arrays import Advance, Float64Array, IntArray, Probabilities, Row
 from frostline.artifact import ArtifactRecord, Neighbours, TrainingData, refuse_size, save_artifact
 from frostline.artifact.model import open_model, refuse_likeness
 from frostline.artifact.save import portable_name
+from frostline.data.cells import refuse_written_lists
 from frostline.data.copies import digests_of, together_of
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.architecture import AskedBackend, Device, require_torch
@@ -302,6 +303,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         self.is_indicator_ = several is not None and is_matrix(y)
         if several is None:
             labels, codes = one_label(y, n_texts=len(texts))
+            refuse_written_lists(labels)
         targets = Targets.of_codes(codes, labels) if several is None else several
         targets = replace(targets, together=together_of(texts, groups=groups))
         weights = None if sample_weight is None else sample_weights(sample_weight, n_texts=len(texts))

@@ -371,6 +371,19 @@ def refuse_parted_lists(values: Sequence[object], separator: str, name: str) -> 
         )
 
 
+def refuse_written_lists(labels: Sequence[object]) -> None:
+    """Raise where every label of a caller is a list written out: `pandas.read_csv` gives such for lists of labels."""
+    cells = [label for label in labels if isinstance(label, str) and written_list(label) != []]
+    if not cells or len(cells) < len(labels) - 1 or not any({"'", '"', ","} & {*cell} for cell in cells):
+        return
+    if all(is_meant_for_list(cell) and written_list(cell) is not None for cell in cells):
+        raise InputError(
+            f"The labels are lists written out as strings (such as {shown(cells[0], 60)}): each would be a class of "
+            "its own.",
+            hint="Pass lists, for several labels per text: y = [ast.literal_eval(labels) for labels in y].",
+        )
+
+
 def holds_written_lists(values: Sequence[object], options: TableOptions, name: str) -> bool:
     """Whether a column of strings, null or other values holds lists written out, where no separator is given.
 
