@@ -31,14 +31,21 @@ def test_one_byte_too_few_is_refused_and_none_is_not(monkeypatch: pytest.MonkeyP
         room.refuse_no_room(TEXTS, encoder)
     assert encoder.read == []
     with_free(monkeypatch, needed - 1)
+    monkeypatch.setattr(room, "seconds_per_text", lambda *_: 0.002)
     with pytest.raises(InputError) as caught:
         room.refuse_no_room(TEXTS, encoder)
-    assert caught.value.message.startswith(
+    assert caught.value.message == (
         "400 texts of 48 numbers each (mean@all) take about 0.304 GB to learn from, and 0.304 GB are free here "
-        "(reading them would take about 1 s"
+        "(reading them would take about 1 s)."
     )
     assert caught.value.hint == "What fits: --limit 399; --features mean@-1 (16 numbers, 0.3 GB)."
-    assert len(encoder.read) < 40  # those that were timed
+
+
+def test_few_texts_tell_how_long_one_takes() -> None:
+    encoder = FakeEncoder()
+    assert room.seconds_per_text(encoder, TEXTS) > 0
+    assert len(encoder.read) == 4 + 24
+    assert room.seconds_per_text(encoder, ["one"]) > 0
 
 
 def test_a_table_is_named_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
