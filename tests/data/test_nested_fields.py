@@ -29,6 +29,7 @@ def test_a_field_within_a_field_is_named_with_dots(tmp_path: Path, is_list: bool
     assert data.texts == ["a fine film", "a dull film"]
     assert data.labels == ["5", "1"]
     assert (data.source.text_column, data.source.label_column) == ("review.body", "meta.stars.given")
+    assert data.source.other_columns == ("id",), "of the others a field is used"
 
 
 def test_several_texts_and_groups_may_lie_within(tmp_path: Path) -> None:
@@ -48,6 +49,7 @@ def test_a_name_with_a_dot_comes_first(tmp_path: Path) -> None:
     rows = [{"a.b": "outer", "a": {"b": "inner"}, "label": "x"}, {"a.b": "plain", "a": {"b": "deep"}, "label": "y"}]
     data = read_labelled(written(tmp_path / "a.jsonl", rows), TableOptions(text="a.b", label="label"))
     assert data.texts == ["outer", "plain"]
+    assert data.source.other_columns == ("a",)
 
 
 def test_a_row_without_it_and_a_file_without_it_are_told(tmp_path: Path) -> None:

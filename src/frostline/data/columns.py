@@ -145,8 +145,9 @@ class Columns:
     labels: tuple[int, ...] = ()  # One for each label, where each has a column
     remark: str = ""  # Where a saved model's own columns are missing: what is taken instead
 
-    def taken_from(self, names: Sequence[str], group: int | None = None) -> "Taken":
-        """The same by their names, and that of the column of groups."""
+    def taken_from(self, names: Sequence[str], group: int | None = None, *, n_own: int | None = None) -> "Taken":
+        """The same by their names, and that of the column of groups; names beyond `n_own` lie within those before."""
+        own, within = names[:n_own], names[len(names) if n_own is None else n_own :]
         used = {*self.text, self.label, *self.labels, group}
         labels = self.labels if self.label is None else (self.label,)
         return Taken(
@@ -154,9 +155,13 @@ class Columns:
             label=joined_names([names[place] for place in labels]),
             each_label=tuple(names[place] for place in self.labels),
             group="" if group is None else names[group],
-            others=tuple(name for place, name in enumerate(names) if place not in used),
+            others=tuple(
+                name
+                for place, name in enumerate(own)
+                if place not in used and not any(part.startswith(f"{name}.") for part in within)
+            ),
             remark=self.remark,
-            names=tuple(names),
+            names=tuple(own),
         )
 
 

@@ -18,7 +18,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, final
 
@@ -317,7 +317,7 @@ class ParquetTable:
         self._label = label = chosen.label
         self._marks = list(chosen.labels)
         self._group = group_column(names, sample, options=options, name=self.name)
-        self.taken = replace(chosen.taken_from(names, self._group), names=tuple(names[: self._n_columns]))
+        self.taken = chosen.taken_from(names, self._group, n_own=self._n_columns)
         labels = self._marks if label is None else [label]
         for place in (*chosen.text, *labels):
             _check_column(self._fields[place], names, self.name, is_label=place not in chosen.text)

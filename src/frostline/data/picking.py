@@ -417,7 +417,7 @@ def _from_objects(
         label_of=label_of,
         whole=whole,
     )
-    return Picking(replace(chosen.taken_from(names, group), names=tuple(names[:n_own])), rows, has_sets, within=within)
+    return Picking(chosen.taken_from(names, group, n_own=n_own), rows, has_sets, within=within)
 
 
 def _said_within(rows: Sequence[dict[str, Any]]) -> str:
