@@ -1,4 +1,4 @@
-"""Figures of jobs on Ray: `python tools/cluster_figures.py kills|memory|speed [--rows N] [--kills 20] [--raylets 5]`.
+"""Figures of jobs on Ray: `python tools/cluster_figures.py WHAT [--rows N] [--kills 20] [--raylets 5]`.
 
 Needs root, iproute2 and the extra `ray`. `kills`: two nodes in two network namespaces; workers are killed
 (kill -9) one after the other, and the second node's raylet, which is started again each time; what comes out is held
@@ -145,10 +145,44 @@ def speed(folder: Path, *, rows: int) -> None:
     print("the same bytes" if len(digests) == 1 else "OTHER BYTES")
 
 
+def waiting(folder: Path, *, rows: int, each: float = 0.25) -> None:
+    """As `speed`, of a task that waits a quarter of a second at each window, whatever else the processors do."""
+    from jobs import Turning, job_of, join  # noqa: PLC0415 - beside the tests
+
+    from frostline.score.on_ray import Cluster  # noqa: PLC0415 - only here
+    from frostline.score.run import run  # noqa: PLC0415
+
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:3])
+    source = folder / "in.txt"
+    source.write_text("".join(f"text number {n}\n" for n in range(rows)))
+    alone = folder / "alone.out"
+    run(job_of(source, alone, window_rows=4096), Turning(), [], join=join)
+    task, seconds = Turning(seconds=each), list[float]()
+    for workers in (1, 2):
+        out, first = folder / f"{workers}.out", list[float]()
+        with Cluster(None, workers=workers) as cluster:
+            job = job_of(source, out, window_rows=4096)
+            run(
+                job,
+                task,
+                [],
+                join=join,
+                spread=cluster,
+                progress=lambda *_, first=first: first.append(time.monotonic()),
+            )
+        seconds.append(first[-1] - first[0])
+        same = "the same bytes" if digest(out) == digest(alone) else "OTHER BYTES"
+        print(
+            f"{workers} workers: {rows:,} rows, {seconds[-1]:.1f} s from the first window to the last, {same}",
+            flush=True,
+        )
+    print(f"{seconds[0] / seconds[1]:.2f} times as fast, load {os.getloadavg()[0]:.1f}")
+
+
 def main() -> int:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("kills", "memory", "speed"))
+    parser.add_argument("what", choices=("kills", "memory", "speed", "waiting"))
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--raylets", type=int, default=5)
@@ -159,6 +193,7 @@ def main() -> int:
             "kills": lambda: kills(folder, rows=given.rows, n_workers=given.kills, n_raylets=given.raylets),
             "memory": lambda: memory(folder),
             "speed": lambda: speed(folder, rows=given.rows),
+            "waiting": lambda: waiting(folder, rows=given.rows),
         }
         return int(bool(measured[given.what]()))
 

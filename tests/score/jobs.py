@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Turning:
     kill_at: int = -1
     marks: Path | None = None
     times: int = 1
+    seconds: float = 0.0  # that it waits at each window
 
     def open(self) -> list[int]:
         return []
@@ -34,6 +36,7 @@ class Turning:
             if count < self.times:
                 (self.marks / str(count)).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(self.seconds)
         if progress is not None:
             progress(1, len(window.texts))
         opened.append(window.number)
