@@ -9,7 +9,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, final
 
 from frostline.arrays import Progress
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 3  # at a window, where the process that works on it is killed
 _WINDOW_NUMBERS = 6 << 20  # at most so many numbers are held of a window: rows x features, or rows x labels
 _LOOK_S = 0.1
+_TOLD: Mapping[str, int] = {}
 PROBE_ROWS = 16
 
 _Opened = TypeVar("_Opened")
@@ -204,7 +205,8 @@ class _Progress:
     folder: Place
     total: int
     told: Progress | None
-    records: dict[int, Record] = field(default_factory=dict)
+    records: dict[int, Record] = field(default_factory=dict)  # Without what is told of them, which is added up
+    tally: Counter[str] = field(default_factory=Counter)
     done: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -217,10 +219,15 @@ class _Progress:
         """Publish it."""
         self.took(window.number, published(self.folder, window, made))
 
+    def keep(self, number: int, record: Record) -> None:
+        """Hold what joining needs of it: there may be hundreds of thousands."""
+        self.tally.update(record.tally)
+        self.records[number] = replace(record, window="", tally=_TOLD)
+
     def took(self, number: int, record: Record) -> None:
         """Note what has been published."""
         with self.lock:
-            self.records[number] = record
+            self.keep(number, record)
             self.done += record.rows
             if self.told is not None:
                 self.told(self.done, self.total)
@@ -287,7 +294,7 @@ def run(  # noqa: PLR0913 - a job, who does it and how it is told
                 for window in windows_of(whole.rows, plan, window_rows=job.window_rows):
                     known = finished.get(window.number)
                     if known is not None and known.window == window.digest:
-                        state.records[window.number] = known
+                        state.keep(window.number, known)
                     else:
                         yield window
 
@@ -298,10 +305,7 @@ def run(  # noqa: PLR0913 - a job, who does it and how it is told
                 _work_through(left(), task, opened, workers, state)
             check_unchanged(job.out, job.survey.fingerprint, whole.source.fingerprint(), name=whole.source.name)
         joined(job.out, plan, state.records, join=join)
-    tally: Counter[str] = Counter()
-    for record in state.records.values():
-        tally.update(record.tally)
-    return Done(n_before=n_before, n_rows=job.survey.n_rows, tally=tally, was_complete=False)
+    return Done(n_before=n_before, n_rows=job.survey.n_rows, tally=state.tally, was_complete=False)
 
 
 def _work_through(
