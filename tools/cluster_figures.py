@@ -92,14 +92,14 @@ def kills(folder: Path, *, rows: int, n_workers: int, n_raylets: int) -> int:
 
 
 def memory(folder: Path, *, counts: tuple[int, ...] = (10_000, 100_000)) -> None:
-    """Bytes a window of the driver, over what the same job holds of 1,000 windows."""
+    """Bytes of the driver for each window more (TMPDIR=/dev/shm: a disk's syncs are no part of it)."""
     from jobs import Turning, job_of, join  # noqa: PLC0415 - beside the tests
 
     from frostline.score.on_ray import Cluster  # noqa: PLC0415 - only here
     from frostline.score.run import run  # noqa: PLC0415
 
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:3])
-    before = 0
+    before, counted = 0, 0
     with Cluster(None, workers=2) as cluster:
         for count in (1000, *counts):
             source = folder / f"{count}.txt"
@@ -107,12 +107,12 @@ def memory(folder: Path, *, counts: tuple[int, ...] = (10_000, 100_000)) -> None
             began = time.monotonic()
             done = run(job_of(source, folder / f"{count}.out"), Turning(), [], join=join, spread=cluster)
             most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            each = f", {(most - before) / count:,.0f} bytes a window over {before >> 20} MB" if before else ""
+            each = f", {(most - before) / (count - counted):,.0f} bytes for each window more" if before else ""
             print(
                 f"{count:,} windows of {done.n_rows:,} rows: {most >> 20} MB{each}, {time.monotonic() - began:.0f} s",
                 flush=True,
             )
-            before = before or most
+            before, counted = most, count
 
 
 def speed(folder: Path, *, rows: int) -> None:
