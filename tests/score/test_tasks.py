@@ -16,7 +16,7 @@ from frostline.score import job
 from frostline.score.answers import Layout, Prediction
 from frostline.score.files import _safe, sheet_of
 from frostline.score.job import Sections, Window
-from frostline.score.labelling import Labelling, _own_label, agreement, labels_in, tally_of, truth_column
+from frostline.score.labelling import Labelling, Truth, _own_label, agreement, labels_in, tally_of, truth_of
 from frostline.score.rows import Embedding, join_rows
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def test_windows_are_joined_under_the_header_of_the_format(suffix: str) -> None:
         assert (held == rows).all()
 
 
-@pytest.mark.parametrize(("row", "truth"), [({"label": "yes"}, "label"), (["t", "yes"], 1)])
+@pytest.mark.parametrize(
+    ("row", "truth"), [({"label": "yes"}, "label"), (["t", "yes"], 1), ({"a": {"b": "yes"}}, "a.b")]
+)
 def test_the_own_label_of_a_row(row: Any, truth: Any) -> None:
     assert _own_label(row, truth) == "yes"
 
@@ -128,16 +130,34 @@ def test_a_model_that_is_another_than_the_jobs_is_not_taken(tmp_path: Path) -> N
         (["text", "other"], TableOptions(label=2), 1),
         (["text", "other"], TableOptions(label="other"), 1),
         (["other", "text", "label"], TableOptions(guessed_label="other"), 0),
+        (["text", "a", "b"], TableOptions(guessed_label="a,b"), {"a": 1, "b": 2}),
+        (["text", "a", "b"], TableOptions(labels="b,a"), {"b": 2, "a": 1}),
+        (["text", "a"], TableOptions(guessed_label="a,b"), None),
     ],
 )
-def test_the_column_of_the_own_labels(names: list[str], options: TableOptions, place: int | None) -> None:
-    assert truth_column(names, options, name="f.tsv") == place
+def test_the_column_of_the_own_labels(names: list[str], options: TableOptions, place: Truth | None) -> None:
+    assert truth_of(names, options, name="f.tsv") == place
+
+
+def test_labels_within_objects_and_in_columns_of_their_own() -> None:
+    """`a.b` leads into an object; of columns of 0 and 1 those with 1, and none where a cell says neither."""
+    within = TableOptions(guessed_label="meta.v")
+    assert truth_of(["review", "meta"], within, name="f", are_objects=True) == "meta.v"
+    assert truth_of(["review", "meta"], TableOptions(label="meta.v"), name="f", are_objects=True) == "meta.v"
+    assert truth_of(["review", "meta"], within, name="f") is None
+    assert truth_of(["review", "other"], within, name="f", are_objects=True) is None
+    each = {"a": 1, "b": 2}
+    assert _own_label(["x", "1", "0"], each) == ["a"]
+    assert _own_label(["x", "0", "false"], each) == []
+    assert _own_label(["x", "0", "?"], each) is None
+    assert _own_label({"t": "x", "a": True, "m": {"b": 1}}, {"a": "a", "b": "m.b"}) == ["a", "b"]
+    assert _own_label({"t": "x"}, {"a": "a"}) is None
 
 
 @pytest.mark.parametrize("label", ["none", 3])
 def test_a_label_column_that_is_not_there_is_refused(label: Any) -> None:
     with pytest.raises(InputError, match=rf"^f\.tsv: there is no label column '{label}'\. Leave label out\.$"):
-        truth_column(["text", "label"], TableOptions(label=label), name="f.tsv")
+        truth_of(["text", "label"], TableOptions(label=label), name="f.tsv")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from frostline.places import Place, Remote
 from frostline.report import count_text
 from frostline.score.answers import Layout
 from frostline.score.files import format_of, join, kind_of_value, kind_of_values, sheet_of
-from frostline.score.labelling import Labelling, labels_in, truth_column
+from frostline.score.labelling import Labelling, labels_in, truth_of
 from frostline.score.run import Job, surveyed, window_rows
 
 SHOWN_LABELS = 8
@@ -69,7 +69,7 @@ def planned(
     with progress("Looking through the file", "bytes") as advance:
         survey = surveyed(file, options, as_text=as_text, kind_of=kind_of_value, on_reject=note, progress=advance)
     say_remarks(survey.taken)
-    place = truth_column(survey.names, options, name=survey.name)
+    truth = truth_of(survey.names, options, name=survey.name, are_objects=bool(survey.kinds))
     kinds = survey.types or [kind_of_values({*survey.kinds.get(name, {"text"})}) for name in survey.names]
     sheet = sheet_of(
         out,
@@ -94,7 +94,7 @@ def planned(
         manifest=manifest,
         manifest_sha256=digest,
         sheet=sheet,
-        truth=survey.names[place] if place is not None and survey.kinds else place,
+        truth=truth,
     )
     job = Job(
         source=file,

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, final
 
@@ -470,9 +470,9 @@ def _values_picked(  # noqa: PLR0913 - rows, and what is wanted of each
                 number,
                 rules.typed_text(number, _member(value, texts[0]))
                 if len(texts) == 1
-                else rules.joined_text(number, [_or_none(value, key) for key in texts]),
+                else rules.joined_text(number, [field_of(value, key) for key in texts]),
                 label_of(number, value),
-                value if whole else "" if group is None else group_of(_or_none(value, group)),
+                value if whole else "" if group is None else group_of(field_of(value, group)),
             )
         except RowError as error:
             yield fault(number, error)
@@ -488,7 +488,7 @@ def _member(value: dict[str, Any], key: str) -> Any:
 _MISSING = object()
 
 
-def _found(value: dict[str, Any], key: str) -> Any:
+def _found(value: Mapping[str, Any], key: str) -> Any:
     """The member of that very name, or what `a.b` leads to: the member `b` of the member `a`."""
     if key in value:
         return value[key]
@@ -500,7 +500,8 @@ def _found(value: dict[str, Any], key: str) -> Any:
     return inner
 
 
-def _or_none(value: dict[str, Any], key: str) -> Any:
+def field_of(value: Mapping[str, Any], key: str) -> Any:
+    """The member of that very name, or what `a.b` leads to; None where there is none."""
     found = _found(value, key)
     return None if found is _MISSING else found
 

@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from frostline.arrays import Progress
 from frostline.artifact.model import Model
 from frostline.data.cells import written_list
-from frostline.data.columns import LABEL_NAMES, normalised, parted
+from frostline.data.columns import LABEL_NAMES, mark_of, normalised, parted
 from frostline.data.options import TableOptions
+from frostline.data.picking import field_of
 from frostline.disk import sha256_of
 from frostline.errors import InputError, RetryError, shown
 from frostline.score.answers import SEPARATOR, Layout, Prediction, has_sets, is_unlike, rows_of
@@ -20,6 +21,12 @@ from frostline.score.job import Made, Window
 
 PART_ROWS = 256  # whose probabilities are held at once, in float64
 _LABEL = "label "  # before a label in a tally
+
+Place: TypeAlias = str | int
+"""A column: of objects its name, which may be `a.b`; else its number from 0."""
+
+Truth: TypeAlias = Place | Mapping[str, Place]
+"""Where a file's own labels stand: in a column, or each label in one of its own, which says whether a text has it."""
 
 
 @final
@@ -31,7 +38,7 @@ class Labelling:
     manifest: Path  # Of the model
     manifest_sha256: str
     sheet: Sheet
-    truth: str | int | None = None  # The column of the file's own labels: of objects its name, else its number from 0
+    truth: "Truth | None" = None  # Where the file's own labels stand
 
     def open(self) -> Model:
         """The model, which must be the one that the job began with."""
@@ -81,28 +88,44 @@ def labels_in(tally: Counter[str]) -> Counter[str]:
     return Counter({key.removeprefix(_LABEL): count for key, count in tally.items() if key.startswith(_LABEL)})
 
 
-def truth_column(names: Sequence[str], options: TableOptions, *, name: str) -> int | None:
-    """The column of the file's own labels, as its number from 0, where one is plain.
+def truth_of(names: Sequence[str], options: TableOptions, *, name: str, are_objects: bool = False) -> Truth | None:
+    """Where the file's own labels stand, if that is plain.
 
-    Raises `InputError`: the one that is named is not there.
+    Raises `InputError`: the column that is named is not there.
 
-    That of `--label`; or the one that the model learned from; or the only one that is called like labels.
+    In that of `--label`, or those of `--labels`; or in what the model learned from; or in the only one that is called
+    like labels.
     """
+
+    def place_of(wanted: str) -> Place | None:
+        if wanted in names:
+            return wanted if are_objects else names.index(wanted)
+        return wanted if are_objects and wanted.partition(".")[0] in names else None
+
     wanted = options.label
     if isinstance(wanted, int):
         wanted = names[wanted - 1] if wanted <= len(names) else str(wanted)
     if wanted is not None:
-        if wanted not in names:
+        found = place_of(wanted)
+        if found is None:
             raise InputError(f"{name}: there is no label column {shown(wanted)}.", hint="Leave --label out.")
-        return names.index(wanted)
-    if options.guessed_label in names:
-        return names.index(options.guessed_label)
-    called = [place for place, own in enumerate(names) if normalised(own) in LABEL_NAMES]
-    return called[0] if len(called) == 1 else None
+        return found
+    for known in filter(None, (options.labels, options.guessed_label)):
+        place = place_of(known)
+        if place is not None:
+            return place
+        each = {label: place_of(label) for label in known.split(",")}
+        if len(each) > 1 and None not in each.values():
+            return {label: place for label, place in each.items() if place is not None}
+    called = [own for own in names if normalised(own) in LABEL_NAMES]
+    return place_of(called[0]) if len(called) == 1 else None
 
 
-def _own_label(row: Any, truth: str | int) -> Any:
-    return row.get(truth) if isinstance(row, dict) else row[truth]
+def _own_label(row: Any, truth: Truth) -> Any:
+    if not isinstance(truth, Mapping):
+        return field_of(row, str(truth)) if isinstance(row, dict) else row[truth]
+    marks = {label: mark_of(_own_label(row, place)) for label, place in truth.items()}
+    return None if None in marks.values() else [label for label, has_it in marks.items() if has_it]
 
 
 def agreement(
