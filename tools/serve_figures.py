@@ -1,4 +1,4 @@
-"""Figures of `frostline serve`, each by a word: goodput, cost, flood, alone, routing, signals, changes, slow.
+"""Figures of `frostline serve`, each by a word: goodput, cost, flood, alone, routing, signals, changes, slow, long.
 
     python tools/serve_figures.py MODEL FILE goodput flood --seconds 20
 
@@ -525,6 +525,31 @@ async def slow(
     return found
 
 
+async def long(
+    model: Path, texts: Sequence[str], *, text: str, rounds: int, seconds: float
+) -> list[tuple[Outcome, Outcome, Counter[int]]]:
+    """Healthy clients without and beside one that sends 32 texts of the greatest length in one go, all the time."""
+    found = []
+    async with serving(model) as server:
+        await offered(server, texts, rate=50, each=1, seconds=1)
+        for _ in range(rounds):
+            without = await offered(server, texts, rate=50, each=1, seconds=seconds)
+            told: Counter[int] = Counter()
+
+            async def send(told: Counter[int] = told) -> None:
+                line = Line(server)
+                while True:
+                    status, _ = await line.ask(posted({"texts": [text] * 32}))
+                    told[status] += 1
+
+            sending = asyncio.create_task(send())
+            beside = await offered(server, texts, rate=50, each=1, seconds=seconds)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            found.append((without, beside, told))
+    return found
+
+
 async def tell(word: str, model: Path, texts: Sequence[str], arguments: argparse.Namespace) -> None:
     """One of the figures."""
     timed: dict[str, Callable[[Path, Sequence[str], float], Coroutine[Any, Any, None]]] = {
@@ -542,6 +567,10 @@ async def tell(word: str, model: Path, texts: Sequence[str], arguments: argparse
         print(f"signals: {dict(await signals(model, texts, n_times=arguments.n or 200, minutes=arguments.minutes))}")
     elif word == "changes":
         print(f"changes: {dict(await changes(model, texts, n_times=arguments.n or 50))}")
+    elif word == "long":
+        for text in ("film " * 11_000, "x" * 60_000):  # one that can be cut, one that cannot
+            for without, beside, statuses in await long(model, texts, text=text, rounds=3, seconds=arguments.seconds):
+                print(f"long {text[:6]}: {dict(statuses)}\n  without {without.line(50)}\n  beside {beside.line(50)}")
     elif word == "slow":
         n_clients, grown = arguments.n or 500, list[float]()
         for without, beside in await slow(model, texts, n_clients=n_clients, rounds=3, seconds=arguments.seconds):
