@@ -586,7 +586,7 @@ def test_where_an_artifact_may_not_go_is_said(tmp_path: Path) -> None:
     for name in ("d", "c", "b", "a"):
         (path / name).write_text("")
     for name, said in (
-        ("file", " must be an artifact to be overwritten (it is a file). -> Choose another name, or move it away."),
+        ("file", " is a file, and no saved model to be overwritten. -> Choose another name, or move it away."),
         ("link", " is a symbolic link and is not replaced. -> Name the folder itself."),
         (
             "other",

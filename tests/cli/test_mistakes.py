@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Command
+from frostline import SentenceClassifier
 
 QUICK = ("-C", "0.01", "--features", "words")
 
@@ -30,7 +31,16 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Path) -> Path:
     (tmp_path / "one.csv").write_text("message,category\na b,bill\nc d,bill\ne f,bill\n", "utf-8")
     (tmp_path / "empty.csv").write_text("", "utf-8")
     (tmp_path / "header.csv").write_text("message,category\n", "utf-8")
+    (tmp_path / "ids.csv").write_text("id,message\n" + "".join(f"{n},{text}\n" for n, text, _ in rows), "utf-8")
+    capitals = "".join(f"{text},{label.replace('b', 'B')}\n" for _, text, label in rows)
+    (tmp_path / "upper.csv").write_text(f"message,category\n{capitals}", "utf-8")
+    (tmp_path / "one capital.csv").write_text("\n".join(["id,message,category", *table, "41,odd,Bill"]) + "\n", "utf-8")
+    (tmp_path / "few.csv").write_text("message,category\nsome words,a\nother words,b\n", "utf-8")
+    amounts = "".join(f"{text},{n * 7}\n" for n, text, _ in rows)
+    (tmp_path / "number.csv").write_text(f"message,amount\n{amounts}", "utf-8")
     (tmp_path / "model").symlink_to(model)
+    texts, labels = zip(*((text, label) for _, text, label in rows), strict=True)
+    SentenceClassifier(features="words", C=1.0).fit(texts, labels).save(tmp_path / "words")
     return tmp_path
 
 
@@ -45,9 +55,9 @@ MISTAKES: dict[str, tuple[Sequence[str], str, str]] = {
     "a file that is not there": (
         ["predict", "model", "tickts.csv"],
         "tickts.csv is not there.",
-        "Did you mean tickets.csv?",
+        "Did you mean tickets.csv",
     ),
-    "a file for training misspelt": (["train", "tickts.csv"], "tickts.csv is not there.", "Did you mean tickets.csv?"),
+    "a file for training misspelt": (["train", "tickts.csv"], "tickts.csv is not there.", "Did you mean tickets.csv"),
     "arguments swapped": (
         ["evaluate", "tickets.csv", "model"],
         "'tickets.csv' is a file, and 'model' a saved model: the arguments are swapped.",
@@ -98,12 +108,12 @@ MISTAKES: dict[str, tuple[Sequence[str], str, str]] = {
     "a file without labels": (
         ["train", "my new.csv"],
         "my new.csv: a text and a label column are needed",
-        "frostline predict MODEL FILE",
+        "frostline predict MODEL 'my new.csv'",
     ),
     "an evaluation without labels": (
         ["evaluate", "model", "my new.csv"],
         "my new.csv: a text and a label column are needed",
-        "frostline predict MODEL FILE",
+        "frostline predict model 'my new.csv'",
     ),
     "an empty text": (
         ["train", "hole.csv", *QUICK],
@@ -123,7 +133,7 @@ MISTAKES: dict[str, tuple[Sequence[str], str, str]] = {
     "one label": (["train", "one.csv", *QUICK], "one.csv: two labels or more are needed", "--label"),
     "an empty file": (["train", "empty.csv"], "empty.csv", ""),
     "a header alone": (["train", "header.csv"], "header.csv", ""),
-    "a folder for a file": (["train", "."], ". must be a file (it is a folder).", "my new.csv"),
+    "a folder for a file": (["train", "."], ". must be a file (it is a folder).", "empty.csv"),
     "percent for a share": (
         ["train", "tickets.csv", "--holdout", "25"],
         "The share of rows held out must be between 0 and 1 (got 25.0).",
@@ -142,12 +152,73 @@ MISTAKES: dict[str, tuple[Sequence[str], str, str]] = {
     "a layer too high": (["train", "tickets.csv", "--features", "mean@99"], "Layer 99 of mean@99", "mean@6"),
     "a pooling misspelt": (["train", "tickets.csv", "--features", "men@all"], "Features must be", "mean@all"),
     "a format of no table": (["train", "tickets.csv", "--format", "xml"], "Invalid value for '--format'", "--help"),
-    "a model where one is": (["train", "tickets.csv", "--out", "tickets.csv"], "tickets.csv exists already.", ""),
+    "a model where a file is": (
+        ["train", "tickets.csv", "--out", "tickets.csv"],
+        "tickets.csv is a file, and no saved model to be overwritten.",
+        "Choose another name",
+    ),
+    "a model where one is": (
+        ["train", "tickets.csv", *QUICK, "--out", "words"],
+        "words exists already.",
+        "For example: frostline train tickets.csv -C 0.01 --features words --out words --overwrite",
+    ),
+    "a model to learn from": (
+        ["train", "model"],
+        "model must be a file (it is a folder).",
+        'It is a saved model. To use it: frostline predict model "some words"',
+    ),
+    "a name for the model, without an option": (
+        ["train", "tickets.csv", "mine"],
+        "Got unexpected extra argument (mine)",
+        "Did you mean: frostline train tickets.csv --out mine",
+    ),
+    "a label column, without an option": (
+        ["train", "tickets.csv", "category"],
+        "Got unexpected extra argument (category)",
+        "Did you mean: frostline train tickets.csv --label category",
+    ),
+    "the version as a verb": (["version"], "There is no verb 'version'.", "Did you mean: frostline --version"),
+    "a model for a verb": (["model", "hi"], "There is no verb 'model'.", "Did you mean: frostline predict model hi"),
+    "an address": (
+        ["train", "https://example.org/a.csv"],
+        "https://example.org/a.csv is an address, and a file of this machine is read.",
+        "curl -LO https://example.org/a.csv",
+    ),
+    "a model to serve, misspelt": (["serve", "modle"], "There is no saved model at modle.", "Did you mean 'model'?"),
+    "ids for labels": (
+        ["evaluate", "words", "ids.csv"],
+        "ids.csv has no column with labels of this model ('bill', 'tech'): 'id' has 40 different values, such as '0'.",
+        "To label these texts: frostline predict words ids.csv. If a column holds labels: --label NAME.",
+    ),
+    "labels in capitals": (
+        ["evaluate", "words", "upper.csv"],
+        "upper.csv:2: the label must be one of 'bill', 'tech' (got 'Bill' in 20 rows).",
+        "For example: frostline evaluate words upper.csv --tidy-labels",
+    ),
+    "one label in capitals": (
+        ["train", "one capital.csv", *QUICK],
+        "one capital.csv: 'Bill' has only one row; each label needs two.",
+        "For example: frostline train 'one capital.csv' -C 0.01 --features words --tidy-labels",
+    ),
+    "too few rows of any label": (
+        ["train", "few.csv", *QUICK],
+        "few.csv: 'a', 'b' have only one row; each label needs two.",
+        "Add rows: a classifier is learned from two labels with two rows each, or more.",
+    ),
+    "a number for a label": (
+        ["train", "number.csv"],
+        "number.csv: 'amount' has 40 different values in 40 rows, so it looks like an id, a number or a text",
+        "frostline predict MODEL number.csv",
+    ),
     "help of no verb": (["help", "trian"], "There is no verb 'trian'.", "frostline train"),
 }
 del MISTAKES["a file misspelt"]  # with a blank it is a sentence
 
-LINE = re.compile(r"(?:Did you mean|this file): (frostline .*)")
+LINE = re.compile(
+    r"(?:Did you mean|this file|To use it|To label these texts): (frostline (?!predict MODEL).*?)(?:\. If|$)",
+    re.MULTILINE,
+)
+SHOWN = re.compile(r"For example: (frostline .*)")  # where an option would do, the command with it
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -166,8 +237,12 @@ def test_what_is_to_be_pasted_works(frostline: Command, place: Path, name: str) 
     """A whole line; or the options added to the command, where the hint names such."""
     arguments, _, hint = MISTAKES[name]
     err = frostline(*arguments).err
-    line = LINE.search(err)
-    if line is not None:
+    line, with_option = LINE.search(err), SHOWN.search(err)
+    if with_option is not None and "Usage:" not in err:
+        again = shlex.split(with_option[1])[1:]
+        again += [*(QUICK if again[0] == "train" and "-C" not in again else ())]
+        line = None
+    elif line is not None:
         again = shlex.split(line[1])[1:]
     elif hint in {"--max-bad-rows 1", "--label category", "--holdout 0.25"}:
         again = [one for one in arguments if one not in {"--label", "id", "--holdout", "25"}]

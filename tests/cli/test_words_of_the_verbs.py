@@ -466,7 +466,8 @@ def test_the_tutorial_may_be_asked_for_what_it_does_anyway(frostline: Command, r
     ("stdin", "options", "code", "said"),
     [
         (b"caf\xe9\n", [], 65, ("error: standard input:1: byte 3 of the line is not utf-8.\n"
-         "       Pass --encoding, for example latin-1; or --on-bad-text skip or replace.\n")),
+         "       Pass --encoding, for example latin-1; or --on-bad-text skip or replace.\n"
+         "       For example: frostline predict MODEL --on-bad-text skip\n")),
         (b"a joy\ncaf\xe9\n", ["--on-bad-text", "skip"], 0,
          "left out: standard input:2: byte 3 of the line is not utf-8\n1 row was left out.\n"),
         (b"x" * ((32 << 20) + 1), [], 65, "error: standard input:1: a line must have at most 33,554,432 bytes.\n"),
@@ -477,7 +478,7 @@ def test_lines_of_standard_input_that_cannot_be_are_told(
     frostline: Command, model: Path, *, stdin: bytes, options: list[str], code: int, said: str
 ) -> None:
     found = frostline("predict", model, *options, stdin=stdin)
-    assert (found.code, found.err) == (code, said)
+    assert (found.code, found.err) == (code, said.replace("MODEL", str(model)))
 
 
 def test_a_name_that_looks_like_a_files_is_a_file_or_an_error(
@@ -491,7 +492,7 @@ def test_a_name_that_looks_like_a_files_is_a_file_or_an_error(
         (
             "error: reviews.TSV is not there.\n"
             f"       The folder {tmp_path} holds nothing of a similar name. If it is the text itself: "
-            "echo reviews.TSV | frostline predict MODEL\n"
+            f"echo reviews.TSV | frostline predict {model}\n"
         ),
     )
     for texts in (

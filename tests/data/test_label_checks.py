@@ -147,9 +147,19 @@ def test_the_plan_of_folds_is_this(counts: dict[str, int], n_folds: int, plan: F
         ),
         ({}, "x.tsv: two labels or more are needed (there is none).", "Add rows of another label; check --label."),
         (
-            {"a": 1, "b": 9},
+            {"a": 1, "b": 9, "c": 9},
             "x.tsv: 'a' has only one row; each label needs two.",
             "Add rows, or leave it out with --max-bad-rows 1.",
+        ),
+        (
+            {"a": 1, "b": 9},
+            "x.tsv: 'a' has only one row; each label needs two.",
+            "Add rows: a classifier is learned from two labels with two rows each, or more.",
+        ),
+        (
+            {"B ": 1, "b": 9, "c": 9},
+            "x.tsv: 'B ' has only one row; each label needs two.",
+            "'B ' and 'b' differ only by case or blanks: --tidy-labels merges such.",
         ),
         (
             {"c": 1, "a": 1, "b": 9, "d": 2},

@@ -111,7 +111,9 @@ def opened_folder(path: Path) -> Iterator[OpenFolder]:
             bring_back(path)
             is_folder, handle = _opened(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in the path
-        raise MissingInputError(f"There is no saved model at {shown(str(path), 200)}.", hint=_meant(path)) from error
+        raise MissingInputError(
+            f"There is no saved model at {shown(str(path), 200)}.", hint=meant_model(path)
+        ) from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:  # a text in its place
             raise MissingInputError(f"There is no saved model at {shown(str(path), 200)}.", hint=_TRAIN) from error
@@ -185,13 +187,15 @@ def refuse_place(path: Path, *, overwrite: bool = False) -> None:
     """
     if not path.resolve().name or path.name.startswith(TEMPORARY_PREFIX):
         raise OutputError(f"{path}: an artifact needs a name of its own.", hint="Choose another name.")
+    if path.is_file() and not path.is_symlink():  # nothing would replace it
+        raise OutputError(f"{path} is a file, and no saved model to be overwritten.", hint=_ELSEWHERE)
     refuse_existing(path, overwrite=overwrite)
     if not os.path.lexists(path):
         return
     if path.is_symlink():
         raise OutputError(f"{path} is a symbolic link and is not replaced.", hint="Name the folder itself.")
     if not path.is_dir():
-        raise OutputError(f"{path} must be an artifact to be overwritten (it is a file).", hint=_ELSEWHERE)
+        raise OutputError(f"{path} is no folder, and no saved model to be overwritten.", hint=_ELSEWHERE)
     names = {inner.name for inner in path.iterdir()}
     if names and MANIFEST not in names:
         raise OutputError(f"{path} must be an artifact to be overwritten (it holds no {MANIFEST}).", hint=_ELSEWHERE)
@@ -402,7 +406,7 @@ _BY_HANDLE = os.open in os.supports_dir_fd
 _TRAIN = "Make one with: frostline train FILE --out FOLDER"
 
 
-def _meant(path: Path) -> str:
+def meant_model(path: Path) -> str:
     """The saved model beside it of a similar name, else how one is made."""
     try:
         present = sorted(entry.name for entry in path.parent.iterdir() if (entry / MANIFEST).is_file())

@@ -6,11 +6,11 @@ import click
 import numpy as np
 from rich.text import Text
 
+from frostline.artifact.files import refuse_place
 from frostline.artifact.model import open_model
 from frostline.cli.console import output, progress, words
 from frostline.cli.options import EncoderChoice, opened_encoder, overwrite_option
 from frostline.data.sample import Sample, load_sample
-from frostline.disk import refuse_existing
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.evaluate.intervals import wilson
 from frostline.report.brief import print_brief
@@ -36,7 +36,7 @@ SENTENCES = (
 @overwrite_option
 def command(*, out: Path, overwrite: bool) -> None:
     """Train, report, save, load again, predict."""
-    refuse_existing(out, overwrite=overwrite)
+    refuse_place(out, overwrite=overwrite)
     say = words()
     sample = load_sample()
     say.print(Text("The sample: short sentences written for Frostline, a fifth of them hard on purpose.", style="dim"))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from frostline import disk
 from frostline.cli.console import output, print_json
+from frostline.cli.groups import Grouped
 from frostline.cli.options import json_option
 from frostline.encoder.architecture import describe
 from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint, is_at_hand, known_encoders
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "doctor",
+    cls=Grouped,
     epilog="Example: frostline doctor --json | python -m json.tool",
     help="Say what is installed, what the processor can do, and what is missing.",
 )

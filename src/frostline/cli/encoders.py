@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from frostline.cli.console import output, print_json
+from frostline.cli.groups import Grouped
 from frostline.cli.options import json_option
 from frostline.encoder.checkpoint import is_at_hand, known_encoders, must_be_fetched
 from frostline.encoder.published import Published, prefix_of
@@ -64,6 +65,7 @@ and those of many languages last. Figures as their cards state them; nobody here
 
 @click.command(
     "encoders",
+    cls=Grouped,
     epilog="Example: frostline train reviews.tsv --encoder intfloat/multilingual-e5-small --out model",
     help="List encoders that have a short name, and others worth trying: size, languages, licence, what is at hand.",
 )

@@ -7,6 +7,7 @@ import click
 from rich.text import Text
 
 from frostline.advice import Step
+from frostline.artifact.files import refuse_place
 from frostline.cli.again import line_of, made_by
 from frostline.cli.console import progress, tuning_progress, words
 from frostline.cli.groups import Grouped
@@ -25,7 +26,6 @@ from frostline.cli.options import (
 from frostline.cli.train import show
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
-from frostline.disk import refuse_existing
 from frostline.encoder.architecture import FAMILIES, require_torch
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.errors import InputError, UsageError
@@ -80,7 +80,7 @@ def command(
 ) -> None:
     """Train frozen, tune, test both, save."""
     require_torch("Fine-tuning")
-    refuse_existing(out, overwrite=overwrite)
+    refuse_place(out, overwrite=overwrite)
     if encoder.precision != "float32":
         raise UsageError("Fine-tuning is done in float32: leave --precision out.")
     dataset, reading = tidied_if_wanted(read_labelled(file, replace(reading, limit=limit)), reading)

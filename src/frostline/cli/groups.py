@@ -15,6 +15,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "report",
         "details",
         "quantized",
+        "labels",
+        "nearest",
     ),
     "The lesson": ("lang", "html", "notebook", "beside"),
     "Your file": (
@@ -101,6 +103,9 @@ JSON_DOCUMENTS = {
     "predict": "answers.md",
     "verify": "scored.md",
     "export": "exported.md",
+    "explain": "told.md",
+    "encoders": "told.md",
+    "doctor": "told.md",
 }
 """The document of each verb's JSON, in docs/formats."""
 

@@ -136,6 +136,10 @@ def _meant(name: str, others: list[str]) -> str:
     """The verb that is probably meant, as a line to paste."""
     from frostline.cli.meant import VERBS_ELSEWHERE  # noqa: PLC0415 - only after a mistake
 
+    if name in {"version", "ver"}:
+        return "Did you mean: frostline --version"
+    if (Path(name) / "manifest.json").is_file():
+        return f"Did you mean: {shlex.join(['frostline', 'predict', name, *others])}"
     near = difflib.get_close_matches(name.casefold(), VERBS, n=1, cutoff=0.6)
     near = [VERBS_ELSEWHERE[name]] if name in VERBS_ELSEWHERE else near
     if near:
@@ -232,7 +236,7 @@ def _ending(outcome: BaseException, arguments: Sequence[str]) -> tuple[int, *tup
             _forget_output()  # its reader has gone (`| head`): not an error
             return (0,)
         case FrostlineError():
-            return outcome.exit_code, f"error: {outcome.message}", *([f"       {outcome.hint}"] if outcome.hint else ())
+            return outcome.exit_code, *_refusal(outcome, arguments)
         case OSError() if outcome.errno in _NOT_WRITTEN and outcome.filename is None:
             _forget_output()
             words = f"error: Standard output could not be written: {os.strerror(outcome.errno)}."
@@ -243,6 +247,18 @@ def _ending(outcome: BaseException, arguments: Sequence[str]) -> tuple[int, *tup
                 f"error: an unforeseen {type(outcome).__name__}: {shown(str(outcome), 300)}. A bug in Frostline.",
                 "       Run it again as `frostline --debug ...` and report what that prints.",
             )
+
+
+def _refusal(error: FrostlineError, arguments: Sequence[str]) -> list[str]:
+    """What is wrong; the hint, with this command's model and file in its lines; the command with an option named."""
+    said, hint = [f"{_ERROR}{error.message}"], error.hint
+    if "--" not in hint and "frostline " not in hint:
+        return [*said, f"       {hint}"] if hint else said
+    from frostline.cli.meant import filled, with_option  # noqa: PLC0415 - only after a mistake
+
+    line = "" if "frostline " in hint else with_option(hint, cli, arguments)
+    said.append(f"       {filled(hint, cli, arguments)}")
+    return [*said, f"       For example: {line}"] if line else said
 
 
 def _usage(outcome: click.ClickException | click.exceptions.Exit, arguments: Sequence[str]) -> list[str]:

@@ -1,12 +1,16 @@
 """What somebody probably meant whom click did not understand: the same command, mended, as a line to paste."""
 
+import contextlib
 import difflib
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
+
+from frostline.errors import pasteable
 
 VERBS_ELSEWHERE = {
     "fit": "train",
@@ -105,6 +109,74 @@ def _options_mended(name: str, context: click.Context, words: list[str], options
 def _named(extra: str, words: list[str], options: Sequence[str]) -> Iterator[list[str]]:
     """What follows the file without an option: a test file, or the label's column."""
     option = "--test" if Path(extra).is_file() else "--label"
+    if option == "--label" and "--out" in options and "--out" not in words and not _names_column(extra, words):
+        option = "--out"
     if option in options:
         place = len(words) - 1 - words[::-1].index(extra)
         yield [*words[:place], option, *words[place:]]
+
+
+def _names_column(extra: str, words: Sequence[str]) -> bool:
+    """Whether the first line of a file of the command has that name in it."""
+    for word in words:
+        with contextlib.suppress(OSError, ValueError), Path(word).open("rb") as file:
+            if extra.encode() in file.readline(_LONGEST_HEADER):
+                return True
+    return False
+
+
+_LONGEST_HEADER = 65_536
+
+
+_OPTION = re.compile(r"(--[a-z][a-z-]*[a-z])(?: ([^\s,;()]*[^\s,;().?]))?")
+
+
+def with_option(hint: str, group: click.Group, arguments: Sequence[str]) -> str:
+    """The command again with the first option that a hint names with its value, in place of what it had; or empty."""
+    command, words = _command(group, arguments)
+    if command is None or "eave --" in hint or "eave out --" in hint:  # what is to go is no value to give
+        return ""
+    options = {one: option for option in command.params if isinstance(option, click.Option) for one in option.opts}
+    for name, value in _OPTION.findall(hint):
+        option = options.get(name)
+        if option is None or (not option.is_flag and (not value or value.isupper() or not _is_value(option, value))):
+            continue
+        kept = list(words)
+        for other in [*option.opts, *option.secondary_opts]:
+            while other in kept:
+                place = kept.index(other)
+                del kept[place : place + (1 if option.is_flag else 2)]
+        return shlex.join(["frostline", *kept, name, *([] if option.is_flag else [value])])
+    return ""
+
+
+def _is_value(option: click.Option, value: str) -> bool:
+    """Whether the option takes that value: a word that only follows it in the sentence is none."""
+    if value in {"or", "and", "out", "to", "of", "is", "in", "for", "says", "with"}:
+        return False
+    with contextlib.suppress(click.BadParameter):
+        option.type.convert(value, option, None)
+        return True
+    return False
+
+
+def _command(group: click.Group, arguments: Sequence[str]) -> tuple[click.Command | None, list[str]]:
+    """The verb that was given, and its name with all else."""
+    words = [word for word in arguments if word != "--debug"]
+    return (group.get_command(click.Context(group), words[0]) if words else None), words
+
+
+def filled(hint: str, group: click.Group, arguments: Sequence[str]) -> str:
+    """`frostline predict MODEL FILE` with the model and the file that the command was given."""
+    given: dict[str, Any] = {}
+    with contextlib.suppress(Exception):  # whatever is wrong with the command, the hint stands as it is
+        command, words = _command(group, arguments)
+        if command is not None:
+            given = command.make_context(words[0], words[1:], resilient_parsing=True).params
+    for place, names in (("MODEL", ("model",)), ("FILE", ("file", "texts"))):
+        value = next((given[name] for name in names if given.get(name)), None)
+        value = value[0] if isinstance(value, tuple) and len(value) == 1 else value
+        if isinstance(value, Path) or (isinstance(value, str) and Path(value).is_file()):
+            quoted = pasteable(value)  # not for `train`, which learns from another file than is answered
+            hint = re.sub(rf"(frostline (?!train)[^.;]*?)\b{place}\b", lambda found: found[1] + quoted, hint)  # noqa: B023
+    return hint

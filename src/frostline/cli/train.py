@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from frostline.advice import Step
+from frostline.artifact.files import refuse_place
 from frostline.cli.again import command_of, line_of, made_by
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
@@ -43,7 +44,7 @@ from frostline.data.dataset import Dataset
 from frostline.data.fixes import apply_fixes, read_fixes
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
-from frostline.disk import refuse_existing, refuse_file
+from frostline.disk import refuse_file
 from frostline.encoder.features import AUTO, DEFAULT_FEATURES, SWEEP_FEATURES, TUTORIAL_FEATURES, FeatureSpec
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import SentenceEncoder
@@ -403,7 +404,7 @@ def _refuse_outputs(
 ) -> None:
     """Raise, before anything is read, if what will be written must not be."""
     if out is not None:
-        refuse_existing(out, overwrite=overwrite)
+        refuse_place(out, overwrite=overwrite)
     elif keep_neighbours:
         raise UsageError("--keep-neighbours keeps them in the saved classifier: add --out FOLDER.")
     if rejects is not None:

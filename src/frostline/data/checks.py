@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 
 from frostline.data.copies import copy_keys
-from frostline.data.dataset import Dataset, Reject
+from frostline.data.dataset import Dataset, Reject, tidy_key
 from frostline.errors import InputError, shown
 from frostline.targets import Label
 
@@ -143,11 +143,6 @@ def alike(labels: Iterable[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def tidy_key(label: str) -> str:
-    """What labels that differ by case and blanks alone have in common."""
-    return " ".join(label.split()).casefold()
-
-
 def tidied(dataset: Dataset, known: Collection[str] = ()) -> Dataset:
     """The same, with labels merged that differ only by case and blanks; the source says which.
 
@@ -251,7 +246,10 @@ def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPl
         raise InputError(
             f"{dataset.source.name}: {shown(column)} has {len(counts):,} different values in {len(dataset):,} rows, so "
             "it looks like an id, a number or a text, not like a label.",
-            hint=f"Take another column: {which}." if others else "Each label must stand in several rows.",
+            hint=f"Take another column: {which}."
+            if others
+            else "A label stands in several rows; numbers are learned as classes, such as low and high. To label these "
+            "texts by a saved model: frostline predict MODEL FILE",
         )
     name, n_rejected = dataset.source.name, len(dataset.rejects)
     return folds_for(dataset.counts(), n_folds, apart=_apart(dataset), name=name, strict=strict, n_rejected=n_rejected)
@@ -337,18 +335,16 @@ def folds_for(  # noqa: PLR0913 - labels as they are; each has a default
         raise InputError(
             f"{name}: two labels or more are needed ({only}).", hint="Add rows of another label; check --label."
         )
+    every = counts
     rows, counts = ("rows", counts) if apart is None else (_APART, apart)
     small = sorted((label for label in counts if counts[label] < n_folds), key=lambda label: (counts[label], label))
     single = [label for label in small if counts[label] < 2]
     if single:
         have = "have" if len(single) > 1 else "has"
         only = "row" if apart is None else "row that stands apart"
-        way = f"leave {'it' if len(single) == 1 else 'them'} out with --max-bad-rows {n_rejected + len(single)}"
         raise InputError(
             f"{name}: {_listed(single)} {have} only one {only}; each label needs two.",
-            hint="Copies of a text, and the rows of a group, count as one. Add rows, or merge labels."
-            if apart is not None
-            else f"Add rows, or {way}.",
+            hint=_way_with(single, counts, n_rejected=n_rejected, are_lone=all(every[one] == 1 for one in single)),
         )
     if not small:
         return FoldPlan(n_folds)
@@ -357,6 +353,22 @@ def folds_for(  # noqa: PLR0913 - labels as they are; each has a default
     if strict:
         raise InputError(f"{name}: {reason}; the smallest has {fewest}.", hint=f"Add rows, or ask for {fewest} folds.")
     return FoldPlan(fewest, (f"{reason}; {fewest} folds are used.",))
+
+
+def _way_with(single: Sequence[str], counts: Mapping[str, int], *, n_rejected: int, are_lone: bool) -> str:
+    """What to do about labels that have a single row; `are_lone`: no copies of it either, so that it may be left out.
+
+    A spelling is merged, not left out; and where one label would be left there is nothing to learn.
+    """
+    likes = [other for one in single for other in counts if other != one and tidy_key(other) == tidy_key(one)]
+    if likes:
+        return f"{shown(single[0])} and {shown(likes[0])} differ only by case or blanks: --tidy-labels merges such."
+    if not are_lone:
+        return "Copies of a text, and the rows of a group, count as one. Add rows, or merge labels."
+    if len(counts) - len(single) < 2:
+        return "Add rows: a classifier is learned from two labels with two rows each, or more."
+    it = "it" if len(single) == 1 else "them"
+    return f"Add rows, or leave {it} out with --max-bad-rows {n_rejected + len(single)}."
 
 
 def _rows_by(keys: Sequence[str]) -> dict[str, list[int]]:

@@ -172,6 +172,16 @@ class Dataset:
         rows = np.flatnonzero(self.targets.members[:, unknown].any(axis=1))
         known = ", ".join(map(shown, list(labels)[:10])) + (", …" if len(labels) > 10 else "")
         got = shown(next(iter(counts))) if len(rows) == 1 and len(counts) == 1 else _in_rows(counts)
+        if len(rows) == len(self) and len(counts) >= _MANY_VALUES and len(counts) > len(self) / 2:
+            return self._unlabelled(labels, known)
+        spelled = {tidy_key(str(label)): label for label in labels}
+        if all(tidy_key(str(label)) in spelled for label in counts):
+            first = next(iter(counts))
+            return InputError(
+                f"{self.source.name}:{self.lines[int(rows[0])]}: the label must be one of {known} (got {got}).",
+                hint=f"{shown(first)} and {shown(spelled[tidy_key(str(first))])} differ only by case or blanks: "
+                "--tidy-labels takes them for one.",
+            )
         this, it, row = ("this label", "it", "row") if len(counts) == 1 else ("these labels", "them", "rows")
         way = f" Or pass --max-bad-rows {len(rows)}." if len(rows) < len(self) else ""
         return InputError(
@@ -179,7 +189,22 @@ class Dataset:
             hint=f"No training row has {this}. Correct the {row}, or train with examples of {it}.{way}",
         )
 
+    def _unlabelled(self, labels: Collection[Label], known: str) -> InputError:
+        """That a column of numbers or ids was taken for labels, of which there likely are none."""
+        column = shown(self.source.label_column) if self.source.label_column else "the label column"
+        return InputError(
+            f"{self.source.name} has no column with labels of this model ({known}): {column} has "
+            f"{len(self._counts_beside(labels)):,} different values, such as {shown(next(iter(self.targets.labels)))}.",
+            hint="To label these texts: frostline predict MODEL FILE. If a column holds labels: --label NAME.",
+        )
 
+
+def tidy_key(label: str) -> str:
+    """What labels that differ by case and blanks alone have in common."""
+    return " ".join(label.split()).casefold()
+
+
+_MANY_VALUES = 20  # from which on a column of which most values occur once holds no labels
 NAMED_LABELS = 20
 
 

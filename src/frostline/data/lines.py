@@ -24,7 +24,16 @@ from typing import BinaryIO, final
 from frostline.arrays import Progress
 from frostline.data.options import MEGABYTE, TableLimits, TableOptions
 from frostline.disk import home, private_folder, storage_error, sweep_folders_of_the_dead
-from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, StorageError, shown
+from frostline.errors import (
+    AccessError,
+    FrostlineError,
+    InputError,
+    MissingInputError,
+    StorageError,
+    pasteable,
+    printable,
+    shown,
+)
 from frostline.places import Place, Remote, opened_to_read, place_of, size_of
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -278,6 +287,13 @@ def _opening_error(path: Path, error: OSError | ValueError) -> FrostlineError:
         with contextlib.suppress(OSError, ValueError):
             leads = file_name(path.readlink())
             return MissingInputError(f"{name} is a link to {leads}, which is not there.", hint="Mend or remove it.")
+        scheme, slashes, rest = str(path).partition(":/")
+        if slashes and scheme in {"http", "https", "ftp"}:  # a path has lost one of the two
+            address = f"{scheme}://{rest.lstrip('/')}"
+            return MissingInputError(
+                f"{printable(address)} is an address, and a file of this machine is read.",
+                hint=f"Fetch it first: curl -LO {pasteable(address)}",
+            )
         return MissingInputError(f"{name} is not there.", hint=near(path))
     return StorageError(f"{name}: cannot be opened ({error.strerror}).", hint="Check the disk.")
 
@@ -299,6 +315,8 @@ def _listing(folder: Path) -> str:
     """Say which files in `folder` could have been meant."""
     suffixes = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".gz")
     with contextlib.suppress(OSError):
+        if (folder / "manifest.json").is_file():
+            return f'It is a saved model. To use it: frostline predict {pasteable(folder)} "some words"'
         names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(suffixes))
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""

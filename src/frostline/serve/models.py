@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from frostline.artifact.files import meant_model
 from frostline.disk import home, private_folder, storage_error, sweep_folders_of_the_dead
 from frostline.errors import AccessError, FrostlineError, InputError, MissingInputError, UnavailableError, printable
 from frostline.serve.options import Limits, Named
@@ -265,9 +266,7 @@ class Models:
 def _copied(folder: Path, kept: Path) -> Path:
     """The files of `folder` under `kept` too, whatever becomes of the first; links of a stranger stay links."""
     if not folder.exists():
-        raise MissingInputError(
-            f"There is no saved model at {folder}.", hint="Check the path; frostline train makes one."
-        )
+        raise MissingInputError(f"There is no saved model at {folder}.", hint=meant_model(folder))
     if not folder.is_dir():
         raise MissingInputError(f"{folder} is a file, not a saved model.", hint="Name the folder that train has made.")
     shutil.rmtree(kept, ignore_errors=True)
