@@ -110,7 +110,7 @@ def test_from_a_file_to_a_classifier_fitted_on_all_texts(
     assert done.document["data"]["n_trained"] == whole["data"]["n_trained"] == 450
     assert done.document["warnings"][0] == (
         "There is no room for the numbers of all 450 texts at once: C, the calibration and the rule were chosen on 150 "
-        "of them, drawn label by label, from which the baselines learned too; the classifier was fitted on all."
+        "of them, each label in its share, from which the baselines learned too; the classifier was fitted on all."
     )
     assert done.document["test"]["n"] == 50
     met = frostline("evaluate", model, table, "--no-header", "--text", "1", "--label", "2", "--json").document

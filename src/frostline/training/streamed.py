@@ -47,7 +47,7 @@ class Sampled:
         """What is otherwise than with fewer texts."""
         return (
             f"There is no room for the numbers of all {len(self.whole):,} texts at once: C, the calibration and the "
-            f"rule were chosen on {len(self.split.train):,} of them, drawn label by label, from which the baselines "
+            f"rule were chosen on {len(self.split.train):,} of them, each label in its share, from which the baselines "
             "learned too; the classifier was fitted on all."
         )
 
