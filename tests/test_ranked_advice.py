@@ -280,3 +280,17 @@ def test_labels_that_are_others_joined_are_taken_for_several() -> None:
     assert advice.reason == "2 of 4 labels are other labels joined by '|'; 30 of 100 rows have such."
     assert "labels joined" not in kinds(replace(record, data=replace(data, kind="several labels")))
     assert "labels joined" not in kinds(replace(record, data=replace(data, label_counts={"a": 50, "a|c": 50})))
+
+
+@pytest.mark.parametrize(("n", "is_told"), [(99, False), (100, True)])
+def test_labels_that_look_wrong_come_after_contradictions(n: int, *, is_told: bool) -> None:
+    record = replace(plain(), n_trained=1000, n_in_doubt=n)
+    found = ranked(record)
+    assert [one.kind for one in found] == (["wrong labels"] if is_told else [])
+    if is_told:
+        assert found[0].step == Step(verb="review", options=("--out", "fixes.tsv"))
+        assert found[0].reason == (
+            "Of 1,000 texts learned from 100 have a label that looks wrong to heads that did not see them."
+        )
+        both = replace(record, data=replace(record.data, n_rows=100, n_conflicts=10))
+        assert kinds(both)[:2] == ["contradictions", "wrong labels"]

@@ -43,11 +43,15 @@ FEW_ROWS = 1000
 CONTRADICTED = 0.01
 """The share of rows from which on texts with two labels are worth a person's time first of all."""
 
+IN_DOUBT = 0.1
+"""The share of the texts learned from whose labels look wrong, from which on they are to be looked at first."""
+
 Kind: TypeAlias = Literal[
     "near copies",
     "labels alike",
     "labels joined",
     "contradictions",
+    "wrong labels",
     "no better than words",
     "weak label",
     "few rows",
@@ -110,6 +114,7 @@ def ranked(record: TrainingRecord) -> tuple[Advice, ...]:
         *(language if ahead else ()),  # then likely why
         *ahead,
         *_about_conflicts(record),
+        *_about_wrong(record),
         *(() if ahead else language),
         *about_near(record),
         *_about_words(record),
@@ -259,6 +264,22 @@ def _about_conflicts(record: TrainingRecord) -> list[Advice]:
             kind="contradictions",
             sentence="Settle which label is right where a text has two: frostline review, with the same file.",
             reason=f"Of {n_rows:,} rows {n:,} texts appear with different labels.",
+            step=_REVIEW,
+        )
+    ]
+
+
+def _about_wrong(record: TrainingRecord) -> list[Advice]:
+    """Labels that look wrong to heads that did not see their texts, where they are many."""
+    n, n_rows = record.n_in_doubt, record.n_trained
+    if n < IN_DOUBT * n_rows or not n:
+        return []
+    return [
+        Advice(
+            kind="wrong labels",
+            sentence="Look at labels that look wrong, before anything else: frostline review, with the same file.",
+            reason=f"Of {n_rows:,} texts learned from {n:,} have a label that looks wrong to heads that did not see "
+            "them.",
             step=_REVIEW,
         )
     ]

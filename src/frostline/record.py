@@ -364,6 +364,7 @@ class TrainingRecord:
     precision: PrecisionRecord | None = None  # Which precision read, and why; None where nobody asked: float32
     tuning: TuningRecord | None = None  # None: the encoder reads as it came
     cascade: CascadeRecord | None = None  # None: none was asked for
+    n_in_doubt: int = 0  # Texts learned from with a label that looks wrong to heads that did not see them
     seconds: Seconds
     machine: Machine
     seed: int

@@ -598,8 +598,8 @@ def tidied_if_wanted(dataset: Dataset, reading: TableOptions) -> tuple[Dataset, 
         return dataset, reading
     said = "; ".join(" and ".join(shown(label, 40) for label in group) for group in groups[:3])
     more = f"; and {len(groups) - 3} more" if len(groups) > 3 else ""
-    question = f"Labels that differ only by case or blanks: {said}{more}. Take them for one each?"
-    if not click.confirm(printable(question), default=True, err=True):
+    words().print(Text(printable(f"Labels that differ only by case or blanks: {said}{more}.")))
+    if not click.confirm("Take them for one each?", default=True, err=True):
         return dataset, reading
     context.params["tidy_labels"] = True
     context.set_parameter_source("tidy_labels", ParameterSource.PROMPT)

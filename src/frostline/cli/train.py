@@ -372,8 +372,8 @@ def command(
             made=made_by(),
         )
     show(training, out, as_json=as_json, details=details)
-    for sentence in training.unmet:
-        words().print(Text(printable(sentence), style="bold red"))
+    for sentence in training.unmet if as_json else ():  # the report begins its warnings with them
+        words().print(Text(printable(sentence), style="bold red"), soft_wrap=True)
 
 
 def _without_neighbours(training: Training) -> Training:

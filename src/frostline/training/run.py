@@ -36,6 +36,7 @@ from frostline.head.scoring import criterion_of
 from frostline.legible import unknown_refused
 from frostline.machine import this_machine
 from frostline.record import NearRecord, PartsRecord, Seconds, TestRecord, TrainingRecord
+from frostline.review.run import n_in_doubt
 from frostline.training.cascaded import cascade_record
 from frostline.training.options import Progress, Split, TrainingOptions, is_in_turn, refuse_without_choice, split_rows
 from frostline.training.records import (
@@ -404,6 +405,7 @@ def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRec
         if made.cascade is None or made.options.cascade is None
         else cascade_record(made.cascade, made.options.cascade, made.rows.learned.targets, made.rows.reader, tested),
         nested=tested.nested,
+        n_in_doubt=n_in_doubt(fitted.calibration.held_out, made.rows.learned.targets),
         baselines=tested.against,
         learning=made.learning,
         seconds=seconds,
