@@ -107,6 +107,7 @@ def test_minilm_passes_on_the_sample(sample: tuple[list[str], list[str]]) -> Non
 
 
 @pytest.mark.usefixtures("able")
+@pytest.mark.filterwarnings("ignore:.* is used otherwise by its makers:UserWarning")
 def test_an_encoder_with_planted_outliers_stays_in_float32(spiky: str, sample: tuple[list[str], list[str]]) -> None:
     """Its float32 rows are MiniLM's; in int8 they are not."""
     texts, labels = sample

@@ -222,7 +222,7 @@ def test_too_few_lots_for_folds_are_told_as_such() -> None:
         folds(targets, n_folds=1, seed=0)
     assert str(caught.value) == (
         "Folds need two texts of each label that do not belong together (here one label has 1). Copies stay together, "
-        "and so do the rows of a group: add rows or groups, or leave --nested out."
+        "and so do the rows of a group: add rows or groups, or leave nested=True out."
     )
 
 

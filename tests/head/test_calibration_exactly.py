@@ -277,7 +277,7 @@ def test_ways_that_cannot_be_are_refused_in_full() -> None:
     with pytest.raises(UsageError) as caught:
         fit_calibration(decisions, one_label(codes), folds=codes, calibrate="isotonic")
     assert str(caught.value) == (
-        "An isotonic map needs rows that are told apart (all 1,200 have the same decisions). Leave --calibrate out."
+        "An isotonic map needs rows that are told apart (all 1,200 have the same decisions). Leave calibrate out."
     )
     with pytest.raises(UsageError) as caught:
         fit_calibration(decisions, one_label(codes), folds=codes, calibrate="platt")  # type: ignore[arg-type]
