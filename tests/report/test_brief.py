@@ -185,3 +185,15 @@ def test_train_says_it_in_fifteen_lines(
     assert not [word for word in FORBIDDEN if word in piped]
     assert all(line == line.rstrip() for line in piped.split("\n"))
     assert len([line for line in piped.split("\n") if line.startswith("  This classifier gives")]) == 1
+
+
+def test_an_evaluation_without_simpler_ways_beside_it_says_why() -> None:
+    record = evaluation_record(RECORDS["full"]())
+    beside, said = (
+        RECORDS["full"]().baselines,
+        "not beside word counting: too few different texts to learn from by folds",
+    )
+    for found, is_said in ((beside, False), ((), True)):
+        screen = io.StringIO()
+        print_brief_evaluation(replace(record, baselines=found), Console(file=screen, width=80))
+        assert (said in " ".join(screen.getvalue().split())) is is_said

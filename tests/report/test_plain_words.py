@@ -8,6 +8,7 @@ import pytest
 
 from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.intervals import Estimate, f1_interval
+from frostline.report import label_name
 from frostline.report.card import model_card
 from frostline.report.page import report_html
 from frostline.report.phrases import verdict
@@ -195,3 +196,14 @@ def test_a_label_is_told_better_than_another_only_beyond_chance(hits: int, *, is
 )
 def test_the_words_of_a_lead_follow_its_interval(interval: tuple[float, float], words: str) -> None:
     assert verdict(with_lead(example_record().baselines[0], 0.01, interval).leads["accuracy"]) == words
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [("billing", "billing"), (" billing", "' billing'"), ("billing ", "'billing '"), ("a b", "a b"), (" ", "' '")],
+)
+def test_a_label_that_begins_or_ends_with_a_blank_is_in_quotes(label: str, said: str) -> None:
+    """Or five spellings of one look like the same word."""
+    assert label_name(label) == said
+    record = replace(example_report()[0], labels=(label, "other"))
+    assert f"one of 2 labels ({said}, other)" in plain_words(record)[0]

@@ -14,6 +14,12 @@ def printable(value: object, limit: int = LONGEST) -> str:
     return escaped(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
+def label_name(label: object, limit: int = LONGEST) -> str:
+    """A label as `printable` has it; in quotes where it begins or ends with a blank, or no eye would see that."""
+    text = str(label)
+    return printable(text, limit) if text == text.strip() else f"'{printable(text, limit)}'"
+
+
 def count_text(n: int, one: str, many: str = "") -> str:
     """`1 row`, `2,000 rows`."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -16,13 +16,14 @@ from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.scores import Evaluation
 from frostline.record import EvaluationRecord, TrainingRecord
-from frostline.report import phrases, plain, printable
+from frostline.report import label_name, phrases, plain, printable
 from frostline.report.lines import say, warn
 
 MOST_LINES = 14
 """Of a terminal, without the one that says where it is saved: what is left out for want of room has `--details`."""
 
 MOST_WARNINGS = 3
+NOT_COMPARED = "not beside word counting: too few different texts to learn from by folds"
 _WEAKEST = 2
 _COMMANDS = (": run the same ", ": frostline ", " (frostline ")  # how a sentence goes on where it names its command
 
@@ -101,8 +102,8 @@ def print_brief_evaluation(record: EvaluationRecord, console: Console, *, comman
     if is_of_new:
         beside = [one for one in record.baselines if one.name in {MAJORITY, WORDS, WORDS_EACH}]
         _scores(console, record.test, beside)
-        if beside:
-            say(console, "                 learned from this file itself, by folds", style="dim")
+        note = "learned from this file itself, by folds" if beside else NOT_COMPARED
+        say(console, f"                 {note}", style="dim")
         _weakest(console, record.test)
     if record.cascade is not None:
         say(console, " ".join(plain.cascade_text(record.cascade)))
@@ -162,7 +163,7 @@ def _weakest(console: Console, test: Evaluation) -> None:
     if len(known) < 2:
         return
     weakest = sorted(known, key=lambda pair: pair[0].value)[: 1 if len(known) == 2 else _WEAKEST]
-    named = ", ".join(f"{printable(label, 24)} {phrases.estimate_text(f1)}" for f1, label in weakest)
+    named = ", ".join(f"{label_name(label, 24)} {phrases.estimate_text(f1)}" for f1, label in weakest)
     say(console, f"weakest by F1 %  {named}")
 
 

@@ -32,7 +32,7 @@ from frostline.record import (
     TrainingRecord,
     TuningRecord,
 )
-from frostline.report import LONGEST, count_text, printable
+from frostline.report import LONGEST, count_text, label_name, printable
 from frostline.report import seconds_text as spent
 from frostline.targets import Kind
 
@@ -265,7 +265,7 @@ def counts_text(data: DataRecord, most: int, *, longest: int = LONGEST) -> str:
     counts = list(data.label_counts.items())
     if WORDING[data.kind].are_ranked:
         counts.sort(key=lambda item: -item[1])
-    said = ", ".join(f"{printable(label, longest)} {count:,}" for label, count in counts[:most])
+    said = ", ".join(f"{label_name(label, longest)} {count:,}" for label, count in counts[:most])
     more = len(counts) - most
     return f"{said} and {more} more labels" if more > 0 else said
 

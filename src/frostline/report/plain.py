@@ -20,7 +20,7 @@ from frostline.record import (
     TrainingRecord,
     UnlikeRecord,
 )
-from frostline.report import count_text, printable
+from frostline.report import count_text, label_name, printable
 from frostline.report.phrases import NOT_TESTED, WORDING, estimate_text, hundredths, lead_of, named, percent
 from frostline.targets import Kind, Label
 
@@ -220,7 +220,7 @@ def brief_evaluation_words(record: EvaluationRecord) -> list[str]:
 
 
 def _gives(kind: Kind, labels: Sequence[Label]) -> str:
-    names = named([printable(label, 24) for label in labels])
+    names = named([label_name(label, 24) for label in labels])
     return WORDING[kind].gives.format(labels=f"{len(labels)} labels ({names})")
 
 
@@ -237,7 +237,7 @@ def how_often(test: Evaluation, which: str) -> list[str]:
         f"{on_texts}, {_labels_found(test)}.{few}",
         f"All labels of a text were met for {of_hundred(right.value)} texts; {expected}",
     ]
-    known = [(score.f1, printable(score.label, 30)) for score in test.per_label if score.f1 and score.support >= FEW]
+    known = [(score.f1, label_name(score.label, 30)) for score in test.per_label if score.f1 and score.support >= FEW]
     least, most = (choose(known, key=lambda pair: pair[0].value, default=None) for choose in (min, max))
     if least and most and one_of_many(least[0], len(known))[1] < one_of_many(most[0], len(known))[0]:
         said.append(f"Of the labels on {FEW} texts or more it tells {most[1]} better than {least[1]}.")
@@ -261,7 +261,7 @@ def confuses(test: Evaluation) -> list[str]:
         return ["It made no mistake there, which says that the test was easy or small, not that it makes none."]
     true, taken, count = found[0]
     n_wrong = int(test.confusion.sum() - np.trace(test.confusion))
-    says = f"says {printable(taken, 30)} where {printable(true, 30)} is right"
+    says = f"says {label_name(taken, 30)} where {label_name(true, 30)} is right"
     if count == n_wrong:
         whose = "Its only mistake there" if n_wrong == 1 else f"All of its {n_wrong:,} mistakes there"
         return [f"{whose}: it {says}."]

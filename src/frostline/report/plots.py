@@ -18,7 +18,7 @@ from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.probabilities import CoverageCurve, Curve, LabelCurves, Reliability
 from frostline.evaluate.scores import Evaluation
 from frostline.record import ChoiceRecord, SearchRecord, TrialRecord, TuningRecord
-from frostline.report import count_text, phrases, printable
+from frostline.report import count_text, label_name, phrases, printable
 from frostline.report.drawing import (
     DASHES,
     GRID,
@@ -67,7 +67,7 @@ def confusion_plot(evaluation: Evaluation) -> str:
     if confusion is None:
         return ""
     n_labels = len(evaluation.labels)
-    names = [printable(label, 16) for label in evaluation.labels]
+    names = [label_name(label, 16) for label in evaluation.labels]
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     large = n_labels > 8
     size = min(SIZE, max(4.0, 110 / n_labels)) if large else SIZE
@@ -283,7 +283,7 @@ def map_plot(examples: Examples, layout: SentenceMap) -> str:
         axes.set_yticks([])
         if decided:
             axes.axvline(0.0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-            first, second = (printable(label, 14) for label in examples.labels)
+            first, second = (label_name(label, 14) for label in examples.labels)
             axes.set_xlabel(f"← {first} · what it decides by · {second} →", color=MUTED, parse_math=False)
             axes.set_ylabel("what else differs", color=MUTED)
         else:
@@ -324,7 +324,7 @@ def map_words(examples: Examples, layout: SentenceMap) -> list[str]:
         f"{n:,} of {layout.n_texts:,} test texts, drawn at random" if n < layout.n_texts else f"all {n:,} test texts"
     )
     if layout.kind == "decision":
-        first, second = (printable(label) for label in examples.labels)
+        first, second = (label_name(label) for label in examples.labels)
         return [
             (
                 f"A point for each of {shown}. Left to right is how the classifier decides, from {first} to {second} "

@@ -23,7 +23,7 @@ from frostline.record import (
     TuningRecord,
     UnlikeRecord,
 )
-from frostline.report import count_text, phrases, plain, printable
+from frostline.report import count_text, label_name, phrases, plain, printable
 from frostline.report.drawing import MOST_COLOURS
 from frostline.report.markup import (
     figure,
@@ -157,7 +157,7 @@ def _label_row(test: Evaluation, column: int, search: SearchRecord | None) -> Se
         precision = float(test.average_precisions[column])
         ranked = [phrases.DASH if math.isnan(precision) else phrases.percent(precision)]  # NaN: no text has it
     figures = (share(score.precision), share(score.recall), share(score.f1))
-    return (safe(score.label, 80), f"{score.support:,}", *chosen, *figures, *ranked)
+    return (safe(label_name(score.label, 80)), f"{score.support:,}", *chosen, *figures, *ranked)
 
 
 def confusion(test: Evaluation) -> str:
@@ -244,7 +244,7 @@ def note(name: str, *, quote: bool) -> str:
 
 def label_words(label: object) -> str:
     """A label that may run from right to left, apart from what stands around it."""
-    return f"<bdi>{safe(label, 80)}</bdi>"
+    return f"<bdi>{safe(label_name(label, 80))}</bdi>"
 
 
 _WANTED = (0.9, 0.95, 0.98, 0.99)

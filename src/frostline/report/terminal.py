@@ -29,7 +29,7 @@ from frostline.record import (
     TrainingRecord,
     UnlikeRecord,
 )
-from frostline.report import count_text, phrases, plain, printable
+from frostline.report import count_text, label_name, phrases, plain, printable
 from frostline.report.brief import print_next
 from frostline.report.lines import BARS, bars, closing, facts, fits, heading, say, shade, show, table
 from frostline.report.phrases import Scored
@@ -293,7 +293,7 @@ def decision_text(found: DecisionRecord, labels: Sequence[Label]) -> str:
         said.append(f"Taken from {found.thresholds[list(labels).index(found.label)]:.3f} on.")
     elif found.thresholds:
         each = [
-            f"{printable(label, 20)} {threshold:.3f}"
+            f"{label_name(label, 20)} {threshold:.3f}"
             for label, threshold in zip(labels[:12], found.thresholds[:12], strict=True)
         ]
         said.append(f"Thresholds: {', '.join(each)}{', …' if len(labels) > 12 else ''}.")
@@ -396,7 +396,7 @@ def _labels(console: Console, test: Evaluation, thresholds: Sequence[float] = ()
     listed = table("label", "texts", *(["from"] if from_on else []), "precision %", "recall %", "F1 %")
     for score in scores:
         listed.add_row(
-            Text(printable(score.label, 24)),
+            Text(label_name(score.label, 24)),
             Text(f"{score.support:,}"),
             *([Text(f"{from_on[score.label]:.2f}")] if from_on else []),
             *(Text(phrases.estimate_text(figure)) for figure in (score.precision, score.recall, score.f1)),
@@ -412,7 +412,7 @@ def _confusion(console: Console, test: Evaluation) -> None:
     """The matrix where it fits into the width, else the commonest mistakes; nothing where labels go together."""
     if test.confusion is None:
         return
-    names = [printable(label, 10) for label in test.labels]
+    names = [label_name(label, 10) for label in test.labels]
     widest = test.confusion.max(axis=0).tolist()
     width = 14 + sum(max(len(name), len(f"{count:,}")) + 2 for name, count in zip(names, widest, strict=True))
     if len(names) > MOST_LABELS or width > console.width:
@@ -425,14 +425,14 @@ def _confusion(console: Console, test: Evaluation) -> None:
             Text(f"{count:,}", style="bold" if row == column else "")
             for column, count in enumerate(test.confusion[row])
         ]
-        matrix.add_row(Text(printable(label, 16)), *cells)
+        matrix.add_row(Text(label_name(label, 16)), *cells)
     show(console, matrix)
 
 
 def _mistakes(console: Console, test: Evaluation) -> None:
     listed = table("true label", "taken for", "texts")
     for true, taken, count in commonest_mistakes(test, most=8):
-        listed.add_row(Text(printable(true, 24)), Text(printable(taken, 24)), Text(f"{count:,}"))
+        listed.add_row(Text(label_name(true, 24)), Text(label_name(taken, 24)), Text(f"{count:,}"))
     if listed.row_count:
         console.print()
         show(console, listed)
