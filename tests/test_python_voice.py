@@ -12,7 +12,7 @@ import pytest
 import frostline
 from fakes import FakeEncoder
 from frostline import FeatureStore, FineTune, SentenceClassifier
-from frostline.errors import FrostlineError, UsageError, in_python
+from frostline.errors import FrostlineError, InputError, UsageError, in_python
 from frostline.legible import LegibilityWarning
 
 TEXTS = [
@@ -171,3 +171,14 @@ def test_what_evaluate_found_is_told_of_before_there_is_any() -> None:
     with pytest.raises(AttributeError, match=r"evaluate\(texts, labels\) makes it"):
         _ = clf.report_
     assert not hasattr(clf, "report_")
+
+
+def test_a_label_in_another_case_is_told_as_such() -> None:
+    clf = quick().fit(TEXTS, LABELS)
+    for measure in (clf.evaluate, clf.score):
+        with pytest.raises(InputError) as caught:
+            measure(["refund it"], ["Billing "])
+        assert caught.value.hint == "'Billing ' differs from 'billing' only by case or blanks: spell it so in y."
+        with pytest.raises(InputError) as other:
+            measure(["refund it"], ["shipping"])
+        assert other.value.hint == ""

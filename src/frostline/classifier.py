@@ -28,7 +28,7 @@ from frostline.artifact.model import open_model, refuse_likeness
 from frostline.artifact.save import portable_name
 from frostline.data.cells import refuse_written_lists
 from frostline.data.copies import digests_of, together_of
-from frostline.data.dataset import Dataset, Source
+from frostline.data.dataset import Dataset, Source, tidy_key
 from frostline.encoder.architecture import AskedBackend, Device, require_torch
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
@@ -484,7 +484,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
             if targets is None:
                 raise InputError("y must hold a set of labels for each text, or be a 0/1 matrix, as it was for fit.")
         else:
-            _refuse_other_type(y, head.labels)
+            _refuse_unknown(np.asarray(y, dtype=object).tolist(), head.labels)
             given = [str(label) for label in np.asarray(y, dtype=object).tolist()]
             if len(given) != len(texts):
                 raise InputError(f"There must be one label per text (got {len(texts):,} texts, {len(given):,} labels).")
@@ -1014,9 +1014,14 @@ def _refuse_unknown(y: Sequence[Any], labels: Sequence[Label]) -> None:
     """Raise where no label of `y` could be right: each is of another type, or none is known."""
     _refuse_other_type(y, labels)
     if set(y).isdisjoint(labels):
+        known = {tidy_key(str(label)): label for label in labels}
+        likes = [(label, known[tidy_key(str(label))]) for label in sorted(set(y)) if tidy_key(str(label)) in known]
         raise InputError(
             f"None of the labels of y is one of those that the classifier learned, {_some(labels)} "
-            f"(got {_some(sorted(set(y)))})."
+            f"(got {_some(sorted(set(y)))}).",
+            hint=f"{shown(likes[0][0])} differs from {shown(likes[0][1])} only by case or blanks: spell it so in y."
+            if likes
+            else "",
         )
 
 
