@@ -1,6 +1,7 @@
 """cascade.json and cascade.safetensors: what is kept comes back, answers as before, and a stranger's is looked at."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +93,14 @@ def test_the_word_embeddings_of_a_real_encoder(tmp_path: Path) -> None:
     forge_file(path, "cascade.json", json.dumps({**content, "features": "mean@0,1+words"}).encode())
     with pytest.raises(ArtifactCorrupt, match=r"^cascade\.json: n_features must be those of mean@0,1\+words of"):
         open_model(path)
+    for features, said in (
+        ("mean@99+words", "Layer 99 of mean@99 must be between -7 and 6"),
+        ("mean@-8+words", "Layer -8 of mean@-8 must be between -7 and 6"),
+        ("mean@0,0+words", "Features mean@0,0 name mean@0 more than once"),
+    ):
+        forge_file(path, "cascade.json", json.dumps({**content, "features": features}).encode())
+        with pytest.raises(ArtifactCorrupt, match=rf"^cascade\.json: features: {re.escape(said)}"):
+            open_model(path)
 
 
 def test_words_of_another_vocabulary_are_not_saved(tmp_path: Path) -> None:

@@ -212,6 +212,13 @@ def test_a_pooling_that_is_not_ours_is_named_without_a_way(tmp_path: Path) -> No
     ]
 
 
+def test_a_module_of_any_length_is_told_in_short(tmp_path: Path) -> None:
+    makers = published(written(tmp_path, {"modules.json": modules("Dense", "a" * 60, "b" * 61)}))
+    assert makers.differences((), 2, keeps_capitals=False) == [
+        f"they put Dense and {'a' * 60} and '{'b' * 59}…' behind"
+    ]
+
+
 def test_pooling_as_theirs_is_no_difference_and_lower_case_is_told_where_it_matters(tmp_path: Path) -> None:
     folder = written(make_checkpoint(tmp_path / "encoder"), USUAL | {"modules.json": modules("Transformer", "Pooling")})
     with warnings.catch_warnings():

@@ -28,7 +28,7 @@ from frostline.artifact.self_test import check_answers, check_self_test, run_sel
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.words import Vocabulary
-from frostline.errors import ArtifactCorrupt, InputError
+from frostline.errors import ArtifactCorrupt, InputError, UsageError
 from frostline.head.cascade import Cascade
 from frostline.head.linear import LinearHead
 from frostline.strict import integer, members, read_object
@@ -55,7 +55,10 @@ class SavedCascade:
         """With a reader made of the classifier's encoder; `ArtifactCorrupt` where the two do not belong together."""
         from frostline.encoder.encoder import reader_for  # noqa: PLC0415 - the runtime loads only where texts are read
 
-        reader = reader_for(encoder, self.features, vocabulary if self.has_words else None)
+        try:
+            reader = reader_for(encoder, self.features, vocabulary if self.has_words else None)
+        except UsageError as error:  # a layer that the encoder does not have, or one that is named twice
+            raise ArtifactCorrupt(f"{CASCADE}: features: {error.message}") from error
         if len(reader.blocks) * reader.hidden_size != self.n_features:
             raise ArtifactCorrupt(f"{CASCADE}: n_features must be those of {self.features} of this encoder.")
         if check:

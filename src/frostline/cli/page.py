@@ -9,7 +9,7 @@ from frostline.cli.groups import Grouped
 from frostline.cli.options import ModelChoice, model_options, overwrite_option
 from frostline.errors import pasteable, printable
 from frostline.export.page import page_files
-from frostline.export.run import export, refuse_place
+from frostline.export.run import export, refuse_cascade, refuse_place
 
 
 @click.command(
@@ -34,8 +34,10 @@ from frostline.export.run import export, refuse_place
 def command(*, model: Path, out: Path, packages: Path, choice: ModelChoice, overwrite: bool) -> None:
     """Open the model, write the folder, say how it is shown."""
     refuse_place(out, overwrite=overwrite)
+    artifact = load_artifact(model)
+    refuse_cascade(has_one=artifact.cascade is not None)
     files = page_files(packages)
-    done = export(choice.open(load_artifact(model)), out, overwrite=overwrite, page=files)
+    done = export(choice.open(artifact), out, overwrite=overwrite, page=files)
     beside = sum(map(len, files.values())) / 1e6
     click.echo(
         f"Written: {printable(str(out))} ({done.size_bytes / 1e6:,.0f} MB the classifier, {beside:,.0f} MB what reads)."

@@ -17,6 +17,7 @@ from frostline.errors import InputError, UsageError, shown
 
 LONGEST_PREFIX = 1_000  # characters
 _MOST_MODULES = 20
+_LONGEST_NAME = 60
 
 _KNOWN_PREFIXES = (
     (r"(multilingual-)?e5-(small|base|large)(-v2|-unsupervised)?", "query: "),
@@ -56,7 +57,8 @@ class Published:
         if self.is_lower_case and keeps_capitals:
             said.append("they write texts in lower case, and the tokenizer keeps capitals")
         if self.modules:
-            said.append(f"they put {' and '.join(self.modules)} behind")
+            named = (name if len(name) <= _LONGEST_NAME else shown(name, _LONGEST_NAME) for name in self.modules)
+            said.append(f"they put {' and '.join(named)} behind")
         return said
 
 

@@ -80,6 +80,15 @@ class Exported:
     gate: Gate | None = None  # What trying int8 showed
 
 
+def refuse_cascade(*, has_one: bool) -> None:
+    """Raise `InputError` where a classifier has a cascade: before anything else is asked for."""
+    if has_one:
+        raise InputError(
+            "A cascade cannot be exported: it answers texts that it does not read, and a graph reads all it is given.",
+            hint="Train it again without --cascade: its answers are then those of the full head.",
+        )
+
+
 def export(
     model: Model,
     out: Path,
@@ -111,6 +120,7 @@ def export(
         ONNX Runtime does not say of the self-test's texts what the classifier says.
     """
     refuse_place(out, overwrite=overwrite)
+    refuse_cascade(has_one=model.cascade is not None)
     read = _readable(model)
     form, gate = _form(model, read, quantized)
     graph = _graph(model, read, form)
@@ -191,11 +201,6 @@ class _Read:
 
 def _readable(model: Model) -> _Read:
     """What reads, where a graph can be made of it."""
-    if model.cascade is not None:
-        raise InputError(
-            "A cascade cannot be exported: it answers texts that it does not read, and a graph reads all it is given.",
-            hint="Train it again without --cascade: its answers are then those of the full head.",
-        )
     vocabulary = vocabulary_of(model.encoder)
     encoder = model.encoder.encoder if isinstance(model.encoder, WordedEncoder) else model.encoder
     if isinstance(encoder, WordsAlone):
