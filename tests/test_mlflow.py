@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 
 import frostline.mlflow as flavour
 from encoder_fakes import make_checkpoint
 from frostline.artifact.model import open_model
 from frostline.classifier import SentenceClassifier
-from frostline.errors import InputError, OutputError, UnavailableError, UsageError
+from frostline.errors import InputError, MissingInputError, OutputError, UnavailableError, UsageError
 from frostline.head.linear import Rule
 from frostline.version import __version__
 
@@ -70,8 +71,15 @@ def test_a_function_takes_texts_in_every_form(
     assert function.get_raw_model().manifest.labels == tuple(classifier.classes_.tolist())
     with pytest.raises(InputError, match=r"one called text \(got .*'id', 'other'"):
         function.predict(pd.DataFrame({"id": [1], "other": ["a"]}))
+    twice = pd.DataFrame([["a", "b"]], columns=["text", "text"])
+    unclear: list[Any] = [twice, [{"id": 1, "other": "a"}], {"a": [], "b": []}]
+    for form in unclear:
+        with pytest.raises(InputError, match=r"There must be one column, or one called text"):
+            function.predict(form)
     with pytest.raises(InputError, match=r"Each input must be a text \(number 1 is 'None'\)"):
         function.predict(["a", None])
+    with pytest.raises(InputError, match=r"Each input must be a text \(number 0 is "):
+        function.predict(np.array([["a", "b"]]))
 
 
 def test_without_mlflow_it_says_what_to_install(
@@ -126,8 +134,15 @@ def test_what_is_logged_is_loaded_with_the_same_answers(
         assert (again.predict_proba(NEW) == classifier.predict_proba(NEW)).all()
         function = store.pyfunc.load_model(uri)
         expected = classifier.predict(NEW).tolist()
-        for form in (NEW, pd.DataFrame({"text": NEW}), pd.Series(NEW)):
+        for form in (
+            *(NEW, np.array(NEW), pd.Series(NEW), pd.Series(NEW, name="q"), {"text": NEW}),
+            *(pd.DataFrame({"text": NEW}), pd.DataFrame({"q": NEW}), pd.DataFrame({"id": [1, 2, 3], "text": NEW})),
+            *(pd.DataFrame({"title": NEW[::-1], "text": NEW}), [{"title": "bad", "text": text} for text in NEW]),
+        ):
             assert list(function.predict(form)) == expected
+        for unclear in (pd.DataFrame({"title": NEW, "body": NEW}), np.array([NEW, NEW]), [{"a": "b", "c": "d"}]):
+            with pytest.raises(InputError, match="must be"):
+                function.predict(unclear)
         shares = function.predict(NEW, params={"probabilities": True})
         assert (shares.to_numpy() == classifier.predict_proba(NEW)).all()
     local = Path(store.artifacts.download_artifacts(logged.model_uri))
@@ -152,6 +167,11 @@ def test_a_saved_folder_is_logged_as_it_is(
         flavour.save_model(tmp_path / "model", tmp_path / "flavoured")
     with pytest.raises(UsageError, match="must be a SentenceClassifier, or the folder of a saved one"):
         flavour.save_model(classifiers["one"].head_, tmp_path / "other")  # type: ignore[arg-type]
+    with pytest.raises(MissingInputError, match="nothing"):
+        flavour.save_model(tmp_path / "nothing", tmp_path / "other")
+    with pytest.raises(NotFittedError):
+        flavour.save_model(SentenceClassifier(features="words"), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
     store.models.Model().save(str(tmp_path / "MLmodel"))
     with pytest.raises(InputError, match="must be a model of the flavour frostline"):
         flavour.load_model(str(tmp_path))
@@ -167,7 +187,7 @@ def test_what_abstains_and_mlflow_s_own_server_say_the_same(
     silent.head_ = replace(silent.head_, rule=Rule(answer_from=0.9999))
     flavour.save_model(silent, tmp_path / "flavoured")
     assert list(store.pyfunc.load_model(str(tmp_path / "flavoured")).predict(NEW)) == silent.predict(NEW).tolist()
-    asked = {"dataframe_split": {"columns": ["text"], "data": [[text] for text in NEW]}}
+    asked = {"dataframe_split": {"columns": ["id", "text"], "data": [["bad", text] for text in NEW]}}
     (tmp_path / "in.json").write_text(json.dumps(asked))
     files = ["-m", str(tmp_path / "flavoured"), "-i", "in.json", "-o", "out.json"]
     command = [sys.executable, "-m", "mlflow", "models", "predict", *files, "--env-manager", "local"]

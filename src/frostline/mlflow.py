@@ -53,7 +53,8 @@ def log_model(  # noqa: PLR0913 - what MLflow asks of a flavour
     registered_model_name : str, optional
         Register it under this name too.
     signature : ModelSignature, optional
-        A column of strings, unless told; labels; and the parameter `probabilities`.
+        Labels and the parameter `probabilities`, unless told. What goes in is left open: by a column without a name
+        MLflow would cut a frame to its first one, and by a named one it would refuse lists.
     input_example : optional
         Texts, kept beside it as an example of what it takes.
     pip_requirements : sequence of str, optional
@@ -103,8 +104,14 @@ def save_model(  # noqa: PLR0913 - as above
     mlflow, folder = _mlflow(), Path(path)
     if folder.exists() and any(folder.iterdir()):
         raise OutputError(f"{folder} exists already.", hint="Choose another name.")
+    was_there = folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    artifact = _saved(model, folder / _FOLDER, with_encoder=with_encoder)
+    try:
+        artifact = _saved(model, folder / _FOLDER, with_encoder=with_encoder)
+    except BaseException:
+        if not was_there:
+            shutil.rmtree(folder)
+        raise
     said = mlflow.models.Model() if mlflow_model is None else mlflow_model
     said.signature = _signature(artifact) if signature is None else signature
     if input_example is not None:
@@ -214,14 +221,13 @@ def _saved(model: SentenceClassifier | str | Path, folder: Path, *, with_encoder
 
 
 def _signature(artifact: Artifact) -> "ModelSignature":
-    """A column of strings in, labels out; and whether their probabilities are wanted."""
+    """Labels out, and whether their probabilities are wanted; what goes in is looked at here, not by MLflow."""
     from mlflow.models.signature import ModelSignature  # noqa: PLC0415 - an extra
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema  # noqa: PLC0415 - likewise
 
     kinds = {str: DataType.string, int: DataType.long, bool: DataType.boolean}
     label = kinds[type(artifact.manifest.labels[0])]
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string)]),
         outputs=Schema([ColSpec(Array(label) if artifact.head.answers_sets else label)]),
         params=ParamSchema([ParamSpec("probabilities", DataType.boolean, default=False)]),
     )
