@@ -218,8 +218,8 @@ def test_by_command_from_a_file_to_answers(frostline: Command, tmp_path: Path) -
     )
     explained = frostline("explain", model, "a wonderful story", "--json").document
     assert explained["is_early"] is True
-    for how in (("export", model), ("page", model, "--packages", tmp_path)):  # nothing is asked for before
-        refused = frostline(*how, "--out", tmp_path / "exported")
+    for asked in (("export", model), ("page", model, "--packages", tmp_path)):  # nothing is asked for before
+        refused = frostline(*asked, "--out", tmp_path / "exported")
         assert refused.code == 65
         assert "A cascade cannot be exported: it answers texts that it does not read" in refused.err
 

@@ -110,12 +110,20 @@ def test_from_a_file_to_a_classifier_fitted_on_all_texts(
     assert done.document["data"]["n_trained"] == whole["data"]["n_trained"] == 450
     assert done.document["warnings"][0] == (
         "There is no room for the numbers of all 450 texts at once: C, the calibration and the rule were chosen on 150 "
-        "of them, each label in its share, from which the baselines learned too; the classifier was fitted on all."
+        "of them, each label in its share, from which the baselines learned too; the classifier was fitted on all. Of "
+        "the rows held out, 100 were neither learned from nor tested on: `evaluate` of the same file tests on all."
     )
     assert done.document["test"]["n"] == 50
     met = frostline("evaluate", model, table, "--no-header", "--text", "1", "--label", "2", "--json").document
     assert met["test"]["n"] == 150  # no text that was learned from is tested on
-    assert "take about" in frostline("train", *asked, "--nested").err
+    for wishes, said in (
+        (("--nested",), "--nested"),
+        (("--learning-curve",), "--learning-curve"),
+        (("--cascade", "--learning-curve"), "--cascade and --learning-curve"),
+    ):
+        told = " ".join(frostline("train", *asked, *wishes).err.split())
+        assert "take about" in told
+        assert f"What fits: all texts, without {said}; --limit " in told
     (head,) = fitted
     saved = load_artifact(model).head
     assert (saved.coef == head.coef).all()
@@ -146,6 +154,8 @@ def test_what_a_part_cannot_stand_for_is_not_streamed(
         assert not streamed.can_be_streamed(dataset_of([str(n % 20) for n in range(60)]), None, encoder, options)
         assert not streamed.can_be_streamed(dataset, dataset_of(["a"] * 5001), encoder, options)
         assert streamed.can_be_streamed(dataset, dataset_of(["a"] * 5000), encoder, options)
+        weighed = replace(dataset, targets=replace(dataset.targets, weights=np.full(60, 2.0)))
+        assert not streamed.can_be_streamed(weighed, None, encoder, options)
 
 
 def dataset_of(labels: list[str]) -> Dataset:

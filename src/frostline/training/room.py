@@ -40,10 +40,15 @@ def texts_that_fit(n_features: int) -> int | None:
     return max(0, int((free - BESIDE) / (TIMES_ROWS * 4 * n_features + PER_TEXT)))
 
 
-def refuse_no_room(texts: Sequence[str], encoder: SentenceEncoder) -> None:
+def refuse_no_room(texts: Sequence[str], encoder: SentenceEncoder, *, other: str = "") -> None:
     """Raise `InputError`, before a text is read, if rows of all texts could not be learned from here.
 
     What would fit is named: fewer texts, the last layer alone, a table of word pieces; and how long reading would take.
+
+    Parameters
+    ----------
+    other : str, default=""
+        What else would fit, named first.
     """
     n_features, free = len(encoder.blocks) * encoder.hidden_size, free_memory()
     needed = needed_bytes(len(texts), n_features)
@@ -51,10 +56,11 @@ def refuse_no_room(texts: Sequence[str], encoder: SentenceEncoder) -> None:
         return
     spec = str(FeatureSpec(encoder.spec.terms))
     takes = duration(len(texts) * seconds_per_text(encoder, texts))
+    fits = [*([other] if other else []), *_what_fits(len(texts), encoder, free)]
     raise InputError(
         f"{len(texts):,} texts of {n_features:,} numbers each ({spec}) take about {needed / 1e9:.3g} GB to learn from, "
         f"and {free / 1e9:.3g} GB are free here (reading them would take about {takes}).",
-        hint=f"What fits: {'; '.join(_what_fits(len(texts), encoder, free)) or 'less than one text'}.",
+        hint=f"What fits: {'; '.join(fits) or 'less than one text'}.",
     )
 
 

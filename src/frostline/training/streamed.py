@@ -41,14 +41,19 @@ class Sampled:
     dataset: Dataset  # The part's rows, then those held out of the same file
     split: Split  # Rows as they are numbered in that
     whole: Dataset  # All rows to learn from
+    n_left_out: int = 0  # Rows held out that there is no room to test on
 
     @property
     def told(self) -> str:
         """What is otherwise than with fewer texts."""
+        left_out = (
+            f" Of the rows held out, {self.n_left_out:,} were neither learned from nor tested on: `evaluate` of the "
+            "same file tests on all."
+        )
         return (
             f"There is no room for the numbers of all {len(self.whole):,} texts at once: C, the calibration and the "
             f"rule were chosen on {len(self.split.train):,} of them, each label in its share, from which the baselines "
-            "learned too; the classifier was fitted on all."
+            f"learned too; the classifier was fitted on all.{left_out if self.n_left_out else ''}"
         )
 
 
@@ -59,9 +64,19 @@ def room_for(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, o
     """
     texts = [*dataset.texts, *(() if test is None else test.texts)]
     most = texts_that_fit(len(encoder.blocks) * encoder.hidden_size)
-    if most is not None and len(texts) > most and can_be_streamed(dataset, test, encoder, options):
+    if most is None or len(texts) <= most:
+        return None
+    if can_be_streamed(dataset, test, encoder, options):
         return most
-    refuse_no_room(texts, encoder)
+    wishes = {
+        "--cascade": options.cascade is not None,
+        "--learning-curve": options.learning_curve,
+        "--nested": is_in_turn(test, options),
+    }
+    plain = replace(options, cascade=None, learning_curve=False, nested=False)
+    wished = [wish for wish, is_wished in wishes.items() if is_wished]
+    helps = wished and can_be_streamed(dataset, test, encoder, plain)
+    refuse_no_room(texts, encoder, other=f"all texts, without {' and '.join(wished)}" if helps else "")
     return None
 
 
@@ -107,7 +122,8 @@ def sampled(dataset: Dataset, test: Dataset | None, split: Split, most: int, *, 
         known=None if split.known is None else known.take(few),
         known_rows=np.arange(second, len(rows)),
     )
-    return Sampled(dataset=dataset.take(rows), split=small, whole=split.train)
+    left_out = len(held) - len(some) + len(known) - len(few)
+    return Sampled(dataset=dataset.take(rows), split=small, whole=split.train, n_left_out=left_out)
 
 
 def _drawn(rows: Dataset, most: int, seed: int) -> IntArray:
