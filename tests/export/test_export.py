@@ -2,6 +2,8 @@
 
 import bisect
 import json
+import os
+import py_compile
 import re
 import shutil
 import subprocess
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
@@ -27,7 +30,7 @@ from frostline.encoder.words import terms_of
 from frostline.errors import BackendError, InputError, OutputError
 from frostline.export.characters import characters_of, letters
 from frostline.export.graph import build_classifier
-from frostline.export.run import TOLERANCE, _readable, _self_test, _tried, export, gate_of
+from frostline.export.run import TOLERANCE, _readable, _self_test, _tried, export, gate_of, refuse_place
 from frostline.head.linear import Calibration, LinearHead, Rule, applied
 from hostile import hostile_texts
 
@@ -376,16 +379,51 @@ def test_nothing_else_is_replaced(small: Model, tmp_path: Path) -> None:
     out = tmp_path / "out"
     export(small, out)
     with pytest.raises(OutputError, match="exists already"):
-        export(small, out)
+        refuse_place(out, overwrite=False)
     export(small, out, overwrite=True)
-    (out / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match="must be an exported classifier to be replaced, and nothing else"):
-        export(small, out, overwrite=True)
-    assert (out / "notes.txt").read_text() == "mine"
+    (out / "__pycache__").mkdir()
+    for strange in (out / "notes.txt", out / "__pycache__" / "mine.pyc", out / "__pycache__" / "text.py"):
+        strange.write_text("mine")
+        name = strange.relative_to(out).parts[0]
+        told = rf"out must be an exported classifier to be replaced, and nothing else \(it holds '{name}'\)\.$"
+        with pytest.raises(OutputError) as caught:
+            export(small, out, overwrite=True)
+        assert re.search(told, caught.value.message)
+        assert strange.read_text() == "mine"
+        strange.unlink()
+    (out / "classifier.json").unlink()
+    with pytest.raises(OutputError, match=r"\(classifier.json is not in it\)"):
+        refuse_place(out, overwrite=True)
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(OutputError, match="must be an exported classifier"):
-        export(small, tmp_path / "file", overwrite=True)
+    (tmp_path / "link").symlink_to(out)
+    for other in ("file", "link"):
+        with pytest.raises(OutputError, match=rf"{other} must be an exported classifier .*\(it is no folder\)"):
+            export(small, tmp_path / other, overwrite=True)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_what_its_programs_leave_there_is_no_reason_to_refuse(
+    small: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's cache of `text.py` goes, being of the old one; what npm has installed stays."""
+    out = tmp_path / "out"
+    export(small, out)
+    packages = {"node_modules/.package-lock.json": "{}", "node_modules/a/a.js": "1", "package.json": "{}"}
+    packages |= {"package-lock.json": "[]"}
+    for name, content in packages.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(content)
+    (out / "node_modules" / "linked").symlink_to("a")
+    py_compile.compile(str(out / "text.py"))
+    assert (out / "__pycache__").is_dir()
+    for can_link in (True, False):
+        if not can_link:
+            monkeypatch.setattr(os, "link", Mock(side_effect=OSError))
+        export(small, out, overwrite=True)
+        assert {name: (out / name).read_text() for name in packages} == packages
+        assert (out / "node_modules" / "linked").readlink() == Path("a")
+        assert not (out / "__pycache__").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_the_verb(frostline: Command, model: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import importlib.resources
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -63,6 +64,7 @@ TOLERANCE = 1e-5
 """By how much a probability may differ from the classifier's own."""
 
 _OURS = {GRAPH, TOKENIZER, CHARACTERS, WORDS, SETTINGS, SELF_TEST, *EXAMPLES, *PAGE_FILES}
+_OF_NPM = ("node_modules", "package.json", "package-lock.json")
 _ODD_SENTENCES = ("", "\u200b", "a" * 3000, "word " * 600, "[SEP] [CLS] [UNK]", "é e\u0301 İ ß", "한국어 ไทย עברית")
 """Besides the self-test's: nothing, nothing to be seen, too long, what spells special pieces, accents, scripts."""
 
@@ -104,7 +106,7 @@ def export(
     out : Path
         The folder to make.
     overwrite : bool, default=False
-        Replace a folder that was exported before, and nothing else.
+        Replace a folder that was exported before, and nothing else. What npm has put there stays.
     quantized : sequence of str, optional
         Write the encoder in int8, if the classifier says the same of at least 99 % of these texts (up to 500 of them).
     page : mapping of str to bytes, optional
@@ -134,6 +136,7 @@ def export(
     with publish_folder(out.resolve(), overwrite=overwrite) as temporary:
         for name, content in contents.items():
             (temporary / name).write_bytes(content)
+        _keep_packages(out, temporary)
     return Exported(
         folder=out,
         size_bytes=len(graph),
@@ -154,12 +157,38 @@ def refuse_place(out: Path, *, overwrite: bool) -> None:
     refuse_existing(out, overwrite=overwrite)
     if not os.path.lexists(out):
         return
-    strange = sorted({path.name for path in out.iterdir()} - _OURS) if out.is_dir() and not out.is_symlink() else ["it"]
-    if strange or not (out / SETTINGS).is_file():
+    what = f"{out} must be an exported classifier to be replaced, and nothing else"
+    if not out.is_dir() or out.is_symlink():
+        raise OutputError(f"{what} (it is no folder).", hint="Choose another name.")
+    if strange := sorted(path.name for path in out.iterdir() if not _is_taken_for_granted(path)):
         raise OutputError(
-            f"{out} must be an exported classifier to be replaced, and nothing else.",
-            hint="Choose another name.",
+            f"{what} (it holds {shown(strange[0], 200)}).", hint="Move that elsewhere, or choose another name."
         )
+    if not (out / SETTINGS).is_file():
+        raise OutputError(f"{what} ({SETTINGS} is not in it).", hint="Choose another name.")
+
+
+def _is_taken_for_granted(path: Path) -> bool:
+    """What was exported, what comes of running it, or what npm leaves beside it."""
+    if path.name == "__pycache__" and path.is_dir() and not path.is_symlink():
+        return all(each.suffix == ".pyc" and f"{each.name.partition('.')[0]}.py" in EXAMPLES for each in path.iterdir())
+    return path.name in _OURS | set(_OF_NPM)
+
+
+def _keep_packages(old: Path, new: Path) -> None:
+    """What npm has put into `old` is in `new` too: `answer.mjs` needs it."""
+    for path in (old / name for name in _OF_NPM):
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, new / path.name, symlinks=True, copy_function=_linked)
+        elif os.path.lexists(path):
+            shutil.copy2(path, new / path.name, follow_symlinks=False)
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)  # packages are large
+    except OSError:  # not on this disk
+        shutil.copy2(source, target)
 
 
 @final
