@@ -11,10 +11,11 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast, final
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from frostline import disk
@@ -28,7 +29,10 @@ ATTEMPTS = 8  # at a request to a store of S3's kind
 BUFFER_BYTES = 8 << 20  # what one request reads ahead
 _REMOTE = re.compile(rf"({'|'.join(SCHEMES)})://\S*")
 _OPTIONS = ("region", "endpoint_override", "scheme")  # of S3, behind a question mark
-_UNFINISHED: list[object] = []  # uploads that broke off: pyarrow ends an upload, as if it were whole, where it lets go
+_AT_ONCE_BYTES = 80 << 20  # of an upload: what pyarrow keeps in memory until the store has it
+
+
+_T = TypeVar("_T")
 
 
 @final
@@ -218,25 +222,70 @@ def publish_bytes(place: Place, content: bytes | memoryview, *, sweeps: bool = T
     if isinstance(place, Path):
         disk.publish_bytes(place, content, sweeps=sweeps)
         return
-    with publish_stream(place) as opened:
-        opened.write(content)
+    _upload(place, content)
 
 
 @contextlib.contextmanager
 def publish_stream(place: Place) -> Iterator[BinaryIO]:
-    """As `disk.publish_stream`: whole, or not at all."""
+    """As `disk.publish_stream`: whole, or not at all. An object's bytes are kept here, nameless, until then."""
     if isinstance(place, Path):
         with disk.publish_stream(place) as opened:
             yield opened
         return
-    with _told(place):
+    import mmap  # noqa: PLC0415 - only for what lies elsewhere
+    import tempfile  # noqa: PLC0415
+
+    folder = disk.private_folder(disk.home() / "incoming")
+    with tempfile.TemporaryFile(dir=folder) as kept:
+        try:
+            yield cast("BinaryIO", kept)
+            kept.flush()
+        except OSError as error:
+            raise disk.storage_error(error, folder) from error
+        if kept.tell() == 0:  # nothing can be mapped of it
+            _upload(place, b"")
+            return
+        with mmap.mmap(kept.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as content:
+            _upload(place, content)
+
+
+def _upload(place: Remote, content: bytes | memoryview) -> None:
+    """Make an object of what is whole, out of reach of signals: pyarrow cannot drop an upload.
+
+    Where it lets go of one that broke off it ends it, as if it were whole, or waits for ever at the process's end.
+    """
+
+    def upload() -> None:
         stream = store_of(place).open_output_stream(place.key, compression=None)  # else by the name
         try:
-            yield cast("BinaryIO", stream)
-        except BaseException:
-            _UNFINISHED.append(stream)
-            raise
-        stream.close()
+            for begin in range(0, len(content), _AT_ONCE_BYTES):
+                with memoryview(content)[begin : begin + _AT_ONCE_BYTES] as part:
+                    stream.write(part)
+                if begin + _AT_ONCE_BYTES < len(content):
+                    stream.flush()  # which waits
+        finally:
+            stream.close()
+
+    with _told(place):
+        _apart(upload)
+
+
+def _apart(call: Callable[[], _T]) -> _T:
+    """What a call gives, made in a thread: while pyarrow waits for a store, ctrl-C has no effect in the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    from concurrent.futures import Future  # noqa: PLC0415 - loads `logging`
+
+    given: Future[_T] = Future()
+
+    def answer() -> None:
+        try:
+            given.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised by who waits
+            given.set_exception(error)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return given.result()
 
 
 @contextlib.contextmanager
