@@ -50,3 +50,15 @@ def test_both_ends_of_an_interval_stand_on_one_line(words: str, whole: str) -> N
 
 def test_what_is_no_interval_may_break() -> None:
     assert whole_ranges("of 3 texts, 5 to look at; 2026-11-29") == "of 3 texts, 5 to look at; 2026-11-29"
+
+
+@pytest.mark.parametrize("words", ["pass --keep-near-copies-together", "--test FILE", "(--nested)"])
+def test_an_option_is_not_parted(words: str) -> None:
+    """A line may break before it, never behind its dashes."""
+    option = next(word.strip("()") for word in words.split() if "--" in word)
+    assert f'<span class="whole">{option}</span>' in whole_ranges(words)
+
+
+@pytest.mark.parametrize("words", ["a -- b", "a--b", "---", "--" + "x" * 40])
+def test_what_is_no_option_may_break(words: str) -> None:
+    assert whole_ranges(words) == words

@@ -21,6 +21,7 @@ _JOINERS = {
     "\u200d": "\u200d",
 }  # zero width: words of Persian and faces need them, and they move nothing
 _RANGE = re.compile(r"\(?[+\u2212-]?\d[\d.,]*(?:\u2013| to )[+\u2212-]?\d[\d.]*\d\)?(?: %)?")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]{1,24}[a-z](?![\w-])")
 _BREAKS = re.compile(r"\r\n|[\r\n\u2028\u2029]")
 
 
@@ -53,8 +54,8 @@ def paragraphs(sentences: Sequence[str], *, kind: str = "") -> str:
 
 
 def whole_ranges(words: str) -> str:
-    """HTML with the two ends of each interval on one line."""
-    return _RANGE.sub(r'<span class="whole">\g<0></span>', words)
+    """HTML with the two ends of each interval on one line, and each option of a command."""
+    return _OPTION.sub(r'<span class="whole">\g<0></span>', _RANGE.sub(r'<span class="whole">\g<0></span>', words))
 
 
 def quiet(words: str) -> str:

@@ -136,7 +136,7 @@ def in_plain_words(sentences: Sequence[str]) -> str:
 
 def cautions(found: Sequence[str]) -> str:
     """Warnings, if there are any."""
-    items = "".join(f"<li>{safe(warning, 1000)}</li>" for warning in found)
+    items = "".join(f"<li>{whole_ranges(safe(warning, 1000))}</li>" for warning in found)
     return section("To be careful about", f"<ul>{items}</ul>" if items else "", kind="caution")
 
 
@@ -201,5 +201,5 @@ def _head(record: TrainingRecord) -> str:
 
 
 def _listed(facts: Sequence[tuple[str, str]]) -> str:
-    inner = "".join(f"<dt>{safe(name)}</dt><dd>{safe(fact, 12_000)}</dd>" for name, fact in facts)
+    inner = "".join(f"<dt>{safe(name)}</dt><dd>{whole_ranges(safe(fact, 12_000))}</dd>" for name, fact in facts)
     return section("How it was made", f"<dl>{inner}</dl>")

@@ -37,6 +37,7 @@ from frostline.report.markup import (
     share,
     stacked,
     table,
+    whole_ranges,
 )
 from frostline.report.phrases import Scored
 from frostline.report.plots import (
@@ -425,7 +426,8 @@ def tuned(found: TuningRecord | None) -> str:
 def advised(record: TrainingRecord) -> str:
     """What to do next, the most useful first, each with its reason; nothing where nothing was tested."""
     items = "".join(
-        f"<li><strong>{safe(found.sentence, 1000)}</strong> {safe(found.reason, 1000)}</li>" for found in ranked(record)
+        f"<li><strong>{whole_ranges(safe(found.sentence, 1000))}</strong> {whole_ranges(safe(found.reason, 1000))}</li>"
+        for found in ranked(record)
     )
     return section("What to do next", f'<ol class="advice">{items}</ol>' if items else "")
 
