@@ -249,6 +249,20 @@ def test_what_its_makers_say_is_downloaded_too(hub: Hub) -> None:
     assert encoder.identity.max_length == 20
 
 
+def test_a_pooling_in_another_place_is_downloaded_too(hub: Hub) -> None:
+    """And nothing else of the modules' folders."""
+    listed = [
+        {"path": f"{place}_{kind}", "type": kind} for place, kind in enumerate(("Transformer", "Dense", "Pooling"))
+    ]
+    (hub.folder / "modules.json").write_text(json.dumps(listed))
+    for own, content in (("1_Dense", "{}"), ("2_Pooling", '{"pooling_mode": "max"}')):
+        (hub.folder / own).mkdir()
+        (hub.folder / own / "config.json").write_text(content)
+    found = find_checkpoint("owner/small")
+    assert published(found.folder) == Published(poolings=("max",), modules=("Dense",))
+    assert not (found.folder / "1_Dense").exists()
+
+
 def test_the_librarys_own_look_into_the_cache_agrees(hub: Hub) -> None:
     """What we download, any other program finds, and the other way round."""
     found = find_checkpoint("owner/small")

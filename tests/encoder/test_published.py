@@ -19,7 +19,7 @@ from frostline.artifact.manifest import manifest_bytes, read_manifest
 from frostline.artifact.model import open_model
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import Block
-from frostline.encoder.published import Published, prefix_of, published
+from frostline.encoder.published import Published, prefix_of, published, published_files
 from frostline.errors import ArtifactCorrupt, InputError, UsageError
 from frostline.explanation.leave_out import split_words
 
@@ -79,6 +79,13 @@ def test_of_their_prompts_the_one_for_classifying_is_taken_else_the_default(
         ("modules.json", [{"type": 5}], "must list up to 20 modules, each with a type."),
         ("modules.json", [{"type": "os; rm"}], "must list up to 20 modules, each with a type."),
         ("modules.json", modules(*["Dense"] * 21), "must list up to 20 modules, each with a type."),
+        *(
+            ("modules.json", [{"type": "Pooling", "path": path}], "path must be a folder within this one (got")
+            for path in ("..", "a/../b", "/etc", "a//b", "a\\b", ".", "a/.b", 7, "x" * 101, "a/b/c/d/e", "a\0")
+        ),
+        ("1_Pooling/config.json", {"pooling_mode": 3}, "pooling_mode must be the name of a pooling, or a list of"),
+        ("1_Pooling/config.json", {"pooling_mode": ["cls", 1]}, "pooling_mode must be the name of a pooling, or a"),
+        ("1_Pooling/config.json", {"pooling_mode": ["cls"] * 11}, "pooling_mode must be the name of a pooling, or"),
         ("1_Pooling/config.json", [], "must hold one JSON object (got a list)."),
         (
             "1_Pooling/config.json",
@@ -208,8 +215,45 @@ def test_a_pooling_that_is_not_ours_is_named_without_a_way(tmp_path: Path) -> No
     config = {"pooling_mode_weightedmean_tokens": True, "pooling_mode_cls_token": False}
     makers = published(written(tmp_path, {"1_Pooling/config.json": config}))
     assert makers.differences((Block(2, "mean"),), 2, keeps_capitals=False) == [
-        "they pool 'weightedmean_tokens' of the last layer"
+        "they pool 'weightedmean' of the last layer"
     ]
+
+
+def test_a_module_s_own_folder_is_followed(tmp_path: Path) -> None:
+    """As modules.json says; the usual place where that folder is not there, or holds nothing of the kind."""
+    listed = [
+        {"idx": 0, "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "path": "deep/2_Pooling/", "type": "sentence_transformers.models.Pooling"},
+    ]
+    files = {
+        "modules.json": listed,
+        "0_Transformer/sentence_bert_config.json": {"max_seq_length": 9},
+        "deep/2_Pooling/config.json": {"pooling_mode": "cls"},
+    }
+    usual = {"1_Pooling/config.json": {"pooling_mode_max_tokens": True}, "sentence_bert_config.json": {}}
+    folder = written(tmp_path / "own", usual | files)
+    assert published(folder) == Published(poolings=("cls",), max_length=9)
+    assert published_files(folder) == [
+        "modules.json",
+        "1_Pooling/config.json",
+        "sentence_bert_config.json",
+        "0_Transformer/sentence_bert_config.json",
+        "deep/2_Pooling/config.json",
+    ]
+    assert published(written(tmp_path / "usual", {"modules.json": listed} | usual)) == Published(poolings=("max",))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"pooling_mode": "cls"}, ("cls",)),
+        ({"pooling_mode": ["mean", "lasttoken"]}, ("mean", "'lasttoken'")),
+        ({"pooling_mode": "mean", "pooling_mode_mean_tokens": True}, ("mean",)),
+        ({"pooling_mode": None, "pooling_mode_cls_token": True, "pooling_mode_max_tokens": True}, ("cls", "max")),
+    ],
+)
+def test_a_pooling_is_named_in_either_form(config: dict[str, Any], expected: tuple[str, ...], tmp_path: Path) -> None:
+    assert published(written(tmp_path, {"1_Pooling/config.json": config})).poolings == expected
 
 
 def test_a_module_of_any_length_is_told_in_short(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ MODULES, POOLING = "modules.json", "1_Pooling/config.json"
 SENTENCE_BERT, PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
 PUBLISHED = (MODULES, POOLING, SENTENCE_BERT, PROMPTS)
 """What makers say of how they use it (published.py): read where an encoder is chosen, not kept with a classifier."""
+MODULE_FILE = re.compile(r"\d{1,2}_(Pooling/config|Transformer/sentence_bert_config)\.json")
+"""The same in a module's own folder, as sentence-transformers names these."""
 CHECKPOINT_FILES = (CONFIG, *SETTINGS, *WORD_PIECES, WEIGHTS)
 """All that makes its rows, the large file last."""
 

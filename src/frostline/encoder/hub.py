@@ -27,6 +27,7 @@ from frostline.disk import publish_bytes, sha256_of, storage_error
 from frostline.encoder.files import (
     CHECKPOINT_FILES,
     INDEX,
+    MODULE_FILE,
     PUBLISHED,
     SHARD,
     WEIGHTS,
@@ -172,7 +173,8 @@ def download_snapshot(hub_id: str, revision: str, *, check_settings: Callable[[P
 
 def wanted_files(listing: Listing) -> list[str]:
     """The files of a checkpoint, the large ones last: shards and their index only where there is no single file."""
-    names = [name for name in (*PUBLISHED, *CHECKPOINT_FILES) if name in listing.files]
+    of_modules = sorted(name for name in listing.files if MODULE_FILE.fullmatch(name))
+    names = [name for name in dict.fromkeys([*PUBLISHED, *of_modules, *CHECKPOINT_FILES]) if name in listing.files]
     if WEIGHTS in listing.files:
         return names
     return [*names, INDEX, *sorted(name for name in listing.files if SHARD.fullmatch(name))]
@@ -190,7 +192,8 @@ def checked_revision(revision: str) -> str:
 
 
 def _is_of_checkpoint(name: str) -> bool:
-    return name in {*PUBLISHED, *CHECKPOINT_FILES, INDEX} or SHARD.fullmatch(name) is not None
+    is_one_of_many = SHARD.fullmatch(name) or MODULE_FILE.fullmatch(name)
+    return name in {*PUBLISHED, *CHECKPOINT_FILES, INDEX} or is_one_of_many is not None
 
 
 def listing_of(hub_id: str, revision: str, where: str, *, wanted: Callable[[str], bool] = _is_of_checkpoint) -> Listing:

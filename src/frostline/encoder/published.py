@@ -1,8 +1,8 @@
 """How an encoder's makers use it: what their files for sentence-transformers say, and prefixes known by name.
 
-Read are `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json`, `config_sentence_transformers.json`, as a
-stranger's. The longest text and a prefix for every text are taken over; pooling, lower case and further modules are
-ours to choose or not to do, and are told where they differ.
+Read are `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json` (where modules.json names another folder,
+in that one), `config_sentence_transformers.json`, as a stranger's. The longest text and a prefix for every text are
+taken over; pooling, lower case and further modules are ours to choose or not to do, and are told where they differ.
 """
 
 import re
@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import Any, final
 
 from frostline.encoder.features import POOLINGS, Block, Pooling
-from frostline.encoder.files import MODULES, POOLING, PROMPTS, SENTENCE_BERT, read_json, read_json_list
+from frostline.encoder.files import (
+    CONFIG,
+    MODULES,
+    POOLING,
+    PROMPTS,
+    PUBLISHED,
+    SENTENCE_BERT,
+    read_json,
+    read_json_list,
+)
 from frostline.errors import InputError, UsageError, shown
 
 LONGEST_PREFIX = 1_000  # characters
-_MOST_MODULES = 20
+_MOST_MODULES, _MOST_POOLINGS = 20, 10
 _LONGEST_NAME = 60
 
 _KNOWN_PREFIXES = (
@@ -27,11 +36,9 @@ _KNOWN_PREFIXES = (
 arXiv:2212.03533), Nomic's for `classification: ` (Nussbaum et al. 2024, arXiv:2402.01613). BGE, GTE and Arctic have an
 instruction for what is searched with alone."""
 
-_POOLINGS: dict[str, Pooling] = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_max_tokens": "max",
-}
+_POOLINGS: dict[str, Pooling] = {"cls": "cls", "cls_token": "cls", "mean": "mean", "max": "max"}
+_INSIDE = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}(?:/(?!$)|/?$)){0,4}")
+"""The path of a folder within another: no part of it begins with a dot, so none leads out."""
 
 
 @final
@@ -67,14 +74,23 @@ def published(folder: Path) -> Published:
 
     Raises `InputError`: one of them is no JSON of its form, or a value is out of range; it is named.
     """
-    sizes = _read(folder, SENTENCE_BERT)
+    listed = _modules(folder)
+    first = dict(reversed(listed))
+    sentence_bert = _place(folder, first.get("Transformer", ""), SENTENCE_BERT, SENTENCE_BERT)
+    sizes = _read(sentence_bert)
     return Published(
-        poolings=_poolings(folder),
-        max_length=_max_length(sizes, folder),
-        is_lower_case=_flag(sizes, "do_lower_case", folder / SENTENCE_BERT),
+        poolings=_poolings(_place(folder, first.get("Pooling", ""), CONFIG, POOLING)),
+        max_length=_max_length(sizes, sentence_bert),
+        is_lower_case=_flag(sizes, "do_lower_case", sentence_bert),
         prefix=_prompt(folder),
-        modules=_modules(folder),
+        modules=tuple(kind for kind, _ in listed if kind not in {"Transformer", "Pooling"}),
     )
+
+
+def published_files(folder: Path) -> list[str]:
+    """The names of the files in `folder` that `published` reads: the usual ones, and those that modules.json names."""
+    named = [f"{path}/{name}" for _, path in _modules(folder) if path for name in (CONFIG, SENTENCE_BERT)]
+    return [name for name in dict.fromkeys([*PUBLISHED, *named]) if (folder / name).is_file()]
 
 
 def prefix_of(name: str, asked: str | None, makers: Published) -> str:
@@ -97,8 +113,8 @@ def _is_prefix(value: object) -> bool:
     return not any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value)
 
 
-def _read(folder: Path, name: str) -> dict[str, Any]:
-    return read_json(folder / name) if (folder / name).is_file() else {}
+def _read(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.is_file() else {}
 
 
 def _flag(config: dict[str, Any], key: str, path: Path) -> bool:
@@ -108,36 +124,47 @@ def _flag(config: dict[str, Any], key: str, path: Path) -> bool:
     return bool(value)
 
 
-def _max_length(config: dict[str, Any], folder: Path) -> int | None:
+def _max_length(config: dict[str, Any], path: Path) -> int | None:
     value = config.get("max_seq_length")
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31):
-        raise InputError(
-            f"{folder / SENTENCE_BERT}: max_seq_length must be a positive whole number (got {shown(value)})."
-        )
+        raise InputError(f"{path}: max_seq_length must be a positive whole number (got {shown(value)}).")
     return value
 
 
-def _poolings(folder: Path) -> tuple[str, ...]:
-    config = _read(folder, POOLING)
-    modes = [key for key in config if key.startswith("pooling_mode_") and _flag(config, key, folder / POOLING)]
-    return tuple(_POOLINGS.get(mode, shown(mode.removeprefix("pooling_mode_"))) for mode in modes)
+def _poolings(path: Path) -> tuple[str, ...]:
+    config = _read(path)
+    said = config.get("pooling_mode")
+    modes = said if isinstance(said, list) else [] if said is None else [said]
+    if len(modes) > _MOST_POOLINGS or not all(isinstance(mode, str) for mode in modes):
+        raise InputError(f"{path}: pooling_mode must be the name of a pooling, or a list of names (got {shown(said)}).")
+    flags = [key for key in config if key.startswith("pooling_mode_") and _flag(config, key, path)][:_MOST_POOLINGS]
+    names = [*modes, *(flag.removeprefix("pooling_mode_").removesuffix("_tokens") for flag in flags)]
+    return tuple(dict.fromkeys(_POOLINGS.get(name, shown(name)) for name in names))
 
 
-def _modules(folder: Path) -> tuple[str, ...]:
-    """What stands in modules.json behind the encoder and its pooling, by the last part of its type."""
+def _modules(folder: Path) -> list[tuple[str, str]]:
+    """What modules.json lists: the last part of each type, and the folder that is its own, empty for this one."""
     if not (folder / MODULES).is_file():
-        return ()
-    listed = read_json_list(folder / MODULES)
-    kinds = [one.get("type") if isinstance(one, dict) else None for one in listed]
-    named = [kind.rpartition(".")[2] for kind in kinds if isinstance(kind, str)]
-    if len(named) != len(listed) or len(listed) > _MOST_MODULES or not all(name.isidentifier() for name in named):
+        return []
+    listed = [one if isinstance(one, dict) else {} for one in read_json_list(folder / MODULES)]
+    kinds = [kind.rpartition(".")[2] for one in listed if isinstance(kind := one.get("type"), str)]
+    if len(kinds) != len(listed) or len(listed) > _MOST_MODULES or not all(kind.isidentifier() for kind in kinds):
         raise InputError(f"{folder / MODULES}: must list up to {_MOST_MODULES} modules, each with a type.")
-    return tuple(name for name in named if name not in {"Transformer", "Pooling"})
+    paths = [one.get("path") or "" for one in listed]
+    wrong = next((path for path in paths if not isinstance(path, str) or not _INSIDE.fullmatch(path)), None)
+    if wrong is not None:
+        raise InputError(f"{folder / MODULES}: path must be a folder within this one (got {shown(wrong)}).")
+    return [(kind, path.rstrip("/")) for kind, path in zip(kinds, paths, strict=True)]
+
+
+def _place(folder: Path, own: str, name: str, usual: str) -> Path:
+    """Where a module has its file: in its own folder, where modules.json names one that has it, else the usual one."""
+    return folder / own / name if own and (folder / own / name).is_file() else folder / usual
 
 
 def _prompt(folder: Path) -> str | None:
     """Their prompt for classifying, or the one that they put before any text; None where there is neither."""
-    config = _read(folder, PROMPTS)
+    config = _read(folder / PROMPTS)
     prompts, default = config.get("prompts") or {}, config.get("default_prompt_name")
     is_said = isinstance(prompts, dict) and all(value is None or _is_prefix(value) for value in prompts.values())
     if not is_said or (default is not None and (not isinstance(default, str) or default not in prompts)):

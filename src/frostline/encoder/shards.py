@@ -14,12 +14,12 @@ from frostline.disk import home, private_folder, publish_folder
 from frostline.encoder.files import (
     CHECKPOINT_FILES,
     INDEX,
-    PUBLISHED,
     WEIGHTS,
     digest_in_cache,
     remembered_sha256,
     shards_of,
 )
+from frostline.encoder.published import published_files
 from frostline.errors import InputError, OutputError, shown
 from frostline.tensors import Entry, Weights, open_weights
 
@@ -34,7 +34,8 @@ def joined_folder(folder: Path, kept: Path | None) -> Path:
     is not there; `StorageError`: there is no room.
     """
     names = shards_of(folder)
-    small = [name for name in (*PUBLISHED, *CHECKPOINT_FILES) if name != WEIGHTS and (folder / name).is_file()]
+    own = [name for name in CHECKPOINT_FILES if name != WEIGHTS and (folder / name).is_file()]
+    small = [*published_files(folder), *own]
     digests = [f"{_checked(folder / name, kept)} {name}\n" for name in (*names, INDEX, *small)]
     place = home() / JOINED / hashlib.sha256("".join(digests).encode()).hexdigest()
     if (place / WEIGHTS).is_file():
@@ -44,7 +45,7 @@ def joined_folder(folder: Path, kept: Path | None) -> Path:
     try:
         with publish_folder(place) as made:
             for name in small:
-                (made / name).parent.mkdir(exist_ok=True)
+                (made / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / name, made / name)
             _write(made / WEIGHTS, where)
     except OutputError:  # another process was quicker
