@@ -26,11 +26,11 @@ from encoder_fakes import make_checkpoint
 from frostline.artifact.model import Model, open_model
 from frostline.classifier import SentenceClassifier
 from frostline.encoder.encoder import Encoder
-from frostline.encoder.words import terms_of
+from frostline.encoder.words import terms_of, vocabulary_of
 from frostline.errors import BackendError, InputError, OutputError
 from frostline.export.characters import characters_of, letters
 from frostline.export.graph import build_classifier
-from frostline.export.run import TOLERANCE, _readable, _self_test, _tried, export, gate_of, refuse_place
+from frostline.export.run import TOLERANCE, _graph, _readable, _self_test, _tried, export, gate_of, refuse_place
 from frostline.head.linear import Calibration, LinearHead, Rule, applied
 from hostile import hostile_texts
 
@@ -138,14 +138,20 @@ def test_positions_are_counted_in_the_graph_as_before_it(padding: int | None, en
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A saved classifier on a small encoder, opened."""
+def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved classifier on a small encoder."""
     folder = tmp_path_factory.mktemp("small")
     texts = [f"{word} film {letter}" for word in ("good", "bad") for letter in "abcdefghijklmnop"]
     labels = [text.split()[0] for text in texts]
     classifier = SentenceClassifier(encoder=str(make_checkpoint(folder / "encoder")), features="mean@all")
     classifier.fit(texts, labels).save(folder / "model")
-    return open_model(folder / "model")
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def small(small_folder: Path) -> Model:
+    """That, opened."""
+    return open_model(small_folder)
 
 
 def test_a_folder_that_needs_nothing_of_ours(small: Model, tmp_path: Path) -> None:
@@ -426,16 +432,96 @@ def test_what_its_programs_leave_there_is_no_reason_to_refuse(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_the_verb(frostline: Command, model: Path, tmp_path: Path) -> None:
-    ended = frostline("export", model, "--out", tmp_path / "out", "--json")
+def test_the_verb(frostline: Command, model: Path, small_folder: Path, tmp_path: Path) -> None:
+    """A classifier of the bundled encoder; then a small one in its place, and that in int8."""
+    out, texts = tmp_path / "out", tmp_path / "texts.txt"
+    ended = frostline("export", model, "--out", out, "--json")
     assert ended.document["precision"] == "float32"
     assert ended.document["texts_tried"] == 15
     assert ended.document["largest_difference"] < 1e-6
-    assert ended.document["size_bytes"] == (tmp_path / "out" / "classifier.onnx").stat().st_size
-    assert frostline("export", model, "--out", tmp_path / "out").code == 73
-    told = frostline("export", model, "--out", tmp_path / "out", "--overwrite")
+    assert ended.document["size_bytes"] == (out / "classifier.onnx").stat().st_size
+    assert frostline("export", small_folder, "--out", out).code == 73
+    told = frostline("export", small_folder, "--out", out, "--overwrite")
     assert told.code == 0
-    assert f"Use it: python {tmp_path / 'out' / 'answer.py'}" in told.out
+    assert re.search(r"gave 15 texts the classifier's own probabilities, to \de-\d\d at most\.", told.out)
+    assert f"Use it: python {out / 'answer.py'}" in told.out
+    texts.write_text("good film a\nbad film b\n")
+    told = frostline("export", small_folder, "--out", out, "--overwrite", "--quantized", texts)
+    assert re.search(r"15 texts probabilities that are within \de-\d\d of the classifier's own\.", told.out), told.err
+
+
+PACKAGES = {
+    "onnxruntime-node": """
+        import { readFileSync } from "node:fs";
+        const create = async (path) => { readFileSync(path); return { run }; };
+        const run = async ({ input_ids: { ids } }) => ({
+            favoured: { data: [0, 1] }, answered: { data: [1] }, probabilities: { data: [...ids].map(Number) } });
+        class Tensor { constructor(kind, ids) { this.ids = ids; } }
+        export default { InferenceSession: { create }, Tensor };
+    """,
+    "@huggingface/tokenizers": """
+        export class Tokenizer { encode(text) { return { ids: Array.from(text, (each) => each.codePointAt(0)) }; } }
+    """,
+}
+
+
+def test_programs_in_any_folder_with_any_label_and_line(small: Model, tmp_path: Path) -> None:
+    """A path that an address spells otherwise, labels that JavaScript rounds, halves of characters, empty lines."""
+    out, labels = tmp_path / "sp ace #1 %20 ü?", (2**53, 2**53 + 1)
+    export(replace(small, head=replace(small.head, labels=labels)), out)
+    settings = json.loads((out / "classifier.json").read_text("utf-8"))
+    assert settings["labels"] == list(labels)
+    assert settings["labels_text"] == ["9007199254740992", "9007199254740993"]
+    lines = '"good"\n\n  \n"\\ud83d bad"\n"\\ufffd bad"\r\n'
+    [good, half, whole] = answers_of([sys.executable, out / "answer.py"], lines)
+    assert half == whole
+    assert good["labels"] + half["labels"] == [labels[1], labels[0]]
+    [argument] = answers_of([sys.executable, out / "answer.py", b"good\xff"], "")
+    assert set(argument) == {"labels", "probabilities"}
+    if (node := shutil.which("node")) is None:
+        pytest.skip("node is not at hand")
+    for name, program in PACKAGES.items():
+        folder = out / "node_modules" / name
+        folder.mkdir(parents=True)
+        (folder / "index.mjs").write_text(program)
+        (folder / "package.json").write_text(json.dumps({"name": name, "exports": "./index.mjs"}))
+    [good, half, whole] = answers_of([node, out / "answer.mjs"], lines)
+    assert good == {"labels": ["9007199254740993"], "probabilities": [ord(each) for each in "good"]}
+    assert half == whole
+
+
+def answers_of(program: list[Any], lines: str) -> list[Any]:
+    said = subprocess.run(program, input=lines, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    return [json.loads(line) for line in said.stdout.splitlines()]
+
+
+def test_labels_are_spelled_as_text_only_where_javascript_would_round_one(small: Model, tmp_path: Path) -> None:
+    for number, (labels, is_spelled) in enumerate(
+        (((1 - 2**53, 2**53 - 1), False), ((-(2**53), 0), True), ((False, True), False))
+    ):
+        export(replace(small, head=replace(small.head, labels=labels)), tmp_path / str(number))
+        settings = json.loads((tmp_path / str(number) / "classifier.json").read_text("utf-8"))
+        assert ("labels_text" in settings) is is_spelled
+
+
+def test_terms_that_count_as_often_as_they_stand_there(wordy: Model) -> None:
+    """Vocabularies whose counts are not taken as logarithms."""
+    encoder: Any = wordy.encoder
+    vocabulary = vocabulary_of(encoder)
+    assert vocabulary is not None
+    shares = []
+    texts = ["good good good good film", "BAD BAD good", "good film film"]
+    for is_sublinear in (True, False):
+        own = replace(vocabulary, sublinear=is_sublinear)
+        model = replace(wordy, encoder=replace(encoder, vocabulary=own))
+        read = _readable(model)
+        session = onnxruntime.InferenceSession(_graph(model, read, "float32"), providers=["CPUExecutionProvider"])
+        given = [{name: np.array([row]) for name, row in each.items()} for each in read.inputs(texts)]
+        found = [session.run(["probabilities"], each)[0][0] for each in given]
+        shares.append(model.answer(texts).probabilities)
+        assert np.abs(np.array(found) - shares[-1]).max() < 1e-6
+    assert np.abs(shares[0] - shares[1]).max() > 1e-4
 
 
 def test_characters_become_what_the_library_makes_of_them(small: Model) -> None:
@@ -464,7 +550,7 @@ def test_node_says_the_same(model: Path, tmp_path: Path) -> None:
     if node is None or npm is None:
         pytest.skip("node and npm are not at hand")
     opened = open_model(model)
-    out = tmp_path / "out"
+    out = tmp_path / "sp ace #1 ü"
     export(opened, out)
     packages = ["onnxruntime-node@1.30.0", "@huggingface/tokenizers@0.2.0"]
     fetch = [npm, "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]

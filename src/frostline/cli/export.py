@@ -72,10 +72,12 @@ def command(
             }
         )
         return
+    said = f"the classifier's own probabilities, to {done.difference:.0e} at most"
     if done.gate is not None:
         words().print(f"int8 was tried: {done.gate}.", markup=False)
+        said = f"probabilities that are within {done.difference:.0e} of the classifier's own"
     click.echo(
         f"Written: {printable(str(out))} ({done.size_bytes / 1e6:,.0f} MB, {done.precision}). ONNX Runtime gave "
-        f"{done.n_texts} texts the classifier's own probabilities, to {done.difference:.0e} at most."
+        f"{done.n_texts} texts {said}."
     )
     click.echo(f'Use it: python {pasteable(out / "answer.py")} "a sentence of your own"')

@@ -35,7 +35,7 @@ def characters_of(tokenizer: Any) -> dict[str, Any] | None:
     return _characters(str(tokenizer.to_str()))
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _characters(content: str) -> dict[str, Any] | None:
     from tokenizers import Tokenizer, normalizers, pre_tokenizers  # noqa: PLC0415 - loaded with the tokenizer
 

@@ -41,7 +41,16 @@ from frostline.encoder.words import (
 )
 from frostline.errors import BackendError, InputError, OutputError, shown
 from frostline.export.characters import characters_of, letters
-from frostline.export.graph import ANSWERED, COUNTS, FAVOURED, INPUT, PROBABILITIES, TERMS, build_classifier
+from frostline.export.graph import (
+    ANSWERED,
+    COUNTS,
+    FAVOURED,
+    INPUT,
+    PROBABILITIES,
+    TERMS,
+    build_classifier,
+    labels_text,
+)
 from frostline.head.linear import LinearHead
 from frostline.precision import measured, sample_of
 from frostline.version import __version__
@@ -375,11 +384,13 @@ def _tried(graph: bytes, said: Mapping[str, Any], *, tolerance: float) -> float:
 
 
 def _settings(model: Model, read: _Read, precision: str, contents: Mapping[str, bytes]) -> dict[str, Any]:
+    labels = model.head.labels
     return {
         "format": "frostline-exported",
         "format_version": FORMAT_VERSION,
         "frostline_version": __version__,
-        "labels": list(model.head.labels),
+        "labels": list(labels),
+        **({"labels_text": labels_text(model.head)} if any(map(_passes_javascript, labels)) else {}),
         "labels_exclude_each_other": not model.head.answers_sets,
         "answer_from": model.head.rule.answer_from if model.head.rule else 0.0,
         **({} if read.encoder is None else _of_encoder(read.encoder, model.manifest.encoder.name)),
@@ -390,6 +401,11 @@ def _settings(model: Model, read: _Read, precision: str, contents: Mapping[str, 
             for name, content in contents.items()
         },
     }
+
+
+def _passes_javascript(label: object) -> bool:
+    """Whether JavaScript would round it."""
+    return isinstance(label, int) and abs(label) >= 2**53
 
 
 def _of_encoder(encoder: Encoder, name: str) -> dict[str, Any]:

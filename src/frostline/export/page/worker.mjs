@@ -3,6 +3,7 @@ import { Tokenizer } from "./tokenizers.min.mjs";
 import * as ort from "./ort.wasm.min.mjs";
 import { reader } from "./text.mjs";
 
+const labelsOf = (settings) => settings.labels_text ?? settings.labels.map(String);
 const here = (name) => new URL(name, import.meta.url).href;
 
 async function fetched(name, as) {
@@ -23,7 +24,7 @@ async function opened() {
 
 const ready = opened();
 ready.then(
-  ({ settings }) => postMessage({ labels: settings.labels.map(String) }),
+  ({ settings }) => postMessage({ labels: labelsOf(settings) }),
   (error) => postMessage({ broken: String(error.message ?? error) }),
 );
 
@@ -32,7 +33,7 @@ addEventListener("message", async ({ data: { number, text } }) => {
     const { inputsOf, session, settings } = await ready;
     const row = ([name, ids]) => [name, new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length])];
     const said = await session.run(Object.fromEntries(Object.entries(inputsOf(text)).map(row)));
-    const favoured = settings.labels.map(String).filter((_, column) => said.favoured.data[column]);
+    const favoured = labelsOf(settings).filter((_, column) => said.favoured.data[column]);
     const answer = { labels: said.answered.data[0] ? favoured : null, probabilities: [...said.probabilities.data] };
     postMessage({ number, answer });
   } catch (error) {
