@@ -325,8 +325,8 @@ def test_several_files_are_not_taken_for_sentences(
     ):
         for asked in ([], ["--out", "out.csv"]):
             told = frostline("predict", ONE, *texts, *asked)
-            hint = f"Once for each: frostline predict MODEL {first} --out OUT. If it is the text itself: echo {first}"
-            words = f"error: {said}: one file is read at a time.\n       {hint} | frostline predict MODEL\n"
+            hint = f"Once for each: frostline predict {ONE} {first} --out OUT. If it is the text itself: echo {first}"
+            words = f"error: {said}: one file is read at a time.\n       {hint} | frostline predict {ONE}\n"
             assert (told.code, told.out, told.err) == (2, "", words)
     assert not Path("out.csv").exists()
     for asked in ([], ["--out", "out.csv"]):
