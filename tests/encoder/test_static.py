@@ -171,6 +171,10 @@ def test_the_verbs_take_it(frostline: Command, source: Encoder, tmp_path: Path) 
     """Distil, then train, sweep and embed by the folder's name."""
     out = tmp_path / "table"
     made = frostline("distil", str(Path(str(source.folder))), "--out", str(out), "--components", "4")
+    again = frostline("distil", str(out), "--out", str(tmp_path / "again"))
+    assert again.code == 2
+    assert "What is distilled must have layers" in " ".join(again.err.split())
+    assert not (tmp_path / "again").exists()
     assert made.code == 0, made.err
     assert f"A table of {len(WORDS)} word pieces" in made.err
     rows = tmp_path / "rows.tsv"

@@ -178,6 +178,33 @@ def test_a_text_without_a_known_word_is_read() -> None:
     assert answers.early.tolist() == [False, True]
 
 
+def test_a_text_without_a_known_word_is_not_counted_as_answered_either() -> None:
+    """Though the commonest label would be right for each of them."""
+    texts, targets = texts_and_targets()
+    unknown = [f"zz{place}qq" for place in range(900)]
+    whole = Targets.of_labels([*(str(targets.labels[code]) for code in targets.codes.tolist()), *["0"] * 900])
+    _, cheap, _, _ = both([*texts, *unknown], whole)
+    assert isinstance(cheap, CascadeFit)
+    assert not cheap.early[N:].any()
+    assert cheap.early[:N].any()
+
+
+def test_which_texts_are_cut_is_told_of_those_that_are_read() -> None:
+    full, cheap, encoder, words = usual(several=False)
+    heard = hear(
+        ["apple apple", "zzz"],
+        full.head,
+        encoder_of(encoder, words),
+        cascade=Cascade(
+            head=replace(cheap.head, intercept=cheap.head.intercept + np.array([100.0, 0, 0])), reader=words
+        ),
+    )
+    assert heard.early.tolist() == [True, False]
+    assert heard.cut.tolist() == [False, False]
+    cut = replace(heard.reading, cut=np.ones(len(heard.reading.cut), dtype=bool))
+    assert replace(heard, reading=cut).cut.tolist() == [False, True]
+
+
 def test_where_the_full_head_is_silent_the_cheap_one_does_not_answer_for_it() -> None:
     """It is counted as changed, and nothing below the confidence of the full head is ever taken."""
     texts, targets = texts_and_targets()
@@ -226,6 +253,16 @@ def test_copies_are_counted_once() -> None:
             {"changed": 2.0},
             "The share of answers that a cascade may change must be from 0 to below 1 (got 2.0).",
             "A share is meant: did you mean 0.02?",
+        ),
+        (
+            {"changed": True},
+            "The share of answers that a cascade may change must be from 0 to below 1 (got True).",
+            "",
+        ),
+        (
+            {"changed": False},
+            "The share of answers that a cascade may change must be from 0 to below 1 (got False).",
+            "",
         ),
         (
             {"upper": -0.1},

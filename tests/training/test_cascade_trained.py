@@ -155,7 +155,7 @@ def test_where_it_cannot_be_promised_there_is_none() -> None:
     assert classifier.cascade_ is None
     assert classifier.evaluate(*some_texts(20, seed=4)).value.cascade is None
     with pytest.warns(
-        UserWarning, match=r"^No cascade: words costs next to nothing to read, so there is nothing to save"
+        UserWarning, match=r"^No cascade: words cost next to nothing to read, so there is nothing to save"
     ):
         assert _of_words().cascade_ is None
 
@@ -239,6 +239,9 @@ def test_a_wish_that_cannot_be_met_is_told_or_refused(frostline: Command, tmp_pa
     assert refused.code != 0
     alone = frostline("train", train, "--cascade-changed", "0.01")
     assert "--cascade-changed and --cascade-upper say what a cascade may change: add --cascade." in alone.err
+    high = " ".join(frostline("train", train, "--cascade", "--cascade-changed", "0.02").err.split())
+    assert "--cascade-changed must be below --cascade-upper (got 0.02 and 0.01)." in high
+    assert "Say both: the upper end of the share's interval lies above" in high
 
 
 def test_every_row_in_turn_tells_of_the_folds(frostline: Command, tmp_path: Path) -> None:

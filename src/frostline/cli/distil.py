@@ -9,6 +9,7 @@ from frostline.cli.console import progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import overwrite_option
 from frostline.disk import refuse_existing
+from frostline.errors import UsageError, pasteable, shown
 
 
 @click.command(
@@ -30,6 +31,11 @@ def command(*, encoder: str, out: Path, revision: str | None, components: int, o
 
     refuse_existing(out, overwrite=overwrite)
     source = Encoder.open(encoder, features=FEATURES, revision=revision)
+    if source.is_table:
+        raise UsageError(
+            f"What is distilled must have layers ({shown(encoder)} is a table already).",
+            hint=f"Train with it as it is: frostline train FILE --encoder {pasteable(encoder)} --out model",
+        )
     with progress(f"Distilling {encoder}", "word pieces") as told:
         distil(source, out, components=components, overwrite=overwrite, progress=told)
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6

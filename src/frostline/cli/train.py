@@ -504,6 +504,11 @@ def _cascade(*, asked: bool, changed: float, upper: float) -> CascadeOptions | N
     """What a cascade may change; None where none was asked for."""
     if not asked and (changed, upper) != (CHANGED, UPPER):
         raise UsageError("--cascade-changed and --cascade-upper say what a cascade may change: add --cascade.")
+    if asked and upper == UPPER and UPPER <= changed < 1:
+        raise UsageError(
+            f"--cascade-changed must be below --cascade-upper (got {changed:g} and {upper:g}).",
+            hint="Say both: the upper end of the share's interval lies above the share, with fewer texts further.",
+        )
     return CascadeOptions(changed=changed, upper=upper) if asked else None
 
 

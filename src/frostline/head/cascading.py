@@ -4,6 +4,7 @@ Chosen by decisions of both heads on rows that neither learned from, on the same
 measured: docs/decisions/0053-cascade.md.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
@@ -48,11 +49,11 @@ class CascadeOptions:
     def __post_init__(self) -> None:
         given: tuple[tuple[str, object], ...] = (("may change", self.changed), ("must surely be below", self.upper))
         for what, share in given:
-            if not (isinstance(share, int | float | np.floating) and 0 <= share < 1):
-                hint = f"A share is meant: did you mean {share / 100:g}?" if isinstance(share, int | float) else ""
+            number = share if isinstance(share, int | float | np.floating) and not isinstance(share, bool) else math.nan
+            if not 0 <= number < 1:
                 raise UsageError(
                     f"The share of answers that a cascade {what} must be from 0 to below 1 (got {share!r}).",
-                    hint=hint if isinstance(share, int | float) and 1 <= share < 100 else "",
+                    hint=f"A share is meant: did you mean {number / 100:g}?" if 1 <= number < 100 else "",
                 )
         if not self.changed < self.upper:
             raise UsageError(
@@ -165,7 +166,8 @@ def made_cascade(  # noqa: PLR0913 - who reads, texts and their targets, the ful
     from frostline.encoder.encoder import cheap_features, is_cheap, reader_for  # noqa: PLC0415 - only where asked for
 
     if is_cheap(encoder):
-        return f"No cascade: {encoder.identity.name} costs next to nothing to read, so there is nothing to save."
+        costs = "words cost" if encoder.spec.is_words_alone else f"{encoder.identity.name} costs"
+        return f"No cascade: {costs} next to nothing to read, so there is nothing to save."
     if len(targets.labels) > MOST_SEARCHED:
         return (
             f"No cascade: its head would have to be searched for {len(targets.labels):,} labels (at most "
