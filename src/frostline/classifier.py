@@ -661,8 +661,8 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         ----------
         path : path of a folder, or `owner/name` of the hub
         revision : str, optional
-            A commit, branch or tag of the hub, which is then asked for the classifier. Without, the one that was
-            fetched before is loaded.
+            A commit, branch or tag of the hub, which is then asked for the classifier. Without, `main` as it was
+            when it was last asked for is loaded.
         fetch : bool, default=False
             Ask the hub for a classifier, and for an encoder that it names, that are not on this machine.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -183,6 +184,42 @@ def test_a_name_is_fetched_on_consent_only_and_then_stays(hub: Hub, classifier: 
     assert find_classifier(f"{NAME}@{first}") == folder
 
 
+def test_what_was_fetched_by_its_commit_is_had_by_it_alone(
+    hub: Hub, classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name without a revision is `main`; the refusal names what is here, the newest of it."""
+    first = push_classifier(classifier, NAME).commit
+    older = find_classifier(NAME, revision=first)
+    hub.repositories[NAME].commit(hub.repositories[NAME].files | {"notes.txt": b"later"}, "later")
+    later = hub.repositories[NAME].head
+    find_classifier(f"{NAME}@{later}")
+    os.utime(older, (0, 0))
+    n_asked = len(hub.asked)
+    with pytest.raises(ConsentError) as caught:
+        find_classifier(NAME)
+    assert caught.value.message == (
+        "There is no saved model at 'someone/films', and main of that name of the hub was not fetched to this machine "
+        f"(commit {later} was)."
+    )
+    assert caught.value.hint == f"Fetch it by adding --yes, or name what is here: {NAME}@{later}"
+    assert str(caught.value).endswith(f"Fetch it by adding fetch=True, or name what is here: {NAME}@{later}")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UnavailableError, match=r"someone/films@main is not on this machine"):
+        find_classifier(NAME, fetch=True)
+    assert len(hub.asked) == n_asked
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert find_classifier(NAME, fetch=True).name == later
+    assert find_classifier(f"{NAME}@{first}") == older
+    assert find_classifier(NAME).name == later, "a commit that was asked for is not what the name means"
+
+
+def test_a_revision_is_the_hub_s_whatever_folder_is_here(hub: Hub, classifier: Path, tmp_path: Path) -> None:
+    commit = push_classifier(classifier, NAME).commit
+    (tmp_path / "someone").mkdir()
+    assert find_classifier(NAME) == Path(NAME)
+    assert find_classifier(f"{NAME}@main").name == commit
+
+
 def test_a_folder_that_is_here_is_meant_before_the_hub(hub: Hub, classifier: Path, tmp_path: Path) -> None:
     shutil.copytree(classifier, tmp_path / "someone" / "films")
     assert find_classifier(NAME) == Path(NAME)
@@ -213,7 +250,9 @@ def test_offline_what_is_here_is_loaded_and_nothing_else(
     n_asked = len(hub.asked)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert find_classifier(f"{NAME}@main") == find_classifier(NAME) == find_classifier(f"{NAME}@{commit}") == folder
-    with pytest.raises(UnavailableError, match=r"someone/else is not on this machine, and the hub may not be asked"):
+    with pytest.raises(
+        UnavailableError, match=r"someone/else@main is not on this machine, and the hub may not be asked"
+    ):
         find_classifier("someone/else", fetch=True)
     with pytest.raises(UnavailableError, match="was not pushed to: the hub may not be asked"):
         push_classifier(classifier, NAME)

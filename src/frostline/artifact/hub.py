@@ -1,9 +1,9 @@
 """A saved classifier on the hub: found by its name, fetched into a folder of this machine, and pushed there.
 
 What is fetched lies under the commit that it was, and is whole or not there: the manifest says how large each file is
-and which digest it has, whatever the hub says. A name without a revision is the commit that was fetched first, until
-`owner/name@main` asks anew. Nothing is asked of the hub before somebody has said so: a name may be a slip for a folder.
-
+and which digest it has, whatever the hub says. A name without a revision is `main` as it was when it was last
+asked for: `owner/name@main` asks anew, and a commit, tag or other branch that was fetched changes nothing about it.
+Nothing is asked of the hub before somebody has said so: a name may be a slip for a folder.
 """
 
 import shutil
@@ -50,8 +50,8 @@ def find_classifier(name: str | Path, *, revision: str | None = None, fetch: boo
     name : str or Path
         A folder; else `owner/name` or `owner/name@revision` of the hub.
     revision : str, optional
-        A commit, branch or tag. A branch or tag that is named is asked for anew; without, what was fetched before
-        stays.
+        A commit, branch or tag. A branch or tag that is named is asked for anew; without, `main` as it was when it
+        was last asked for.
     fetch : bool, default=False
         Ask the hub for what is not here. To name a revision says so as well.
 
@@ -83,13 +83,10 @@ def find_classifier(name: str | Path, *, revision: str | None = None, fetch: boo
     if kept is not None and (is_settled or hub.is_offline()):
         return kept
     if told is None and not fetch:
-        raise ConsentError(
-            f"There is no saved model at {shown(hub_id)}, and none of that name of the hub is on this machine.",
-            hint=f"Fetch it by adding --yes, or by naming a revision: {hub_id}@main",
-        )
+        raise _unfetched(hub_id)
     if hub.is_offline():
         raise UnavailableError(
-            f"{hub_id} is not on this machine, and the hub may not be asked (offline).", hint=_WITHOUT
+            f"{hub_id}@{told or _MAIN} is not on this machine, and the hub may not be asked (offline).", hint=_WITHOUT
         )
     return _fetched(hub_id, told or _MAIN)
 
@@ -104,6 +101,22 @@ def encoder_bytes(artifact: Artifact, name: str, revision: str | None) -> int | 
     except FrostlineError:  # to be told when it is fetched
         return None
     return sum(listing.files[file].size for file in hub.wanted_files(listing))
+
+
+def _unfetched(hub_id: str) -> ConsentError:
+    """Of a name whose `main` nobody has asked for yet; a commit of it that is here is told."""
+    none = f"There is no saved model at {shown(hub_id)}, and"
+    commits = [path.parent for path in _place(hub_id).glob(f"*/{MANIFEST}") if hub.COMMIT.fullmatch(path.parent.name)]
+    if not commits:
+        return ConsentError(
+            f"{none} none of that name of the hub is on this machine.",
+            hint=f"Fetch it by adding --yes, or by naming a revision: {hub_id}@{_MAIN}",
+        )
+    commit = max(commits, key=lambda folder: (folder.stat().st_mtime, folder.name)).name
+    return ConsentError(
+        f"{none} {_MAIN} of that name of the hub was not fetched to this machine (commit {commit} was).",
+        hint=f"Fetch it by adding --yes, or name what is here: {hub_id}@{commit}",
+    )
 
 
 def _is_there(path: Path) -> bool:
