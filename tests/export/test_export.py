@@ -1,6 +1,7 @@
 """An exported classifier says what the classifier says: every head's graph; the folder, by its own programs."""
 
 import bisect
+import functools
 import json
 import os
 import py_compile
@@ -324,11 +325,12 @@ def test_texts_of_several_terms_in_one_batch(wordy: Model, tmp_path: Path) -> No
     assert shares == pytest.approx(np.array([one["probabilities"] for one in alike]), abs=1e-7)
 
 
-def read_by_table(text: str, *, is_marked: bool) -> list[str]:
-    """The words of a text as text.mjs finds them."""
-    table = letters(is_marked=is_marked)
+def reader_by_table(table: dict[str, Any]) -> Callable[[str], list[str]]:
+    """What gives the words of a text as text.mjs finds them."""
     starts = [first for first, _, _ in table["letters"]]
+    kinds = {code: kind for first, last, kind in table["sigma"] for code in range(first, last + 1)}
 
+    @functools.cache
     def form(character: str) -> str:
         place = bisect.bisect_right(starts, ord(character)) - 1
         first, last, what = table["letters"][place]
@@ -336,20 +338,21 @@ def read_by_table(text: str, *, is_marked: bool) -> list[str]:
             return character
         return f" {character} " if what == 0 else str(what)
 
-    kinds = {code: kind for first, last, kind in table["sigma"] for code in range(first, last + 1)}
-
     def has_case(behind: Iterable[str]) -> bool:
         counted = (kinds.get(ord(character)) for character in behind)
         return next((kind for kind in counted if kind != 2), None) == 1
 
-    lower = "".join(
-        ("ς" if has_case(reversed(text[:at])) and not has_case(text[at + 1 :]) else "\u03c3")
-        if each == "Σ"
-        else form(each)
-        for at, each in enumerate(text)
-    )
-    found = re.sub("\x02[^\x01]*\x01", " ", lower.replace("\x01\x02", ""))
-    return [word for word in re.split("[ \x01]", found) if word]
+    def read(text: str) -> list[str]:
+        lower = "".join(
+            ("ς" if has_case(reversed(text[:at])) and not has_case(text[at + 1 :]) else "\u03c3")
+            if each == "Σ"
+            else form(each)
+            for at, each in enumerate(text)
+        )
+        found = re.sub("\x02[^\x01]*\x01", " ", lower.replace("\x01\x02", ""))
+        return [word for word in re.split("[ \x01]", found) if word]
+
+    return read
 
 
 @pytest.mark.parametrize("is_marked", [False, True])
@@ -366,8 +369,9 @@ def test_words_are_found_by_tables_as_they_are_by_python(is_marked: bool) -> Non
     codes = sorted({*edges, *(edge + 1 for edge in edges)})
     every = [chr(code) for code in codes if 0 <= code < 0x110000 and not 0xD800 <= code <= 0xDFFF]
     texts += ["Σ x".join(f"a{each}b {each}ก{each}" for each in every[at : at + 97]) for at in range(0, len(every), 97)]
+    read = reader_by_table(table)
     for text in [*texts, *hostile_texts(200)]:
-        assert read_by_table(text, is_marked=is_marked) == terms_of(text, 1, is_marked=is_marked)
+        assert read(text) == terms_of(text, 1, is_marked=is_marked)
 
 
 def test_int8_layers_beside_words(tmp_path: Path) -> None:
