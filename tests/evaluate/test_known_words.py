@@ -39,7 +39,7 @@ def test_words_are_searched_once(n_labels: int, n_searches: int, monkeypatch: py
     monkeypatch.setitem(module._TRIED["one label"], WORDS, counted)
     options = SearchOptions(choose_parts=True, seed=3)
     fitted = fit(train.rows, train.targets, search=options, answers=PLAIN_ANSWERS)
-    tested = stage.tested_on_rows(fitted, train, test, seed=3)
+    tested = stage.tested_on_rows(fitted, train, test, seed=3, cascade=None)
     assert searches == [3] * n_searches
     words = next(each for each in tested.against if each.name == WORDS)
     assert f"by {5 if n_searches == 0 else 3} folds" in words.made_of

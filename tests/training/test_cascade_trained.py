@@ -2,7 +2,9 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,12 @@ from conftest import Command
 from fakes import FakeEncoder
 from frostline import CascadeOptions, SentenceClassifier, open_model
 from frostline.errors import UsageError
+from frostline.evaluate.baselines import Part
+from frostline.evaluate.probabilities import brier_score, log_loss
+from frostline.targets import Targets
+from frostline.training import cascaded
+from frostline.training.cascaded import cascade_test
+from frostline.training.tested import measured_head
 
 N = 150
 OPTIONS = CascadeOptions(upper=0.05)
@@ -76,10 +84,65 @@ def test_it_is_told_in_a_report(tmp_path: Path) -> None:
     assert told.changed.value == changed.mean()
     assert told.changed.interval[0] <= told.changed.value < told.changed.interval[1]
     assert told.right.value == classifier.score(new, labels)
-    assert told.right_without.value == report.value.test.scores["accuracy"].value
+    assert told.right_without.value == np.mean(classifier.head_.predict(full) == np.array(labels))
     assert f"Cascade: {100 * early.mean():.1f} (" in str(report)
     report.save(tmp_path / "page.html")
     assert "What the cascade does" in (tmp_path / "page.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one-label", "several-labels"])
+def test_what_is_measured_is_of_the_answers_that_are_given(*, several: bool) -> None:
+    """Not of the full head: scores, probabilities, and those of them before calibration."""
+    texts, labels = some_texts(300)
+    new, truth = some_texts(120, seed=5)
+    asked: Any = [[label] for label in labels] if several else labels
+    met: Any = [[label] for label in truth] if several else truth
+    classifier = SentenceClassifier(
+        FakeEncoder(), cascade=OPTIONS, Cs=[1e-3, 1e-2, 1e-1], n_folds=3, calibrate="temperature"
+    ).fit(texts, asked)
+    assert classifier.cascade_ is not None
+    found = classifier.evaluate(new, met).value
+    given = classifier.predict_proba(new)
+    full = classifier.head_.predict_proba(classifier.encoder_.encode(new).for_head)
+    assert np.abs(given - full).max() > 0.01
+    targets = Targets.of_sets(met) if several else Targets.of_labels(met)
+    assert found.probabilities is not None
+    assert found.probabilities.scores.log_loss == log_loss(given, targets)
+    assert found.probabilities.scores.brier == brier_score(given, targets)
+    assert found.probabilities.before is not None
+    _, first = classifier.cascade_.hear(new)
+    plain = replace(classifier.head_, calibration=None).predict_proba(classifier.encoder_.encode(new).for_head)
+    reader, cheap = classifier.cascade_.reader, replace(classifier.cascade_.head, calibration=None)
+    plain[first.answered] = cheap.predict_proba(reader.encode(new).for_head)[first.answered]
+    assert found.probabilities.before.log_loss == log_loss(plain, targets)
+    score = found.test.scores["subset_accuracy" if several else "accuracy"]
+    assert score.value == classifier.score(new, met)
+
+
+def test_an_answer_where_the_full_head_is_silent_is_a_changed_one() -> None:
+    classifier = fitted()
+    new, labels = some_texts(80, seed=2)
+    assert classifier.cascade_ is not None
+    part = Part(new, classifier.encoder_.encode(new).for_head, Targets.of_labels(labels))
+    tested = measured_head(classifier.head_, part, cascade=classifier.cascade_)
+    assert tested.without is not None
+    assert tested.without.early is not None
+    silent = replace(tested, without=replace(tested.without, answered=np.zeros(80, dtype=bool)))
+    found = cascade_test(classifier.cascade_, classifier.encoder_, silent)
+    assert found is not None
+    assert found.changed.value == tested.without.early.mean() > 0
+    assert cascade_test(classifier.cascade_, classifier.encoder_, replace(tested, without=None)) is None
+
+
+def test_what_the_cheap_head_takes_counts_against_the_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half as long as the encoder for all texts, and three of eight letters left to that."""
+    classifier = fitted()
+    assert classifier.cascade_ is not None
+    ticks = iter([0.0, 4.0, 10.0, 12.0])
+    monkeypatch.setattr(cascaded, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    early = np.array([True, False])
+    found = cascaded.speed_up(classifier.cascade_, classifier.encoder_, ["four", "it"], early)
+    assert found == 1 / (0.5 + 3 / 8)
 
 
 def test_what_answered_is_explained() -> None:
@@ -191,7 +254,8 @@ def test_by_command_from_a_file_to_answers(frostline: Command, tmp_path: Path) -
     train, test = (write(tmp_path / f"{n}.tsv", *some_texts(n, seed=seed)) for n, seed in ((150, 0), (60, 1)))
     model = tmp_path / "model"
     how = ("--cascade", "--cascade-upper", "0.05", "-C", "0.001", "-C", "0.01", "--features", "mean@-1")
-    told = frostline("train", train, "--test", test, *how, "--out", model, "--json").document["cascade"]
+    trained = frostline("train", train, "--test", test, *how, "--out", model, "--json").document
+    told = trained["cascade"]
     assert (told["why"], told["features"], told["most_changed"], told["below"]) == ("", "mean@0+words", 0.005, 0.05)
     assert told["changed"]["interval"][1] < 0.05
     assert told["test"]["early"]["n"] == 60
@@ -207,7 +271,12 @@ def test_by_command_from_a_file_to_answers(frostline: Command, tmp_path: Path) -
     n_early = round(60 * told["test"]["early"]["value"])
     assert f"{n_early} of 60 texts answered early, by the cascade." in scored.err
     opened = open_model(model)
-    texts = some_texts(60, seed=1)[0]
+    texts, truth = some_texts(60, seed=1)
+    given = log_loss(opened.predict_proba(texts), Targets.of_labels(truth))  # of the very answers, in both reports
+    assert trained["probabilities"]["scores"]["log_loss"]["value"] == pytest.approx(given.value, abs=1e-9)
+    measured = frostline("evaluate", model, test, "--json").document
+    assert measured["probabilities"]["scores"]["log_loss"]["value"] == pytest.approx(given.value, abs=1e-9)
+    assert measured["test"]["accuracy"] == trained["test"]["accuracy"]
     assert [row["label"] for row in rows] == opened.predict(texts).tolist()
     lines = frostline("predict", model, *texts[:3])
     assert "of 3 texts answered early, by the cascade." in lines.err
@@ -249,4 +318,5 @@ def test_every_row_in_turn_tells_of_the_folds(frostline: Command, tmp_path: Path
     how = ("train", train, "--nested", "--cascade", "--cascade-upper", "0.05", "-C", "0.01", "--features", "mean@-1")
     told = " ".join(frostline(*how).out.split())
     assert "Cascade: as new ones " in told
+    assert "The other figures are those of the full head alone." in told
     assert " % of the texts learned from are answered before the encoder reads them. That changes 0.0 (0.0" in told

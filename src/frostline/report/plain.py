@@ -97,7 +97,7 @@ def cascade_text(cascade: CascadeRecord | CascadeTest | None) -> list[str]:
     early, changed = percent(cascade.early), estimate_text(cascade.changed)
     return cascade_text(cascade.test) or [
         f"Cascade: as new ones {early} % of the texts learned from are answered before the encoder reads them.",
-        f"That changes {changed} % of the answers.",
+        f"That changes {changed} % of the answers. The other figures are those of the full head alone.",
     ]
 
 

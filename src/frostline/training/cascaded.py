@@ -42,24 +42,24 @@ def cascade_record(
         answer_from=0.0 if fit.head.rule is None else fit.head.rule.answer_from,
         early=float(fit.early[counted].mean()),
         changed=Estimate(n_changed / n, clopper_pearson(n_changed, n), n, "Clopper-Pearson"),
-        test=None if tested.nested is not None else cascade_test(cascade, encoder, tested),
+        test=cascade_test(cascade, encoder, tested),
     )
 
 
-def cascade_test(cascade: Cascade, encoder: SentenceEncoder, tested: Tested) -> CascadeTest:
-    """What a cascade makes of texts that were tested, each of them read by `encoder`."""
-    texts, targets = tested.part.texts, tested.part.targets
-    _, first = cascade.hear(texts)
-    early = first.answered
-    favoured = np.where(early[:, None], first.favoured, tested.favoured)
-    changed = early & ((first.favoured != tested.favoured).any(axis=1) | ~tested.answered)
+def cascade_test(cascade: Cascade, encoder: SentenceEncoder, tested: Tested) -> CascadeTest | None:
+    """What a cascade makes of texts that were tested, each of them read by `encoder`; None: tested without it."""
+    texts, targets, without = tested.part.texts, tested.part.targets, tested.without
+    if without is None or without.early is None:
+        return None
+    early = without.early
+    changed = early & ((tested.favoured != without.favoured).any(axis=1) | ~without.answered)
     effect = design_effect(changed.astype(np.float64), targets.shared_lots)
     interval = clopper_pearson(int(changed.sum()) / effect, len(changed) / effect)
     return CascadeTest(
         early=_share(early, targets),
         changed=Estimate(float(changed.mean()), interval, len(changed), "Clopper-Pearson"),
-        right=_share((favoured == targets.members).all(axis=1), targets),
-        right_without=_share((tested.favoured == targets.members).all(axis=1), targets),
+        right=_share((tested.favoured == targets.members).all(axis=1), targets),
+        right_without=_share((without.favoured == targets.members).all(axis=1), targets),
         speed_up=speed_up(cascade, encoder, texts, early),
         n_timed=min(TIMED, len(texts)),
     )

@@ -83,7 +83,7 @@ def measure(
     targets = replace(dataset.targets_over([str(label) for label in labels]), labels=tuple(labels))
     part = Part(dataset.texts, reading.for_head, targets)
     met = met_by(who.learned, who.encoder)
-    tested, rows, source = measured_on_new(who.head, part, met, n_fitted=who.n_fitted)
+    tested, rows, source = measured_on_new(who.head, part, met, n_fitted=who.n_fitted, cascade=who.cascade)
     record = EvaluationRecord(
         model=who.name,
         C=who.C,

@@ -226,13 +226,13 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     if part is not None:
         rows, fitted = _on_all(rows, fitted, part, how, told)
     fitted_at = time.perf_counter()
-    tested = _tested(fitted, rows, how, chosen, choose=choose, progress=told.testing)
+    cascade = _cascade(fitted, rows, how, chosen)
+    tested = _tested(fitted, rows, how, chosen, cascade=cascade, choose=choose, progress=told.testing)
     examples = examples_of(fitted.head, split.test or split.train, tested)
     lots = rows.learned.targets.shared_lots
     parts = parts_record(fitted, rows.reader.spec, is_chosen=how.choose_parts, lots=lots)
     near = near_record(rows.reader, rows.learned, tested, split, is_kept=chosen.near_together)
     of_near = near_told(near, rows.learned, len(tested.part))
-    cascade = _cascade(fitted, rows, how, chosen)
     if fitted.parts is not None and part is None:
         rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
     likeness = rows.likeness(fitted)
@@ -268,7 +268,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
         vocabulary=vocabulary_of(rows.reader),
         likeness=likeness,
         unmet=made.unmet,
-        cascade=cascade[0] if isinstance(cascade, tuple) else None,
+        cascade=_made_one(cascade),
         met=None if part is None else part.whole.texts,
     )
 
@@ -314,6 +314,10 @@ def _cascade(
     return made
 
 
+def _made_one(cascade: tuple[Cascade, CascadeFit] | str | None) -> Cascade | None:
+    return cascade[0] if isinstance(cascade, tuple) else None
+
+
 def _refuse_unread(rows: _Rows, texts: Sequence[str]) -> None:
     """Raise where all texts are one to the encoder, since no piece of its vocabulary spells them: emoji alone, say."""
     if are_equal(rows.learned.rows) and (said := unknown_refused(rows.reader, texts)):
@@ -326,12 +330,13 @@ def _tested(  # noqa: PLR0913 - what made the head, and what each outer fold mus
     how: SearchOptions,
     options: TrainingOptions,
     *,
+    cascade: tuple[Cascade, CascadeFit] | str | None,
     choose: "FoldChoice | None",
     progress: Advance | None,
 ) -> Tested:
     """The head on rows held out; or the procedure, its choice of parts included, on every row in turn."""
     if rows.tested is not None:
-        return tested_on_rows(fitted, rows.learned, rows.tested, seed=how.seed)
+        return tested_on_rows(fitted, rows.learned, rows.tested, seed=how.seed, cascade=_made_one(cascade))
     own = choose or rows.words_of_folds()
     answers = replace(options.answers, rule=fitted.wishes)
     tested = tested_in_turn(rows.learned, how, answers, choose=own, progress=progress)
@@ -390,7 +395,9 @@ def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRec
             kind=split.kind,
             n_fitted=tested.n_fitted,
             n_leaks=leaks.n_test_rows,
-            with_leaks=with_known(fitted.head, made.rows.tested, made.rows.known, seed=seed),
+            with_leaks=with_known(
+                fitted.head, made.rows.tested, made.rows.known, cascade=_made_one(made.cascade), seed=seed
+            ),
             data=None if made.test is None else data_record(made.test),
             near=made.near,
         ),

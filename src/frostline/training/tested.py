@@ -28,6 +28,7 @@ from frostline.evaluate.probabilities import (
     reliability_of,
 )
 from frostline.evaluate.scores import AnswerScores, Evaluation, answer_scores, evaluate
+from frostline.head.cascade import Cascade
 from frostline.head.fitted import AnswerOptions, Fitted
 from frostline.head.likeness import UNLIKE_BELOW, Likeness
 from frostline.head.linear import PLAIN_THRESHOLD, LinearHead
@@ -35,7 +36,7 @@ from frostline.head.options import SearchOptions
 from frostline.record import NearRecord, ProbabilityRecord, TestRecord, UnlikeRecord
 from frostline.review.near import columns_to_compare
 from frostline.review.repeats import near_copies
-from frostline.targets import Targets
+from frostline.targets import Answers, Targets
 from frostline.training.options import Split
 
 
@@ -51,6 +52,9 @@ class Tested:
     uncalibrated: Probabilities
     favoured: BoolArray  # (n_texts, n_labels): What each row gets, sure or not
     answered: BoolArray  # (n_texts,): Whether the rule is sure enough
+    # With a cascade: what the full head alone says, and `early`, the rows that the cheap one answers. All else here is
+    # of the answers that are given. None: no cascade, or rows tested in turn.
+    without: Answers | None = None
     against: tuple[Baseline, ...]
     n_fitted: int  # Rows that the tested head learned from; of several heads, the fewest
     nested: NestedResult | None = None  # Where every row was tested in turn
@@ -65,17 +69,43 @@ class Tested:
         return measured if self.nested is None else allowing_for_heads(measured)
 
 
-def tested_on_rows(fitted: Fitted, train: Part, test: Part, *, seed: int) -> Tested:
-    """The head on rows held back, beside the baselines on the same rows."""
-    answer = fitted.head.answer(fitted.head.predict_proba(test.rows))
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Said:
+    """What is said of rows, as whoever predicts gets it."""
+
+    answers: Answers
+    uncalibrated: Probabilities
+    without: Answers | None  # As in `Tested`
+
+
+def _said(head: LinearHead, part: Part, cascade: Cascade | None) -> _Said:
+    decisions = head.decision_function(part.rows)
+    full, plain = head.answer(head.probabilities(decisions)), replace(head, calibration=None).probabilities(decisions)
+    if cascade is None:
+        return _Said(answers=full, uncalibrated=plain, without=None)
+    first_decisions, first = cascade.hear(part.texts)
+    early, cheap = first.answered, replace(cascade.head, calibration=None)
+    return _Said(
+        answers=full.filled(early, first.take(early)),
+        uncalibrated=np.where(early[:, None], cheap.probabilities(first_decisions), plain),
+        without=replace(full, early=early),
+    )
+
+
+def tested_on_rows(fitted: Fitted, train: Part, test: Part, *, seed: int, cascade: Cascade | None) -> Tested:
+    """What is given for rows held back, beside the baselines on the same rows."""
+    said = _said(fitted.head, test, cascade)
+    answer = said.answers
     known = None if fitted.parts is None else from_known_words(fitted.parts.words, test)
     return Tested(
         part=test,
         evaluation=evaluate(answer.probabilities, answer.favoured, test.targets, seed=seed),
         probabilities=answer.probabilities,
-        uncalibrated=fitted.search.head.predict_proba(test.rows),
+        uncalibrated=said.uncalibrated,
         favoured=answer.favoured,
         answered=answer.answered,
+        without=said.without,
         against=baselines([(train, test)], favoured=answer.favoured, seed=seed, known=known),
         n_fitted=len(train),
     )
@@ -140,36 +170,40 @@ def examples_of(head: LinearHead, source: Dataset, tested: Tested) -> Examples:
         favoured=tested.favoured,
         answered=tested.answered,
         probabilities=tested.probabilities,
-        # each fold has a head of its own: what is left of them is probabilities
+        # each fold has a head of its own, and a cascade two: what is left of them is probabilities
         decisions=(
             head.decision_function(tested.part.rows)
-            if tested.nested is None
+            if tested.nested is None and tested.without is None
             else log_odds(tested.probabilities, targets.kind)
         ),
         features=np.asarray(dense_part(tested.part.rows), dtype=np.float32),
     )
 
 
-def measured_head(head: LinearHead, part: Part) -> Tested:
-    """A saved head on rows of a file, beside nothing."""
-    answer = head.answer(head.predict_proba(part.rows))
+def measured_head(head: LinearHead, part: Part, *, cascade: Cascade | None = None) -> Tested:
+    """A saved head, and the cascade before it, on rows of a file, beside nothing."""
+    said = _said(head, part, cascade)
+    answer = said.answers
     return Tested(
         part=part,
         evaluation=evaluate(answer.probabilities, answer.favoured, part.targets),
         probabilities=answer.probabilities,
-        uncalibrated=replace(head, calibration=None).predict_proba(part.rows),
+        uncalibrated=said.uncalibrated,
         favoured=answer.favoured,
         answered=answer.answered,
+        without=said.without,
         against=(),
         n_fitted=0,
     )
 
 
-def with_known(head: LinearHead, new: Part | None, known: Part | None, *, seed: int = 0) -> Evaluation | None:
+def with_known(
+    head: LinearHead, new: Part | None, known: Part | None, *, cascade: Cascade | None = None, seed: int = 0
+) -> Evaluation | None:
     """The scores of all test rows, those that are copies of rows learned from among them; None where there are none."""
     if new is None or known is None:
         return None
-    answers = [head.answer(head.predict_proba(part.rows)) for part in (new, known)]
+    answers = [_said(head, part, cascade).answers for part in (new, known)]
     return evaluate(
         np.concatenate([answer.probabilities for answer in answers]),
         np.concatenate([answer.favoured for answer in answers]),
@@ -179,9 +213,9 @@ def with_known(head: LinearHead, new: Part | None, known: Part | None, *, seed: 
 
 
 def measured_on_new(
-    head: LinearHead, part: Part, learned: IntArray | None, *, n_fitted: int
+    head: LinearHead, part: Part, learned: IntArray | None, *, n_fitted: int, cascade: Cascade | None = None
 ) -> tuple[Tested, IntArray, TestRecord | None]:
-    """A saved head on the rows of a file that it did not learn from, or on all of them where none is new.
+    """A saved head, or a cascade, on the rows of a file that it did not learn from, or on all where none is new.
 
     Parameters
     ----------
@@ -195,15 +229,16 @@ def measured_on_new(
     """
     every = np.arange(len(part), dtype=np.int64)
     if learned is None:
-        return measured_head(head, part), every, None
+        return measured_head(head, part, cascade=cascade), every, None
     is_known = np.isin(digests_of(part.texts), learned)
     n_known = int(is_known.sum())
     if n_known in {0, len(part)}:
         source = TestRecord(kind="file", n_fitted=n_fitted, n_leaks=n_known)
-        return measured_head(head, part), every, source
+        return measured_head(head, part, cascade=cascade), every, source
     new, known = part.take(every[~is_known]), part.take(every[is_known])
-    source = TestRecord(kind="file", n_fitted=n_fitted, n_leaks=n_known, with_leaks=with_known(head, new, known))
-    return measured_head(head, new), every[~is_known], source
+    whole = with_known(head, new, known, cascade=cascade)
+    source = TestRecord(kind="file", n_fitted=n_fitted, n_leaks=n_known, with_leaks=whole)
+    return measured_head(head, new, cascade=cascade), every[~is_known], source
 
 
 def answered_well(tested: Tested, *, seed: int = 0) -> AnswerScores:
@@ -221,7 +256,8 @@ def probability_record(head: LinearHead, tested: Tested) -> ProbabilityRecord:
         curves=label_curves(given, targets),
         coverage=coverage_curve(
             given,
-            head.answer(given).favoured,  # also of rows tested in turn: the curve is where this head stands
+            # also of rows tested in turn: the curve is where this head stands
+            head.answer(given).favoured if tested.without is None else tested.favoured,
             targets,
             answer_from=0.0 if head.rule is None else head.rule.answer_from,
         ),
