@@ -1,5 +1,5 @@
 // What an exported classifier says of texts: node answer.mjs "a text" ... (or JSON strings, one a line, on standard input)
-// Needs, beside this file: npm install onnxruntime-node @huggingface/tokenizers
+// Needs, beside this file: npm install --ignore-scripts onnxruntime-node @huggingface/tokenizers
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Tokenizer } from "@huggingface/tokenizers";
