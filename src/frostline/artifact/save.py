@@ -15,7 +15,6 @@ import numpy as np
 
 import frostline
 from frostline.arrays import IntArray
-from frostline.artifact.cascade import cascade_files
 from frostline.artifact.files import (
     MOST_LEARNED,
     Neighbours,
@@ -183,6 +182,8 @@ def _contents(head: LinearHead, encoder: SentenceEncoder, record: ArtifactRecord
         contents[RECORD] = record.whole.encode("utf-8")
     vocabulary = vocabulary_of(encoder)
     if record.cascade is not None:
+        from frostline.artifact.cascade import cascade_files  # noqa: PLC0415 - most have none
+
         own = vocabulary_of(record.cascade.reader)
         if None not in {own, vocabulary} and own is not vocabulary:
             raise InputError("The words of a cascade must be those of the head.")

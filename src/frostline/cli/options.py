@@ -273,9 +273,11 @@ class ModelChoice:
     def find(self, model: Path) -> Path:
         """The folder of the model, which the hub may have; on a terminal whoever sits there is asked."""
         _refuse_swapped(model)
-        from frostline.artifact.hub import find_classifier, spelled  # noqa: PLC0415 - with the formats of a model
+        if os.path.exists(model):  # noqa: PTH110 - a text may be too long
+            return model
+        from frostline.artifact.hub import find_classifier, spelled  # noqa: PLC0415 - what is here needs no hub
 
-        if os.path.exists(model) or spelled(model) is None:  # noqa: PTH110 - a text may be too long
+        if spelled(model) is None:
             return model
         try:
             return find_classifier(model, fetch=self.may_fetch)

@@ -23,7 +23,6 @@ from frostline.arrays import IntArray
 from frostline.encoder.architecture import Shape
 from frostline.encoder.features import Block
 from frostline.encoder.products import INT8_VERSION, FloatProducts, Form, Int8Products, Products
-from frostline.encoder.turning import Turning
 
 if TYPE_CHECKING:
     import onnx
@@ -314,6 +313,8 @@ class Sketch:
                     bias = self._relative_bias(inner, run, first_only=first_only)
                 mixed = self._mixed(inner, asked, keys, values, bias)
             else:
+                from frostline.encoder.turning import Turning  # noqa: PLC0415 - of one family alone
+
                 turning = Turning(shape.rotary, shape.rotary.is_local[number], shape.head_size, self._mixed)
                 keys = heads(key, (0, 2, 1, 3))
                 length = self._length(inner, run)

@@ -98,6 +98,21 @@ class Readers:
     better: SentenceEncoder  # mean@all: what the last step sets beside the practical
 
 
+def _refuse_untaught(encoder: Encoder) -> None:
+    """Raise for an encoder that does what the lesson does not show."""
+    if encoder.is_table:
+        raise UsageError(
+            f"The lesson looks into layers; {encoder.identity.name} is a table of word pieces and has none.",
+            hint="Leave --encoder out.",
+        )
+    if encoder.identity.prefix:
+        raise UsageError(
+            f"The lesson shows texts as they are, and {encoder.identity.name} reads each behind "
+            f"{shown(encoder.identity.prefix)}.",
+            hint="Leave --encoder out, or pass --prefix '' to read them as they are.",
+        )
+
+
 def give_lesson(
     dataset: Dataset,
     readers: Readers,
@@ -123,17 +138,7 @@ def give_lesson(
     sizes = np.bincount(codes)
     if len(labels) < 2 or sizes.min() < 2 * N_FOLDS:
         raise _too_few(dataset)
-    if encoder.is_table:
-        raise UsageError(
-            f"The lesson looks into layers; {encoder.identity.name} is a table of word pieces and has none.",
-            hint="Leave --encoder out.",
-        )
-    if encoder.identity.prefix:
-        raise UsageError(
-            f"The lesson shows texts as they are, and {encoder.identity.name} reads each behind "
-            f"{shown(encoder.identity.prefix)}.",
-            hint="Leave --encoder out, or pass --prefix '' to read them as they are.",
-        )
+    _refuse_untaught(encoder)
     tokens = encoder.word_pieces.tokenize(dataset.texts)
     ids, n_cut = tokens.ids, int(np.count_nonzero(tokens.cut))
     running = running_row(ids, unknown=encoder.word_pieces.unknown)

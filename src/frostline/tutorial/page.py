@@ -17,7 +17,7 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import Features, IntArray
+from frostline.arrays import Features, Float64Array, IntArray
 from frostline.data.options import TableOptions
 from frostline.evaluate.intervals import wilson
 from frostline.record import TuningRecord
@@ -170,6 +170,18 @@ def _switch(names: Sequence[str], said: Mapping[str, str]) -> str:
     return f'<div class="encoders" role="group" aria-label="{words(said["encoder"])}" hidden>{buttons}</div>'
 
 
+def _facts_of_splits(scores: Float64Array, *, n_test: int) -> dict[str, object]:
+    return {
+        "n_splits": N_SPLITS,
+        "splits_low": scores.min(),
+        "splits_high": scores.max(),
+        "splits_mean": scores.mean(),
+        "splits_sd": scores.std(ddof=1),
+        "splits_range": 100 * (scores.max() - scores.min()),
+        "one_row": 100 / n_test,
+    }
+
+
 def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> dict[str, dict[str, object]]:
     """What each section names: the facts of the steps of the lesson, and what only the page tells."""
     of = {step.name: step.facts for step in steps}
@@ -210,15 +222,7 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
             "trusting_held": shown.trust.held_out[-1].mean(),
         },
         "test": {"test_majority": of["test"]["majority"], "best_score": of["search"]["best_score"]},
-        "splits": {
-            "n_splits": N_SPLITS,
-            "splits_low": shown.splits.min(),
-            "splits_high": shown.splits.max(),
-            "splits_mean": shown.splits.mean(),
-            "splits_sd": shown.splits.std(ddof=1),
-            "splits_range": 100 * (shown.splits.max() - shown.splits.min()),
-            "one_row": 100 / len(computed.test),
-        },
+        "splits": _facts_of_splits(shown.splits, n_test=len(computed.test)),
         "answer": {
             "log_odds": answer.log_odds,
             "answer_label": answer.label,
