@@ -221,6 +221,25 @@ def test_where_the_full_head_is_silent_the_cheap_one_does_not_answer_for_it() ->
     assert upper_end(np.array([cheap.changed.sum()]), N)[0] < 0.02
 
 
+@pytest.mark.parametrize(
+    "rule", [RuleOptions(abstain_precision=0.95), RuleOptions(threshold_for=("precision", 0.95), threshold_label="0")]
+)
+def test_what_the_full_head_promises_is_kept_by_what_is_given(rule: RuleOptions) -> None:
+    """However much a cascade may change: of new texts as many answers are right."""
+    texts, targets = texts_and_targets()
+    full, cheap, encoder, words = both(texts, targets, AnswerOptions(rule=rule), CascadeOptions(changed=0.1, upper=0.2))
+    assert full.rule is not None
+    assert [promise.share for promise in full.rule.promises] == [0.95]
+    assert isinstance(cheap, CascadeFit)
+    assert cheap.early.mean() > 0.5
+    new, truth = texts_and_targets(n=3000, seed=7)
+    given = hear(new, full.head, encoder_of(encoder, words), cascade=Cascade(head=cheap.head, reader=words)).answers()
+    if rule.abstain_precision is None:
+        assert truth.members[given.favoured[:, 0], 0].mean() >= 0.95
+    else:
+        assert (given.favoured == truth.members).all(axis=1)[given.answered].mean() >= 0.95
+
+
 def test_no_cascade_in_one_sentence() -> None:
     texts, targets = texts_and_targets(n=300)
     assert both(texts, targets, options=CascadeOptions())[1] == (

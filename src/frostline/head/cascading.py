@@ -11,21 +11,23 @@ from typing import final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Rows
+from frostline.arrays import BoolArray, Float64Array, Rows
 from frostline.encoder.features import WORDS
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.words import Vocabulary, vocabulary_or_none
 from frostline.errors import UsageError
 from frostline.head.cascade import Cascade, is_known
+from frostline.head.deciding import Promise
 from frostline.head.fitted import AnswerOptions, Fitted, settle_answers
 from frostline.head.linear import LinearHead, Rule, applied
 from frostline.head.options import MOST_SEARCHED, SearchOptions
 from frostline.head.parts import search
-from frostline.head.promise import CONFIDENCE, changing_cut, texts_for_change
-from frostline.targets import Targets
+from frostline.head.promise import CONFIDENCE, Cut, chance_of, changing_cut, texts_for_change
+from frostline.targets import Answers, Targets
 
 CHANGED = 0.005
 UPPER = 0.01
+_STEPS = (0, 0.25, 0.5, 1)  # of what may be changed, where a promise is to be kept
 FEWEST_EARLY = 0.05
 """The share of texts answered early below which the cheap head costs about what it saves."""
 
@@ -117,7 +119,8 @@ def fit_cascade(  # noqa: PLR0913 - cheap rows and their targets, the full head,
     differs = (favoured != theirs.favoured).any(axis=1) | ~theirs.answered
     counted = np.unique(targets.lots, return_index=True)[1]
     lowest = 0.0 if full.head.rule is None else full.head.rule.answer_from
-    cut = changing_cut(sure[counted], differs[counted], share=options.changed, upper=options.upper, lowest=lowest)
+    part, own = targets.take(counted), replace(theirs, favoured=favoured, answered=np.ones_like(theirs.answered))
+    cut = _cut(sure[counted], own.take(counted), theirs.take(counted), part, full, lowest=lowest, options=options)
     if not cut.is_promised:
         return (
             f"No cascade: that it changes fewer than {100 * options.upper:g} % of the answers takes "
@@ -132,6 +135,50 @@ def fit_cascade(  # noqa: PLR0913 - cheap rows and their targets, the full head,
     early = sure >= cut.threshold
     head = replace(settled.head, rule=replace(rule, answer_from=cut.threshold))
     return CascadeFit(head=head, early=early, changed=early & differs, options=options)
+
+
+def _cut(  # noqa: PLR0913 - how sure it is, what both heads say, what is true and promised, and how much may change
+    sure: Float64Array,
+    own: Answers,
+    theirs: Answers,
+    targets: Targets,
+    full: Fitted,
+    *,
+    lowest: float,
+    options: CascadeOptions,
+) -> Cut:
+    """As `changing_cut`; where `full` promises a share, no more is changed than keeps that of the answers given.
+
+    With nothing changed they are its own. From there on tests go one way, as in promise.py.
+    """
+    differs = (own.favoured != theirs.favoured).any(axis=1) | ~theirs.answered
+    promises = () if full.rule is None else full.rule.promises
+    cuts = [
+        changing_cut(sure, differs, share=step * options.changed, upper=options.upper, lowest=lowest)
+        for step in (_STEPS if promises else _STEPS[-1:])
+    ]
+    kept = cuts[0]
+    for cut in cuts[1:]:
+        early = sure >= cut.threshold
+        if not _keeps(promises, theirs.filled(early, own.take(early)), targets, full):
+            break
+        kept = cut
+    return kept
+
+
+def _keeps(promises: Sequence[Promise], given: Answers, targets: Targets, full: Fitted) -> bool:
+    """Whether these answers still show what is promised."""
+    right, label = (given.favoured == targets.members).all(axis=1), None if full.rule is None else full.rule.label
+    for promise in promises:
+        hits, among = right, given.answered
+        if label is not None and promise.of in {"precision", "recall"}:
+            column = targets.labels.index(label)
+            taken, having = given.favoured[:, column], targets.members[:, column]
+            hits, among = (having, taken) if promise.of == "precision" else (taken, having)
+        n_hits, n = np.array([hits[among].sum()]), np.array([max(1, among.sum())])
+        if chance_of(n_hits, n, promise.share)[0] > 1 - promise.confidence:
+            return False
+    return True
 
 
 def _without_silence(answers: AnswerOptions, full: Fitted) -> AnswerOptions:
