@@ -232,6 +232,10 @@ def test_refused_before_any_work(frostline: Command, store: Shelf | None, tmp_pa
     assert (told.code, told.err.splitlines()[0]) == (73, f"error: s3://{BUCKET}/there.csv exists already.")
     told = frostline(*asked, str(at("in.tsv")), "--overwrite")
     assert (told.code, "is an input: writing there would lose it" in told.err) == (2, True)
+    for spelled in (f"{at('in.tsv')}?region=us-east-1", f"S3://{BUCKET}/in.tsv"):
+        told = frostline(*asked, spelled, "--overwrite")
+        assert (told.code, "is an input: writing there would lose it" in told.err) == (2, True), told.err
+    assert at("in.tsv").read_bytes() == source.read_bytes()
     told = frostline(*asked, "s3://nowhere/out.csv")
     assert (told.code, "there is no bucket nowhere" in told.err) == (73, True), told.err
     told = frostline("predict", ONE, str(at("none.tsv")), "--out", str(at("out.csv")))
@@ -240,6 +244,45 @@ def test_refused_before_any_work(frostline: Command, store: Shelf | None, tmp_pa
     assert (told.code, "none.tsv is not there" in told.err) == (66, True), told.err
     told = frostline("verify", str(at("in.tsv")))
     assert (told.code, "in.tsv.manifest.json is not there" in told.err) == (66, True), told.err
+
+
+def test_a_key_may_have_blanks_and_question_marks(frostline: Command, store: Shelf | None, tmp_path: Path) -> None:
+    source = rows_in(tmp_path / "in.tsv", 3)
+    given, out = put("my file?.tsv", source.read_bytes()), at("new file?.csv")
+    assert frostline("predict", ONE, source, "--out", tmp_path / "out.csv").code == 0
+    told = frostline("predict", ONE, str(given), "--out", str(out))
+    assert told.code == 0, told.err
+    assert out.read_bytes() == (tmp_path / "out.csv").read_bytes()
+    assert frostline("verify", str(out)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "address"),
+    [
+        (("train", "IN", "--encoder", ENCODER, "--out", "s3://b/model"), "s3://b/model"),
+        (("evaluate", ONE, "IN", "--report", "s3://b/page.html"), "s3://b/page.html"),
+        (("review", "IN", "--encoder", ENCODER, "--out", "gs://b/fixes.tsv"), "gs://b/fixes.tsv"),
+        (("export", ONE, "--out", "s3://b/x"), "s3://b/x"),
+        (("predict", ONE, "IN", "--out", "OUT", "--rejects", "s3://b/r.jsonl"), "s3://b/r.jsonl"),
+    ],
+)
+def test_what_is_written_here_alone_is_told(
+    frostline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: tuple[object, ...], address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = rows_in(tmp_path / "in.tsv", 3)
+    told = frostline(*({"IN": source, "OUT": tmp_path / "out.csv"}.get(str(each), each) for each in asked))
+    assert told.code == 2, told.err
+    assert told.err.splitlines()[0] == f"error: {address} must be a path on this machine."
+    assert "mkdir" not in told.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tsv"]
+
+
+@pytest.mark.parametrize("verb", ["train", "review"])
+def test_what_is_read_here_alone_is_told(frostline: Command, verb: str) -> None:
+    told = frostline(verb, "s3://b/in.tsv")
+    assert told.code == 2, told.err
+    assert told.err.splitlines()[0] == "error: s3://b/in.tsv must be a file on this machine."
 
 
 def test_texts_come_whatever_the_format(store: Shelf | None) -> None:
@@ -275,6 +318,8 @@ def test_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         ("s3://key:secret@bucket/x", UsageError, "must not hold a key or a password"),
         ("s3://bucket", UsageError, "must name a file in a bucket"),
         ("s3://bucket//x", UsageError, "must name a file in a bucket"),
+        ("s3a://bucket/x", UsageError, "the address of an object in S3 begins with s3://"),
+        ("s3://bucket/x?secret=", UsageError, "an address may say region, endpoint_override, scheme"),
         ("s3://bucket/x?secret=1", UsageError, "an address may say region, endpoint_override, scheme"),
     ],
 )
@@ -293,13 +338,12 @@ def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
         "s3://bucket/a/b.csv?region=eu-west-1",
     )
     assert str(place.with_name("c") / "d") == "s3://bucket/a/c/d?region=eu-west-1"
-    assert [is_remote(text) for text in ("s3://b/c", "s3:/b/c", "http://b/c", "see s3://b/c", "s3://b/c d")] == [
-        True,
-        False,
-        False,
-        False,
-        False,
-    ]
+    named = ("s3://b/c", "s3://b/c d", "S3://b/c", "s3a://b/c", "s3:/b/c", "http://b/c", "see s3://b/c", "s3://b/c\nd")
+    assert [is_remote(text) for text in named] == [True] * 4 + [False] * 4
+    assert place_of("S3://b/c") == place_of("s3://b/c")
+    for key in ("my file.csv", "what?.csv", "what?", "a#b", "a%3Fb", "a=b&c=d"):
+        assert place_of(f"s3://b/{key}") == Remote("s3", f"b/{key}")
+        assert place_of(str(Remote("s3", f"b/{key}", "region=x"))) == Remote("s3", f"b/{key}", "region=x")
     assert place_of("a/b.csv") == Path("a/b.csv")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://here:1")
     monkeypatch.setenv("AWS_REGION", "us-east-1")

@@ -373,6 +373,13 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     the parent folder cannot be written to.
     """
     parent = path.absolute().parent
+    scheme = path.parts[0] if len(path.parts) > 1 else ""
+    if not parent.is_dir() and re.fullmatch(r"[A-Za-z]\w+:", scheme):
+        address = f"{scheme}//{'/'.join(path.parts[1:])}"
+        raise UsageError(
+            f"{address} must be a path on this machine.",
+            hint="Write it here, then copy it there. (Only --out of predict and embed may be an address.)",
+        )
     if not parent.is_dir():
         raise OutputError(f"{path}: the folder {parent} must exist.", hint=f"Run: mkdir -p {pasteable(parent)}")
     if not os.access(parent, os.W_OK):

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 ATTEMPTS = 8  # at a request to a store of S3's kind
 BUFFER_BYTES = 8 << 20  # what one request reads ahead
-_REMOTE = re.compile(rf"({'|'.join(SCHEMES)})://\S*")
+_OTHER_NAMES = ("s3a", "s3n")  # of S3, in Hadoop
+_REMOTE = re.compile(rf"({'|'.join((*SCHEMES, *_OTHER_NAMES))})://[^\0-\x1f]*", re.IGNORECASE)
+_QUERY = re.compile(r"\?(\w+=[^?&]*(&\w+=[^?&]*)*)$")  # any other question mark is the key's own
 _OPTIONS = ("region", "endpoint_override", "scheme")  # of S3, behind a question mark
 _AT_ONCE_BYTES = 80 << 20  # of an upload: what pyarrow keeps in memory until the store has it
 
@@ -114,19 +116,24 @@ def place_of(text: str | Path | Remote) -> Place:
     """
     if isinstance(text, Path | Remote) or not is_remote(text):
         return text if isinstance(text, Remote) else Path(text)
-    parts = urlsplit(text, allow_fragments=False)
-    key = f"{parts.netloc}{parts.path}".rstrip("/")
-    if "@" in parts.netloc and parts.scheme in {"s3", "gs", "gcs"}:
+    scheme, _, rest = text.partition("://")
+    scheme = scheme.lower()
+    if scheme in _OTHER_NAMES:
+        raise UsageError(f"{text}: the address of an object in S3 begins with s3://.")
+    asked = _QUERY.search(rest)
+    query = "" if asked is None else asked[1]
+    key = (rest if asked is None else rest[: asked.start()]).rstrip("/")
+    if "@" in key.split("/")[0] and scheme in {"s3", "gs", "gcs"}:
         raise UsageError(
             "An address must not hold a key or a password.",
             hint="Let the environment hold them (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile).",
         )
-    strange = sorted(parse_qs(parts.query).keys() - {*_OPTIONS})
+    strange = sorted(parse_qs(query, keep_blank_values=True).keys() - {*_OPTIONS})
     if strange:
         raise UsageError(f"{text}: an address may say {', '.join(_OPTIONS)} (got {strange[0]}).")
     if "/" not in key or "//" in key:
-        raise UsageError(f"{text} must name a file in a bucket.", hint=f"So: {parts.scheme}://BUCKET/FOLDER/FILE")
-    return Remote(parts.scheme, key, parts.query)
+        raise UsageError(f"{text} must name a file in a bucket.", hint=f"So: {scheme}://BUCKET/FOLDER/FILE")
+    return Remote(scheme, key, query)
 
 
 def settled(place: Place) -> Place:
@@ -349,10 +356,15 @@ def refuse_file(place: Place, *, overwrite: bool, inputs: Iterable[Place] = ()) 
     if isinstance(place, Path):
         disk.refuse_file(place, overwrite=overwrite, inputs=[each for each in inputs if isinstance(each, Path)])
         return
-    if place in inputs:
+    if any(isinstance(each, Remote) and _identity(each) == _identity(place) for each in inputs):
         raise UsageError(f"{place} is an input: writing there would lose it.", hint="Choose another name.")
     bucket = replace(place, key=place.key.split("/")[0])
     if not bucket.exists():
         raise OutputError(f"{place}: there is no bucket {bucket.key}.", hint="Make it, or mend the address.")
     if place.is_file() and not overwrite:
         raise OutputError(f"{place} exists already.", hint="Choose another name, or pass --overwrite.")
+
+
+def _identity(place: Remote) -> tuple[str, str]:
+    """What is the same however the store is reached: one key in two stores is taken for one, as nobody can tell."""
+    return {"gcs": "gs", "abfss": "abfs"}.get(place.scheme, place.scheme), place.key

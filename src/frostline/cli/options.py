@@ -42,7 +42,22 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FILE = click.Path(path_type=Path, allow_dash=True)
+
+@final
+class FileType(click.Path):
+    """A path on this machine."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; an address is refused."""
+        if isinstance(value, str) and is_remote(value):
+            raise UsageError(
+                f"{value} must be a file on this machine.",
+                hint="Fetch it first; predict, embed and verify read it there.",
+            )
+        return super().convert(value, param, ctx)
+
+
+FILE = FileType(path_type=Path, allow_dash=True)
 
 
 @final
