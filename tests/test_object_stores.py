@@ -240,6 +240,8 @@ def test_refused_before_any_work(frostline: Command, store: Shelf | None, tmp_pa
     assert (told.code, "there is no bucket nowhere" in told.err) == (73, True), told.err
     told = frostline("predict", ONE, str(at("none.tsv")), "--out", str(at("out.csv")))
     assert (told.code, "none.tsv is not there" in told.err) == (66, True), told.err
+    told = frostline("predict", ONE, "s3://nowhere/in.tsv")
+    assert (told.code, "s3://nowhere/in.tsv: there is no bucket nowhere." in told.err) == (66, True), told.err
     told = frostline("embed", str(at("none.tsv")), "--out", str(at("out.npy")), "--encoder", ENCODER)
     assert (told.code, "none.tsv is not there" in told.err) == (66, True), told.err
     told = frostline("verify", str(at("in.tsv")))

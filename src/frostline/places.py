@@ -101,7 +101,7 @@ class Remote:
 
 
 Place: TypeAlias = Path | Remote
-_FOLDER = 3  # pyarrow.fs.FileType.Directory
+_NOT_THERE, _FOLDER = 0, 3  # of pyarrow.fs.FileType
 
 
 def is_remote(text: str) -> bool:
@@ -193,12 +193,11 @@ def _told(place: Remote) -> Iterator[None]:
 
 
 def _error(place: Remote, error: OSError) -> FrostlineError:
-    said = str(error)
+    said, bucket = str(error), place.key.split("/")[0]
+    if "NO_SUCH_BUCKET" in said or re.search(r"Bucket '.*' not found", said) or _is_bucket_away(place, error):
+        return MissingInputError(f"{place}: there is no bucket {bucket}.", hint="Make it, or mend the address.")
     if isinstance(error, FileNotFoundError):
         return MissingInputError(f"{place} is not there.", hint="Is the key written as the store has it?")
-    if "NO_SUCH_BUCKET" in said:
-        bucket = place.key.split("/")[0]
-        return MissingInputError(f"{place}: there is no bucket {bucket}.", hint="Make it, or mend the address.")
     if isinstance(error, PermissionError) or re.search(r"ACCESS_DENIED|FORBIDDEN|INVALID_ACCESS_KEY|SIGNATURE", said):
         return AccessError(
             f"{place}: the store does not permit it.",
@@ -209,6 +208,16 @@ def _error(place: Remote, error: OSError) -> FrostlineError:
         f"{place}: the store cannot be reached, or failed ({why}).",
         hint="Run the same command again: it goes on. AWS_ENDPOINT_URL names a store that is not Amazon's.",
     )
+
+
+def _is_bucket_away(place: Remote, error: OSError) -> bool:
+    """Whether a key is missed because its bucket is: a store tells them apart only where the bucket is asked for."""
+    if not isinstance(error, FileNotFoundError) or place.scheme != "s3" or "/" not in place.key:
+        return False
+    with contextlib.suppress(OSError, FrostlineError):  # not permitted to ask
+        bucket = place.key.split("/")[0]
+        return int(store_of(place).get_file_info(bucket).type) == _NOT_THERE
+    return False
 
 
 @contextlib.contextmanager
