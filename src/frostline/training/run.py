@@ -201,12 +201,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     chosen, told = options or TrainingOptions(), progress or Progress()
     started = time.perf_counter()
     refuse_without_choice(swept, choose, in_turn=is_in_turn(test, chosen))
-    require_learnable(dataset, chosen.search.n_folds)  # before the split: the words then speak of the whole file
-    criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)  # refused before a sentence is read
-    refuse_labels(dataset.targets.labels, len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind])
-    refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
-    most = room_for(dataset, test, encoder, chosen)
-    refuse_crowd(len(dataset) + (0 if test is None else len(test)), len(dataset.targets.labels))
+    most = _room(dataset, test, encoder, chosen)
     split = split_rows(dataset, test, chosen)
     part = None if most is None else sampled(dataset, test, split, most, seed=chosen.search.seed)
     given, split = (dataset, split) if part is None else (part.dataset, part.split)
@@ -238,8 +233,7 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     likeness = rows.likeness(fitted)
     curve = None
     if chosen.learning_curve and split.is_of_new:
-        own = tested if rows.tested is None else replace(tested, part=rows.tested)
-        curve = without_forecast(measured_curve(fitted, rows.learned, own, how=how, progress=told.learning), near)
+        curve = without_forecast(_curve(fitted, rows, tested, how, told), near)
     seconds = seconds_of(started, read_at, fitted_at, time.perf_counter(), swept=swept)
     made = _Made(
         dataset=given,
@@ -347,6 +341,17 @@ def _tested(  # noqa: PLR0913 - what made the head, and what each outer fold mus
     return replace(tested, nested=replace(nested, chosen_features=tuple(names[part] for part in nested.kept_parts)))
 
 
+def _room(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, chosen: TrainingOptions) -> int | None:
+    """How many rows fit into memory where not all do; what cannot be trained is refused, before a sentence is read."""
+    require_learnable(dataset, chosen.search.n_folds)  # before the split: the words then speak of the whole file
+    criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)
+    refuse_labels(dataset.targets.labels, len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind])
+    refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
+    most = room_for(dataset, test, encoder, chosen)
+    refuse_crowd(len(dataset) + (0 if test is None else len(test)), len(dataset.targets.labels))
+    return most
+
+
 def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is told, and whether words are tried
     dataset: Dataset,
     test: Dataset | None,
@@ -374,6 +379,12 @@ def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is t
         return _Rows(reader, reading, learned, tested)
     known = Part(split.known.texts, reading.for_head[split.known_rows], split.known.targets_over(labels))
     return _Rows(reader, reading, learned, tested, known)
+
+
+def _curve(fitted: Fitted, rows: _Rows, tested: Tested, how: SearchOptions, told: Progress) -> LearningCurve:
+    """By the head alone, without a cascade."""
+    own = tested if rows.tested is None else replace(tested, part=rows.tested)
+    return measured_curve(fitted, rows.learned, own, how=how, progress=told.learning)
 
 
 def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRecord:
