@@ -424,7 +424,7 @@ def test_what_its_programs_leave_there_is_no_reason_to_refuse(
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text(content)
     (out / "node_modules" / "linked").symlink_to("a")
-    py_compile.compile(str(out / "text.py"))
+    py_compile.compile(str(out / "text.py"), cfile=str(out / "__pycache__" / "text.cpython-311.pyc"))
     assert (out / "__pycache__").is_dir()
     for can_link in (True, False):
         if not can_link:

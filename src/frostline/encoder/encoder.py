@@ -379,13 +379,6 @@ class Encoder:
     def __deepcopy__(self, memo: object) -> "Encoder":
         return self
 
-    def __getstate__(self) -> NoReturn:
-        """What writes objects by their state (skops) is told what a saved classifier is instead."""
-        raise UsageError(
-            "An encoder has no state that could be written: it is an open session of the runtime, and a tokenizer.",
-            hint="Save the classifier by itself, with its save: arrays and JSON, which run nothing when loaded.",
-        )
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self._reopening(str(self.spec)), self.identity.fingerprint())
 
@@ -445,6 +438,18 @@ class _Limits:
             name = shown(Path(self.checkpoint.name).name)
             warnings.warn(f"{name} is used otherwise by its makers: {'; '.join(differences)}.", stacklevel=4)
         return pieces
+
+
+def _no_state(_: Encoder) -> NoReturn:
+    """What writes objects by their state (skops) is told what a saved classifier is instead."""
+    raise UsageError(
+        "An encoder has no state that could be written: it is an open session of the runtime, and a tokenizer.",
+        hint="Save the classifier by itself, with its save: arrays and JSON, which run nothing when loaded.",
+    )
+
+
+# Not within the class: before Python 3.11.4 a frozen dataclass with slots puts one of its own in the place of it.
+Encoder.__getstate__ = _no_state  # type: ignore[method-assign, assignment]
 
 
 def must_be_made(name: str) -> bool:
