@@ -56,7 +56,14 @@ from frostline.report.progress import shown_progress
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Label, Targets, flat_labels, is_matrix, one_label, sample_weights, several_labels
 from frostline.training.options import SEARCHING
-from frostline.training.parameters import ELSEWHERE, check_parameters, kept_parameters, named_encoder, read_parameters
+from frostline.training.parameters import (
+    ELSEWHERE,
+    cascade_options,
+    check_parameters,
+    kept_parameters,
+    named_encoder,
+    read_parameters,
+)
 from frostline.training.room import refuse_crowd, refuse_no_room
 
 if TYPE_CHECKING:
@@ -297,7 +304,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         """
         check_parameters(self.get_params(deep=False))
         self._refuse_with_finetune()
-        wished = self._cascade_options()
+        wished = cascade_options(self.cascade, C=self.C, is_tuned=self.finetune is not None)
         texts = check_texts(X)
         several = several_labels(y, n_texts=len(texts))
         self.is_indicator_ = several is not None and is_matrix(y)
@@ -885,26 +892,6 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         self.encoder_, self.tuning_ = grown.encoder, grown.curve
         self.calibration_, self.rule_, self.likeness_ = grown.calibration, grown.rule, None
         self._adopt(grown.head)
-
-    def _cascade_options(self) -> CascadeOptions | None:
-        """What a cascade may change, where one is asked for."""
-        asked: object = self.cascade
-        if asked is None or asked is False:
-            return None
-        if not (asked is True or isinstance(asked, CascadeOptions)):
-            raise UsageError(
-                f"cascade must be True, False or CascadeOptions (got {shown(asked)}).",
-                hint="from frostline import CascadeOptions; SentenceClassifier(cascade=CascadeOptions(changed=0.002))",
-            )
-        if self.C is not None:
-            raise UsageError(
-                f"A cascade is chosen on the rows that the search for C holds out (C={self.C} was given, so there is "
-                "none).",
-                hint="Pass Cs=[C] to search the one value by folds.",
-            )
-        if self.finetune is not None:
-            raise UsageError("A tuned encoder has no cascade: no rows are held out of its folds.")
-        return asked if isinstance(asked, CascadeOptions) else CascadeOptions()
 
     def _search_options(self, n_folds: int) -> SearchOptions:
         """How C is searched, over as many folds as there can be."""

@@ -175,6 +175,15 @@ def test_weights_count_in_a_score() -> None:
     assert fitted(LABELS).score(TEXTS, ["good"] * 12, sample_weight=np.where(right, 3.0, 1.0)) == pytest.approx(0.75)
 
 
+def test_weights_count_in_a_score_of_sets() -> None:
+    sets = [{"good", "film"} if label == "good" else {"bad"} for label in LABELS]
+    asked = [{"good", "film"}] * 12
+    weights = np.where([label == "good" for label in LABELS], 3.0, 1.0)
+    classifier = SentenceClassifier(FakeEncoder(), C=1.0).fit(TEXTS, sets)
+    assert classifier.score(TEXTS, sets) == 1.0
+    assert classifier.score(TEXTS, asked, sample_weight=weights) == pytest.approx(0.75)
+
+
 @pytest.mark.parametrize("label", ["a\0", "\0"])
 def test_a_label_that_numpy_would_change_is_refused(label: str) -> None:
     """It leaves out what is NUL at the end, and would take two labels for one."""

@@ -100,6 +100,25 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             raise UsageError(f"{name} must be {said} (got {shown(parameters[name])}).")
 
 
+def cascade_options(asked: object, *, C: float | None, is_tuned: bool) -> CascadeOptions | None:
+    """What a cascade may change, where one is asked for."""
+    if asked is None or asked is False:
+        return None
+    if not (asked is True or isinstance(asked, CascadeOptions)):
+        raise UsageError(
+            f"cascade must be True, False or CascadeOptions (got {shown(asked)}).",
+            hint="from frostline import CascadeOptions; SentenceClassifier(cascade=CascadeOptions(changed=0.002))",
+        )
+    if C is not None:
+        raise UsageError(
+            f"A cascade is chosen on the rows that the search for C holds out (C={C} was given, so there is none).",
+            hint="Pass Cs=[C] to search the one value by folds.",
+        )
+    if is_tuned:
+        raise UsageError("A tuned encoder has no cascade: no rows are held out of its folds.")
+    return asked if isinstance(asked, CascadeOptions) else CascadeOptions()
+
+
 def kept_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept in an artifact, as JSON values; weights of classes as pairs, since their labels may be numbers."""
     kept: dict[str, Any] = {}
