@@ -1,5 +1,6 @@
-"""Write docs/cli.md from the commands' own help: `python tools/cli_reference.py`. A test compares the two."""
+"""Write docs/cli.md from the commands' own help: `python tools/cli_reference.py [FILE]`. A test compares the two."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -60,5 +61,6 @@ def _section(title: str, command: click.Command, parent: click.Context | None) -
 
 
 if __name__ == "__main__":
-    TARGET.write_text(reference(), "utf-8")
-    print(f"wrote {TARGET}")
+    target = Path(sys.argv[1]) if sys.argv[1:] else TARGET
+    target.write_text(reference(), "utf-8")
+    print(f"wrote {target}")

@@ -21,7 +21,8 @@ import pytest
 from click.testing import CliRunner
 
 from fakes import a_tuning
-from frostline.cli.tutorial import command, wrapped
+from frostline.cli.main import cli
+from frostline.cli.tutorial import wrapped
 from frostline.data.options import TableOptions
 from frostline.data.sample import load_sample
 from frostline.data.tables import read_dataset
@@ -134,7 +135,7 @@ def test_frozen_stands_beside_tuned_where_it_was_asked_for(given: Given, tuned: 
 def test_fine_tuning_is_refused_without_torch_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one sentence that names what to install."""
     monkeypatch.setattr("frostline.encoder.architecture.why_no_torch", lambda: "No module named 'torch'")
-    asked = CliRunner().invoke(command, [__file__, "--finetune", "--html", "never.html"])
+    asked = CliRunner().invoke(cli, ["tutorial", __file__, "--finetune", "--html", "never.html"])
     assert isinstance(asked.exception, UnavailableError)
     assert asked.exception.message == "Fine-tuning needs torch and transformers (No module named 'torch')."
     assert "frostline[" in asked.exception.hint
@@ -499,7 +500,7 @@ def test_what_was_asked_for_comes_back(reviews: Path, tmp_path: Path, frostline:
 )
 def test_a_name_of_something_else_is_refused(options: list[str], said: str) -> None:
     """Before anything is read; so page and notebook never share one."""
-    asked = CliRunner().invoke(command, [__file__, *options])
+    asked = CliRunner().invoke(cli, ["tutorial", __file__, *options])
     assert isinstance(asked.exception, UsageError)
     assert asked.exception.message == said
     assert asked.output == ""
@@ -521,7 +522,7 @@ def test_a_second_encoder_is_another_with_layers(
         is_table = True
 
     monkeypatch.setattr("frostline.cli.tutorial.fresh_encoder", lambda *_: Table())
-    asked = CliRunner().invoke(command, [__file__, "--html", "never.html", *options])
+    asked = CliRunner().invoke(cli, ["tutorial", __file__, "--html", "never.html", *options])
     assert isinstance(asked.exception, UsageError)
     assert asked.exception.message == said
     assert asked.output == ""
@@ -529,7 +530,7 @@ def test_a_second_encoder_is_another_with_layers(
 
 def test_the_lesson_offers_no_options_of_several_labels() -> None:
     """It knows one for each text."""
-    said = CliRunner().invoke(command, ["--help"]).output
+    said = CliRunner().invoke(cli, ["tutorial", "--help"]).output
     assert "--label NAME|N" in said
     assert "--labels" not in said
     assert "--tidy-labels" in said
