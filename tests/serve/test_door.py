@@ -270,11 +270,35 @@ def test_who_waits_to_be_told_to_send_a_body_is_sent_away_for_good() -> None:
     async def asked(headers: dict[str, str]) -> tuple[int, bytes | None]:
         admission = Admission(queue_s=1.0, most=1_000_000)
         admission.waiting = 1_000_000
-        one = Asking(door_of(admission=admission), {"content-length": "4000", **headers})
+        one = Asking(door_of(admission=admission), {"content-length": "400", **headers})
         return await one.done(), one.told.get(b"connection")
 
     assert asyncio.run(asked({})) == (503, None)
     assert asyncio.run(asked({"expect": "100-continue"})) == (503, b"close")
+
+
+def test_a_large_request_is_read_and_waits_beside_small_ones() -> None:
+    """Which are answered all the while; one that is small and finds no room is not."""
+
+    async def asked() -> list[int]:
+        admission = Admission(queue_s=60.0, most=1_000_000, speed=10_000.0 / 60 / 0.7)
+        admission.enter(9_000)
+        door = door_of(admission=admission)
+        large, small, other = (Asking(door, {"content-length": size}) for size in ("8000", "40", "400"))
+        for one, size in ((large, 8_000), (small, 40), (other, 400)):
+            one.send(b"x" * size, is_last=True)
+        waits = asyncio.ensure_future(large.done())
+        for _ in range(10):  # turns of the loop: it is read, and waits
+            await asyncio.sleep(0)
+        assert large.parts.empty()
+        assert large.status == 0
+        found = [await small.done()]
+        admission.leave(1_500)
+        found += [await other.done(), await waits]
+        assert admission.waiting == 7_500
+        return found
+
+    assert asyncio.run(asked()) == [503, 204, 204]
 
 
 def test_wrong_keys_are_counted_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Texts that wait, and how many may: without a server."""
 
 import asyncio
+import contextlib
 import functools
 import threading
 import time
@@ -74,6 +75,28 @@ def test_what_waits_is_shared_among_the_threads_that_are_free() -> None:
     assert tickets(lists.take(token_budget=100, packs=lambda _: True)) == [1, 2], "nobody else is free"
 
 
+def test_of_a_request_no_more_than_a_portion_stands_before_the_next_ones() -> None:
+    """The others follow when some were taken; they can be dropped before that."""
+    lists, turn = Lists(portion=6), Turn(0.0)
+    lists.put("a", [replace(waiting(ticket, 3), turn=turn) for ticket in range(7)])
+    lists.put("a", [waiting(7, 3)])
+    assert tickets(lists.take(token_budget=3)) == [0]
+    assert lists.drop(4)
+    assert not lists.drop(4)
+    assert tickets(lists.take(token_budget=6)) == [1, 7]
+    assert tickets(lists.take(token_budget=100)) == [2, 3], "what is taken makes room"
+    assert lists.drop(5)
+    assert tickets(lists.take(token_budget=100)) == [6]
+    lists.close()
+    assert lists.take(token_budget=100) == []
+
+
+def test_a_text_longer_than_a_portion_is_taken() -> None:
+    lists, turn = Lists(portion=6), Turn(0.0)
+    lists.put("a", [replace(waiting(ticket, 9), turn=turn) for ticket in range(2)])
+    assert [tickets(lists.take(token_budget=3)) for _ in range(2)] == [[0], [1]]
+
+
 def test_what_is_dropped_is_not_taken() -> None:
     lists = Lists()
     lists.put("a", [waiting(1, 3)])
@@ -117,13 +140,97 @@ def test_work_is_let_in_up_to_its_limit_and_one_request_always() -> None:
     assert admission.has_room(1)
 
 
+def test_no_request_counts_for_more_than_half_of_what_may_wait() -> None:
+    """So others find room beside it; nor for more than the encoder sees."""
+    admission = Admission(queue_s=1.0, most=16_384, threads=2, speed=1000.0)
+    assert [admission.work_of(n) for n in (2_791, 2_792, 2_000_000)] == [699, 700, 700]
+    assert Admission(queue_s=1.0, most=300, threads=2, speed=1000.0).work_of(2_000_000) == 300
+
+
+def test_a_large_request_waits_for_its_turn_while_small_ones_come_for_ever() -> None:
+    """Room is kept for it: small ones find the rest, and one that is no larger than they are never waits."""
+    admission = Admission(queue_s=60.0, most=2_000_000)
+    admission.speed = 10.0 / 0.7  # so many word pieces a second that 600 may wait
+    assert admission.limit == 600.0
+
+    async def asked() -> list[int]:
+        admission.enter(400)
+        large = asyncio.ensure_future(admission.come_in(300))
+        await asyncio.sleep(0)
+        assert not admission.has_room(1), "which would be the large one's"
+        with pytest.raises(Refusal, match="too much to do"):
+            await admission.come_in(18)
+        found = [admission.waiting]
+        for _ in range(4):  # small traffic, as fast as it can
+            admission.leave(30)
+            with contextlib.suppress(Refusal):
+                await admission.come_in(10)
+            found.append(admission.waiting)
+        await large
+        return found
+
+    assert asyncio.run(asked()) == [400, 370, 340, 310, 590]
+
+
+def test_turns_come_in_order_and_some_are_given_up() -> None:
+    """Who left, and who waited for too long, keeps no room; what could not come in time is refused at once."""
+
+    async def asked() -> None:
+        admission = Admission(queue_s=60.0, most=2_000_000, speed=10.0 / 0.7)
+        admission.enter(500)
+        first, second = (asyncio.ensure_future(admission.come_in(work)) for work in (300, 200))
+        await asyncio.sleep(0)
+        assert (admission.may_come(100), admission.may_come(101)) == (True, False), "600 may wait to be let in"
+        first.cancel()
+        await asyncio.wait([first])
+        assert admission.waiting == 500
+        admission.leave(100)
+        assert admission.waiting == 600, "the second's turn came, as the first is gone"
+        await second
+        admission.leave(500)
+        assert admission.waiting == 100
+        admission.leave(100)
+        assert admission.waiting == 0
+
+    async def too_late() -> None:
+        admission = Admission(queue_s=0.05, most=2_000_000, speed=600.0 / 0.7 / 0.05)
+        admission.enter(500)
+        with pytest.raises(Refusal, match="not this request's turn in time") as late:
+            await admission.come_in(300)
+        assert (late.value.status, late.value.code, admission.waiting) == (503, "late", 500)
+        assert admission.has_room(100), "nothing is kept for it"
+
+    async def gone_as_it_was_called() -> None:
+        admission = Admission(queue_s=60.0, most=2_000_000, speed=10.0 / 0.7)
+        admission.enter(500)
+        large = asyncio.ensure_future(admission.come_in(300))
+        await asyncio.sleep(0)
+        admission.leave(500)
+        assert admission.waiting == 300
+        large.cancel()
+        await asyncio.wait([large])
+        assert admission.waiting == 0
+
+    for one in (asked, too_late, gone_as_it_was_called):
+        asyncio.run(one())
+
+
+def test_a_request_alone_is_let_in_however_large() -> None:
+    async def asked() -> int:
+        admission = Admission(queue_s=60.0, most=2_000_000, speed=10.0 / 0.7)
+        await admission.come_in(5_000)
+        return admission.waiting
+
+    assert asyncio.run(asked()) == 5_000
+
+
 def test_the_limit_follows_the_speed() -> None:
-    """A second of slower reading is enough; what costs is bounded by what the encoder sees."""
+    """A second of slower reading is enough."""
     admission = Admission(queue_s=1.0, most=16_384, threads=2, speed=1000.0)
     for _ in range(20):
         admission.saw(50, 0.1)
     assert admission.speed == pytest.approx(1000.0, rel=0.2)
-    assert (admission.work_of(0), admission.work_of(400), admission.work_of(2_000_000)) == (2, 102, 16_384)
+    assert (admission.work_of(0), admission.work_of(400)) == (2, 102)
 
 
 def test_how_many_bytes_a_word_piece_has_is_learned_within_bounds() -> None:
@@ -144,7 +251,8 @@ def test_how_many_bytes_a_word_piece_has_is_learned_within_bounds() -> None:
 def test_an_explanation_counts_as_reading_once_for_each_word() -> None:
     admission = Admission(queue_s=1.0, most=16_384)
     assert admission.work_of_explanation(40, most=6_000) == 12 * 12
-    assert admission.work_of_explanation(2_000, most=6_000) == 6_000
+    assert admission.work_of_explanation(2_000, most=3_000) == 3_000
+    assert admission.work_of_explanation(2_000, most=6_000) == 3_500, "no more than half of what may wait"
 
 
 def test_frames_arrive_whole_however_they_are_cut() -> None:

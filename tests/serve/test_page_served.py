@@ -189,7 +189,7 @@ def test_an_explanation_has_its_time_and_is_work_like_any_other() -> None:
     """It is counted until it is done, though nobody waits any more."""
     version: Any = SimpleNamespace(key="m@1", number=1)
     models: Any = SimpleNamespace(version=lambda _: version)
-    admission, slow = Admission(queue_s=1.0, most=16_384, speed=10_000.0), _Slow()
+    admission, slow = Admission(queue_s=0.1, most=16_384, speed=200_000.0), _Slow()
     reading: Any = slow
     desk = Desk(models=models, reading=reading, metrics=Metrics(), limits=Limits(explain_s=0.05), admission=admission)
 
@@ -198,15 +198,15 @@ def test_an_explanation_has_its_time_and_is_work_like_any_other() -> None:
             await desk.explain("a joy " * 1000)
         assert (late.value.status, late.value.code, late.value.retry_after_s) == (503, "late", 1)
         assert admission.waiting == 6_000
-        admission.speed = 1_000.0
-        with pytest.raises(Refusal, match="There is too much to do"):
+        admission.speed = 10_000.0
+        with pytest.raises(Refusal, match="not this request's turn in time"):
             await desk.explain("a joy " * 1000)
         own = admission.work_of(6_000)
         admission.waiting = own
         body_bytes.set(6_000)
         with pytest.raises(Refusal, match="was not there"):  # its own body is nobody else's work
             await desk.explain("a joy " * 1000)
-        admission.waiting = 12_000
+        admission.waiting = 6_000 + 350  # two explanations, the other one at the lower speed
         slow.done.set()
         await asyncio.sleep(0.01)
         assert admission.waiting == 0

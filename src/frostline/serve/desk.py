@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from frostline.serve.admission import Admission, body_bytes
+from frostline.serve.admission import Admission, body_bytes, late
 from frostline.serve.frames import LATE, MOST_EXPLAINED
 from frostline.serve.metrics import Metrics
 from frostline.serve.models import Models, Version
@@ -82,7 +82,7 @@ class Desk:
         begun = time.monotonic()
         said = await self.reading.answers(served.key, short, queue_s=self.limits.queue_s) if short else []
         if any(isinstance(one, Fault) and one.message == LATE for one in said):
-            raise overloaded("It was not this request's turn in time: try again in a second.", code="late")
+            raise late()
         self.metrics.queue.observe(time.monotonic() - begun)
         coming = iter(said)
         found = [
@@ -105,7 +105,7 @@ class Desk:
         if self.reading.n_aside >= _MOST_ASIDE:
             raise overloaded("Too many texts wait to be explained: try again in a second.")
         work = self.admission.work_of_explanation(len(text), most=MOST_EXPLAINED)
-        self.admission.enter(work, own=self.admission.work_of(body_bytes.get()) if body_bytes.get() else 0)
+        await self.admission.come_in(work, own=self.admission.work_of(body_bytes.get()) if body_bytes.get() else 0)
         asking = asyncio.ensure_future(self.reading.aside("explain", model=served.key, text=text, labels=list(labels)))
         asking.add_done_callback(lambda _: self.admission.leave(work))  # it goes on where nobody waits any more
         try:

@@ -140,13 +140,13 @@ class Door:
             return
         size = self._announced(headers)
         is_admin = self._routes.is_admin(scope["path"])
-        if not is_admin and not self._admission.has_room(self._admission.work_of(size)):
+        if not is_admin and not self._admission.may_come(self._admission.work_of(size)):
             raise full()
         body, work = bytearray(), 0
         try:
             await self._read(body, receive)
             cost = 0 if is_admin else self._admission.work_of(len(body))
-            self._admission.enter(cost)  # only now: who sends slowly keeps nobody out meanwhile
+            await self._admission.come_in(cost)  # only now: who sends slowly keeps nobody out meanwhile
             work = cost
             body_bytes.set(len(body))
             again = _replayed(bytes(body), receive)
@@ -237,7 +237,7 @@ class Door:
         if (
             not length.isdigit()
             or len(length) > _DIGITS
-            or self._admission.has_room(self._admission.work_of(int(length)))
+            or self._admission.may_come(self._admission.work_of(int(length)))
         ):
             return None
         refusal = full()

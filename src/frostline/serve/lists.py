@@ -3,14 +3,16 @@
 A free thread takes the oldest text, and what else has its length and is read by the same encoder, up to a budget of
 word pieces; then, where the encoder packs several lengths into one product, the oldest of the others likewise. What
 waits is shared among the threads that are free. Nobody waits on purpose: under load lists fill by themselves.
+
+Of a request not more than a portion is in the lists at a time, so that the next one's texts stand behind that alone.
 """
 
 import itertools
 import math
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 Key = tuple[Hashable, int]
@@ -24,6 +26,8 @@ class Turn:
 
     deadline: float  # On the monotonic clock, which the processes of a machine share
     has_come: bool = False
+    n_pieces: int = 0  # Of its texts in the lists
+    later: "deque[tuple[Key, Waiting]]" = field(default_factory=deque)  # Its texts that are in none yet
 
 
 @final
@@ -46,12 +50,20 @@ class Waiting:
 
 @final
 class Lists:
-    """All texts that wait. Safe to use from several threads."""
+    """All texts that wait. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    portion : float
+        Word pieces from which on a request's other texts are kept back.
+    """
+
+    def __init__(self, *, portion: float = math.inf) -> None:
+        self.portion = portion
         self._changed = threading.Condition()
         self._lists: dict[Key, OrderedDict[int, Waiting]] = {}
-        self._where: OrderedDict[int, Key] = OrderedDict()  # every ticket, oldest first
+        self._where: OrderedDict[int, Key] = OrderedDict()  # every ticket in a list, oldest first
+        self._later: dict[int, Turn] = {}  # Of those that are kept back
         self._n_pieces: Counter[Hashable] = Counter()  # that wait, by reader
         self._n_free = 0  # threads
         self._is_closed = False
@@ -60,19 +72,20 @@ class Lists:
         """Let texts wait for threads that read by `reader`, all at once."""
         with self._changed:
             for waiting in texts:
-                key = (reader, waiting.length)
-                self._lists.setdefault(key, OrderedDict())[waiting.ticket] = waiting
-                self._where[waiting.ticket] = key
-                self._n_pieces[reader] += waiting.length
-                self._changed.notify()
+                waiting.turn.later.append(((reader, waiting.length), waiting))
+                self._later[waiting.ticket] = waiting.turn
+                self._fill(waiting.turn)
 
     def drop(self, ticket: int) -> bool:
         """Whether the text was still waiting; it does so no longer."""
         with self._changed:
-            if ticket not in self._where:
-                return False
-            self._taken(ticket)
-            return True
+            if ticket in self._where:
+                self._taken(ticket)
+                return True
+            turn = self._later.pop(ticket, None)
+            if turn is not None:
+                turn.later = deque(one for one in turn.later if one[1].ticket != ticket)
+            return turn is not None
 
     def take(self, *, token_budget: int, packs: Callable[[Any], bool] = lambda _: False) -> list[Waiting]:
         """The oldest text and others, waited for, those of one length together; empty once `close` was called.
@@ -113,6 +126,17 @@ class Lists:
             return [next(iter(self._where.values()))]
         return list(dict.fromkeys(key for key in self._where.values() if key[0] == reader))
 
+    def _fill(self, turn: Turn) -> None:
+        """Put what was kept back of a request into the lists, up to its portion."""
+        while turn.later and turn.n_pieces < self.portion:
+            key, waiting = turn.later.popleft()
+            del self._later[waiting.ticket]
+            self._lists.setdefault(key, OrderedDict())[waiting.ticket] = waiting
+            self._where[waiting.ticket] = key
+            self._n_pieces[key[0]] += waiting.length
+            turn.n_pieces += waiting.length
+            self._changed.notify()
+
     def _taken(self, ticket: int) -> Waiting:
         key = self._where.pop(ticket)
         tickets = self._lists[key]
@@ -120,4 +144,6 @@ class Lists:
         if not tickets:
             del self._lists[key]
         self._n_pieces[key[0]] -= key[1]
+        waiting.turn.n_pieces -= key[1]
+        self._fill(waiting.turn)
         return waiting

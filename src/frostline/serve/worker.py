@@ -77,6 +77,7 @@ class Worker:
 
     def serve(self, threads: int) -> None:
         """Do what comes over the line, until the other side is gone."""
+        self._lists.portion = TOKEN_BUDGET * threads
         for target in (self._keep_parting, *[self._keep_reading] * threads):
             threading.Thread(target=target, daemon=True).start()
         frames = Frames()
