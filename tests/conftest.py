@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,14 @@ SMALL = 60
 if any(importlib.util.find_spec(name) is None for name in ("fastapi", "httptools", "httpx")):
     collect_ignore_glob = ["serve/test_*.py"]  # the extra `serve` is not installed
 
-settings.register_profile("frostline", deadline=None)  # a busy machine is no reason to fail
+# A busy machine is no reason to fail; nor is the luck of a draw: the same examples in every run. New ones are looked for
+# by `make test PYTEST=--hypothesis-profile=explore`; what that finds becomes an @example.
+settings.register_profile("frostline", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
 settings.load_profile("frostline")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what runs behind; children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
