@@ -28,8 +28,8 @@ SMALL = 60
 if any(importlib.util.find_spec(name) is None for name in ("fastapi", "httptools", "httpx")):
     collect_ignore_glob = ["serve/test_*.py"]  # the extra `serve` is not installed
 
-# A busy machine is no reason to fail; nor is the luck of a draw: the same examples in every run. New ones are looked for
-# by `make test PYTEST=--hypothesis-profile=explore`; what that finds becomes an @example.
+# A busy machine is no reason to fail; nor is the luck of a draw: the same examples in every run. New ones are looked
+# for by `make test PYTEST=--hypothesis-profile=explore`; what that finds becomes an @example.
 settings.register_profile("frostline", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("frostline")
