@@ -90,7 +90,8 @@ def test_a_small_class_lowers_the_folds_with_a_warning(frostline: Command, tmp_p
     path.write_bytes(GOOD + b"so so\tmixed\nneither here nor there\tmixed\nmeh\tmixed\n")
     document = frostline("train", path, "--json", "-C", "0.1").document
     assert any("'mixed'" in warning for warning in document["warnings"])
-    one_error(frostline("train", path, "--strict"), 65, "'mixed'")
+    held = "'mixed' has fewer rows than there are folds (5), without the 7 rows that are held out; the smallest has 2."
+    one_error(frostline("train", path, "--strict"), 65, held)
 
 
 def test_rejected_rows_are_put_up_with_and_written_down(frostline: Command, tmp_path: Path) -> None:

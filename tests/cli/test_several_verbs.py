@@ -24,6 +24,10 @@ GOLDEN = Path(__file__).parent / "golden"
 WORDS = ("red", "blue", "green", "dog")
 READING = ("--labels-separator", ",", "--no-header")
 QUICK = ("-C", "0.1", "--features", "mean@-1")
+FEW_LEFT = (
+    "FOLDER/train.tsv: 'dog', 'green' have fewer rows than there are folds (20), without the 30 rows that are held "
+    "out; the rarest has 13."
+)
 
 
 def rows(n: int, *, seed: int) -> list[tuple[str, list[str]]]:
@@ -295,8 +299,8 @@ def test_cut_texts_are_counted_once(frostline: Command, trained: tuple[Path, dic
         (
             ["train", "train.tsv", *READING, "--folds", "20", "--strict", *QUICK],
             65,
-            "FOLDER/train.tsv: 'dog', 'green' have fewer rows than there are folds (20); the rarest has 13.",
-            "Add rows, or ask for fewer folds.",
+            FEW_LEFT,
+            "Add rows, ask for fewer folds, hold out fewer (--holdout), or name a test file (--test).",
         ),
         (
             ["evaluate", "MODEL", "cats.tsv", *READING],

@@ -9,6 +9,7 @@ import pytest
 from frostline.data.checks import (
     FoldPlan,
     Leaks,
+    RowsOf,
     conflicts_told,
     duplicates,
     folds_for,
@@ -175,7 +176,7 @@ def test_the_plan_of_folds_is_this(counts: dict[str, int], n_folds: int, plan: F
 )
 def test_classes_that_will_not_do_are_refused_in_these_words(counts: dict[str, int], message: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
-        folds_for(counts, 3, name="x.tsv", strict=True)
+        folds_for(counts, 3, of=RowsOf(name="x.tsv"), strict=True)
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
@@ -241,3 +242,14 @@ def test_fixes_of_which_every_action_is_keep_are_told_to_change_nothing() -> Non
     (said,) = oddities(replace(found, fixes=replace(nothing, dropped=(2,))), Leaks(()))
     assert said.startswith("Rows relabelled by fixes: 0; dropped: 1.")
     assert oddities(found, Leaks(())) == ()
+
+
+def test_what_rows_held_out_took_is_not_the_file_s_fault() -> None:
+    """The file has three rows of a class, of which two are left to learn from."""
+    of = RowsOf(name="x.tsv", n_held=20)
+    reason = "'a' has fewer rows than there are folds (3), without the 20 rows that are held out"
+    assert folds_for({"a": 2, "b": 9}, 3, of=of).warnings == (f"{reason}; 2 folds are used.",)
+    with pytest.raises(InputError) as caught:
+        folds_for({"a": 2, "b": 9}, 3, of=of, strict=True)
+    assert caught.value.message == f"x.tsv: {reason}; the smallest has 2."
+    assert caught.value.hint == ("Add rows, ask for 2 folds, hold out fewer (--holdout), or name a test file (--test).")

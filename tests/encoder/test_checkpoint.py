@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -81,6 +82,63 @@ def test_bundled_weights_with_another_digest_are_refused(folder: Path, monkeypat
     monkeypatch.setattr(checkpoint_module, "_bundled_folder", lambda _: folder)
     with pytest.raises(InputError, match=rf"sha256 must be {MINILM} \(got [0-9a-f]{{64}}\)"):
         find_checkpoint("minilm")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
+def test_every_file_of_a_known_encoder_has_its_digest(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whoever gave it: a commit is the word of the hub alone."""
+    files = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
+    pinned = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files}
+    small = KnownEncoder(
+        name="little",
+        hub_id="owner/small",
+        revision="0" * 40,
+        pinned=pinned,
+        n_parameters=1,
+        size_bytes=1,
+        about="",
+        licence="",
+    )
+    monkeypatch.setattr(checkpoint_module, "_KNOWN", (*known_encoders(), small))
+    monkeypatch.setattr(checkpoint_module, "_bundled_folder", lambda _: folder)
+    assert find_checkpoint("little").weights_sha256 == pinned["model.safetensors"]
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    with pytest.raises(InputError, match=rf"{re.escape(name)}: sha256 must be {pinned[name]} \(got [0-9a-f]{{64}}\)"):
+        find_checkpoint("little")
+
+
+def test_known_encoders_are_pinned_file_by_file() -> None:
+    """The made one aside, which is made of another's files."""
+    for known in known_encoders():
+        if known.made_from is None:
+            assert {"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"} <= set(known.pinned)
+            assert all(re.fullmatch("[0-9a-f]{64}", sha256) for sha256 in known.pinned.values())
+    bundled = find_checkpoint("minilm").folder
+    pinned = known_encoders()[0].pinned
+    assert {name: hashlib.sha256((bundled / name).read_bytes()).hexdigest() for name in pinned} == pinned
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"]
+)
+def test_a_link_out_of_an_encoder_s_folder_is_not_followed(folder: Path, tmp_path: Path, name: str) -> None:
+    """It may be a private file of this machine, and would be copied into what is saved; weights may lie elsewhere."""
+    content = (folder / name).read_bytes() if (folder / name).exists() else b"{}"
+    (tmp_path / "private").write_bytes(content)
+    (folder / name).unlink(missing_ok=True)
+    (folder / "within").write_bytes(content)
+    (folder / name).symlink_to("within")
+    (folder / "model.safetensors").rename(tmp_path / "weights")
+    (folder / "model.safetensors").symlink_to(tmp_path / "weights")
+    find_checkpoint(str(folder))
+    (tmp_path / "named").symlink_to(folder)
+    find_checkpoint(str(tmp_path / "named"))
+    (folder / name).unlink()
+    (folder / name).symlink_to(tmp_path / "private")
+    with pytest.raises(InputError, match=rf"{re.escape(name)} must not be a link to a file elsewhere"):
+        find_checkpoint(str(folder))
 
 
 def test_without_the_package_minilm_comes_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:

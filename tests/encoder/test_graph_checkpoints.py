@@ -15,9 +15,12 @@ from safetensors.numpy import save_file
 
 from encoder_fakes import make_checkpoint
 from frostline.encoder.architecture import FAMILIES, describe, load_architecture
+from frostline.encoder.attention import attention
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.files import CONFIG, read_json
+from frostline.encoder.int8 import build_weights, measured_channels
 from frostline.encoder.modern import Rotary
+from frostline.encoder.onnx import OnnxBackend
 from frostline.errors import InputError, MissingInputError
 from frostline.tensors import HEADER_LIMIT_BYTES, TensorsError, header_length, open_weights, read_entries
 
@@ -271,6 +274,22 @@ def test_weights_that_change_while_an_encoder_is_open_are_an_error(tmp_path: Pat
         else:
             opened.write(b"x")
     for read in (lambda: weights.read(name, entry.shape), lambda: encoder.encode(["good", "bad"])):
+        with pytest.raises(InputError, match=r"model\.safetensors has changed while it was in use\."):
+            read()
+
+
+def test_whatever_reads_the_weights_later_asks_first(tmp_path: Path) -> None:
+    """A graph that is built, int8 weights that are measured, a lesson's pictures: long after the file was opened."""
+    folder = make_checkpoint(tmp_path / "encoder")
+    architecture = load_architecture(folder)
+    with (folder / "model.safetensors").open("r+b") as opened:
+        opened.truncate(200)
+    for read in (
+        lambda: OnnxBackend.open(architecture, blocks=(), identity_digest="", kept=None, token_layers=(1,)),
+        lambda: build_weights(architecture),
+        lambda: measured_channels(architecture),
+        lambda: attention(architecture, np.zeros((3, 4, 16), np.float32)),
+    ):
         with pytest.raises(InputError, match=r"model\.safetensors has changed while it was in use\."):
             read()
 

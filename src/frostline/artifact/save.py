@@ -53,7 +53,7 @@ from frostline.artifact.self_test import run_self_test
 from frostline.artifact.tables import MANY_LABELS, likeness_bytes, tables_bytes, without_tables
 from frostline.disk import publish_folder, sha256_of
 from frostline.encoder.checkpoint import find_checkpoint, known_encoder
-from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, ENCODER_FOLDER, WEIGHTS
+from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, ENCODER_FOLDER, WEIGHTS, lies_within
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.encoder.words import WORDS_ALONE, vocabulary_of
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
@@ -314,12 +314,8 @@ def _encoder_entries(source: Path, identity: EncoderIdentity) -> dict[str, FileE
 
 def _is_of(source: Path, name: str) -> bool:
     """Whether the encoder's folder has the file, and no link to one elsewhere whose content nobody has digested yet."""
-    file = (source / name).resolve()
-    if not file.is_file() or name in CHECKPOINT_FILES:
-        return file.is_file()
-    blobs = source.resolve().parent.parent / "blobs"  # where the hub's cache keeps files
-    if file.is_relative_to(source.resolve()) or file.parent == blobs:
-        return True
+    if not (source / name).is_file() or name in CHECKPOINT_FILES or lies_within(source, name):
+        return (source / name).is_file()
     warnings.warn(f"{source / name} was left out of the artifact: it is a link out of its folder.", stacklevel=2)
     return False
 

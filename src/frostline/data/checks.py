@@ -210,8 +210,13 @@ def _joined_told(counts: Mapping[str, int]) -> list[str]:
     return [f"{n_labels}, such as {shown(found[0])}, and count as labels of their own (--labels-separator)."]
 
 
-def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -> FoldPlan:
+def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False, n_held: int = 0) -> FoldPlan:
     """How many folds the labels of `dataset` allow, and a sentence on each that will be hard to learn.
+
+    Parameters
+    ----------
+    n_held : int
+        Rows of the same file that are held out: what they took is not the file's fault.
 
     Raises
     ------
@@ -225,7 +230,7 @@ def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -
             hint="Copies are equal but for case, blanks and punctuation. Look at --text.",
         )
     plan = {"one label": _folds_for_labels, "several labels": _folds_for_sets}[dataset.targets.kind]
-    folds, grouping = plan(dataset, n_folds, strict=strict), dataset.grouping
+    folds, grouping = plan(dataset, n_folds, strict=strict, n_held=n_held), dataset.grouping
     if grouping is None:
         return folds
     groups = f"{grouping.n_groups:,} group{'' if grouping.n_groups == 1 else 's'}"
@@ -238,7 +243,7 @@ def require_learnable(dataset: Dataset, n_folds: int, *, strict: bool = False) -
 _MANY = 20  # labels from which on a column of which most values occur once holds no labels
 
 
-def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:
+def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool, n_held: int) -> FoldPlan:
     counts = dataset.counts()
     if len(counts) >= _MANY and sum(count == 1 for count in counts.values()) > len(counts) / 2:
         column, others = dataset.source.label_column, dataset.source.other_columns
@@ -251,8 +256,30 @@ def _folds_for_labels(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPl
             else "A label stands in several rows; numbers are learned as classes, such as low and high. To label these "
             "texts by a saved model: frostline predict MODEL FILE",
         )
-    name, n_rejected = dataset.source.name, len(dataset.rejects)
-    return folds_for(dataset.counts(), n_folds, apart=_apart(dataset), name=name, strict=strict, n_rejected=n_rejected)
+    of = RowsOf(name=dataset.source.name, n_held=n_held, n_rejected=len(dataset.rejects))
+    return folds_for(dataset.counts(), n_folds, apart=_apart(dataset), of=of, strict=strict)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsOf:
+    """How the rows that are counted are spoken of."""
+
+    name: str = "The data"
+    n_held: int = 0  # Rows of the same file that are held out
+    n_rejected: int = 0  # Rows left out already, which count among those that may be
+
+    @property
+    def without(self) -> str:
+        """What took some of them."""
+        if not self.n_held:
+            return ""
+        return f", without the {self.n_held:,} row{' that is' if self.n_held == 1 else 's that are'} held out"
+
+    @property
+    def or_hold(self) -> str:
+        """The way back."""
+        return ", hold out fewer (--holdout), or name a test file (--test)" if self.n_held else ""
 
 
 def _apart(dataset: Dataset) -> dict[str, int] | None:
@@ -263,7 +290,7 @@ def _apart(dataset: Dataset) -> dict[str, int] | None:
     return {str(label): count for label, count in targets.counts_apart().items() if count}
 
 
-def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan:
+def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool, n_held: int) -> FoldPlan:
     counts, n_rows, name = dataset.counts(), dataset.targets.n_apart, dataset.source.name
     if not counts:
         raise InputError(f"{name}: no row has a label ({len(dataset):,} rows).", hint="Check --label.")
@@ -282,10 +309,13 @@ def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan
     few = sorted((label for label in counts if counts[label] < n_folds), key=lambda label: (counts[label], label))
     warnings = []
     if few:
+        held = RowsOf(n_held=n_held)
         reason = f"{_listed(few)} {'have' if len(few) > 1 else 'has'} fewer {rows} than there are folds ({n_folds})"
+        reason += held.without
         if strict:
             raise InputError(
-                f"{name}: {reason}; the rarest has {counts[few[0]]}.", hint="Add rows, or ask for fewer folds."
+                f"{name}: {reason}; the rarest has {counts[few[0]]}.",
+                hint=f"Add rows, {'' if n_held else 'or '}ask for fewer folds{held.or_hold}.",
             )
         warnings.append(f"{reason}: what is said of {'them' if len(few) > 1 else 'it'} rests on next to nothing.")
     if (dataset.targets.members.sum(axis=1) == 1).all():
@@ -298,14 +328,13 @@ def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool) -> FoldPlan
 _APART = "rows that stand apart"  # copies of a text, and the rows of a group, count as one
 
 
-def folds_for(  # noqa: PLR0913 - labels as they are; each has a default
+def folds_for(
     counts: Mapping[str, int],
     n_folds: int,
     *,
     apart: Mapping[str, int] | None = None,
-    name: str = "The data",
+    of: RowsOf | None = None,
     strict: bool = False,
-    n_rejected: int = 0,
 ) -> FoldPlan:
     """How many folds can be made so that each class is in every one of them.
 
@@ -317,12 +346,10 @@ def folds_for(  # noqa: PLR0913 - labels as they are; each has a default
         Wanted, 2 or more.
     apart : mapping of str to int, optional
         Rows per label, those that belong together counted once, where some do.
-    name : str
-        What to call the data in messages.
+    of : RowsOf, optional
+        What to call the data in messages, and what was left out of it.
     strict : bool
         Fewer folds than wanted are an error, not a warning.
-    n_rejected : int
-        Rows left out already, which count among those that may be.
 
     Raises
     ------
@@ -330,10 +357,11 @@ def folds_for(  # noqa: PLR0913 - labels as they are; each has a default
         There are fewer than two classes (the one is named); a class has a single row, so that no model could be
         both taught and asked about it; or, if `strict`, a class has fewer rows than there are folds.
     """
+    of = of or RowsOf()
     if len(counts) < 2:
         only = f"all {sum(counts.values()):,} rows are labelled {_listed(list(counts))}" if counts else "there is none"
         raise InputError(
-            f"{name}: two labels or more are needed ({only}).", hint="Add rows of another label; check --label."
+            f"{of.name}: two labels or more are needed ({only}).", hint="Add rows of another label; check --label."
         )
     every = counts
     rows, counts = ("rows", counts) if apart is None else (_APART, apart)
@@ -343,15 +371,17 @@ def folds_for(  # noqa: PLR0913 - labels as they are; each has a default
         have = "have" if len(single) > 1 else "has"
         only = "row" if apart is None else "row that stands apart"
         raise InputError(
-            f"{name}: {_listed(single)} {have} only one {only}; each label needs two.",
-            hint=_way_with(single, counts, n_rejected=n_rejected, are_lone=all(every[one] == 1 for one in single)),
+            f"{of.name}: {_listed(single)} {have} only one {only}; each label needs two.",
+            hint=_way_with(single, counts, n_rejected=of.n_rejected, are_lone=all(every[one] == 1 for one in single)),
         )
     if not small:
         return FoldPlan(n_folds)
     fewest = counts[small[0]]
     reason = f"{_listed(small)} {'have' if len(small) > 1 else 'has'} fewer {rows} than there are folds ({n_folds})"
+    reason += of.without
     if strict:
-        raise InputError(f"{name}: {reason}; the smallest has {fewest}.", hint=f"Add rows, or ask for {fewest} folds.")
+        hint = f"Add rows, {'' if of.n_held else 'or '}ask for {fewest} folds{of.or_hold}."
+        raise InputError(f"{of.name}: {reason}; the smallest has {fewest}.", hint=hint)
     return FoldPlan(fewest, (f"{reason}; {fewest} folds are used.",))
 
 

@@ -24,6 +24,7 @@ def attention(architecture: Architecture, states: Features) -> Float32Array:
     Vaswani et al. 2017, arXiv:1706.03762, equation 1; the bias by distance is MPNet's (architecture.py), the turning by
     places ModernBERT's (modern.py).
     """
+    architecture.check()
     shape, tensors = architecture.shape, architecture.tensors
     n_pieces = states.shape[1]
     shares = np.empty((shape.n_layers, shape.n_heads, n_pieces, n_pieces), np.float32)

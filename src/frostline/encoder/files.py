@@ -101,6 +101,28 @@ def refuse_code(folder: Path) -> None:
             )
 
 
+def refuse_links(folder: Path) -> None:
+    """Raise if a small file of `folder` is a link out of it.
+
+    It is copied into whatever is made of the encoder, and a private file of this machine could leave it so. Links into
+    the hub's own cache are usual there; weights may lie on another disk.
+
+    Raises `InputError`: a file is such a link.
+    """
+    for name in (CONFIG, *SETTINGS, *WORD_PIECES):
+        if (folder / name).is_file() and not lies_within(folder, name):
+            raise InputError(
+                f"{folder / name} must not be a link to a file elsewhere: it is copied into what is saved.",
+                hint="Copy the file itself into the folder, if it is the encoder's own.",
+            )
+
+
+def lies_within(folder: Path, name: str) -> bool:
+    """Whether the file is in the folder itself, or where the hub's cache keeps the files of this one."""
+    file, own = (folder / name).resolve(), folder.resolve()
+    return file.is_relative_to(own) or file.parent == own.parent.parent / "blobs"
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a small file; raises as `read_json_list`."""
     value: dict[str, Any] = _small(path, dict, "one JSON object")

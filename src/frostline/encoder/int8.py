@@ -226,6 +226,7 @@ def build_weights(architecture: Architecture) -> bytes:
     from safetensors.numpy import save  # noqa: PLC0415 - only where used: start-up time
 
     for name, tensor in architecture.tensors.items():
+        architecture.check()
         check_finite(name, tensor)
     content: bytes = save(quantise(architecture, measured_channels(architecture)))
     return content
@@ -236,6 +237,7 @@ def measured_channels(architecture: Architecture) -> dict[str, Float32Array]:
     graph = build_channels_graph(architecture.shape)
     declared = {tensor.name for tensor in graph.graph.initializer}
     weights = {name: tensor for name, tensor in architecture.tensors.items() if name in declared}
+    architecture.check()
     session = open_session(graph.SerializeToString(), weights)
     names = [output.name for output in session.get_outputs()]
     words = {WORDS: architecture.tensors["words"]}

@@ -96,6 +96,7 @@ class OnnxBackend(Backend):
 
         def build() -> bytes:
             for name, tensor in architecture.tensors.items():
+                architecture.check()
                 check_finite(name, tensor)
             model = build_graph(architecture.shape, blocks, token_layers=token_layers, form=form, packed=packs)
             graph: bytes = model.SerializeToString()
@@ -107,7 +108,9 @@ class OnnxBackend(Backend):
         highest, n_layers = highest_layer(blocks, token_layers), architecture.shape.n_layers
         given = architecture.tensors if weights is None else weights
         needed = {name: given[name] for name in given if needs_weight(name, highest, n_layers=n_layers)}
-        return cls(architecture, open_session(kept_file(kept, key, build), needed), packs=packs)
+        graph = kept_file(kept, key, build)
+        architecture.check()
+        return cls(architecture, open_session(graph, needed), packs=packs)
 
     def forward(self, batch: TokenBatch) -> Features:
         """Features (B, n_features), float32; row i belongs to batch.ids[i]. Safe to call from several threads.

@@ -5,9 +5,11 @@ nothing is padded, and truncation is done here, because the library's keeps ever
 """
 
 import contextlib
+import functools
 import itertools
 import json
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from typing import Any, Protocol, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
-from tokenizers.models import WordPiece
+from tokenizers.models import BPE, WordPiece
 
 from frostline.arrays import BoolArray, IntArray
 from frostline.disk import storage_error
@@ -33,6 +35,7 @@ MAX_CHARACTERS = 100_000
 BUNDLED_TOKENIZER = "68ee8639a1bc686812f0af378697d7d3888acc0a929ac086ebe1b9dea0c4c6cb"
 """`Checkpoint.tokenizer_sha256` of the encoder that comes with the install."""
 
+_MOST_BYTES = 128_000_000  # of tokenizer.json or vocab.txt: 34,000,000 are the most seen
 _CHUNK_TEXTS = 1024  # the library's objects are ten times the size of the ids: they must not pile up
 _CHUNK_CHARACTERS = 100_000
 _HEAD = 8  # characters for each piece that is kept: what most texts need to be cut; Chinese has one for each
@@ -88,6 +91,7 @@ class WordPieces:
     prefix: str = ""  # What is put before every text, and seen as its beginning
     # A place in a text before which the pieces are the same whatever follows; None: none is known
     ends: re.Pattern[str] | None = None
+    patient: bool = True  # Whether the library is waited for without end: not where a stranger's pattern parts texts
 
     @classmethod
     def open(  # noqa: PLR0913 - what an encoder is opened with, and what stands for it where nothing is said
@@ -122,20 +126,18 @@ class WordPieces:
         folder, shape = checkpoint.folder, sizes or describe(checkpoint.config)
         settings = _settings(folder)
         with _refusals(folder):
-            tokenizer = _open_tokenizer(folder, settings, digest=checkpoint.tokenizer_sha256, kept=kept)
+            opened = _open_tokenizer(folder, settings, digest=checkpoint.tokenizer_sha256, kept=kept)
+        tokenizer, highest, patient = opened
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        if tokenizer.get_vocab_size(with_added_tokens=False) > shape.vocab_size:
-            raise InputError(
-                f"{folder}: the tokenizer must fit the encoder (it has {tokenizer.get_vocab_size()} word pieces, "
-                f"the encoder {shape.vocab_size} embeddings)."
-            )
         with _refusals(folder):
             before, after = _template(tokenizer, settings, folder, least=2 if sizes is None else 1)
+        _require_fit(tokenizer, [highest, *before.tolist(), *after.tolist()], shape, folder)
         limit = min(shape.max_positions, _model_max_length(settings, folder))
         least = len(before) + len(after) + 1
         if prefix:
-            least += len(_guarded(tokenizer.encode_batch_fast, [prefix], add_special_tokens=False)[0].ids)
+            call = tokenizer.encode_batch_fast
+            least += len(_guarded(call, [prefix], patient=patient, add_special_tokens=False)[0].ids)
         usual = limit if usual_length is None else min(limit, usual_length)
         chosen = max(least, usual) if max_length is None else max_length
         if not least <= chosen <= limit:
@@ -145,6 +147,7 @@ class WordPieces:
             )
         unknown = tokenizer.token_to_id(_token(settings, "unk"))
         around: dict[str, Any] = {"before": before, "after": after, "prefix": prefix, "ends": _ends(tokenizer)}
+        around["patient"] = patient
         return cls(tokenizer=tokenizer, max_length=chosen, limit=limit, unknown=unknown, **around)
 
     @property
@@ -193,15 +196,20 @@ class WordPieces:
                 return inner
 
     def _encoded(self, texts: list[str]) -> list[Any]:
-        return list(_guarded(self.tokenizer.encode_batch_fast, texts, add_special_tokens=False))
+        call = self.tokenizer.encode_batch_fast
+        return list(_guarded(call, texts, patient=self.patient, add_special_tokens=False))
 
     def encodings(self, texts: Sequence[str]) -> list[Any]:
         """The library's own: uncut ids without template or prefix, and from where to where in its text each stands."""
-        return list(_guarded(self.tokenizer.encode_batch, list(texts), add_special_tokens=False))
+        call = self.tokenizer.encode_batch
+        return list(_guarded(call, list(texts), patient=self.patient, add_special_tokens=False))
 
     def vocabulary(self) -> list[str]:
         """Every word piece as text; a tokenizer of bytes keeps them otherwise."""
-        return list(_guarded(self.tokenizer.decode_batch, [[piece] for piece in range(self.vocabulary_size)]))
+        pieces = range(self.vocabulary_size)
+        if isinstance(self.tokenizer.decoder, decoders.ByteLevel):  # no other: it may hold a pattern that never ends
+            return list(_guarded(self.tokenizer.decode_batch, [[piece] for piece in pieces]))
+        return [self.tokenizer.id_to_token(piece) or "" for piece in pieces]
 
     def pieces(self, text: str) -> list[str]:
         """The word pieces of `text` as they are written in the vocabulary: `['[CLS]', 'a', ..., '[SEP]']`."""
@@ -214,13 +222,40 @@ def keeps_capitals(tokenizer: Any) -> bool:
     return bool(with_one != without)
 
 
-def _guarded(call: Callable[..., Any], texts: list[Any], **how: bool) -> Any:
+def _guarded(call: Callable[..., Any], texts: list[Any], *, patient: bool = True, **how: bool) -> Any:
     try:
-        return call(texts, **how)
-    except (KeyboardInterrupt, SystemExit):
+        return call(texts, **how) if patient else _within_limits(functools.partial(call, texts, **how))
+    except (KeyboardInterrupt, SystemExit, FrostlineError):
         raise
     except BaseException as error:  # a panic of the library's Rust part is no Exception
         raise BackendError(f"The tokenizer failed ({type(error).__name__}: {shown(str(error), 200)}).") from error
+
+
+def _within_limits(call: Callable[[], Any]) -> Any:
+    """What `call` answers on a thread of its own, which is left behind when it doesn't: nothing else can end it."""
+    from frostline.encoder.trial import PATIENCE_SECONDS  # noqa: PLC0415 - only for a stranger's
+
+    answer: list[Any] = []
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            answer.append(call())
+        except BaseException as error:  # noqa: BLE001 - the one who waits raises it
+            raised.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    if raised:
+        raise raised[0]
+    if not answer:
+        raise BackendError(
+            f"The tokenizer did not end within {PATIENCE_SECONDS} s: its tokenizer.json has a pattern that takes "
+            "too long on one of these texts.",
+            hint="It may be made to do harm: take the encoder from whom you trust.",
+        )
+    return answer[0]
 
 
 def _chunks(texts: Iterable[str], prefix: str = "") -> Iterator[list[str]]:
@@ -262,6 +297,17 @@ def _parts(stage: dict[str, Any]) -> list[dict[str, Any]]:
     """What a stage of a tokenizer consists of."""
     held = stage.get("normalizers") or stage.get("pretokenizers") if stage.get("type") == "Sequence" else None
     return [stage] if held is None else list(itertools.chain.from_iterable(map(_parts, held)))
+
+
+def _require_fit(tokenizer: Any, numbers: list[int], shape: Sizes, folder: Path) -> None:
+    """Raise where a word piece may have a number that the encoder has no embedding for."""
+    n_pieces, highest = tokenizer.get_vocab_size(with_added_tokens=False), max(*numbers, 0)
+    highest = max([highest, *tokenizer.get_added_tokens_decoder()])
+    if max(n_pieces, highest + 1) > shape.vocab_size:
+        raise InputError(
+            f"{folder}: the tokenizer must fit the encoder (it has {tokenizer.get_vocab_size()} word pieces, numbered "
+            f"up to {highest}, the encoder {shape.vocab_size} embeddings)."
+        )
 
 
 def _template(tokenizer: Any, settings: dict[str, Any], folder: Path, *, least: int = 2) -> tuple[Ids, Ids]:
@@ -312,23 +358,29 @@ def _refusals(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _open_tokenizer(folder: Path, settings: dict[str, Any], *, digest: str, kept: Path | None) -> Any:
+def _open_tokenizer(folder: Path, settings: dict[str, Any], *, digest: str, kept: Path | None) -> tuple[Any, int, bool]:
+    """The tokenizer, the greatest number of a piece as far as that needs a look, and whether it never takes long."""
     has_own = (folder / "tokenizer.json").is_file()
     path = folder / ("tokenizer.json" if has_own else "vocab.txt")
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InputError(f"{path}: must have at most {_MOST_BYTES:,} bytes (has {path.stat().st_size:,}).")
         content = path.read_text("utf-8")
     except OSError as error:
         raise storage_error(error, path) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: must be UTF-8 ({error}).") from error
     if not has_own:
-        return _from_vocabulary(content, settings, path)
-    if digest != BUNDLED_TOKENIZER:
-        from frostline.encoder.trial import require_sound  # noqa: PLC0415 - only for a stranger's
+        return _from_vocabulary(content, settings, path), content.removesuffix("\n").count("\n"), True
+    if digest == BUNDLED_TOKENIZER:
+        return _with_settings(Tokenizer.from_str(content), settings), 0, True
+    from frostline.encoder.trial import require_sound  # noqa: PLC0415 - only for a stranger's
 
-        require_sound(content, path, digest=digest, kept=kept)
+    sound = require_sound(content, path, digest=digest, kept=kept)
     tokenizer = Tokenizer.from_str(content)
-    return _with_settings(tokenizer, settings)
+    if isinstance(tokenizer.model, BPE):
+        tokenizer.model.dropout = None  # for training: the same text would have other pieces each time
+    return _with_settings(tokenizer, settings), sound.highest, not sound.has_patterns
 
 
 def _with_settings(tokenizer: Any, settings: dict[str, Any]) -> Any:

@@ -50,7 +50,7 @@ class Split:
 def split_words(word_pieces: WordPieces, text: str) -> Split:
     """The words of `text`, in order; what the tokenizer drops (control characters, say) is in none."""
     n_before = len(word_pieces.prefix)
-    encoding = word_pieces.tokenizer.encode(word_pieces.prefix + text[:MAX_CHARACTERS], add_special_tokens=False)
+    encoding = word_pieces.encodings([word_pieces.prefix + text[:MAX_CHARACTERS]])[0]
     room = word_pieces.max_length - len(word_pieces.before) - len(word_pieces.after)
     is_cut = len(encoding.ids) > room or len(text) > MAX_CHARACTERS
     pieces, numbers = encoding.tokens[:room], encoding.word_ids[:room]

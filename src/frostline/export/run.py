@@ -297,6 +297,8 @@ def _int8(encoder: Encoder, architecture: Architecture) -> dict[str, NDArray[Any
 
 def _graph(model: Model, read: _Read, form: Form) -> bytes:
     encoder, architecture = read.encoder, read.architecture
+    if architecture is not None:
+        architecture.check()
     weights: dict[str, NDArray[Any]] = {} if architecture is None else dict(architecture.tensors)
     if encoder is not None and architecture is not None and form != "float32":
         weights |= _int8(encoder, architecture)

@@ -269,6 +269,7 @@ def shown_rows(computed: Computed) -> list[int]:
 
 def embeddings_near(computed: Computed) -> list[tuple[int, Features]]:
     """Rows of the table of embeddings around that of the second piece, their first numbers."""
+    computed.architecture.check()
     table, own = computed.architecture.tensors["words"], int(computed.ids[computed.running][second_piece(computed)])
     start = min(max(own - 1, 0), len(table) - 3)
     return [(each, table[each][:N_EMBEDDED]) for each in range(start, start + 3)]
@@ -422,6 +423,7 @@ class Drawing:
         return chips(self.pieces, self.computed.ids[self.computed.running].tolist(), says=says), None
 
     def _embeddings(self, says: str) -> tuple[str, str | None]:
+        self.computed.architecture.check()
         table = self.computed.architecture.tensors["words"]
         own = int(self.facts["embeddings"]["piece_id"])  # type: ignore[call-overload]
         near = embeddings_near(self.computed)
