@@ -114,7 +114,7 @@ SIX_PLACES = {
     "data/split.py",
     "head/scoring.py",
     "head/linear.py",
-    "head/deciding.py",
+    "head/wished.py",
     "evaluate/scores.py",
 }
 """Loss; folds and hold-outs; choice of C; link; rule; headline scores."""

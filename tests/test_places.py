@@ -10,7 +10,8 @@ from fakes import FakeEncoder
 from frostline import disk as places
 from frostline.encoder.session import kept_file
 from frostline.errors import AccessError, OutputError
-from frostline.store import FeatureStore, StoredEncoder, cache_info, cache_prune, cache_verify
+from frostline.store import FeatureStore, StoredEncoder
+from frostline.store.upkeep import cache_info, cache_prune, cache_verify
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="only POSIX has these modes")
 

@@ -28,10 +28,11 @@ from frostline.data.tables import read_labelled
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.words import beside
 from frostline.evaluate.probabilities import calibration_scores
-from frostline.head.deciding import RuleFit, RuleOptions, fit_rule
+from frostline.head.deciding import RuleFit, RuleOptions
 from frostline.head.fitted import AnswerOptions, Fitted, fit
 from frostline.head.linear import Rule, applied, link_of
 from frostline.head.options import SearchOptions
+from frostline.head.wished import fit_rule
 from frostline.targets import Targets
 
 WISHES = (0.9, 0.95)

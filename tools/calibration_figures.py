@@ -17,9 +17,10 @@ from frostline.errors import InputError
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.probabilities import calibration_scores
 from frostline.evaluate.scores import answer_scores
-from frostline.head.deciding import RuleOptions, fit_rule
+from frostline.head.deciding import RuleOptions
 from frostline.head.fitted import AnswerOptions, fit
 from frostline.head.options import SearchOptions
+from frostline.head.wished import fit_rule
 from frostline.targets import Targets
 
 WANTED = 0.95

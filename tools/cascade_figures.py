@@ -25,10 +25,10 @@ from frostline.encoder.words import Vocabulary
 from frostline.encoder.words import fit as fit_words
 from frostline.evaluate.intervals import clopper_pearson
 from frostline.head.cascade import Cascade, hear
-from frostline.head.cascading import CascadeFit, CascadeOptions, fit_cascade
+from frostline.head.cascading import CascadeFit, fit_cascade
 from frostline.head.fitted import AnswerOptions, Fitted, fit
 from frostline.head.linear import LinearHead
-from frostline.head.options import SearchOptions
+from frostline.head.options import CascadeOptions, SearchOptions
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Targets
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from frostline.errors import FrostlineError
     from frostline.explanation import explain
     from frostline.finetune.options import FineTune
-    from frostline.head.cascading import CascadeOptions
+    from frostline.head.options import CascadeOptions
     from frostline.store import FeatureStore, StoredEncoder
     from frostline.training import TrainingOptions, train
 
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CascadeOptions": "frostline.head.cascading",
+    "CascadeOptions": "frostline.head.options",
     "Encoder": "frostline.encoder.encoder",
     "FeatureSpec": "frostline.encoder.features",
     "FeatureStore": "frostline.store",

@@ -6,18 +6,20 @@ Advice is given where a figure says so by more than its own uncertainty; where t
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from frostline.data.checks import alike, joined
 from frostline.encoder.features import WORDS as WORDS_FEATURES
 from frostline.errors import listed, pasteable, shown
 from frostline.evaluate.baselines import CENTROID, MAJORITY, WORDS, WORDS_EACH, Baseline, Lead
 from frostline.evaluate.intervals import TOGETHER, Interval, Z, one_of_many, rows_as_one, wilson
-from frostline.evaluate.learning_curve import Gain, LearningCurve
 from frostline.evaluate.scores import Evaluation, right_of
 from frostline.legible import MULTILINGUAL
 from frostline.record import EvaluationRecord, TrainingRecord
 from frostline.targets import Label
+
+if TYPE_CHECKING:
+    from frostline.evaluate.learning_curve import Gain, LearningCurve
 
 MATTERS = 0.005
 """Accuracy below which a difference is not worth the work: half a point."""
@@ -487,7 +489,7 @@ def _about_rows(record: TrainingRecord) -> list[Advice]:
     ]
 
 
-def _about_tuning(record: TrainingRecord, curve: LearningCurve, *, is_flat: bool) -> list[Advice]:
+def _about_tuning(record: TrainingRecord, curve: "LearningCurve", *, is_flat: bool) -> list[Advice]:
     """Whether training the encoder too is likely to pay: by what the head cannot even tell of its own rows."""
     last = curve.points[-1]
     if record.n_trained < ENOUGH_TO_FINE_TUNE or record.tuning is not None or record.features.spec == WORDS_FEATURES:
@@ -520,7 +522,7 @@ def _about_tuning(record: TrainingRecord, curve: LearningCurve, *, is_flat: bool
     ]
 
 
-def _flat(record: TrainingRecord, curve: LearningCurve, twice: Gain, furthest: Gain) -> list[Advice]:
+def _flat(record: TrainingRecord, curve: "LearningCurve", twice: "Gain", furthest: "Gain") -> list[Advice]:
     """The curve is flat: another reading of the texts may help, more rows will not."""
     advice = []
     missed = 1 - curve.points[-1].accuracy.interval[0]
@@ -639,7 +641,7 @@ def _of(record: TrainingRecord) -> str:
     return "of accuracy" if measure == "accuracy" else f"in the {measure}"
 
 
-def _points(gain: Gain) -> str:
+def _points(gain: "Gain") -> str:
     return _difference(gain.value, gain.interval)
 
 

@@ -40,14 +40,13 @@ from frostline.errors import InputError, OutputError, UsageError, in_python, lis
 from frostline.evaluate.baselines import Part
 from frostline.finetune.options import FineTune
 from frostline.head.cascade import Cascade, Heard, hear
-from frostline.head.cascading import CascadeFit, CascadeOptions, made_cascade
+from frostline.head.cascading import CascadeFit, made_cascade
 from frostline.head.deciding import RuleOptions, parsed_wish
 from frostline.head.fitted import AnswerOptions, chosen_document, fit, possible_folds, refuse_held_out
 from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
-from frostline.head.options import MOST_SEARCHED, SearchOptions
+from frostline.head.options import CONFIDENCE, MOST_SEARCHED, CascadeOptions, SearchOptions
 from frostline.head.parts import part_of
-from frostline.head.promise import CONFIDENCE
 from frostline.head.search import fit_at, search
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle

@@ -9,14 +9,12 @@ One rule shapes it: the mean score of the chosen C over the folds chose that C, 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.baselines import Baseline
 from frostline.evaluate.intervals import Estimate, Interval
-from frostline.evaluate.learning_curve import LearningCurve
-from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.paired import Difference
 from frostline.evaluate.probabilities import CalibrationScores, CoverageCurve, LabelCurves, Reliability
 from frostline.evaluate.scores import AnswerScores, Evaluation
@@ -25,6 +23,10 @@ from frostline.head.deciding import Promise
 from frostline.legible import Legibility
 from frostline.machine import Machine
 from frostline.targets import Kind, Label
+
+if TYPE_CHECKING:
+    from frostline.evaluate.learning_curve import LearningCurve
+    from frostline.evaluate.nested import NestedResult
 
 
 @final
@@ -352,9 +354,9 @@ class TrainingRecord:
     at_half: Evaluation | None = None
     # Of the test rows without the calibration, where a text may have several labels; None where there is none.
     uncalibrated: Reliability | None = None
-    nested: NestedResult | None = None
+    nested: "NestedResult | None" = None
     baselines: tuple[Baseline, ...] = ()  # On the rows of `test`
-    learning: LearningCurve | None = None  # None if none was asked for, or the rows are too few
+    learning: "LearningCurve | None" = None  # None if none was asked for, or the rows are too few
     choice: ChoiceRecord | None = None  # How a sweep chose the features; None: none did
     parts: PartsRecord | None = None  # How features and words came together; None: there was one of them
     probabilities: ProbabilityRecord | None = None

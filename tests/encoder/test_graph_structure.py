@@ -14,7 +14,8 @@ from graph_tools import batch_of, bundled_minilm, opened
 from frostline.encoder.architecture import describe
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.files import CONFIG, read_json
-from frostline.encoder.graph import build_graph, graph_inputs
+from frostline.encoder.graph import build_graph
+from frostline.encoder.layout import graph_inputs
 
 
 def graph_of(name: str, features: str) -> onnx.GraphProto:

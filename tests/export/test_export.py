@@ -124,7 +124,7 @@ def test_the_graph_says_what_the_head_says(name: str, encoder: Encoder) -> None:
 def test_positions_are_counted_in_the_graph_as_before_it(padding: int | None, encoder: Encoder) -> None:
     """RoBERTa counts what is no padding; a sentence may spell its padding."""
     from frostline.encoder.architecture import load_architecture  # noqa: PLC0415 - as above
-    from frostline.encoder.graph import _places  # noqa: PLC0415 - what the encoder's own graph is given
+    from frostline.encoder.layout import _places  # noqa: PLC0415 - what the encoder's own graph is given
 
     assert encoder.folder is not None
     architecture = load_architecture(encoder.folder)

@@ -13,10 +13,10 @@ from frostline.encoder.words import WordedEncoder, WordsAlone
 from frostline.encoder.words import fit as vocabulary_of_texts
 from frostline.errors import UsageError
 from frostline.head.cascade import Cascade, hear
-from frostline.head.cascading import CascadeFit, CascadeOptions, fit_cascade
+from frostline.head.cascading import CascadeFit, fit_cascade
 from frostline.head.deciding import RuleOptions
 from frostline.head.fitted import AnswerOptions, Fitted, fit
-from frostline.head.options import SearchOptions
+from frostline.head.options import CascadeOptions, SearchOptions
 from frostline.head.promise import changing_cut, texts_for_change, upper_end
 from frostline.targets import Targets
 

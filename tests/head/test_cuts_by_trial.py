@@ -16,12 +16,11 @@ from frostline.head.deciding import (
     RuleFit,
     RuleOptions,
     WhereUnmet,
-    fit_rule,
-    macro_f1_thresholds,
     parsed_wish,
 )
 from frostline.head.linear import NO_ANSWER, Rule
 from frostline.head.scoring import macro_f1_of
+from frostline.head.wished import fit_rule, macro_f1_thresholds
 from frostline.targets import Targets
 
 LABELS = ("a", "b", "c")

@@ -15,12 +15,11 @@ from frostline.head.deciding import (
     WhereUnmet,
     best_threshold,
     best_thresholds,
-    fit_rule,
-    macro_f1_thresholds,
     parsed_wish,
 )
 from frostline.head.linear import NO_ANSWER, LinearHead, Rule, logistic, softmax
 from frostline.head.scoring import macro_f1_of
+from frostline.head.wished import fit_rule, macro_f1_thresholds
 from frostline.targets import Targets
 
 GAIN_NOTHING = (0, 3, 4, 5)  # drawings of 120 rows, of the first eight

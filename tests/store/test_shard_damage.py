@@ -14,9 +14,10 @@ from shard_tricks import assert_equal_readings, encode_quietly, remembering, sen
 
 from fakes import FakeEncoder
 from frostline.errors import StorageError
-from frostline.store import cache_verify, text_keys
+from frostline.store import text_keys
 from frostline.store.shards import HEADER_LIMIT_BYTES, ShardDamageError, open_shard, read_front
 from frostline.store.store import Found
+from frostline.store.upkeep import cache_verify
 
 TEXTS = sentences(12)
 

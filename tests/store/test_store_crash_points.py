@@ -13,9 +13,9 @@ from shard_tricks import assert_equal_readings, encode_quietly, remembering, sha
 
 from fakes import FakeEncoder
 from frostline.errors import AccessError, StorageError
-from frostline.store import cache_verify
+from frostline.store import store as room
 from frostline.store import stored as stored_module
-from frostline.store import upkeep as rewrite
+from frostline.store.upkeep import cache_verify
 
 OLD = [f"old {i}" for i in range(8)]
 NEW = [f"new {i}" for i in range(6)]
@@ -112,7 +112,7 @@ def small() -> FakeEncoder:
 @pytest.fixture
 def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store with small shards, in one of which a row is damaged: the next reading mends, keeps and merges."""
-    monkeypatch.setattr(rewrite, "_SMALL_SHARDS", 100)
+    monkeypatch.setattr(room, "_SMALL_SHARDS", 100)
     _, stored = remembering(tmp_path / "template", small())
     stored.encode(OLD[:3])
     (damaged,) = shards(tmp_path / "template")
@@ -121,7 +121,7 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     damaged.write_bytes(content)
     for text in OLD[3:]:
         stored.encode([text])
-    monkeypatch.setattr(rewrite, "_SMALL_SHARDS", 4)
+    monkeypatch.setattr(room, "_SMALL_SHARDS", 4)
     monkeypatch.setattr(stored_module, "rows_per_shard", lambda _n_features: 4)
     return tmp_path / "template"
 

@@ -11,9 +11,10 @@ from shard_tricks import remembering, sentences, shards
 
 from fakes import FakeEncoder
 from frostline.errors import AccessError, MissingInputError, StorageError, UsageError
-from frostline.store import FeatureStore, StoredEncoder, StoreWarning, cache_info, cache_prune
-from frostline.store.store import ShardVanishedError, names_in, network_file_system, shard_names, trouble
-from frostline.store.upkeep import crowd, rows_in_name, rows_per_shard
+from frostline.store import FeatureStore, StoredEncoder, StoreWarning
+from frostline.store.shards import rows_in_name, rows_per_shard
+from frostline.store.store import ShardVanishedError, crowd, names_in, network_file_system, shard_names, trouble
+from frostline.store.upkeep import cache_info, cache_prune
 
 FINGERPRINT = "326f0edbdfd4ca658a0295db82b3f8d3987d67ae1988c0ab15f73fc92abf55a1"
 

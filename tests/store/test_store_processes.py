@@ -13,7 +13,8 @@ from reading_child import CHUNK_ROWS, texts
 from shard_tricks import assert_equal_readings, shards
 
 from fakes import FakeEncoder
-from frostline.store import FeatureStore, StoredEncoder, cache_verify
+from frostline.store import FeatureStore, StoredEncoder
+from frostline.store.upkeep import cache_verify
 
 HERE = Path(__file__).parent
 N_TEXTS = 480

@@ -15,10 +15,12 @@ from shard_tricks import assert_equal_readings, encode_quietly, remembering, sen
 from fakes import FakeEncoder
 from frostline.disk import publish_bytes, sweep_temporaries
 from frostline.errors import AccessError, MissingInputError, OutputError, UsageError
-from frostline.store import KINDS, FeatureStore, StoredEncoder, StoreWarning, cache_info, cache_prune, cache_verify
+from frostline.store import FeatureStore, StoredEncoder, StoreWarning
 from frostline.store import store as features
 from frostline.store import store as mounts
+from frostline.store import store as room
 from frostline.store import upkeep as rewrite
+from frostline.store.upkeep import KINDS, cache_info, cache_prune, cache_verify
 
 
 def filled(home: Path, n_rows: int = 20, **encoder: object) -> StoredEncoder:
@@ -53,7 +55,7 @@ def test_shards_of_different_blocks_are_not_merged_into_each_other(
         _, stored = remembering(tmp_path / "features", FakeEncoder(features=spec))
         for text in texts:
             stored.encode([text])
-    monkeypatch.setattr(rewrite, "_SMALL_SHARDS", 1)
+    monkeypatch.setattr(room, "_SMALL_SHARDS", 1)
     assert cache_prune(tmp_path).n_rewritten == 10
     assert len(shards(tmp_path)) == 2
     encoder = FakeEncoder(features="mean@-1+cls@-1")

@@ -14,9 +14,8 @@ from frostline.arrays import JoinedRows, WordRows, dense_part
 from frostline.artifact.load import load_artifact
 from frostline.data.dataset import Dataset, Source
 from frostline.head import curvature
-from frostline.head.cascading import CascadeOptions
 from frostline.head.linear import LinearHead
-from frostline.head.options import SearchOptions
+from frostline.head.options import CascadeOptions, SearchOptions
 from frostline.head.search import fit_again, fit_at, search
 from frostline.targets import Targets
 from frostline.training import room, streamed

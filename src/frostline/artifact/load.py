@@ -3,10 +3,9 @@
 import hmac
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from frostline.arrays import IntArray
-from frostline.artifact.cascade import SavedCascade, read_cascade
 from frostline.artifact.files import (
     Neighbours,
     OpenFolder,
@@ -45,6 +44,9 @@ from frostline.errors import ArtifactCorrupt, shown
 from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
 
+if TYPE_CHECKING:
+    from frostline.artifact.cascade import SavedCascade
+
 _TRIES = 5
 _READ = {HEAD, WORDS, LIKENESS, LEARNED, TABLES, CASCADE, CASCADE_HEAD}
 
@@ -58,7 +60,7 @@ class Artifact:
     manifest: Manifest
     head: LinearHead
     vocabulary: Vocabulary | None  # Of words as features of the head, or of the cascade's, where the artifact has one
-    cascade: SavedCascade | None
+    cascade: "SavedCascade | None"
     # (n_distinct,): Digests of the texts learned from (`data.copies.digests_of`), ascending; None: it keeps none
     learned: IntArray | None
     likeness: Likeness | None  # None: saved before format 3, or the head could not remember any
@@ -151,7 +153,11 @@ def _load(folder: OpenFolder, pin: str | None, limits: Limits) -> Artifact:
         manifest = with_tables(manifest, read_file(folder, TABLES, tables), limits=limits)
     words, has_words = manifest.files.get(WORDS), FeatureSpec.parse(manifest.features).words
     vocabulary = None if words is None else read_words(read_file(folder, WORDS, words), limits=limits)
-    cascade = read_cascade(folder, manifest, vocabulary, limits=limits)
+    cascade = None
+    if CASCADE in manifest.files or CASCADE_HEAD in manifest.files:
+        from frostline.artifact.cascade import read_cascade  # noqa: PLC0415 - most have none
+
+        cascade = read_cascade(folder, manifest, vocabulary, limits=limits)
     if (words is not None) != (has_words or (cascade is not None and cascade.has_words)):
         raise ArtifactCorrupt(
             f"{folder.path}: {WORDS} must be there if features end in +words, and only then (features: "

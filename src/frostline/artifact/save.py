@@ -57,11 +57,11 @@ from frostline.encoder.files import CHECKPOINT_FILES, CONFIG, ENCODER_FOLDER, WE
 from frostline.encoder.reading import EncoderIdentity, SentenceEncoder
 from frostline.encoder.words import WORDS_ALONE, vocabulary_of
 from frostline.errors import ArtifactCorrupt, InputError, StorageError, UsageError
-from frostline.head.cascade import Cascade
 from frostline.head.likeness import Likeness
 from frostline.head.linear import LinearHead
 
 if TYPE_CHECKING:
+    from frostline.head.cascade import Cascade
     from frostline.targets import Label
 
 
@@ -85,7 +85,7 @@ class ArtifactRecord:
     whole: str | None = None  # record.json: what `metrics` has no room for, where there are many labels
     likeness: Likeness | None = None  # likeness.safetensors: how far those sentences spread, without any of them
     # cascade.json, cascade.safetensors: a cheap head before `head`, its words those of `head` where that has words
-    cascade: Cascade | None = None
+    cascade: "Cascade | None" = None
 
 
 _NO_RECORD = ArtifactRecord()

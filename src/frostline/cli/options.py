@@ -26,7 +26,7 @@ from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, Ask
 from frostline.errors import ConsentError, InputError, UsageError, pasteable, printable, shown
 from frostline.head.calibrating import Calibrate
 from frostline.head.deciding import RuleOptions, parsed_wish
-from frostline.head.promise import CONFIDENCE
+from frostline.head.options import CONFIDENCE
 from frostline.places import is_remote, place_of
 from frostline.targets import Kind, Targets
 

@@ -41,7 +41,6 @@ from frostline.cli.options import (
 from frostline.data.cells import write_rejects
 from frostline.data.checks import require_learnable, without_lone
 from frostline.data.dataset import Dataset
-from frostline.data.fixes import apply_fixes, read_fixes
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.disk import refuse_file
@@ -49,13 +48,10 @@ from frostline.encoder.features import AUTO, DEFAULT_FEATURES, SWEEP_FEATURES, T
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, pasteable, printable
-from frostline.head.cascading import CHANGED, UPPER, CascadeOptions
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
-from frostline.head.options import SearchOptions, tutorial_grid
+from frostline.head.options import CHANGED, UPPER, CascadeOptions, SearchOptions, tutorial_grid
 from frostline.report.brief import next_advice, print_brief
 from frostline.report.document import as_document
-from frostline.review.near import columns_to_compare
-from frostline.review.repeats import with_near_copies
 from frostline.training import (
     Progress,
     Training,
@@ -344,7 +340,7 @@ def command(
             "--preset is for texts with one label each; here each may have several.", hint="Leave --preset out."
         )
     test = None if found_test is None else of_kind(found_test, found.targets.kind)
-    dataset = found if fixes is None else apply_fixes(found, read_fixes(fixes))
+    dataset = found if fixes is None else _fixed(found, fixes)
     if near_together:
         dataset, options = _near_together(dataset, encoder), replace(options, near_together=True)
     tried = {None: DEFAULT_FEATURES, AUTO: SWEEP_FEATURES}.get(features, features or DEFAULT_FEATURES)
@@ -383,8 +379,17 @@ def _without_neighbours(training: Training) -> Training:
     return replace(training, record=record, unmet=(told, *training.unmet))
 
 
+def _fixed(found: Dataset, fixes: Path) -> Dataset:
+    from frostline.data.fixes import apply_fixes, read_fixes  # noqa: PLC0415 - few give any
+
+    return apply_fixes(found, read_fixes(fixes))
+
+
 def _near_together(dataset: Dataset, encoder: EncoderChoice) -> Dataset:
     """The same, with near copies kept together; how many there are is said."""
+    from frostline.review.near import columns_to_compare  # noqa: PLC0415 - few wish for it
+    from frostline.review.repeats import with_near_copies  # noqa: PLC0415 - as above
+
     reader = opened_encoder(encoder, DEFAULT_FEATURES)
     with progress("Reading", "sentences") as reading:
         rows = reader.encode(dataset.texts, progress=reading).rows

@@ -10,16 +10,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
 
 import numpy as np
 
 from frostline.arrays import Float32Array, IntArray
-from frostline.encoder import modern
 from frostline.encoder.files import CONFIG, WEIGHTS, read_json
 from frostline.encoder.settings import HINT, MOST, Activation, activation, epsilon, whole
 from frostline.errors import InputError, UnavailableError, UsageError, shown
 from frostline.tensors import Weights, open_weights
+
+if TYPE_CHECKING:
+    from frostline.encoder.modern import Rotary
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 DEVICES: tuple[Device, ...] = get_args(Device)
@@ -57,7 +59,7 @@ class Shape:
     relative_bias: bool  # Whether attention scores get a bias by the distance of the two word pieces
     # Positions that turn queries and keys. Such a family is ModernBERT's: each half of a layer normalises what it reads
     # and adds to what it was given, and a gate multiplies what was widened.
-    rotary: modern.Rotary | None = None
+    rotary: "Rotary | None" = None
 
     @property
     def is_modern(self) -> bool:
@@ -269,7 +271,7 @@ def describe(config: Mapping[str, Any]) -> Shape:
         n_positions=0 if family.rotary else n_positions,
         n_token_types=size("type_vocab_size", 2) if family.token_types else 0,
         relative_bias=family.relative_bias,
-        rotary=modern.rotary(config, n_layers=n_layers, head_size=hidden_size // n_heads) if family.rotary else None,
+        rotary=_rotary(config, n_layers=n_layers, head_size=hidden_size // n_heads) if family.rotary else None,
     )
 
 
@@ -317,7 +319,15 @@ def load_architecture(folder: Path) -> Architecture:
     return Architecture(shape, tensors, weights.check)
 
 
+def _rotary(config: Mapping[str, Any], *, n_layers: int, head_size: int) -> "Rotary":
+    from frostline.encoder.modern import rotary  # noqa: PLC0415 - of one family
+
+    return rotary(config, n_layers=n_layers, head_size=head_size)
+
+
 def _modern(config: Mapping[str, Any], family: Family, shape: Shape, weights: Weights) -> Architecture:
+    from frostline.encoder import modern  # noqa: PLC0415 - as above
+
     read = modern.tensors(
         weights,
         "" if modern.WORDS in weights else family.prefix,

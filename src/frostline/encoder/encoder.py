@@ -32,10 +32,9 @@ from frostline.encoder.checkpoint import (
 )
 from frostline.encoder.features import DEFAULT_FEATURES, WORDS, Block, FeatureSpec
 from frostline.encoder.files import WEIGHTS
-from frostline.encoder.graph import graph_version
+from frostline.encoder.layout import Form, graph_version
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.precision import Precision, PrecisionWarning, check_precision, why_not_int8
-from frostline.encoder.products import Form
 from frostline.encoder.published import Published, prefix_of, published
 from frostline.encoder.reading import (
     Around,

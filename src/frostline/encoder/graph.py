@@ -19,74 +19,33 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from frostline.arrays import IntArray
 from frostline.encoder.architecture import Shape
 from frostline.encoder.features import Block
-from frostline.encoder.products import INT8_VERSION, FloatProducts, Form, Int8Products, Products
+from frostline.encoder.layout import (
+    BEGINS,
+    ENDS,
+    FIRST_SENTENCES,
+    FIRSTS,
+    IDS,
+    LAST_SENTENCES,
+    LENGTHS,
+    PLACES,
+    ROWS,
+    SENTENCES,
+    WHOLE,
+    WORDS,
+    Form,
+    highest_layer,
+    tokens_output,
+)
+from frostline.encoder.products import FloatProducts, Int8Products, Products
 
 if TYPE_CHECKING:
     import onnx
 
     from frostline.encoder.draft import Draft
 
-GRAPH_VERSION: int = 2
-"""Raised whenever the graphs we build could give other numbers."""
-
-LAYOUT: int = 2
-"""Raised whenever a graph takes or gives the same numbers in another form."""
-
-IDS, WORDS, ROWS = "ids", "words", "rows"
-SENTENCES = "sentences"
-_PLACES, _FIRSTS = "places", "firsts"
-_BEGINS, _ENDS, _LENGTHS = "begins", "ends", "lengths"
-_FIRST_SENTENCES, _LAST_SENTENCES = "first_sentences", "last_sentences"
-_WHOLE = "whole"
-
 FLOAT, INT64 = 1, 7  # onnx.TensorProto's numbers: this module is imported without onnx, which takes 0.2 s
-
-
-def graph_version(form: Form) -> int:
-    """What an `EncoderIdentity` holds: raised whenever rows in this form could be other numbers than before."""
-    return GRAPH_VERSION if form == "float32" else 100 * GRAPH_VERSION + INT8_VERSION
-
-
-def tokens_output(layer: int) -> str:
-    """The name of the output that holds every word piece's state after `layer`."""
-    return f"tokens@{layer}"
-
-
-def graph_inputs(shape: Shape, runs: Sequence[IntArray]) -> dict[str, IntArray]:
-    """What a graph is given, beside the embeddings of words, for `runs` of equally long sentences.
-
-    Parameters
-    ----------
-    runs : sequence of ndarray of shape (B, S), int64
-        Word pieces; B >= 1, S >= 1. The graph's rows come in the same order.
-    """
-    tokens = np.cumsum([0, *(run.size for run in runs)])
-    sentences = np.cumsum([0, *(len(run) for run in runs)])
-    starts = [start + np.arange(len(run)) * run.shape[1] for start, run in zip(tokens[:-1], runs, strict=True)]
-    return {
-        IDS: np.concatenate([run.ravel() for run in runs]),
-        _PLACES: np.concatenate([_places(run, shape.position_padding).ravel() for run in runs]),
-        _FIRSTS: np.concatenate(starts),
-        _BEGINS: tokens[:-1, None].copy(),
-        _ENDS: tokens[1:, None].copy(),
-        _LENGTHS: np.array([[run.shape[1]] for run in runs]),
-        _FIRST_SENTENCES: sentences[:-1, None].copy(),
-        _LAST_SENTENCES: sentences[1:, None].copy(),
-        _WHOLE: np.array(runs[0].shape if len(runs) == 1 else (1, tokens[-1])),
-    }
-
-
-def _places(run: IntArray, padding: int | None) -> IntArray:
-    """Which row of the table of positions belongs to each word piece: (B, S)."""
-    if padding is None:
-        return np.broadcast_to(np.arange(run.shape[1]), run.shape)
-    # transformers counts only the word pieces that are no padding: a sentence that spells "<pad>" has one inside.
-    counts = (run != padding).astype(np.int64)
-    places: IntArray = np.cumsum(counts, axis=1) * counts + padding
-    return places
 
 
 def build_graph(
@@ -125,20 +84,6 @@ def build_graph(
     return sketch.draft.model({SENTENCES: (INT64, ("B", "S")), WORDS: (FLOAT, words)}, outputs)
 
 
-def highest_layer(blocks: Sequence[Block], token_layers: Sequence[int]) -> int:
-    """The last layer that the graph for these computes; 0 is the embedding output."""
-    return max({block.layer for block in blocks} | set(token_layers))
-
-
-def needs_weight(name: str, highest: int, *, n_layers: int) -> bool:
-    """Whether a graph up to the layer `highest` of `n_layers` takes the weight `name` when it is opened."""
-    if name.startswith("layers."):
-        return int(name.split(".")[1]) < highest
-    if name.startswith("last."):
-        return highest == n_layers
-    return name != WORDS and (name != "relative_bias" or highest > 0)
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Sketch:
@@ -173,9 +118,9 @@ class Sketch:
             counts = op("Cast", [op("Not", [op("Equal", [ids, padding])])], {"to": INT64})
             places = op("Add", [op("Mul", [op("CumSum", [counts, one]), counts]), padding])
         draft.named(IDS, op("Reshape", [ids, whole(-1)]))
-        draft.named(_PLACES, op("Reshape", [places, whole(-1)]))
-        draft.named(_FIRSTS, op("Mul", [op("Range", [zero, n_sentences, one]), length]))
-        draft.named(_WHOLE, sizes)
+        draft.named(PLACES, op("Reshape", [places, whole(-1)]))
+        draft.named(FIRSTS, op("Mul", [op("Range", [zero, n_sentences, one]), length]))
+        draft.named(WHOLE, sizes)
         return cls(draft, shape, _products(draft, shape, form), portable)
 
     def read(self, blocks: Sequence[Block], *, token_layers: Sequence[int] = ()) -> tuple[list[str], str | None]:
@@ -195,7 +140,7 @@ class Sketch:
         summed = op("Gather", [WORDS, IDS])
         if shape.n_positions:
             table = self.draft.weight("positions", (shape.n_positions, shape.embedding_size))
-            summed = op("Add", [summed, op("Gather", [table, _PLACES])])
+            summed = op("Add", [summed, op("Gather", [table, PLACES])])
         states = self._norm("embedded", summed, embedded=True)
         if not shape.has_projection:
             return states
@@ -255,7 +200,7 @@ class Sketch:
 
     def firsts(self, states: str) -> str:
         """Each sentence's first row of `states` (T, d): [CLS]. (N, d)."""
-        return self.draft.op("Gather", [states, _FIRSTS])
+        return self.draft.op("Gather", [states, FIRSTS])
 
     def _means(self, blocks: Sequence[Block], layers: Sequence[str]) -> str:
         """Means and maxima over the word pieces of each sentence. (N, blocks * d)."""
@@ -280,10 +225,10 @@ class Sketch:
     def model(self, outputs: Mapping[str, tuple[str, Sequence[str | int]]]) -> "onnx.ModelProto":
         """The finished graph, which takes what `graph_inputs` gives, and the embeddings of words."""
         inputs: dict[str, tuple[int, Sequence[str | int]]] = {
-            **dict.fromkeys((IDS, _PLACES), (INT64, ("T",))),
-            _FIRSTS: (INT64, ("N",)),
-            **dict.fromkeys((_BEGINS, _ENDS, _LENGTHS, _FIRST_SENTENCES, _LAST_SENTENCES), (INT64, ("runs", 1))),
-            _WHOLE: (INT64, (2,)),
+            **dict.fromkeys((IDS, PLACES), (INT64, ("T",))),
+            FIRSTS: (INT64, ("N",)),
+            **dict.fromkeys((BEGINS, ENDS, LENGTHS, FIRST_SENTENCES, LAST_SENTENCES), (INT64, ("runs", 1))),
+            WHOLE: (INT64, (2,)),
             WORDS: (FLOAT, ("vocabulary", self.shape.embedding_size)),
         }
         return self.draft.model(inputs, outputs)
@@ -355,29 +300,29 @@ class Sketch:
         return self.draft.op("LayerNormalization", [rows, *parts], {"axis": -1, "epsilon": self.shape.epsilon})
 
     def _n_runs(self) -> str:
-        return self.draft.op("Squeeze", [self.draft.op("Shape", [_LENGTHS], {"start": 0, "end": 1})])
+        return self.draft.op("Squeeze", [self.draft.op("Shape", [LENGTHS], {"start": 0, "end": 1})])
 
     def _length(self, inner: "Draft", run: str | None) -> str:
         """[S] of a run."""
         if run is None:
-            return self.draft.op("Slice", [_WHOLE, self.draft.whole(1), self.draft.whole(2)])
-        return inner.op("Gather", [_LENGTHS, run])
+            return self.draft.op("Slice", [WHOLE, self.draft.whole(1), self.draft.whole(2)])
+        return inner.op("Gather", [LENGTHS, run])
 
     def _cut(self, inner: "Draft", run: str | None, rows: str, sizes: Sequence[int], *, alone: bool = False) -> str:
         """The rows of a run as (B, S, *sizes); with `alone` they are one of each sentence, (B, 1, *sizes).
 
         Where there is but one run they are given that form outside of the branch, which copies nothing.
         """
-        draft, begins, ends = inner, _BEGINS, _ENDS
+        draft, begins, ends = inner, BEGINS, ENDS
         if alone:
-            begins, ends = _FIRST_SENTENCES, _LAST_SENTENCES
+            begins, ends = FIRST_SENTENCES, LAST_SENTENCES
         if run is None:
             draft = self.draft
         else:
             rows = draft.op("Slice", [rows, draft.op("Gather", [begins, run]), draft.op("Gather", [ends, run])])
         if alone:
             return draft.op("Reshape", [rows, draft.whole(-1, 1, *sizes)])
-        first = [_WHOLE] if run is None else [draft.whole(-1), self._length(inner, run)]
+        first = [WHOLE] if run is None else [draft.whole(-1), self._length(inner, run)]
         return draft.op("Reshape", [rows, draft.op("Concat", [*first, draft.whole(*sizes)], {"axis": 0})])
 
 

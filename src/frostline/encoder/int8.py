@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from frostline.arrays import Float32Array, Float64Array, IntArray
 from frostline.encoder.architecture import GATE, Architecture, Shape, products_of
-from frostline.encoder.graph import GRAPH_VERSION, WORDS, Sketch, graph_inputs
+from frostline.encoder.graph import Sketch
+from frostline.encoder.layout import GRAPH_VERSION, INT8_VERSION, WORDS, Form, graph_inputs
 from frostline.encoder.products import (
-    INT8_VERSION,
     LEAST,
     SHARED_INPUT,
     WEIGHT_TYPES,
     ZERO_LEVEL,
-    Form,
     kept_aside,
     n_aside,
 )

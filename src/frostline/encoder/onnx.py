@@ -20,19 +20,18 @@ from numpy.typing import NDArray
 from frostline.arrays import Features, Float32Array
 from frostline.encoder.architecture import Architecture
 from frostline.encoder.features import Block
-from frostline.encoder.graph import (
+from frostline.encoder.layout import (
     LAYOUT,
     ROWS,
     SENTENCES,
     WORDS,
-    build_graph,
+    Form,
     graph_inputs,
     graph_version,
     highest_layer,
     needs_weight,
     tokens_output,
 )
-from frostline.encoder.products import Form
 from frostline.encoder.reading import Backend, TokenBatch, check_ids, check_rows, positions_text
 from frostline.encoder.session import kept_file, open_session, runtime, runtime_errors
 from frostline.errors import BackendError, shown
@@ -95,6 +94,8 @@ class OnnxBackend(Backend):
         """
 
         def build() -> bytes:
+            from frostline.encoder.graph import build_graph  # noqa: PLC0415 - only where none was kept
+
             for name, tensor in architecture.tensors.items():
                 architecture.check()
                 check_finite(name, tensor)

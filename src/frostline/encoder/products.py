@@ -7,12 +7,13 @@ Figures, and what was tried: docs/decisions/0020-int8-products.md.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from frostline.arrays import Float32Array, IntArray
 from frostline.encoder.architecture import Shape
+from frostline.encoder.layout import Form
 from frostline.encoder.settings import Activation
 
 if TYPE_CHECKING:
@@ -43,16 +44,6 @@ def kept_aside(channels: Float32Array, weights: list[Float32Array], n_kept: int)
     kept: IntArray = np.sort(np.argsort(-size, kind="stable")[:n_kept]).astype(np.int64)
     return kept
 
-
-Form: TypeAlias = Literal["float32", "signed", "unsigned"]
-"""How products are computed. Both forms of int8 give the same numbers: weights as they are, or 128 added to each.
-
-Processors with VNNI multiply unsigned by signed numbers at four times the speed of float32. Those with AVX2 alone
-saturate in the middle of such sums; unsigned by unsigned they are exact, only slower.
-"""
-
-INT8_VERSION = 2
-"""Raised whenever the int8 rows we build could be other numbers than before, float32 being the same."""
 
 WEIGHT_TYPES: dict[Form, type[np.int8 | np.uint8]] = {"signed": np.int8, "unsigned": np.uint8}
 ZERO_LEVEL: dict[Form, int] = {"signed": 0, "unsigned": 128}

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from frostline.encoder.architecture import Shape
 from frostline.encoder.features import Block
-from frostline.encoder.graph import FLOAT, INT64, WORDS, Sketch
-from frostline.encoder.products import Form
+from frostline.encoder.graph import FLOAT, INT64, Sketch
+from frostline.encoder.layout import WORDS, Form
 from frostline.encoder.words import Vocabulary
 from frostline.head.linear import PLAIN_THRESHOLD, Knots, LinearHead, Link, Rule
 

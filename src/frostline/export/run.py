@@ -25,9 +25,9 @@ from frostline.disk import home, publish_folder, refuse_existing
 from frostline.encoder.architecture import Architecture, load_architecture
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.int8 import int8_weights
+from frostline.encoder.layout import Form
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.precision import Gate
-from frostline.encoder.products import Form
 from frostline.encoder.session import runtime
 from frostline.encoder.tokens import MAX_CHARACTERS, WordPieces
 from frostline.encoder.words import (

@@ -4,7 +4,6 @@ Chosen by decisions of both heads on rows that neither learned from, on the same
 measured: docs/decisions/0053-cascade.md.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
@@ -15,53 +14,18 @@ from frostline.arrays import BoolArray, Float64Array, Rows
 from frostline.encoder.features import WORDS
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.words import Vocabulary, vocabulary_or_none
-from frostline.errors import UsageError
 from frostline.head.cascade import Cascade, is_known
 from frostline.head.deciding import Promise
 from frostline.head.fitted import AnswerOptions, Fitted, settle_answers
 from frostline.head.linear import LinearHead, Rule, applied
-from frostline.head.options import MOST_SEARCHED, SearchOptions
+from frostline.head.options import CONFIDENCE, MOST_SEARCHED, CascadeOptions, SearchOptions
 from frostline.head.parts import search
-from frostline.head.promise import CONFIDENCE, Cut, chance_of, changing_cut, texts_for_change
+from frostline.head.promise import Cut, chance_of, changing_cut, texts_for_change
 from frostline.targets import Answers, Targets
 
-CHANGED = 0.005
-UPPER = 0.01
 _STEPS = (0, 0.25, 0.5, 1)  # of what may be changed, where a promise is to be kept
 FEWEST_EARLY = 0.05
 """The share of texts answered early below which the cheap head costs about what it saves."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CascadeOptions:
-    """How much a cascade may change.
-
-    Parameters
-    ----------
-    changed : float, default=0.005
-        The share of all texts, out of fold, whose answer may be another than the full head's.
-    upper : float, default=0.01
-        Below which the upper end of that share's 95 % interval must lie.
-    """
-
-    changed: float = CHANGED
-    upper: float = UPPER
-
-    def __post_init__(self) -> None:
-        given: tuple[tuple[str, object], ...] = (("may change", self.changed), ("must surely be below", self.upper))
-        for what, share in given:
-            number = share if isinstance(share, int | float | np.floating) and not isinstance(share, bool) else math.nan
-            if not 0 <= number < 1:
-                raise UsageError(
-                    f"The share of answers that a cascade {what} must be from 0 to below 1 (got {share!r}).",
-                    hint=f"A share is meant: did you mean {number / 100:g}?" if 1 <= number < 100 else "",
-                )
-        if not self.changed < self.upper:
-            raise UsageError(
-                f"The share of answers that a cascade may change must be below the upper end that is promised (got "
-                f"{self.changed:g} and {self.upper:g})."
-            )
 
 
 @final

@@ -12,7 +12,7 @@ import numpy as np
 from frostline.arrays import BoolArray, Float64Array, IntArray, Progress, Rows
 from frostline.errors import InputError, UsageError, shown
 from frostline.head.calibrating import Calibrate, CalibrationFit, fit_calibration
-from frostline.head.deciding import RuleFit, RuleOptions, WhereUnmet, default_rule, fit_rule
+from frostline.head.deciding import RuleFit, RuleOptions, WhereUnmet, default_rule
 from frostline.head.linear import LinearHead
 from frostline.head.options import ClassWeight, SearchOptions, share_c
 from frostline.head.parts import PartName, Parts, head_of
@@ -137,6 +137,8 @@ def settle_answers(  # noqa: PLR0913 - a head, rows that it did not learn from, 
     wishes, chosen = answers.rule, None
     told: tuple[str, ...] = ()
     if not wishes.is_plain:
+        from frostline.head.wished import fit_rule  # noqa: PLC0415 - few wish for anything
+
         chosen = fit_rule(calibration.held_out, targets, folds=folds, options=wishes, unmet=unmet)
         wishes, told = chosen.wishes, chosen.unmet
     if chosen is None or wishes.is_plain:

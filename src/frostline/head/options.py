@@ -1,5 +1,6 @@
 """What a search may be told, and what rows, targets, folds and options must be, before anything is fitted."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, final
@@ -11,6 +12,8 @@ from frostline.errors import InputError, UsageError, shown
 from frostline.targets import Label, Targets
 
 SMALLEST_C, LARGEST_C = 1e-15, 1e15
+CONFIDENCE = 0.95
+"""With which precision and recall are promised, unless another is named."""
 MOST_SEARCHED = 600
 """Labels up to which logistic regressions are searched; of more a discriminant is solved (discriminant.py)."""
 
@@ -252,3 +255,39 @@ def word_grid() -> tuple[float, ...]:
 def tutorial_grid() -> tuple[float, ...]:
     """The tutorial's twenty values: np.linspace(0.0001, 100, 20)."""
     return tuple(float(C) for C in np.linspace(0.0001, 100, 20))
+
+
+CHANGED = 0.005
+UPPER = 0.01
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeOptions:
+    """How much a cascade may change.
+
+    Parameters
+    ----------
+    changed : float, default=0.005
+        The share of all texts, out of fold, whose answer may be another than the full head's.
+    upper : float, default=0.01
+        Below which the upper end of that share's 95 % interval must lie.
+    """
+
+    changed: float = CHANGED
+    upper: float = UPPER
+
+    def __post_init__(self) -> None:
+        given: tuple[tuple[str, object], ...] = (("may change", self.changed), ("must surely be below", self.upper))
+        for what, share in given:
+            number = share if isinstance(share, int | float | np.floating) and not isinstance(share, bool) else math.nan
+            if not 0 <= number < 1:
+                raise UsageError(
+                    f"The share of answers that a cascade {what} must be from 0 to below 1 (got {share!r}).",
+                    hint=f"A share is meant: did you mean {number / 100:g}?" if 1 <= number < 100 else "",
+                )
+        if not self.changed < self.upper:
+            raise UsageError(
+                f"The share of answers that a cascade may change must be below the upper end that is promised (got "
+                f"{self.changed:g} and {self.upper:g})."
+            )

@@ -14,8 +14,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray
-
-CONFIDENCE = 0.95
+from frostline.head.options import CONFIDENCE
 
 _MISTAKES = 2  # The walk begins where so many would still be allowed: at none, a single one would end it;
 _FIRST = 30  # and at so many texts, since for a low share few do not tell; where there are fewer texts, earlier

@@ -15,7 +15,6 @@ from frostline.advice import ranked, ranked_of_evaluation
 from frostline.encoder.precision import PrecisionRecord
 from frostline.encoder.reading import EncoderIdentity
 from frostline.evaluate.baselines import Baseline, Lead
-from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.paired import Difference, PairedDifference, Score
 from frostline.evaluate.scores import Evaluation
 from frostline.head.linear import PLAIN_THRESHOLD
@@ -24,6 +23,7 @@ from frostline.report.plain import evaluation_words, plain_words
 from frostline.targets import Kind
 
 if TYPE_CHECKING:
+    from frostline.evaluate.nested import NestedResult
     from frostline.sweep.compare import Comparison, Standing
     from frostline.sweep.run import Sweep, SweepTest, Trial
 
@@ -250,7 +250,7 @@ def _lead(lead: Lead) -> JSON:
     return as_json(lead, without=_OF_ROWS if lead.n_only_model is None else _NOTHING)
 
 
-def _nested(nested: NestedResult) -> JSON:
+def _nested(nested: "NestedResult") -> JSON:
     return {
         "n_outer": nested.n_outer,
         "chosen_C": as_json(nested.chosen_Cs),

@@ -14,7 +14,6 @@ import numpy as np
 from frostline.arrays import BoolArray, IntArray
 from frostline.evaluate.examples import Examples, SentenceMap
 from frostline.evaluate.intervals import Estimate
-from frostline.evaluate.learning_curve import LearningCurve
 from frostline.evaluate.probabilities import CoverageCurve, Curve, LabelCurves, Reliability
 from frostline.evaluate.scores import Evaluation
 from frostline.record import ChoiceRecord, SearchRecord, TrialRecord, TuningRecord
@@ -43,6 +42,8 @@ from frostline.report.drawing import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from frostline.evaluate.learning_curve import LearningCurve
 
 MOST_CELLS = 40
 """Labels beyond which a matrix could not be read; the page then lists the commonest mistakes alone."""
@@ -410,7 +411,7 @@ def _share(trial: TrialRecord, low: float, high: float) -> float:
     return min(1.0, max(0.0, (trial.score - low) / (high - low))) if high > low else 1.0
 
 
-def learning_plot(curve: LearningCurve, right: str = "accuracy") -> str:
+def learning_plot(curve: "LearningCurve", right: str = "accuracy") -> str:
     """Points with whiskers; dashed, with a band, the power law through them to four times the rows."""
     sizes = [math.log2(point.n_rows) for point in curve.points]
     with drawn(WIDTH, 3.0, Margins(left=46, bottom=40)) as drawing:
@@ -452,7 +453,7 @@ def tuning_plot(found: TuningRecord) -> str:
     return inline(drawing, "tuning", f"Log loss on rows held out after each epoch ({said}); dashed: in training.")
 
 
-def _ticks(curve: LearningCurve) -> list[int]:
+def _ticks(curve: "LearningCurve") -> list[int]:
     """Sizes that were measured and those looked ahead to, at most six, so that their numbers do not touch."""
     sizes = [point.n_rows for point in curve.points]
     sizes += [gain.n_rows for gain in curve.outlook.gains] if curve.outlook is not None else []

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from frostline.advice import ranked
 from frostline.evaluate.baselines import Baseline, Lead
 from frostline.evaluate.examples import Examples, Mistake, furthest_missed, surest_mistakes
-from frostline.evaluate.learning_curve import LearningCurve
-from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.probabilities import CalibrationScores, CoverageCurve, LabelCurves
 from frostline.evaluate.scores import Evaluation, commonest_mistakes
 from frostline.head.calibrating import LEAST_CLAIMED
@@ -55,6 +54,10 @@ from frostline.report.plots import (
     scores_plot,
     tuning_plot,
 )
+
+if TYPE_CHECKING:
+    from frostline.evaluate.learning_curve import LearningCurve
+    from frostline.evaluate.nested import NestedResult
 
 
 def figures(test: Evaluation | None) -> str:
@@ -369,7 +372,7 @@ def cascaded(found: CascadeRecord | CascadeTest | None) -> str:
     return section("What the cascade does", paragraphs(said) if said else "")
 
 
-def learning(curve: LearningCurve | None, right: str = "accuracy") -> str:
+def learning(curve: "LearningCurve | None", right: str = "accuracy") -> str:
     """The curve, where it leads, and each point; nothing where it was not measured."""
     if curve is None:
         return ""
@@ -432,7 +435,7 @@ def advised(record: TrainingRecord) -> str:
     return section("What to do next", f'<ol class="advice">{items}</ol>' if items else "")
 
 
-def outlook_words(curve: LearningCurve, right: str = "accuracy") -> list[str]:
+def outlook_words(curve: "LearningCurve", right: str = "accuracy") -> list[str]:
     """Where the curve leads, or why it does not say."""
     if curve.outlook is None:
         return [curve.no_outlook] if curve.no_outlook else []
@@ -499,7 +502,7 @@ def search(found: SearchRecord) -> str:
     return section("How C was chosen", paragraphs(said) + figure(curve_plot(found)))
 
 
-def nested(found: NestedResult | None) -> str:
+def nested(found: "NestedResult | None") -> str:
     """Each outer fold, and all together."""
     if found is None:
         return ""

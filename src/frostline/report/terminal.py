@@ -4,6 +4,7 @@ Each section stands where the record holds what it shows.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -12,8 +13,6 @@ from rich.text import Text
 
 from frostline.advice import curve_measure
 from frostline.evaluate.baselines import Baseline
-from frostline.evaluate.learning_curve import LearningCurve
-from frostline.evaluate.nested import NestedResult
 from frostline.evaluate.scores import AnswerScores, Evaluation, LabelScore, commonest_mistakes
 from frostline.record import (
     CalibrationRecord,
@@ -36,6 +35,10 @@ from frostline.report.phrases import Scored
 from frostline.report.plain import next_step
 from frostline.report.sections import outlook_words
 from frostline.targets import Label
+
+if TYPE_CHECKING:
+    from frostline.evaluate.learning_curve import LearningCurve
+    from frostline.evaluate.nested import NestedResult
 
 _WANTED = (0.9, 0.95, 0.99)
 
@@ -137,7 +140,7 @@ def _tested(record: TrainingRecord, test: Evaluation, console: Console) -> None:
     print_decision(record.decision, record.labels, console)
 
 
-def _nested(found: NestedResult | None, test: Evaluation | None, console: Console) -> None:
+def _nested(found: "NestedResult | None", test: Evaluation | None, console: Console) -> None:
     """The scores, unless they are those of the test itself, and what each outer fold chose."""
     if found is None:
         return
@@ -203,7 +206,7 @@ def surest_words(found: ProbabilityRecord) -> str:
     return f"answering only when sure: {', '.join(parts)} (measured on these texts: slightly optimistic)"
 
 
-def print_learning(curve: LearningCurve | None, console: Console, right: str = "accuracy") -> None:
+def print_learning(curve: "LearningCurve | None", console: Console, right: str = "accuracy") -> None:
     """The learning curve as bars, and where it leads."""
     if curve is None:
         return

@@ -293,6 +293,20 @@ def _summary(judged: Judged, check: CellCheck) -> CellSummary:
     )
 
 
+_LIKELY = 0.5
+
+
+def sets_in_doubt(probabilities: Probabilities, targets: Targets) -> int:
+    """How many texts have or lack a label that looks wrong to heads that did not see them (n_texts, n_labels)."""
+    counts = targets.members.sum(axis=0)
+    columns = np.flatnonzero((counts > 1) & (counts < len(targets) - 1))
+    if not len(columns):
+        return 0
+    check = check_cells(probabilities[:, columns], targets.members[:, columns])
+    texts, labels = check.flagged.T
+    return len(np.unique(texts[check.doubts[texts, labels] >= _LIKELY]))
+
+
 def _left_out(targets: Targets, counts: IntArray, n_texts: int) -> tuple[str, ...]:
     labels = list(map(str, targets.labels))
     single = [label for label, count in zip(labels, counts.tolist(), strict=True) if count == 1]

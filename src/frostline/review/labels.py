@@ -10,7 +10,7 @@ import numpy as np
 from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities, Progress, are_equal
 from frostline.data import split
 from frostline.errors import listed, shown
-from frostline.evaluate.intervals import SMALLEST_PROBABILITY
+from frostline.evaluate.intervals import SMALLEST_PROBABILITY, wilson
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
 from frostline.head.search import search
@@ -443,6 +443,27 @@ def _wrong(judged: Judged, check: LabelCheck, place: int) -> WrongLabel:
         score=float(1 - check.confidence[place]),
         near=judged.near(int(judged.texts[place]), suggested, have_it=True),
     )
+
+
+_NOISE = (0.1, 0.45)  # labels that the surest third of answers contradict: below few are wrong, above the heads err
+
+
+def labels_in_doubt(probabilities: Probabilities, targets: Targets) -> int:
+    """How many texts have a label that looks wrong to heads that did not see them (n_texts, n_labels).
+
+    As a review judges, but by one folding and without the nearest texts; 0 where the heads know too little to judge,
+    and where labels are merely hard: heads err on hard texts where they are unsure, and on wrong labels as often where
+    they are surest.
+    """
+    counts = targets.members.sum(axis=0)
+    if len(targets) < 2 or (counts < 2).any() or not knowledge_of(probabilities, targets.members).is_sure:
+        return 0
+    surest = np.argsort(-probabilities.max(axis=1), kind="stable")[: max(1, len(targets) // 3)]
+    n_contradicted = int((probabilities[surest].argmax(axis=1) != targets.codes[surest]).sum())
+    low, high = wilson(n_contradicted, len(surest))
+    if low < _NOISE[0] or high > _NOISE[1]:
+        return 0
+    return len(check_labels(probabilities, targets.codes, np.zeros(probabilities.shape)).flagged)
 
 
 def on_one_text(single: Sequence[str]) -> str:

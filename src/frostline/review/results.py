@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from frostline.data.dataset import Dataset
-from frostline.data.fixes import FixRow
 from frostline.errors import shown
 from frostline.targets import Names
+
+if TYPE_CHECKING:
+    from frostline.data.fixes import FixRow
 
 Kind: TypeAlias = Literal["exact", "near"]
 
@@ -225,7 +227,7 @@ SURE = 0.9
 _WEIGHT: dict[str, int] = {"drop": 2, "relabel": 1, "add": 1, "remove": 1, "look": 0}
 
 
-def fix_rows(review: Review, dataset: Dataset, *, take_advice: bool = False) -> Iterator[FixRow]:
+def fix_rows(review: Review, dataset: Dataset, *, take_advice: bool = False) -> "Iterator[FixRow]":
     """The rows to look at; where texts have several labels, a row of its own for each label in doubt.
 
     Parameters
@@ -235,6 +237,8 @@ def fix_rows(review: Review, dataset: Dataset, *, take_advice: bool = False) -> 
     take_advice : bool
         The action is the advice, unless that is to look; otherwise it is to keep, whatever the advice.
     """
+    from frostline.data.fixes import FixRow  # noqa: PLC0415 - a training asks for doubts alone
+
     by_label: defaultdict[tuple[int, str], list[_Reason]] = defaultdict(list)
     for reason in _reasons(review):
         by_label[reason.row, reason.label].append(reason)

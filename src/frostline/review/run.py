@@ -27,15 +27,13 @@ from frostline.data.tables import TextRow
 from frostline.encoder.reading import SentenceEncoder, distinct_texts
 from frostline.encoder.seen import refuse_seen
 from frostline.errors import UsageError
-from frostline.evaluate.intervals import wilson
 from frostline.head.options import SearchOptions, check_finite
 from frostline.legible import reading_warnings
-from frostline.review.cells import check_cells, judge_sets
-from frostline.review.labels import N_FOLDINGS, Verdict, check_labels, judge_labels, knowledge_of
+from frostline.review.cells import judge_sets
+from frostline.review.labels import N_FOLDINGS, Verdict, judge_labels
 from frostline.review.near import columns_to_compare, directions, nearest
 from frostline.review.repeats import distinct_copies, leaks_of, outliers_of, repeats_of, reviewed
 from frostline.review.results import Leaked, PoolSummary, Review, Wanted
-from frostline.targets import Targets
 
 SHORTLIST = 10
 
@@ -125,43 +123,6 @@ def ask(  # noqa: PLR0913 - the pool, and all that is known of the labelled text
     )
     return summary, wanted, ()
 
-
-def n_in_doubt(probabilities: Probabilities, targets: Targets) -> int:
-    """How many texts have a label that looks wrong to heads that did not see them (n_texts, n_labels).
-
-    As a review judges, but by one folding and without the nearest texts; 0 where the heads know too little to judge,
-    and where labels that exclude each other are merely hard: heads err on hard texts where they are unsure, and on
-    wrong labels as often where they are surest.
-    """
-    found: int = _IN_DOUBT[targets.kind](probabilities, targets)
-    return found
-
-
-def _labels_in_doubt(probabilities: Probabilities, targets: Targets) -> int:
-    counts = targets.members.sum(axis=0)
-    if len(targets) < 2 or (counts < 2).any() or not knowledge_of(probabilities, targets.members).is_sure:
-        return 0
-    surest = np.argsort(-probabilities.max(axis=1), kind="stable")[: max(1, len(targets) // 3)]
-    n_contradicted = int((probabilities[surest].argmax(axis=1) != targets.codes[surest]).sum())
-    low, high = wilson(n_contradicted, len(surest))
-    if low < _NOISE[0] or high > _NOISE[1]:
-        return 0
-    return len(check_labels(probabilities, targets.codes, np.zeros(probabilities.shape)).flagged)
-
-
-def _sets_in_doubt(probabilities: Probabilities, targets: Targets) -> int:
-    counts = targets.members.sum(axis=0)
-    columns = np.flatnonzero((counts > 1) & (counts < len(targets) - 1))
-    if not len(columns):
-        return 0
-    check = check_cells(probabilities[:, columns], targets.members[:, columns])
-    texts, labels = check.flagged.T
-    return len(np.unique(texts[check.doubts[texts, labels] >= _LIKELY]))
-
-
-_NOISE = (0.1, 0.45)  # labels that the surest third of answers contradict: below few are wrong, above the heads err
-_LIKELY = 0.5
-_IN_DOUBT = {"one label": _labels_in_doubt, "several labels": _sets_in_doubt}
 
 N_NEIGHBOURS = 20
 _TEST_NEIGHBOURS = 3  # of a test row, that are looked at for a near repeat

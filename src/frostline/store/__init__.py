@@ -3,31 +3,5 @@
 from frostline.store.shards import text_keys
 from frostline.store.store import FeatureStore, Found, StoreWarning
 from frostline.store.stored import StoredEncoder
-from frostline.store.upkeep import (
-    KINDS,
-    CacheEntry,
-    DamagedShard,
-    Kind,
-    PruneReport,
-    VerifyReport,
-    cache_info,
-    cache_prune,
-    cache_verify,
-)
 
-__all__ = [
-    "KINDS",
-    "CacheEntry",
-    "DamagedShard",
-    "FeatureStore",
-    "Found",
-    "Kind",
-    "PruneReport",
-    "StoreWarning",
-    "StoredEncoder",
-    "VerifyReport",
-    "cache_info",
-    "cache_prune",
-    "cache_verify",
-    "text_keys",
-]
+__all__ = ["FeatureStore", "Found", "StoreWarning", "StoredEncoder", "text_keys"]

@@ -26,8 +26,22 @@ VERSION = "1"
 HEADER_LIMIT_BYTES = 256 * 1024  # 75 blocks (every pooling of 24 layers) take 9 kB
 SHARD_NAME = re.compile(r"[0-9a-f]{40}-(?P<n_rows>[1-9][0-9]{0,5})\.safetensors")
 CHECKS = struct.Struct("<3I")
+ROWS_PER_SHARD = 2048
+SHARD_BYTES = 64 * 2**20
+SMALL_ROWS = 512  # no full shard is small, or merging would never end
 
 _FORMAT = "frostline-features"
+
+
+def rows_per_shard(n_features: int) -> int:
+    """How many rows of `n_features` float32 go into one shard."""
+    return max(SMALL_ROWS, min(ROWS_PER_SHARD, SHARD_BYTES // (4 * n_features)))
+
+
+def rows_in_name(name: str) -> int:
+    """How many rows a shard of that name holds; 0 for another file."""
+    match = SHARD_NAME.fullmatch(name)
+    return int(match["n_rows"]) if match else 0
 
 
 class ShardDamageError(Exception):

@@ -25,6 +25,7 @@ from frostline.errors import BackendError, StorageError
 from frostline.store.shards import (
     KEY_BYTES,
     SHARD_NAME,
+    SMALL_ROWS,
     Front,
     Layout,
     Places,
@@ -36,6 +37,7 @@ from frostline.store.shards import (
     read_block,
     read_front,
     read_vouchers,
+    rows_in_name,
 )
 
 _SHARDS_AT_ONCE = 4096  # their keys are matched in one go; with 2,048 rows each, 256 MB of keys
@@ -379,6 +381,20 @@ def seen_of(reading: Reading) -> NDArray[np.int32]:
 def shard_names(folder: Path) -> list[str]:
     """Names of the shards in `folder`, sorted; none where there is no such folder."""
     return sorted(name for name in names_in(folder) if SHARD_NAME.fullmatch(name))
+
+
+_SMALL_SHARDS = 64  # up to so many are left alone: merging them again and again would cost more than it saves
+_MERGED_ROWS = 8192  # merged in one go, so that the memory and time of one merging are bounded
+_MERGED_SHARDS = 1024
+
+
+def crowd(names: Sequence[str]) -> list[str]:
+    """The small shards among `names` that want merging now; none while they are few."""
+    small = [name for name in names if rows_in_name(name) < SMALL_ROWS]
+    if len(small) <= _SMALL_SHARDS:
+        return []
+    ends = np.cumsum([rows_in_name(name) for name in small])
+    return small[: min(_MERGED_SHARDS, max(2, int(np.searchsorted(ends, _MERGED_ROWS, side="right"))))]
 
 
 def names_in(folder: Path) -> list[str]:

@@ -4,6 +4,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -13,9 +14,8 @@ from frostline.arrays import IntArray, Progress, part_of
 from frostline.encoder.reading import Around, Reading, SentenceEncoder, check_texts, distinct_texts
 from frostline.encoder.words import WordedEncoder, WordsAlone
 from frostline.errors import AccessError, StorageError
-from frostline.store.shards import text_keys
-from frostline.store.store import FeatureStore, Found, StoreWarning, seen_of, shard_names
-from frostline.store.upkeep import crowd, rewrite, rows_per_shard
+from frostline.store.shards import rows_per_shard, text_keys
+from frostline.store.store import FeatureStore, Found, StoreWarning, crowd, seen_of, shard_names
 
 _PIECES_PER_CHUNK = 100_000  # of long texts fewer go into a shard: what a kill costs is bounded in seconds
 _BYTES_PER_PIECE = 4
@@ -101,7 +101,7 @@ class StoredEncoder(Around):
             kept.rows[chunk], kept.seen[chunk] = reading.rows, seen_of(reading)
             n_read += len(chunk)
         with contextlib.suppress(StorageError, AccessError):  # every row is kept; merging can wait for more space
-            rewrite(folder, crowd(shard_names(folder)))
+            _merge(folder, crowd(shard_names(folder)))
         return n_read
 
     def _chunks(self, texts: Sequence[str], keys: NDArray[np.uint8], *, missing: IntArray) -> Iterator[IntArray]:
@@ -134,7 +134,14 @@ class StoredEncoder(Around):
             stacklevel=3,
         )
         with contextlib.suppress(StorageError, AccessError):  # then they are met, and left out, again next time
-            rewrite(folder, list(kept.damaged))
+            _merge(folder, list(kept.damaged))
+
+
+def _merge(folder: Path, names: Sequence[str]) -> None:
+    if names:
+        from frostline.store.upkeep import rewrite  # noqa: PLC0415 - seldom met
+
+        rewrite(folder, names)
 
 
 def remembered(encoder: SentenceEncoder, store: FeatureStore) -> SentenceEncoder:

@@ -19,7 +19,6 @@ from frostline.disk import TEMPORARY_PREFIX, publish_bytes, storage_error, sweep
 from frostline.errors import MissingInputError, UsageError, shown
 from frostline.store.shards import (
     KEY_BYTES,
-    SHARD_NAME,
     Layout,
     Places,
     Rows,
@@ -29,25 +28,21 @@ from frostline.store.shards import (
     read_block,
     read_front,
     read_vouchers,
+    rows_in_name,
+    rows_per_shard,
 )
 from frostline.store.store import (
     FOLDER,
     IDENTITY_NAME,
     ShardVanishedError,
+    crowd,
     names_in,
     network_file_system,
     opened,
     shard_names,
 )
 
-ROWS_PER_SHARD = 2048
-SHARD_BYTES = 64 * 2**20
 DAMAGED_SUFFIX = ".damaged"
-
-_SMALL_ROWS = 512  # no full shard is small, or merging would never end
-_SMALL_SHARDS = 64  # up to so many are left alone: merging them again and again would cost more than it saves
-_MERGED_ROWS = 8192  # merged in one go, so that the memory and time of one merging are bounded
-_MERGED_SHARDS = 1024
 
 
 @final
@@ -58,11 +53,6 @@ class Whole:
     rows: Rows | None
     n_damaged: int
     damage: str | None
-
-
-def rows_per_shard(n_features: int) -> int:
-    """How many rows of `n_features` float32 go into one shard."""
-    return max(_SMALL_ROWS, min(ROWS_PER_SHARD, SHARD_BYTES // (4 * n_features)))
 
 
 def whole_rows(path: Path) -> Whole:
@@ -84,12 +74,6 @@ def whole_rows(path: Path) -> Whole:
     rows = Rows(keys=front.key_table()[is_whole], blocks=layout.blocks, values=values, seen=vouchers.seen[is_whole])
     damage = f"the checksums of {n_damaged} of its rows do not fit" if n_damaged else None
     return Whole(rows=rows if len(values) else None, n_damaged=n_damaged, damage=damage)
-
-
-def rows_in_name(name: str) -> int:
-    """How many rows a shard of that name holds; 0 for another file."""
-    match = SHARD_NAME.fullmatch(name)
-    return int(match["n_rows"]) if match else 0
 
 
 def rewrite(folder: Path, names: Sequence[str]) -> int:
@@ -144,15 +128,6 @@ def _retire(path: Path, *, is_damaged: bool) -> None:
             path.replace(path.with_name(path.name + DAMAGED_SUFFIX))
         else:
             path.unlink()
-
-
-def crowd(names: Sequence[str]) -> list[str]:
-    """The small shards among `names` that want merging now; none while they are few."""
-    small = [name for name in names if rows_in_name(name) < _SMALL_ROWS]
-    if len(small) <= _SMALL_SHARDS:
-        return []
-    ends = np.cumsum([rows_in_name(name) for name in small])
-    return small[: min(_MERGED_SHARDS, max(2, int(np.searchsorted(ends, _MERGED_ROWS, side="right"))))]
 
 
 Kind: TypeAlias = Literal["features", "graphs", "sets", "joined", "classifiers"]

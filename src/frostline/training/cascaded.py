@@ -10,7 +10,8 @@ from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.words import vocabulary_of
 from frostline.evaluate.intervals import Estimate, clopper_pearson, design_effect, share_interval
 from frostline.head.cascade import Cascade
-from frostline.head.cascading import CascadeFit, CascadeOptions
+from frostline.head.cascading import CascadeFit
+from frostline.head.options import CascadeOptions
 from frostline.record import CascadeRecord, CascadeTest
 from frostline.targets import Targets
 from frostline.training.tested import Tested

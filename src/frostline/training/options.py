@@ -12,9 +12,8 @@ from frostline.data.copies import are_new
 from frostline.data.dataset import Dataset
 from frostline.data.split import holdout, in_turn, random_holdout
 from frostline.errors import UsageError
-from frostline.head.cascading import CascadeOptions
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
-from frostline.head.options import SearchOptions, tutorial_grid
+from frostline.head.options import CascadeOptions, SearchOptions, tutorial_grid
 from frostline.record import TestKind
 from frostline.targets import Kind, Targets
 

@@ -16,7 +16,7 @@ from frostline.encoder.precision import ASKED_PRECISIONS
 from frostline.errors import ArtifactCorrupt, UsageError, shown
 from frostline.finetune.options import FineTune
 from frostline.head.calibrating import Calibrate
-from frostline.head.cascading import CascadeOptions
+from frostline.head.options import CascadeOptions
 
 ELSEWHERE = {"encoder", "store", "backend", "device", "verbose"}
 """Parameters that an artifact doesn't keep: the encoder is named there; folders and devices are of one machine."""

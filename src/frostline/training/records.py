@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from frostline.arrays import IntArray
+from frostline.arrays import IntArray, Probabilities
 from frostline.artifact.manifest import LONGEST_LABEL_COLUMN
 from frostline.data.checks import duplicates
 from frostline.data.dataset import Dataset
@@ -220,6 +220,26 @@ def search_record(fitted: Fitted, how: SearchOptions) -> SearchRecord:
         std_errors=tuple(errors.tolist()),
         best_score=float(means.max() if search.kept_scores is None else search.kept_scores.mean()),
     )
+
+
+def in_doubt(probabilities: Probabilities, targets: Targets) -> int:
+    """How many texts look wrongly labelled to heads that did not see them (n_texts, n_labels): a review in small."""
+    return _IN_DOUBT[targets.kind](probabilities, targets)
+
+
+def _labels_in_doubt(probabilities: Probabilities, targets: Targets) -> int:
+    from frostline.review.labels import labels_in_doubt  # noqa: PLC0415 - of two reviews only one is needed
+
+    return labels_in_doubt(probabilities, targets)
+
+
+def _sets_in_doubt(probabilities: Probabilities, targets: Targets) -> int:
+    from frostline.review.cells import sets_in_doubt  # noqa: PLC0415 - as above
+
+    return sets_in_doubt(probabilities, targets)
+
+
+_IN_DOUBT = {"one label": _labels_in_doubt, "several labels": _sets_in_doubt}
 
 
 def calibration_record(fit: CalibrationFit) -> CalibrationRecord:

@@ -23,10 +23,6 @@ from frostline.encoder.words import FoldWords, Vocabulary, kept_reader, vocabula
 from frostline.errors import InputError
 from frostline.evaluate.baselines import Part
 from frostline.evaluate.examples import Examples
-from frostline.evaluate.learning_curve import LearningCurve
-from frostline.evaluate.nested import Choice
-from frostline.head.cascade import Cascade
-from frostline.head.cascading import CascadeFit, made_cascade
 from frostline.head.fitted import Fitted, fit
 from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
@@ -35,9 +31,7 @@ from frostline.head.parts import PartName
 from frostline.head.scoring import criterion_of
 from frostline.legible import unknown_refused
 from frostline.machine import this_machine
-from frostline.record import NearRecord, PartsRecord, Seconds, TestRecord, TrainingRecord
-from frostline.review.run import n_in_doubt
-from frostline.training.cascaded import cascade_record
+from frostline.record import CascadeRecord, NearRecord, PartsRecord, Seconds, TestRecord, TrainingRecord
 from frostline.training.options import Progress, Split, TrainingOptions, is_in_turn, refuse_without_choice, split_rows
 from frostline.training.records import (
     calibration_record,
@@ -45,6 +39,7 @@ from frostline.training.records import (
     data_record,
     decision_record,
     features_record,
+    in_doubt,
     names_of_parts,
     parts_record,
     search_record,
@@ -52,8 +47,7 @@ from frostline.training.records import (
     unread,
     with_choice,
 )
-from frostline.training.room import refuse_crowd
-from frostline.training.streamed import Sampled, fitted_on_all, room_for, sampled
+from frostline.training.room import refuse_crowd, texts_that_fit
 from frostline.training.tested import (
     Tested,
     at_half,
@@ -72,7 +66,14 @@ from frostline.training.tested import (
 from frostline.version import __version__
 
 if TYPE_CHECKING:
+    from frostline.evaluate.learning_curve import LearningCurve
+    from frostline.evaluate.nested import Choice
+    from frostline.head.cascade import Cascade
+    from frostline.head.cascading import CascadeFit
     from frostline.sweep.run import FoldChoice, Sweep
+    from frostline.training.streamed import Sampled
+
+    _Cascaded = tuple[Cascade, CascadeFit] | str | None  # or why there is none; None: none was asked for
 
 
 @final
@@ -88,7 +89,7 @@ class Training:
     vocabulary: Vocabulary | None = None  # Of the words among the features
     likeness: Likeness | None = None  # Of those rows, for `--flag-unlike`
     unmet: tuple[str, ...] = ()  # A sentence for each wish that it was made without, the first of the record's warnings
-    cascade: Cascade | None = None
+    cascade: "Cascade | None" = None
     met: Sequence[str] | None = None  # All texts that it learned from, where those are more than in `learned`
 
 
@@ -117,7 +118,7 @@ class _Rows:
         """Columns of the encoder's own numbers."""
         return int(dense_part(self.learned.rows).shape[1])
 
-    def words_of_folds(self) -> Choice | None:
+    def words_of_folds(self) -> "Choice | None":
         """A vocabulary of its own for each outer fold, where words are among the features."""
         return None if self.reading.words is None else FoldWords(self.reading.rows, self.learned.texts)
 
@@ -133,24 +134,39 @@ class _Rows:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Made:
-    """All that a training came by, for its record."""
+class _Plan:
+    """What is learned from, what is tested on, and how."""
 
-    dataset: Dataset
+    dataset: Dataset  # All of it; or, where there is room for a part only, that
     test: Dataset | None
     split: Split
-    rows: _Rows
-    fitted: Fitted
-    tested: Tested
-    likeness: Likeness | None
-    learning: LearningCurve | None
     how: SearchOptions
     options: TrainingOptions
     folds_told: tuple[str, ...]
+    part: "Sampled | None"
+
+    @property
+    def texts(self) -> list[str]:
+        """All that is read."""
+        return [*self.dataset.texts, *(() if self.test is None else self.test.texts)]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Made:
+    """All that a training came by, for its record."""
+
+    plan: _Plan
+    rows: _Rows
+    fitted: Fitted
+    tested: Tested
+    examples: Examples
+    likeness: Likeness | None
+    learning: "LearningCurve | None"
     parts: PartsRecord | None
     near: NearRecord | None
     near_told: tuple[str, ...]
-    cascade: tuple[Cascade, CascadeFit] | str | None
+    cascade: "_Cascaded"
 
     @property
     def unmet(self) -> tuple[str, ...]:
@@ -201,81 +217,100 @@ def train(  # noqa: PLR0913 - two inputs, what to test on, how, and where the fe
     chosen, told = options or TrainingOptions(), progress or Progress()
     started = time.perf_counter()
     refuse_without_choice(swept, choose, in_turn=is_in_turn(test, chosen))
-    most = _room(dataset, test, encoder, chosen)
-    split = split_rows(dataset, test, chosen)
-    part = None if most is None else sampled(dataset, test, split, most, seed=chosen.search.seed)
-    given, split = (dataset, split) if part is None else (part.dataset, part.split)
-    n_held = 0 if split.kind == "file" else len(split.test_rows) + len(split.known_rows)
-    plan = require_learnable(split.train, chosen.search.n_folds, strict=chosen.strict, n_held=n_held)
-    how = replace(chosen.search, n_folds=plan.n_folds)
-    rows = _read(given, test, split, encoder, told, tries_words=how.choose_parts)
+    plan = _planned(dataset, test, encoder, chosen)
+    rows = _read(plan, encoder, told)
     _refuse_unread(rows, dataset.texts)
     read_at = time.perf_counter()
     fitted = fit(
         rows.learned.rows,
         rows.learned.targets,
-        search=how,
+        search=plan.how,
         answers=chosen.answers,
         unmet="refuse" if chosen.strict else "leave out",
         progress=told.searching,
     )
-    if part is not None:
-        rows, fitted = _on_all(rows, fitted, part, how, told)
+    if plan.part is not None:
+        rows, fitted = _on_all(rows, fitted, plan.part, plan.how, told)
     fitted_at = time.perf_counter()
-    cascade = _cascade(fitted, rows, how, chosen)
-    tested = _tested(fitted, rows, how, chosen, cascade=cascade, choose=choose, progress=told.testing)
+    made = _measured(plan, rows, fitted, choose=choose, told=told)
+    record = _record(made, swept, seconds_of(started, read_at, fitted_at, time.perf_counter(), swept=swept))
+    return Training(
+        head=made.fitted.head,
+        record=record if plan.part is None else _of_all(record, dataset, plan.part),
+        test_probabilities=made.tested.probabilities,
+        examples=made.examples,
+        learned=made.rows.learned,
+        vocabulary=vocabulary_of(made.rows.reader),
+        likeness=made.likeness,
+        unmet=made.unmet,
+        cascade=_made_one(made.cascade),
+        met=None if plan.part is None else plan.part.whole.texts,
+    )
+
+
+def _planned(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, options: TrainingOptions) -> _Plan:
+    """Which rows are learned from and tested on, and how; all that can be refused is, before a sentence is read."""
+    most = _room(dataset, test, encoder, options)
+    split, part = split_rows(dataset, test, options), None
+    if most is not None:
+        from frostline.training.streamed import sampled  # noqa: PLC0415 - most files fit
+
+        part = sampled(dataset, test, split, most, seed=options.search.seed)
+        dataset, split = part.dataset, part.split
+    n_held = 0 if split.kind == "file" else len(split.test_rows) + len(split.known_rows)
+    learnable = require_learnable(split.train, options.search.n_folds, strict=options.strict, n_held=n_held)
+    return _Plan(
+        dataset=dataset,
+        test=test,
+        split=split,
+        how=replace(options.search, n_folds=learnable.n_folds),
+        options=options,
+        folds_told=learnable.warnings,
+        part=part,
+    )
+
+
+def _measured(plan: _Plan, rows: _Rows, fitted: Fitted, *, choose: "FoldChoice | None", told: Progress) -> _Made:
+    """How good the head is, and what else is known of it; of rows and head what is kept."""
+    split, how = plan.split, plan.how
+    cascade = _cascade(fitted, rows, how, plan.options)
+    tested = _tested(fitted, rows, how, plan.options, cascade=cascade, choose=choose, progress=told.testing)
     examples = examples_of(fitted.head, split.test or split.train, tested)
     lots = rows.learned.targets.shared_lots
     parts = parts_record(fitted, rows.reader.spec, is_chosen=how.choose_parts, lots=lots)
-    near = near_record(rows.reader, rows.learned, tested, split, is_kept=chosen.near_together)
+    near = near_record(rows.reader, rows.learned, tested, split, is_kept=plan.options.near_together)
     of_near = near_told(near, rows.learned, len(tested.part))
-    if fitted.parts is not None and part is None:
+    if fitted.parts is not None and plan.part is None:
         rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
     likeness = rows.likeness(fitted)
     curve = None
-    if chosen.learning_curve and split.is_of_new:
+    if plan.options.learning_curve and split.is_of_new:
         curve = without_forecast(_curve(fitted, rows, tested, how, told), near)
-    seconds = seconds_of(started, read_at, fitted_at, time.perf_counter(), swept=swept)
-    made = _Made(
-        dataset=given,
-        test=test,
-        split=split,
+    return _Made(
+        plan=plan,
         rows=rows,
         fitted=fitted,
         tested=tested,
+        examples=examples,
         likeness=likeness,
         learning=curve,
-        how=how,
-        options=chosen,
-        folds_told=plan.warnings,
         parts=parts,
         near=near,
         near_told=of_near,
         cascade=cascade,
     )
-    record = _record(made, swept, seconds)
-    return Training(
-        head=fitted.head,
-        record=record if part is None else _of_all(record, dataset, part),
-        test_probabilities=tested.probabilities,
-        examples=examples,
-        learned=rows.learned,
-        vocabulary=vocabulary_of(rows.reader),
-        likeness=likeness,
-        unmet=made.unmet,
-        cascade=_made_one(cascade),
-        met=None if part is None else part.whole.texts,
-    )
 
 
-def _on_all(rows: _Rows, fitted: Fitted, part: Sampled, how: SearchOptions, told: Progress) -> tuple[_Rows, Fitted]:
+def _on_all(rows: _Rows, fitted: Fitted, part: "Sampled", how: SearchOptions, told: Progress) -> tuple[_Rows, Fitted]:
     """What was chosen on a part, with the columns that are kept, and the head fitted on all texts."""
     if fitted.parts is not None:
         rows, fitted = rows.of(fitted.parts.kept), fitted.of(fitted.parts.kept, rows.n_features)
+    from frostline.training.streamed import fitted_on_all  # noqa: PLC0415 - as above
+
     return rows, fitted_on_all(fitted, rows.reader, part.whole, how=how, progress=told.reading)
 
 
-def _of_all(record: TrainingRecord, dataset: Dataset, part: Sampled) -> TrainingRecord:
+def _of_all(record: TrainingRecord, dataset: Dataset, part: "Sampled") -> TrainingRecord:
     """The same, of all texts that the head was fitted on."""
     source = record.test_source
     return replace(
@@ -287,12 +322,12 @@ def _of_all(record: TrainingRecord, dataset: Dataset, part: Sampled) -> Training
     )
 
 
-def _cascade(
-    fitted: Fitted, rows: _Rows, how: SearchOptions, options: TrainingOptions
-) -> tuple[Cascade, CascadeFit] | str | None:
+def _cascade(fitted: Fitted, rows: _Rows, how: SearchOptions, options: TrainingOptions) -> "_Cascaded":
     """The cascade that was asked for; or why there is none."""
     if options.cascade is None:
         return None
+    from frostline.head.cascading import made_cascade  # noqa: PLC0415 - few ask for one
+
     encoder = rows.reader if fitted.parts is None else kept_reader(rows.reader, fitted.parts.kept)
     made = made_cascade(
         encoder,
@@ -309,7 +344,7 @@ def _cascade(
     return made
 
 
-def _made_one(cascade: tuple[Cascade, CascadeFit] | str | None) -> Cascade | None:
+def _made_one(cascade: "_Cascaded") -> "Cascade | None":
     return cascade[0] if isinstance(cascade, tuple) else None
 
 
@@ -325,7 +360,7 @@ def _tested(  # noqa: PLR0913 - what made the head, and what each outer fold mus
     how: SearchOptions,
     options: TrainingOptions,
     *,
-    cascade: tuple[Cascade, CascadeFit] | str | None,
+    cascade: "_Cascaded",
     choose: "FoldChoice | None",
     progress: Advance | None,
 ) -> Tested:
@@ -348,21 +383,19 @@ def _room(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, chos
     criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)
     refuse_labels(dataset.targets.labels, len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind])
     refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
-    most = room_for(dataset, test, encoder, chosen)
-    refuse_crowd(len(dataset) + (0 if test is None else len(test)), len(dataset.targets.labels))
+    n_texts, most = len(dataset) + (0 if test is None else len(test)), None
+    fit_in = texts_that_fit(len(encoder.blocks) * encoder.hidden_size)
+    if fit_in is not None and n_texts > fit_in:
+        from frostline.training.streamed import room_for  # noqa: PLC0415 - most files fit
+
+        most = room_for(dataset, test, encoder, chosen)
+    refuse_crowd(n_texts, len(dataset.targets.labels))
     return most
 
 
-def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is told, and whether words are tried
-    dataset: Dataset,
-    test: Dataset | None,
-    split: Split,
-    encoder: SentenceEncoder,
-    told: Progress,
-    *,
-    tries_words: bool,
-) -> _Rows:
+def _read(plan: _Plan, encoder: SentenceEncoder, told: Progress) -> _Rows:
     """Every distinct text once; words are those of the texts to learn from."""
+    split, tries_words = plan.split, plan.how.choose_parts
     reader = with_words(encoder, split.train.texts, tried=tries_words)
     vocabulary, labels = vocabulary_of(reader), tuple(split.train.counts())
     if vocabulary is not None:
@@ -370,8 +403,8 @@ def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is t
         if tries_words and not encoder.spec.words and len(labels) > min(MOST_SEARCHED, most_rows(n_features)):
             reader = encoder  # their regressions would take hours, and the head could not be saved
         else:
-            refuse_labels(labels, n_features, LINKS[dataset.targets.kind])
-    reading = reader.encode([*dataset.texts, *(() if test is None else test.texts)], progress=told.reading)
+            refuse_labels(labels, n_features, LINKS[plan.dataset.targets.kind])
+    reading = reader.encode(plan.texts, progress=told.reading)
     learned = Part(split.train.texts, reading.for_head[split.train_rows], split.train.targets_over(labels))
     if split.test is None:
         return _Rows(reader, reading, learned, None)
@@ -382,25 +415,25 @@ def _read(  # noqa: PLR0913 - two files, how they are split, who reads, who is t
     return _Rows(reader, reading, learned, tested, known)
 
 
-def _curve(fitted: Fitted, rows: _Rows, tested: Tested, how: SearchOptions, told: Progress) -> LearningCurve:
+def _curve(fitted: Fitted, rows: _Rows, tested: Tested, how: SearchOptions, told: Progress) -> "LearningCurve":
     """By the head alone, without a cascade."""
     own = tested if rows.tested is None else replace(tested, part=rows.tested)
     return measured_curve(fitted, rows.learned, own, how=how, progress=told.learning)
 
 
 def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRecord:
-    split, fitted, tested, seed = made.split, made.fitted, made.tested, made.how.seed
+    plan, fitted, tested = made.plan, made.fitted, made.tested
+    split, seed = plan.split, plan.how.seed
     leaks = Leaks(()) if split.test is None else leaked(split.train, split.known or split.test)
     n_test = sum(len(part) for part in (split.test, split.known) if part is not None)
-    texts = [*made.dataset.texts, *(() if made.test is None else made.test.texts)]
-    features = features_record(made.rows.reader, made.rows.reading, texts)
+    features = features_record(made.rows.reader, made.rows.reading, plan.texts)
     record = TrainingRecord(
         labels=fitted.head.labels,
-        data=data_record(made.dataset),
+        data=data_record(plan.dataset),
         n_trained=len(split.train),
         encoder=made.rows.reader.identity,
         features=with_choice(features, swept, made.parts),
-        search=search_record(fitted, made.how),
+        search=search_record(fitted, plan.how),
         choice=choice_record(swept),
         parts=made.parts,
         test_source=TestRecord(
@@ -410,7 +443,7 @@ def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRec
             with_leaks=with_known(
                 fitted.head, made.rows.tested, made.rows.known, cascade=_made_one(made.cascade), seed=seed
             ),
-            data=None if made.test is None else data_record(made.test),
+            data=None if plan.test is None else data_record(plan.test),
             near=made.near,
         ),
         test=tested.evaluation,
@@ -420,11 +453,9 @@ def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRec
         calibration=calibration_record(fitted.calibration),
         decision=decision_record(fitted, made.rows.learned.targets, tested, seed=seed),
         unlike=unlike_record(made.likeness, tested),
-        cascade=None
-        if made.cascade is None or made.options.cascade is None
-        else cascade_record(made.cascade, made.options.cascade, made.rows.learned.targets, made.rows.reader, tested),
+        cascade=_cascade_record(made),
         nested=tested.nested,
-        n_in_doubt=n_in_doubt(fitted.calibration.held_out, made.rows.learned.targets),
+        n_in_doubt=in_doubt(fitted.calibration.held_out, made.rows.learned.targets),
         baselines=tested.against,
         learning=made.learning,
         seconds=seconds,
@@ -432,18 +463,27 @@ def _record(made: _Made, swept: "Sweep | None", seconds: Seconds) -> TrainingRec
         seed=seed,
         warnings=(
             *made.unmet,
-            *oddities(made.dataset, leaks, n_test=n_test),
+            *oddities(plan.dataset, leaks, n_test=n_test),
             *unread(made.rows.reader, features),
-            *made.folds_told,
+            *plan.folds_told,
             *(() if split.test is None else shared_groups_told(split.train, split.test)),
-            *([made.dataset.source.remark] if made.dataset.source.remark else []),
-            *([made.test.source.remark] if made.test is not None and made.test.source.remark else []),
+            *([plan.dataset.source.remark] if plan.dataset.source.remark else []),
+            *([plan.test.source.remark] if plan.test is not None and plan.test.source.remark else []),
             *made.near_told,
             *fitted.search.warnings,
         ),
         version=__version__,
     )
     return record if split.is_of_new else _of_known_texts(record)
+
+
+def _cascade_record(made: _Made) -> CascadeRecord | None:
+    asked = made.plan.options.cascade
+    if made.cascade is None or asked is None:
+        return None
+    from frostline.training.cascaded import cascade_record  # noqa: PLC0415 - few ask for one
+
+    return cascade_record(made.cascade, asked, made.rows.learned.targets, made.rows.reader, made.tested)
 
 
 def _of_known_texts(record: TrainingRecord) -> TrainingRecord:

@@ -1,7 +1,7 @@
 """How good the head is, on rows that took part in nothing, beside simple classifiers on the same rows."""
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -12,14 +12,6 @@ from frostline.encoder.reading import SentenceEncoder
 from frostline.evaluate.baselines import Baseline, Part, baselines, from_known_words
 from frostline.evaluate.examples import Examples, log_odds
 from frostline.evaluate.intervals import Estimate, clopper_pearson, design_effect
-from frostline.evaluate.learning_curve import LearningCurve
-from frostline.evaluate.nested import (
-    Choice,
-    Measured,
-    NestedResult,
-    allowing_for_heads,
-    nested_cross_validation,
-)
 from frostline.evaluate.probabilities import (
     Reliability,
     calibration_scores,
@@ -28,7 +20,6 @@ from frostline.evaluate.probabilities import (
     reliability_of,
 )
 from frostline.evaluate.scores import AnswerScores, Evaluation, answer_scores, evaluate
-from frostline.head.cascade import Cascade
 from frostline.head.fitted import AnswerOptions, Fitted
 from frostline.head.likeness import UNLIKE_BELOW, Likeness
 from frostline.head.linear import PLAIN_THRESHOLD, LinearHead
@@ -38,6 +29,11 @@ from frostline.review.near import columns_to_compare
 from frostline.review.repeats import near_copies
 from frostline.targets import Answers, Targets
 from frostline.training.options import Split
+
+if TYPE_CHECKING:
+    from frostline.evaluate.learning_curve import LearningCurve
+    from frostline.evaluate.nested import Choice, Measured, NestedResult
+    from frostline.head.cascade import Cascade
 
 
 @final
@@ -57,16 +53,20 @@ class Tested:
     without: Answers | None = None
     against: tuple[Baseline, ...]
     n_fitted: int  # Rows that the tested head learned from; of several heads, the fewest
-    nested: NestedResult | None = None  # Where every row was tested in turn
+    nested: "NestedResult | None" = None  # Where every row was tested in turn
 
     @property
     def order(self) -> IntArray:
         """In which the rows are evaluated: as they come, or one fold after the other."""
         return np.arange(len(self.part), dtype=np.int64) if self.nested is None else self.nested.order
 
-    def allowing(self, measured: Measured) -> Measured:
+    def allowing(self, measured: "Measured") -> "Measured":
         """What was measured on the rows, with the intervals that rows tested in turn need."""
-        return measured if self.nested is None else allowing_for_heads(measured)
+        if self.nested is None:
+            return measured
+        from frostline.evaluate.nested import allowing_for_heads  # noqa: PLC0415 - few test every row in turn
+
+        return allowing_for_heads(measured)
 
 
 @final
@@ -79,7 +79,7 @@ class _Said:
     without: Answers | None  # As in `Tested`
 
 
-def _said(head: LinearHead, part: Part, cascade: Cascade | None) -> _Said:
+def _said(head: LinearHead, part: Part, cascade: "Cascade | None") -> _Said:
     decisions = head.decision_function(part.rows)
     full, plain = head.answer(head.probabilities(decisions)), replace(head, calibration=None).probabilities(decisions)
     if cascade is None:
@@ -93,7 +93,7 @@ def _said(head: LinearHead, part: Part, cascade: Cascade | None) -> _Said:
     )
 
 
-def tested_on_rows(fitted: Fitted, train: Part, test: Part, *, seed: int, cascade: Cascade | None) -> Tested:
+def tested_on_rows(fitted: Fitted, train: Part, test: Part, *, seed: int, cascade: "Cascade | None") -> Tested:
     """What is given for rows held back, beside the baselines on the same rows."""
     said = _said(fitted.head, test, cascade)
     answer = said.answers
@@ -112,9 +112,11 @@ def tested_on_rows(fitted: Fitted, train: Part, test: Part, *, seed: int, cascad
 
 
 def tested_in_turn(
-    train: Part, how: SearchOptions, answers: AnswerOptions, *, choose: Choice | None, progress: Advance | None
+    train: Part, how: SearchOptions, answers: AnswerOptions, *, choose: "Choice | None", progress: Advance | None
 ) -> Tested:
     """The whole procedure, choice of features, search, calibration and rule included, on every row in turn."""
+    from frostline.evaluate.nested import allowing_for_heads, nested_cross_validation  # noqa: PLC0415 - as above
+
     nested = nested_cross_validation(
         train.rows,
         train.targets,
@@ -180,7 +182,7 @@ def examples_of(head: LinearHead, source: Dataset, tested: Tested) -> Examples:
     )
 
 
-def measured_head(head: LinearHead, part: Part, *, cascade: Cascade | None = None) -> Tested:
+def measured_head(head: LinearHead, part: Part, *, cascade: "Cascade | None" = None) -> Tested:
     """A saved head, and the cascade before it, on rows of a file, beside nothing."""
     said = _said(head, part, cascade)
     answer = said.answers
@@ -198,7 +200,7 @@ def measured_head(head: LinearHead, part: Part, *, cascade: Cascade | None = Non
 
 
 def with_known(
-    head: LinearHead, new: Part | None, known: Part | None, *, cascade: Cascade | None = None, seed: int = 0
+    head: LinearHead, new: Part | None, known: Part | None, *, cascade: "Cascade | None" = None, seed: int = 0
 ) -> Evaluation | None:
     """The scores of all test rows, those that are copies of rows learned from among them; None where there are none."""
     if new is None or known is None:
@@ -213,7 +215,7 @@ def with_known(
 
 
 def measured_on_new(
-    head: LinearHead, part: Part, learned: IntArray | None, *, n_fitted: int, cascade: Cascade | None = None
+    head: LinearHead, part: Part, learned: IntArray | None, *, n_fitted: int, cascade: "Cascade | None" = None
 ) -> tuple[Tested, IntArray, TestRecord | None]:
     """A saved head, or a cascade, on the rows of a file that it did not learn from, or on all where none is new.
 
@@ -324,7 +326,7 @@ def near_told(near: NearRecord | None, train: Part, n_test: int) -> tuple[str, .
     return (f"{near.n:,} of {of} {are}: {what} such{end}.",)
 
 
-def without_forecast(curve: LearningCurve, near: NearRecord | None) -> LearningCurve:
+def without_forecast(curve: "LearningCurve", near: NearRecord | None) -> "LearningCurve":
     """The same, but that nothing is forecast of new texts where many of those tested on are nearly training texts."""
     if curve.outlook is None or near is None or not near.matters:
         return curve
@@ -338,7 +340,7 @@ def _is_plain(head: LinearHead, tested: Tested) -> bool:
 
 def measured_curve(
     fitted: Fitted, train: Part, tested: Tested, *, how: SearchOptions, progress: Advance | None = None
-) -> LearningCurve:
+) -> "LearningCurve":
     """Measure on the test rows; with nested cross-validation out of its folds.
 
     Parameters

@@ -185,9 +185,16 @@ def _facts_of_splits(scores: Float64Array, *, n_test: int) -> dict[str, object]:
 def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> dict[str, dict[str, object]]:
     """What each section names: the facts of the steps of the lesson, and what only the page tells."""
     of = {step.name: step.facts for step in steps}
+    common, own = _facts_of_all(of, computed), _own_facts(of, computed, shown)
+    names = ("words", *(name for name in SECTIONS if name != "tuned" or name in of))
+    return {name: common | dict(of.get(name, {})) | own.get(name, {}) for name in names}
+
+
+def _facts_of_all(of: Mapping[str, Mapping[str, object]], computed: Computed) -> dict[str, object]:
+    """What any section may name."""
     own_text = str(computed.texts[computed.running])
     pasted = own_text if len(own_text) <= LONGEST_PASTED else str(min(computed.texts, key=len))
-    common = {
+    return {
         "name": of["data"]["name"],
         "encoder": of["start"]["encoder"],
         "n_rows": len(computed.codes),
@@ -202,10 +209,16 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
         "vocabulary": of["pieces"]["vocabulary"],
         "n_Cs": of["search"]["n_Cs"],
     }
+
+
+def _own_facts(
+    of: Mapping[str, Mapping[str, object]], computed: Computed, shown: Pictures
+) -> dict[str, dict[str, object]]:
+    """What single sections name beside."""
     head, answer = computed.trial.search.head, shown.answer
     best_first, best_mean = (max(shown.views, key=key) for key in (lambda view: view.first, lambda view: view.mean))
     place = second_piece(computed)
-    own: dict[str, dict[str, object]] = {
+    return {
         "overview": {"n_coefficients": head.coef.size + head.intercept.size},
         "embeddings": {"piece": computed.pieces[place], "piece_id": int(computed.ids[computed.running][place])},
         "attention": {
@@ -243,8 +256,6 @@ def page_facts(steps: Sequence[Step], computed: Computed, shown: Pictures) -> di
         # rows that were kept take no time that would tell anything
         "beside": {"seconds": of["encoder"]["seconds"] if of["encoder"]["n_read"] else None},
     }
-    names = ("words", *(name for name in SECTIONS if name != "tuned" or name in of))
-    return {name: common | dict(of.get(name, {})) | own.get(name, {}) for name in names}
 
 
 def opening(computed: Computed, shown: Pictures) -> int:
