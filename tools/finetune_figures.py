@@ -1,14 +1,16 @@
 """What fine-tuning brings, costs and survives: `python tools/finetune_figures.py WHAT FOLDER [options]`, with torch.
 
-WHAT is `gain` (tuned against frozen on rows that took part in nothing, a line for each seed), `speed` (texts a second,
-in turns with a plain loop of transformers), `kills` (a short run killed again and again, its weights against those of a
-run left alone), `few` (eight rows of each label, beside SetFit where it is installed) or `sizes` (seconds per 1,000
-sentences and epoch of DistilBERT's and BERT's size, random weights).
-FOLDER is that of tools/default_features.py.
+WHAT is `gain` (tuned against frozen on rows that took part in nothing, a line for each seed), `speed` (the whole verb
+against tools/trainer_script.py, run by `--python`, one that has transformers and accelerate), `kills` (a short run
+killed again and again, its weights against those of a run left alone), `few` (eight rows of each label, beside SetFit
+where it is installed) or `sizes` (seconds per 1,000 sentences and epoch of DistilBERT's and BERT's size, random
+weights). FOLDER is that of tools/default_features.py.
 """
 
 import argparse
 import hashlib
+import json
+import resource
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import numpy as np
 
@@ -30,11 +32,12 @@ from frostline.encoder.checkpoint import find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.encoder.tokens import WordPieces
+from frostline.evaluate.paired import accuracy_difference
 from frostline.finetune import FineTune, tune
 from frostline.finetune.network import Units, open_network
+from frostline.finetune.options import Products
 from frostline.head.linear import LinearHead
 from frostline.head.options import SearchOptions
-from frostline.head.search import fit_at, search
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Targets
 from frostline.training import TrainingOptions
@@ -61,7 +64,9 @@ def gain(folder: Path, given: argparse.Namespace) -> None:
     test = rows_of(folder, given.set, given.test)
     print("| seed | frozen | tuned | difference | calibration error | epoch kept | seconds |\n" + "|---" * 7 + "|")
     for seed in given.seeds:
-        how = FineTune(epochs=given.epochs, rate=given.rate, freeze_layers=given.freeze_layers, seed=seed)
+        how = FineTune(
+            epochs=given.epochs, rate=given.rate, freeze_layers=given.freeze_layers, seed=seed, products=given.products
+        )
         options = TrainingOptions(search=SearchOptions(seed=seed))
         with tempfile.TemporaryDirectory() as place:
             done = finetune(dataset, _reader(), test=test, options=options, how=how, folder=Path(place) / "run")
@@ -86,72 +91,78 @@ def _reader() -> StoredEncoder:
 
 
 def speed(folder: Path, given: argparse.Namespace) -> None:
-    """Seconds of our way (the frozen rows and the search for C counted in) and of a plain one, in turns."""
-    dataset = rows_of(folder, given.set, SETS[given.set][0], given.limit or 640)
+    """Seconds of the whole verb (reading, the frozen rows, tuning, both tests, saving) and of a script of Trainer.
+
+    Both are processes of their own, in turns, a turn with each seed; what either says of the test rows is compared.
+    """
+    train, test = (rows_of(folder, given.set, file, given.limit) for file in (SETS[given.set][0], given.test))
     ratios: list[list[float]] = [[], []]
-    for _ in range(given.turns):
-        own, other = _clocked(lambda: _ours(dataset, given)), _clocked(lambda: _plain(dataset, given.epochs))
-        for found, ours, plain in zip(ratios, own, other, strict=True):
-            found.append(plain / ours)
-        print(f"ours {own[0]:.1f} s ({own[1]:.1f} of processors), plain {other[0]:.1f} s ({other[1]:.1f})", flush=True)
-    for name, found in zip(("elapsed", "of processors"), ratios, strict=True):
-        print(f"{name}: median {np.median(found):.2f} ({min(found):.2f} to {max(found):.2f}), n = {given.turns} turns")
+    for seed in given.seeds:
+        with tempfile.TemporaryDirectory() as name:
+            place = Path(name)
+            parts = {"train": _plainly(train, train), "test": _plainly(test, train)}
+            (place / "rows.json").write_text(json.dumps(parts), "utf-8")
+            ours = _spent(_ours(folder, place, seed, given))
+            said = SentenceClassifier.load(place / "ours").predict(list(test.texts))
+            right = np.array(said) == np.array(test.labels)
+            line = f"seed {seed}: ours {100 * right.mean():.2f} %, {_told(ours)}"
+            if given.python is not None:
+                trainer = _spent(_trainer(place, seed, given))
+                codes = np.array(json.loads((place / "trainer.json").read_text("utf-8")))
+                lead = accuracy_difference(right, codes == np.array(parts["test"][1]), None)
+                line += f"; Trainer {100 * right.mean() - 100 * lead.value:.2f} %, {_told(trainer)}; difference "
+                line += f"{100 * lead.value:+.2f} ({100 * lead.interval[0]:+.2f} to {100 * lead.interval[1]:+.2f})"
+                for found, own, other in zip(ratios, ours, trainer, strict=True):
+                    found.append(other / own)
+                line += f"; {ratios[0][-1]:.2f} times as fast by the clock, {ratios[1][-1]:.2f} on processors"
+            print(line, flush=True)
+    for name, found in zip(("by the clock", "on processors"), ratios, strict=True):
+        if found:
+            print(f"{name}: median {np.median(found):.2f} ({min(found):.2f} to {max(found):.2f}), n = {len(found)}")
 
 
-def _clocked(work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds that passed, and those that processors worked."""
-    began = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - began[0], time.process_time() - began[1]
+def _plainly(dataset: Dataset, train: Dataset) -> tuple[list[str], list[int]]:
+    """Texts, and the places of their labels among those of the rows learned from."""
+    return list(dataset.texts), dataset.targets_over(train.targets.labels).members.argmax(1).tolist()
 
 
-def _ours(dataset: Dataset, given: argparse.Namespace) -> None:
-    checkpoint = find_checkpoint(ENCODER)
-    with tempfile.TemporaryDirectory() as place:
-        encoder = Encoder.open(ENCODER, features=DEFAULT_FEATURES)
-        rows = np.asarray(encoder.encode(dataset.texts).rows, np.float32)
-        found = search(rows, dataset.targets, options=SearchOptions())
-        units = Units.of(rows, n_blocks=len(encoder.blocks))
-        head = fit_at(units.measured(rows), dataset.targets, C=float(found.chosen_C[0]), standardise=False)
-        network = open_network(checkpoint, head, encoder.blocks, units=units, freeze_layers=given.freeze_layers)
-        tune(
-            network,
-            WordPieces.open(checkpoint, max_length=128).tokenize(list(dataset.texts)).ids,
-            rows=rows,
-            targets=dataset.targets,
-            held=np.zeros(0, np.int64),
-            options=FineTune(epochs=given.epochs, few_steps=0),
-            folder=Path(place),
-        )
+def _told(spent: tuple[float, float]) -> str:
+    return f"{spent[0]:.0f} s ({spent[1]:.0f} of processors)"
 
 
-def _plain(dataset: Dataset, epochs: int) -> None:
-    """As transformers' Trainer does by default: batches of 8 in chance order, padded to the longest, every weight."""
-    import torch  # noqa: PLC0415
-    from transformers import AutoModelForSequenceClassification  # noqa: PLC0415
+def _spent(command: list[str]) -> tuple[float, float]:
+    """Seconds that passed, and those that processors worked, of a process that must end well."""
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    ran = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own
+    if ran.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {ran.returncode}:\n{ran.stderr.decode('utf-8', 'replace')}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    worked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - began, worked
 
-    checkpoint = find_checkpoint(ENCODER)
-    pieces = WordPieces.open(checkpoint, max_length=128).tokenize(list(dataset.texts)).ids
-    codes = dataset.targets.members.argmax(1)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        checkpoint.folder, num_labels=len(dataset.targets.labels)
-    )
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5)
-    n_steps = epochs * -(-len(pieces) // 8)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / n_steps))
-    model.train()
-    for epoch in range(epochs):
-        order = np.random.RandomState(epoch).permutation(len(pieces))
-        for at in range(0, len(order), 8):
-            own = [torch.tensor(pieces[row].astype(np.int64)) for row in order[at : at + 8]]
-            ids = torch.nn.utils.rnn.pad_sequence(own, batch_first=True)
-            mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in own], batch_first=True)
-            loss = model(input_ids=ids, attention_mask=mask, labels=torch.tensor(codes[order[at : at + 8]])).loss
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
+
+def _ours(folder: Path, place: Path, seed: int, given: argparse.Namespace) -> list[str]:
+    file, table = SETS[given.set]
+    columns = [
+        "--text",
+        str(table.text),
+        "--label",
+        str(table.label),
+        *([] if table.header is None else ["--no-header"]),
+    ]
+    command = [sys.executable, "-m", "frostline", "finetune", str(folder / given.set / file), *columns, "--no-store"]
+    command += ["--test", str(folder / given.set / given.test), "--out", str(place / "ours"), "--encoder", ENCODER]
+    command += ["--seed", str(seed), "--epochs", str(given.epochs), "--json"]
+    command += ["--freeze-layers", str(given.freeze_layers), "--products", given.products, "--overwrite"]
+    command += [] if given.rate is None else ["--rate", str(given.rate)]
+    return command + ([] if given.limit is None else ["--limit", str(given.limit)])
+
+
+def _trainer(place: Path, seed: int, given: argparse.Namespace) -> list[str]:
+    script = Path(__file__).with_name("trainer_script.py")
+    files = [str(place / "rows.json"), str(place / "trainer.json")]
+    encoder = str(find_checkpoint(ENCODER).folder)
+    return [str(given.python), str(script), encoder, *files, "--epochs", str(given.epochs), "--seed", str(seed)]
 
 
 def kills(folder: Path, given: argparse.Namespace) -> None:
@@ -322,6 +333,8 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=FineTune().epochs)
     parser.add_argument("--rate", type=float, default=FineTune().rate)
     parser.add_argument("--freeze-layers", type=int, default=0)
+    parser.add_argument("--products", choices=get_args(Products), default="auto")
+    parser.add_argument("--python", type=Path, help="speed: that of the control; left out, ours runs alone")
     parser.add_argument("--few-steps", type=int, default=FineTune().few_steps)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--kills", type=int, default=20)

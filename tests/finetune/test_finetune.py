@@ -90,11 +90,17 @@ def test_another_encoder_has_seen_nothing(tmp_path: Path) -> None:
         ("epochs", True, "a whole number"),
         ("rate", "x", "rate must be a number"),
         ("average", 1.5, "0 to 1"),
+        ("products", "int8", r"products must be auto, float32 or bfloat16 \(got .*int8"),
     ],
 )
 def test_options_out_of_range_are_refused(name: str, value: Any, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         replace(FineTune(), **{name: value})
+
+
+@pytest.mark.parametrize(("given", "width", "rate"), [(None, 384, 2e-4), (None, 768, 5e-5), (1e-3, 768, 1e-3)])
+def test_a_rate_that_is_not_said_falls_as_the_square_of_the_width(given: float | None, width: int, rate: float) -> None:
+    assert FineTune(rate=given).rate_at(width) == pytest.approx(rate)
 
 
 def test_embeddings_are_trained_only_with_all_layers() -> None:
@@ -205,13 +211,13 @@ def test_it_ends_after_two_epochs_without_less_loss(held_out: list[float], ends:
     ("seconds", "told"), [(59.9, "less than a minute"), (60.0, "about 1 min"), (150.0, "about 2 min")]
 )
 def test_what_tuning_takes_is_told(seconds: float, told: str) -> None:
-    cost = Cost(
-        device="cpu", n_steps=1234, n_epochs=4, seconds=seconds, memory_bytes=1_500_000_000, disk_bytes=20_400_000
-    )
+    sizes = {"n_steps": 1234, "n_epochs": 4, "memory_bytes": 1_500_000_000, "disk_bytes": 20_400_000}
+    cost = Cost(device="cpu", in_bfloat16=False, seconds=seconds, **sizes)
     assert cost_text(cost, 4) == (
         f"Tuning takes {told} here, on cpu (1,234 steps at most), 1,500 MB of memory and 20 MB of disk."
     )
     assert "(1,234 steps at most, in 4 epochs instead of 3 since rows are few)," in cost_text(cost, 3)
+    assert "here, on cpu in bfloat16 (1,234" in cost_text(replace(cost, in_bfloat16=True), 4)
 
 
 INTERVALS = {0.04: "+2.5 to +5.5", 0.01: "+0.0 to +2.0", -0.02: "-3.0 to -1.0"}

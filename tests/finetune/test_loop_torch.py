@@ -69,6 +69,7 @@ def run(
         units=Units.of(rows, n_blocks=2),
         freeze_layers=how.get("freeze_layers", 1),
         trains_embeddings=how.get("embeddings", False),
+        products=how.get("products", "float32"),
     )
     folder.mkdir(exist_ok=True)
     return tune(
@@ -128,6 +129,35 @@ def test_word_embeddings_are_trained_where_that_is_asked_for(encoder: Path, tmp_
     own = run(encoder, tmp_path / "own", **asked, **still).curve.held_out
     other = run(encoder, tmp_path / "other", freeze_layers=0, **still).curve.held_out
     assert own == pytest.approx(other, abs=1e-6)
+
+
+def test_products_in_bfloat16_leave_weights_and_sums_in_float32(encoder: Path, tmp_path: Path) -> None:
+    """A run in the other products is another run; what it comes to is near."""
+    import torch
+
+    plain = run(encoder, tmp_path / "plain", products="float32")
+    halves = run(encoder, tmp_path / "halves", products="bfloat16")
+    assert {value.dtype for value in halves.tensors.values()} == {torch.float32}
+    assert halves.curve.held_out == pytest.approx(plain.curve.held_out, abs=0.01)
+    assert halves.curve != plain.curve
+    with pytest.raises(InputError, match="is the checkpoint of another run"):
+        run(encoder, tmp_path / "plain", products="bfloat16")
+
+
+@pytest.mark.parametrize("has", [{"avx512_bf16": True}, {"amx_bf16": True}, {"avx512_bf16": False}, {}])
+def test_bfloat16_is_taken_where_the_processor_multiplies_in_it(
+    monkeypatch: pytest.MonkeyPatch, has: dict[str, bool]
+) -> None:
+    """A torch that cannot say what the processor has stays with float32, and so does an unknown device."""
+    import torch
+
+    from frostline.finetune.network import has_bfloat16
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    assert has_bfloat16("cpu") is any(has.values())
+    assert not has_bfloat16("mps")
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not has_bfloat16("cpu")
 
 
 def test_several_labels_are_tuned_too(encoder: Path, tmp_path: Path) -> None:

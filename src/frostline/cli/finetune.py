@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import click
 from rich.text import Text
@@ -30,6 +31,7 @@ from frostline.encoder.architecture import FAMILIES, require_torch
 from frostline.encoder.features import DEFAULT_FEATURES
 from frostline.errors import InputError, UsageError
 from frostline.finetune import Cost, FineTune
+from frostline.finetune.options import Products
 from frostline.head.options import SearchOptions
 from frostline.report.phrases import tuning_text
 from frostline.training import Progress, TrainingOptions, save_training
@@ -48,9 +50,18 @@ from frostline.training import Progress, TrainingOptions, save_training
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to save the classifier in.")
 @click.option("--features", default=DEFAULT_FEATURES, show_default=True, help="What the head reads, as for train.")
 @click.option("--epochs", type=click.IntRange(1), default=3, show_default=True, help="Passes through the rows.")
-@click.option("--rate", type=float, default=5e-5, show_default=True, help="Learning rate of the highest layer.")
+@click.option(
+    "--rate", type=float, help="Learning rate of the highest layer.  [default: by its width, 2e-4 where that is 384]"
+)
 @click.option("--freeze-layers", type=click.IntRange(0), default=0, show_default=True, help="Layers that stay.")
 @click.option("--embeddings", is_flag=True, help="Train the word embeddings too; then no layer can be frozen.")
+@click.option(
+    "--products",
+    type=click.Choice(get_args(Products)),
+    default="auto",
+    show_default=True,
+    help="What matrices are multiplied in; auto: bfloat16 where the processor has it.",
+)
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes by how rare they are.")
 @click.option("--checkpoints", type=click.Path(path_type=Path), help="A folder for checkpoints.  [default: OUT.tuning]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the splits and for every step.")
@@ -66,9 +77,10 @@ def command(
     out: Path,
     features: str,
     epochs: int,
-    rate: float,
+    rate: float | None,
     freeze_layers: int,
     embeddings: bool,
+    products: Products,
     class_weight: str | None,
     checkpoints: Path | None,
     seed: int,
@@ -94,6 +106,7 @@ def command(
         rate=rate,
         freeze_layers=freeze_layers,
         embeddings=embeddings,
+        products=products,
         device=encoder.device,
         class_weight="balanced" if class_weight else None,
         seed=seed,
@@ -117,7 +130,8 @@ def command(
         words().print(Text(sentence))
     if done.record.lead.interval[1] < 0:
         frozen = line_of(Step(verb="train", options=("--out", f"{out}-frozen")))
-        words().print(Text(f"Next: keep the frozen encoder, or tune with a lower --rate ({rate / 5:g}).\n  {frozen}"))
+        lower = how.rate_at(done.encoder.hidden_size) / 5
+        words().print(Text(f"Next: keep the frozen encoder, or tune with a lower --rate ({lower:g}).\n  {frozen}"))
     elif not as_json:
         words().print(Text("A line above names the encoder as it was: the tuned one knows the rows of this file."))
 
@@ -126,7 +140,8 @@ def cost_text(cost: Cost, n_asked: int) -> str:
     """What tuning will take, told before it starts."""
     spent = "less than a minute" if cost.seconds < 60 else f"about {cost.seconds / 60:.0f} min"
     more = f", in {cost.n_epochs} epochs instead of {n_asked} since rows are few" if cost.n_epochs > n_asked else ""
+    halves = " in bfloat16" if cost.in_bfloat16 else ""
     return (
-        f"Tuning takes {spent} here, on {cost.device} ({cost.n_steps:,} steps at most{more}), "
+        f"Tuning takes {spent} here, on {cost.device}{halves} ({cost.n_steps:,} steps at most{more}), "
         f"{cost.memory_bytes / 1e6:,.0f} MB of memory and {cost.disk_bytes / 1e6:,.0f} MB of disk."
     )

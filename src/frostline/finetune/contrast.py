@@ -47,14 +47,15 @@ def contrast(  # noqa: PLR0913 - a network, texts with their rows, which of them
     data = read_below(network, ids, rows=rows, targets=targets, options=options, folder=folder)
     alike = torch.from_numpy(likeness_of_labels(targets)).to(network.device)
     own = [parameter for _, parameter, layer in network.parameters() if layer]
-    optimizer = torch.optim.AdamW(own, lr=options.rate, weight_decay=options.weight_decay, foreach=False)
+    rate = options.rate_at(network.model.config.hidden_size)
+    optimizer = torch.optim.AdamW(own, lr=rate, weight_decay=options.weight_decay, fused=True)
     random, among = np.random.RandomState(options.seed % 2**32), np.flatnonzero(learned)
     network.model.train()
     for step in range(options.contrast):
         torch.manual_seed((options.seed * 1_000_003 + step) % 2**63)
         batch = np.sort(random.permutation(among)[:MOST_TEXTS])
         for group in optimizer.param_groups:
-            group["lr"] = options.rate * rate_scale(step, options.contrast, options.warm_up)
+            group["lr"] = rate * rate_scale(step, options.contrast, options.warm_up)
         optimizer.zero_grad(set_to_none=True)
         pair_loss(network.features(*padded(data, batch)), alike[batch][:, batch], network).backward()
         torch.nn.utils.clip_grad_norm_(own, options.clip)

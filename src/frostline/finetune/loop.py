@@ -69,6 +69,7 @@ class Cost:
     """What tuning will take on this machine, by steps that were timed before it starts."""
 
     device: str  # `cpu`, `cuda` or `mps`
+    in_bfloat16: bool  # Whether matrices are multiplied in it
     n_steps: int  # At most: it may end before
     n_epochs: int  # More than were asked for, where rows are few
     seconds: float
@@ -200,6 +201,7 @@ def _cost(network: Network, data: Data, plan: list[list[IntArray]], n_done: int)
     n_bytes = sum(4 * parameter.numel() for _, parameter, _ in network.parameters())
     return Cost(
         device=network.device.type,
+        in_bfloat16=network.in_bfloat16,
         n_steps=len(batches),
         n_epochs=len(plan),
         seconds=seconds * _STEP_TO_PASS,
@@ -386,13 +388,13 @@ def _put(network: Network, weights: dict[str, Any]) -> None:
 def _begun(network: Network, options: FineTune) -> _Run:
     import torch  # noqa: PLC0415
 
-    n_layers, groups = len(network.layers), []
+    n_layers, groups, highest = len(network.layers), [], options.rate_at(network.model.config.hidden_size)
     for name, parameter, layer in network.parameters():
-        rate = options.rate * options.layer_decay ** (n_layers - layer) if layer else options.head_rate
+        rate = highest * options.layer_decay ** (n_layers - layer) if layer else options.head_rate
         decay = options.weight_decay if parameter.ndim > 1 and layer else 0.0
         groups.append({"params": [parameter], "rate": rate, "weight_decay": decay, "name": name})
     weights = {name: parameter.detach().clone() for name, parameter, _ in network.parameters()}
-    optimizer = torch.optim.AdamW(groups, lr=options.rate, foreach=False)
+    optimizer = torch.optim.AdamW(groups, lr=highest, fused=True)
     return _Run(optimizer, weights, {name: value.clone() for name, value in weights.items()})
 
 
@@ -480,7 +482,7 @@ def _key(
     digest = hashlib.sha256(
         f"{replace(options, folder=None)} {network.n_frozen} {network.blocks} {torch.__version__}".encode()
     )
-    digest.update(f"{torch.get_num_threads()}".encode())
+    digest.update(f"{torch.get_num_threads()} {network.in_bfloat16}".encode())
     for own in ids:
         digest.update(own.tobytes())
     for _, parameter, _ in network.parameters():

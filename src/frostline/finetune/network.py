@@ -13,6 +13,7 @@ from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
 from frostline.encoder.torch import open_torch_model
 from frostline.errors import InputError, UsageError
+from frostline.finetune.options import Products
 from frostline.head.linear import LinearHead, Link
 
 LEAST_SPREAD = 0.1
@@ -64,6 +65,7 @@ class Network:
     coef: Any  # Parameter (n_coef_rows, n_features), over features brought to mean 0 and variance 1 by these
     intercept: Any
     link: Link
+    in_bfloat16: bool  # Whether matrices are multiplied in it; weights and sums stay in float32
 
     @property
     def device(self) -> Any:
@@ -80,15 +82,20 @@ class Network:
         if last is not None:  # ModernBERT's, which stands behind all layers
             self.model.final_norm = torch.nn.Identity()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), self._products():
                 found = self.model.eval()(input_ids=torch.from_numpy(ids).to(self.device))
-            states: NDArray[np.float32] = found.last_hidden_state.cpu().numpy()
+            states: NDArray[np.float32] = found.last_hidden_state.float().cpu().numpy()
             return states
         finally:
             self.model.embeddings = self.embeddings
             setattr(self.holder, self.name, upper)
             if last is not None:
                 self.model.final_norm = last
+
+    def _products(self) -> Any:
+        import torch  # noqa: PLC0415
+
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bfloat16)
 
     def decisions(self, given: Any, mask: Any, fixed: Any) -> Any:
         """Decisions (B, n_coef_rows); as for `features`."""
@@ -105,16 +112,17 @@ class Network:
         ids = given if self.trains_embeddings else torch.zeros(mask.shape, dtype=torch.long)
         if not self.trains_embeddings:
             self.embeddings.hidden = given.to(self.device)
-        found = self.model(input_ids=ids.to(self.device), attention_mask=mask, output_hidden_states=True)
+        with self._products():
+            found = self.model(input_ids=ids.to(self.device), attention_mask=mask, output_hidden_states=True)
         fixed = fixed.to(self.device)
         width, columns, place = found.last_hidden_state.shape[2], [], 0
-        there = mask.unsqueeze(2).to(found.last_hidden_state.dtype)
+        there = mask.unsqueeze(2).float()
         for block in self.blocks:
             if block.layer <= self.n_frozen and not self.trains_embeddings:
                 columns.append(fixed[:, place : place + width])
             else:
                 states = found.hidden_states[block.layer - self.n_frozen]
-                columns.append(_POOLED[block.pooling](states, there))
+                columns.append(_POOLED[block.pooling](states.float(), there))
             place += width
         return torch.cat(columns, dim=1)
 
@@ -163,6 +171,7 @@ def open_network(  # noqa: PLR0913 - an encoder, a head, and where and how far t
     freeze_layers: int,
     trains_embeddings: bool = False,
     device: Device = "cpu",
+    products: Products = "float32",
 ) -> Network:
     """The encoder in `checkpoint`, and on top `head`, which is over features in `units`.
 
@@ -189,7 +198,8 @@ def open_network(  # noqa: PLR0913 - an encoder, a head, and where and how far t
             parameter.requires_grad_(True)
     model.embeddings = stub
     setattr(holder, name, upper)
-    own = {"dtype": torch.float32, "device": next(model.parameters()).device}
+    place = next(model.parameters()).device
+    own = {"dtype": torch.float32, "device": place}
     return Network(
         model=model,
         embeddings=stub,
@@ -206,7 +216,18 @@ def open_network(  # noqa: PLR0913 - an encoder, a head, and where and how far t
         coef=torch.nn.Parameter(torch.tensor(head.coef, **own)),
         intercept=torch.nn.Parameter(torch.tensor(head.intercept, **own)),
         link=head.link,
+        in_bfloat16=has_bfloat16(place.type) if products == "auto" else products == "bfloat16",
     )
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether a device multiplies in bfloat16 by itself: elsewhere that takes longer than in float32."""
+    import torch  # noqa: PLC0415
+
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)() if device == "cpu" else {}
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 def checkpoint_tensors(network: Network) -> dict[str, Any]:

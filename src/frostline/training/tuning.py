@@ -291,6 +291,7 @@ class _Start:
             freeze_layers=self.how.freeze_layers,
             trains_embeddings=self.how.embeddings,
             device=self.how.device,
+            products=self.how.products,
         )
 
     def _contrasted(self, network: "Network", fit: IntArray) -> Features:
