@@ -1,6 +1,8 @@
 """The page of an exported classifier, in Debian's chromium, from a plain static server."""
 
 import functools
+import gzip
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -50,6 +52,23 @@ def test_packages_that_are_not_there_are_told_with_the_line_that_brings_them(tmp
         page_files(tmp_path)
 
 
+def test_the_program_is_packed_and_what_is_packed_is_what_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes whenever it is made."""
+    taken = {f"a/{name}": hashlib.sha256(name.encode()).hexdigest() for name in ("own.mjs", "own.wasm")}
+    monkeypatch.setattr("frostline.export.page._TAKEN", taken)
+    for name in (*taken, "@huggingface/tokenizers/LICENSE"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(Path(name).name)
+    files = page_files(tmp_path)
+    assert files["own.mjs"] == b"own.mjs"
+    assert "own.wasm" not in files
+    assert gzip.decompress(files["own.wasm.gz"]) == b"own.wasm"
+    assert files["own.wasm.gz"][4:8] == bytes(4)  # no time in it
+    assert files == page_files(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[tuple[str, Path]]:
     """The address of the page, and its folder."""
@@ -64,9 +83,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[tupl
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, handler: "type[_Quiet] | None" = None) -> Iterator[str]:
     """The address at which a plain static server shows the folder."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler or _Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
@@ -76,6 +95,13 @@ def served(folder: Path) -> Iterator[str]:
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's signature
         pass
+
+
+class _Encoding(_Quiet):
+    def end_headers(self) -> None:
+        if self.path.endswith(".gz"):
+            self.send_header("Content-Encoding", "gzip")
+        super().end_headers()
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +211,22 @@ def test_who_cannot_see_it_can_use_it(page: "Page", scheme: str) -> None:
     page.add_script_tag(content=axe_source())
     assert [finding["id"] for finding in page.evaluate("axe.run()")["violations"]] == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.browser
+def test_a_server_that_has_the_browser_unpack_is_understood(browser: "Browser", site: tuple[str, Path]) -> None:
+    """Some send what ends in .gz as an encoding: then it arrives unpacked."""
+    _, folder = site
+    assert (folder / "ort-wasm-simd-threaded.wasm.gz").stat().st_size < 4_500_000
+    with served(folder, _Encoding) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("#status", has_text="Ready.").wait_for(timeout=120_000)
+        length = page.evaluate(
+            "fetch('ort-wasm-simd-threaded.wasm.gz').then(r => r.arrayBuffer()).then(b => b.byteLength)"
+        )
+        page.close()
+    assert length > 14_000_000
 
 
 @pytest.mark.browser

@@ -62,7 +62,7 @@ GRAPH, TOKENIZER, SETTINGS, SELF_TEST = "classifier.onnx", "tokenizer.json", "cl
 CHARACTERS, WORDS = "characters.json", "words.json"
 PAGE_FILES = (
     *("index.html", "page.css", "page.mjs", "worker.mjs", "licences.txt"),
-    *("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm", "tokenizers.min.mjs"),
+    *("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm.gz", "tokenizers.min.mjs"),
 )
 EXAMPLES = ("answer.py", "text.py", "answer.mjs", "text.mjs")
 FORMAT_VERSION = 1

@@ -12,13 +12,23 @@ async function fetched(name, as) {
   return response[as]();
 }
 
+// Some servers have the browser unpack what ends in .gz; what is still packed says so in its first two bytes.
+async function unpacked(name) {
+  const content = await fetched(name, "arrayBuffer");
+  const [first, second] = new Uint8Array(content, 0, 2);
+  if (first !== 0x1f || second !== 0x8b) return content;
+  return new Response(new Blob([content]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
 async function opened() {
   ort.env.wasm.numThreads = 1; // more need headers that a plain static server does not send
-  ort.env.wasm.wasmPaths = { mjs: here("ort-wasm-simd-threaded.mjs"), wasm: here("ort-wasm-simd-threaded.wasm") };
-  const settings = await fetched("classifier.json", "json");
+  ort.env.wasm.wasmPaths = { mjs: here("ort-wasm-simd-threaded.mjs") };
+  const asked = [fetched("classifier.json", "json"), fetched("classifier.onnx", "arrayBuffer"), unpacked("ort-wasm-simd-threaded.wasm.gz")];
+  const [settings, graph, wasmBinary] = await Promise.all(asked);
+  ort.env.wasm.wasmBinary = wasmBinary;
   const names = Object.keys(settings.files).filter((name) => name.endsWith(".json"));
   const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await fetched(name, "json")])));
-  const session = await ort.InferenceSession.create(new Uint8Array(await fetched("classifier.onnx", "arrayBuffer")));
+  const session = await ort.InferenceSession.create(new Uint8Array(graph));
   return { inputsOf: reader(Tokenizer, settings, files), session, settings };
 }
 
