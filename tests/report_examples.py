@@ -7,11 +7,12 @@ import numpy as np
 
 from frostline.arrays import Probabilities
 from frostline.encoder.features import POOLINGS
-from frostline.evaluate.examples import Examples, log_odds, sentence_map
+from frostline.evaluate.examples import Examples, sentence_map
 from frostline.evaluate.intervals import Estimate
 from frostline.evaluate.learning_curve import Gain, LearningCurve, LearningPoint, Outlook
 from frostline.evaluate.probabilities import CalibrationScores, calibration_scores, coverage_curve, label_curves
 from frostline.evaluate.scores import evaluate, most_probable
+from frostline.head.linear import decisions_for
 from frostline.record import ChoiceRecord, ProbabilityRecord, TrainingRecord, TrialRecord
 from frostline.targets import Label, Targets
 from record_examples import example_record
@@ -58,7 +59,7 @@ def example_report(
         favoured=most_probable(given),
         answered=np.ones(n, dtype=bool),
         probabilities=given,
-        map=sentence_map(log_odds(given), rng.normal(size=(n, 20)).astype(np.float32)),
+        map=sentence_map(decisions_for(given, link="softmax"), rng.normal(size=(n, 20)).astype(np.float32)),
     )
     return record, examples
 

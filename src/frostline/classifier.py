@@ -4,12 +4,9 @@ It works in Pipeline, cross_val_score, GridSearchCV and clone.
 """
 
 import contextlib
-import hashlib
 import os
-import shutil
 import tempfile
 import warnings
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -26,10 +23,8 @@ from frostline.arrays import Advance, Float64Array, IntArray, Probabilities, Row
 from frostline.artifact import ArtifactRecord, Neighbours, TrainingData, refuse_size, save_artifact
 from frostline.artifact.model import open_model, refuse_likeness
 from frostline.artifact.save import portable_name
-from frostline.data.cells import refuse_written_lists
-from frostline.data.copies import digests_of, together_of
-from frostline.data.dataset import Dataset, Source, tidy_key
-from frostline.encoder.architecture import AskedBackend, Device, require_torch
+from frostline.data.copies import digests_of
+from frostline.encoder.architecture import AskedBackend, Device
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import AskedPrecision, Precision, PrecisionWarning
@@ -53,7 +48,8 @@ from frostline.precision import settle
 from frostline.report.notebook import Shown
 from frostline.report.progress import shown_progress
 from frostline.store import FeatureStore, StoredEncoder
-from frostline.targets import Label, Targets, flat_labels, is_matrix, one_label, sample_weights, several_labels
+from frostline.targets import Targets, one_label, sample_weights
+from frostline.training.given import given, given_dataset, known_sets, right
 from frostline.training.options import SEARCHING
 from frostline.training.parameters import (
     ELSEWHERE,
@@ -62,6 +58,7 @@ from frostline.training.parameters import (
     kept_parameters,
     named_encoder,
     read_parameters,
+    refuse_with_finetune,
 )
 from frostline.training.room import refuse_crowd, refuse_no_room
 
@@ -302,28 +299,15 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
             texts are answered.
         """
         check_parameters(self.get_params(deep=False))
-        self._refuse_with_finetune()
+        refuse_with_finetune(
+            self.finetune,
+            precision=self.precision,
+            class_weight=self.class_weight,
+            features=None if self._named is None else self.features,
+        )
         wished = cascade_options(self.cascade, C=self.C, is_tuned=self.finetune is not None)
-        texts = check_texts(X)
-        several = several_labels(y, n_texts=len(texts))
-        self.is_indicator_ = several is not None and is_matrix(y)
-        if several is None:
-            labels, codes = one_label(y, n_texts=len(texts))
-            refuse_written_lists(labels)
-        targets = Targets.of_codes(codes, labels) if several is None else several
-        targets = replace(targets, together=together_of(texts, groups=groups))
-        weights = None if sample_weight is None else sample_weights(sample_weight, n_texts=len(texts))
-        if weights is not None:
-            kept = np.flatnonzero(weights)
-            texts = [texts[row] for row in kept.tolist()]
-            targets = replace(targets, weights=weights).take(kept)
-            targets = targets if self.is_indicator_ else targets.occurring()
-            if several is None and len(targets.labels) < 2:
-                raise InputError("Two classes or more are needed (got one class among texts with a weight above zero).")
-        if not targets.labels:
-            raise InputError("At least one text must have a label (got none).")
-        named = [targets.names(row) for row in range(len(targets))]
-        names = [own[0] for own in named] if several is None else [repr(list(own)) for own in named]
+        own = given(check_texts(X), y, sample_weight=sample_weight, groups=groups)
+        texts, targets, self.is_indicator_ = own.texts, own.targets, own.is_matrix
         may_try = self.features is None and self.C is None and self.finetune is None
         tried = may_try and self._named is not None and len(targets.labels) <= MOST_SEARCHED
         settled = self._settled_encoder(texts, targets)
@@ -343,7 +327,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
             self._fit_head(texts, reading.for_head, targets, choose_parts=tried, cascade=wished)
         else:
             self._fit_tuned(texts, reading.rows, targets, self.finetune)
-        self.data_: TrainingData | None = TrainingData.of_rows(texts, names)
+        self.data_: TrainingData | None = TrainingData.of_rows(texts, own.names)
         self.learned_: IntArray | None = np.unique(digests_of(texts))
         self.n_read_ = reading.n_read
         self.n_cut_ = int(reading.cut.sum())
@@ -448,18 +432,8 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         if not X:
             raise InputError("At least one text is needed to score (got none).")
         weights = None if sample_weight is None else sample_weights(sample_weight, n_texts=len(X))
-        if head.answers_sets:
-            wanted = several_labels(y, n_texts=len(X), known=head.labels)
-            if wanted is None:
-                raise InputError("y must hold a set of labels for each text, or be a 0/1 matrix, as it was for fit.")
-            answer = self._heard(X).answers()
-            exact = (answer.favoured == wanted.members).all(axis=1) & answer.answered
-            return float(np.average(exact, weights=weights))
-        answers = self.predict(X).tolist()
-        given = flat_labels(y, n_texts=len(answers)).tolist()
-        _refuse_unknown(given, head.labels)
-        right = [answer == label for answer, label in zip(answers, given, strict=True)]
-        return float(np.average(right, weights=weights))
+        known_sets(y, head, n_texts=len(X))  # so that nothing is read in vain
+        return float(np.average(right(self._heard(X).answers(), y, head), weights=weights))
 
     def evaluate(self, X: Sequence[str], y: Sequence[Any] | NDArray[Any]) -> "Shown[EvaluationRecord]":
         """How good it is on labelled texts, with intervals; texts that it learned from are left out, and counted.
@@ -485,19 +459,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         from frostline.training.measured import Classifier, measure  # noqa: PLC0415
 
         head, texts = self._head(), check_texts(X)
-        if head.answers_sets:
-            targets = several_labels(y, n_texts=len(texts), known=head.labels)
-            if targets is None:
-                raise InputError("y must hold a set of labels for each text, or be a 0/1 matrix, as it was for fit.")
-        else:
-            _refuse_unknown(np.asarray(y, dtype=object).tolist(), head.labels)
-            given = [str(label) for label in np.asarray(y, dtype=object).tolist()]
-            if len(given) != len(texts):
-                raise InputError(f"There must be one label per text (got {len(texts):,} texts, {len(given):,} labels).")
-            targets = Targets.of_labels(given)
-        named = replace(targets, labels=tuple(str(label) for label in targets.labels))
-        source = Source(name="the texts given", sha256="0" * 64, size_bytes=0, text_column="", label_column="")
-        dataset = Dataset(texts=texts, targets=named, lines=range(1, len(texts) + 1), source=source)
+        dataset = given_dataset(texts, y, head)
         who = Classifier(
             name="fitted here",
             head=head,
@@ -836,26 +798,9 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         self.finetune = replace(self.finetune, **inner)
         return self
 
-    def _refuse_with_finetune(self) -> None:
-        """Raise where the encoder shall be trained too, and something else that was asked for makes no sense then."""
-        if self.finetune is None:
-            return
-        if not isinstance(self.finetune, FineTune):
-            raise UsageError(
-                f"finetune must be a FineTune or None (got {shown(self.finetune)}).",
-                hint="from frostline import FineTune; SentenceClassifier(finetune=FineTune(epochs=3))",
-            )
-        require_torch("Fine-tuning")
-        if self.precision != "float32":
-            raise UsageError(f"Fine-tuning is done in float32 (precision={self.precision!r} was asked for).")
-        if self._named is not None and self._spec.words:
-            raise UsageError("Fine-tuning takes features of the encoder alone: leave words out of `features`.")
-        if not (self.class_weight is None or self.class_weight == "balanced"):
-            raise UsageError("With finetune, class_weight must be 'balanced' or None; sample_weight takes numbers.")
-
     def _fit_tuned(self, texts: Sequence[str], rows: Rows, targets: Targets, how: FineTune) -> None:
         """Search C on the frozen rows, and tune encoder and head together from there."""
-        from frostline.training.tuning import clear_checkpoint, grow  # noqa: PLC0415 - not what others fit with
+        from frostline.training.tuning import grow_apart  # noqa: PLC0415 - not what others fit with
 
         if self.encoder_.spec.words:
             raise UsageError("Fine-tuning takes features of the encoder alone: leave words out.")
@@ -867,25 +812,19 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
                 self.search_ = search(rows, targets, options=options, progress=searching)
         chosen = self.search_.chosen_C if self.search_ is not None else np.array([self.C], dtype=np.float64)
         self.C_ = chosen if len(chosen) > 1 else float(chosen[0])
-        folder, is_kept = _tuning_folder(how, texts, targets)
         with contextlib.ExitStack() as held:
             told, last = None, self._step(3 if self.C is None else 2)
             steps = self._told(held, "Tuning", "steps", step=last)
             if steps is not None:
                 told = lambda so_far: steps(so_far.step, so_far.n_steps)  # noqa: E731 - a progress bar's ear
-            grown = grow(
+            grown = grow_apart(
                 Part(texts, rows, targets),
                 self.encoder_,
                 C=float(np.nanmedian(chosen)),
                 answers=self._answer_options(),
                 how=how if self.class_weight is None else replace(how, class_weight="balanced"),
-                folder=folder,
                 told=told,
             )
-        if is_kept:
-            clear_checkpoint(folder)
-        else:
-            weakref.finalize(grown.encoder, shutil.rmtree, folder, ignore_errors=True)
         if grown.curve.was_stopped:
             warnings.warn("Tuning was stopped by hand: the best so far is kept.", UserWarning, stacklevel=3)
         self.encoder_, self.tuning_ = grown.encoder, grown.curve
@@ -986,43 +925,3 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         for said in reading_warnings(self.encoder_, texts, heard.cut):
             warnings.warn(in_python(said), LegibilityWarning, stacklevel=3)
         return heard
-
-
-def _tuning_folder(how: FineTune, texts: Sequence[str], targets: Targets) -> tuple[Path, bool]:
-    """A folder of this run's own, and whether it is kept."""
-    if how.folder is None:
-        return Path(tempfile.mkdtemp(prefix="frostline-tuned-")), False
-    digest = hashlib.sha256(repr((how, list(texts), targets.labels)).encode() + targets.members.tobytes())
-    return Path(how.folder) / digest.hexdigest()[:16], True
-
-
-def _refuse_unknown(y: Sequence[Any], labels: Sequence[Label]) -> None:
-    """Raise where no label of `y` could be right: each is of another type, or none is known."""
-    _refuse_other_type(y, labels)
-    if set(y).isdisjoint(labels):
-        known = {tidy_key(str(label)): label for label in labels}
-        likes = [(label, known[tidy_key(str(label))]) for label in sorted(set(y)) if tidy_key(str(label)) in known]
-        raise InputError(
-            f"None of the labels of y is one of those that the classifier learned, {_some(labels)} "
-            f"(got {_some(sorted(set(y)))}).",
-            hint=f"{shown(likes[0][0])} differs from {shown(likes[0][1])} only by case or blanks: spell it so in y."
-            if likes
-            else "",
-        )
-
-
-def _some(labels: Sequence[Label]) -> str:
-    return ", ".join(map(shown, labels[:10])) + (", …" if len(labels) > 10 else "")
-
-
-def _refuse_other_type(y: Sequence[Any] | NDArray[Any], labels: Sequence[Label]) -> None:
-    """Raise for a label of `y` that is a string where the known ones are none, or none where they are strings."""
-    learned = type(labels[0]).__name__
-    for label in y:
-        if isinstance(label, str) != isinstance(labels[0], str):
-            raise InputError(
-                f"Labels of y must be of the type that the classifier learned: {_some(labels)} are {learned} "
-                f"(got {label!r}, {type(label).__name__}).",
-                hint="Convert them before, such as "
-                + ("[label == 'True' for label in y]." if learned == "bool" else f"[{learned}(label) for label in y]."),
-            )

@@ -13,14 +13,14 @@ import pytest
 from expected import assert_expected, rounded_json
 from frostline.evaluate.baselines import Baseline, Part, baselines
 from frostline.evaluate.curve_points import Measured, Trial, Whole, curve_of, learning_curve, proportional_order
-from frostline.evaluate.examples import Examples, furthest_missed, log_odds, sentence_map, surest_mistakes
+from frostline.evaluate.examples import Examples, furthest_missed, sentence_map, surest_mistakes
 from frostline.evaluate.intervals import f1_interval, macro_f1_interval, mean_interval, resampled, row_counts, wilson
 from frostline.evaluate.learning_curve import look_ahead
 from frostline.evaluate.nested import nested_cross_validation
 from frostline.evaluate.paired import mcnemar, paired_difference
 from frostline.evaluate.probabilities import calibration_scores, coverage_curve, label_curves, reliability
 from frostline.evaluate.scores import Evaluation, answer_scores, evaluate, most_probable
-from frostline.head.linear import NO_ANSWER, Rule
+from frostline.head.linear import NO_ANSWER, Rule, decisions_for
 from frostline.head.options import SearchOptions
 from frostline.targets import Targets
 
@@ -335,7 +335,7 @@ def test_maps() -> None:
     features[:, :5] += random.normal(size=(12, 1)).astype(np.float32) * 3
     features[:, 3] = 0.5
     two = sentence_map(random.normal(size=(12, 1)), features)
-    more = sentence_map(log_odds(exam(12, 4)[0]), features, seed=2, most=6)
+    more = sentence_map(decisions_for(exam(12, 4)[0], link="softmax"), features, seed=2, most=6)
     assert two is not None
     assert more is not None
     assert_figures([replace(two, places=two.places.round(3)), more], "figures-maps")

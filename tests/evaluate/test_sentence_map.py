@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from frostline.evaluate.examples import log_odds, sentence_map
+from frostline.evaluate.examples import sentence_map
+from frostline.head.linear import decisions_for
 
 
 def rows(n: int, n_features: int = 30, seed: int = 0) -> NDArray[np.float32]:
@@ -82,7 +83,7 @@ def test_equal_features_leave_a_line() -> None:
 
 def test_probabilities_become_log_odds() -> None:
     """Those of the second of two labels; finite for 0 and 1."""
-    found = log_odds(np.array([[0.25, 0.75], [1.0, 0.0]]))
+    found = decisions_for(np.array([[0.25, 0.75], [1.0, 0.0]]), link="softmax")
     assert found[0, 0] == pytest.approx(np.log(3))
     assert np.isfinite(found).all()
 

@@ -12,7 +12,7 @@ import pytest
 from sklearn.base import clone
 
 from fakes import FakeEncoder
-from frostline.classifier import SentenceClassifier, _tuning_folder
+from frostline.classifier import SentenceClassifier
 from frostline.cli.finetune import cost_text
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.architecture import require_torch, settle_backend
@@ -31,7 +31,7 @@ from frostline.report.phrases import MINUS, tuning_text
 from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
 from frostline.training.parameters import kept_parameters, read_parameters
-from frostline.training.tuning import _nothing_left, finetune
+from frostline.training.tuning import _nothing_left, finetune, run_folder
 from record_examples import example_record, tuning
 
 
@@ -292,7 +292,7 @@ def test_an_architecture_that_our_graph_lacks_is_refused(model_type: str, monkey
     found = SimpleNamespace(config={"model_type": model_type})
     monkeypatch.setattr("frostline.training.tuning.find_checkpoint", lambda *_args, **_options: found)
     monkeypatch.setattr("frostline.training.tuning.require_torch", lambda _what: None)
-    monkeypatch.setattr("frostline.classifier.require_torch", lambda _what: None)
+    monkeypatch.setattr("frostline.training.parameters.require_torch", lambda _what: None)
     encoder = FakeEncoder()
     told = f"cannot be tuned: that takes one of the families bert, .* \\(got '?{model_type}'?\\)"
     with pytest.raises(InputError, match=told):
@@ -341,7 +341,7 @@ def test_the_estimator_refuses_what_makes_no_sense_with_tuning(
     other: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before a text is read."""
-    monkeypatch.setattr("frostline.classifier.require_torch", lambda _what: None)
+    monkeypatch.setattr("frostline.training.parameters.require_torch", lambda _what: None)
     with pytest.raises(UsageError, match=re.escape(told)):
         SentenceClassifier(**{"finetune": FineTune(), **other}).fit(TEXTS, LABELS)
 
@@ -386,12 +386,12 @@ def test_what_a_tuning_has_is_searched_like_any_parameter() -> None:
 
 def test_a_run_has_a_folder_of_its_own() -> None:
     targets = Targets.of_labels(LABELS)
-    first, is_kept = _tuning_folder(FineTune(folder="kept"), TEXTS, targets)
+    first, is_kept = run_folder(FineTune(folder="kept"), TEXTS, targets)
     assert (first.parent, is_kept) == (Path("kept"), True)
-    assert first == _tuning_folder(FineTune(folder="kept"), TEXTS, targets)[0]
+    assert first == run_folder(FineTune(folder="kept"), TEXTS, targets)[0]
     others = [
-        _tuning_folder(FineTune(folder="kept", seed=1), TEXTS, targets)[0],
-        _tuning_folder(FineTune(folder="kept"), TEXTS[::-1], targets)[0],
-        _tuning_folder(FineTune(folder="kept"), TEXTS, Targets.of_labels(LABELS[::-1]))[0],
+        run_folder(FineTune(folder="kept", seed=1), TEXTS, targets)[0],
+        run_folder(FineTune(folder="kept"), TEXTS[::-1], targets)[0],
+        run_folder(FineTune(folder="kept"), TEXTS, Targets.of_labels(LABELS[::-1]))[0],
     ]
     assert len({first, *others}) == 4

@@ -97,7 +97,7 @@ def command(
     reader = remembered(opened.encoder, FeatureStore.open()) if store else opened.encoder
     if details:
         say_in_detail(reader)
-    dataset = of_kind(found, "several labels" if opened.head.answers_sets else "one label")
+    dataset = of_kind(found, opened.head.kind)
     who = Classifier(
         name=str(model),
         head=opened.head,

@@ -17,7 +17,7 @@ import numpy as np
 
 from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Probabilities
 from frostline.head.linear import NO_ANSWER
-from frostline.targets import Kind, Label
+from frostline.targets import Label
 
 MOST_POINTS = 2000
 """More could not be told apart, and cost bytes."""
@@ -76,15 +76,6 @@ def sentence_map(
         places, shares = plane
     kind: Literal["decision", "decisions"] = "decision" if decisions.shape[1] == 1 else "decisions"
     return SentenceMap(rows=rows, places=places, n_texts=n_texts, kind=kind, shares=shares)
-
-
-def log_odds(probabilities: Float64Array, kind: Kind = "one label") -> Float64Array:
-    """Decisions as `sentence_map` takes them, where probabilities (n_texts, n_labels) are all there is."""
-    kept = np.clip(probabilities, 1e-6, 1.0)
-    logs: Float64Array = np.log(kept)
-    if kind == "several labels":
-        return logs - np.log(np.clip(1 - probabilities, 1e-6, 1.0))
-    return logs[:, 1:] - logs[:, :1] if logs.shape[1] == 2 else logs
 
 
 def _plane(decisions: Float64Array) -> tuple[Float64Array, tuple[float, float]] | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities, Rows, times
 from frostline.errors import InputError
-from frostline.targets import Answers, Label, Targets
+from frostline.targets import Answers, Kind, Label, Targets
 
 Method: TypeAlias = Literal["temperature", "isotonic"]
 Knots: TypeAlias = tuple[tuple[float, float], ...]
@@ -119,6 +119,15 @@ def link_of(targets: Targets) -> Link:
     return "softmax" if targets.exclusive else "logistic"
 
 
+def decisions_for(probabilities: Float64Array, *, link: Link) -> Float64Array:
+    """Decisions (n_texts, n_coef_rows) that come to these probabilities (n_texts, n_labels), where those are all."""
+    kept = np.clip(probabilities, 1e-6, 1.0)
+    logs: Float64Array = np.log(kept)
+    if link == "logistic":
+        return logs - np.log(np.clip(1 - probabilities, 1e-6, 1.0))
+    return logs[:, 1:] - logs[:, :1] if logs.shape[1] == 2 else logs
+
+
 def applied(rule: Rule, probabilities: Probabilities, *, link: Link) -> tuple[BoolArray, Float64Array]:
     """The labels that each text gets (n_texts, n_labels), sure or not, and the probability (n_texts,) of them all."""
     if link == "logistic":
@@ -156,6 +165,16 @@ class LinearHead:
     def answers_sets(self) -> bool:
         """Whether a text may have any number of labels."""
         return self.link == "logistic"
+
+    @property
+    def kind(self) -> Kind:
+        """As `Targets.kind`."""
+        return "several labels" if self.answers_sets else "one label"
+
+    @property
+    def has_wished_rule(self) -> bool:
+        """Whether its rule is more than a threshold for each of several labels, which it always has."""
+        return self.rule is not None and (not self.answers_sets or self.rule.answer_from > 0)
 
     def decision_function(self, rows: Rows) -> Float64Array:
         """Log-odds (n_texts, n_coef_rows), float64, a text's the same whatever stands beside it; not calibrated."""

@@ -92,7 +92,7 @@ def measure(
         features=features,
         test=tested.evaluation,
         probabilities=probability_record(who.head, tested),
-        answers=answered_well(tested) if _is_wished(who.head) else None,
+        answers=answered_well(tested) if who.head.has_wished_rule else None,
         baselines=_beside(tested, source),
         unlike=unlike_record(who.likeness, tested),
         cascade=None if who.cascade is None else cascade_test(who.cascade, who.encoder, tested),
@@ -138,8 +138,3 @@ def _beside(tested: Tested, source: TestRecord | None) -> tuple[Baseline, ...]:
     if source is not None and not source.is_of_new:
         return ()
     return allowing_for_heads(baselines_of_file(tested.part, favoured=tested.favoured))
-
-
-def _is_wished(head: LinearHead) -> bool:
-    """Whether its rule is more than a threshold for each of several labels, which it always has."""
-    return head.rule is not None and (not head.answers_sets or head.rule.answer_from > 0)

@@ -11,7 +11,8 @@ from typing import Any, get_args
 import numpy as np
 
 from frostline.artifact.manifest import Manifest
-from frostline.encoder.architecture import BACKENDS, DEVICES
+from frostline.encoder.architecture import BACKENDS, DEVICES, require_torch
+from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import ASKED_PRECISIONS
 from frostline.errors import ArtifactCorrupt, UsageError, shown
 from frostline.finetune.options import FineTune
@@ -117,6 +118,24 @@ def cascade_options(asked: object, *, C: float | None, is_tuned: bool) -> Cascad
     if is_tuned:
         raise UsageError("A tuned encoder has no cascade: no rows are held out of its folds.")
     return asked if isinstance(asked, CascadeOptions) else CascadeOptions()
+
+
+def refuse_with_finetune(asked: object, *, precision: str, class_weight: object, features: str | None) -> None:
+    """Raise where the encoder shall be trained too, and something else that was asked for makes no sense then."""
+    if asked is None:
+        return
+    if not isinstance(asked, FineTune):
+        raise UsageError(
+            f"finetune must be a FineTune or None (got {shown(asked)}).",
+            hint="from frostline import FineTune; SentenceClassifier(finetune=FineTune(epochs=3))",
+        )
+    require_torch("Fine-tuning")
+    if precision != "float32":
+        raise UsageError(f"Fine-tuning is done in float32 (precision={precision!r} was asked for).")
+    if FeatureSpec.parse(DEFAULT_FEATURES if features is None else features).words:
+        raise UsageError("Fine-tuning takes features of the encoder alone: leave words out of `features`.")
+    if not (class_weight is None or class_weight == "balanced"):
+        raise UsageError("With finetune, class_weight must be 'balanced' or None; sample_weight takes numbers.")
 
 
 def kept_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from frostline.data.copies import digests_of
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
 from frostline.evaluate.baselines import Baseline, Part, baselines, from_known_words
-from frostline.evaluate.examples import Examples, log_odds
+from frostline.evaluate.examples import Examples
 from frostline.evaluate.intervals import Estimate, clopper_pearson, design_effect
 from frostline.evaluate.probabilities import (
     Reliability,
@@ -22,7 +22,7 @@ from frostline.evaluate.probabilities import (
 from frostline.evaluate.scores import AnswerScores, Evaluation, answer_scores, evaluate
 from frostline.head.fitted import AnswerOptions, Fitted
 from frostline.head.likeness import UNLIKE_BELOW, Likeness
-from frostline.head.linear import PLAIN_THRESHOLD, LinearHead
+from frostline.head.linear import PLAIN_THRESHOLD, LinearHead, decisions_for
 from frostline.head.options import SearchOptions
 from frostline.record import NearRecord, ProbabilityRecord, TestRecord, UnlikeRecord
 from frostline.review.near import columns_to_compare
@@ -176,7 +176,7 @@ def examples_of(head: LinearHead, source: Dataset, tested: Tested) -> Examples:
         decisions=(
             head.decision_function(tested.part.rows)
             if tested.nested is None and tested.without is None
-            else log_odds(tested.probabilities, targets.kind)
+            else decisions_for(tested.probabilities, link=head.link)
         ),
         features=np.asarray(dense_part(tested.part.rows), dtype=np.float32),
     )

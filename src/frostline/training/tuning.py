@@ -1,9 +1,11 @@
 """A training whose encoder is tuned too: the frozen one first, then the loop, then both on the same test rows."""
 
 import contextlib
+import hashlib
 import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -240,6 +242,27 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
         curve=tuned.curve,
         seconds=tuned.seconds,
     )
+
+
+def grow_apart(  # noqa: PLR0913 - as `grow`
+    learned: Part, encoder: SentenceEncoder, *, C: float, answers: AnswerOptions, how: FineTune, told: Told | None
+) -> Grown:
+    """`grow` in a folder of this run's own, which goes with the encoder; in `how.folder` the encoder stays."""
+    folder, is_kept = run_folder(how, learned.texts, learned.targets)
+    grown = grow(learned, encoder, C=C, answers=answers, how=how, folder=folder, told=told)
+    if is_kept:
+        clear_checkpoint(folder)
+    else:
+        weakref.finalize(grown.encoder, shutil.rmtree, folder, ignore_errors=True)
+    return grown
+
+
+def run_folder(how: FineTune, texts: Sequence[str], targets: Targets) -> tuple[Path, bool]:
+    """A folder of this run's own, and whether it is kept."""
+    if how.folder is None:
+        return Path(tempfile.mkdtemp(prefix="frostline-tuned-")), False
+    digest = hashlib.sha256(repr((how, list(texts), targets.labels)).encode() + targets.members.tobytes())
+    return Path(how.folder) / digest.hexdigest()[:16], True
 
 
 @final
