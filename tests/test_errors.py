@@ -74,7 +74,14 @@ def test_an_error_as_a_string_steers_no_terminal_either() -> None:
 
 @pytest.mark.parametrize(
     ("path", "seen"),
-    [("a.tsv", "a.tsv"), ("my file", "'my file'"), ("a'b$", """'a'"'"'b$'"""), ("a\x1b b", r"'a\x1b b'"), ("", "''")],
+    [
+        ("a.tsv", "a.tsv"),
+        ("my file", "'my file'"),
+        ("a'b$", """'a'"'"'b$'"""),
+        ("a\x1b b'\\", r"$'a\x1b b\'\\'"),
+        ("-a", "./-a"),
+        ("", "''"),
+    ],
 )
 def test_a_path_in_advice_can_be_pasted(path: str, seen: str) -> None:
     assert pasteable(Path(path) if path else path) == seen

@@ -45,6 +45,7 @@ __all__ = [
     "pasteable",
     "printable",
     "shown",
+    "word_of_shell",
 ]
 
 
@@ -161,8 +162,21 @@ def shown(value: object, limit: int = 60) -> str:
 
 
 def pasteable(path: object) -> str:
-    """`path` as it may be pasted into a shell: quoted where it must be, and nothing in it steers a terminal."""
-    return printable(shlex.quote(str(path)))
+    """`path` as it may be pasted into a shell: quoted where it must be, no option, and nothing steers a terminal."""
+    return word_of_shell(f"./{path}" if str(path).startswith("-") else str(path))
+
+
+def word_of_shell(word: str) -> str:
+    """`word` as a shell reads it; what is not printable is written as bash and zsh read it, byte by byte."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(c if c.isprintable() else _bytes_of_shell(c) for c in escaped) + "'"
+
+
+def _bytes_of_shell(letter: str) -> str:
+    how = "surrogateescape" if "\udc80" <= letter <= "\udcff" else "surrogatepass"  # a byte of a path that is no UTF-8
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", how))
 
 
 def listed(values: Sequence[object], most: int = 5) -> str:

@@ -55,6 +55,9 @@ def test_the_line_that_is_advised_then_says_so_too(
     assert "--tidy-labels" in advised[0]
 
 
+MORE = {"compare": ("--features", "cls@-1,words")}
+
+
 @pytest.mark.parametrize("verb", ["review", "sweep", "compare"])
 def test_the_other_verbs_ask_as_well(
     verb: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -64,7 +67,7 @@ def test_the_other_verbs_ask_as_well(
         raise KeyboardInterrupt  # the rest of the verb is not what this is about
 
     monkeypatch.setattr(f"frostline.cli.{verb}.tidied_if_wanted", asked)
-    assert answered(monkeypatch, "y", verb, "tickets.csv") == 130
+    assert answered(monkeypatch, "y", verb, "tickets.csv", *MORE.get(verb, ())) == 130
     assert QUESTION in " ".join(capsys.readouterr().err.split())
 
 
@@ -98,5 +101,5 @@ def test_where_there_is_no_input_nothing_is_asked(
 
     monkeypatch.setattr(f"frostline.cli.{verb}.tidied_if_wanted", asked)
     monkeypatch.setattr(sys, "stdin", main._ClosedInput())
-    assert run([verb, "tickets.csv"]) == 130
+    assert run([verb, "tickets.csv", *MORE.get(verb, ())]) == 130
     assert "closed" not in capsys.readouterr().err

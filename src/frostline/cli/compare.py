@@ -1,7 +1,7 @@
 """`frostline compare`: encoders and features against each other on the same folds, with what each costs."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from frostline.advice import Step
-from frostline.cli.again import say_next
+from frostline.cli.again import line_of, say_next
+from frostline.cli.completion import encoders, features
 from frostline.cli.console import output, print_json, progress
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     default=(DEFAULT_ENCODER,),
     show_default=True,
     metavar="A,B",
+    shell_complete=encoders,
     help="Names, folders or hub ids (owner/name@revision), joined by commas, or the option repeated.",
 )
 @click.option(
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     default=(DEFAULT_FEATURES,),
     show_default=True,
     metavar="X,Y",
+    shell_complete=features,
     help="Features, joined by commas, or the option repeated; each encoder is tried with each: "
     "cls@-1,mean@-1,-2,mean@all+words is three.",
 )
@@ -115,6 +118,9 @@ def command(
     reading: TableOptions,
 ) -> None:
     """Read, compare, print."""
+    specs, names = _feature_names(",".join(features)), _encoder_names(",".join(encoders))
+    read = [spec for spec in specs if spec != WORDS]
+    _refuse_one(specs, n=len(read) * len(names) + len(specs) - len(read))
     dataset, _ = tidied_if_wanted(read_labelled(file, replace(reading, limit=limit)), reading)
     wished = EncoderChoice(max_length=max_length, threads=threads, precision=precision, backend=backend, device=device)
     chosen, settled = settled_choice(wished, "", ())
@@ -137,11 +143,9 @@ def command(
             device=device,
         )
 
-    specs = _feature_names(",".join(features))
-    read = [spec for spec in specs if spec != WORDS]
     contestants = [
         contestant
-        for name in (_encoder_names(",".join(encoders)) if read else ())
+        for name in (names if read else ())
         for contestant in _contestants(name, read, opened, peak, store=store)
     ]
     alone = WordsAlone()
@@ -164,9 +168,21 @@ def command(
     else:
         print_comparison(comparison, data_record(dataset), output())
         best = comparison.standings[0]
-        encoder = () if best.features == WORDS else ("--encoder", best.encoder)
+        source, _, revision = best.encoder.partition("@")
+        at = ("--revision", revision) if revision else ()
+        encoder = () if best.features == WORDS else ("--encoder", source, *at)
         best_of_them = (*encoder, "--features", best.features, "--out", "model")
         say_next("train with the best of them.", Step(verb="train", options=best_of_them))
+
+
+def _refuse_one(features: Sequence[str], *, n: int) -> None:
+    """Raise if there is nothing to compare with, and name the line that adds something."""
+    if n < 2:
+        others = ",".join(dict.fromkeys((*features, DEFAULT_FEATURES, "cls@-1", WORDS)))
+        raise UsageError(
+            f"Two or more must be compared (got {n}).",
+            hint=f"Name encoders (--encoders minilm,bert) or features: {line_of(Step(options=('--features', others)))}",
+        )
 
 
 def _contestants(

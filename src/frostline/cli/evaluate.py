@@ -9,7 +9,8 @@ import click
 from rich.text import Text
 
 from frostline.advice import Step, ranked_of_evaluation
-from frostline.cli.again import command_of, line_of, made_by
+from frostline.cli.again import is_said, line_of, made_by
+from frostline.cli.completion import folders
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -31,11 +32,13 @@ from frostline.cli.options import (
     store_option,
 )
 from frostline.data.cells import write_rejects
-from frostline.data.options import TableOptions
+from frostline.data.options import TableOptions, names_in
 from frostline.data.tables import read_labelled
 from frostline.disk import publish_bytes, refuse_file
+from frostline.encoder.checkpoint import DEFAULT_ENCODER, known_encoder
+from frostline.encoder.reading import EncoderIdentity
 from frostline.errors import printable
-from frostline.record import EvaluationRecord
+from frostline.record import DataRecord, EvaluationRecord
 from frostline.report.brief import print_brief_evaluation
 from frostline.report.document import as_evaluation_document
 from frostline.report.page import evaluation_html
@@ -52,7 +55,7 @@ from frostline.training.measured import Classifier, measure
     help="Measure the classifier MODEL on the labelled FILE: accuracy, macro F1, log loss, how far its probabilities "
     "can be trusted, and what it leaves unanswered, with n and intervals.",
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path), shell_complete=folders)
 @click.argument("file", type=FILE)
 @model_options
 @click.option("--report", type=click.Path(path_type=Path), help="Write the page with pictures into this .html file.")
@@ -113,22 +116,51 @@ def command(
         measured = measure(who, dataset, started=started, progress=advance)
     record = measured.record
     if report is not None:
-        publish_bytes(
-            report, evaluation_html(record, measured.examples(), quote=examples, made=made_by()).encode("utf-8")
-        )
+        command = _next_line(record, opened.encoder.identity, report, is_handed_on=True)
+        page = evaluation_html(record, measured.examples(), quote=examples, made=made_by(), command=command)
+        publish_bytes(report, page.encode("utf-8"))
     if as_json:
         print_json({**as_evaluation_document(record), "report": None if report is None else str(report)})
     else:
-        _show(record, report, details=details)
+        told = print_evaluation if details else print_brief_evaluation
+        told(record, output(), command=_next_line(record, opened.encoder.identity, report))
+    if report is not None and not as_json:
+        words().print(Text(f"The page with pictures: {printable(str(report))}", style="dim"))
 
 
-def _show(record: EvaluationRecord, report: Path | None, *, details: bool) -> None:
-    """The report, and one command that does what is most worth doing."""
+def _next_line(
+    record: EvaluationRecord, encoder: EncoderIdentity, report: Path | None, *, is_handed_on: bool = False
+) -> str:
+    """The line that does what is most worth doing; another verb knows no model, and is told what this one knew."""
     advice = next(iter(ranked_of_evaluation(record)), None)
     look = Step(options=("--report", "report.html"))
     mend = Step(verb="review", options=("--out", "fixes.tsv"))
-    command = command_of(advice) if advice is not None else line_of(look if report is None else mend)
-    told = print_evaluation if details else print_brief_evaluation
-    told(record, output(), command=command)
-    if report is not None:
-        words().print(Text(f"The page with pictures: {printable(str(report))}", style="dim"))
+    step = (look if report is None else mend) if advice is None else advice.step
+    if step is None:
+        return ""
+    known = () if step.verb is None else (*_columns(record.data), *_encoder(encoder))
+    return line_of(replace(step, options=(*step.options, *known)), is_handed_on=is_handed_on)
+
+
+def _columns(data: DataRecord) -> tuple[str, ...]:
+    """The columns that were read, as options; what was asked for goes before, and is no option here."""
+    said = {name for name in _LABELS_BY if is_said(name)}
+    several = len(names_in(data.label_column)) > 1
+    found = {
+        "--text": "" if is_said("text_column") else data.text_column,
+        "--labels" if several else "--label": "" if said else data.label_column,
+        "--group": "" if is_said("group") else data.group_column,
+    }
+    return tuple(word for option, column in found.items() if column for word in (option, column))
+
+
+_LABELS_BY = ("label_column", "label_columns", "labels_separator")
+
+
+def _encoder(encoder: EncoderIdentity) -> tuple[str, ...]:
+    """The encoder that reads for the model, as options, where others can have it by that name."""
+    is_known = known_encoder(encoder.name) is not None
+    if is_said("encoder") or encoder.name == DEFAULT_ENCODER or not (is_known or encoder.revision):
+        return ()
+    revision = () if is_known or encoder.revision is None else ("--revision", encoder.revision)
+    return ("--encoder", encoder.name, *revision)

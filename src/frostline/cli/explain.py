@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from frostline.artifact import load_artifact, load_neighbours
+from frostline.cli.completion import folders
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import ModelChoice, json_option, model_options, overwrite_option
@@ -27,7 +28,7 @@ _MAX_BYTES = 1 << 20
     "adds (the text is read again without it), and the nearest training sentences, where the model was trained with "
     "--keep-neighbours.",
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path), shell_complete=folders)
 @click.argument("text")
 @click.option("--label", "labels", multiple=True, metavar="L", help="Explain this label instead of the answer; repeat.")
 @click.option("--nearest", type=click.IntRange(1), default=N_NEAREST, show_default=True, help="Training sentences.")

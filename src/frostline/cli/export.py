@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from frostline.artifact import load_artifact
+from frostline.cli.completion import folders
 from frostline.cli.console import print_json, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -31,7 +32,7 @@ from frostline.export.run import export, refuse_place
     "Beside it lie its tokenizer, what shows that it works, and programs of 30 lines that use it, in Python and "
     "JavaScript.",
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path), shell_complete=folders)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to make.")
 @click.option(
     "--quantized",

@@ -10,6 +10,7 @@ from rich.text import Text
 from frostline.advice import Step
 from frostline.artifact.files import refuse_place
 from frostline.cli.again import line_of, made_by
+from frostline.cli.completion import features
 from frostline.cli.console import progress, tuning_progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -24,7 +25,7 @@ from frostline.cli.options import (
     reading_options,
     tidied_if_wanted,
 )
-from frostline.cli.train import show
+from frostline.cli.train import next_line, show
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
 from frostline.encoder.architecture import FAMILIES, require_torch
@@ -48,7 +49,13 @@ from frostline.training import Progress, TrainingOptions, save_training
 @click.argument("file", type=FILE)
 @click.option("--test", "test_file", type=FILE, help="Rows to test on. Without it a quarter of FILE is held out.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to save the classifier in.")
-@click.option("--features", default=DEFAULT_FEATURES, show_default=True, help="What the head reads, as for train.")
+@click.option(
+    "--features",
+    default=DEFAULT_FEATURES,
+    show_default=True,
+    help="What the head reads, as for train.",
+    shell_complete=features,
+)
 @click.option("--epochs", type=click.IntRange(1), default=3, show_default=True, help="Passes through the rows.")
 @click.option(
     "--rate", type=float, help="Learning rate of the highest layer.  [default: by its width, 2e-4 where that is 384]"
@@ -123,7 +130,15 @@ def command(
             told=tuning,
             expects=lambda cost: words().print(Text(cost_text(cost, epochs))),
         )
-    save_training(done.training, out, encoder=done.encoder, overwrite=overwrite, with_encoder=True, made=made_by())
+    save_training(
+        done.training,
+        out,
+        encoder=done.encoder,
+        overwrite=overwrite,
+        with_encoder=True,
+        made=made_by(),
+        command=next_line(done.training.record, is_handed_on=True),
+    )
     done.clear()
     show(done.training, out, as_json=as_json, details=False)
     for sentence in tuning_text(done.record):

@@ -2,11 +2,13 @@
 
 import click
 
+from frostline.cli.completion import verbs
+
 
 @click.command(
     "help", epilog="Example: frostline help train", help="Show the help of VERB, as frostline VERB --help does."
 )
-@click.argument("verb", required=False)
+@click.argument("verb", required=False, shell_complete=verbs)
 @click.pass_context
 def command(context: click.Context, verb: str | None) -> None:
     """Print it."""

@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 from rich.text import Text
 
+from frostline.cli.completion import columns, encoders, features, folders, scorers
 from frostline.cli.console import progress, words
 from frostline.data.cells import NAMED, reject_line
 from frostline.data.checks import alike, tidied
@@ -88,9 +89,16 @@ _reading_options = together(
         "--text",
         "text_column",
         metavar="NAME|N",
+        shell_complete=columns,
         help="The text column, by name or by number from 1; several, joined line by line: subject,body.",
     ),
-    click.option("--label", "label_column", metavar="NAME|N", help="The label column, by name or by number from 1."),
+    click.option(
+        "--label",
+        "label_column",
+        metavar="NAME|N",
+        shell_complete=columns,
+        help="The label column, by name or by number from 1.",
+    ),
     click.option(
         "--labels-separator",
         metavar="S",
@@ -101,6 +109,7 @@ _reading_options = together(
         "--labels",
         "label_columns",
         metavar="NAME,NAME",
+        shell_complete=columns,
         help="Columns of 0 and 1, one for each label: toxic,insult,threat, or 3-8; a "
         "name with a comma in quotes. A text may have several labels.",
     ),
@@ -175,6 +184,7 @@ _encoder_options = together(
         "--encoder",
         default="minilm",
         show_default=True,
+        shell_complete=encoders,
         help="minilm (bundled), distilbert, bert, a folder, or a hub id.",
     ),
     click.option("--revision", metavar="COMMIT", help="The hub revision, for an encoder named by a hub id."),
@@ -206,6 +216,7 @@ features_option = click.option(
     "--features",
     default=None,
     metavar="POOLING@LAYERS",
+    shell_complete=features,
     help=f"cls, mean or max, at layers: cls@-1, mean@all, mean@-1,-2 …  [default: {DEFAULT_FEATURES}]",
 )
 
@@ -215,6 +226,7 @@ store_option = click.option(
 
 scoring_option = click.option(
     "--scoring",
+    shell_complete=scorers,
     help="Any scikit-learn scorer's name; where texts have several labels neg_log_loss (log loss), average_precision, "
     "f1_macro or f1_micro.  [default: accuracy; with several labels neg_log_loss]",
 )
@@ -265,7 +277,12 @@ class EncoderChoice:
 
 
 _model_options = together(
-    click.option("--encoder", metavar="FOLDER", help="Where the encoder is, if the model cannot find it."),
+    click.option(
+        "--encoder",
+        metavar="FOLDER",
+        shell_complete=folders,
+        help="Where the encoder is, if the model cannot find it.",
+    ),
     click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads that read (default: one per core)."),
     click.option(
         "--yes", is_flag=True, help="Fetch the model, and its encoder, from the hub, if they are not on this machine."
@@ -476,6 +493,7 @@ def group_option(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--group",
         metavar="NAME|N",
+        shell_complete=columns,
         help="A column whose equal values belong together, such as the author's: all are learned from, or all tested.",
     )
     @functools.wraps(command)

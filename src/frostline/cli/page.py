@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from frostline.artifact import load_artifact
+from frostline.cli.completion import folders
 from frostline.cli.groups import Grouped
 from frostline.cli.options import ModelChoice, model_options, overwrite_option
 from frostline.errors import pasteable, printable
@@ -19,7 +20,7 @@ from frostline.export.run import export, refuse_cascade, refuse_place
     help="Write MODEL as a folder that any static server shows: a page that reads texts in the browser, with the "
     "classifier's own answers. It asks no other host, and works offline.",
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path), shell_complete=folders)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to make.")
 @click.option(
     "--packages",

@@ -15,6 +15,7 @@ import click
 from frostline.arrays import Progress
 from frostline.artifact.manifest import MANIFEST
 from frostline.artifact.model import Model, refuse_likeness
+from frostline.cli.completion import files, folders
 from frostline.cli.console import print_json, progress
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -75,8 +76,8 @@ ALTERED = {
     "model is not sure enough to answer. --out scores a file into another one and keeps its columns; "
     "stopped, the same command goes on.",
 )
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.argument("model", type=click.Path(path_type=Path), shell_complete=folders)
+@click.argument("texts", nargs=-1, metavar="[TEXT]...", shell_complete=files)
 @click.option("--out", type=PLACE, help="Write to a file: .tsv, .csv, .jsonl (each also .gz) or .parquet.")
 @click.option("--only-answers", is_flag=True, help="Leave the columns of the input out of --out.")
 @click.option(

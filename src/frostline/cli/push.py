@@ -7,6 +7,7 @@ import click
 from frostline.artifact import Artifact, load_artifact
 from frostline.artifact.manifest import NEIGHBOURS, REPORT
 from frostline.artifact.push import push_classifier
+from frostline.cli.completion import folders
 from frostline.cli.console import print_json, progress
 from frostline.cli.options import is_conversation, json_option
 from frostline.encoder.hub import endpoint, is_hub_id
@@ -21,7 +22,7 @@ from frostline.report.card import plain_card
     "where there is none. All of the folder goes in one commit, and the hub's word is compared with it. Needs a token "
     "that may write: HF_TOKEN, or hf auth login.",
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path), shell_complete=folders)
 @click.argument("name")
 @click.option("--public", is_flag=True, help="Let anybody read the repository, if it is made now.")
 @click.option("--message", metavar="TEXT", help="What the commit says.")

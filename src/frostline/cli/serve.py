@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from frostline.cli.completion import folders
 from frostline.cli.console import words
 from frostline.cli.options import ModelChoice
 from frostline.errors import UnavailableError, printable
@@ -23,7 +24,7 @@ _NEEDED = {"fastapi", "uvicorn", "prometheus_client", "httptools", "starlette"}
     "a model on the wires; without, its folder's name does. Needs frostline[serve]. Ctrl-C or SIGTERM ends it, SIGHUP "
     "loads the models anew.",
 )
-@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...", shell_complete=folders)
 @click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0: any that is free.")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Where to listen; any but this machine's own needs a key."

@@ -15,6 +15,7 @@ from rich.text import Text
 from frostline.advice import Step
 from frostline.artifact.files import refuse_place
 from frostline.cli.again import command_of, line_of, made_by
+from frostline.cli.completion import features_or_auto
 from frostline.cli.console import output, print_json, progress, words
 from frostline.cli.groups import Grouped
 from frostline.cli.options import (
@@ -50,6 +51,7 @@ from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError, pasteable, printable
 from frostline.head.fitted import PLAIN_ANSWERS, AnswerOptions
 from frostline.head.options import CHANGED, UPPER, CascadeOptions, SearchOptions, tutorial_grid
+from frostline.record import TrainingRecord
 from frostline.report.brief import next_advice, print_brief
 from frostline.report.document import as_document
 from frostline.training import (
@@ -210,6 +212,7 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--features",
         metavar="POOLING@LAYERS|auto",
+        shell_complete=features_or_auto,
         help="cls, mean or max, at layers: cls@-1, mean@all, mean@-1,-2 …; with +words the texts' own words beside "
         "them; words: these alone; auto: the winner of a sweep over the training rows (see frostline sweep).  "
         f"[default: {DEFAULT_FEATURES}, with words beside it or words alone where the folds say so]",
@@ -366,6 +369,7 @@ def command(
             keep_digests=keep_digests,
             quote=examples,
             made=made_by(),
+            command=next_line(training.record, is_handed_on=True),
         )
     show(training, out, as_json=as_json, details=details)
     for sentence in training.unmet if as_json else ():  # the report begins its warnings with them
@@ -445,14 +449,10 @@ def show(training: Training, out: Path | None, *, as_json: bool, details: bool) 
     if as_json:
         print_json({**as_document(record), "out": None if out is None else str(out)})
         return
-    advice = next_advice(record)
     told = print_brief
     if details:
         from frostline.report.terminal import print_report as told  # noqa: PLC0415 - on demand
-    command = command_of(advice)
-    if advice is None and record.test is not None:
-        command = line_of(Step(verb="review", options=("--out", "fixes.tsv")))
-    told(record, output(), command=command)
+    told(record, output(), command=next_line(record))
     console = words()
     if out is None:
         console.print(Text("  Not saved. Add --out model to keep this classifier.", style="dim"))
@@ -463,6 +463,14 @@ def show(training: Training, out: Path | None, *, as_json: bool, details: bool) 
     if cell_len(saved) > console.width:
         saved = f"  Saved. Use it: {use}\n  The page with pictures: {page}"
     console.print(Text(saved, style="dim"), soft_wrap=True)
+
+
+def next_line(record: TrainingRecord, *, is_handed_on: bool = False) -> str:
+    """The line that does what the report advises; empty where none does."""
+    advice = next_advice(record)
+    if advice is None and record.test is not None:
+        return line_of(Step(verb="review", options=("--out", "fixes.tsv")), is_handed_on=is_handed_on)
+    return command_of(advice, is_handed_on=is_handed_on)
 
 
 def _read(

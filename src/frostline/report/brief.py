@@ -25,7 +25,6 @@ MOST_LINES = 14
 MOST_WARNINGS = 3
 NOT_COMPARED = "not beside word counting: too few different texts to learn from by folds"
 _WEAKEST = 2
-_COMMANDS = (": run the same ", ": frostline ", " (frostline ")  # how a sentence goes on where it names its command
 
 
 def print_brief(record: TrainingRecord, console: Console, *, command: str = "") -> None:
@@ -118,10 +117,7 @@ def next_advice(record: TrainingRecord) -> Advice | None:
 
 def print_next(console: Console, sentence: str, command: str) -> None:
     """What to do now, and the line that does it, whole; the sentence then need not say the command too."""
-    for begun in _COMMANDS if command else ():
-        sentence, found, _ = sentence.partition(begun)
-        sentence += ":" if found else ""
-    say(console, sentence, style="bold green")
+    say(console, plain.before_command(sentence) if command else sentence, style="bold green")
     if command:
         console.print(Text(f"    {command}"), soft_wrap=True)
 

@@ -15,7 +15,7 @@ from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, Train
 from frostline.report import count_text, phrases, printable
 from frostline.report.markup import paragraphs, safe, section, whole_ranges
 from frostline.report.phrases import WORDING
-from frostline.report.plain import evaluation_words, plain_words
+from frostline.report.plain import before_command, evaluation_words, plain_words
 from frostline.report.sections import (
     advised,
     beside,
@@ -37,7 +37,14 @@ from frostline.report.sections import (
 INTERVALS = "Every interval is a 95 % interval."
 
 
-def report_html(record: TrainingRecord, examples: Examples | None = None, *, quote: bool = True, made: str = "") -> str:
+def report_html(
+    record: TrainingRecord,
+    examples: Examples | None = None,
+    *,
+    quote: bool = True,
+    made: str = "",
+    command: str = "",
+) -> str:
     """The report of a training: the same bytes for the same record and examples.
 
     Parameters
@@ -48,13 +55,15 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
         Whether texts of theirs stand in the page; else the mistakes are named by their lines.
     made : str
         When and by which command, for its end.
+    command : str
+        The line that does what is to be done next; empty where none does.
     """
     test = record.test
     parts = [
         paragraphs(phrases.columns_text(record.data), kind="quiet"),
         section("What does better", paragraphs(phrases.ahead_text(record)), kind="caution"),
         figures(test),
-        in_plain_words(plain_words(record)),
+        in_plain_words(plain_words(record), command),
         cautions(record.warnings),
     ]
     if test is not None:
@@ -88,13 +97,18 @@ def report_html(record: TrainingRecord, examples: Examples | None = None, *, quo
 
 
 def evaluation_html(
-    record: EvaluationRecord, examples: Examples | None = None, *, quote: bool = True, made: str = ""
+    record: EvaluationRecord,
+    examples: Examples | None = None,
+    *,
+    quote: bool = True,
+    made: str = "",
+    command: str = "",
 ) -> str:
     """The same of a saved classifier on a file."""
     parts = [
         paragraphs(phrases.columns_text(record.data), kind="quiet"),
         figures(record.test if record.source is None or record.source.is_of_new else None),
-        in_plain_words(evaluation_words(record)),
+        in_plain_words(evaluation_words(record), command),
         cautions(record.warnings),
         beside(record.test, record.baselines),
         per_label(record.test),
@@ -126,12 +140,15 @@ def page(title: str, subtitle: str, parts: Sequence[str], *, version: str, note:
     )
 
 
-def in_plain_words(sentences: Sequence[str]) -> str:
-    """One paragraph; what begins with `Next:` stands by itself, since it is what one does."""
+def in_plain_words(sentences: Sequence[str], command: str = "") -> str:
+    """One paragraph; what begins with `Next:` stands by itself, being what one does, with the line that does it."""
     said = [sentence for sentence in sentences if not sentence.startswith("Next:")]
     steps = [sentence for sentence in sentences if sentence.startswith("Next:")]
     inner = f'<p class="lead">{whole_ranges(safe(" ".join(said), 4000))}</p>' if said else ""
-    return section("In plain words", inner + paragraphs(steps, kind="next"))
+    if not command:
+        return section("In plain words", inner + paragraphs(steps, kind="next"))
+    lines = "".join(f"<p>{whole_ranges(safe(before_command(step), 2000))}</p>" for step in steps)
+    return section("In plain words", f'{inner}<div class="next">{lines}<code>{safe(command, 4000)}</code></div>')
 
 
 def cautions(found: Sequence[str]) -> str:

@@ -303,6 +303,17 @@ def next_step(record: TrainingRecord) -> str:
     return f"Next: read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."
 
 
+_COMMANDS = (": run the same ", ": frostline ", " (frostline ")  # how a sentence goes on where it names its command
+
+
+def before_command(sentence: str) -> str:
+    """The same without the command that it names, since the whole line stands below it."""
+    for begun in _COMMANDS:
+        sentence, found, _ = sentence.partition(begun)
+        sentence += ":" if found else ""
+    return sentence
+
+
 def next_step_of(record: EvaluationRecord) -> str:
     """The same of a saved classifier on a file."""
     advice = ranked_of_evaluation(record)

@@ -31,7 +31,7 @@ from frostline.training.options import TrainingOptions
 from frostline.training.run import Training
 
 
-def save_training(  # noqa: PLR0913 - what is saved, where, five switches, and a line
+def save_training(  # noqa: PLR0913 - what is saved, where, five switches, and two lines
     training: Training,
     path: Path,
     *,
@@ -42,6 +42,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, five switches, and a
     keep_neighbours: bool = False,
     keep_digests: bool = True,
     made: str = "",
+    command: str = "",
 ) -> Artifact:
     """Save the head of `training` at `path`, with what is known about it.
 
@@ -59,6 +60,8 @@ def save_training(  # noqa: PLR0913 - what is saved, where, five switches, and a
         Keep the training sentences with their rows, so that `explain` can show the nearest.
     made : str
         When and by which command, for the end of the report.
+    command : str
+        The line that does what the report advises; empty where none does.
     keep_digests : bool
         Keep 8 bytes of each training text, by which a test knows which of its texts the head learned from.
     """
@@ -86,7 +89,7 @@ def save_training(  # noqa: PLR0913 - what is saved, where, five switches, and a
             ),
             whole=json.dumps(as_document(record, points=False, is_whole=True)) + "\n" if has_many else None,
             card=model_card(record),
-            report=report_html(record, _with_map(training), quote=quote, made=made),
+            report=report_html(record, _with_map(training), quote=quote, made=made, command=command),
             neighbours=_neighbours(training) if keep_neighbours else None,
             learned=_digests(training) if keep_digests else None,
             likeness=training.likeness,
