@@ -39,7 +39,8 @@ def training_on_the_sample() -> str:
 def hostile_training() -> str:
     """Labels, texts and a name of a file that would like to be markup, or to be very wide."""
     return report_html(
-        *example_report(HOSTILE_LABELS, n=300, text=f"{NASTY} {'x' * 400}", name=f"{NASTY}{'n' * 200}.tsv")
+        *example_report(HOSTILE_LABELS, n=300, text=f"{NASTY} {'x' * 400}", name=f"{NASTY}{'n' * 200}.tsv"),
+        command=f"frostline train '{NASTY}{'n' * 200}.tsv' --tidy-labels",
     )
 
 

@@ -1,5 +1,6 @@
 """The end of a page says when and by which command it was made; intervals stay on one line."""
 
+import html
 import re
 from pathlib import Path
 
@@ -22,6 +23,19 @@ def test_a_page_ends_in_date_command_and_version() -> None:
     assert f"Made by Frostline {record.version}. " in report_html(example_record())
 
 
+def test_a_page_has_the_line_that_does_what_comes_next() -> None:
+    """Whole, as it is pasted, and safe; the sentence then need not name the command too."""
+    record, _ = example_report()
+    line = "frostline train '<b> & c.csv' --tidy-labels"
+    for page in (report_html(record, command=line), evaluation_html(evaluation_record(record), command=line)):
+        assert page.count("<code>frostline train &#x27;&lt;b&gt; &amp; c.csv&#x27; --tidy-labels</code></div>") == 1
+        sentence = page[page.index('<div class="next"><p>') :].partition("</p>")[0]
+        assert "Next: " in sentence
+        assert "frostline" not in sentence
+        assert "run the same command" not in sentence
+    assert "<code>" not in report_html(record)
+
+
 def test_the_command_line_says_it_without_anybodys_folders(frostline: Command, tmp_path: Path) -> None:
     path = tmp_path / "my tickets.csv"
     path.write_text("text,label\n" + "".join(f"word{n % 2} of {n},{'ab'[n % 2]}\n" for n in range(40)), "utf-8")
@@ -32,6 +46,9 @@ def test_the_command_line_says_it_without_anybodys_folders(frostline: Command, t
     assert re.search(r"Frostline [\d.]+, \d{4}-\d\d-\d\d \d\d:\d\d UTC, by: frostline train ", end)
     assert "&#x27;my tickets.csv&#x27;" in end
     assert "--out model" in end
+    said = html.unescape(page[page.index("<code>") + 6 : page.index("</code>")])
+    train = "frostline train 'my tickets.csv' --out model --features words -C 0.1 --no-store"
+    assert said == f"{train} --learning-curve --overwrite"
     assert str(tmp_path) not in page
 
 
