@@ -594,7 +594,7 @@ def test_the_next_command_of_another_verb_has_the_same_file_and_columns(frostlin
     rows += [("the same words", "a"), ("the same words", "b")]
     file.write_text("x,y\n" + "".join(f"{text},{label}\n" for text, label in rows), "utf-8")
     said = frostline("train", file, "-C", "1", "--features", "words", "--text", "x", "--label", "y", "--seed", "3").out
-    assert said.splitlines()[-1] == f"    frostline review {file} --text x --label y --seed 3 --out fixes.tsv"
+    assert said.splitlines()[-1] == f"    frostline review {file} --seed 3 --text x --label y --out fixes.tsv"
 
 
 def test_the_times_of_a_training_and_of_an_evaluation_add_up(frostline: Command, reviews: Path, model: Path) -> None:
