@@ -41,7 +41,7 @@ class Repository:
 
 @dataclass
 class Hub:
-    """One repository, `owner/small`, whose branch `main` is `commit`; and those that are pushed.
+    """One repository, `name`, whose branch `main` is `commit`; and those that are pushed.
 
     Attributes
     ----------
@@ -90,6 +90,7 @@ class Hub:
     """
 
     folder: Path
+    name: str = "owner/small"
     commit: str = "0123456789abcdef0123456789abcdef01234567"
     asked: list[str] = field(default_factory=list)
     damage: str | None = None
@@ -262,15 +263,15 @@ class _Answer(http.server.BaseHTTPRequestHandler):
             return
         revisions = ("main", hub.commit)
         for revision in revisions:
-            if path == f"/api/models/owner/small/revision/{revision}":
+            if path == f"/api/models/{hub.name}/revision/{revision}":
                 self._send(HTTPStatus.OK, {"Content-Type": "application/json"}, self._listing(), with_body=with_body)
                 return
-            prefix = f"/owner/small/resolve/{revision}/"
+            prefix = f"/{hub.name}/resolve/{revision}/"
             content = hub.content(path.removeprefix(prefix)) if path.startswith(prefix) else None
             if content is not None:
                 self._send_file(path.removeprefix(prefix), content, with_body=with_body)
                 return
-        is_repository = path.startswith(("/api/models/owner/small/", "/owner/small/"))
+        is_repository = path.startswith((f"/api/models/{hub.name}/", f"/{hub.name}/"))
         code = "RevisionNotFound" if is_repository else "RepoNotFound"
         self._send(HTTPStatus.NOT_FOUND, {"X-Error-Code": code}, b"{}", with_body=with_body)
 
@@ -306,7 +307,7 @@ class _Answer(http.server.BaseHTTPRequestHandler):
             siblings.append({"rfilename": name, "size": size, "lfs": {"sha256": sha256, "size": size}})
             if path.name.endswith(".json"):
                 del siblings[-1]["lfs"]  # as of small files, which lie in git itself
-        return json.dumps({"id": "owner/small", "sha": self.hub.commit, "siblings": siblings}).encode()
+        return json.dumps({"id": self.hub.name, "sha": self.hub.commit, "siblings": siblings}).encode()
 
     def _send_file(self, name: str, content: bytes, *, with_body: bool, commit: str = "") -> None:
         if self.hub.elsewhere is not None:

@@ -452,7 +452,7 @@ BYTES: tuple[Case, ...] = (
         {},
         "t.tsv:2: byte 0xe9 at offset 8 is not utf-8 (invalid continuation byte).",
         (
-            "Pass --encoding latin-1 or cp1252, if the file is of that kind; --on-bad-text replace, or --on-"
+            "Pass --encoding cp1252, if it is of Windows or Excel, or another; --on-bad-text replace, or --on-"
             "bad-text skip."
         ),
     ),
@@ -463,7 +463,7 @@ BYTES: tuple[Case, ...] = (
         {},
         "t.tsv:2: byte 0xc3 at offset 10 is not utf-8 (unexpected end of data).",
         (
-            "Pass --encoding latin-1 or cp1252, if the file is of that kind; --on-bad-text replace, or --on-"
+            "Pass --encoding cp1252, if it is of Windows or Excel, or another; --on-bad-text replace, or --on-"
             "bad-text skip."
         ),
     ),

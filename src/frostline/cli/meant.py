@@ -128,26 +128,33 @@ def _names_column(extra: str, words: Sequence[str]) -> bool:
 _LONGEST_HEADER = 65_536
 
 
-_OPTION = re.compile(r"(--[a-z][a-z-]*[a-z])(?: ([^\s,;()]*[^\s,;().?]))?")
+_OPTION = re.compile(r"(--[a-z][a-z-]*[a-z])(?: ('[^']*'|[^\s,;()]*[^\s,;().?]))?")
 
 
 def with_option(hint: str, group: click.Group, arguments: Sequence[str]) -> str:
-    """The command again with the first option that a hint names with its value, in place of what it had; or empty."""
+    """The command again with the first option that a hint names with its value, in place of what it had; or empty.
+
+    What follows it after a blank alone belongs to it: `--text body --label queue`.
+    """
     command, words = _command(group, arguments)
     if command is None or "eave --" in hint or "eave out --" in hint:  # what is to go is no value to give
         return ""
     options = {one: option for option in command.params if isinstance(option, click.Option) for one in option.opts}
-    for name, value in _OPTION.findall(hint):
-        option = options.get(name)
+    kept, end = list(words), 0
+    added: list[str] = []
+    for found in _OPTION.finditer(hint):
+        if added and hint[end : found.start()] != " ":
+            break
+        option, value = options.get(found[1]), (found[2] or "").strip("'")
         if option is None or (not option.is_flag and (not value or value.isupper() or not _is_value(option, value))):
             continue
-        kept = list(words)
+        end = found.end()
         for other in [*option.opts, *option.secondary_opts]:
             while other in kept:
                 place = kept.index(other)
                 del kept[place : place + (1 if option.is_flag else 2)]
-        return shlex.join(["frostline", *kept, name, *([] if option.is_flag else [value])])
-    return ""
+        added += [found[1], *([] if option.is_flag else [value])]
+    return shlex.join(["frostline", *kept, *added]) if added else ""
 
 
 def _is_value(option: click.Option, value: str) -> bool:

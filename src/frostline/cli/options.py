@@ -21,7 +21,7 @@ from frostline.data.columns import Taken
 from frostline.data.dataset import Dataset, Reject
 from frostline.data.options import FORMATS, TableOptions, column_choice
 from frostline.disk import publish_stream
-from frostline.encoder.checkpoint import DEFAULT_ENCODER
+from frostline.encoder.checkpoint import DEFAULT_ENCODER, known_encoder, must_be_fetched
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
 from frostline.encoder.precision import ASKED_PRECISIONS, DEFAULT_PRECISION, AskedPrecision, taken_as_asked
 from frostline.errors import ConsentError, InputError, UsageError, pasteable, printable, shown
@@ -523,6 +523,7 @@ def fresh_encoder(choice: EncoderChoice, features: str) -> "Encoder":
     """The encoder that was chosen, computing `features`, without a memory."""
     from frostline.encoder.encoder import Encoder, make_known, must_be_made  # noqa: PLC0415 - heavy
 
+    _say_fetching(choice.name, choice.revision)
     if must_be_made(choice.name):
         with progress(f"Making {choice.name}, once", "word pieces") as told:
             make_known(choice.name, progress=told)
@@ -539,6 +540,20 @@ def fresh_encoder(choice: EncoderChoice, features: str) -> "Encoder":
     )
     say_reader(encoder.reader, asked=(choice.backend, choice.device) != ("auto", "auto"))
     return encoder
+
+
+def _say_fetching(name: str, revision: str | None) -> None:
+    """Say, before it is done, that an encoder is fetched from the hub: its size, and that it is checked."""
+    from frostline.encoder.hub import endpoint, is_offline  # noqa: PLC0415 - heavy
+
+    if is_offline() or not must_be_fetched(name, revision):
+        return
+    known = known_encoder(name)
+    known = known if known is None or known.made_from is None else known_encoder(known.made_from)
+    name = name if known is None else known.name
+    what = "" if known is None or revision else f", {known.size_bytes / 1e6:.0f} MB at a pinned commit"
+    host = endpoint().partition("://")[2]
+    words().print(Text(printable(f"Fetching the encoder {name} from {host}, once{what}, checked against its digests.")))
 
 
 _said: set[str] = set()

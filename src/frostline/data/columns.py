@@ -120,11 +120,12 @@ def _only(places: Sequence[int]) -> int | None:
 TEXT_WORDS = """
     text texts sentence sentences review reviews comment comments tweet content body message utterance query question
     document input phrase description post headline verse reviewtext reviewbody commenttext tweettext
+    anfrage anfragetext beschreibung inhalt kommentar nachricht satz commentaire phrase texte comentario mensaje texto
     文本 句子 评论 内容
 """
 LABEL_WORDS = """
     label labels class classes sentiment target category intent emotion topic y polarity rating stars score
-    classlabel labelid 标签 类别 情感
+    classlabel labelid queue kategorie klasse thema catégorie étiquette categoría etiqueta 标签 类别 情感
 """
 TEXT_NAMES = frozenset(TEXT_WORDS.split())
 LABEL_NAMES = frozenset(LABEL_WORDS.split())
@@ -435,7 +436,7 @@ class _Table:
         plural = "s are" if missing.count("the") > 1 else " is"
         return InputError(
             f"{self.file}: which column{plural} {missing} is not clear. {self.shown()}",
-            hint=self._hint() + (self._hint_of_marks() if needs_label else ""),
+            hint=self._hint() + (self._hint_of_marks() or self._hint_of_looks() if needs_label else ""),
         )
 
     def _hint_of_one(self) -> str:
@@ -454,6 +455,22 @@ class _Table:
         option = f"--group {kind if meant is None or not self.are_named else printable(shlex.quote(meant))}"
         named = {"group": option, "labels": f"--labels {kind},{kind}"}.get(role, f"--text {kind} --label {kind}")
         return f"Pass {named}" + (" (a number counts from 1)." if self.are_named else ".")
+
+    def _hint_of_looks(self) -> str:
+        """The text and the label that the first rows look like: the longest cells, the fewest kinds; else nothing."""
+        every = list(enumerate(self.columns))
+        text, cells = max(every, key=lambda pair: sum(len(str(value)) for value in pair[1]), default=(0, ()))
+        kinds = {
+            place: len({*map(str, values)})
+            for place, values in every
+            if place != text and are_labels(values, beside=cells)
+        }
+        several = [place for place in kinds if kinds[place] > 1]
+        if not several:
+            return ""
+        label = min(reversed(several), key=lambda place: kinds[place])
+        names = [shlex.quote(self.names[place]) if self.are_named else str(place + 1) for place in (text, label)]
+        return printable(f" Probably --text {names[0]} --label {names[1]}.")
 
     def _hint_of_marks(self) -> str:
         """What to pass where several columns hold nothing but 0 and 1, which may be a label each; else nothing."""

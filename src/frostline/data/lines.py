@@ -467,7 +467,7 @@ class _Decoder:
 
 def bad_text(message: str, *, encoding: str) -> InputError:
     """The error for bytes that are not of `encoding`."""
-    other = " --encoding latin-1 or cp1252, if the file is of that kind;" if encoding.startswith("utf-8") else ""
+    other = " --encoding cp1252, if it is of Windows or Excel, or another;" if encoding.startswith("utf-8") else ""
     return InputError(message, hint=f"Pass{other} --on-bad-text replace, or --on-bad-text skip.")
 
 

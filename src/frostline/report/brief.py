@@ -156,10 +156,10 @@ def _share(estimate: Estimate) -> str:
 def _weakest(console: Console, test: Evaluation) -> None:
     """The labels with the lowest F1."""
     known = [(score.f1, score.label) for score in test.per_label if score.f1 is not None]
-    if len(known) < 2:
+    if len(known) < 2 or min(score.value for score, _ in known) == 1.0:
         return
     weakest = sorted(known, key=lambda pair: pair[0].value)[: 1 if len(known) == 2 else _WEAKEST]
-    named = ", ".join(f"{label_name(label, 24)} {phrases.estimate_text(f1)}" for f1, label in weakest)
+    named = ", ".join(f"{label_name(label, 24)}: {phrases.estimate_text(f1)}" for f1, label in weakest)
     say(console, f"weakest by F1 %  {named}")
 
 
