@@ -76,6 +76,9 @@ def test_no_better_than_words_turns_at_half_a_point(value: float, high: float, *
     if is_told:
         assert ranked(record)[0].step == Step(options=("--features", "auto"))
     assert "no better than words" not in kinds(replace(record, choice=full_record().choice))
+    assert record.test is not None
+    right = {name: replace(one, value=1.0) for name, one in record.test.scores.items()}
+    assert "no better than words" not in kinds(replace(record, test=replace(record.test, scores=right)))
 
 
 @pytest.mark.parametrize("n_labels", [2, 77])

@@ -110,3 +110,14 @@ def test_lines_of_a_hint_stay_lines_under_json(frostline: Command) -> None:
     first, *_ = error["hint"].split("\n")
     assert first == "Did you mean: frostline train --json --label x"
     assert len(error["hint"].split("\n")) == 3
+
+
+def test_columns_that_are_not_clear_are_named_in_a_line_that_works(frostline: Command, place: Path) -> None:
+    """By what they look like: both options, quoted for a shell."""
+    rows = [f"{n},all word{n} of {'ab'[n % 2]}x,{'ab'[n % 2]}" for n in range(20)]
+    (place / "open.csv").write_text("\n".join(["a,my words,the kind", *rows]) + "\n", "utf-8")
+    refused = frostline("train", "open.csv", *QUICK)
+    assert refused.code == 65
+    line = refused.err.splitlines()[-1].strip().removeprefix("For example: ")
+    assert line == f"frostline train open.csv {shlex.join(QUICK)} --text 'my words' --label 'the kind'"
+    assert frostline(*shlex.split(line)[1:]).code == 0

@@ -131,7 +131,7 @@ def test_a_first_row_that_repeats_below_is_no_header(tmp_path: Path) -> None:
 def test_a_header_in_words_that_nobody_knows_is_asked_about(tmp_path: Path) -> None:
     """Thirty rows of two labels under a row whose label occurs once: a header, or a class of one."""
     body = "".join(f"ein Satz Nummer {number}\t{'gut' if number % 2 else 'schlecht'}\n" for number in range(30))
-    path = table(tmp_path, "satz\tstimmung\n" + body)
+    path = table(tmp_path, "satsi\tmieli\n" + body)
     with pytest.raises(InputError, match="not clear") as caught:
         read_dataset(path)
     assert "--no-header" in caught.value.hint
@@ -225,7 +225,7 @@ NAMES_OR_TEXTS = "v1,v2,,\nham,The soup was lovely.,,\nspam,Win a car now!,,\n"
     ("content", "options"),
     [
         (NAMES_OR_TEXTS, TableOptions(text=2)),
-        ("kommentar\nhow do I pay\nwhere is it\n", TableOptions()),
+        ("huomautus\nhow do I pay\nwhere is it\n", TableOptions()),
         ("comment-body\nhow do I pay\nwhere is it\n", TableOptions(text=1)),
     ],
 )
@@ -269,3 +269,33 @@ def test_hundreds_of_labels_that_hardly_repeat_are_told_from_sentences(tmp_path:
     words = "".join(f"word{row}longer\tintent_{row % 90}\n" for row in range(100))
     with pytest.raises(InputError, match="is not clear"):
         read_dataset(table(tmp_path, words, "words.tsv"))
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("Nr;Anfragetext;Kategorie", ("Anfragetext", "Kategorie")),
+        ("Id;Texto;Categoría", ("Texto", "Categoría")),
+        ("No;Commentaire;Catégorie", ("Commentaire", "Catégorie")),
+        ("Message-ID;Body;Queue", ("Body", "Queue")),
+    ],
+)
+def test_columns_have_names_in_other_languages_too(tmp_path: Path, header: str, columns: tuple[str, str]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{header}\n" + "".join(f"{n};words number {n};{'ab'[n % 2]}\n" for n in range(12)), "utf-8")
+    source = read_dataset(path).source
+    assert (source.text_column, source.label_column) == columns
+
+
+def test_where_names_do_not_tell_the_columns_that_look_so_are_named(tmp_path: Path) -> None:
+    """The longest cells are the text, the fewest kinds the label, the last of them where two are alike."""
+    path = tmp_path / "t.csv"
+    rows = [f"{n},{'xyz'[n % 3]},all the words of number {n},{'ab'[n % 2]},{'cd'[n % 2]}" for n in range(12)]
+    path.write_text("\n".join(["a,b,my words,d,the kind", *rows]) + "\n", "utf-8")
+    with pytest.raises(InputError, match="not clear") as caught:
+        read_dataset(path)
+    assert caught.value.hint.endswith("(a number counts from 1). Probably --text 'my words' --label 'the kind'.")
+    path.write_text("\n".join(["a,b", *[f"{n},word{n}" for n in range(12)]]) + "\n", "utf-8")
+    with pytest.raises(InputError, match="not clear") as caught:
+        read_dataset(path)
+    assert "Probably" not in caught.value.hint
