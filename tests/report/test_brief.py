@@ -201,9 +201,10 @@ def test_an_evaluation_without_simpler_ways_beside_it_says_why() -> None:
 
 def test_where_every_label_is_right_none_is_called_the_weakest() -> None:
     record = RECORDS["two-labels"]()
-    assert record.test is not None
-    perfect = [replace(one, f1=None if one.f1 is None else replace(one.f1, value=1.0)) for one in record.test.per_label]
-    all_right = replace(record, test=replace(record.test, per_label=perfect))
+    test = record.test
+    assert test is not None
+    perfect = [replace(one, f1=None if one.f1 is None else replace(one.f1, value=1.0)) for one in test.per_label]
+    all_right = replace(record, test=replace(test, per_label=perfect))
     said = printed(lambda console: print_brief(all_right, console))
     assert "weakest" not in said
     assert "weakest by F1 %  no: 89.3 (77.8" in printed(lambda console: print_brief(record, console))
