@@ -203,7 +203,7 @@ def test_where_every_label_is_right_none_is_called_the_weakest() -> None:
     record = RECORDS["two-labels"]()
     test = record.test
     assert test is not None
-    perfect = [replace(one, f1=None if one.f1 is None else replace(one.f1, value=1.0)) for one in test.per_label]
+    perfect = tuple(replace(one, f1=one.f1 and replace(one.f1, value=1.0)) for one in test.per_label)
     all_right = replace(record, test=replace(test, per_label=perfect))
     said = printed(lambda console: print_brief(all_right, console))
     assert "weakest" not in said
