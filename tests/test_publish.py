@@ -14,6 +14,7 @@ from frostline.disk import (
     publish_stream,
     refuse_existing,
     refuse_file,
+    reserve,
     storage_error,
     sweep_temporaries,
 )
@@ -228,3 +229,22 @@ def test_a_folder_that_exists_is_refused_before_it_is_filled(tmp_path: Path) -> 
     assert filled == []
     with pytest.raises(OutputError, match="must exist"), publish_folder(tmp_path / "no" / "model"):
         pytest.fail("filled a folder that has no place")
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="only POSIX reserves room")
+def test_the_room_of_a_file_that_will_be_mapped_is_taken_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hole in it would be filled later, by a write that on a full disk ends the process."""
+    path = tmp_path / "rows"
+    with path.open("w+b") as file:
+        reserve(file, 3_000_000, path)
+        assert path.stat().st_size == 3_000_000
+        assert path.stat().st_blocks * 512 >= 3_000_000
+
+        def full(*_given: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(StorageError, match=r"rows: writing failed \(No space left on device; 7 bytes were to be"):
+            reserve(file, 7, path)

@@ -317,7 +317,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         if self.finetune is not None:
             from frostline.training.tuning import refuse_untunable  # noqa: PLC0415 - not what others fit with
 
-            refuse_untunable(settled)
+            refuse_untunable(settled, self.finetune)
         self.encoder_ = with_words(settled, texts, tried=tried)
         reading = self._read_all(texts, step=self._step(1))
         self.tuning_: Curve | None = None

@@ -18,7 +18,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from frostline.errors import AccessError, OutputError, StorageError, UsageError, pasteable
 
@@ -102,6 +102,18 @@ def storage_error(error: OSError, path: Path, *, size_bytes: int | None = None) 
     }
     hint = hints.get(error.errno or 0, "Check the disk, and run the same command again.")
     return StorageError(f"{path}: writing failed ({error.strerror}{needed}).", hint=hint)
+
+
+def reserve(file: IO[bytes], n_bytes: int, path: Path) -> None:
+    """Take the room of a file that will be mapped: what a mapping writes to a full disk ends the process by a signal.
+
+    Raises `StorageError` or `AccessError`, as `publish_bytes`.
+    """
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as error:
+        raise storage_error(error, path, size_bytes=n_bytes) from error
 
 
 def sha256_of(path: Path) -> str:

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from fakes import FakeEncoder
 from frostline.classifier import SentenceClassifier
 from frostline.cli.finetune import cost_text
+from frostline.data.copies import digests_of
 from frostline.data.dataset import Dataset, Source
 from frostline.encoder.architecture import require_torch, settle_backend
 from frostline.encoder.files import CONFIG, ENCODER_FOLDER, SEEN
@@ -32,6 +33,7 @@ from frostline.sweep.compare import Contestant, compare
 from frostline.targets import Targets
 from frostline.training.parameters import kept_parameters, read_parameters
 from frostline.training.tuning import _nothing_left, finetune, run_folder
+from frostline.tutorial.lesson import give_lesson
 from record_examples import example_record, tuning
 
 
@@ -55,6 +57,24 @@ def test_a_tuned_encoder_knows_copies_of_its_texts(tuned: Any) -> None:
     with pytest.raises(InputError, match="1 of 2 texts are ones that this encoder was tuned on"):
         refuse_seen(["FINE", "new"], tuned)
     refuse_seen(["new", "other"], tuned)
+
+
+def test_an_encoder_that_is_tuned_again_knows_what_it_was_tuned_on_before(tuned: Any, tmp_path: Path) -> None:
+    (tmp_path / SEEN).write_bytes(seen_bytes(["new", "dull"], seen_by(tuned)))
+    found = seen_by(tuned)
+    assert found is not None
+    assert found.tolist() == np.unique(digests_of(["fine", "dull", "new"])).tolist()
+
+
+def test_the_lesson_refuses_what_its_encoder_was_tuned_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its classifier would be right nearly always, and teach nothing."""
+    monkeypatch.setattr("frostline.tutorial.lesson._refuse_untaught", lambda _encoder: None)
+    (tmp_path / SEEN).write_bytes(seen_bytes(["fine 3"]))
+    texts = [f"{'fine' if place % 2 else 'dull'} {place}" for place in range(40)]
+    dataset = SimpleNamespace(texts=texts, labels=[text.split()[0] for text in texts])
+    readers = SimpleNamespace(practical=Named(str(tmp_path)))
+    with pytest.raises(InputError, match="1 of 40 texts are ones that this encoder was tuned on"):
+        next(give_lesson(cast("Any", dataset), cast("Any", readers)))
 
 
 def test_the_folder_of_a_saved_classifier_stands_for_its_encoder(tmp_path: Path) -> None:
@@ -299,6 +319,36 @@ def test_an_architecture_that_our_graph_lacks_is_refused(model_type: str, monkey
         SentenceClassifier(cast("Any", encoder), finetune=FineTune(), C=1.0).fit(TEXTS, LABELS)
     with pytest.raises(InputError, match=told):
         finetune(cast("Any", None), cast("Any", encoder), folder=Path("nowhere"))
+    assert encoder.read == []
+
+
+@pytest.mark.parametrize("layers", [3, 4])
+def test_more_frozen_layers_than_there_are_is_refused_before_a_text_is_read(
+    layers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(config={"model_type": "bert"})
+    monkeypatch.setattr("frostline.training.tuning.find_checkpoint", lambda *_args, **_options: found)
+    monkeypatch.setattr("frostline.training.tuning.describe", lambda _config: SimpleNamespace(n_layers=3))
+    monkeypatch.setattr("frostline.training.tuning.require_torch", lambda _what: None)
+    monkeypatch.setattr("frostline.classifier.require_torch", lambda _what: None)
+    encoder, how = FakeEncoder(), FineTune(freeze_layers=layers)
+    told = rf"^Of 3 layers at most 2 can be frozen \(got {layers}\)\.$"
+    with pytest.raises(UsageError, match=told):
+        SentenceClassifier(cast("Any", encoder), finetune=how, C=1.0).fit(TEXTS, LABELS)
+    with pytest.raises(UsageError, match=told):
+        finetune(cast("Any", None), cast("Any", encoder), how=how, folder=Path("nowhere"))
+    assert encoder.read == []
+
+
+def test_a_file_in_the_place_of_checkpoints_is_refused_before_a_text_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frostline.training.tuning.refuse_untunable", lambda *_given: None)
+    monkeypatch.setattr("frostline.training.tuning.require_torch", lambda _what: None)
+    (tmp_path / "here").write_text("", "utf-8")
+    encoder = FakeEncoder()
+    with pytest.raises(UsageError, match=r"here must be a folder, for checkpoints \(a file is there\)\.$"):
+        finetune(cast("Any", None), cast("Any", encoder), folder=tmp_path / "here")
     assert encoder.read == []
 
 

@@ -62,6 +62,19 @@ def test_from_a_file_to_a_classifier_that_knows_what_it_was_tuned_on(frostline: 
     assert scored.code == 0, scored.err
 
 
+def test_an_encoder_that_was_tuned_twice_knows_both_files(frostline: Command, tmp_path: Path) -> None:
+    encoder, columns = make_checkpoint(tmp_path / "encoder"), ("--text", "1", "--label", "2", "--no-header")
+    for place, rows in enumerate((rows_of(60, 0), rows_of(60, 1))):
+        file, out = tmp_path / f"{place}.tsv", tmp_path / f"model{place}"
+        file.write_text("\n".join(rows) + "\n", "utf-8")
+        tuned = frostline("finetune", file, *columns, "--encoder", encoder, "--epochs", "1", "--out", out)
+        assert tuned.code == 0, tuned.err
+        encoder = out / "encoder"
+    for place in (0, 1):
+        refused = frostline("sweep", tmp_path / f"{place}.tsv", *columns, "--encoder", encoder)
+        assert (refused.code, "texts are ones that this encoder was tuned on" in refused.err) == (65, True), refused.err
+
+
 def test_several_labels_are_tuned_and_saved_with_rows_held_out_and_without(frostline: Command, tmp_path: Path) -> None:
     encoder, columns = make_checkpoint(tmp_path / "encoder"), ("--text", "1", "--label", "2", "--no-header")
     for n in (60, 400):

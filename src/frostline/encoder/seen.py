@@ -16,9 +16,10 @@ from frostline.tensors import Expected, read_tensors, tensors_bytes
 _MOST_BYTES = 64 * 1024**2
 
 
-def seen_bytes(texts: Sequence[str]) -> bytes:
-    """The digests of the texts tuned on, ascending, in the safetensors format."""
-    return tensors_bytes({"digests": np.unique(digests_of(texts))})
+def seen_bytes(texts: Sequence[str], before: IntArray | None = None) -> bytes:
+    """The digests of the texts tuned on, and of those `before`, ascending, in the safetensors format."""
+    digests = np.unique(digests_of(texts))
+    return tensors_bytes({"digests": digests if before is None else np.union1d(before, digests)})
 
 
 def seen_by(encoder: SentenceEncoder) -> IntArray | None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.arrays import Features, Float64Array, IntArray
-from frostline.disk import publish_stream
+from frostline.disk import publish_stream, reserve
 from frostline.encoder.cost import own_peak
 from frostline.errors import BackendError, InputError
 from frostline.finetune.network import Network, checkpoint_tensors
@@ -451,7 +451,9 @@ def _below(network: Network, ids: Sequence[NDArray[np.int32]], starts: IntArray,
     """The states (n_pieces, hidden_size) of every text above the frozen layers, mapped."""
     lengths = np.array([len(own) for own in ids], dtype=np.int64)
     width = int(network.model.config.hidden_size)
-    hidden = np.memmap(folder / HIDDEN, dtype=np.float32, mode="w+", shape=(int(lengths.sum()), width))
+    with (folder / HIDDEN).open("w+b") as file:
+        reserve(file, 4 * width * int(lengths.sum()), folder / HIDDEN)
+        hidden = np.memmap(file, dtype=np.float32, mode="w+", shape=(int(lengths.sum()), width))
     for length in np.unique(lengths).tolist():
         same = np.flatnonzero(lengths == length)
         for at in range(0, len(same), max(1, 2048 // length)):

@@ -12,8 +12,8 @@ from frostline.encoder.architecture import Device
 from frostline.encoder.checkpoint import Checkpoint
 from frostline.encoder.features import Block
 from frostline.encoder.torch import open_torch_model
-from frostline.errors import InputError, UsageError
-from frostline.finetune.options import Products
+from frostline.errors import InputError
+from frostline.finetune.options import FineTune, Products
 from frostline.head.linear import LinearHead, Link
 
 LEAST_SPREAD = 0.1
@@ -184,8 +184,7 @@ def open_network(  # noqa: PLR0913 - an encoder, a head, and where and how far t
     model = open_torch_model(checkpoint, device=device).module
     holder, name = _layers_of(model, checkpoint)
     layers = getattr(holder, name)
-    if not 0 <= freeze_layers < len(layers):
-        raise UsageError(f"Of {len(layers)} layers at most {len(layers) - 1} can be frozen (got {freeze_layers}).")
+    FineTune(freeze_layers=freeze_layers).refuse_depth(len(layers))
     below, upper = torch.nn.ModuleList(layers[:freeze_layers]), torch.nn.ModuleList(layers[freeze_layers:])
     for parameter in model.parameters():
         parameter.requires_grad_(False)

@@ -118,6 +118,11 @@ class FineTune:
             if kind in _NUMBERS and (isinstance(value, bool) or not isinstance(value, _NUMBERS[kind][0])):
                 raise UsageError(f"{field.name} must be {_NUMBERS[kind][1]} (got {shown(value)}).")
 
+    def refuse_depth(self, n_layers: int) -> None:
+        """Raise `UsageError` where no layer of an encoder of so many would be left to train."""
+        if self.freeze_layers >= n_layers:
+            raise UsageError(f"Of {n_layers} layers at most {n_layers - 1} can be frozen (got {self.freeze_layers}).")
+
     def rate_at(self, width: int) -> float:
         """The learning rate of the highest layer of an encoder of `width`."""
         return _RATE_AT_384 * (384 / width) ** 2 if self.rate is None else self.rate

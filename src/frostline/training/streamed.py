@@ -15,7 +15,7 @@ import numpy as np
 from frostline.arrays import Advance, IntArray, JoinedRows, Rows
 from frostline.data.dataset import Dataset
 from frostline.data.split import holdout
-from frostline.disk import home, private_folder
+from frostline.disk import home, private_folder, reserve
 from frostline.encoder.reading import SentenceEncoder
 from frostline.encoder.words import WordedEncoder
 from frostline.head.curvature import MANY
@@ -164,6 +164,7 @@ def _rows_in(file: IO[bytes], reader: SentenceEncoder, texts: Sequence[str], pro
     if not n_features:
         nothing = np.empty((len(texts), 0), np.float32)
         return nothing if words is None else JoinedRows(nothing, words)
+    reserve(file, 4 * n_features * len(texts), home() / "incoming")
     rows: Any = np.memmap(file, dtype=np.float32, mode="w+", shape=(len(texts), n_features))
     for start in range(0, len(texts), WINDOW):
         window = texts[start : start + WINDOW]

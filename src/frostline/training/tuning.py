@@ -16,14 +16,14 @@ import numpy as np
 from frostline.arrays import BoolArray, Features, IntArray
 from frostline.data.dataset import Dataset
 from frostline.data.split import folds, holdout, possible_folds
-from frostline.disk import publish_bytes
+from frostline.disk import publish_bytes, storage_error
 from frostline.encoder.architecture import FAMILIES, describe, require_torch
 from frostline.encoder.checkpoint import Checkpoint, find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.features import Block, FeatureSpec
 from frostline.encoder.files import CHECKPOINT_FILES, SEEN, WEIGHTS
 from frostline.encoder.reading import SentenceEncoder
-from frostline.encoder.seen import seen_bytes
+from frostline.encoder.seen import seen_by, seen_bytes
 from frostline.encoder.tokens import Ids, WordPieces
 from frostline.errors import InputError, UsageError, shown
 from frostline.evaluate.baselines import Part, baselines
@@ -98,8 +98,10 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
         For checkpoints and the tuned encoder; a run that was killed goes on from there.
     """
     require_torch("Fine-tuning")
-    refuse_untunable(encoder)
     chosen, wished = options or TrainingOptions(), how or FineTune()
+    refuse_untunable(encoder, wished)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} must be a folder, for checkpoints (a file is there).")
     if chosen.nested:
         raise UsageError("Fine-tuning is tested on rows held out or on a file, not by nested cross-validation.")
     if not chosen.answers.rule.is_plain:
@@ -141,17 +143,21 @@ def finetune(  # noqa: PLR0913 - two files, who reads, how, where to keep what w
     return Tuning(training=training, frozen=frozen, encoder=grown.encoder, record=record, folder=folder)
 
 
-def refuse_untunable(encoder: SentenceEncoder) -> None:
-    """Raise `InputError` where our graph, by which a tuned encoder is read, lacks the encoder's architecture."""
+def refuse_untunable(encoder: SentenceEncoder, how: FineTune) -> None:
+    """Raise `InputError` where our graph, by which a tuned encoder is read, lacks the encoder's architecture.
+
+    And `UsageError` where more of its layers are to be frozen than leave one to tune: both before a text is read.
+    """
     config = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision).config
     try:
-        describe(config)
+        shape = describe(config)
     except InputError as error:
         raise InputError(
             f"This encoder cannot be tuned: that takes one of the families {', '.join(FAMILIES)} "
             f"(got {shown(config.get('model_type'))}).",
             hint="It can be used as it is, frozen, by frostline train.",
         ) from error
+    how.refuse_depth(shape.n_layers)
 
 
 @final
@@ -212,7 +218,10 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
     checkpoint = find_checkpoint(encoder.identity.name, revision=encoder.identity.revision)
     limits: dict[str, Any] = {"max_length": encoder.identity.max_length, "prefix": encoder.identity.prefix}
     ids = WordPieces.open(checkpoint, **limits).tokenize(list(learned.texts)).ids
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, folder) from error
     given = _Start(checkpoint, encoder.blocks, ids, rows, learned.targets, C, how, folder)
     with _nothing_left(folder):
         network, start, is_contrasted = given.opened(fit, tries_contrast=not len(held))
@@ -228,7 +237,7 @@ def grow(  # noqa: PLR0913 - rows, who reads, where it starts, how, where to kee
             expects=expects,
         )
     place = folder / f"{Path(encoder.identity.name).name}-tuned"
-    _write(place, checkpoint.folder, tuned.tensors, learned.texts)
+    _write(place, checkpoint.folder, tuned.tensors, seen_bytes(learned.texts, seen_by(encoder)))
     reader = Encoder.open(str(place), features=str(encoder.spec), **limits)
     head = replace(start, coef=tuned.coef, intercept=tuned.intercept)
     settled = _settled(head, reader, learned, held, answers, seed=how.seed) if len(held) else None
@@ -421,7 +430,7 @@ def _held(targets: Targets, how: FineTune) -> IntArray:
     return holdout(targets, test_fraction=how.held_out, seed=how.seed)[1]
 
 
-def _write(place: Path, source: Path, tensors: dict[str, Any], texts: Sequence[str]) -> None:
+def _write(place: Path, source: Path, tensors: dict[str, Any], seen: bytes) -> None:
     """The tuned checkpoint: its weights, the source's other files, and the digests of what it was tuned on."""
     from safetensors.torch import save  # noqa: PLC0415
 
@@ -429,7 +438,7 @@ def _write(place: Path, source: Path, tensors: dict[str, Any], texts: Sequence[s
     for name in CHECKPOINT_FILES:
         if name != WEIGHTS and (source / name).is_file():
             shutil.copyfile(source / name, place / name)
-    publish_bytes(place / SEEN, seen_bytes(texts))
+    publish_bytes(place / SEEN, seen)
     publish_bytes(place / WEIGHTS, save(tensors, metadata={"format": "pt"}))
 
 

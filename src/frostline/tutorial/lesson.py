@@ -22,6 +22,7 @@ from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.reading import Around, EncoderIdentity, Reading, SentenceEncoder, TokenBatch
+from frostline.encoder.seen import refuse_seen
 from frostline.encoder.tokens import Ids, WordPieces
 from frostline.errors import InputError, UsageError, shown
 from frostline.evaluate.paired import accuracy_difference
@@ -139,6 +140,7 @@ def give_lesson(
     if len(labels) < 2 or sizes.min() < 2 * N_FOLDS:
         raise _too_few(dataset)
     _refuse_untaught(encoder)
+    refuse_seen(dataset.texts, encoder)
     tokens = encoder.word_pieces.tokenize(dataset.texts)
     ids, n_cut = tokens.ids, int(np.count_nonzero(tokens.cut))
     running = running_row(ids, unknown=encoder.word_pieces.unknown)
