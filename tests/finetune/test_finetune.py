@@ -330,7 +330,7 @@ def test_more_frozen_layers_than_there_are_is_refused_before_a_text_is_read(
     monkeypatch.setattr("frostline.training.tuning.find_checkpoint", lambda *_args, **_options: found)
     monkeypatch.setattr("frostline.training.tuning.describe", lambda _config: SimpleNamespace(n_layers=3))
     monkeypatch.setattr("frostline.training.tuning.require_torch", lambda _what: None)
-    monkeypatch.setattr("frostline.training.given.require_torch", lambda _what: None)
+    monkeypatch.setattr("frostline.training.parameters.require_torch", lambda _what: None)
     encoder, how = FakeEncoder(), FineTune(freeze_layers=layers)
     told = rf"^Of 3 layers at most 2 can be frozen \(got {layers}\)\.$"
     with pytest.raises(UsageError, match=told):
