@@ -158,6 +158,7 @@ def test_nothing_that_is_there_is_written_over(place: Path) -> None:
         assert shlex.split(said).count("--overwrite") == 1
     assert "--overwrite" in line(["frostline", "sweep", "a.csv", "--plot", "a.svg"], again)
     assert "--overwrite" not in line(["frostline", "train", "a.csv"], again)
+    assert line(["frostline", "train", "a.csv", "--json"], again) == "frostline train a.csv --tidy-labels"
 
 
 def test_a_line_on_a_page_is_for_the_folder_of_the_file(place: Path) -> None:

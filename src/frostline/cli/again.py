@@ -104,6 +104,7 @@ def _words_of(step: Step, *, is_handed_on: bool) -> Iterator[str]:
     yield from ("frostline", name)
     for parameter in sorted(command.params, key=lambda one: isinstance(one, click.Option)):
         is_kept = is_same or isinstance(parameter, click.Argument) or parameter.name in _FILES | _WAYS
+        is_kept = is_kept and parameter.name != "as_json"  # the page of what a program asked for is a person's
         if is_kept and not displaced.intersection(parameter.opts):
             yield from _given(parameter, is_handed_on=is_handed_on)
     yield from _into_free_places(step.options)
