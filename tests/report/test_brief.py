@@ -208,3 +208,17 @@ def test_where_every_label_is_right_none_is_called_the_weakest() -> None:
     said = printed(lambda console: print_brief(all_right, console))
     assert "weakest" not in said
     assert "weakest by F1 %  no: 89.3 (77.8" in printed(lambda console: print_brief(record, console))
+
+
+@pytest.mark.parametrize(("n", "shown"), [(6, "bbbbbb"), (10, "bbbbbbbbbb"), (11, "bbbbbbbbb…"), (30, "bbbbbbbbb…")])
+def test_no_interval_of_the_weakest_is_parted_by_the_end_of_a_line(n: int, shown: str) -> None:
+    """Labels are cut as far as they must be."""
+    record = RECORDS["full"]()
+    test = record.test
+    assert test is not None
+    long = tuple(replace(one, label=f"{letter * n}") for letter, one in zip("abc", test.per_label, strict=True))
+    said = printed(lambda console: print_brief(replace(record, test=replace(test, per_label=long)), console))
+    line = next(line for line in said.splitlines() if "weakest" in line)
+    assert line.count("(") == line.count(")") == 2
+    assert len(line) <= 80
+    assert line.split("%  ")[1].partition(":")[0] == shown

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -159,7 +160,10 @@ def _weakest(console: Console, test: Evaluation) -> None:
     if len(known) < 2 or min(score.value for score, _ in known) == 1.0:
         return
     weakest = sorted(known, key=lambda pair: pair[0].value)[: 1 if len(known) == 2 else _WEAKEST]
-    named = ", ".join(f"{label_name(label, 24)}: {phrases.estimate_text(f1)}" for f1, label in weakest)
+    for longest in (24, 16, 10):  # no interval is parted by the end of a line
+        named = ", ".join(f"{label_name(label, longest)}: {phrases.estimate_text(f1)}" for f1, label in weakest)
+        if cell_len(named) <= console.width - _BEFORE_WEAKEST:
+            break
     say(console, f"weakest by F1 %  {named}")
 
 
@@ -178,4 +182,5 @@ def _in_short(caution: str, more: str, *, room: int) -> str:
     return f"{first if len(first + end) <= room else _BRACKETS.sub('', first)}{end}"
 
 
+_BEFORE_WEAKEST = len("  weakest by F1 %  ")
 _BRACKETS = re.compile(r" \([^()]*\)")

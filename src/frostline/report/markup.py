@@ -58,6 +58,11 @@ def whole_ranges(words: str) -> str:
     return _OPTION.sub(r'<span class="whole">\g<0></span>', _RANGE.sub(r'<span class="whole">\g<0></span>', words))
 
 
+def whole(words: str) -> str:
+    """Words that stay on one line, as a figure and what follows it."""
+    return f'<span class="whole">{safe(words)}</span>'
+
+
 def quiet(words: str) -> str:
     """A remark in smaller letters."""
     return paragraphs([words], kind="quiet")

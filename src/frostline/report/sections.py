@@ -36,6 +36,7 @@ from frostline.report.markup import (
     share,
     stacked,
     table,
+    whole,
     whole_ranges,
 )
 from frostline.report.phrases import Scored
@@ -218,15 +219,15 @@ def _texts(items: Sequence[str], heading: str = "") -> str:
 
 def _item_of_set(mistake: Mistake, *, quote: bool) -> str:
     says = ", ".join(map(label_words, mistake.true)) or "no label"
-    given = f"<strong>{label_words(mistake.label)}</strong> with {phrases.percent(mistake.probability)} %"
+    given = f"<strong>{label_words(mistake.label)}</strong> with {whole(f'{phrases.percent(mistake.probability)} %')}"
     return item(mistake.text, mistake.line, f"{given}; the file says {says}", quote=quote)
 
 
 def _item(mistake: Mistake, *, quote: bool) -> str:
+    sure, true = (phrases.percent(value) for value in (mistake.probability, mistake.true_probability or 0.0))
     said = (
-        f"said <strong>{label_words(mistake.label)}</strong> with {phrases.percent(mistake.probability)} %; the "
-        f"file says <strong>{label_words(mistake.true[0])}</strong> "
-        f"({phrases.percent(mistake.true_probability or 0.0)} %)"
+        f"said <strong>{label_words(mistake.label)}</strong> with {whole(f'{sure} %')}; the "
+        f"file says <strong>{label_words(mistake.true[0])}</strong> {whole(f'({true} %)')}"
     )
     return item(mistake.text, mistake.line, said, quote=quote)
 
