@@ -294,23 +294,36 @@ async def flood(model: Path, texts: Sequence[str], seconds: float) -> None:
 
 
 async def alone(model: Path, texts: Sequence[str], seconds: float) -> None:
-    """One request at a time, beside the bare call of the model, in turn."""
+    """One request at a time, beside the bare call of the model, in turn; by a bare socket, then asyncio's."""
     del seconds
     from frostline.artifact.model import open_model  # noqa: PLC0415 - heavy
 
     opened = open_model(model, threads=1)
-    bare, served = list[float](), list[float]()
     async with serving(model) as server:
         line = Line(server)
-        for text in [*texts[:20], *texts[:500]]:
-            begun = time.perf_counter()
-            opened.answer([text])
-            bare.append(time.perf_counter() - begun)
-            begun = time.perf_counter()
-            await line.ask(posted({"text": text}))
-            served.append(time.perf_counter() - begun)
-    one, other = (1000 * statistics.median(times[20:]) for times in (bare, served))
-    print(f"alone, n = {len(bare) - 20}: bare p50 {one:.2f} ms, served {other:.2f} ms: {other - one:+.2f} ms")
+        with socket.create_connection((server.host, server.port)) as plain:
+
+            async def by_socket(request: bytes) -> bool:
+                plain.sendall(request)
+                answer = plain.recv(1 << 16)
+                return answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"}")
+
+            async def by_streams(request: bytes) -> bool:
+                return (await line.ask(request))[0] == 200
+
+            for client, ask in (("a bare socket", by_socket), ("asyncio's streams", by_streams)):
+                bare, served = list[float](), list[float]()
+                for text in [*texts[:20], *texts[:500]]:
+                    request, begun = posted({"text": text}), time.perf_counter()
+                    opened.answer([text])
+                    bare.append(time.perf_counter() - begun)
+                    begun = time.perf_counter()
+                    if not await ask(request):
+                        raise SystemExit("An answer must be whole, and of status 200.")
+                    served.append(time.perf_counter() - begun)
+                one, other = (1000 * statistics.median(times[20:]) for times in (bare, served))
+                n = len(bare) - 20
+                print(f"alone, {client}, n = {n}: bare p50 {one:.2f} ms, served {other:.2f} ms: {other - one:+.2f} ms")
 
 
 BINARY = 5  # the wire whose scores are float32

@@ -108,3 +108,13 @@ def test_the_cls_row_alone_equals_the_cls_row_of_the_whole_layer() -> None:
         short = backend("minilm", "cls@-1").forward(batch_of(ids))
         whole = backend("minilm", "cls@all+mean@all+max@all").forward(batch_of(ids)).reshape(5, 3, 7, 384)[:, 0, 6]
         assert np.abs(short - whole).max() <= BOUND
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta"])
+def test_what_is_kept_of_a_shape_is_nothing_of_its_sentences(name: str) -> None:
+    """Where places follow from word pieces (a sentence that spells padding), nothing is kept."""
+    encoder, packing = backend(name, "cls@-1"), backend(name, "cls@-1", packs=True)
+    ids = np.random.default_rng(0).integers(2, 40, (3, 2, 7))
+    ids[1, 0, 3] = 1  # RoBERTa's padding
+    for some in ids:
+        assert np.abs(packing.forward(batch_of(some)) - encoder.forward(batch_of(some))).max() <= BOUND

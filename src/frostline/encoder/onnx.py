@@ -8,6 +8,7 @@ over when the session opens, and the runtime keeps them in the order that its pr
 encoder takes is that of its layers, once.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,11 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.arrays import Features, Float32Array
+from frostline.arrays import Features, Float32Array, IntArray
 from frostline.encoder.architecture import Architecture
 from frostline.encoder.features import Block
 from frostline.encoder.layout import (
+    IDS,
     LAYOUT,
     ROWS,
     SENTENCES,
@@ -36,6 +38,8 @@ from frostline.encoder.reading import Backend, TokenBatch, check_ids, check_rows
 from frostline.encoder.session import kept_file, open_session, runtime, runtime_errors
 from frostline.errors import BackendError, shown
 from frostline.tensors import check_finite
+
+_SHAPES = 256  # of single runs whose inputs are kept
 
 
 @final
@@ -57,6 +61,7 @@ class OnnxBackend(Backend):
         self._value = runtime().OrtValue.ortvalue_from_numpy
         self._words = self._value(architecture.tensors["words"])
         self._check_file = architecture.check
+        self._beside = functools.lru_cache(_SHAPES)(self._beside_ids)
 
     @classmethod
     def open(  # noqa: PLR0913 - what to open, how, and where to keep what is built
@@ -146,9 +151,7 @@ class OnnxBackend(Backend):
         for batch in batches:
             check_ids(batch, longest=self._shape.max_positions, vocabulary=self._shape.vocab_size)
         self._check_file()
-        runs = [batch.ids for batch in batches]
-        given = graph_inputs(self._shape, runs) if self.packs else {SENTENCES: np.ascontiguousarray(runs[0])}
-        inputs = {name: self._value(numbers) for name, numbers in given.items()} | {WORDS: self._words}
+        inputs = self._inputs([batch.ids for batch in batches]) | {WORDS: self._words}
         try:
             return [value.numpy() for value in self._session.run_with_ort_values(outputs, inputs)]
         except runtime_errors() as error:
@@ -157,3 +160,16 @@ class OnnxBackend(Backend):
                 f"ONNX Runtime failed on {where} ({shown(str(error), 300)}).",
                 hint="Out of memory? A shorter max length or fewer threads take less.",
             ) from error
+
+    def _inputs(self, runs: Sequence[IntArray]) -> dict[str, Any]:
+        """What the session is given, beside the embeddings of words."""
+        if not self.packs:
+            return {SENTENCES: self._value(np.ascontiguousarray(runs[0]))}
+        if len(runs) == 1 and self._shape.position_padding is None:
+            return self._beside(*runs[0].shape) | {IDS: self._value(np.ascontiguousarray(runs[0]).reshape(-1))}
+        return {name: self._value(numbers) for name, numbers in graph_inputs(self._shape, runs).items()}
+
+    def _beside_ids(self, n_sentences: int, length: int) -> dict[str, Any]:
+        """All but the word pieces of one run, which its shape alone decides."""
+        given = graph_inputs(self._shape, [np.zeros((n_sentences, length), np.int64)])
+        return {name: self._value(numbers) for name, numbers in given.items() if name != IDS}
