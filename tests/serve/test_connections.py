@@ -559,3 +559,55 @@ def test_a_request_that_takes_longer_than_the_queue_may_is_answered(model: Path)
                 break
     assert response.status_code == 200
     assert all(answer["cut"] for answer in response.json()["answers"])
+
+
+OFFER = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
+
+
+def offering(method: bytes = b"POST", fields: bytes = b"", body: bytes = BODY) -> bytes:
+    """A request as Java's client sends its first one."""
+    path, size = (b"/v1/classify", b"content-length: %d\r\n" % len(body)) if method == b"POST" else (b"/healthz", b"")
+    head = b"%s %s HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n" % (method, path)
+    return head + size + fields + b"\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("sent", "statuses"),
+    [
+        (offering(fields=OFFER), [200]),
+        (offering(fields=OFFER) + WHOLE + offering(fields=OFFER) + WHOLE, [200] * 4),
+        (WHOLE + offering(fields=b"upgrade: h2c, websocket\r\nconnection: upgrade\r\n", body=b"{"), [200, 400]),
+        (offering(b"GET", OFFER, b"") * 1_000, [200] * 1_000),  # no deeper for each
+        (offering(fields=b"connection: upgrade, close\r\nupgrade: h2c\r\n") + WHOLE, [200]),
+        (offering(fields=OFFER + b"transfer-encoding: chunked\r\n"), [400]),
+        (b"CONNECT localhost:80 HTTP/1.1\r\nhost: localhost:80\r\n\r\n", [400]),
+    ],
+)
+def test_an_offer_of_another_protocol_is_not_taken_and_the_body_is(
+    server: Running, sent: bytes, statuses: list[int]
+) -> None:
+    assert statuses_of(server, [sent], n=len(statuses)) == statuses
+
+
+def test_a_body_behind_an_offer_may_come_later(server: Running) -> None:
+    whole = offering(fields=OFFER)
+    head = whole.index(b"\r\n\r\n") + 4
+    assert statuses_of(server, [whole[:40], whole[40:head], whole[head:-2], whole[-2:]], n=1) == [200]
+
+
+def statuses_of(server: Running, parts: list[bytes], *, n: int) -> list[int]:
+    """Of the first `n` answers, or those until the connection ends."""
+    found: list[int] = []
+    with connected(server) as line:
+        line.settimeout(60)
+        for part in parts:
+            line.sendall(part)
+            time.sleep(0.01)  # it is likelier then that each comes by itself
+        came = line.makefile("rb")
+        while len(found) < n and (first := came.readline()):
+            found.append(int(first[9:12]))
+            size = 0
+            while (field := came.readline()) not in {b"\r\n", b""}:
+                size = int(field[16:]) if field.lower().startswith(b"content-length:") else size
+            came.read(size)
+    return found

@@ -7,6 +7,7 @@ import asyncio
 import json
 import resource
 import select
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, final
@@ -20,6 +21,7 @@ SWEEP_S = 0.5
 SILENT_S = 2.0  # After which, at the server's end, nobody is waited for who asks nothing: a busy client is slow to ask
 _LINGER_S = 2.0
 _LINGER_BYTES = 4_000_000  # that are thrown away before a connection is cut off
+_OFFERS = (b"upgrade", b"connection", b"http2-settings")
 _OTHER_FILES = 40  # of the process beside connections: libraries, sockets, a model that is loading
 
 
@@ -69,7 +71,10 @@ class Connection(HttpToolsProtocol):
             self._enter("headers")
         if self._state == "headers":
             self._n_bytes += len(data)
-        super().data_received(data)
+        self._given: bytes | None = data
+        while self._given is not None:  # again where it was begun anew: see `_unsupported_upgrade_warning`
+            self._fed, self._given = self._given, None
+            super().data_received(self._fed)
         if self._state == "headers" and self._n_bytes > self.limits.header_bytes and not self.transport.is_closing():
             self._refuse_headers()
 
@@ -98,7 +103,9 @@ class Connection(HttpToolsProtocol):
         self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        """Now the body."""
+        """Now the body; of a request that would speak another protocol see `_unsupported_upgrade_warning`."""
+        if self.parser.should_upgrade():
+            return
         if not self.url.startswith((b"/", b"*")):
             self._take_host()
         super().on_headers_complete()
@@ -107,6 +114,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Now the answer."""
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._is_whole = True
         if self._state == "body":
@@ -120,6 +129,24 @@ class Connection(HttpToolsProtocol):
         self._n_bytes = 0
         if self._is_whole:  # else it was refused before its body had come, which is still to be read past
             self._enter("idle" if self.cycle.response_complete else "answer")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Of uvicorn's: a request that offers another protocol, and may have a body, is answered in this one.
+
+        Java's client offers HTTP/2 with the first request to a host. The parser takes no body then, so one is begun
+        anew, without the offer.
+        """
+        method, met = self.parser.get_method(), sys.exc_info()[1]
+        if method == b"CONNECT" or not isinstance(met, httptools.HttpParserUpgrade):
+            self.send_400_response("")
+            return
+        fields = [(name, value) for name, value in self.headers if name not in _OFFERS]
+        if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
+            fields.append((b"connection", b"close"))
+        head = [b"%s %s HTTP/1.1" % (method, self.url), *(b"%s: %s" % field for field in fields), b"\r\n"]
+        self._given = b"\r\n".join(head) + self._fed[met.args[0] :]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         is_plain = cycle.keep_alive and not cycle.waiting_for_100_continue and not self.pipeline

@@ -170,6 +170,7 @@ class _Server(uvicorn.Server):
         loop, taken = asyncio.get_running_loop(), set[asyncio.Task[object]]()
         for listening in sockets or []:
             with contextlib.suppress(OSError):  # there are no more
+                listening.listen(0)  # of those who come between the last one and the close, the system takes but one
                 for _ in range(_BACKLOG):  # whoever comes faster than that would keep it from ending
                     connection, _ = listening.accept()
                     connection.setblocking(False)
