@@ -91,6 +91,20 @@ def test_of_a_request_no_more_than_a_portion_stands_before_the_next_ones() -> No
     assert lists.take(token_budget=100) == []
 
 
+def test_the_texts_of_a_request_may_wait_in_two_places() -> None:
+    """Long ones to be parted aside: what is taken there makes no room here. Nothing is kept of what is done."""
+    lists, aside, turn = Lists(portion=6), Lists(), Turn(0.0)
+    lists.put("a", [replace(waiting(ticket, 3), turn=turn) for ticket in range(4)])
+    aside.put(None, [replace(waiting(ticket, None), turn=turn) for ticket in (4, 5)])
+    assert tickets(aside.take(token_budget=1)) == [4]
+    assert aside.drop(5)
+    assert tickets(lists.take(token_budget=6)) == [0, 1]
+    lists.put("a", [replace(waiting(4, 3), turn=turn)])
+    assert [tickets(lists.take(token_budget=6)) for _ in range(2)] == [[2, 3], [4]]
+    assert not lists._portions
+    assert not aside._portions
+
+
 def test_a_text_longer_than_a_portion_is_taken() -> None:
     lists, turn = Lists(portion=6), Turn(0.0)
     lists.put("a", [replace(waiting(ticket, 9), turn=turn) for ticket in range(2)])

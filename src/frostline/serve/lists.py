@@ -10,7 +10,7 @@ Of a request not more than a portion is in the lists at a time, so that the next
 import itertools
 import math
 import threading
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -26,8 +26,6 @@ class Turn:
 
     deadline: float  # On the monotonic clock, which the processes of a machine share
     has_come: bool = False
-    n_pieces: int = 0  # Of its texts in the lists
-    later: "deque[tuple[Key, Waiting]]" = field(default_factory=deque)  # Its texts that are in none yet
 
 
 @final
@@ -49,6 +47,15 @@ class Waiting:
 
 
 @final
+@dataclass(slots=True)
+class _Portion:
+    """Of a request's texts."""
+
+    n_pieces: int = 0  # Of those in the lists
+    later: "OrderedDict[int, tuple[Key, Waiting]]" = field(default_factory=OrderedDict)  # Those in none yet, by ticket
+
+
+@final
 class Lists:
     """All texts that wait. Safe to use from several threads.
 
@@ -63,7 +70,8 @@ class Lists:
         self._changed = threading.Condition()
         self._lists: dict[Key, OrderedDict[int, Waiting]] = {}
         self._where: OrderedDict[int, Key] = OrderedDict()  # every ticket in a list, oldest first
-        self._later: dict[int, Turn] = {}  # Of those that are kept back
+        self._portions: dict[Turn, _Portion] = {}
+        self._later: dict[int, Turn] = {}  # Of the tickets that are kept back
         self._n_pieces: Counter[Hashable] = Counter()  # that wait, by reader
         self._n_free = 0  # threads
         self._is_closed = False
@@ -72,7 +80,8 @@ class Lists:
         """Let texts wait for threads that read by `reader`, all at once."""
         with self._changed:
             for waiting in texts:
-                waiting.turn.later.append(((reader, waiting.length), waiting))
+                portion = self._portions.setdefault(waiting.turn, _Portion())
+                portion.later[waiting.ticket] = (reader, waiting.length), waiting
                 self._later[waiting.ticket] = waiting.turn
                 self._fill(waiting.turn)
 
@@ -84,7 +93,7 @@ class Lists:
                 return True
             turn = self._later.pop(ticket, None)
             if turn is not None:
-                turn.later = deque(one for one in turn.later if one[1].ticket != ticket)
+                del self._portions[turn].later[ticket]
             return turn is not None
 
     def take(self, *, token_budget: int, packs: Callable[[Any], bool] = lambda _: False) -> list[Waiting]:
@@ -128,14 +137,17 @@ class Lists:
 
     def _fill(self, turn: Turn) -> None:
         """Put what was kept back of a request into the lists, up to its portion."""
-        while turn.later and turn.n_pieces < self.portion:
-            key, waiting = turn.later.popleft()
-            del self._later[waiting.ticket]
-            self._lists.setdefault(key, OrderedDict())[waiting.ticket] = waiting
-            self._where[waiting.ticket] = key
+        portion = self._portions[turn]
+        while portion.later and portion.n_pieces < self.portion:
+            ticket, (key, waiting) = portion.later.popitem(last=False)
+            del self._later[ticket]
+            self._lists.setdefault(key, OrderedDict())[ticket] = waiting
+            self._where[ticket] = key
             self._n_pieces[key[0]] += waiting.length
-            turn.n_pieces += waiting.length
+            portion.n_pieces += waiting.length
             self._changed.notify()
+        if not portion.n_pieces:
+            del self._portions[turn]
 
     def _taken(self, ticket: int) -> Waiting:
         key = self._where.pop(ticket)
@@ -144,6 +156,6 @@ class Lists:
         if not tickets:
             del self._lists[key]
         self._n_pieces[key[0]] -= key[1]
-        waiting.turn.n_pieces -= key[1]
+        self._portions[waiting.turn].n_pieces -= key[1]
         self._fill(waiting.turn)
         return waiting
