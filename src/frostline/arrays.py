@@ -77,6 +77,8 @@ class WordRows:
 
     def held_out(self, training: BoolArray) -> "WordRows":
         """Each row as the fold that holds it out knows it; training is (n_texts, n_folds), and holds it out once."""
+        if training.all():
+            return self
         kept = np.ones(len(self.indices), dtype=bool)
         lengths = np.diff(self.indptr)
         for own in training.T:

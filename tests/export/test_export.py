@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,9 @@ from frostline.errors import BackendError, InputError, OutputError
 from frostline.export.characters import characters_of, letters
 from frostline.export.graph import build_classifier
 from frostline.export.run import TOLERANCE, _graph, _readable, _self_test, _tried, export, gate_of, refuse_place
+from frostline.head.cascading import CascadeOptions
 from frostline.head.linear import Calibration, LinearHead, Rule, applied
+from frostline.legible import LegibilityWarning
 from hostile import hostile_texts
 
 N_LABELS = 3
@@ -323,6 +326,114 @@ def test_texts_of_several_terms_in_one_batch(wordy: Model, tmp_path: Path) -> No
         given["input_ids"] = np.array([one["ids"] for one in alike])
     [shares] = session.run(["probabilities"], given)
     assert shares == pytest.approx(np.array([one["probabilities"] for one in alike]), abs=1e-7)
+
+
+def told_texts(n_texts: int, seed: int) -> tuple[list[str], list[str]]:
+    """Most are told by one word, the others by a rarer one."""
+    rng = np.random.default_rng(seed)
+    texts, labels = [], []
+    for place in range(n_texts):
+        label = int(rng.integers(2))
+        is_plain = rng.random() < 0.8
+        word = (
+            ("bad", "good")[label] if is_plain else ("grim", "bright", "gloomy", "sunny")[label + 2 * rng.integers(2)]
+        )
+        texts.append(f"a {word} film {place % 30} of {place + 1000 * seed}")
+        labels.append(("bad", "good")[label])
+    return texts, labels
+
+
+@pytest.fixture(scope="module", params=["mean@all+words", "mean@-1", "sets", "unsure"])
+def early(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A cascade: whose full head goes by words too, or not; of sets of labels; whose full head may be unsure."""
+    folder = tmp_path_factory.mktemp("early")
+    texts, labels = told_texts(150, 0)
+    given: list[Any] = labels
+    if request.param == "sets":
+        given = [[label, *(["odd"] if " 1" in text else [])] for text, label in zip(texts, labels, strict=True)]
+    classifier = SentenceClassifier(
+        encoder=str(make_checkpoint(folder / "encoder")),
+        features="mean@-1" if request.param in {"mean@-1", "unsure"} else "mean@all+words",
+        cascade=CascadeOptions(upper=0.05 if request.param != "sets" else 0.2, changed=0.005),
+        abstain_precision=0.9 if request.param == "unsure" else None,
+        Cs=[1e-3, 1e-1],
+        n_folds=3,
+        store=False,
+    )
+    with warnings.catch_warnings(action="ignore", category=LegibilityWarning):  # its encoder knows half the letters
+        classifier.fit(texts, given).save(folder / "model")
+    return open_model(folder / "model")
+
+
+def test_a_cascade_is_one_graph_that_says_which_head_answers(early: Model, tmp_path: Path) -> None:
+    done = export(early, tmp_path / "out")
+    assert done.difference < 1e-6
+    texts = [*told_texts(60, 1)[0], *TEXTS, "", "zzz", *hostile_texts(60)]
+    program = [sys.executable, "-S", "-c", f"import sys; sys.path += {sys.path!r}; {NO_FROSTLINE}"]
+    said = subprocess.run(
+        [*program, str(tmp_path / "out" / "answer.py")],
+        input="".join(json.dumps(text) + "\n" for text in texts),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found, answers = [json.loads(line) for line in said.stdout.splitlines()], early.answer(texts)
+    assert answers.early is not None
+    assert 10 < answers.early.sum() < len(texts) - 10
+    assert [one["early"] for one in found] == answers.early.tolist()
+    assert np.abs(np.array([one["probabilities"] for one in found]) - answers.probabilities).max() < 1e-6
+    for row, one in enumerate(found):
+        labels = [label for label, has in zip(early.head.labels, answers.favoured[row], strict=True) if has]
+        assert one["labels"] == (labels if answers.answered[row] else None)
+    settings = json.loads((tmp_path / "out" / "classifier.json").read_text("utf-8"))
+    assert settings["cascade"] == "mean@0+words"
+    assert "words.json" in settings["files"]
+    test = json.loads((tmp_path / "out" / "selftest.json").read_text("utf-8"))["texts"]
+    said_here = early.answer([one["text"] for one in test]).early
+    assert said_here is not None
+    assert [one["early"] for one in test] == said_here.tolist()
+
+
+def test_texts_of_a_cascade_in_one_batch(early: Model, tmp_path: Path) -> None:
+    """Some answered early, some not, all, none: each as if it were alone."""
+    export(early, tmp_path / "out")
+    graph = onnx.load(tmp_path / "out" / "classifier.onnx")
+    onnx.checker.check_model(graph, full_check=True)
+    assert {node.domain for node in graph.graph.node} == {""}
+    assert not [name for node in graph.graph.node for name in node.input if name.startswith("layers.")]
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_outputs()]
+    assert "early" in names
+    assert ("label" in names) is not early.head.answers_sets
+    given = _readable(early).inputs(told_texts(100, 3)[0])
+    length = len(given[0]["input_ids"])
+    alike = [one for one in given if len(one["input_ids"]) == length]
+    alike += [{**one, "terms": [0], "counts": [0]} for one in alike]  # without a known word: never early
+    alone = [session.run(names, {name: np.array([row]) for name, row in one.items()}) for one in alike]
+    is_early = [bool(row[names.index("early")][0]) for row in alone]
+    assert 0 < sum(is_early) < len(alike)
+    longest = max(len(one["terms"]) for one in alike)
+    for chosen in ([True, False], [True], [False]):
+        rows = [row for row, early_one in enumerate(is_early) if early_one in chosen]
+        batch = {
+            name: np.array([alike[row][name] + [0] * (longest - len(alike[row][name])) for row in rows])
+            for name in ("terms", "counts")
+        }
+        found = session.run(names, {**batch, "input_ids": np.array([alike[row]["input_ids"] for row in rows])})
+        for place, row in enumerate(rows):
+            for together, one in zip(found, alone[row], strict=True):
+                if together.dtype == np.float32:
+                    assert together[place] == pytest.approx(one[0], abs=1e-6)
+                else:
+                    assert np.array_equal(together[place], one[0])
+
+
+def test_a_cascade_in_int8(early: Model, tmp_path: Path) -> None:
+    texts, always = told_texts(60, 4)[0], replace(early, head=replace(early.head, rule=None))  # at no edge
+    done = export(always, tmp_path / "out", quantized=texts)
+    assert done.precision == "int8"
+    test = json.loads((tmp_path / "out" / "selftest.json").read_text("utf-8"))["texts"]
+    assert {one["early"] for one in test} <= {True, False}
 
 
 def reader_by_table(table: dict[str, Any]) -> Callable[[str], list[str]]:

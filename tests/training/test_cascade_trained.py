@@ -287,10 +287,6 @@ def test_by_command_from_a_file_to_answers(frostline: Command, tmp_path: Path) -
     )
     explained = frostline("explain", model, "a wonderful story", "--json").document
     assert explained["is_early"] is True
-    for asked in (("export", model), ("page", model, "--packages", tmp_path)):  # nothing is asked for before
-        refused = frostline(*asked, "--out", tmp_path / "exported")
-        assert refused.code == 65
-        assert "A cascade cannot be exported: it answers texts that it does not read" in refused.err
 
 
 def test_a_wish_that_cannot_be_met_is_told_or_refused(frostline: Command, tmp_path: Path) -> None:

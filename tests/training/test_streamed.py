@@ -108,9 +108,10 @@ def test_from_a_file_to_a_classifier_fitted_on_all_texts(
     assert done.code == 0, done.err
     assert done.document["data"]["n_trained"] == whole["data"]["n_trained"] == 450
     assert done.document["warnings"][0] == (
-        "There is no room for the numbers of all 450 texts at once: C, the calibration and the rule were chosen on 150 "
-        "of them, each label in its share, from which the baselines learned too; the classifier was fitted on all. Of "
-        "the rows held out, 100 were neither learned from nor tested on: `evaluate` of the same file tests on all."
+        "These are more texts than a training holds at once (4 GB of their numbers, or what is free): C, the "
+        "calibration and the rule were chosen on 150 of them, each label in its share, from which the baselines "
+        "learned too; the classifier was fitted on all 450. Of the rows held out, 100 were neither learned from nor "
+        "tested on: `evaluate` of the same file tests on all."
     )
     assert done.document["test"]["n"] == 50
     met = frostline("evaluate", model, table, "--no-header", "--text", "1", "--label", "2", "--json").document
@@ -145,7 +146,7 @@ def test_what_a_part_cannot_stand_for_is_not_streamed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Too little room to choose in, every row tested in turn, curves and cascades; more labels than are solved so."""
-    monkeypatch.setattr(streamed, "texts_that_fit", lambda _: most)
+    monkeypatch.setattr(streamed, "texts_that_fit", lambda _, **_how: most)
     dataset, encoder = dataset_of(["a", "b"] * 30), FakeEncoder()
     options = replace(TrainingOptions(), **changes)
     assert streamed.can_be_streamed(dataset, None, encoder, options) is can
@@ -155,6 +156,24 @@ def test_what_a_part_cannot_stand_for_is_not_streamed(
         assert streamed.can_be_streamed(dataset, dataset_of(["a"] * 5000), encoder, options)
         weighed = replace(dataset, targets=replace(dataset.targets, weights=np.full(60, 2.0)))
         assert not streamed.can_be_streamed(weighed, None, encoder, options)
+
+
+@pytest.mark.parametrize(
+    ("free", "options", "held"),
+    [
+        (100e9, TrainingOptions(), 103_121),  # (4 GB - 0.3) / (2.5 * 4 * 2,688 + 9,000)
+        (2e9, TrainingOptions(), 47_380),
+        (100e9, TrainingOptions(learning_curve=True), None),  # there is room for all
+    ],
+)
+def test_no_more_is_held_at_once_than_four_gigabytes_where_blocks_will_do(
+    free: float, options: TrainingOptions, held: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "free_memory", lambda: int(free))
+    dataset, encoder = dataset_of(["a", "b"] * 60_000), FakeEncoder("mean@0", hidden_size=2688)
+    assert streamed.room_for(dataset, None, encoder, options) == held
+    few = dataset.take(np.arange(held or 1000))
+    assert streamed.room_for(few, None, encoder, options) is None
 
 
 def dataset_of(labels: list[str]) -> Dataset:

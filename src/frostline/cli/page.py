@@ -10,7 +10,7 @@ from frostline.cli.groups import Grouped
 from frostline.cli.options import ModelChoice, model_options, overwrite_option
 from frostline.errors import pasteable, printable
 from frostline.export.page import page_files
-from frostline.export.run import export, refuse_cascade, refuse_place
+from frostline.export.run import export, refuse_place
 
 
 @click.command(
@@ -36,7 +36,6 @@ def command(*, model: Path, out: Path, packages: Path, choice: ModelChoice, over
     """Open the model, write the folder, say how it is shown."""
     refuse_place(out, overwrite=overwrite)
     artifact = load_artifact(model)
-    refuse_cascade(has_one=artifact.cascade is not None)
     files = page_files(packages)
     done = export(choice.open(artifact), out, overwrite=overwrite, page=files)
     beside = sum(map(len, files.values())) / 1e6

@@ -6,7 +6,7 @@ Weights are not stored in the graph. Each is declared with its name and shape an
 graph is opened, so a graph is some tens of kilobytes and the checkpoint's own file is the only copy of the weights.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -26,14 +26,23 @@ class Draft:
     """Nodes in order, constants, and the declared weights."""
 
     def __init__(
-        self, constants: "dict[str, onnx.TensorProto] | None" = None, prefix: str = "", *, one_time: bool = False
+        self,
+        constants: "dict[str, onnx.TensorProto] | None" = None,
+        prefix: str = "",
+        *,
+        one_time: bool = False,
+        known_as: Mapping[str, str] | None = None,
     ) -> None:
-        """Empty; with `one_time`, `each` has but one number, and writes neither branch nor loop."""
+        """Empty; with `one_time`, `each` has but one number, and writes neither branch nor loop.
+
+        `known_as`: what values that were named around it are called in the graph.
+        """
         self._nodes: list[onnx.NodeProto] = []
         self._written: dict[tuple[str, tuple[str, ...], str], str] = {}
         self._constants: dict[str, onnx.TensorProto] = {} if constants is None else constants
         self._prefix = prefix
         self._one_time = one_time
+        self._known_as = dict(known_as or {})
 
     def op(self, kind: str, inputs: Sequence[str], attributes: Mapping[str, Any] | None = None) -> str:
         """Write one operator, such as `Gemm` or `com.microsoft.FusedMatMul`; its output's name.
@@ -41,6 +50,7 @@ class Draft:
         The same operator on the same values is written once: asking for the length of a sentence twice is free.
         """
         domain, _, short = kind.rpartition(".")
+        inputs = [self._known_as.get(name, name) for name in inputs]
         key = (kind, tuple(inputs), repr(sorted((attributes or {}).items())))
         if key not in self._written:
             output = f"{self._prefix}{short}_{len(self._nodes)}"
@@ -58,7 +68,7 @@ class Draft:
         if self._one_time and not always:
             return build(self, None)
         prefix = f"{self._prefix}{len(self._nodes)}/"
-        alone, several, inner = (Draft(self._constants, f"{prefix}{name}/") for name in ("one", "many", "each"))
+        alone, several, inner = (self._within(f"{prefix}{name}/") for name in ("one", "many", "each"))
         body = inner.body(lambda number: build(inner, number))
         nothing = several.op("SequenceEmpty", [], {"dtype": FLOAT})
         joined = several.op(
@@ -67,13 +77,26 @@ class Draft:
         branches = {"then_branch": alone.branch(build(alone, None)), "else_branch": several.branch(joined)}
         return self.op("If", [self.op("Equal", [times, self.constant(np.array(1, np.int64))])], branches)
 
+    def either(self, condition: str, then: "Callable[[Draft], str]", otherwise: "Callable[[Draft], str]") -> str:
+        """What `then(inner)` gives where `condition` holds, else what `otherwise(inner)` does; but one is computed."""
+        prefix = f"{self._prefix}{len(self._nodes)}/"
+        one, other = (self._within(f"{prefix}{name}/", one_time=self._one_time) for name in ("then", "else"))
+        branches = {"then_branch": one.branch(then(one)), "else_branch": other.branch(otherwise(other))}
+        return self.op("If", [condition], branches)
+
+    def _within(self, prefix: str, *, one_time: bool = False) -> "Draft":
+        """A draft of a graph within this one, which may use every value that was written before."""
+        return Draft(self._constants, prefix, one_time=one_time, known_as=self._known_as)
+
     def named(self, name: str, value: str) -> None:
-        """Give `value` a second name."""
-        self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
+        """Give `value` a second name, here and in what is written within."""
+        own = self._known_as[name] = f"{self._prefix}{name}"  # no graph within another may use its names anew
+        self._nodes.append(helper.make_node("Identity", [value], [own], name=own))
 
     def branch(self, value: str) -> onnx.GraphProto:
         """The draft as one way to `value`."""
-        return helper.make_graph(self._nodes, self._prefix, [], [helper.make_tensor_value_info(value, FLOAT, None)])
+        nodes, _ = _needed_for({value}, self._nodes)
+        return helper.make_graph(nodes, self._prefix, [], [helper.make_tensor_value_info(value, FLOAT, None)])
 
     def body(self, build: Callable[[str], str]) -> onnx.GraphProto:
         """The draft as the body of a loop, which appends what `build(number)` gives to a sequence."""
@@ -111,9 +134,11 @@ class Draft:
         return name
 
     def stored(self, name: str, value: NDArray[Any]) -> str:
-        """Store a tensor in the graph under a name of its own; text is an array of objects."""
-        self._constants[name] = numpy_helper.from_array(value, name)
-        return name
+        """Store a tensor under that name, or where another has it one like it; text is an array of objects."""
+        tensor = numpy_helper.from_array(value, name)
+        if self._constants.setdefault(name, tensor) == tensor:
+            return name
+        return self.stored(f"{name}_2", value)
 
     def filled(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Store the declared weights in the graph, which then needs nothing handed over."""
@@ -139,13 +164,9 @@ class Draft:
         """
         for name, (value, _) in outputs.items():
             self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
-        needed, nodes = set(outputs), []
-        for node in reversed(self._nodes):
-            if needed.intersection(node.output):
-                needed.update(node.input, _read_within(node))
-                nodes.append(node)
+        nodes, needed = _needed_for(outputs, self._nodes)
         graph = helper.make_graph(
-            nodes[::-1],
+            nodes,
             "encoder",
             [helper.make_tensor_value_info(name, kind, axes) for name, (kind, axes) in inputs.items()],
             [
@@ -157,6 +178,16 @@ class Draft:
         domains = {RUNTIME_OPERATORS} & {node.domain for node in nodes}
         versions = [helper.make_opsetid("", OPERATORS), *(helper.make_opsetid(domain, 1) for domain in domains)]
         return helper.make_model(graph, opset_imports=versions, ir_version=FORMAT, producer_name="frostline")
+
+
+def _needed_for(values: Iterable[str], nodes: Sequence[onnx.NodeProto]) -> tuple[list[onnx.NodeProto], set[str]]:
+    """Those of `nodes` that `values` hang on, in their order; and all that these read or give."""
+    needed, kept = set(values), []
+    for node in reversed(nodes):
+        if needed.intersection(node.output):
+            needed.update(node.input, _read_within(node))
+            kept.append(node)
+    return kept[::-1], needed
 
 
 def _read_within(node: onnx.NodeProto) -> set[str]:

@@ -103,11 +103,14 @@ class Sketch:
         return cls(draft, shape, _products(draft, shape, form))
 
     @classmethod
-    def of_equals(cls, shape: Shape, form: Form, *, ids: str, portable: bool = False) -> "Sketch":
+    def of_equals(
+        cls, shape: Shape, form: Form, *, ids: str, portable: bool = False, draft: "Draft | None" = None
+    ) -> "Sketch":
         """One over the input `ids` (B, S), sentences of one length, which makes of it all that `graph_inputs` gives."""
-        from frostline.encoder.draft import Draft  # noqa: PLC0415 - it imports onnx
+        if draft is None:
+            from frostline.encoder.draft import Draft  # noqa: PLC0415 - it imports onnx
 
-        draft = Draft(one_time=True)
+            draft = Draft(one_time=True)
         op, whole, zero, one = draft.op, draft.whole, *(draft.constant(np.array(n, np.int64)) for n in (0, 1))
         sizes = op("Shape", [ids])
         n_sentences, length = (op("Gather", [sizes, number]) for number in (zero, one))

@@ -6,6 +6,7 @@ alone, and a test holds it to scikit-learn's tokens and weights.
 
 import hashlib
 import re
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -94,14 +95,13 @@ class Vocabulary:
     def rows(self, texts: Sequence[str]) -> WordRows:
         """The row of each text; a text without a term of the vocabulary has an empty one."""
         column_of, ends = self.column_of, np.zeros(len(texts) + 1, np.int64)
-        columns: list[int] = []
-        times: list[int] = []
+        columns, times = array("i"), array("i")
         for place, text in enumerate(texts, start=1):
             terms = terms_of(text, self.max_words, is_marked=self.is_marked)
             found = Counter([column_of[term] for term in terms if term in column_of])
             ordered = sorted(found)
-            columns += ordered
-            times += [found[column] for column in ordered]
+            columns.extend(ordered)
+            times.extend([found[column] for column in ordered])
             ends[place] = len(columns)
         indices = np.array(columns, dtype=np.int64)
         weights = np.array(times, dtype=np.float64)

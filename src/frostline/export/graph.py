@@ -11,7 +11,7 @@ Shapes in the comments: B texts, n_features columns, L labels, K knots, N terms 
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
@@ -31,8 +31,19 @@ if TYPE_CHECKING:
 
 INPUT, TERMS, COUNTS = "input_ids", "terms", "counts"
 PROBABILITIES, FAVOURED, ANSWERED, LABEL = "probabilities", "favoured", "answered", "label"
+EARLY = "early"
 
 _STRING, _BOOL, _DOUBLE = 8, 9, 11  # onnx.TensorProto's numbers
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cheap:
+    """A cascade's cheap head: what it goes by, and by its rule how sure it must be to answer alone."""
+
+    head: LinearHead
+    blocks: Sequence[Block]
+    has_words: bool
 
 
 def build_classifier(  # noqa: PLR0913 - what a classifier consists of
@@ -43,13 +54,16 @@ def build_classifier(  # noqa: PLR0913 - what a classifier consists of
     weights: Mapping[str, NDArray[Any]],
     form: Form,
     vocabulary: Vocabulary | None = None,
+    has_words: bool = True,
+    cheap: Cheap | None = None,
 ) -> "onnx.ModelProto":
     """The graph, weights included.
 
     Input `input_ids` (B, S) int64, all texts of one length. Outputs `probabilities` (B, L) float32; `favoured` (B, L)
     bool: the label or labels that a text gets, sure or not; `answered` (B,) bool: whether it is sure enough to say so;
     and `label` (B,) string, where labels exclude each other. With words two more inputs: `terms` (B, N) int64, columns
-    of the vocabulary, each once, and `counts` (B, N) int64, how often each occurs; 0: it is not there.
+    of the vocabulary, each once, and `counts` (B, N) int64, how often each occurs; 0: it is not there. With a cascade
+    one more output: `early` (B,) bool, whether the cheap head answers; no layer reads such a text.
 
     Parameters
     ----------
@@ -57,9 +71,14 @@ def build_classifier(  # noqa: PLR0913 - what a classifier consists of
         Of the encoder; None where words alone are read.
     weights : mapping of str to ndarray
         Those of the encoder in `form`, its word embeddings included.
+    has_words : bool, default=True
+        Whether `head` goes by the words of `vocabulary`, where there is one.
+    cheap : Cheap, optional
+        Of a cascade; there is an encoder then.
     """
     inputs: dict[str, tuple[int, Sequence[str | int]]] = {}
-    parts: list[str] = []
+    first: _Said | None = None
+    rows: str | None = None
     if shape is None:
         from frostline.encoder.draft import Draft  # noqa: PLC0415 - it imports onnx
 
@@ -69,21 +88,48 @@ def build_classifier(  # noqa: PLR0913 - what a classifier consists of
         draft = sketch.draft
         draft.weight(WORDS, weights[WORDS].shape)
         inputs[INPUT] = INT64, ("B", "S")
-        rows = cast("str", sketch.read(blocks)[1])  # no classifier is without features
-        n_features = head.coef.shape[1] - (0 if vocabulary is None else len(vocabulary.terms))
-        coef = draft.stored("coef", np.ascontiguousarray(head.coef[:, :n_features].T))
-        parts.append(draft.op("MatMul", [draft.op("Cast", [rows], {"to": _DOUBLE}), coef]))
+        if cheap is None:
+            rows = _rows(sketch, blocks)
+        else:
+            first = _said_first(sketch, cheap, vocabulary)
+            rows = _rows_of_others(sketch, blocks, first.answered, form)
     if vocabulary is not None:
         inputs |= {TERMS: (INT64, ("B", "N")), COUNTS: (INT64, ("B", "N"))}
-        parts.append(_said_by_words(draft, vocabulary, head.coef[:, -len(vocabulary.terms) :]))
-    decisions = draft.stored("intercept", head.intercept)  # and, with each part, log-odds (B, n_coef_rows)
-    for part in parts:
-        decisions = draft.op("Add", [part, decisions])
-    shares = _probabilities(draft, decisions, head)
-    outputs, kinds = _answers(draft, shares, head)
-    outputs[PROBABILITIES] = draft.op("Cast", [shares], {"to": FLOAT}), ("B", len(head.labels))
+    said = _said(draft, head, rows, vocabulary if has_words else None)
+    outputs, kinds = _outputs(draft, said if first is None else _either(draft, first, said), len(head.labels))
+    if first is not None:
+        outputs[EARLY], kinds[EARLY] = (first.answered, ("B",)), _BOOL
     draft.filled(weights)
     return draft.model(inputs, outputs, kinds=kinds)
+
+
+def _rows(sketch: Sketch, blocks: Sequence[Block]) -> str:
+    """Rows (B, n_features) float32."""
+    return cast("str", sketch.read(blocks)[1])  # nobody goes by nothing
+
+
+def _rows_of_others(sketch: Sketch, blocks: Sequence[Block], early: str, form: Form) -> str:
+    """Rows (B, n_features) of the texts that are not answered `early` (B,): the layers read these; others have any."""
+    draft, op, whole = sketch.draft, sketch.draft.op, sketch.draft.whole
+    others = op("Not", [early])
+
+    def read(inner: "Draft") -> str:
+        op, whole = inner.op, inner.whole
+        those = op("Reshape", [op("NonZero", [others]), whole(-1)])
+        ids = op("Gather", [INPUT, those])
+        rows = _rows(Sketch.of_equals(sketch.shape, form, ids=ids, portable=True, draft=inner), blocks)
+        count = op("CumSum", [op("Cast", [others], {"to": INT64}), inner.constant(np.array(0, np.int64))])
+        place = op("Max", [op("Sub", [count, whole(1)]), whole(0)])
+        return op("Gather", [rows, place])
+
+    def nothing(inner: "Draft") -> str:
+        width = whole(len(blocks) * sketch.shape.hidden_size)
+        size = inner.op("Concat", [inner.op("Shape", [early]), width], {"axis": 0})
+        return inner.op("Expand", [inner.constant(np.array(0, np.float32)), size])
+
+    most = op("ReduceMax", [op("Cast", [others], {"to": INT64}), whole(0)], {"keepdims": 0})
+    any_of_them = op("Cast", [most], {"to": _BOOL})
+    return draft.either(any_of_them, read, nothing)
 
 
 def labels_text(head: LinearHead) -> list[str]:
@@ -107,6 +153,57 @@ def _said_by_words(draft: "Draft", vocabulary: Vocabulary, coef: NDArray[np.floa
     own = op("Gather", [draft.stored("term_coef", np.ascontiguousarray(coef.T)), TERMS])  # (B, N, n_coef_rows)
     product = op("Mul", [own, op("Unsqueeze", [scaled, draft.whole(2)])])
     return op("ReduceSum", [product, draft.whole(1)], {"keepdims": 0})
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a head says of each text, as values of the graph."""
+
+    shares: str  # (B, L)
+    favoured: str  # (B, L)
+    answered: str  # (B,)
+    label: str | None  # (B,)
+
+
+def _said(draft: "Draft", head: LinearHead, rows: str | None, vocabulary: Vocabulary | None) -> _Said:
+    """By rows (B, n_features) float32, by words, or by both."""
+    parts: list[str] = []
+    n_words = 0 if vocabulary is None else len(vocabulary.terms)
+    if rows is not None:
+        coef = draft.stored("coef", np.ascontiguousarray(head.coef[:, : head.coef.shape[1] - n_words].T))
+        parts.append(draft.op("MatMul", [draft.op("Cast", [rows], {"to": _DOUBLE}), coef]))
+    if vocabulary is not None:
+        parts.append(_said_by_words(draft, vocabulary, head.coef[:, -n_words:]))
+    decisions = draft.stored("intercept", head.intercept)  # and, with each part, log-odds (B, n_coef_rows)
+    for part in parts:
+        decisions = draft.op("Add", [part, decisions])
+    return _answers(draft, _probabilities(draft, decisions, head), head)
+
+
+def _said_first(sketch: Sketch, cheap: Cheap, vocabulary: Vocabulary | None) -> _Said:
+    """What a cascade's cheap head says; it answers no text without a known word, where it goes by words."""
+    draft, op = sketch.draft, sketch.draft.op
+    rows = _rows(sketch, cheap.blocks) if cheap.blocks else None
+    if not cheap.has_words:
+        return _said(draft, cheap.head, rows, None)
+    said = _said(draft, cheap.head, rows, vocabulary)
+    most = op("ReduceMax", [COUNTS, draft.whole(1)], {"keepdims": 0})
+    is_known = op("Greater", [most, draft.constant(np.array(0, np.int64))])
+    return replace(said, answered=op("And", [said.answered, is_known]))
+
+
+def _either(draft: "Draft", first: _Said, full: _Said) -> _Said:
+    """What `first` says where it answers, else what `full` does."""
+    op, early = draft.op, first.answered
+    of_each = op("Unsqueeze", [early, draft.whole(1)])
+    theirs = op("And", [op("Not", [of_each]), full.favoured])
+    return _Said(
+        shares=op("Where", [of_each, first.shares, full.shares]),
+        favoured=op("Or", [op("And", [of_each, first.favoured]), theirs]),  # ONNX Runtime chooses no bools by `Where`
+        answered=op("Or", [early, full.answered]),
+        label=None if first.label is None or full.label is None else op("Where", [early, first.label, full.label]),
+    )
 
 
 def _probabilities(draft: "Draft", decisions: str, head: LinearHead) -> str:
@@ -210,18 +307,24 @@ _LINKS: dict[Link, _Written] = {
 }
 
 
-def _answers(
-    draft: "Draft", shares: str, head: LinearHead
-) -> tuple[dict[str, tuple[str, Sequence[str | int]]], dict[str, int]]:
-    """The outputs that answer, and the kinds of their elements."""
+def _answers(draft: "Draft", shares: str, head: LinearHead) -> _Said:
+    """By its rule."""
     rule = head.rule or Rule()
     thresholds = draft.stored("thresholds", np.array(rule.thresholds)) if rule.thresholds else None
     taken = _LINKS[head.link].taken(draft, shares, head, thresholds)
     answered = draft.op("GreaterOrEqual", [taken.sure, draft.stored("answer_from", np.array(rule.answer_from))])
+    return _Said(shares=shares, favoured=taken.favoured, answered=answered, label=taken.label)
+
+
+def _outputs(
+    draft: "Draft", said: _Said, n_labels: int
+) -> tuple[dict[str, tuple[str, Sequence[str | int]]], dict[str, int]]:
+    """The outputs that answer, and the kinds of their elements."""
     outputs: dict[str, tuple[str, Sequence[str | int]]] = {
-        FAVOURED: (taken.favoured, ("B", len(head.labels))),
-        ANSWERED: (answered, ("B",)),
+        FAVOURED: (said.favoured, ("B", n_labels)),
+        ANSWERED: (said.answered, ("B",)),
+        PROBABILITIES: (draft.op("Cast", [said.shares], {"to": FLOAT}), ("B", n_labels)),
     }
-    if taken.label is not None:
-        outputs[LABEL] = taken.label, ("B",)
+    if said.label is not None:
+        outputs[LABEL] = said.label, ("B",)
     return outputs, {FAVOURED: _BOOL, ANSWERED: _BOOL, LABEL: _STRING}

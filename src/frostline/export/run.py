@@ -44,13 +44,16 @@ from frostline.export.characters import characters_of, letters
 from frostline.export.graph import (
     ANSWERED,
     COUNTS,
+    EARLY,
     FAVOURED,
     INPUT,
     PROBABILITIES,
     TERMS,
+    Cheap,
     build_classifier,
     labels_text,
 )
+from frostline.head.cascade import Cascade
 from frostline.head.linear import LinearHead
 from frostline.precision import measured, sample_of
 from frostline.version import __version__
@@ -91,15 +94,6 @@ class Exported:
     gate: Gate | None = None  # What trying int8 showed
 
 
-def refuse_cascade(*, has_one: bool) -> None:
-    """Raise `InputError` where a classifier has a cascade: before anything else is asked for."""
-    if has_one:
-        raise InputError(
-            "A cascade cannot be exported: it answers texts that it does not read, and a graph reads all it is given.",
-            hint="Train it again without --cascade: its answers are then those of the full head.",
-        )
-
-
 def export(
     model: Model,
     out: Path,
@@ -124,14 +118,13 @@ def export(
     Raises
     ------
     InputError
-        It has a cascade; torch reads; the file would pass 2 GB; int8 answers otherwise too often.
+        Torch reads; the file would pass 2 GB; int8 answers otherwise too often.
     OutputError
         `out` exists, or is no exported folder.
     BackendError
         ONNX Runtime does not say of the self-test's texts what the classifier says.
     """
     refuse_place(out, overwrite=overwrite)
-    refuse_cascade(has_one=model.cascade is not None)
     read = _readable(model)
     form, gate = _form(model, read, quantized)
     graph = _graph(model, read, form)
@@ -207,7 +200,7 @@ class _Read:
 
     encoder: Encoder | None
     architecture: Architecture | None
-    vocabulary: Vocabulary | None
+    vocabulary: Vocabulary | None  # Of the full head, or of a cascade's cheap one alone
 
     def tables(self) -> dict[str, bytes]:
         """The files by which a text becomes what the graph is given."""
@@ -239,7 +232,9 @@ class _Read:
 
 def _readable(model: Model) -> _Read:
     """What reads, where a graph can be made of it."""
-    vocabulary = vocabulary_of(model.encoder)
+    vocabulary = vocabulary_of(model.encoder) or (
+        None if model.cascade is None else vocabulary_of(model.cascade.reader)
+    )
     encoder = model.encoder.encoder if isinstance(model.encoder, WordedEncoder) else model.encoder
     if isinstance(encoder, WordsAlone):
         return _Read(None, None, vocabulary)
@@ -272,7 +267,8 @@ def _form(model: Model, read: _Read, quantized: Sequence[str] | None) -> tuple[F
         architecture, blocks=encoder.blocks, identity_digest="", kept=None, form="unsigned", weights=weights
     )
     other: SentenceEncoder = replace(encoder, backend=backend)
-    other = other if read.vocabulary is None else WordedEncoder(other, read.vocabulary)
+    words = vocabulary_of(model.encoder)
+    other = other if words is None else WordedEncoder(other, words)
     gate = gate_of(model.head, model.encoder.encode(chosen).for_head, other.encode(chosen).for_head)
     if not gate.is_passed:
         raise InputError(
@@ -309,6 +305,8 @@ def _graph(model: Model, read: _Read, form: Form) -> bytes:
         weights=weights,
         form=form,
         vocabulary=read.vocabulary,
+        has_words=vocabulary_of(model.encoder) is not None,
+        cheap=_cheap(model.cascade),
     )
     size = graph.ByteSize()
     if size > MOST_BYTES:
@@ -316,6 +314,13 @@ def _graph(model: Model, read: _Read, form: Form) -> bytes:
     graph.doc_string = f"A text classifier, exported by Frostline {__version__}."
     content: bytes = graph.SerializeToString(deterministic=True)
     return content
+
+
+def _cheap(cascade: Cascade | None) -> Cheap | None:
+    if cascade is None:
+        return None
+    reader = cascade.reader
+    return Cheap(head=cascade.head, blocks=reader.blocks, has_words=vocabulary_of(reader) is not None)
 
 
 def exported_tokenizer(pieces: WordPieces) -> str:
@@ -338,6 +343,7 @@ def _self_test(model: Model, read: _Read) -> dict[str, Any]:
     texts = [*SENTENCES, *_ODD_SENTENCES]
     answers = model.answer(texts)
     columns = (answers.probabilities, answers.favoured, answers.answered)
+    early = [{}] * len(texts) if answers.early is None else [{EARLY: each} for each in answers.early.tolist()]
     return {
         "tolerance": TOLERANCE,
         "texts": [
@@ -347,9 +353,10 @@ def _self_test(model: Model, read: _Read) -> dict[str, Any]:
                 "probabilities": shares,
                 "favoured": favoured,
                 "answered": answered,
+                **of_cascade,
             }
-            for text, given, shares, favoured, answered in zip(
-                texts, read.inputs(texts), *(column.tolist() for column in columns), strict=True
+            for text, given, of_cascade, shares, favoured, answered in zip(
+                texts, read.inputs(texts), early, *(column.tolist() for column in columns), strict=True
             )
         ],
     }
@@ -371,9 +378,8 @@ def _tried(graph: bytes, said: Mapping[str, Any], *, tolerance: float) -> float:
     largest = 0.0
     for one in said["texts"]:
         given = {name: one[_AS_TOLD.get(name, name)] for name in names}
-        found = session.run(
-            [PROBABILITIES, FAVOURED, ANSWERED], {name: np.array([row], np.int64) for name, row in given.items()}
-        )
+        told = [PROBABILITIES, FAVOURED, ANSWERED, *([EARLY] if EARLY in one else [])]
+        found = session.run(told, {name: np.array([row], np.int64) for name, row in given.items()})
         difference = float(np.abs(found[0][0] - np.array(one["probabilities"])).max())
         if not difference <= tolerance:
             raise BackendError(
@@ -381,7 +387,7 @@ def _tried(graph: bytes, said: Mapping[str, Any], *, tolerance: float) -> float:
                 f"(they differ by {difference:.1e})."
             )
         largest = max(largest, difference)
-        one |= {"probabilities": found[0][0].tolist(), "favoured": found[1][0].tolist(), "answered": bool(found[2][0])}
+        one |= {name: column[0].tolist() for name, column in zip(told, found, strict=True)}
     return largest
 
 
@@ -398,6 +404,7 @@ def _settings(model: Model, read: _Read, precision: str, contents: Mapping[str, 
         **({} if read.encoder is None else _of_encoder(read.encoder, model.manifest.encoder.name)),
         "precision": precision,
         "features": model.manifest.features,
+        **({} if model.cascade is None else {"cascade": str(model.cascade.reader.spec)}),
         "files": {
             name: {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in contents.items()

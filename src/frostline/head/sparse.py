@@ -162,12 +162,13 @@ def beside_of(words: WordRows, training: BoolArray, crew: Crew) -> Beside:
     texts_with = np.bincount(words.indices, minlength=words.n_terms)
     order = np.argsort(-texts_with, kind="stable")[: np.count_nonzero(texts_with)]
     n_common = min(_MOST_COMMON, int(np.count_nonzero(texts_with >= max(1.0, _COMMON * len(words)))))
-    shape = (len(words), words.n_terms)
-    held_out = words.held_out(training)
-    columns, held = (
-        sparse.csr_array((own.data, own.indices, own.indptr), shape=shape).tocsc()[:, order]
-        for own in (words, held_out)
-    )
+
+    def ordered(own: WordRows) -> Any:
+        whole = sparse.csr_array((own.data, own.indices, own.indptr), shape=(len(own), own.n_terms))
+        return whole.tocsc()[:, order]
+
+    columns, known = ordered(words), words.held_out(training)
+    held = columns if known is words else ordered(known)
     rare = columns[:, n_common:].tocsr()
     by_word = columns[:, n_common:].T.tocsr()
     for each in (rare, by_word):

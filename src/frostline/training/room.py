@@ -19,6 +19,9 @@ TIMES_CELLS = 8
 PER_TEXT, BESIDE = 9_000, 300_000_000
 """Bytes that it takes beside, for each text and whatever their number."""
 
+AT_ONCE = 4_000_000_000
+"""What a training takes at its peak where more texts can be fitted block by block instead, however much is free."""
+
 LONG_S = 60.0
 """Seconds of reading from which on the command says so before."""
 
@@ -32,12 +35,19 @@ def needed_bytes(n_texts: int, n_features: int) -> int:
     return int(n_texts * (TIMES_ROWS * 4 * n_features + PER_TEXT)) + BESIDE
 
 
-def texts_that_fit(n_features: int) -> int | None:
-    """From how many texts, with so many numbers each, one can learn here; None where that is not known."""
+def texts_that_fit(n_features: int, *, most: int | None = None) -> int | None:
+    """From how many texts, with so many numbers each, one can learn here; None where that is not known.
+
+    Parameters
+    ----------
+    most : int, optional
+        Bytes that may be taken, where more are free.
+    """
     free = free_memory()
     if free is None or not n_features:
         return None
-    return max(0, int((free - BESIDE) / (TIMES_ROWS * 4 * n_features + PER_TEXT)))
+    taken = free if most is None else min(free, most)
+    return max(0, int((taken - BESIDE) / (TIMES_ROWS * 4 * n_features + PER_TEXT)))
 
 
 def refuse_no_room(texts: Sequence[str], encoder: SentenceEncoder, *, other: str = "") -> None:

@@ -23,7 +23,7 @@ from frostline.head.fitted import Fitted
 from frostline.head.options import SearchOptions
 from frostline.head.search import fit_again
 from frostline.training.options import Split, TrainingOptions, is_in_turn
-from frostline.training.room import refuse_no_room, texts_that_fit
+from frostline.training.room import AT_ONCE, refuse_no_room, texts_that_fit
 
 FEWEST = 20_000
 """Texts for which there must be room, or too little could be chosen on them."""
@@ -51,23 +51,27 @@ class Sampled:
             "same file tests on all."
         )
         return (
-            f"There is no room for the numbers of all {len(self.whole):,} texts at once: C, the calibration and the "
-            f"rule were chosen on {len(self.split.train):,} of them, each label in its share, from which the baselines "
-            f"learned too; the classifier was fitted on all.{left_out if self.n_left_out else ''}"
+            f"These are more texts than a training holds at once ({AT_ONCE / 1e9:.0f} GB of their numbers, or what is "
+            f"free): C, the calibration and the rule were chosen on {len(self.split.train):,} of them, each label in "
+            f"its share, from which the baselines learned too; the classifier was fitted on all {len(self.whole):,}."
+            f"{left_out if self.n_left_out else ''}"
         )
 
 
 def room_for(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, options: TrainingOptions) -> int | None:
-    """For how many texts there is room, where a part stands for all; None where there is room for all.
+    """How many texts are held at once, where a part stands for all; None where all are held.
 
     Raises `InputError`: there is no room for all, and a part cannot stand for them.
     """
     texts = [*dataset.texts, *(() if test is None else test.texts)]
-    most = texts_that_fit(len(encoder.blocks) * encoder.hidden_size)
-    if most is None or len(texts) <= most:
+    n_features = len(encoder.blocks) * encoder.hidden_size
+    most, fit = texts_that_fit(n_features, most=AT_ONCE), texts_that_fit(n_features)
+    if most is None or fit is None or len(texts) <= most:
         return None
     if can_be_streamed(dataset, test, encoder, options):
         return most
+    if len(texts) <= fit:
+        return None
     wishes = {
         "--cascade": options.cascade is not None,
         "--learning-curve": options.learning_curve,
@@ -83,7 +87,7 @@ def room_for(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, o
 def can_be_streamed(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, options: TrainingOptions) -> bool:
     """Whether a part can stand for all of them, and the disk has room for their rows."""
     targets, n_features = dataset.targets, len(encoder.blocks) * encoder.hidden_size
-    most = texts_that_fit(n_features)
+    most = texts_that_fit(n_features, most=AT_ONCE)
     is_simple = not (is_in_turn(test, options) or options.learning_curve or options.cascade is not None)
     is_small = len(targets.labels) < MANY or len(targets.groups()) > 1
     if most is None or most < FEWEST or not is_simple or not is_small or targets.weights is not None:

@@ -55,7 +55,8 @@ function one(answer) {
     bars.append(element("dd", element("meter", "", { value: share, ariaLabel: labels[column] })), element("dd", percent(share)));
   }
   const rest = order.length > MOST_BARS ? [element("p", `and ${order.length - MOST_BARS} labels less probable`, { className: "rest" })] : [];
-  shown.replaceChildren(element("p", told(answer), { className: "big" }), bars, ...rest);
+  const early = answer.early ? [element("p", "Answered early, by words and word embeddings; the encoder did not read it.", { className: "rest" })] : [];
+  shown.replaceChildren(element("p", told(answer), { className: "big" }), bars, ...rest, ...early);
 }
 
 function table() {

@@ -44,7 +44,8 @@ addEventListener("message", async ({ data: { number, text } }) => {
     const row = ([name, ids]) => [name, new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length])];
     const said = await session.run(Object.fromEntries(Object.entries(inputsOf(text)).map(row)));
     const favoured = labelsOf(settings).filter((_, column) => said.favoured.data[column]);
-    const answer = { labels: said.answered.data[0] ? favoured : null, probabilities: [...said.probabilities.data] };
+    const early = Boolean(said.early?.data[0]);
+    const answer = { labels: said.answered.data[0] ? favoured : null, probabilities: [...said.probabilities.data], early };
     postMessage({ number, answer });
   } catch (error) {
     postMessage({ number, error: String(error.message ?? error) });

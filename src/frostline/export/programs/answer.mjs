@@ -16,7 +16,8 @@ async function answer(text) {
   const whole = text.replace(/\p{Surrogate}/gu, "\ufffd"); // half a character is none
   const said = await session.run(Object.fromEntries(Object.entries(inputsOf(whole)).map(row)));
   const labels = (settings.labels_text ?? settings.labels).filter((_, column) => said.favoured.data[column]);
-  return { labels: said.answered.data[0] ? labels : null, probabilities: [...said.probabilities.data] };
+  const early = said.early && { early: Boolean(said.early.data[0]) }; // of a cascade: the layers did not read it
+  return { labels: said.answered.data[0] ? labels : null, probabilities: [...said.probabilities.data], ...early };
 }
 
 const given = process.argv.slice(2);
