@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from bench.ceilings import work_gflop
-from bench.peers import measure, neighbours
-from bench.peers.__main__ import _work
+from bench.peers import measure, neighbours, ours
+from bench.peers.__main__ import _labelled, _work
+from bench.peers.answers import Labelled, Learned, answers_markdown, answers_summary, compare_answers
 from bench.peers.measure import OURS, Comparison, WayResult, Work
 from bench.peers.page import best_neighbour, markdown, plot, summary
+from encoder_fakes import make_checkpoint
 from frostline.data.sample import load_sample
 from frostline.encoder.architecture import describe
 from frostline.encoder.checkpoint import find_checkpoint
@@ -122,7 +124,7 @@ def test_ways_are_compared_run_by_run(tmp_path: Path, monkeypatch: pytest.Monkey
             "depends_on_mates": 0.0,
         }
 
-    monkeypatch.setattr(measure, "_ask", ask)
+    monkeypatch.setattr(measure, "ask", ask)
     monkeypatch.setattr(measure, "product_gflops", lambda *_, **__: 2.0)
     found = measure.compare(work(tmp_path), python=Path("python"), repeats=2, threads=2, with_int8=False)
     by_name = {way.way: way for way in found.ways}
@@ -179,3 +181,79 @@ def test_an_encoder_that_was_prepared_for_shorter_texts_is_counted_so(tmp_path: 
     (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": 64}), "utf-8")
     found = _work("minilm", folder, "long", load_sample().train.take(np.arange(60)), n_long=3)
     assert found.n_pieces == 3 * 64
+
+
+def some_labelled(folder: Path = Path("none")) -> Labelled:
+    texts = [f"{'good' if row % 3 else 'bad'} film {row}" for row in range(80)]
+    labels = [text.split()[0] for text in texts]
+    return Labelled(
+        name="tiny", folder=folder, train=texts[:60], labels=labels[:60], texts=texts[60:], truth=labels[60:]
+    )
+
+
+def test_answers_of_each_way_in_a_table() -> None:
+    given = some_labelled()
+    own = Learned(way="frostline", seconds=[0.5, 1.0, 2.0], learned_s=3.0, peak_bytes=200_000_000, said=given.truth)
+    other = Learned(way="fastText", seconds=[0.01], learned_s=0.5, peak_bytes=1_000_000, said=["bad"] * 20)
+    gone = Learned(way="model2vec", failed="No module | named model2vec")
+    told = answers_markdown(given, [own, other, gone], {"frostline": 700_000_000, "fastText": 4_000_000})
+    lines = told.splitlines()
+    assert lines[0] == "### tiny, from labelled texts to answers"
+    assert lines[2] == (
+        "60 texts learned from, 20 others answered, n = 3 times, medians (smallest to largest). The same answers: as "
+        "the first way gives."
+    )
+    assert lines[-3:] == [
+        "| **frostline** | 20 (10-40) | 100.0% (83.9% to 100.0%) | 100.0% | 3.0 s | 200 MB | 700 MB |",
+        "| fastText | 2,000 (2,000-2,000) | 35.0% (18.1% to 56.7%) | 35.0% | 0.5 s | 1 MB | 4 MB |",
+        "| model2vec | failed: No module / named model2vec |  |  |  |  |  |",
+    ]
+    figures = answers_summary(given, [own, other, gone])
+    assert figures["n_trained"] == 60
+    assert figures["ways"] == {
+        "frostline": {
+            "failed": "",
+            "seconds": [0.5, 1.0, 2.0],
+            "learned_s": 3.0,
+            "peak_bytes": 200_000_000,
+            "n_right": 20,
+            "n_same": 20,
+        },
+        "fastText": {
+            "failed": "",
+            "seconds": [0.01],
+            "learned_s": 0.5,
+            "peak_bytes": 1_000_000,
+            "n_right": 7,
+            "n_same": 7,
+        },
+        "model2vec": {
+            "failed": "No module | named model2vec",
+            "seconds": [],
+            "learned_s": 0.0,
+            "peak_bytes": 0,
+            "n_right": 0,
+            "n_same": 0,
+        },
+    }
+
+
+def test_a_way_learns_answers_and_tells_what_it_took(tmp_path: Path) -> None:
+    """Ours in a process of its own, over a small encoder; a way that is not there is told, and the others go on."""
+    given = some_labelled(make_checkpoint(tmp_path / "encoder"))
+    found = compare_answers(given, python=Path(sys.executable), repeats=2, threads=1, ways=["frostline", "fastText"])
+    assert [way.way for way in found] == ["frostline", "fastText"]
+    assert len(found[0].seconds) == 2
+    assert found[0].said == given.truth
+    assert found[1].failed.startswith("fastText failed: ModuleNotFoundError")
+    assert set(ours.LEARNING) == {"frostline", "frostline cascade", "frostline static"}
+    assert set(neighbours.LEARNING) <= set(neighbours.NEEDS)
+
+
+def test_what_is_answered_is_not_learned_from() -> None:
+    dataset = load_sample().train
+    given = _labelled("minilm", Path("there"), dataset)
+    assert len(given.train) == len(given.labels) == len(dataset) - len(dataset) // 4
+    assert len(given.texts) == len(given.truth) == len(dataset) // 4
+    assert not set(given.train) & set(given.texts)
+    assert given.truth == [str(label) for label in dataset.labels][3::4]

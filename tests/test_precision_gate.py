@@ -22,6 +22,7 @@ from frostline.encoder.encoder import Encoder
 from frostline.encoder.precision import Gate, Precision, PrecisionRecord, PrecisionWarning, cosines
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import UsageError
+from frostline.export.run import export
 from frostline.machine import Machine, this_machine
 from frostline.precision import equal_predictions, measured, sample_of, settle
 from frostline.report.phrases import precision_facts
@@ -44,7 +45,12 @@ def able(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def unable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "this_machine", lambda: machine_with("avx2"))
+    monkeypatch.setattr(precision, "this_machine", lambda: machine_with("avx"))
+
+
+@pytest.fixture
+def older(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "this_machine", lambda: machine_with("avx", "avx2"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,6 +124,33 @@ def test_an_encoder_with_planted_outliers_stays_in_float32(spiky: str, sample: t
     assert record.gate is not None
     assert not record.gate.is_passed
     assert record.reason.startswith("int8 did not pass on your own texts: ")
+
+
+@pytest.mark.usefixtures("older")
+def test_with_avx2_alone_rows_have_seven_bits(sample: tuple[list[str], list[str]], tmp_path: Path) -> None:
+    """Behind the same gate; a classifier that learned from them is read, on any processor, in the same."""
+    texts, labels = sample
+    open_in = opener("minilm", "mean@all")
+    record = settle("auto", open_in, texts, Targets.of_labels(labels))  # type: ignore[arg-type]  # a plain function
+    assert (record.asked, record.used) == ("auto", "int7")
+    assert record.reason.startswith("int7 passed on your own texts: ")
+    asked = settle("int8", nobody)
+    assert (asked.used, asked.gate) == ("int7", None)
+    assert facts_of(asked) == (
+        "int7 (int8 was asked for): This processor has AVX2 and no instruction for int8: rows of 7 bits are exact on "
+        "it, and faster."
+    )
+    with warnings.catch_warnings(action="error", category=PrecisionWarning):
+        classifier = SentenceClassifier("minilm", precision="int8", features="mean@-1", C=1.0, store=False)
+        classifier.fit(texts, labels).save(tmp_path / "model")
+    assert classifier.encoder_.identity.precision == "int7"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "this_machine", lambda: machine_with("avx2", "avx512_vnni"))
+        opened = open_model(tmp_path / "model")
+        assert opened.encoder.identity.precision == "int7"
+        assert opened.predict_proba(texts[:5]) == pytest.approx(classifier.predict_proba(texts[:5]), abs=1e-9)
+    done = export(opened, tmp_path / "exported")
+    assert (done.precision, done.difference < 1e-5) == ("int7", True)
 
 
 @pytest.mark.usefixtures("unable")

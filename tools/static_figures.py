@@ -51,7 +51,7 @@ class Model2Vec:
     )
 
     def __init__(self, folder: Path, features: str = "mean@0") -> None:
-        from model2vec import StaticModel  # type: ignore[import-not-found]  # noqa: PLC0415 - where it is asked for
+        from model2vec import StaticModel  # noqa: PLC0415 - where it is asked for
 
         self.model = StaticModel.from_pretrained(str(folder))
         self.hidden_size = int(self.model.dim)

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from bench.ceilings import work_gflop
 from bench.checkpoints import random_checkpoint
+from bench.peers.answers import Labelled, answers_markdown, answers_summary, compare_answers
 from bench.peers.measure import Comparison, Work, compare, install_sizes, prepare
 from bench.peers.page import markdown, plot, summary
 from bench.sst2 import sst2_file
@@ -35,7 +36,8 @@ from frostline.machine import this_machine, usable_cores
 N_TEXTS = 2000
 LONG_WORDS = 200
 ENCODERS = ("minilm", "distilbert", "bert")
-KINDS = ("short", "long")
+KINDS = ("short", "long", "answers")
+N_LEARNED = 5000
 
 
 @click.command()
@@ -45,7 +47,9 @@ KINDS = ("short", "long")
 @click.option("--texts", "n_texts", type=click.IntRange(64), default=N_TEXTS, show_default=True)
 @click.option("--long-texts", "n_long", type=click.IntRange(32), default=N_TEXTS, show_default=True)
 @click.option("--encoder", "encoders", type=click.Choice(ENCODERS), multiple=True, help="Only this; repeatable.")
-@click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only short or long texts.")
+@click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only this; repeatable.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the encoders are prepared, and kept.")
+@click.option("--way", "ways", multiple=True, help="Only this of the ways to answers; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder for peers.md, peers.svg, peers.json.")
 def main(  # noqa: PLR0913 - as many parameters as there are options
     *,
@@ -56,6 +60,8 @@ def main(  # noqa: PLR0913 - as many parameters as there are options
     n_long: int,
     encoders: Sequence[str],
     kinds: Sequence[str],
+    folder: Path | None,
+    ways: Sequence[str],
     out: Path | None,
 ) -> None:
     """Measure all in one run, on the first sentences of FILE (SST-2 if none is named) and on texts of 200 words."""
@@ -67,28 +73,56 @@ def main(  # noqa: PLR0913 - as many parameters as there are options
     )
     dataset = read_dataset(file or sst2_file(), TableOptions())
     found: list[Comparison] = []
+    figures: list[dict[str, object]] = []
     sizes = install_sizes(python)
     parts = [head, ""]
     with tempfile.TemporaryDirectory() as scratch:
         for encoder in encoders or ENCODERS:
-            folder = _folder(encoder, Path(scratch) / encoder)
-            console.print(f"preparing {encoder} for every way …")
-            prepare(folder, _pooling(encoder), python=python)
+            place = (folder or Path(scratch)) / encoder
+            if not place.exists():
+                _folder(encoder, place)
+                console.print(f"preparing {encoder} for every way …")
+                prepare(place, _pooling(encoder), python=python)
             for kind in kinds or KINDS:
-                work = _work(encoder, folder, kind, dataset.take(np.arange(min(n_texts, len(dataset)))), n_long=n_long)
-                console.print(f"{work.name}: {len(work.texts):,} texts …")
-                int8_too = why_not_int8() is None
-                found.append(compare(work, python=python, repeats=repeats, threads=threads, with_int8=int8_too))
-                parts.append(markdown(found[-1], sizes))
+                if kind == "answers":
+                    if encoder != "minilm":  # the others' weights are random
+                        continue
+                    given = _labelled(encoder, place, dataset)
+                    learned = compare_answers(given, python=python, repeats=repeats, threads=threads, ways=ways)
+                    parts.append(answers_markdown(given, learned, sizes))
+                    figures.append(answers_summary(given, learned))
+                else:
+                    short = dataset.take(np.arange(min(n_texts, len(dataset))))
+                    work = _work(encoder, place, kind, short, n_long=n_long)
+                    console.print(f"{work.name}: {len(work.texts):,} texts …")
+                    int8_too = why_not_int8() is None
+                    found.append(compare(work, python=python, repeats=repeats, threads=threads, with_int8=int8_too))
+                    parts.append(markdown(found[-1], sizes))
+                    figures.append(summary(found[-1]))
                 console.print(parts[-1], markup=False, soft_wrap=True)
     page = "\n".join(parts)
     click.echo(page)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        figures = [summary(one) for one in found]
         publish_bytes(out / "peers.md", (page + "\n").encode())
-        publish_bytes(out / "peers.svg", plot(found).encode())
+        if found:
+            publish_bytes(out / "peers.svg", plot(found).encode())
         publish_bytes(out / "peers.json", (json.dumps(figures, indent=1) + "\n").encode())
+
+
+def _labelled(encoder: str, folder: Path, dataset: Dataset) -> Labelled:
+    """Three quarters of the rows, at most `N_LEARNED`, to learn from; of the others as many as a third of those."""
+    rows = np.arange(len(dataset))
+    learned, others = rows[rows % 4 != 3][:N_LEARNED], rows[rows % 4 == 3][: N_LEARNED // 3]
+    texts, labels = list(dataset.texts), [str(label) for label in dataset.labels]
+    return Labelled(
+        name=encoder,
+        folder=folder,
+        train=[texts[row] for row in learned.tolist()],
+        labels=[labels[row] for row in learned.tolist()],
+        texts=[texts[row] for row in others.tolist()],
+        truth=[labels[row] for row in others.tolist()],
+    )
 
 
 def _pooling(encoder: str) -> str:

@@ -155,12 +155,12 @@ def compare(work: Work, *, python: Path, repeats: int, threads: int, with_int8: 
 def install_sizes(python: Path) -> dict[str, int]:
     """Bytes on disk that each way's packages take, with all they need."""
     task = {"mode": "sizes"}
-    return {**_ask([sys.executable, "-m", ours.__name__], task, 1), **_ask(_neighbour(python), task, 1)}
+    return {**ask([sys.executable, "-m", ours.__name__], task, 1), **ask(neighbour(python), task, 1)}
 
 
 def prepare(folder: Path, pooling: str, *, python: Path) -> None:
     """Let the neighbours export what they open."""
-    _ask(_neighbour(python), {"mode": "prepare", "folder": str(folder), "pooling": pooling}, 2)
+    ask(neighbour(python), {"mode": "prepare", "folder": str(folder), "pooling": pooling}, 2)
 
 
 def _ceiling(shape: Shape, threads: int) -> float:
@@ -172,14 +172,14 @@ def _ceiling(shape: Shape, threads: int) -> float:
 def _one_run(work: Work, result: WayResult, python: Path, *, threads: int, rows: Path) -> None:
     """Read all texts, then, if that is asked for, some one at a time, each in a fresh process."""
     own = result.way in ours.WAYS
-    call = [sys.executable, "-m", ours.__name__] if own else _neighbour(python)
+    call = [sys.executable, "-m", ours.__name__] if own else neighbour(python)
     sizes: Sequence[int] = (len(work.texts),) if own or result.way == REFERENCE else neighbours.BATCH_SIZES
     common = {"way": result.way, "folder": str(work.folder), "pooling": work.pooling}
     bulk = {**common, "mode": "bulk", "threads": threads, "texts": work.texts, "rows": str(rows)}
     single = {**common, "mode": "single", "threads": 1, "texts": _short(work.texts)}
     try:
-        answer = _ask(call, {**bulk, "batch_sizes": [result.batch_size] if result.batch_size else sizes}, threads)
-        alone = _ask(call, single, 1) if work.alone else {"single_s": []}
+        answer = ask(call, {**bulk, "batch_sizes": [result.batch_size] if result.batch_size else sizes}, threads)
+        alone = ask(call, single, 1) if work.alone else {"single_s": []}
     except BackendError as error:
         result.failed = error.message
         return
@@ -226,11 +226,12 @@ def _short(texts: Sequence[str]) -> list[str]:
     return (fitting + made)[:N_SINGLE]
 
 
-def _neighbour(python: Path) -> list[str]:
+def neighbour(python: Path) -> list[str]:
+    """What starts a neighbour's way."""
     return [str(python), str(Path(neighbours.__file__))]
 
 
-def _ask(call: Sequence[str], task: Mapping[str, Any], threads: int) -> dict[str, Any]:
+def ask(call: Sequence[str], task: Mapping[str, Any], threads: int) -> dict[str, Any]:
     """The answer of a process that was given the task; its threads are held to `threads` by every means there is."""
     ended = subprocess.run(  # noqa: S603 - our own programs, by the interpreter that was named
         list(call),

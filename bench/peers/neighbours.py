@@ -28,6 +28,8 @@ N_WARM_UP = 16
 _STARTED = time.perf_counter()
 
 Read = Callable[[list[str], int], Any]
+Answer = Callable[[list[str]], list[str]]
+Learn = Callable[[Path, list[str], list[str], int], Answer]
 
 
 def tutorial(folder: Path, pooling: str, _threads: int) -> Read:
@@ -143,6 +145,71 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "sentence-transformers openvino": ("sentence-transformers", "torch", "optimum-intel", "openvino"),
     "transformers pipeline": ("torch", "transformers"),
     "ctranslate2 int8": ("ctranslate2", "tokenizers"),
+    "model2vec": ("model2vec", "scikit-learn"),
+    "fastText": ("fasttext-wheel",),
+}
+
+
+def regression(read: Read, batch_size: int = 32) -> Callable[[list[str], list[str]], Answer]:
+    """The usual way: rows at length 1, `LogisticRegression`."""
+
+    def learn(texts: list[str], labels: list[str]) -> Answer:
+        from sklearn.linear_model import LogisticRegression
+
+        head = LogisticRegression(max_iter=1000).fit(_unit(read(texts, batch_size)), labels)
+        return lambda asked: [str(label) for label in head.predict(_unit(read(asked, batch_size)))]
+
+    return learn
+
+
+def _unit(rows: Any) -> Any:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1)
+
+
+def learn_sentence_transformers(folder: Path, texts: list[str], labels: list[str], threads: int) -> Answer:
+    """Its rows, by torch."""
+    return regression(sentence_transformers(folder, "mean", threads))(texts, labels)
+
+
+def learn_ctranslate2(folder: Path, texts: list[str], labels: list[str], threads: int) -> Answer:
+    """Its rows, in int8."""
+    return regression(ctranslate2(folder, "mean", threads))(texts, labels)
+
+
+def learn_model2vec(folder: Path, texts: list[str], labels: list[str], _threads: int) -> Answer:
+    """What its own `distill` made of the encoder."""
+    from model2vec import StaticModel
+
+    model = StaticModel.from_pretrained(str(folder / "model2vec"))
+    return regression(lambda asked, _size: model.encode(asked))(texts, labels)
+
+
+def learn_fasttext(_folder: Path, texts: list[str], labels: list[str], threads: int) -> Answer:
+    """`train_supervised` as its tutorial ends: 25 rounds, rate 1.0, pairs of words."""
+    import tempfile
+
+    import fasttext
+
+    names = sorted(set(labels))
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        for text, label in zip(texts, labels, strict=True):
+            file.write(f"__label__{names.index(label)} {' '.join(text.split())}\n")
+        file.flush()
+        model = fasttext.train_supervised(file.name, lr=1.0, epoch=25, wordNgrams=2, thread=threads, verbose=0)
+
+    def answer(asked: list[str]) -> list[str]:
+        found = (model.f.predict(f"{' '.join(text.split())}\n", 1, 0.0, "strict") for text in asked)
+        return [names[int(best[0][1].removeprefix("__label__"))] for best in found]  # `predict` itself needs numpy 1
+
+    return answer
+
+
+LEARNING: dict[str, Learn] = {
+    "sentence-transformers": learn_sentence_transformers,
+    "ctranslate2 int8": learn_ctranslate2,
+    "model2vec": learn_model2vec,
+    "fastText": learn_fasttext,
 }
 
 
@@ -180,6 +247,13 @@ def prepare(folder: Path, pooling: str) -> None:
     engine.converters.TransformersConverter(str(folder)).convert(
         str(folder / "ctranslate2"), quantization="int8", force=True
     )
+
+
+def distil(folder: Path) -> None:
+    """model2vec's own table of the encoder, beside it. Once."""
+    from model2vec.distill import distill
+
+    distill(model_name=str(folder), pca_dims=256).save_pretrained(str(folder / "model2vec"))
 
 
 def int8_kind() -> str:
@@ -272,6 +346,19 @@ def run(ways: dict[str, Callable[[Path, str, int], Read]], task: dict[str, Any])
     return measured(read, task, time.perf_counter() - _STARTED)
 
 
+def answered(learn: Learn, task: dict[str, Any]) -> dict[str, Any]:
+    """Learn from labelled texts, and label others, as often as is asked."""
+    begun = time.perf_counter()
+    answer = learn(Path(task["folder"]), task["train"], task["labels"], int(task["threads"]))
+    learned_s, seconds, said = time.perf_counter() - begun, [], []
+    answer(task["texts"][:N_WARM_UP])
+    for _ in range(task["repeats"]):
+        begun = time.perf_counter()
+        said = answer(task["texts"])
+        seconds.append(time.perf_counter() - begun)
+    return {"learned_s": learned_s, "seconds": seconds, "said": said, "peak_bytes": _own_peak()}
+
+
 def main() -> None:
     """Do the task on standard input."""
     task = json.load(sys.stdin)
@@ -282,6 +369,11 @@ def main() -> None:
         answer: dict[str, Any] = {}
     elif task["mode"] == "sizes":
         answer = {name: installed_bytes(roots) for name, roots in NEEDS.items()}
+    elif task["mode"] == "distil":
+        distil(Path(task["folder"]))
+        answer = {}
+    elif task["mode"] == "answers":
+        answer = answered(LEARNING[task["way"]], task)
     else:
         if "torch" in NEEDS[task["way"]]:
             import torch

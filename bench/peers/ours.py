@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.peers.neighbours import Read, installed_bytes, run
+from bench.peers.neighbours import Answer, Learn, Read, answered, installed_bytes, run
+from frostline.classifier import SentenceClassifier
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.precision import Precision
 
@@ -33,12 +34,35 @@ def our_way(precision: Precision) -> Callable[[Path, str, int], Read]:
 WAYS = {"frostline float32": our_way("float32"), "frostline int8": our_way("int8")}
 
 
+def our_answers(encoder: str | None, features: str, *, cascade: bool = False) -> Learn:
+    """`SentenceClassifier`, nothing kept; `encoder` None: that of the comparison."""
+
+    def learn(folder: Path, texts: list[str], labels: list[str], threads: int) -> Answer:
+        classifier = SentenceClassifier(
+            encoder=encoder or str(folder), features=features, threads=threads, store=False, cascade=cascade
+        )
+        classifier.fit(texts, labels)
+        return lambda asked: [str(label) for label in classifier.predict(asked)]
+
+    return learn
+
+
+LEARNING: dict[str, Learn] = {
+    "frostline": our_answers(None, "mean@all+words"),
+    "frostline cascade": our_answers(None, "mean@all+words", cascade=True),
+    "frostline static": our_answers("static", "mean@all+words"),
+}
+
+
 def main() -> None:
     """Do the task on standard input."""
     task: dict[str, Any] = json.load(sys.stdin)
     if task["mode"] == "sizes":
         size = installed_bytes(("frostline",))
-        print(json.dumps(dict.fromkeys(WAYS, size)))
+        print(json.dumps(dict.fromkeys([*WAYS, *LEARNING], size)))
+        return
+    if task["mode"] == "answers":
+        print(json.dumps(answered(LEARNING[task["way"]], task)))
         return
     print(json.dumps(run(WAYS, task)))
 

@@ -694,7 +694,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
             self.precision_ = None
             return WordsAlone()
         self.precision_ = settle(self.precision, self._open_encoder, texts, targets)
-        if self.precision == "int8" != self.precision_.used:
+        if self.precision == "int8" and self.precision_.used == "float32":
             told = f"float32 is used instead of int8. {self.precision_.reason}"
             warnings.warn(told, PrecisionWarning, stacklevel=3)
         return self._open_encoder(self.precision_.used)

@@ -24,6 +24,7 @@ from frostline.encoder.precision import (
     cosines,
     int8_instruction,
     taken_as_asked,
+    whole_numbers,
     why_not_int8,
 )
 from frostline.encoder.reading import SentenceEncoder
@@ -53,7 +54,7 @@ def settle(
     ----------
     asked : {"float32", "int8", "bfloat16", "auto"}
     open_in : callable
-        Opens the encoder in "float32" or "int8". Called by `auto` alone, where the processor can do int8.
+        Opens the encoder in "float32", "int8" or "int7". Called by `auto` alone, where the processor can do int8.
     texts : sequence of str
         What will be learned from or read. Rows to test on do not belong here.
     targets : Targets, optional
@@ -64,16 +65,17 @@ def settle(
     as_asked = taken_as_asked(asked)
     if as_asked is not None:
         return as_asked
-    reason = why_not_int8()
+    whole = whole_numbers()
+    reason = why_not_int8() if whole is None else None
     if reason is None and asked == "auto":
         reason = _too_few(texts)
-        if reason is None:
-            return _tried(open_in, texts, targets, progress)
-    if reason is not None:
-        return PrecisionRecord(asked=asked, used="float32", reason=reason)
-    return PrecisionRecord(
-        asked=asked, used="int8", reason=f"This processor has an instruction for it ({int8_instruction()})."
-    )
+    if whole is None or reason is not None:
+        return PrecisionRecord(asked=asked, used="float32", reason=str(reason))
+    if asked == "auto":
+        return _tried(open_in, whole, texts, targets, progress)
+    has = f"This processor has an instruction for it ({int8_instruction()})."
+    lacks = "This processor has AVX2 and no instruction for int8: rows of 7 bits are exact on it, and faster."
+    return PrecisionRecord(asked=asked, used=whole, reason=has if whole == "int8" else lacks)
 
 
 def sample_of(n_texts: int, n_most: int = GATE_TEXTS) -> IntArray:
@@ -137,12 +139,12 @@ def _learnable(targets: Targets) -> tuple[IntArray, IntArray]:
 
 
 def _tried(
-    open_in: OpenIn, texts: Sequence[str], targets: Targets | None, progress: Progress | None
+    open_in: OpenIn, whole: Precision, texts: Sequence[str], targets: Targets | None, progress: Progress | None
 ) -> PrecisionRecord:
     """Both encoders' rows of a sample, and the precision that they speak for."""
     chosen = _distinct(texts)
     some = [texts[row] for row in chosen.tolist()]
-    precisions: tuple[Precision, ...] = ("float32", "int8")
+    precisions: tuple[Precision, ...] = ("float32", whole)
     rows: list[Features] = []
     seconds: list[float] = []
     for number, precision in enumerate(precisions):
@@ -154,8 +156,8 @@ def _tried(
         seconds.append(time.perf_counter() - started)
     some_targets = None if targets is None else replace(targets.take(chosen), together=None)  # no copies among them
     gate = measured(rows[0], rows[1], some_targets, seconds=(seconds[0], seconds[1]))
-    used: Precision = "int8" if gate.is_passed else "float32"
-    reason = f"int8 {'passed' if gate.is_passed else 'did not pass'} on your own texts: {gate}."
+    used: Precision = whole if gate.is_passed else "float32"
+    reason = f"{whole} {'passed' if gate.is_passed else 'did not pass'} on your own texts: {gate}."
     return PrecisionRecord(asked="auto", used=used, reason=reason, gate=gate)
 
 

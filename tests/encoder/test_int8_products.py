@@ -18,12 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from frostline.encoder import int8
 from frostline.encoder.architecture import Architecture, load_architecture
 from frostline.encoder.features import FeatureSpec
 from frostline.encoder.int8 import (
     build_weights,
     even_out,
     exact_form,
+    exact_short_form,
     int8_weights,
     is_exact,
     measured_channels,
@@ -32,17 +34,17 @@ from frostline.encoder.int8 import (
 )
 from frostline.encoder.modern import Rotary
 from frostline.encoder.onnx import OnnxBackend
-from frostline.encoder.products import LEAST, kept_aside
+from frostline.encoder.products import LEAST, ROW_LEVELS, kept_aside
 from frostline.encoder.settings import Activation
-from frostline.errors import InputError
+from frostline.errors import BackendError, InputError
 
 BOUND = 0.0 if platform.machine().lower() in {"x86_64", "amd64"} else 1e-6
 
 
-def int8_backend(folder: Path, features: str, n_layers: int) -> OnnxBackend:
+def int8_backend(folder: Path, features: str, n_layers: int, *, short: bool = False) -> OnnxBackend:
     blocks = FeatureSpec.parse(features).blocks(n_layers)
     digest, kept = ("minilm", _kept()) if folder == bundled_minilm() else ("", None)
-    architecture, form = load_architecture(folder), exact_form(kept)
+    architecture, form = load_architecture(folder), exact_short_form(kept) if short else exact_form(kept)
     weights = int8_weights(architecture, identity_digest=digest, kept=kept, form=form)
     return OnnxBackend.open(architecture, blocks=blocks, identity_digest=digest, kept=kept, form=form, weights=weights)
 
@@ -54,15 +56,18 @@ def _kept() -> Path:
 
 
 @functools.cache
-def small(name: str) -> tuple[OnnxBackend, OnnxBackend, Architecture]:
-    """The encoder `name` in int8 and in float32, with everything it can give."""
+def small(name: str, *, short: bool = False) -> tuple[OnnxBackend, OnnxBackend, Architecture]:
+    """The encoder `name` in int8 (with `short` in int7) and in float32, with everything it can give."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_checkpoint(Path(folder), CONFIGS[name])
         architecture = load_architecture(path)
         n_layers = architecture.shape.n_layers
         blocks = FeatureSpec.parse("cls@all+mean@all+max@all").blocks(n_layers)
         found = OnnxBackend.open(architecture, blocks=blocks, identity_digest="", kept=None)
-        return int8_backend(path, "cls@all+mean@all+max@all", n_layers), found, architecture
+        return int8_backend(path, "cls@all+mean@all+max@all", n_layers, short=short), found, architecture
+
+
+SHORT = pytest.mark.parametrize("short", [False, True], ids=["8 bits", "7 bits"])
 
 
 def test_one_form_is_exact_on_every_processor() -> None:
@@ -71,24 +76,35 @@ def test_one_form_is_exact_on_every_processor() -> None:
     assert exact_form(None) in {"signed", "unsigned"}
 
 
+def test_rows_of_seven_bits_are_exact_with_signed_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two products of 127 by 127 fit into 16 bits; where a runtime's sums are others it is refused."""
+    assert exact_short_form(None) == "short"
+    assert ROW_LEVELS["short"] * 127 * 2 < 2**15 < ROW_LEVELS["signed"] * 127 * 2
+    monkeypatch.setattr(int8, "is_exact", lambda *_: False)
+    with pytest.raises(BackendError, match="must be exact"):
+        exact_short_form(None)
+
+
+@SHORT
 @pytest.mark.parametrize("name", CONFIGS)
-def test_int8_rows_are_those_of_an_independent_integer_reference(name: str) -> None:
+def test_int8_rows_are_those_of_an_independent_integer_reference(name: str, *, short: bool) -> None:
     """Every family, activation and pooling: our own forward pass in numpy, products summed in 64-bit integers."""
-    backend, _, architecture = small(name)
+    backend, _, architecture = small(name, short=short)
     ids = random_ids(name, 9, sentences=3)
     found = backend.forward(batch_of(ids))
-    expected = reference_rows(architecture, ids)
+    expected = reference_rows(architecture, ids, most=127 if short else 255)
     assert np.abs(found - expected).max() <= 2e-3 * np.abs(expected).max()  # a level on the edge may fall either way
     assert np.median(np.abs(found - expected)) <= 1e-6 * np.abs(expected).max()
 
 
+@SHORT
 @pytest.mark.parametrize("name", CONFIGS)
-def test_int8_rows_are_near_those_of_float32(name: str) -> None:
+def test_int8_rows_are_near_those_of_float32(name: str, *, short: bool) -> None:
     """Even where the weights are random, and no channel is like another."""
-    int8, float32, _ = small(name)
+    whole, float32, _ = small(name, short=short)
     batch = batch_of(random_ids(name, 12, sentences=8))
-    near, exact = int8.forward(batch), float32.forward(batch)
-    assert np.linalg.norm(near - exact) <= 0.05 * np.linalg.norm(exact)
+    near, exact = whole.forward(batch), float32.forward(batch)
+    assert np.linalg.norm(near - exact) <= (0.07 if short else 0.05) * np.linalg.norm(exact)
     assert (near != exact).any()
 
 
@@ -98,12 +114,19 @@ def test_int8_rows_are_near_those_of_float32(name: str) -> None:
     sentences=st.integers(1, 9),
     length=st.integers(1, 23),
     seed=st.integers(0, 10_000),
+    short=st.booleans(),
 )
-def test_an_int8_row_does_not_depend_on_its_batch(name: str, sentences: int, length: int, seed: int) -> None:
+def test_an_int8_row_does_not_depend_on_its_batch(
+    name: str,
+    sentences: int,
+    length: int,
+    seed: int,
+    short: bool,  # noqa: FBT001 - drawn
+) -> None:
     """Alone, in any order, in batches of any size: the same bits."""
     generator = np.random.default_rng(seed)
     ids = generator.integers(0, CONFIGS[name]["vocab_size"], (sentences, length))
-    backend = small(name)[0]
+    backend = small(name, short=short)[0]
     together = backend.forward(batch_of(ids))
     order = generator.permutation(sentences)
     cuts = np.sort(generator.integers(0, sentences + 1, 3))
@@ -115,11 +138,11 @@ def test_an_int8_row_does_not_depend_on_its_batch(name: str, sentences: int, len
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_shortest_and_the_longest_sentence_are_read_in_int8(name: str) -> None:
-    int8, float32, _ = small(name)
+    whole, float32, _ = small(name)
     for length in (1, LONGEST[name]):
         batch = batch_of(random_ids(name, length, sentences=2))
         exact = float32.forward(batch)
-        assert np.linalg.norm(int8.forward(batch) - exact) <= 0.06 * np.linalg.norm(exact)
+        assert np.linalg.norm(whole.forward(batch) - exact) <= 0.06 * np.linalg.norm(exact)
 
 
 def test_the_cls_row_alone_is_that_of_the_whole_layer(tmp_path: Path) -> None:
@@ -211,6 +234,8 @@ def test_minilm_in_int8_is_within_two_percent_of_float32(features: str) -> None:
     exact = float32.forward(batch_of(ids))
     near = minilm_int8(features).forward(batch_of(ids))
     assert np.linalg.norm(near - exact) <= 0.023 * np.linalg.norm(exact)
+    nearly = int8_backend(bundled_minilm(), features, 6, short=True).forward(batch_of(ids))
+    assert 0.015 * np.linalg.norm(exact) <= np.linalg.norm(nearly - exact) <= 0.034 * np.linalg.norm(exact)
 
 
 @functools.cache
@@ -229,14 +254,19 @@ def test_an_int8_row_of_minilm_does_not_depend_on_its_batch(sentences: int, leng
 
 
 def multiplied(
-    rows: NDArray[np.float64], levels: NDArray[np.int8], scales: NDArray[np.float64], least: float | None = None
+    rows: NDArray[np.float64],
+    levels: NDArray[np.int8],
+    scales: NDArray[np.float64],
+    least: float | None = None,
+    *,
+    most: int = 255,
 ) -> NDArray[np.float64]:
     """`rows` through the product: a scale per row, sums of 64-bit integers. Written out a second time on purpose."""
     rows32 = rows.astype(np.float32) if least is None else rows.astype(np.float32) + np.float32(-least)
-    n_levels, zero = (127, 128) if least is None else (255, 0)
+    n_levels, zero = (most // 2, most // 2 + 1) if least is None else (most, 0)
     largest = np.maximum(np.abs(rows32).max(axis=1), np.float32(1e-9))
     scale = (largest * np.float32(1 / n_levels)).astype(np.float32)
-    whole = np.clip(np.rint(rows32 / scale[:, None]) + zero, 0, 255).astype(np.int64) - zero
+    whole = np.clip(np.rint(rows32 / scale[:, None]) + zero, 0, most).astype(np.int64) - zero
     product: NDArray[np.float64] = (whole @ levels.T.astype(np.int64)) * scales * scale[:, None]
     return product
 
@@ -263,7 +293,7 @@ def turned(rows: NDArray[np.float64], rotary: Rotary, *, is_local: bool) -> NDAr
 
 
 def reference_rows(  # noqa: C901, PLR0915 - one account of all families, top to bottom
-    architecture: Architecture, ids: NDArray[np.int64]
+    architecture: Architecture, ids: NDArray[np.int64], *, most: int = 255
 ) -> NDArray[np.float64]:
     """Every pooling of every layer, in the graph's order of blocks, in numpy: float64 around integer products."""
     shape, tensors = architecture.shape, architecture.tensors
@@ -279,7 +309,8 @@ def reference_rows(  # noqa: C901, PLR0915 - one account of all families, top to
         name: str, rows: NDArray[np.float64], shrink: str = "", least: float | None = None
     ) -> NDArray[np.float64]:
         evened = rows * made[f"{shrink}.shrink"] if shrink else rows
-        whole = multiplied(evened, made[f"{name}.levels"].T, made[f"{name}.scales"], least) + made[f"{name}.bias"]
+        levels, scales = made[f"{name}.levels"].T, made[f"{name}.scales"]
+        whole = multiplied(evened, levels, scales, least, most=most) + made[f"{name}.bias"]
         aside: NDArray[np.float64] | int = rows[:, made[f"{shrink}.kept"]] @ made[f"{name}.aside"].T if shrink else 0
         summed: NDArray[np.float64] = whole + aside
         return summed

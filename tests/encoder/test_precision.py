@@ -164,7 +164,7 @@ def test_the_form_that_is_exact_is_taken(folder: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"), [("auto", "float32 or int8 or bfloat16 .got 'auto'"), ("int4", "got 'int4'")]
+    ("asked", "words"), [("auto", "float32 or int8 or int7 or bfloat16 .got 'auto'"), ("int4", "got 'int4'")]
 )
 def test_another_precision_is_refused_with_what_there_is(asked: str, words: str, folder: str) -> None:
     with pytest.raises(UsageError, match=words):

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from made_early import saved_early, told_texts
 from made_wordy import WORDY, saved_wordy, wordy_texts
 from tokenizers import Tokenizer
 
@@ -33,9 +33,7 @@ from frostline.errors import BackendError, InputError, OutputError
 from frostline.export.characters import characters_of, letters
 from frostline.export.graph import build_classifier
 from frostline.export.run import TOLERANCE, _graph, _readable, _self_test, _tried, export, gate_of, refuse_place
-from frostline.head.cascading import CascadeOptions
 from frostline.head.linear import Calibration, LinearHead, Rule, applied
-from frostline.legible import LegibilityWarning
 from hostile import hostile_texts
 
 N_LABELS = 3
@@ -328,41 +326,10 @@ def test_texts_of_several_terms_in_one_batch(wordy: Model, tmp_path: Path) -> No
     assert shares == pytest.approx(np.array([one["probabilities"] for one in alike]), abs=1e-7)
 
 
-def told_texts(n_texts: int, seed: int) -> tuple[list[str], list[str]]:
-    """Most are told by one word, the others by a rarer one."""
-    rng = np.random.default_rng(seed)
-    texts, labels = [], []
-    for place in range(n_texts):
-        label = int(rng.integers(2))
-        is_plain = rng.random() < 0.8
-        word = (
-            ("bad", "good")[label] if is_plain else ("grim", "bright", "gloomy", "sunny")[label + 2 * rng.integers(2)]
-        )
-        texts.append(f"a {word} film {place % 30} of {place + 1000 * seed}")
-        labels.append(("bad", "good")[label])
-    return texts, labels
-
-
 @pytest.fixture(scope="module", params=["mean@all+words", "mean@-1", "sets", "unsure"])
 def early(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A cascade: whose full head goes by words too, or not; of sets of labels; whose full head may be unsure."""
-    folder = tmp_path_factory.mktemp("early")
-    texts, labels = told_texts(150, 0)
-    given: list[Any] = labels
-    if request.param == "sets":
-        given = [[label, *(["odd"] if " 1" in text else [])] for text, label in zip(texts, labels, strict=True)]
-    classifier = SentenceClassifier(
-        encoder=str(make_checkpoint(folder / "encoder")),
-        features="mean@-1" if request.param in {"mean@-1", "unsure"} else "mean@all+words",
-        cascade=CascadeOptions(upper=0.05 if request.param != "sets" else 0.2, changed=0.005),
-        abstain_precision=0.9 if request.param == "unsure" else None,
-        Cs=[1e-3, 1e-1],
-        n_folds=3,
-        store=False,
-    )
-    with warnings.catch_warnings(action="ignore", category=LegibilityWarning):  # its encoder knows half the letters
-        classifier.fit(texts, given).save(folder / "model")
-    return open_model(folder / "model")
+    return saved_early(tmp_path_factory.mktemp("early"), request.param)
 
 
 def test_a_cascade_is_one_graph_that_says_which_head_answers(early: Model, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from made_early import saved_early, told_texts
 from made_wordy import WORDY, saved_wordy, wordy_texts
 
 from axe import axe_source
@@ -164,6 +165,33 @@ def test_words_are_found_and_weighed_in_the_browser(browser: "Browser", features
     shares = np.array([one["answer"]["probabilities"] for one in said])
     assert np.abs(shares - answers.probabilities).max() <= 1e-5
     assert [one["answer"]["labels"] for one in said] == [[str(label)] for label in opened.head.named(answers)]
+
+
+@pytest.mark.browser
+def test_a_cascade_says_which_head_answered(browser: "Browser", tmp_path: Path) -> None:
+    if not (PACKAGES / "node_modules").is_dir():
+        pytest.skip("the packages are not at hand: make build/browser")
+    opened, texts = saved_early(tmp_path, "mean@all+words"), [*told_texts(40, 1)[0], *hostile_texts(20)]
+    export(opened, tmp_path / "site", page=page_files(PACKAGES))
+    answers = opened.answer(texts)
+    assert answers.early is not None
+    early, late = (int(np.flatnonzero(answers.early == kind)[0]) for kind in (True, False))
+    with served(tmp_path / "site") as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("#status", has_text="Ready.").wait_for(timeout=120_000)
+        said = page.evaluate(ASKED, texts)
+        for row, count in ((early, 1), (late, 0)):
+            page.fill("#text", texts[row])
+            page.press("#text", "Control+Enter")
+            page.locator("#status", has_text="Read.").wait_for()
+            assert page.get_by_text("Answered early, by words and word embeddings").count() == count
+            page.reload()
+            page.locator("#status", has_text="Ready.").wait_for(timeout=120_000)
+        page.close()
+    assert [one["answer"]["early"] for one in said] == answers.early.tolist()
+    shares = np.array([one["answer"]["probabilities"] for one in said])
+    assert np.abs(shares - answers.probabilities).max() <= 1e-5
 
 
 @pytest.mark.browser

@@ -60,6 +60,7 @@ N_SELF_TEST = 8
 MAX_TOLERANCE = {
     "float32": 1e-2,
     "int8": 6e-2,
+    "int7": 6e-2,
     "bfloat16": 6e-2,
 }  # by precision; a stranger may not switch the self-test off
 MAX_DECISION = 1e12

@@ -18,7 +18,7 @@ from frostline.cli.options import json_option
 from frostline.encoder.architecture import describe
 from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint, is_at_hand, known_encoders
 from frostline.encoder.features import DEFAULT_FEATURES
-from frostline.encoder.precision import DEFAULT_PRECISION, int8_instruction, why_not_int8
+from frostline.encoder.precision import DEFAULT_PRECISION, int8_instruction, whole_numbers, why_not_int8
 from frostline.errors import FrostlineError
 from frostline.machine import PACKAGES, package_version, this_machine
 from frostline.version import __version__
@@ -72,8 +72,8 @@ def found() -> dict[str, object]:
         "instructions": list(machine.instructions),
         "precision": {
             "default": DEFAULT_PRECISION,
-            "int8": int8_instruction(machine),
-            "why_not": why_not_int8(machine),
+            "int8": int8_instruction(machine) or ("avx2" if whole_numbers(machine) else None),
+            "why_not": None if whole_numbers(machine) else why_not_int8(machine),
         },
         "threads": machine.cores,
         "packages": versions,

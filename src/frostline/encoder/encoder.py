@@ -142,9 +142,9 @@ class Encoder:
             encoder can see, unless given.
         threads : int, optional
             One per core unless given.
-        precision : {"float32", "int8"}
+        precision : {"float32", "int8", "int7"}
             int8 needs a processor with instructions for it (`int8_instruction`). Without, float32 is used, which
-            `identity.precision` shows, and a `PrecisionWarning` says.
+            `identity.precision` shows, and a `PrecisionWarning` says. int7, rows of 7 bits, is exact everywhere.
         insist : bool
             Read in int8 without such instructions too, by sums that are as exact, at about the speed of float32. It is
             how a classifier that learned from int8 rows is used on any processor. Rows are bit-identical on one
@@ -197,7 +197,7 @@ class Encoder:
             checkpoint,
             family=shape.family,
             word_pieces=word_pieces,
-            precision="float32" if form == "float32" else "int8",
+            precision="float32" if form == "float32" else "int7" if form == "short" else "int8",
             graph_version=graph_version(form),
         )
         return cls(
@@ -542,6 +542,10 @@ def _form(precision: Precision, kept: Path, *, insist: bool) -> Form:
     """How products are computed here; float32, with a warning, where int8 was asked for in vain."""
     if precision == "float32":
         return "float32"
+    if precision == "int7":
+        from frostline.encoder.int8 import exact_short_form  # noqa: PLC0415 - float32 does without
+
+        return exact_short_form(kept)
     reason = None if insist else why_not_int8()
     if reason is None:
         from frostline.encoder.int8 import exact_form  # noqa: PLC0415 - float32 does without

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from frostline.encoder.graph import Sketch
 from frostline.encoder.layout import GRAPH_VERSION, INT8_VERSION, WORDS, Form, graph_inputs
 from frostline.encoder.products import (
     LEAST,
+    ROW_LEVELS,
     SHARED_INPUT,
     WEIGHT_TYPES,
     ZERO_LEVEL,
@@ -182,9 +183,15 @@ def rounded(weight: Float64Array) -> tuple[NDArray[np.int8], Float64Array]:
     return levels, scales
 
 
-def in_form(quantised: Mapping[str, NDArray[Any]], *, unsigned: bool) -> dict[str, NDArray[Any]]:
-    """`quantised` as its graph takes it: for `unsigned` 128 is added to each level."""
-    if not unsigned:
+def in_form(quantised: Mapping[str, NDArray[Any]], form: Form) -> dict[str, NDArray[Any]]:
+    """`quantised` as its graph takes it: `unsigned` has 128 added to each level, `short` a bias as a channel aside."""
+    if form == "short":
+        given = dict(quantised)
+        for name in [name for name in quantised if name.endswith(".aside") and quantised[name].shape[1]]:
+            bias = given.pop(f"{name.removesuffix('aside')}bias")
+            given[f"{name}_bias"] = np.column_stack([given.pop(name), bias])
+        return given
+    if form != "unsigned":
         return dict(quantised)
     return {
         name: (array.view(np.uint8) ^ np.uint8(0x80)) if name.endswith(".levels") else array
@@ -217,7 +224,7 @@ def int8_weights(
     made = {name: np.require(array, requirements=["ALIGNED"]) for name, array in load(content).items()}
     replaced = {f"{name}.{part}" for name in _product_names(architecture) for part in ("weight", "bias")}
     stays = {name: tensor for name, tensor in architecture.tensors.items() if name not in replaced}
-    return stays | in_form(made, unsigned=form == "unsigned")
+    return stays | in_form(made, form)
 
 
 def build_weights(architecture: Architecture) -> bytes:
@@ -263,7 +270,16 @@ def exact_form(kept: Path | None) -> Form:
     kept : Path or None
         The folder of built graphs.
     """
-    for form in WEIGHT_TYPES:
+    return _first_exact(("signed", "unsigned"), kept)
+
+
+def exact_short_form(kept: Path | None) -> Form:
+    """The form whose rows have 7 bits, as `exact_form`."""
+    return _first_exact(("short",), kept)
+
+
+def _first_exact(forms: Sequence[Form], kept: Path | None) -> Form:
+    for form in forms:
         if is_exact(form, kept):
             return form
     raise BackendError(
@@ -279,13 +295,18 @@ def is_exact(form: Form, kept: Path | None) -> bool:
     key = hashlib.sha256(json.dumps(["products", form, weights.shape]).encode()).hexdigest()
     session = open_session(kept_file(kept, key, lambda: _product_graph(form)), {"levels": levels})
     for n_rows in _N_ROWS:
-        rows = np.full((n_rows, _N_SUMMED), 255, np.uint8)
+        rows = np.full((n_rows, _N_SUMMED), ROW_LEVELS[form], np.uint8)
         rows[:, ::7] = 0
-        expected = (rows.astype(np.int64) - 128) @ weights.astype(np.int64)
+        expected = (rows.astype(np.int64) - _zero_of(form)) @ weights.astype(np.int64)
         sums = session.run(None, {"rows": rows})[0]
         if not (sums == expected).all():  # sums below 2 ** 24: float32 holds them exactly
             return False
     return True
+
+
+def _zero_of(form: Form) -> int:
+    """The level of a row that means zero, where numbers have both signs."""
+    return ROW_LEVELS[form] // 2 + 1
 
 
 def _largest_weights() -> NDArray[Any]:
@@ -305,7 +326,7 @@ def _product_graph(form: Form) -> bytes:
         draft.weight("levels", (_N_SUMMED, _N_COLUMNS), kind=WEIGHT_TYPES[form]),
         draft.constant(one),
         draft.constant(one),
-        draft.constant(np.array(128, np.uint8)),
+        draft.constant(np.array(_zero_of(form), np.uint8)),
         draft.constant(np.array(ZERO_LEVEL[form], WEIGHT_TYPES[form])),
     ]
     product = draft.op("com.microsoft.MatMulIntegerToFloat", inputs)

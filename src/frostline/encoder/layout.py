@@ -12,11 +12,12 @@ from frostline.arrays import IntArray
 from frostline.encoder.architecture import Shape
 from frostline.encoder.features import Block
 
-Form: TypeAlias = Literal["float32", "signed", "unsigned"]
-"""How products are computed. Both forms of int8 give the same numbers: weights as they are, or 128 added to each.
+Form: TypeAlias = Literal["float32", "signed", "unsigned", "short"]
+"""How products are computed. `signed` and `unsigned` give the same numbers: weights as they are, or 128 added to each.
 
 Processors with VNNI multiply unsigned by signed numbers at four times the speed of float32. Those with AVX2 alone
-saturate in the middle of such sums; unsigned by unsigned they are exact, only slower.
+saturate in the middle of such sums; unsigned by unsigned they are exact, only slower. `short` has rows of 7 bits, of
+which no two products pass 16 bits: with signed weights it is exact on AVX2 too, and faster; its rows are less exact.
 """
 
 INT8_VERSION = 2

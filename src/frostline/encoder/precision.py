@@ -5,7 +5,7 @@ exact is tried out, with numbers that no sum in 16 bits can hold, whenever an in
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast, final, get_args
+from typing import Literal, TypeAlias, cast, final
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from frostline.arrays import Features
 from frostline.errors import UsageError
 from frostline.machine import Machine, this_machine
 
-Precision: TypeAlias = Literal["float32", "int8", "bfloat16"]
-AskedPrecision: TypeAlias = Literal["float32", "int8", "bfloat16", "auto"]
+Precision: TypeAlias = Literal["float32", "int8", "int7", "bfloat16"]
+"""`int7` is int8 with rows of 7 bits, for processors whose sums of 8 would not be exact at speed: AVX2 alone."""
 
-ASKED_PRECISIONS: tuple[AskedPrecision, ...] = get_args(AskedPrecision)
+AskedPrecision: TypeAlias = Literal["float32", "int8", "int7", "bfloat16", "auto"]
+
+ASKED_PRECISIONS: tuple[AskedPrecision, ...] = ("float32", "int8", "bfloat16", "auto")  # int7 is what int8 becomes
 DEFAULT_PRECISION: AskedPrecision = "float32"
 
 INSTRUCTIONS = ("avx512_vnni", "avx_vnni", "asimddp")
@@ -31,6 +33,14 @@ def int8_instruction(machine: Machine | None = None) -> str | None:
     """The instruction that makes int8 fast on `machine` (this one unless given); None where none is known."""
     instructions = (machine or this_machine()).instructions
     return next((name for name in INSTRUCTIONS if name in instructions), None)
+
+
+def whole_numbers(machine: Machine | None = None) -> Precision | None:
+    """In which whole numbers `machine` (this one unless given) reads faster than in float32; None: in none."""
+    chosen = machine or this_machine()
+    if int8_instruction(chosen) is not None:
+        return "int8"
+    return "int7" if "avx2" in chosen.instructions else None
 
 
 def why_not_int8(machine: Machine | None = None) -> str | None:
@@ -103,7 +113,8 @@ class PrecisionRecord:
 
 def taken_as_asked(asked: AskedPrecision) -> PrecisionRecord | None:
     """The record of a precision that every processor has, None for others; `UsageError` where there is none such."""
-    check_precision(asked)
+    if asked != "int7":
+        check_precision(asked)
     if asked in {"int8", "auto"}:
         return None
     return PrecisionRecord(asked=asked, used=cast("Precision", asked), reason="It was asked for.")

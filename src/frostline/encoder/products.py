@@ -45,9 +45,12 @@ def kept_aside(channels: Float32Array, weights: list[Float32Array], n_kept: int)
     return kept
 
 
-WEIGHT_TYPES: dict[Form, type[np.int8 | np.uint8]] = {"signed": np.int8, "unsigned": np.uint8}
-ZERO_LEVEL: dict[Form, int] = {"signed": 0, "unsigned": 128}
+WEIGHT_TYPES: dict[Form, type[np.int8 | np.uint8]] = {"signed": np.int8, "unsigned": np.uint8, "short": np.int8}
+ZERO_LEVEL: dict[Form, int] = {"signed": 0, "unsigned": 128, "short": 0}
 """The weights' level that means zero."""
+
+ROW_LEVELS: dict[Form, int] = {"signed": 255, "unsigned": 255, "short": 127}
+"""The highest level of a row; that which means zero is half of it, rounded up, where numbers have both signs."""
 
 SHARED_INPUT = {"query": "asked", "key": "asked", "value": "asked", "widen": "widen", "gate": "widen"}
 """Products whose input is the output of a LayerNorm, and the name under which its channels are evened out."""
@@ -55,7 +58,6 @@ SHARED_INPUT = {"query": "asked", "key": "asked", "value": "asked", "widen": "wi
 LEAST: dict[Activation, float] = {"gelu": -0.169972, "gelu_tanh": -0.170041, "relu": 0.0, "silu": -0.278465}
 """The lowest value of each activation, rounded down at the sixth place: nothing can lie below it."""
 
-_SIGNED_LEVELS, _ALL_LEVELS = 127, 255
 _SMALLEST_SCALE = 1e-9  # of a row of zeros
 
 
@@ -125,18 +127,20 @@ class Int8Products(Products):
         """As `Products.product`; the weights are those that `quantise` made."""
         draft = self.draft
         layer, _, part = name.rpartition(".")
-        bias = draft.weight(f"{name}.bias", columns[:1])
+        kept, n_kept = "", 0
         if part in SHARED_INPUT:
             group = SHARED_INPUT[part]
-            bias = self._aside(name, f"{layer}.{group}", rows, columns[0])
+            n_kept = n_aside(group, self.shape)
+            if n_kept:
+                which = draft.weight(f"{layer}.{group}.kept", (n_kept,), kind=np.int64)
+                kept = draft.op("Gather", [rows, which], {"axis": 1})
             rows = draft.op("Mul", [rows, draft.weight(f"{layer}.{group}.shrink", columns[1:])])
-        return self._whole_numbers(name, rows, columns, bias)
+        return self._whole_numbers(name, rows, columns, (kept, n_kept))
 
     def narrowed(self, layer: str, middle: str, wide: str, shape: Shape) -> str:
         """As `Products.narrowed`. Columns of `wide` that stay in float32 are 0 there, and computed here."""
-        draft, name, kind = self.draft, f"{layer}.narrow", shape.activation
+        draft, kind, kept = self.draft, shape.activation, ""
         n_kept = n_aside("narrow", shape)
-        bias = draft.weight(f"{name}.bias", (shape.hidden_size,))
         if n_kept:
             before = [draft.weight(f"{layer}.widen.kept.weight", (n_kept, shape.hidden_size))]
             before.append(draft.weight(f"{layer}.widen.kept.bias", (n_kept,)))
@@ -145,24 +149,14 @@ class Int8Products(Products):
                 gate = [draft.weight(f"{layer}.gate.kept.weight", (n_kept, shape.hidden_size))]
                 gate.append(draft.weight(f"{layer}.gate.kept.bias", (n_kept,)))
                 kept = draft.op("Mul", [kept, draft.op("Gemm", [middle, *gate], {"transB": 1})])
-            weight = draft.weight(f"{name}.aside", (shape.hidden_size, n_kept))
-            bias = draft.op("Gemm", [kept, weight, bias], {"transB": 1})
         bent, least = self.bent(layer, middle, wide, shape), None if shape.is_modern else LEAST[kind]
-        return self._whole_numbers(name, bent, (shape.hidden_size, shape.inner_size), bias, least=least)
-
-    def _aside(self, name: str, group: str, rows: str, n_columns: int) -> str:
-        """The bias of the product `name`, plus what the channels kept in float32 give. (n, out), or (out,)."""
-        draft, n_kept = self.draft, n_aside(group.rpartition(".")[2], self.shape)
-        bias = draft.weight(f"{name}.bias", (n_columns,))
-        if not n_kept:
-            return bias
-        kept = draft.op("Gather", [rows, draft.weight(f"{group}.kept", (n_kept,), kind=np.int64)], {"axis": 1})
-        return draft.op("Gemm", [kept, draft.weight(f"{name}.aside", (n_columns, n_kept)), bias], {"transB": 1})
+        columns = (shape.hidden_size, shape.inner_size)
+        return self._whole_numbers(f"{layer}.narrow", bent, columns, (kept, n_kept), least=least)
 
     def _whole_numbers(
-        self, name: str, rows: str, columns: tuple[int, int], bias: str, *, least: float | None = None
+        self, name: str, rows: str, columns: tuple[int, int], kept: tuple[str, int], *, least: float | None = None
     ) -> str:
-        """`rows` brought to 8 bits, times the levels of `name`, plus `bias`."""
+        """`rows` brought to 8 bits, times the levels of `name`; plus its bias, and what `kept` channels give."""
         op, draft = self.draft.op, self.draft
         columns_out, columns_in = columns
         levels, scale, zero = self._levels(rows, least)
@@ -174,24 +168,43 @@ class Int8Products(Products):
             draft.constant(np.array(zero, np.uint8)),
             draft.constant(np.array(ZERO_LEVEL[self.form], WEIGHT_TYPES[self.form])),
         ]
-        return op("Add", [op("Mul", [op("com.microsoft.MatMulIntegerToFloat", inputs), scale]), bias])
+        return self._with_bias(
+            name, op("Mul", [op("com.microsoft.MatMulIntegerToFloat", inputs), scale]), columns_out, kept
+        )
+
+    def _with_bias(self, name: str, product: str, n_columns: int, kept: tuple[str, int]) -> str:
+        """`product` (n, out) of `name`, plus its bias and what the channels in float32 (n, n_kept) give.
+
+        In the short form the bias is a channel more: one product adds all, and is added to.
+        """
+        op, draft, (rows, n_kept) = self.draft.op, self.draft, kept
+        if n_kept and self.form == "short":
+            one = draft.constant(np.array([[1]], np.float32))
+            size = op("Concat", [op("Shape", [rows], {"start": 0, "end": 1}), draft.whole(1)], {"axis": 0})
+            channels = op("Concat", [rows, op("Expand", [one, size])], {"axis": 1})
+            weight = draft.weight(f"{name}.aside_bias", (n_columns, n_kept + 1))
+            return op("Gemm", [channels, weight, product], {"transB": 1})
+        bias = draft.weight(f"{name}.bias", (n_columns,))
+        if n_kept:
+            bias = op("Gemm", [rows, draft.weight(f"{name}.aside", (n_columns, n_kept)), bias], {"transB": 1})
+        return op("Add", [product, bias])
 
     def _levels(self, rows: str, least: float | None) -> tuple[str, str, int]:
         """`rows` as whole numbers from 0 to 255, the scale of each row (n, 1), and the number that means zero.
 
         Numbers of both signs take 127 levels each way. Where none lies below `least` they are moved up by it, and
-        take all 255: the bias of the product holds the correction.
+        take all 255: the bias of the product holds the correction. In the short form it is 127, and 63 each way.
         """
-        op, draft = self.draft.op, self.draft
+        op, draft, most = self.draft.op, self.draft, ROW_LEVELS[self.form]
         both_ways = least is None
         if least:
             rows = op("Add", [rows, draft.constant(np.array(-least, np.float32))])
         largest = op("ReduceMax", [op("Abs", [rows]) if both_ways else rows, draft.whole(1)], {"keepdims": 1})
         floor = draft.constant(np.array(_SMALLEST_SCALE, np.float32))
-        share = np.array(1 / (_SIGNED_LEVELS if both_ways else _ALL_LEVELS), np.float32)
+        share = np.array(1 / (most // 2 if both_ways else most), np.float32)
         scale = op("Mul", [op("Max", [largest, floor]), draft.constant(share)])
         each = op("Squeeze", [scale, draft.whole(1)])
-        zero = 128 if both_ways else 0
+        zero = most // 2 + 1 if both_ways else 0
         zeros = op("Expand", [draft.constant(np.array([zero], np.uint8)), op("Shape", [each])])
         return op("QuantizeLinear", [rows, each, zeros], {"axis": 0}), scale, zero
 

@@ -132,7 +132,7 @@ def export(
     difference = _tried(graph, said, tolerance=TOLERANCE if gate is None else 1.0)
     contents = {GRAPH: graph, **read.tables()}
     contents |= {name: shipped("programs", name) for name in EXAMPLES} if page is None else page
-    precision = "float32" if form == "float32" else "int8"
+    precision = {"float32": "float32", "short": "int7"}.get(form, "int8")
     settings = _settings(model, read, precision, contents)
     contents[SETTINGS], contents[SELF_TEST] = _json(settings), _json(said)
     with publish_folder(out.resolve(), overwrite=overwrite) as temporary:
@@ -252,8 +252,9 @@ def _form(model: Model, read: _Read, quantized: Sequence[str] | None) -> tuple[F
     The form of int8 is the one that is exact on every processor.
     """
     encoder, architecture = read.encoder, read.architecture
-    if encoder is not None and encoder.identity.precision == "int8":
-        return "unsigned", None
+    learned_in: dict[str, Form] = {"int8": "unsigned", "int7": "short"}
+    if encoder is not None and encoder.identity.precision in learned_in:
+        return learned_in[encoder.identity.precision], None
     if quantized is None:
         return "float32", None
     if encoder is None or architecture is None:
@@ -262,7 +263,7 @@ def _form(model: Model, read: _Read, quantized: Sequence[str] | None) -> tuple[F
     chosen = [texts[row] for row in sample_of(len(texts)).tolist()]
     if not texts:
         raise InputError("int8 must be tried on texts (got none).", hint="Name a file of texts like those to come.")
-    weights = _int8(encoder, architecture)
+    weights = _int8(encoder, architecture, "unsigned")
     backend = OnnxBackend.open(
         architecture, blocks=encoder.blocks, identity_digest="", kept=None, form="unsigned", weights=weights
     )
@@ -286,9 +287,9 @@ def gate_of(head: LinearHead, float32: Rows, int8: Rows) -> Gate:
     return replace(near, n_predicted=len(equal), n_equal=int(equal.sum()))
 
 
-def _int8(encoder: Encoder, architecture: Architecture) -> dict[str, NDArray[Any]]:
+def _int8(encoder: Encoder, architecture: Architecture, form: Form) -> dict[str, NDArray[Any]]:
     digest = hashlib.sha256(f"{encoder.identity.weights_sha256} {encoder.identity.config_sha256}".encode()).hexdigest()
-    return dict(int8_weights(architecture, identity_digest=digest, kept=home() / "graphs", form="unsigned"))
+    return dict(int8_weights(architecture, identity_digest=digest, kept=home() / "graphs", form=form))
 
 
 def _graph(model: Model, read: _Read, form: Form) -> bytes:
@@ -297,7 +298,7 @@ def _graph(model: Model, read: _Read, form: Form) -> bytes:
         architecture.check()
     weights: dict[str, NDArray[Any]] = {} if architecture is None else dict(architecture.tensors)
     if encoder is not None and architecture is not None and form != "float32":
-        weights |= _int8(encoder, architecture)
+        weights |= _int8(encoder, architecture, form)
     graph = build_classifier(
         None if architecture is None else architecture.shape,
         model.encoder.blocks,

@@ -37,6 +37,7 @@ from frostline.report import seconds_text as spent
 from frostline.targets import Kind
 
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+_WHOLE = 1000  # characters of what is ours and may be long
 
 
 @final
@@ -436,7 +437,7 @@ def precision_facts(record: TrainingRecord) -> tuple[tuple[str, str], ...]:
     if chosen is None or chosen.asked == "float32":
         return ()
     wish = "as asked" if chosen.used == chosen.asked else f"{chosen.asked} was asked for"
-    return (("Precision", f"{chosen.used} ({wish}): {printable(chosen.reason)}"),)
+    return (("Precision", f"{chosen.used} ({wish}): {printable(chosen.reason, _WHOLE)}"),)
 
 
 def seconds_text(record: TrainingRecord) -> str:
