@@ -3,7 +3,9 @@
 import asyncio
 import errno
 import json
+import select
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from uvicorn.server import ServerState
 
 from frostline.serve.connections import SILENT_S, Connection, connections_with
 from frostline.serve.options import Limits
-from frostline.serve.running import TellOfFiles
+from frostline.serve.running import TellOfFiles, _Server
 from serve_processes import Running, ready_within, serving
 
 BODY = json.dumps({"text": "a joy"}).encode()
@@ -559,6 +561,35 @@ def test_a_request_that_takes_longer_than_the_queue_may_is_answered(model: Path)
                 break
     assert response.status_code == 200
     assert all(answer["cut"] for answer in response.json()["answers"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how many a system takes by itself is its own affair")
+def test_as_the_server_closes_the_system_lets_in_but_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever it lets in then is cut off; whoever it does not is refused, and knows that nothing was taken."""
+    came: list[int] = []
+
+    async def closing(_: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        lines = [socket.socket() for _ in range(8)]
+        for line in lines:
+            line.setblocking(False)
+            line.connect_ex(sockets[0].getsockname())
+        came.append(len(select.select([], lines, [], 0.1)[1]))
+        for line in lines:
+            line.close()
+
+    async def shut() -> None:
+        config = uvicorn.Config(takes_nothing, http=connections_with(Limits()), lifespan="off", log_config=None)
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.setblocking(False)
+            await _Server(config, drain_s=1).shutdown([listening])
+
+    monkeypatch.setattr("uvicorn.Server.shutdown", closing)
+    asyncio.run(shut())
+    assert came == [1]
+
+
+async def takes_nothing(*_: object) -> None:
+    raise AssertionError
 
 
 OFFER = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
