@@ -202,29 +202,46 @@ def _finetuned(train: Path, out: Path, given: argparse.Namespace, after: float |
 
 
 def few(folder: Path, given: argparse.Namespace) -> None:
-    """Eight rows of each label, drawn anew: frozen, tuned, and SetFit where it is installed, on the same test rows."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    """Eight rows of each label, drawn anew: frozen, tuned, and SetFit where it is installed, on the same test rows.
+
+    What is in `--kept` already is not run again: draws come together over several runs.
+    """
+    kept = _kept(given.kept)
     for draw in range(given.turns):
         for name, file in (("sst2", "dev.tsv"), ("cr", None), ("trec", "test.csv")):
             dataset = rows_of(folder, name, SETS[name][0])
             rows, others = _drawn(dataset, 8, seed=draw)
             test = dataset.take(others[:400]) if file is None else rows_of(folder, name, file, 400)
             for way, learn in (("frozen", _frozen_few), ("tuned", _tuned_few), ("SetFit", _setfit_few)):
+                if (name, draw, way) in kept:
+                    continue
                 began = time.process_time()
                 predict = learn(dataset.take(rows), draw, given)
                 if predict is None:
                     continue
                 seconds = time.process_time() - began
                 right = float(np.mean(np.array(predict(list(test.texts))) == np.array(test.labels)))
-                found.setdefault(way, []).append((100 * right, seconds))
+                kept[name, draw, way] = (100 * right, seconds)
                 print(f"{name} {draw} {way}: {100 * right:.1f} %, {seconds:.1f} s of processors", flush=True)
+                if given.kept is not None:
+                    with given.kept.open("a", encoding="utf-8") as opened:
+                        opened.write(json.dumps([name, draw, way, 100 * right, seconds]) + "\n")
     for way in ("frozen", "SetFit"):
-        pairs = zip(found["tuned"], found.get(way, []), strict=False)
+        drawn = [(name, draw) for name, draw, own in kept if own == "tuned" and (name, draw, way) in kept]
+        pairs = [(kept[name, draw, "tuned"], kept[name, draw, way]) for name, draw in drawn]
         apart = np.array([[own[0] - other[0], other[1] / own[1]] for own, other in pairs])
         if len(apart) > 1:
             mean, half = apart[:, 0].mean(), 1.96 * apart[:, 0].std(ddof=1) / np.sqrt(len(apart))
             print(f"tuned - {way}: {mean:+.2f} points ({mean - half:+.2f} to {mean + half:+.2f}), n = {len(apart)}")
             print(f"{way} takes {np.median(apart[:, 1]):.2f} times as long on processors (median)")
+
+
+def _kept(path: Path | None) -> dict[tuple[str, int, str], tuple[float, float]]:
+    """Share right and seconds by set, draw and way."""
+    if path is None or not path.exists():
+        return {}
+    lines = (json.loads(line) for line in path.read_text("utf-8").splitlines())
+    return {(name, draw, way): (right, seconds) for name, draw, way, right, seconds in lines}
 
 
 def _drawn(dataset: Dataset, n_each: int, *, seed: int) -> tuple[IntArray, IntArray]:
@@ -335,6 +352,7 @@ if __name__ == "__main__":
     parser.add_argument("--freeze-layers", type=int, default=0)
     parser.add_argument("--products", choices=get_args(Products), default="auto")
     parser.add_argument("--python", type=Path, help="speed: that of the control; left out, ours runs alone")
+    parser.add_argument("--kept", type=Path, help="few: a file in which results are kept, and found again")
     parser.add_argument("--few-steps", type=int, default=FineTune().few_steps)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--kills", type=int, default=20)

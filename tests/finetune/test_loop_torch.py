@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from frostline.encoder.features import Block
 from frostline.errors import BackendError, InputError
 from frostline.finetune import Cost, FineTune, SoFar, Told, Tuned, tune
 from frostline.finetune import loop as loop_module
+from frostline.finetune.options import Products
 from frostline.head.linear import LinearHead, Link
 from frostline.targets import Targets
 
@@ -85,11 +86,12 @@ def run(
     )
 
 
+@pytest.mark.parametrize("products", get_args(Products))
 def test_a_run_that_was_broken_off_ends_with_the_very_same_weights(
-    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, products: Products
 ) -> None:
     monkeypatch.setattr(loop_module, "SECONDS_BETWEEN", 0.0)
-    whole = run(encoder, tmp_path / "whole")
+    whole = run(encoder, tmp_path / "whole", products=products)
     for stop in (2, 5, 9):
 
         def told(so_far: SoFar, stop: int = stop) -> None:
@@ -97,8 +99,8 @@ def test_a_run_that_was_broken_off_ends_with_the_very_same_weights(
                 raise KilledError
 
         with pytest.raises(KilledError):
-            run(encoder, tmp_path / "broken", told=told)
-    again = run(encoder, tmp_path / "broken")
+            run(encoder, tmp_path / "broken", told=told, products=products)
+    again = run(encoder, tmp_path / "broken", products=products)
     assert again.curve == whole.curve
     assert all((again.tensors[name] == value).all() for name, value in whole.tensors.items())
     assert (again.coef == whole.coef).all()
