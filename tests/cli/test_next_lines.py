@@ -3,6 +3,7 @@
 import html
 import importlib
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -279,7 +280,7 @@ def test_what_an_evaluation_advises_works(frostline: Command, place: Path) -> No
     assert first == ["frostline", "evaluate", "./-m", "./-c.csv", "--report", "report.html"]
     second = next_of(frostline(*first[1:]))
     assert second == ["frostline", "review", "./-c.csv", "--out", "fixes.tsv", "--text", "x1", "--label", "x2"]
-    page = html.unescape((place / "report.html").read_text("utf-8"))
+    page = html.unescape(re.sub("</?span.*?>", "", (place / "report.html").read_text("utf-8")))
     assert "<code>frostline review ./-c.csv --out fixes.tsv --text x1 --label x2</code></div>" in page
     third = next_of(frostline(*second[1:]))
     assert third[:3] + third[-2:] == ["frostline", "train", "./-c.csv", "--out", "model"]

@@ -1,7 +1,10 @@
 """A training in a dozen lines."""
 
 import io
+import re
+import shlex
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -222,3 +225,29 @@ def test_no_interval_of_the_weakest_is_parted_by_the_end_of_a_line(n: int, shown
     assert line.count("(") == line.count(")") == 2
     assert len(line) <= 80
     assert line.split("%  ")[1].partition(":")[0] == shown
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        ("frostline train a.csv --out model", ["    frostline train a.csv --out model"]),
+        (
+            f"frostline train {'a' * 40}.csv --out model --features words --learning-curve --overwrite",
+            [
+                f"    frostline train {'a' * 40}.csv --out model \\",
+                "        --features words --learning-curve --overwrite",
+            ],
+        ),
+        ("frostline train '" + "a --" * 30 + "'", ["    frostline train '" + "a --" * 30 + "'"]),
+    ],
+)
+def test_a_long_command_stands_on_several_lines_of_a_shell(command: str, lines: list[str]) -> None:
+    """On a terminal, which would part it within a word; a shell reads the same words."""
+    shown = printed(lambda console: print_next(console, "Next: do.", command), colour=True)
+    plain = re.sub(r"\x1b\[[\d;]*m", "", shown).splitlines()
+    assert plain[1:] == lines
+    script = f"printf '%s\\n' {' '.join(plain[1:2])}\n" + "\n".join(plain[2:])
+    said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    assert said.splitlines() == shlex.split(command)
+    piped = printed(lambda console: print_next(console, "Next: do.", command))
+    assert piped.splitlines()[1:] == [f"    {command}"]

@@ -120,7 +120,7 @@ def _only(places: Sequence[int]) -> int | None:
 TEXT_WORDS = """
     text texts sentence sentences review reviews comment comments tweet content body message utterance query question
     document input phrase description post headline verse reviewtext reviewbody commenttext tweettext
-    anfrage anfragetext beschreibung inhalt kommentar nachricht satz commentaire phrase texte comentario mensaje texto
+    anfrage anfragetext beschreibung inhalt kommentar nachricht satz commentaire texte comentario mensaje texto
     文本 句子 评论 内容
 """
 LABEL_WORDS = """

@@ -120,7 +120,25 @@ def print_next(console: Console, sentence: str, command: str) -> None:
     """What to do now, and the line that does it, whole; the sentence then need not say the command too."""
     say(console, plain.before_command(sentence) if command else sentence, style="bold green")
     if command:
-        console.print(Text(f"    {command}"), soft_wrap=True)
+        console.print(Text(f"    {_on_lines(command, console)}"), soft_wrap=True)
+
+
+def _on_lines(command: str, console: Console) -> str:
+    """A command that a terminal would part within a word, on several lines of a shell; piped it stays on one."""
+    room = console.width - 6
+    if not console.is_terminal or cell_len(command) <= room + 2 or _QUOTES.search(command):
+        return command
+    lines = [""]
+    for part in command.split(" --"):
+        word = f"{lines[-1]} --{part}" if lines[-1] else part
+        if lines[-1] and cell_len(word) > room:
+            lines.append(f"    --{part}")
+        else:
+            lines[-1] = word
+    return " \\\n    ".join(lines)
+
+
+_QUOTES = re.compile(r"['\"\\…]")
 
 
 def _rows_text(record: TrainingRecord) -> str:

@@ -55,7 +55,12 @@ def paragraphs(sentences: Sequence[str], *, kind: str = "") -> str:
 
 def whole_ranges(words: str) -> str:
     """HTML with the two ends of each interval on one line, and each option of a command."""
-    return _OPTION.sub(r'<span class="whole">\g<0></span>', _RANGE.sub(r'<span class="whole">\g<0></span>', words))
+    return whole_options(_RANGE.sub(r'<span class="whole">\g<0></span>', words))
+
+
+def whole_options(words: str) -> str:
+    """HTML with each option of a command on one line."""
+    return _OPTION.sub(r'<span class="whole">\g<0></span>', words)
 
 
 def whole(words: str) -> str:

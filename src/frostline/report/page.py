@@ -13,7 +13,7 @@ from frostline.encoder.words import WORDS_ALONE
 from frostline.evaluate.examples import Examples
 from frostline.record import DataRecord, EvaluationRecord, FeaturesRecord, TrainingRecord
 from frostline.report import count_text, phrases, printable
-from frostline.report.markup import paragraphs, safe, section, whole_ranges
+from frostline.report.markup import paragraphs, safe, section, whole_options, whole_ranges
 from frostline.report.phrases import WORDING
 from frostline.report.plain import before_command, evaluation_words, plain_words
 from frostline.report.sections import (
@@ -136,7 +136,7 @@ def page(title: str, subtitle: str, parts: Sequence[str], *, version: str, note:
         title=safe(title),
         subtitle=safe(subtitle, 1000),
         body="\n".join(part for part in parts if part),
-        footer=safe(f"Made by Frostline {version}. {note}", 2000),
+        footer=whole_options(safe(f"Made by Frostline {version}. {note}", 2000)),
     )
 
 
@@ -148,7 +148,9 @@ def in_plain_words(sentences: Sequence[str], command: str = "") -> str:
     if not command:
         return section("In plain words", inner + paragraphs(steps, kind="next"))
     lines = "".join(f"<p>{whole_ranges(safe(before_command(step), 2000))}</p>" for step in steps)
-    return section("In plain words", f'{inner}<div class="next">{lines}<code>{safe(command, 4000)}</code></div>')
+    return section(
+        "In plain words", f'{inner}<div class="next">{lines}<code>{whole_options(safe(command, 4000))}</code></div>'
+    )
 
 
 def cautions(found: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The sections of a report's page: scores, labels, mistakes, probabilities, curves, the choice of features, as HTML."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -248,8 +249,11 @@ def note(name: str, *, quote: bool) -> str:
 
 
 def label_words(label: object) -> str:
-    """A label that may run from right to left, apart from what stands around it."""
-    return f"<bdi>{safe(label_name(label, 80))}</bdi>"
+    """A label that may run from right to left, apart from what stands around it; a line may end behind `_` and `/`."""
+    return "<bdi>" + _JOINTS.sub(r"\g<0><wbr>", safe(label_name(label, 80))) + "</bdi>"
+
+
+_JOINTS = re.compile(r"(?<=\w)[_/](?=\w)")
 
 
 _WANTED = (0.9, 0.95, 0.98, 0.99)
