@@ -320,6 +320,18 @@ def test_nothing_advised_is_to_read_the_mistakes() -> None:
     assert next_step(untested_record()) == "Next: test it on texts with labels."
 
 
+@pytest.mark.parametrize(("value", "is_faultless"), [(1.0, True), (0.999, False)])
+def test_where_no_answer_was_wrong_no_mistakes_are_to_be_read(value: float, *, is_faultless: bool) -> None:
+    record = replace(two_label_record(), test_source=None, learning=None, baselines=(), n_trained=1000)
+    assert record.test is not None
+    right = replace(record.test.accuracy, value=value, interval=(0.99, 1.0))
+    labels = tuple(replace(one, f1=one.f1 and replace(one.f1, value=value)) for one in record.test.per_label)
+    test = replace(record.test, scores={**record.test.scores, "accuracy": right}, per_label=labels)
+    said = next_step(replace(record, test=test))
+    assert (said == "Next: test it on more texts, and on harder ones.") is is_faultless
+    assert ("surest mistakes" in said) is not is_faultless
+
+
 def test_rows_of_no_known_source_are_called_so() -> None:
     assert source_text(None) == "rows that took no part in the training"
     record = full_record()

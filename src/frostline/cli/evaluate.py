@@ -42,6 +42,7 @@ from frostline.record import DataRecord, EvaluationRecord
 from frostline.report.brief import print_brief_evaluation
 from frostline.report.document import as_evaluation_document
 from frostline.report.page import evaluation_html
+from frostline.report.plain import is_faultless
 from frostline.report.terminal import print_evaluation
 from frostline.store import FeatureStore
 from frostline.store.stored import remembered
@@ -136,7 +137,7 @@ def _next_line(
     look = Step(options=("--report", "report.html"))
     mend = Step(verb="review", options=("--out", "fixes.tsv"))
     step = (look if report is None else mend) if advice is None else advice.step
-    if step is None:
+    if step is None or (advice is None and is_faultless(record.test)):
         return ""
     known = () if step.verb is None else (*_columns(record.data), *_encoder(encoder))
     return line_of(replace(step, options=(*step.options, *known)), is_handed_on=is_handed_on)

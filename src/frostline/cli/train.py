@@ -54,6 +54,7 @@ from frostline.head.options import CHANGED, UPPER, CascadeOptions, SearchOptions
 from frostline.record import TrainingRecord
 from frostline.report.brief import next_advice, print_brief
 from frostline.report.document import as_document
+from frostline.report.plain import is_faultless
 from frostline.training import (
     Progress,
     Training,
@@ -468,7 +469,7 @@ def show(training: Training, out: Path | None, *, as_json: bool, details: bool) 
 def next_line(record: TrainingRecord, *, is_handed_on: bool = False) -> str:
     """The line that does what the report advises; empty where none does."""
     advice = next_advice(record)
-    if advice is None and record.test is not None:
+    if advice is None and record.test is not None and not is_faultless(record.test):
         return line_of(Step(verb="review", options=("--out", "fixes.tsv")), is_handed_on=is_handed_on)
     return command_of(advice, is_handed_on=is_handed_on)
 

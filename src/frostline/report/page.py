@@ -122,8 +122,8 @@ def evaluation_html(
     ]
     of = WORDING[record.data.kind].saved.format(n=len(record.test.labels))
     return page(
-        f"{printable(record.model)} on {printable(record.data.name)}",
-        f"A saved classifier{of} tested on {count_text(record.test.n, 'text')}.",
+        f"The classifier {printable(record.model)} on {printable(record.data.name)}",
+        f"A classifier{of} tested on {count_text(record.test.n, 'text')}.",
         parts,
         version=f"{record.version}, {made}" if made else record.version,
     )

@@ -298,9 +298,7 @@ def next_step(record: TrainingRecord) -> str:
     if record.test is None:
         return "Next: test it on texts with labels."
     advice = ranked(record)
-    if advice:
-        return f"Next: {advice[0].sentence}"
-    return f"Next: read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."
+    return f"Next: {advice[0].sentence}" if advice else _unadvised(record.test, record.data.kind)
 
 
 _COMMANDS = (": run the same ", ": frostline ", " (frostline ")  # how a sentence goes on where it names its command
@@ -317,8 +315,19 @@ def before_command(sentence: str) -> str:
 def next_step_of(record: EvaluationRecord) -> str:
     """The same of a saved classifier on a file."""
     advice = ranked_of_evaluation(record)
-    said = advice[0].sentence if advice else f"read its surest mistakes; {WORDING[record.data.kind].wrong_labels}."
-    return f"Next: {said}"
+    return f"Next: {advice[0].sentence}" if advice else _unadvised(record.test, record.data.kind)
+
+
+def is_faultless(test: Evaluation) -> bool:
+    """Whether every answer was right: then there are no mistakes to be read."""
+    return right_of(test).value == 1.0
+
+
+def _unadvised(test: Evaluation, kind: Kind) -> str:
+    """What to do where no figure advises anything."""
+    if is_faultless(test):
+        return "Next: test it on more texts, and on harder ones."
+    return f"Next: read its surest mistakes; {WORDING[kind].wrong_labels}."
 
 
 def of_hundred(share: float) -> str:
