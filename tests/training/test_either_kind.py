@@ -274,7 +274,7 @@ def test_the_paragraph_says_it_without_terms_of_the_trade(tmp_path: Path) -> Non
     assert next_step(many_each).startswith(
         "Next: Test on 772 rows, to know the share of texts with all labels right to 2 points"
     )
-    narrow = replace(record.test.scores["subset_accuracy"], interval=(0.89, 0.91))
+    narrow = replace(record.test.scores["subset_accuracy"], value=0.9, interval=(0.89, 0.91))
     test = replace(record.test, scores={**record.test.scores, "subset_accuracy": narrow})
     assert next_step(replace(many_each, test=test)).startswith("Next: read its surest mistakes")
     assert record.test_source is not None
