@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,7 +16,9 @@ import pytest
 from conftest import Command, Outcome
 from frostline.advice import Step
 from frostline.cli.again import command_line, line_of
+from frostline.cli.evaluate import _columns, _encoder
 from frostline.errors import word_of_shell
+from small_records import full_record
 
 ODD = [
     "my file.csv",
@@ -297,3 +300,23 @@ def test_compare_with_nothing_to_compare_says_a_line_that_works(frostline: Comma
     assert words_in_bash(line)[1:] == ["compare", file, *QUICK, "--features", "mean@all,cls@-1,words"]
     assert frostline(*words_in_bash(line)[1:]).code == 0
     assert frostline("compare", file, "--features", "words").err.splitlines()[1].endswith("words,mean@all,cls@-1")
+
+
+def test_what_a_model_knows_goes_with_the_line(place: Path) -> None:
+    """Its columns and its encoder, where nobody said others, and others can have the encoder by its name."""
+    (place / "a.csv").touch()
+    data = replace(full_record().data, text_column="a b", label_column="toxic,insult", group_column="who")
+    encoder = full_record().encoder
+    with parsed(["frostline", "evaluate", "m", "a.csv"]):
+        assert _columns(data) == ("--text", "a b", "--labels", "toxic,insult", "--group", "who")
+        assert _columns(replace(data, label_column="x", group_column="")) == ("--text", "a b", "--label", "x")
+        for name, revision, words in (
+            ("minilm", None, ()),
+            ("distilbert", "1204", ("--encoder", "distilbert")),
+            ("owner/name", "abc", ("--encoder", "owner/name", "--revision", "abc")),
+            ("a folder of somebody", None, ()),
+        ):
+            assert _encoder(replace(encoder, name=name, revision=revision)) == words
+    with parsed(["frostline", "evaluate", "m", "a.csv", "--text", "t", "--labels-separator", ";", "--encoder", "e"]):
+        assert _columns(data) == ("--group", "who")
+        assert _encoder(replace(encoder, name="distilbert")) == ()
