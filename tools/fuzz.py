@@ -375,7 +375,11 @@ def _configs() -> list[bytes]:
     bert = json.dumps({"model_type": "bert", "type_vocab_size": 2, **shape}).encode()
     distil = json.dumps({"model_type": "distilbert", "activation": "gelu", **small}).encode()
     settings = json.dumps({"do_lower_case": True, "model_max_length": 16, "cls_token": {"content": "[CLS]"}}).encode()
-    return [bert, distil, bert + b"\0" + settings, distil + b"\0" + settings]
+    roberta = json.dumps({"model_type": "roberta", "type_vocab_size": 1, "pad_token_id": 1, **shape}).encode()
+    mpnet = json.dumps({"model_type": "mpnet", "relative_attention_num_buckets": 32, **shape}).encode()
+    rotary = {"global_attn_every_n_layers": 3, "local_attention": 8, "global_rope_theta": 1e4, "norm_eps": 1e-5}
+    modern = json.dumps({"model_type": "modernbert", "hidden_activation": "gelu", **shape, **rotary}).encode()
+    return [bert, distil, bert + b"\0" + settings, distil + b"\0" + settings, roberta, mpnet, modern]
 
 
 def _shard(place: Path) -> Target:
@@ -462,8 +466,307 @@ def _listings() -> list[bytes]:
     return [json.dumps({"sha": "0" * 40, "siblings": [sibling, {"rfilename": "README.md"}]}).encode()]
 
 
+_BERTS_WORDS = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nbad\n##ly\n"
+
+
+def _files(place: Path, names: tuple[str, ...], use: Callable[[], object]) -> Target:
+    """Several files in one input, parted by NUL: those that are empty are not there."""
+
+    def read(content: bytes) -> None:
+        for name, part in zip(names, [*content.split(b"\0"), *[b""] * len(names)], strict=False):
+            path = place / name
+            path.parent.mkdir(exist_ok=True)
+            path.unlink(missing_ok=True)
+            if part:
+                path.write_bytes(part)
+        use()
+
+    return read
+
+
+def _published(place: Path) -> Target:
+    from frostline.encoder.published import prefix_of, published, published_files  # noqa: PLC0415 - once instrumented
+
+    def use() -> None:
+        published_files(place)
+        prefix_of("x", None, published(place))
+
+    names = ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json")
+    return _files(place, names, use)
+
+
+def _published_seeds() -> list[bytes]:
+    kinds = [("0", "", "Transformer"), ("1", "1_Pooling", "Pooling"), ("2", "2_Normalize", "Normalize")]
+    modules = [{"idx": int(n), "path": path, "type": f"sentence_transformers.models.{kind}"} for n, path, kind in kinds]
+    pooling = {"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True, "pooling_mode": "cls"}
+    said = {"prompts": {"query": "query: ", "classification": "c: "}, "default_prompt_name": "query"}
+    parts = [modules, pooling, {"max_seq_length": 256, "do_lower_case": False}, said]
+    return [b"\0".join(json.dumps(part).encode() for part in parts), b"\0" + json.dumps(pooling).encode()]
+
+
+def _tokenizer(place: Path) -> Target:
+    """What is not plain would be tried by a child, and is refused here: the others are opened as the program does."""
+    from frostline.encoder import trial  # noqa: PLC0415 - once instrumented
+    from frostline.encoder.tokens import WordPieces  # noqa: PLC0415 - as above
+    from frostline.errors import InputError  # noqa: PLC0415 - as above
+
+    def refused(_: str, path: Path) -> None:
+        raise InputError(f"{path} is not tried.")
+
+    checkpoint = _checkpoint(place)
+
+    def use() -> None:
+        trial._try, kept = refused, trial._try  # noqa: SLF001 - instead of the child
+        try:
+            pieces = WordPieces.open(checkpoint)
+        finally:
+            trial._try = kept  # noqa: SLF001 - as above
+        pieces.tokenize(["good Badly \u4e2d", "", "a" * 3_000, "\u00e4 " * 1_000])
+        pieces.vocabulary()
+
+    names = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
+    return _files(place, names, use)
+
+
+def _checkpoint(place: Path) -> Any:
+    from frostline.encoder.checkpoint import Checkpoint  # noqa: PLC0415 - once instrumented
+
+    digests = {"weights_sha256": "", "tokenizer_sha256": "", "config_sha256": ""}
+    return Checkpoint(name="x", revision=None, folder=place, config=json.loads(_configs()[0]), **digests)
+
+
+def _tokenizers() -> list[bytes]:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: PLC0415 - only here
+
+    numbers = {word: row for row, word in enumerate(_BERTS_WORDS.split())}
+    berts = Tokenizer(models.WordPiece(numbers, unk_token="[UNK]"))  # noqa: S106 - a word piece
+    berts.normalizer, berts.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    berts.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    roberta = Tokenizer(models.BPE(numbers | {"g": 8, "o": 9, "go": 10}, [("g", "o")]))
+    roberta.pre_tokenizer = pre_tokenizers.ByteLevel()
+    settings = {"do_lower_case": True, "model_max_length": 16, "cls_token": {"content": "[CLS]"}}
+    told = json.dumps(settings).encode() + b'\0{"sep_token": "[SEP]"}'
+    words = b"\0".join([b"", _BERTS_WORDS.encode(), told])
+    return [berts.to_str().encode() + b"\0\0" + told, roberta.to_str().encode(), words]
+
+
+def _index(place: Path) -> Target:
+    from frostline.encoder import files, shards  # noqa: PLC0415 - once instrumented
+    from frostline.tensors import open_weights  # noqa: PLC0415 - as above
+
+    for name, tensors in _shard_files().items():
+        (place / name).write_bytes(tensors)
+
+    def use() -> None:
+        names = files.shards_of(place)
+        shards._where(place, [open_weights(place / name) for name in names])  # noqa: SLF001 - what reads the index
+
+    return _files(place, (files.INDEX,), use)
+
+
+def _shard_files() -> dict[str, bytes]:
+    import numpy as np  # noqa: PLC0415 - only for this loader
+    from safetensors.numpy import save  # noqa: PLC0415 - as above
+
+    return {f"model-0000{n}-of-00002.safetensors": save({f"t{n}": np.ones((2, 2), np.float32)}) for n in (1, 2)}
+
+
+def _indices() -> list[bytes]:
+    listed = {f"t{n}": name for n, name in enumerate(_shard_files(), 1)}
+    return [json.dumps({"metadata": {"total_size": 32}, "weight_map": listed}).encode()]
+
+
+def _static(place: Path) -> Target:
+    """A table of word pieces: its config.json, NUL, its weights."""
+    from frostline.encoder.files import CONFIG, WEIGHTS, read_json  # noqa: PLC0415 - once instrumented
+    from frostline.encoder.static import load_table, static_shape  # noqa: PLC0415 - as above
+
+    def read(content: bytes) -> None:
+        config, _, weights = content.partition(b"\0")
+        (place / CONFIG).write_bytes(config)
+        (place / WEIGHTS).write_bytes(weights)
+        load_table(place, static_shape(read_json(place / CONFIG), place))
+
+    return read
+
+
+def _tables_of_pieces() -> list[bytes]:
+    import numpy as np  # noqa: PLC0415 - only for this loader
+    from safetensors.numpy import save  # noqa: PLC0415 - as above
+
+    from frostline.encoder.static import FORMAT, TABLE  # noqa: PLC0415 - as above
+
+    config = {"model_type": "frostline_static", "format": FORMAT, "vocab_size": 3, "hidden_size": 2}
+    return [json.dumps(config | {"max_position_embeddings": 9}).encode() + b"\0" + save({TABLE: np.ones((3, 2), "f4")})]
+
+
+def _tables(place: Path) -> Target:
+    """What an artifact holds beside its head: its tables, likeness, digests of texts, its encoder's seen texts."""
+    from frostline.artifact import files, manifest, tables  # noqa: PLC0415 - once instrumented
+    from frostline.encoder import seen  # noqa: PLC0415 - as above
+    from frostline.errors import FrostlineError  # noqa: PLC0415 - as above
+
+    saved = manifest.read_manifest(_manifests()[0])
+
+    class Reader:
+        class identity:  # noqa: N801 - a field
+            name = str(place)
+
+    def read(content: bytes) -> None:
+        (place / "seen.safetensors").write_bytes(content)
+        refused: list[FrostlineError] = []
+        for attempt in (
+            lambda: tables.with_tables(saved, content),
+            lambda: tables.read_likeness(content, n_features=4),
+            lambda: files.read_learned(content),
+            lambda: seen.seen_by(Reader()),  # type: ignore[arg-type]
+        ):
+            try:
+                attempt()
+            except FrostlineError as error:
+                refused.append(error)
+        if len(refused) == 4:
+            raise refused[0]
+
+    return read
+
+
+def _tables_seeds() -> list[bytes]:
+    import numpy as np  # noqa: PLC0415 - only for this loader
+
+    from frostline.artifact.manifest import read_manifest  # noqa: PLC0415 - as above
+    from frostline.artifact.tables import tables_bytes  # noqa: PLC0415 - as above
+    from frostline.tensors import tensors_bytes  # noqa: PLC0415 - as above
+
+    shares = {"exceeded": np.sort(np.ones((3, 256), np.float32)), "factor": np.ones(10, np.float16)}
+    likeness = {"centre": np.zeros(4, np.float32), "counts": np.array([1, 9]), **shares}
+    numbers = [tables_bytes(read_manifest(content)) for content in _manifests()]
+    return [*numbers, tensors_bytes(likeness), tensors_bytes({"digests": np.array([-5, 3, 9])})]
+
+
+def _cascade(place: Path) -> Target:
+    """cascade.json, NUL, cascade.safetensors."""
+    from frostline.artifact import cascade, manifest  # noqa: PLC0415 - once instrumented
+    from frostline.artifact.self_test import check_answers  # noqa: PLC0415 - as above
+
+    del place
+    saved = manifest.read_manifest(_manifests()[0])
+
+    def read(content: bytes) -> None:
+        document, _, head = content.partition(b"\0")
+        files = {manifest.CASCADE: document, manifest.CASCADE_HEAD: head}
+        read_one = cascade._read(files, saved, None, manifest.DEFAULT_LIMITS)  # noqa: SLF001 - what reads them
+        check_answers(read_one.self_test, read_one.head)
+
+    return read
+
+
+def _cascades() -> list[bytes]:
+    if str(ROOT / "tests") not in sys.path:
+        sys.path.insert(0, str(ROOT / "tests"))
+    import numpy as np  # noqa: PLC0415 - only for this loader
+
+    from fakes import FakeEncoder  # type: ignore[import-not-found]  # noqa: PLC0415 - as above
+    from frostline.artifact.cascade import cascade_files  # noqa: PLC0415 - as above
+    from frostline.artifact.manifest import coef_shape, read_manifest  # noqa: PLC0415 - as above
+    from frostline.head.cascade import Cascade  # noqa: PLC0415 - as above
+    from frostline.head.linear import LinearHead, Rule  # noqa: PLC0415 - as above
+
+    saved, reader = read_manifest(_manifests()[0]), FakeEncoder()
+    n_rows, n_columns = coef_shape(len(saved.labels), len(reader.blocks) * reader.hidden_size, saved.link)
+    coef = np.linspace(-1, 1, n_rows * n_columns).reshape(n_rows, n_columns)
+    rule = Rule(thresholds=(0.4,) * len(saved.labels), answer_from=0.6)
+    head = LinearHead(labels=saved.labels, coef=coef, intercept=np.zeros(n_rows), link=saved.link, rule=rule)
+    return [b"\0".join(cascade_files(Cascade(head=head, reader=reader)).values())]
+
+
+def _job(place: Path) -> Target:
+    """A manifest beside a file that was scored, as `verify` reads it, and as a job that goes on."""
+    from frostline.errors import FrostlineError  # noqa: PLC0415 - once instrumented
+    from frostline.score import job  # noqa: PLC0415 - as above
+
+    out = place / "scored.csv"
+    out.write_bytes(b"a,b\nc,d\n")
+
+    def read(content: bytes) -> None:
+        job.manifest_of(out).write_bytes(content)
+        with contextlib.suppress(FrostlineError):
+            job._is_complete(out, {"input": {"sha256": "0"}})  # noqa: SLF001 - what a job asks first
+        job.verify(out)
+
+    return read
+
+
+def _jobs() -> list[bytes]:
+    from frostline.score.job import FORMAT  # noqa: PLC0415 - only for this loader
+
+    content = b"a,b\nc,d\n"
+    digest = hashlib.sha256(content).hexdigest()
+    section = {"rows": 2, "size_bytes": len(content), "sha256": digest}
+    whole = {"format": FORMAT, "plan": {"input": {"name": "x", "sha256": "0"}}, "sections": [section], "rows": 2}
+    return [json.dumps(whole | {"size_bytes": len(content), "sha256": digest}).encode()]
+
+
+def _request(place: Path) -> Target:
+    """The body of a request, as each wire reads it."""
+    from frostline.serve import bodies  # noqa: PLC0415 - once instrumented
+    from frostline.serve.refusals import Refusal  # noqa: PLC0415 - as above
+    from frostline.serve.wires import mlflow, open_inference, tei  # noqa: PLC0415 - as above
+
+    del place
+
+    def read(content: bytes) -> None:
+        size, _, rest = content.partition(b"\n")
+        for attempt in (
+            lambda: bodies.texts_in(bodies.parsed(content).get("texts"), "/texts"),
+            lambda: tei._texts(bodies.parsed(content).get("inputs")),  # noqa: SLF001 - what the wire reads
+            *(
+                lambda kind=kind: mlflow._texts(kind, bodies.parsed(content).get(kind))  # type: ignore[misc]  # noqa: SLF001 - as above
+                for kind in ("inputs", "instances", "dataframe_split", "dataframe_records")
+            ),
+            lambda: open_inference._asked(content, None),  # noqa: SLF001 - as above
+            lambda: open_inference._asked(rest, size.decode("latin-1")),  # noqa: SLF001 - as above
+        ):
+            with contextlib.suppress(Refusal):
+                attempt()
+
+    return read
+
+
+def _requests() -> list[bytes]:
+    split = {"columns": ["text", "id"], "data": [["a", 1]]}
+    one = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a"]}
+    binary = one | {"parameters": {"binary_data_size": 5}}
+    del binary["data"]
+    v2 = json.dumps({"id": "1", "inputs": [binary], "outputs": [{"name": "label", "parameters": {}}]}).encode()
+    bodies = [{"texts": ["a", "\ud800"]}, {"inputs": [["a"], ["b"]]}, {"dataframe_split": split}, {"inputs": [one]}]
+    return [*(json.dumps(body).encode() for body in bodies), b"%d\n" % len(v2) + v2 + b"\1\0\0\0a"]
+
+
+def _kept(place: Path) -> Target:
+    """What lies in a folder of our own, and was damaged."""
+    from frostline.encoder.session import kept_file  # noqa: PLC0415 - once instrumented
+    from frostline.store.upkeep import IDENTITY_NAME, encoder_name  # noqa: PLC0415 - as above
+
+    place.chmod(0o700)
+
+    def read(content: bytes) -> None:
+        for kind in ("graph", "int8", "digest"):
+            (place / f"{'0' * 64}.{kind}").write_bytes(content)
+            kept_file(place, "0" * 64, lambda: b"built", kind=kind)  # type: ignore[arg-type]
+        (place / IDENTITY_NAME).write_bytes(content)
+        encoder_name(place)
+
+    return read
+
+
+def _kept_seeds() -> list[bytes]:
+    return [hashlib.sha256(b"a graph").hexdigest().encode() + b"\na graph", b'{"identity": {"name": "minilm"}}']
+
+
 def _options(place: Path) -> Target:
-    from frostline.encoder.features import FeatureSpec  # noqa: PLC0415 - once instrumented
+    from frostline.data.options import column_choice, names_in  # noqa: PLC0415 - once instrumented
+    from frostline.encoder.features import FeatureSpec  # noqa: PLC0415 - as above
     from frostline.errors import printable, shown  # noqa: PLC0415 - as above
     from frostline.head.deciding import parsed_wish  # noqa: PLC0415 - as above
 
@@ -478,7 +781,10 @@ def _options(place: Path) -> Target:
         try:
             FeatureSpec.parse(text).blocks(12)
         except FrostlineError:
-            parsed_wish(text)
+            with contextlib.suppress(FrostlineError):
+                parsed_wish(text)
+            column_choice(text)
+            names_in(text)
 
     return read
 
@@ -497,7 +803,16 @@ LOADERS = {
     "encoder": Loader(_configs, _encoder),
     "shard": Loader(_shards, _shard),
     "listing": Loader(_listings, _listing),
-    "options": Loader(lambda: [b"mean@all", b"cls@-1+mean@-1,-2+words", b"precision=0.9"], _options),
+    "options": Loader(lambda: [b"mean@all", b"cls@-1+mean@-1,-2+words", b"precision=0.9", b'"a, b",c'], _options),
+    "cascade": Loader(_cascades, _cascade),
+    "tables": Loader(_tables_seeds, _tables),
+    "tokenizer": Loader(_tokenizers, _tokenizer),
+    "published": Loader(_published_seeds, _published),
+    "index": Loader(_indices, _index),
+    "static": Loader(_tables_of_pieces, _static),
+    "kept": Loader(_kept_seeds, _kept),
+    "job": Loader(_jobs, _job),
+    "request": Loader(_requests, _request),
 }
 
 
