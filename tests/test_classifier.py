@@ -319,6 +319,28 @@ def test_labels_of_another_type_are_refused_not_counted_as_wrong(learned: type[A
         classifier.score(TEXTS, [asked(label) for label in LABELS])
 
 
+def test_what_cannot_be_had_is_refused_before_a_text_is_read() -> None:
+    """Reading may take hours: labels of another type, a scorer that there is not, a promise without folds."""
+    fitted = SentenceClassifier(encoder=FakeEncoder(), C=1.0).fit(TEXTS, LABELS)
+
+    class Reading(FakeEncoder):
+        def encode(self, *_: Any, **__: Any) -> Any:
+            pytest.fail("a text was read")
+
+    fitted.encoder_ = Reading()
+    with pytest.raises(InputError, match="must be of the type that the classifier learned"):
+        fitted.score(TEXTS, [str(label) for label in LABELS])
+    for error, parameters in (
+        (UsageError, {"scoring": lambda *_: 1.0}),
+        (UsageError, {"scoring": "no such scorer"}),
+        (UsageError, {"C": 1.0, "thresholds": "f1"}),
+        (UsageError, {"C": 1.0, "abstain_precision": 0.9}),
+        (UsageError, {"threshold_for": "accuracy=0.9"}),
+    ):
+        with pytest.raises(error):
+            SentenceClassifier(encoder=Reading(), **parameters).fit(TEXTS, LABELS)
+
+
 @pytest.mark.parametrize("kind", [str, int])
 @pytest.mark.parametrize(
     "shape", [lambda y: np.array(y).reshape(-1, 1), lambda y: pd.DataFrame({"y": y}), lambda y: pl.DataFrame({"y": y})]

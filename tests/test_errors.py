@@ -1,9 +1,11 @@
 """What an error is worth to a program, and how a stranger's words are shown in one."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+import frostline
 from frostline import errors
 from frostline.errors import FrostlineError, InputError, pasteable, printable, shown
 
@@ -85,3 +87,19 @@ def test_an_error_as_a_string_steers_no_terminal_either() -> None:
 )
 def test_a_path_in_advice_can_be_pasted(path: str, seen: str) -> None:
     assert pasteable(Path(path) if path else path) == seen
+
+
+def test_every_path_in_advice_is_quoted() -> None:
+    """A command in a message takes what it names through `pasteable`; those listed are quoted where they are made."""
+    quoted = {"file", "first", "hub_id", "known.made_from", "os.geteuid()"}
+    command = re.compile(
+        r"\b(?:frostline [a-z]+|mkdir|chmod|chown|cp|mv|rm|cat|echo)\b[^\"'\n]*?\{(?!pasteable|shlex)([^}]*)\}"
+    )
+    found = {
+        (path.name, *match.groups())
+        for path in Path(frostline.__file__).parent.rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if 'f"' in line or "f'" in line
+        for match in command.finditer(line)
+    }
+    assert {name for _, name in found} == quoted, found

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from encoder_fakes import make_checkpoint
+
 TRACER, SPACE = shutil.which("strace"), shutil.which("unshare")
 
 
@@ -29,9 +31,47 @@ CALLS = (
     "%network,open,openat,openat2,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,truncate"
 )
 _ABROAD = re.compile(r"AF_(?!UNIX)\w+")
+_OWN = re.compile(r'AF_INET, sin_port=htons\(\d+\), sin_addr=inet_addr\("127\.0\.0\.1"\)')
 _WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_TMPFILE")
 _QUOTED = re.compile(r'(?:(AT_FDCWD|\d+)<([^>]*)>, )?"((?:[^"\\]|\\.)*)"')
 HARMLESS = ("/dev/null", "/dev/tty", "/dev/shm/sem.", "/proc/self/")  # noqa: S108 - a semaphore has a name for a moment
+
+
+BESIDE = """
+import fcntl, socket, struct, subprocess, sys
+with socket.socket() as handle:  # the loopback of a new namespace is down
+    asked = bytearray(struct.pack("16sh22x", b"lo", 0))
+    fcntl.ioctl(handle, 0x8913, asked)
+    fcntl.ioctl(handle, 0x8914, struct.pack("16sh22x", b"lo", struct.unpack_from("h", asked, 16)[0] | 1))
+process = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE)
+try:
+    exec(sys.argv[1])
+finally:
+    process.terminate()
+    sys.stdout.buffer.write(process.communicate(timeout=60)[0])
+raise SystemExit(process.returncode)
+"""
+"""Starts the command with a loopback of its own, runs the code given while it is there, and ends it."""
+
+ASKS = """
+import http.client, json, time
+def ask(method, path, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", 8765, timeout=60)
+    connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+for _ in range(600):
+    try:
+        if ask("GET", "/readyz")[0] == 200:
+            break
+    except OSError:
+        assert process.poll() is None
+    time.sleep(0.1)
+print(json.loads(ask("POST", "/v1/classify", json.dumps({"texts": ["a fine film"]}))[1]), flush=True)
+for path in ("/", "/metrics", "/openapi.json"):
+    assert ask("GET", path)[0] == 200, path
+assert ask("POST", "/v1/explain", json.dumps({"text": "a fine film"}))[0] == 200
+"""
 
 
 class Traced:
@@ -43,12 +83,23 @@ class Traced:
         for place in (self.home, self.kept, self.out, self.tmp):
             place.mkdir(mode=0o700)
 
-    def python(self, *arguments: str) -> str:
-        """What the interpreter prints; fails on any address tried and any file written elsewhere."""
+    def python(self, *arguments: str, code: int = 0, asking: str = "") -> str:
+        """What the interpreter prints; fails on any address tried and any file written elsewhere.
+
+        Parameters
+        ----------
+        code : int
+            Its exit code.
+        asking : str
+            Python for an interpreter beside it, which is not traced; both have a loopback then, and nothing else.
+        """
         assert TRACER is not None
         assert SPACE is not None
         log = self.folder / "trace"
-        traced = [SPACE, "--map-root-user", "--net", TRACER, "-f", "-y", "-qq", "-s", "4096", "-e", f"trace={CALLS}"]
+        tracer = [TRACER, "-f", "-y", "-qq", "-s", "4096", "-e", f"trace={CALLS}", "-o", str(log)]
+        command = [*tracer, sys.executable, *arguments]
+        if asking:
+            command = [sys.executable, "-c", BESIDE, asking, *command]
         environment = {
             "HOME": str(self.home),
             "PATH": os.environ.get("PATH", os.defpath),
@@ -57,7 +108,7 @@ class Traced:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         ended = subprocess.run(
-            [*traced, "-o", str(log), sys.executable, *arguments],
+            [SPACE, "--map-root-user", "--net", *command],
             capture_output=True,
             text=True,
             check=False,
@@ -65,7 +116,7 @@ class Traced:
             cwd=self.out,
             env=environment,
         )
-        assert ended.returncode == 0, ended.stderr
+        assert ended.returncode == code, ended.stderr
         lines = log.read_text("utf-8", "replace").splitlines()
         assert len(lines) > 50  # it was traced
         assert self.odd(lines) == []
@@ -79,7 +130,8 @@ class Traced:
     @staticmethod
     def _is_abroad(line: str) -> bool:
         call = re.search(r"\b(connect|sendto|sendmsg|sendmmsg|bind)\(", line)
-        return call is not None and _ABROAD.search(line) is not None
+        is_served = call is not None and call[1] == "bind" and _OWN.search(line) is not None
+        return call is not None and not is_served and _ABROAD.search(line) is not None
 
     def _is_written_elsewhere(self, line: str) -> bool:
         call = re.search(r"\b(\w+)\(", line)
@@ -121,6 +173,36 @@ def test_the_verbs_stay_at_home(traced: Traced) -> None:
 
 @pytest.mark.slow
 @needs_tracing
+def test_the_other_verbs_stay_at_home(traced: Traced) -> None:
+    """What compares, exports, teaches, lists and checks; a page lacks its packages, and fetches none of them."""
+    run = ["-m", "frostline"]
+    one = ["rows.tsv", "--encoder", str(make_checkpoint(traced.out / "encoder"))]
+    traced.python(*run, "train", *one, "--out", "model", "-C", "0.1", "--features", "mean@-1+words")
+    traced.python(*run, "compare", "rows.tsv", "--encoders", "encoder", "--features", "mean@-1,cls@-1")
+    traced.python(*run, "export", "model", "--out", "exported")
+    traced.python(*run, "page", "model", "--out", "site", code=66)
+    traced.python(*run, "tutorial", *one, "--html", "lesson.html")
+    traced.python(*run, "distil", "encoder", "--out", "table")
+    traced.python(*run, "predict", "model", "rows.tsv", "--out", "scored.csv", "--workers", "2")
+    traced.python(*run, "verify", "scored.csv")
+    traced.python(*run, "encoders")
+    traced.python(*run, "cache", "info")
+
+
+@pytest.mark.slow
+@needs_tracing
+def test_the_server_stays_at_home(traced: Traced) -> None:
+    """It listens where it is told to, and neither it nor the process that reads asks anybody anything."""
+    pytest.importorskip("fastapi")
+    run, encoder = ["-m", "frostline"], make_checkpoint(traced.out / "encoder")
+    traced.python(
+        *run, "train", "rows.tsv", "--encoder", str(encoder), "--out", "model", "-C", "0.1", "--features", "mean@-1"
+    )
+    assert "'pos'" in traced.python(*run, "serve", "model", "--port", "8765", asking=ASKS)
+
+
+@pytest.mark.slow
+@needs_tracing
 def test_the_library_stays_at_home(traced: Traced) -> None:
     code = """
 from frostline import SentenceClassifier
@@ -142,6 +224,8 @@ print(SentenceClassifier.load("model").predict(["a fine film"])[0])
         '1 openat(AT_FDCWD</x>, "b", O_RDWR) = 3</x/b>',
         '1 mkdir("/home/somebody/.config", 0777) = 0',
         '1 rename("OUT/a", "/home/somebody/a") = 0',
+        '1 bind(3<x>, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("0.0.0.0")}, 16) = 0',
+        '1 connect(3<x>, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, 16) = -1 E',
     ],
 )
 def test_what_is_looked_for_is_seen(traced: Traced, line: str) -> None:
@@ -155,6 +239,7 @@ def test_what_is_looked_for_is_seen(traced: Traced, line: str) -> None:
         '1 openat(AT_FDCWD</x>, "/home/somebody/.cache/a", O_RDONLY|O_CLOEXEC) = 3</home/somebody/.cache/a>',
         '1 openat(AT_FDCWD</x>, "/usr/a", O_WRONLY|O_CREAT, 0666) = -1 EACCES (Permission denied)',
         '1 mkdir("OUT/model", 0777) = 0',
+        '1 bind(3<x>, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, 16) = 0',
         '1 openat(AT_FDCWD</x>, "/dev/null", O_RDWR) = 3</dev/null>',
     ],
 )

@@ -53,6 +53,7 @@ class Place:
         self.folder, self.home, self.results = folder, folder / "home", folder / "results"
         self.rows, self.other, self.encoder = folder / "rows.tsv", folder / "other.tsv", folder / "encoder"
         self.old = folder / "old"  # what stands where results will be
+        self.new = folder / "new"  # a classifier that is at hand
         for place in (self.home, self.results, self.old):
             place.mkdir(mode=0o700)
         kinds = (("good", "bad"), ("fine", "dull"))
@@ -85,10 +86,11 @@ def verbs() -> list[Verb]:
     quick = ["-C", "0.1"]
     return [
         Verb("train", lambda place: place.trained(place.rows, place.results / "model"), "model"),
-        Verb("save", lambda place: ["save", str(place.folder / "new"), str(place.results / "model")], "model"),
+        Verb("save", lambda place: ["save", str(place.new), str(place.results / "model")], "model"),
         Verb("sweep", lambda place: place.asked("sweep", place.rows, *quick, "--json")),
         Verb("review", lambda place: place.asked("review", place.rows, *_out(place, "fixes.tsv")), "fixes.tsv"),
         Verb("embed", lambda place: place.asked("embed", place.rows, *_out(place, "rows.npy")), "rows.npy"),
+        Verb("predict", lambda place: ["predict", str(place.new), str(place.rows), *_out(place, "s.csv")], "s.csv"),
     ]
 
 
@@ -184,9 +186,10 @@ def prepare(verb: Verb, place: Place) -> None:
     if verb.out:
         old = place.old / f"{verb.name}-{verb.out}"
         arguments = [str(place.other) if part == str(place.rows) else part for part in verb.arguments(place)]
+        if verb.name in {"save", "predict"}:
+            answered(lambda: str(run(place.trained(place.rows, place.new))).encode())
         if verb.name == "save":
-            for rows, out in ((place.rows, place.folder / "new"), (place.other, old)):
-                answered(lambda rows=rows, out=out: str(run(place.trained(rows, out))).encode())  # type: ignore[misc]
+            answered(lambda: str(run(place.trained(place.other, old))).encode())
         else:
             arguments[arguments.index("--out") + 1] = str(old)
             answered(lambda: str(run(arguments)).encode())
@@ -268,7 +271,9 @@ def killed(verb: Verb, place: Place, n: int, lot: random.Random) -> None:
 def import_all(place: Place, chosen: list[Verb]) -> None:
     """What the verbs import, before any is killed: found out by children that run them."""
     for verb in chosen:
-        arguments = place.trained(place.rows, place.folder / "new") if verb.name == "save" else verb.arguments(place)
+        arguments = verb.arguments(place)
+        if verb.name in {"save", "predict"}:
+            arguments = place.trained(place.rows, place.new)
 
         def work(arguments: list[str] = arguments) -> bytes:
             run(arguments)

@@ -42,6 +42,7 @@ from frostline.head.likeness import Likeness, fit_likeness
 from frostline.head.linear import LinearHead
 from frostline.head.options import CONFIDENCE, MOST_SEARCHED, CascadeOptions, SearchOptions
 from frostline.head.parts import part_of
+from frostline.head.scoring import criterion_of
 from frostline.head.search import fit_at, search
 from frostline.legible import LegibilityWarning, reading_warnings
 from frostline.precision import settle
@@ -49,7 +50,7 @@ from frostline.report.notebook import Shown
 from frostline.report.progress import shown_progress
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Targets, one_label, sample_weights
-from frostline.training.given import given, given_dataset, known_sets, right
+from frostline.training.given import given, given_dataset, require_known, right
 from frostline.training.options import SEARCHING
 from frostline.training.parameters import (
     ELSEWHERE,
@@ -308,6 +309,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         wished = cascade_options(self.cascade, C=self.C, is_tuned=self.finetune is not None)
         own = given(check_texts(X), y, sample_weight=sample_weight, groups=groups)
         texts, targets, self.is_indicator_ = own.texts, own.targets, own.is_matrix
+        self._refuse_options(targets)
         may_try = self.features is None and self.C is None and self.finetune is None
         tried = may_try and self._named is not None and len(targets.labels) <= MOST_SEARCHED
         settled = self._settled_encoder(texts, targets)
@@ -432,7 +434,7 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         if not X:
             raise InputError("At least one text is needed to score (got none).")
         weights = None if sample_weight is None else sample_weights(sample_weight, n_texts=len(X))
-        known_sets(y, head, n_texts=len(X))  # so that nothing is read in vain
+        require_known(y, head, n_texts=len(X))  # so that nothing is read in vain
         return float(np.average(right(self._heard(X).answers(), y, head), weights=weights))
 
     def evaluate(self, X: Sequence[str], y: Sequence[Any] | NDArray[Any]) -> "Shown[EvaluationRecord]":
@@ -830,6 +832,13 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
         self.encoder_, self.tuning_ = grown.encoder, grown.curve
         self.calibration_, self.rule_, self.likeness_ = grown.calibration, grown.rule, None
         self._adopt(grown.head)
+
+    def _refuse_options(self, targets: Targets) -> None:
+        """Raise for a search, or answers, that cannot be had of these labels, before a text is read."""
+        options, answers = self._search_options(self.n_folds), self._answer_options()
+        criterion_of(options.scoring, targets, one_standard_error=options.one_standard_error)
+        if self.C is not None and self.finetune is None:
+            refuse_held_out(answers, self.C)
 
     def _search_options(self, n_folds: int) -> SearchOptions:
         """How C is searched, over as many folds as there can be."""

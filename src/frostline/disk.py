@@ -68,11 +68,11 @@ def refuse_shared(path: Path) -> None:
         if status.st_uid != os.geteuid():
             raise AccessError(
                 f"{folder} belongs to another user (uid {status.st_uid}).",
-                hint=f"Set FROSTLINE_HOME, or run: chown -R {os.geteuid()} {folder}",
+                hint=f"Set FROSTLINE_HOME, or run: chown -R {os.geteuid()} {pasteable(folder)}",
             )
         if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             is_everybodys = status.st_mode & stat.S_ISVTX  # such as /tmp: not to be closed to the others
-            hint = ELSEWHERE if is_everybodys else f"Run: chmod 700 {folder}"
+            hint = ELSEWHERE if is_everybodys else f"Run: chmod 700 {pasteable(folder)}"
             raise AccessError(f"{folder} can be written to by other users.", hint=hint)
 
 

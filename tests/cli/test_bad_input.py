@@ -511,3 +511,81 @@ def test_sets_of_labels_read_without_their_separator_are_told(frostline: Command
     encoder = make_checkpoint(tmp_path / "encoder")
     said = frostline("tutorial", path, "--encoder", encoder, "--text", "1", "--label", "2", "--no-header").err
     assert "1 of the 3 labels are other labels joined by ','" in said
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_told"),
+    [
+        ("text\nI liked it\nnot bad at all\n", True),
+        ("utterance_v2\nI liked it\nnot bad at all\n", True),
+        ("good\nI liked it\nfine\n", False),
+        ("text\nI liked it\n", False),
+        ("text\nI liked it\nnot bad\ntext\n", False),
+        ("I liked this\nnot bad at all\nso so\n", False),
+    ],
+)
+def test_a_first_line_that_may_name_a_column_is_told(
+    frostline: Command, model: Path, lines: str, *, is_told: bool
+) -> None:
+    """Of standard input, whose every line is a text: as many answers as lines, and a sentence."""
+    result = frostline("predict", model, stdin=lines.encode())
+    assert len(result.out.splitlines()) == len(lines.splitlines())
+    first = lines.split("\n", maxsplit=1)[0]
+    said = f"The first line ('{first}') was answered as a text (--header, if it names the column).\n"
+    assert (said in result.err) is is_told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("help", "x" * 10_000),
+        ("embed", "FILE", "--encoder", "x" * 5_000, "--out", "OUT"),
+        ("predict", "MODEL", "FILE", "--out", "x" * 300 + ".csv"),
+        ("train", "FILE", "--out", "y" * 300),
+        ("evaluate", "z" * 300, "FILE"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_name_that_is_too_long_is_no_bug(
+    frostline: Command, model: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    path = tmp_path / "rows.tsv"
+    path.write_bytes(GOOD)
+    known = {"FILE": path, "MODEL": model, "OUT": tmp_path / "rows.npy"}
+    result = frostline(*(known.get(word, word) for word in arguments))
+    assert result.code in {2, 66, 73}
+    assert "bug" not in result.err
+
+
+def test_a_column_s_number_of_any_length_is_a_name(frostline: Command, tmp_path: Path) -> None:
+    path = tmp_path / "rows.tsv"
+    path.write_bytes(GOOD)
+    one_error(frostline("train", path, "--text", "9" * 5_000), 65, "9999")
+    one_error(frostline("train", path, "--labels", "2-" + "9" * 5_000), 65, "9999")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\x7fELF\x02\x01\x01\0\xd0\0", b"\xff\xd8\xff\xe0\0\x10JFIF"]
+)
+def test_another_encoding_is_not_advised_for_what_is_no_text(
+    frostline: Command, model: Path, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "picture.dat"
+    path.write_bytes(content)
+    result = frostline("predict", model, path, "--out", tmp_path / "scored.csv")
+    one_error(result, 65, "It holds bytes that stand in no text: name a table")
+    assert "--encoding" not in result.err
+
+
+@pytest.mark.parametrize("verb", ["predict", "train"])
+@pytest.mark.parametrize("content", [b'[["a text", 1], ["another", 2]]', b'["a text", "another"]'])
+def test_rows_that_are_no_objects_are_not_advised_to_be_left_out(
+    frostline: Command, model: Path, tmp_path: Path, verb: str, content: bytes
+) -> None:
+    """All are so, as pandas' orient="values" writes them: no row would be left."""
+    path = tmp_path / "rows.json"
+    path.write_bytes(content)
+    arguments = (model, path, "--out", tmp_path / "scored.csv") if verb == "predict" else (path,)
+    result = frostline(verb, *arguments)
+    one_error(result, 65, "Write each row as an object with names")
+    assert "--max-bad-rows" not in result.err

@@ -93,6 +93,40 @@ def test_nothing_that_is_saved_holds_a_path_of_this_machine(frostline: Command, 
     assert "my-encoder" in (out / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
+def test_nothing_that_is_handed_on_holds_a_path_of_this_machine(
+    frostline: Command, reviews: Path, tmp_path: Path
+) -> None:
+    """Pages, lessons, tables of word pieces, exported classifiers, and what vouches for a scored file."""
+    home = tmp_path / "nobodys-business"
+    encoder, model, out = make_checkpoint(home / "my encoder"), home / "model", tmp_path / "out"
+    out.mkdir()
+    arguments = ("--encoder", encoder, "-C", "0.1", "--features", "mean@-1", "--out", model)
+    assert frostline("train", reviews, *arguments).code == 0
+    assert frostline("evaluate", model, reviews, "--report", out / "page.html").code == 0
+    assert frostline("tutorial", reviews, "--encoder", encoder, "--html", out / "lesson.html").code == 0
+    assert frostline("tutorial", reviews, "--encoder", encoder, "--notebook", out / "lesson.ipynb").code == 0
+    assert frostline("distil", encoder, "--out", out / "table").code == 0
+    assert frostline("export", model, "--out", out / "exported").code == 0
+    assert frostline("predict", model, reviews, "--out", out / "scored.csv").code == 0
+    for verb, written in (("embed", "rows.npy"), ("review", "fixes.tsv")):
+        assert frostline(verb, reviews, "--encoder", encoder, "--out", out / written).code == 0
+    for path in (path for path in out.rglob("*") if path.is_file()):
+        file = "" if path.suffix == ".ipynb" else str(reviews.parent)  # whose cells read the rows
+        for secret in filter(None, (str(tmp_path), file, "nobodys-business")):
+            assert secret.encode() not in path.read_bytes(), path
+    assert "my encoder" in (out / "lesson.html").read_text("utf-8")
+
+
+def test_a_page_names_the_model_without_the_way_to_it(frostline: Command, reviews: Path, tmp_path: Path) -> None:
+    model, page = tmp_path / "nobodys-business" / "model", tmp_path / "page.html"
+    model.parent.mkdir()
+    assert frostline("train", reviews, "--features", "words", "-C", "1", "--out", model).code == 0
+    assert frostline("evaluate", model, reviews, "--report", page).code == 0
+    assert "nobodys-business" not in page.read_text("utf-8")
+    assert "<h1>model on " in page.read_text("utf-8")
+
+
 def test_train_tests_on_a_file_of_its_own(frostline: Command, reviews: Path, tmp_path: Path) -> None:
     """`--test` names the rows to test on; a row that is also trained on is told, and left out."""
     first = reviews.read_text("utf-8").split("\n")[0]

@@ -40,4 +40,4 @@ def command(*, encoder: str, out: Path, revision: str | None, components: int, o
         distil(source, out, components=components, overwrite=overwrite, progress=told)
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     words().print(Text(f"A table of {source.word_pieces.vocabulary_size:,} word pieces, {size:.0f} MB: {out}"))
-    words().print(Text(f"Next: frostline train FILE --encoder {out} --out model"))
+    words().print(Text(f"Next: frostline train FILE --encoder {pasteable(out)} --out model"))

@@ -35,7 +35,7 @@ from frostline.data.cells import write_rejects
 from frostline.data.options import TableOptions, names_in
 from frostline.data.tables import read_labelled
 from frostline.disk import publish_bytes, refuse_file
-from frostline.encoder.checkpoint import DEFAULT_ENCODER, known_encoder
+from frostline.encoder.checkpoint import DEFAULT_ENCODER, known_encoder, own_name
 from frostline.encoder.reading import EncoderIdentity
 from frostline.errors import printable
 from frostline.record import DataRecord, EvaluationRecord
@@ -116,9 +116,10 @@ def command(
     with progress("Reading", "sentences") as advance:
         measured = measure(who, dataset, started=started, progress=advance)
     record = measured.record
-    if report is not None:
+    if report is not None:  # it is handed on: without the way to the model
         command = _next_line(record, opened.encoder.identity, report, is_handed_on=True)
-        page = evaluation_html(record, measured.examples(), quote=examples, made=made_by(), command=command)
+        named = replace(record, model=own_name(record.model))
+        page = evaluation_html(named, measured.examples(), quote=examples, made=made_by(), command=command)
         publish_bytes(report, page.encode("utf-8"))
     if as_json:
         print_json({**as_evaluation_document(record), "report": None if report is None else str(report)})

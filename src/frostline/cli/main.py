@@ -210,6 +210,8 @@ def told(outcome: BaseException, *, as_json: bool = False, arguments: Sequence[s
 
     Where the command was asked for JSON an error is one as well, on one line: `{"error": {"type": ..., ...}}`.
     """
+    if isinstance(outcome, OSError) and outcome.errno == errno.ENAMETOOLONG:
+        outcome = UsageError(f"{shown(str(outcome.filename), 60)} is too long for a name.")
     code, *words = _ending(outcome, arguments)
     if as_json and words and words[0].startswith(_ERROR):
         what = type(outcome).__name__

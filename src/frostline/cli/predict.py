@@ -161,7 +161,16 @@ def command(
 
             with progress("Classifying", "texts") as advance:
                 write_predictions(out, _counted(found, layout, counts, advance), layout, tally=counts)
+        if file is None and texts in {(), ("-",)} and not is_conversation and not _is_table(texts, options):
+            _say_first_line(sample, options)
     _say_counts(counts, opened, flag_unlike, sample=sample)
+
+
+def _say_first_line(sample: Sequence[str], options: TableOptions) -> None:
+    from frostline.data.header import line_doubt  # noqa: PLC0415 - not needed for a sentence: start-up time
+
+    if doubt := line_doubt(sample, options=options):
+        click.echo(doubt, err=True)
 
 
 def _refuse(

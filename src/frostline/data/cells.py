@@ -120,8 +120,8 @@ class Ledger:
             return f"A field within a field is named with a dot: --text OUTER.INNER{leave_out}."
         if all(reason.startswith(_BROKEN_LIST) for reason in reasons):
             return f"""Write each as ["a", "b"], or as a;b and pass --labels-separator ';'{leave_out}."""
-        if is_hopeless and all(reason.startswith(_NO_OBJECT) for reason in reasons):
-            return f'Write each row as an object with names: {{"text": …, "label": …}}{leave_out}.'
+        if self.faults == rows and all(reason.startswith(_NO_OBJECT) for reason in reasons):  # so are the others, then
+            return 'Write each row as an object with names: {"text": …, "label": …}.'
         if all(_FRACTION.fullmatch(reason) for reason in reasons):
             return f'Write such labels as strings, such as "4.5"{leave_out}.'
         return f"Correct them{leave_out}."

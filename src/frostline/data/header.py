@@ -236,6 +236,16 @@ def _doubt(first: Sequence[str], texts: Sequence[str], place: int, *, options: T
     return f"{name}: the first row ({shown(text, 40)}) is read as a text (--header, if it names the columns)."
 
 
+def line_doubt(texts: Sequence[str], *, options: TableOptions) -> str:
+    """What to say where the first of some lines was answered as a text, and may well be the name of a column."""
+    if len(texts) < 3 or texts[0] in texts[1:] or len(texts[0].split()) != 1:
+        return ""
+    rest = [[text] for text in texts[1:]]
+    is_name = bool(_kinds_named(texts[:1])) or bool(_looks_like_names(texts[:1], rest, options=options))
+    said = f"The first line ({shown(texts[0].strip(), 40)}) was answered as a text (--header, if it names the column)."
+    return said if is_name else ""
+
+
 def _may_be_header(first: Sequence[str], rest: Sequence[Sequence[str]], *, options: TableOptions) -> bool:
     """Two columns, and the first row's label is the only one that occurs once."""
     body = [row for row in rest if len(row) == len(first)]

@@ -279,7 +279,7 @@ def _first_line_end(content: bytearray) -> int:
 def _opening_error(path: Path, error: OSError | ValueError) -> FrostlineError:
     name = file_name(path)
     if isinstance(error, PermissionError):
-        return AccessError(f"{name}: not permitted to read it.", hint=f"Run: chmod u+r {name}")
+        return AccessError(f"{name}: not permitted to read it.", hint=f"Run: chmod u+r {pasteable(path)}")
     if isinstance(error, IsADirectoryError):
         return InputError(f"{name} must be a file (it is a folder).", hint=_listing(path))
     missing = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
@@ -456,6 +456,8 @@ class _Decoder:
                     f"{self.offset + error.start:,} is not {self.encoding} ({error.reason})"
                 )
                 if self.options.on_bad_text == "error":
+                    if _NO_TEXT & {*block[:4096]}:
+                        raise InputError(f"{self.name}: {reason}.", hint=_BINARY) from error
                     raise bad_text(f"{self.name}:{self.line}: {reason}.", encoding=self.encoding) from error
                 if self.options.on_bad_text == "skip":
                     bad[self.line] = reason
@@ -463,6 +465,10 @@ class _Decoder:
             self.line += 1
             self.offset += len(raw) + 1
         return Lines(first, texts, bad)
+
+
+_NO_TEXT = frozenset({*range(7), *range(14, 27), 28, 29, 30, 31})
+_BINARY = "It holds bytes that stand in no text: name a table (TSV, CSV, JSON, Parquet, Arrow or .xlsx)."
 
 
 def bad_text(message: str, *, encoding: str) -> InputError:

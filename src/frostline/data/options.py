@@ -118,7 +118,7 @@ class TableOptions:
 
 def column_choice(value: str) -> Column:
     """What a command line's `--text` or `--label` means: digits are a column number, anything else a name."""
-    return int(value) if value.isascii() and value.isdigit() else value
+    return int(value) if re.fullmatch("[0-9]{1,9}", value) else value
 
 
 def names_in(joined: str) -> list[str]:

@@ -129,6 +129,12 @@ def known_encoder(name: str) -> KnownEncoder | None:
     return next((known for known in _KNOWN if known.name == name), None)
 
 
+def own_name(name: str) -> str:
+    """What an encoder is called in what is handed on: of a folder its last part, without the way to it."""
+    is_folder = known_encoder(name) is None and Path(name).expanduser().is_dir()
+    return Path(name).expanduser().absolute().name if is_folder else name
+
+
 def names_near(name: str) -> tuple[str, ...]:
     """Short names that `name` may be a slip of, the likeliest first."""
     return tuple(difflib.get_close_matches(name.lower(), [known.name for known in _KNOWN], cutoff=0.5))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from frostline.arrays import Features, Float32Array, Float64Array, IntArray, Progress
 from frostline.disk import publish_folder
 from frostline.encoder.architecture import STATIC
+from frostline.encoder.checkpoint import own_name
 from frostline.encoder.features import Block
 from frostline.encoder.files import CONFIG, SETTINGS, WEIGHTS, WORD_PIECES
 from frostline.encoder.reading import Backend, EncoderIdentity, TokenBatch, check_ids, check_rows
@@ -165,7 +166,7 @@ def distil(
         "max_position_embeddings": source.word_pieces.limit,
         "rarity": RARITY,
         "distilled_from": {
-            "name": identity.name if identity.revision is None else f"{identity.name}@{identity.revision}",
+            "name": own_name(identity.name) if identity.revision is None else f"{identity.name}@{identity.revision}",
             "weights_sha256": identity.weights_sha256,
             "tokenizer_sha256": identity.tokenizer_sha256,
             "config_sha256": identity.config_sha256,

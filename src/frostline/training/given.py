@@ -67,6 +67,12 @@ def known_sets(y: Sequence[Any] | NDArray[Any], head: LinearHead, *, n_texts: in
     return wanted
 
 
+def require_known(y: Sequence[Any] | NDArray[Any], head: LinearHead, *, n_texts: int) -> None:
+    """Raise as `right` does for labels of which none could be right, before a text is read."""
+    if known_sets(y, head, n_texts=n_texts) is None:
+        _refuse_unknown(flat_labels(y, n_texts=n_texts).tolist(), head.labels)
+
+
 def right(answer: Answers, y: Sequence[Any] | NDArray[Any], head: LinearHead) -> BoolArray:
     """Whether each text (n_texts,) was given the right label, or exactly the right ones; without an answer it was not.
 

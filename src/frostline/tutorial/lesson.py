@@ -18,7 +18,7 @@ from frostline.arrays import BoolArray, Features, Float64Array, IntArray, Progre
 from frostline.data.dataset import Dataset
 from frostline.data.split import random_holdout, stratified_folds
 from frostline.encoder.architecture import Architecture, load_architecture
-from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint
+from frostline.encoder.checkpoint import DEFAULT_ENCODER, find_checkpoint, own_name
 from frostline.encoder.encoder import Encoder
 from frostline.encoder.onnx import OnnxBackend
 from frostline.encoder.reading import Around, EncoderIdentity, Reading, SentenceEncoder, TokenBatch
@@ -342,7 +342,7 @@ def _data_step(dataset: Dataset, sizes: IntArray) -> Step:
 
 def _start_step(encoder: Encoder) -> Step:
     """Which encoder the practical uses, which one this is, and what to expect of its [CLS]."""
-    name, family = encoder.identity.name, encoder.identity.family
+    name, family = own_name(encoder.identity.name), encoder.identity.family
     facts: dict[str, object] = {"encoder": name, "family": family}
     return Step("start", facts, asides=("sentences" if name == DEFAULT_ENCODER else "practical",))
 
@@ -408,7 +408,7 @@ def _encoder_step(  # noqa: PLR0913, PLR0917 - what is known after reading
     n_rows, longest = shape
     hidden = encoder.hidden_size
     facts = {
-        "encoder": encoder.identity.name,
+        "encoder": own_name(encoder.identity.name),
         "n_layers": encoder.n_layers,
         "hidden": hidden,
         "n_rows": n_rows,
