@@ -38,7 +38,7 @@ HARMLESS = ("/dev/null", "/dev/tty", "/dev/shm/sem.", "/proc/self/")  # noqa: S1
 
 
 BESIDE = """
-import fcntl, socket, struct, subprocess, sys
+import fcntl, os, signal, socket, struct, subprocess, sys
 with socket.socket() as handle:  # the loopback of a new namespace is down
     asked = bytearray(struct.pack("16sh22x", b"lo", 0))
     fcntl.ioctl(handle, 0x8913, asked)
@@ -46,8 +46,9 @@ with socket.socket() as handle:  # the loopback of a new namespace is down
 process = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE)
 try:
     exec(sys.argv[1])
-finally:
-    process.terminate()
+finally:  # the tracer ends with what it traces, and would leave it behind if it were told to end itself
+    with open(f"/proc/{process.pid}/task/{process.pid}/children") as traced:
+        os.kill(int(traced.read().split()[0]), signal.SIGTERM)
     sys.stdout.buffer.write(process.communicate(timeout=60)[0])
 raise SystemExit(process.returncode)
 """

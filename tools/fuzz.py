@@ -510,7 +510,8 @@ def _tokenizer(place: Path) -> Target:
     from frostline.encoder.tokens import WordPieces  # noqa: PLC0415 - as above
     from frostline.errors import InputError  # noqa: PLC0415 - as above
 
-    def refused(_: str, path: Path) -> None:
+    def refused(content: str, path: Path) -> None:
+        del content
         raise InputError(f"{path} is not tried.")
 
     checkpoint = _checkpoint(place)
@@ -638,7 +639,7 @@ def _tables_seeds() -> list[bytes]:
     from frostline.artifact.tables import tables_bytes  # noqa: PLC0415 - as above
     from frostline.tensors import tensors_bytes  # noqa: PLC0415 - as above
 
-    shares = {"exceeded": np.sort(np.ones((3, 256), np.float32)), "factor": np.ones(10, np.float16)}
+    shares: dict[str, Any] = {"exceeded": np.sort(np.ones((3, 256), np.float32)), "factor": np.ones(10, np.float16)}
     likeness = {"centre": np.zeros(4, np.float32), "counts": np.array([1, 9]), **shares}
     numbers = [tables_bytes(read_manifest(content)) for content in _manifests()]
     return [*numbers, tensors_bytes(likeness), tensors_bytes({"digests": np.array([-5, 3, 9])})]
@@ -666,7 +667,7 @@ def _cascades() -> list[bytes]:
         sys.path.insert(0, str(ROOT / "tests"))
     import numpy as np  # noqa: PLC0415 - only for this loader
 
-    from fakes import FakeEncoder  # type: ignore[import-not-found]  # noqa: PLC0415 - as above
+    from fakes import FakeEncoder  # noqa: PLC0415 - as above
     from frostline.artifact.cascade import cascade_files  # noqa: PLC0415 - as above
     from frostline.artifact.manifest import coef_shape, read_manifest  # noqa: PLC0415 - as above
     from frostline.head.cascade import Cascade  # noqa: PLC0415 - as above
@@ -717,18 +718,18 @@ def _request(place: Path) -> Target:
 
     def read(content: bytes) -> None:
         size, _, rest = content.partition(b"\n")
-        for attempt in (
-            lambda: bodies.texts_in(bodies.parsed(content).get("texts"), "/texts"),
-            lambda: tei._texts(bodies.parsed(content).get("inputs")),  # noqa: SLF001 - what the wire reads
-            *(
-                lambda kind=kind: mlflow._texts(kind, bodies.parsed(content).get(kind))  # type: ignore[misc]  # noqa: SLF001 - as above
-                for kind in ("inputs", "instances", "dataframe_split", "dataframe_records")
-            ),
-            lambda: open_inference._asked(content, None),  # noqa: SLF001 - as above
-            lambda: open_inference._asked(rest, size.decode("latin-1")),  # noqa: SLF001 - as above
-        ):
+        attempts: list[Target] = [
+            lambda _: bodies.texts_in(bodies.parsed(content).get("texts"), "/texts"),
+            lambda _: tei._texts(bodies.parsed(content).get("inputs")),  # noqa: SLF001 - what the wire reads
+            lambda _: open_inference._asked(content, None),  # noqa: SLF001 - as above
+            lambda _: open_inference._asked(rest, size.decode("latin-1")),  # noqa: SLF001 - as above
+        ]
+        for attempt in attempts:
             with contextlib.suppress(Refusal):
-                attempt()
+                attempt(content)
+        for kind in ("inputs", "instances", "dataframe_split", "dataframe_records"):
+            with contextlib.suppress(Refusal):
+                mlflow._texts(kind, bodies.parsed(content).get(kind))  # noqa: SLF001 - as above
 
     return read
 
@@ -745,15 +746,17 @@ def _requests() -> list[bytes]:
 
 def _kept(place: Path) -> Target:
     """What lies in a folder of our own, and was damaged."""
-    from frostline.encoder.session import kept_file  # noqa: PLC0415 - once instrumented
-    from frostline.store.upkeep import IDENTITY_NAME, encoder_name  # noqa: PLC0415 - as above
+    from frostline.encoder.session import Kept, kept_file  # noqa: PLC0415 - once instrumented
+    from frostline.store.store import IDENTITY_NAME  # noqa: PLC0415 - as above
+    from frostline.store.upkeep import encoder_name  # noqa: PLC0415 - as above
 
     place.chmod(0o700)
 
     def read(content: bytes) -> None:
-        for kind in ("graph", "int8", "digest"):
+        kinds: tuple[Kept, ...] = ("graph", "int8", "digest")
+        for kind in kinds:
             (place / f"{'0' * 64}.{kind}").write_bytes(content)
-            kept_file(place, "0" * 64, lambda: b"built", kind=kind)  # type: ignore[arg-type]
+            kept_file(place, "0" * 64, lambda: b"built", kind=kind)
         (place / IDENTITY_NAME).write_bytes(content)
         encoder_name(place)
 
