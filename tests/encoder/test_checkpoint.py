@@ -541,6 +541,30 @@ def test_a_hub_that_is_not_there_is_known_at_once_and_says_what_works() -> None:
     assert all(way in caught.value.hint for way in ("minilm", "folder", "HF_HOME"))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HF_HUB_ETAG_TIMEOUT", "abc"),
+        ("HF_HUB_ETAG_TIMEOUT", "-1"),
+        ("HF_HUB_ETAG_TIMEOUT", "9" * 400),
+        ("HF_ENDPOINT", "nonsense"),
+        ("HF_ENDPOINT", "http://[::1"),
+        ("HF_ENDPOINT", "http://127.0.0.1:99999"),
+        ("HF_TOKEN", "\u00fc"),
+        ("http_proxy", "nonsense://"),
+        ("SSL_CERT_FILE", "/nonexistent"),
+    ],
+)
+def test_settings_of_the_hub_that_make_no_sense_are_one_error(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """As a shell's profile may have them: never a bug, nor a disk to blame."""
+    monkeypatch.setenv("HF_ENDPOINT", "https://127.0.0.1:9" if name == "SSL_CERT_FILE" else "http://127.0.0.1:9")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UnavailableError, match="owner/small at revision main"):
+        find_checkpoint("owner/small")
+
+
 def test_a_hub_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packets that vanish, a name server that is gone: the library alone would try for minutes."""
     assert hub_module.DEADLINE_S <= 5

@@ -10,6 +10,7 @@ are taken than were announced. The library's own download would write where an E
 """
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -220,7 +221,7 @@ def _asked(question: Callable[[], Listing], where: str) -> Listing:
         except BaseException as error:  # noqa: BLE001 - carried to the waiting thread and raised there
             answers.put(error)
 
-    deadline_s = max(DEADLINE_S, float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or 0))
+    deadline_s = max(DEADLINE_S, _asked_seconds())
     threading.Thread(target=ask, name="frostline-hub", daemon=True).start()
     try:
         answer = answers.get(timeout=deadline_s)
@@ -231,8 +232,14 @@ def _asked(question: Callable[[], Listing], where: str) -> Listing:
     return answer
 
 
+def _asked_seconds() -> float:
+    """What the library's own variable asks for; 0 where it is not set, or is no number that it would take."""
+    said = os.environ.get("HF_HUB_ETAG_TIMEOUT", "").strip()
+    return float(said) if re.fullmatch("[0-9]{1,6}", said) else 0.0
+
+
 def _listing(hub_id: str, revision: str, where: str, wanted: Callable[[str], bool]) -> Listing:
-    timeout_s = max(_ANSWER_S, float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or 0))
+    timeout_s = max(_ANSWER_S, _asked_seconds())
     url = f"{endpoint()}/api/models/{hub_id}/revision/{quote(revision, safe='')}?blobs=true"
     with answer(url, where, timeout_s=timeout_s) as response:
         content = bounded(response, where, "its list of files")
@@ -377,6 +384,8 @@ def with_hub_errors(where: str, act: Callable[[], _Answer], *, place: Path | Non
             raise
         raise unreachable(where, _first_line(error)) from error
     except OSError as error:
+        if error.errno == errno.ENOENT and error.filename is None:  # a file of certificates that is not there
+            raise unreachable(where, _first_line(error)) from error
         raise storage_error(error, place or cache_folder()) from error
     except FrostlineError:
         raise
