@@ -296,7 +296,10 @@ def sizes(folder: Path, given: argparse.Namespace) -> None:
             del model
             for frozen in (0, n_layers // 2):
                 print(f"{name}, {frozen} of {n_layers} layers frozen: ", end="", flush=True)
-                spent = [1000 * seconds / n for seconds in _timed(Path(place), ids, dataset.targets, n_layers, frozen)]
+                spent = [
+                    1000 * seconds / n
+                    for seconds in _timed(Path(place), ids, dataset.targets, n_layers, frozen, given.products)
+                ]
                 print(
                     f"{spent[0]:.0f} s per 1,000 sentences and epoch ({torch.get_num_threads()} threads), "
                     f"{spent[1]:.0f} s of processors",
@@ -304,7 +307,9 @@ def sizes(folder: Path, given: argparse.Namespace) -> None:
                 )
 
 
-def _timed(folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int, frozen: int) -> list[float]:
+def _timed(  # noqa: PLR0913, PLR0917 - an encoder, texts, and how
+    folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int, frozen: int, products: Products
+) -> list[float]:
     """Seconds of one epoch that passed, and that processors worked; what is read once left out."""
     import json  # noqa: PLC0415
 
@@ -317,7 +322,12 @@ def _timed(folder: Path, ids: list[np.ndarray], targets: Targets, n_layers: int,
     rows = np.random.RandomState(0).randn(len(ids), 768).astype(np.float32)
     head = LinearHead(labels=targets.labels, coef=np.zeros((1, 768)), intercept=np.zeros(1), link="softmax")
     network = open_network(
-        checkpoint, head, [Block(n_layers, "mean")], units=Units.of(rows, n_blocks=1), freeze_layers=frozen
+        checkpoint,
+        head,
+        [Block(n_layers, "mean")],
+        units=Units.of(rows, n_blocks=1),
+        freeze_layers=frozen,
+        products=products,
     )
     clocks: list[tuple[float, float]] = []
 
