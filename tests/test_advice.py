@@ -121,6 +121,11 @@ def test_features_already_chosen_leave_another_encoder() -> None:
     )
     assert "frostline sweep" not in advise(replace(record, choice=choice))[0].sentence
     assert "other features" not in kinds(with_curve((0.0, 0.0, 0.001), accuracy=(1.0, 1 - MATTERS / 2, 1.0)))
+    found = with_curve((0.0, 0.0, 0.001))
+    assert "other features" in kinds(found)
+    assert found.test is not None
+    right = {name: replace(one, value=1.0) for name, one in found.test.scores.items()}
+    assert "other features" not in kinds(replace(found, test=replace(found.test, scores=right)))
 
 
 def test_without_an_outlook_the_reason_is_given() -> None:

@@ -306,10 +306,14 @@ def _about_language(record: TrainingRecord) -> list[Advice]:
     ]
 
 
+def is_faultless(test: Evaluation | None) -> bool:
+    """Whether every answer of a test was right: nothing does better there, and there are no mistakes to be read."""
+    return test is not None and right_of(test).value == 1.0
+
+
 def _about_words(record: TrainingRecord) -> list[Advice]:
     """Word counting may do as well, and nobody has looked for other features yet."""
-    is_faultless = record.test is not None and right_of(record.test).value == 1.0  # nothing does better than that
-    if record.choice is not None or record.features.spec == WORDS_FEATURES or is_faultless:
+    if record.choice is not None or record.features.spec == WORDS_FEATURES or is_faultless(record.test):
         return []
     for baseline in record.baselines:
         lead = _lead_over(baseline)
@@ -526,7 +530,7 @@ def _about_tuning(record: TrainingRecord, curve: "LearningCurve", *, is_flat: bo
 def _flat(record: TrainingRecord, curve: "LearningCurve", twice: "Gain", furthest: "Gain") -> list[Advice]:
     """The curve is flat: another reading of the texts may help, more rows will not."""
     advice = []
-    missed = 1 - curve.points[-1].accuracy.interval[0]
+    missed = 0.0 if is_faultless(record.test) else 1 - curve.points[-1].accuracy.interval[0]
     of = _of(record)
     reason = f"The learning curve is flat: {twice.n_rows:,} rows in all should bring {_points(twice)} {of}"
     if missed >= MATTERS and record.choice is None:

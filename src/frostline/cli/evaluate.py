@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from frostline.advice import Step, ranked_of_evaluation
+from frostline.advice import Step, is_faultless, ranked_of_evaluation
 from frostline.cli.again import is_said, line_of, made_by
 from frostline.cli.completion import folders
 from frostline.cli.console import output, print_json, progress, words
@@ -42,7 +42,6 @@ from frostline.record import DataRecord, EvaluationRecord
 from frostline.report.brief import print_brief_evaluation
 from frostline.report.document import as_evaluation_document
 from frostline.report.page import evaluation_html
-from frostline.report.plain import is_faultless
 from frostline.report.terminal import print_evaluation
 from frostline.store import FeatureStore
 from frostline.store.stored import remembered

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from rich.cells import cell_len
 from rich.text import Text
 
-from frostline.advice import Step
+from frostline.advice import Step, is_faultless
 from frostline.artifact.files import refuse_place
 from frostline.cli.again import command_of, line_of, made_by
 from frostline.cli.completion import features_or_auto
@@ -54,7 +54,6 @@ from frostline.head.options import CHANGED, UPPER, CascadeOptions, SearchOptions
 from frostline.record import TrainingRecord
 from frostline.report.brief import next_advice, print_brief
 from frostline.report.document import as_document
-from frostline.report.plain import is_faultless
 from frostline.training import (
     Progress,
     Training,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from frostline.advice import FEW, ranked, ranked_of_evaluation
+from frostline.advice import FEW, is_faultless, ranked, ranked_of_evaluation
 from frostline.evaluate.baselines import MAJORITY, WORDS, WORDS_EACH, Baseline
 from frostline.evaluate.intervals import Interval, one_of_many, rows_as_one, wilson
 from frostline.evaluate.probabilities import Reliability
@@ -316,11 +316,6 @@ def next_step_of(record: EvaluationRecord) -> str:
     """The same of a saved classifier on a file."""
     advice = ranked_of_evaluation(record)
     return f"Next: {advice[0].sentence}" if advice else _unadvised(record.test, record.data.kind)
-
-
-def is_faultless(test: Evaluation) -> bool:
-    """Whether every answer was right: then there are no mistakes to be read."""
-    return right_of(test).value == 1.0
 
 
 def _unadvised(test: Evaluation, kind: Kind) -> str:
