@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -359,3 +360,34 @@ def test_capitals_that_lower_casing_can_never_reach_are_told(tmp_path: Path) -> 
         assert opened(folder).pieces("Good") == ["[CLS]", "[UNK]", "[SEP]"]
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     assert opened(folder).pieces("Good") == ["[CLS]", "Good", "[SEP]"]
+
+
+@pytest.mark.parametrize("vocabulary_only", [True, False])
+@pytest.mark.parametrize("normalizer", ["BertNormalizer", "Lowercase"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_vocabulary_of_capitals_that_is_lower_cased_on_purpose_is_told(
+    tmp_path: Path, normalizer: str, *, vocabulary_only: bool
+) -> None:
+    """Somebody may have said so by mistake; one piece with a capital among many is none, and a setting ends it."""
+    folder = make_checkpoint(tmp_path / "cased", vocabulary_only=vocabulary_only)
+    name = "vocab.txt" if vocabulary_only else "tokenizer.json"
+    if normalizer == "Lowercase" and not vocabulary_only:
+        change(folder, normalizer={"type": "Lowercase"})
+
+    def told() -> list[str]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            opened(folder, tmp_path / "kept")
+            opened(folder, tmp_path / "kept")  # from what is remembered
+        return [str(warning.message) for warning in caught if "word pieces have capitals" in str(warning.message)]
+
+    content = (folder / name).read_text()
+    (folder / name).write_text(content.replace("good", "Good"))
+    assert told() == []
+    (folder / name).write_text(content.replace("good", "Good").replace("bad", "Bad").replace("film", "Film"))
+    if normalizer == "BertNormalizer" or vocabulary_only:
+        assert len(told()) == 2
+        (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+        assert told() == []
+    else:
+        assert "3 word pieces have capitals, and texts are lower-cased, as it says" in told()[0]

@@ -36,6 +36,7 @@ BUNDLED_TOKENIZER = "68ee8639a1bc686812f0af378697d7d3888acc0a929ac086ebe1b9dea0c
 """`Checkpoint.tokenizer_sha256` of the encoder that comes with the install."""
 
 _MOST_BYTES = 128_000_000  # of tokenizer.json or vocab.txt: 34,000,000 are the most seen
+_MANY_CAPITALS = 0.05  # of the pieces: a vocabulary with capitals has a quarter with some, one without next to none
 _CHUNK_TEXTS = 1024  # the library's objects are ten times the size of the ids: they must not pile up
 _CHUNK_CHARACTERS = 100_000
 _HEAD = 8  # characters for each piece that is kept: what most texts need to be cut; Chinese has one for each
@@ -380,7 +381,12 @@ def _open_tokenizer(folder: Path, settings: dict[str, Any], *, digest: str, kept
     tokenizer = Tokenizer.from_str(content)
     if isinstance(tokenizer.model, BPE):
         tokenizer.model.dropout = None  # for training: the same text would have other pieces each time
-    return _with_settings(tokenizer, settings), sound.highest, not sound.has_patterns
+    tokenizer = _with_settings(tokenizer, settings)
+    if sound.n_capitals > _MANY_CAPITALS * tokenizer.get_vocab_size() and not keeps_capitals(tokenizer):
+        is_berts = isinstance(tokenizer.normalizer, normalizers.BertNormalizer)
+        why = "as it says, or tokenizer_config.json beside it"
+        _tell_of_capitals(path, sound.n_capitals, "", why, is_berts=is_berts)
+    return tokenizer, sound.highest, not sound.has_patterns
 
 
 def _with_settings(tokenizer: Any, settings: dict[str, Any]) -> Any:
@@ -429,14 +435,21 @@ def _warn_of_capitals(vocabulary: dict[str, int], special: set[str], settings: d
     """Texts are lower-cased where no setting says otherwise, and pieces with capitals are then never met."""
     capitals = [piece for piece in vocabulary if piece != piece.lower() and piece not in special]
     capitals = [piece for piece in capitals if not (piece.startswith("[") and piece.endswith("]"))]  # [unused0]
+    named = f" ({', '.join(map(shown, capitals[:3]))})"
     if capitals and "do_lower_case" not in settings:
-        warnings.warn(
-            f"{path}: {len(capitals):,} word pieces have capitals ({', '.join(map(shown, capitals[:3]))}), and texts "
-            "are lower-cased, as no tokenizer_config.json says otherwise: these pieces are never met, and their words "
-            'are unknown. If capitals count, write {"do_lower_case": false} into tokenizer_config.json.',
-            UserWarning,
-            stacklevel=2,
-        )
+        _tell_of_capitals(path, len(capitals), named, "as no tokenizer_config.json says otherwise")
+    elif settings.get("do_lower_case") is True and len(capitals) > _MANY_CAPITALS * len(vocabulary):
+        _tell_of_capitals(path, len(capitals), named, "as tokenizer_config.json says")
+
+
+def _tell_of_capitals(path: Path, n_pieces: int, named: str, why: str, *, is_berts: bool = True) -> None:
+    cure = ' If capitals count, write {"do_lower_case": false} into tokenizer_config.json.' if is_berts else ""
+    warnings.warn(
+        f"{path}: {n_pieces:,} word pieces have capitals{named}, and texts are lower-cased, {why}: these pieces are "
+        f"never met, and their words are unknown.{cure}",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def _token(settings: dict[str, Any], name: str) -> str:

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import math
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class Sound:
 
     highest: int  # The greatest number of a word piece
     has_patterns: bool  # So that nobody should wait for it without end
+    n_capitals: int  # Word pieces with capital letters of ASCII, but for marks in brackets
 
 
 def require_sound(content: str, path: Path, *, digest: str, kept: Path | None) -> Sound:
@@ -81,7 +83,7 @@ def require_sound(content: str, path: Path, *, digest: str, kept: Path | None) -
     InputError
         It isn't JSON, it makes too much of a text, or it did not pass.
     """
-    key = hashlib.sha256(f"{importlib.metadata.version('tokenizers')} 2 {digest}".encode()).hexdigest()
+    key = hashlib.sha256(f"{importlib.metadata.version('tokenizers')} 3 {digest}".encode()).hexdigest()
 
     def tried() -> bytes:
         try:
@@ -93,11 +95,12 @@ def require_sound(content: str, path: Path, *, digest: str, kept: Path | None) -
         if not _is_plain(document, parts):
             _refuse_long_pieces(document, path)
             _try(content, path)
-        return f"{_highest(document)} {int(any(_pattern(part) is not None for part in parts))}".encode()
+        has_patterns = any(_pattern(part) is not None for part in parts)
+        return f"{_highest(document)} {int(has_patterns)} {_n_capitals(document)}".encode()
 
     said = tried() if kept is None else kept_file(kept, key, tried, kind="digest")
-    highest, has_patterns = said.decode().split()
-    return Sound(highest=int(highest), has_patterns=has_patterns == "1")
+    highest, patterns, n_capitals = map(int, said.decode().split())
+    return Sound(highest=highest, has_patterns=patterns == 1, n_capitals=n_capitals)
 
 
 def _is_plain(document: dict[str, Any], parts: list[Any]) -> bool:
@@ -194,6 +197,11 @@ def _highest(document: dict[str, Any]) -> int:
     pieces = _vocabulary(document)
     numbers = range(len(pieces)) if isinstance(pieces, list) else pieces.values()
     return max((number for number in numbers if type(number) is int), default=0)
+
+
+def _n_capitals(document: dict[str, Any]) -> int:
+    pieces = (piece for piece in _vocabulary(document) if isinstance(piece, str))
+    return sum(re.search("[A-Z]", piece) is not None and piece[0] not in "[<" for piece in pieces)
 
 
 def _try(content: str, path: Path) -> None:
