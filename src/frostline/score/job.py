@@ -234,11 +234,11 @@ def _is_complete(out: Place, plan: Mapping[str, Any]) -> bool:
         manifest = _content(beside)
     except (InputError, OSError):
         manifest = {}
-    if "plan" not in manifest:
+    if not isinstance(manifest.get("plan"), dict):
         raise OutputError(f"{beside} must be free for what vouches for {out.name}.", hint="Move it away.")
     if not out.is_file():
         return False
-    same = _comparable(manifest.get("plan", {})) == _comparable(plan)
+    same = _comparable(manifest["plan"]) == _comparable(plan)
     return same and manifest.get("size_bytes") == size_of(out) and manifest.get("sha256") == sha256_of(out)
 
 
@@ -256,7 +256,8 @@ def _other(folder: Place, begun: Mapping[str, Any], plan: Mapping[str, Any]) -> 
     before, now = _comparable(begun), _comparable(plan)
     told = "with other options"
     for key, what in (("input", "of another input"), ("by", "by another model or encoder")):
-        seen = [str(each.get(key, {}).get("sha256", "")) for each in (before, now)]
+        parts = [each.get(key) for each in (before, now)]
+        seen = [str(part.get("sha256", "")) if isinstance(part, dict) else "" for part in parts]
         if seen[0] != seen[1]:
             told = f"{what} (sha256 {seen[0][:16]} then, {seen[1][:16]} now)"
             break
