@@ -14,6 +14,9 @@ import pytest
 
 from fakes import FakeEncoder
 from frostline import SentenceClassifier
+from frostline.arrays import IntArray
+from frostline.head.deciding import RuleFit
+from frostline.head.linear import NO_ANSWER
 
 EXPECTED = Path(__file__).with_name("made_problems.json")
 SHARES = (0.55, 0.3, 0.15)
@@ -40,6 +43,11 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "several labels, C given": {"n_labels": 0, "C": 0.1, "standardise": False},
     "several labels, words": {"n_labels": 0, "Cs": [0.01, 0.1], "features": "mean@all+words"},
 }
+
+
+def held_out_codes(fit: RuleFit) -> IntArray:
+    """The answer to each row (n_texts,), or `NO_ANSWER`."""
+    return np.where(fit.answered, fit.favoured.argmax(axis=1), NO_ANSWER).astype(np.int64)
 
 
 def made(n_labels: int, n: int = 150) -> tuple[list[str], list[Any]]:
@@ -96,7 +104,7 @@ def fitted(problem: dict[str, Any]) -> dict[str, Any]:
         found["tried"] = {one.way: numbers([one.log_loss, one.gain, one.gain_error]) for one in fit.candidates}
         found["held_out"] = numbers(fit.held_out[:5])
     if model.rule_ is not None:
-        found["rule"] = [model.rule_.label, np.bincount(model.rule_.held_out_codes + 1).tolist()]
+        found["rule"] = [model.rule_.label, np.bincount(held_out_codes(model.rule_) + 1).tolist()]
     if problem["n_labels"] and model.search_ is not None:
         search: Any = model.search_
         found["Cs"] = numbers(search.Cs)

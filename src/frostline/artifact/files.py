@@ -345,7 +345,7 @@ def read_learned(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> IntArray
     return digests
 
 
-def words_bytes(vocabulary: Vocabulary, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+def words_bytes(vocabulary: Vocabulary) -> bytes:
     """words.json: one member a line.
 
     Raises `InputError`: it could not be read back.
@@ -359,9 +359,9 @@ def words_bytes(vocabulary: Vocabulary, *, limits: Limits = DEFAULT_LIMITS) -> b
             for name, value in document.items()
         ]
         content = ("{\n" + ",\n".join(lines) + "\n}\n").encode("utf-8")
-        if len(content) > limits.words_bytes:
-            raise InputError(f"{WORDS} must have at most {limits.words_bytes:,} bytes (got {len(content):,}).")
-        read_words(content, limits=limits)
+        if len(content) > DEFAULT_LIMITS.words_bytes:
+            raise InputError(f"{WORDS} must have at most {DEFAULT_LIMITS.words_bytes:,} bytes (got {len(content):,}).")
+        read_words(content)
     except ArtifactCorrupt as error:
         raise InputError(f"What is to be saved must fit the artifact's format: {error.message}") from error
     except (TypeError, UnicodeEncodeError) as error:

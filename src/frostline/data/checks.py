@@ -57,10 +57,9 @@ class Repeats:
 @final
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A text that is in both parts: its lines in each."""
+    """A text that is in both parts, and its lines in the one to test on."""
 
     text: str
-    train_lines: tuple[int, ...]
     test_lines: tuple[int, ...]
 
 
@@ -105,14 +104,10 @@ def duplicates(dataset: Dataset) -> Repeats:
 
 def leaked(train: Dataset, test: Dataset) -> Leaks:
     """The texts of `test` of which `train` holds a copy."""
-    known = _rows_by(copy_keys(train.texts))
+    known = set(copy_keys(train.texts))
     return Leaks(
         tuple(
-            Leak(
-                test.texts[rows[0]],
-                tuple(train.lines[row] for row in known[key]),
-                tuple(test.lines[row] for row in rows),
-            )
+            Leak(test.texts[rows[0]], tuple(test.lines[row] for row in rows))
             for key, rows in _rows_by(copy_keys(test.texts)).items()
             if key in known
         )

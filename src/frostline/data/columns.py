@@ -99,11 +99,6 @@ def holds_objects(values: Sequence[object]) -> bool:
     return any(isinstance(value, dict | list) for value in values)
 
 
-def shown_kind(value: object) -> str:
-    """A value in a list of labels that may not be one, for a message."""
-    return "null" if value is None else shown(str(value))
-
-
 def _repeat(values: Sequence[object], separator: str) -> bool:
     cells = [value for value in values if isinstance(value, str)]
     if not cells or len(cells) < len(values):

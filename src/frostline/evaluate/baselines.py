@@ -176,7 +176,7 @@ def baselines(
     return tuple(made)
 
 
-def baselines_of_file(part: Part, *, favoured: BoolArray, seed: int = 0) -> tuple[Baseline, ...]:
+def baselines_of_file(part: Part, *, favoured: BoolArray) -> tuple[Baseline, ...]:
     """What simple ways reach that learn from the file itself, by folds: beside a classifier that learned elsewhere.
 
     They have the advantage of texts of the same kind, and fewer of them.
@@ -190,11 +190,11 @@ def baselines_of_file(part: Part, *, favoured: BoolArray, seed: int = 0) -> tupl
     n_folds = min(N_FOLDS_OF_FILE, part.targets.n_apart)
     if len(part) < FEWEST_OF_FILE or n_folds < 2:
         return ()
-    fold_of = folds(part.targets, n_folds=n_folds, seed=seed)
+    fold_of = folds(part.targets, n_folds=n_folds, seed=0)
     order = np.argsort(fold_of, kind="stable")
     held = [np.flatnonzero(fold_of == fold) for fold in range(n_folds)]
     splits = [(part.take(np.setdiff1d(order, own)), part.take(own)) for own in held if len(own)]
-    made = baselines(splits, favoured=favoured[order], seed=seed)
+    made = baselines(splits, favoured=favoured[order], seed=0)
     return tuple(replace(one, made_of=f"{one.made_of}, learned from this file by {n_folds} folds") for one in made)
 
 

@@ -5,9 +5,9 @@ from typing import Literal, TypeAlias, final
 
 import numpy as np
 
-from frostline.arrays import BoolArray, Float64Array, IntArray, Probabilities
+from frostline.arrays import BoolArray, Float64Array, Probabilities
 from frostline.errors import UsageError, shown
-from frostline.head.linear import NO_ANSWER, Calibration, Rule, logistic, mapped
+from frostline.head.linear import Calibration, Rule, logistic, mapped
 from frostline.head.options import CONFIDENCE, ClassWeight, row_weights, share_c
 from frostline.targets import Label, Targets
 
@@ -106,11 +106,6 @@ class RuleFit:
     wishes: RuleOptions  # Those that it was chosen by
     promises: tuple[Promise, ...] = ()
     unmet: tuple[str, ...] = ()  # A sentence for each wish that was left out, or only approached
-
-    @property
-    def held_out_codes(self) -> IntArray:
-        """The answer to each row (n_texts,), or `NO_ANSWER`, where labels exclude each other."""
-        return np.where(self.answered, self.favoured.argmax(axis=1), NO_ANSWER).astype(np.int64)
 
 
 def default_rule(

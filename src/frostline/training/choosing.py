@@ -6,7 +6,6 @@ instead, there and for the saved head alike: the estimate is then of the very pr
 
 from dataclasses import replace
 
-from frostline.arrays import Advance
 from frostline.data.checks import require_learnable
 from frostline.data.dataset import Dataset
 from frostline.encoder.reading import SentenceEncoder
@@ -52,13 +51,7 @@ def choose_features(
     )
 
 
-def choice_in_turn(
-    dataset: Dataset,
-    encoder: SentenceEncoder,
-    *,
-    options: TrainingOptions | None = None,
-    reading: Advance | None = None,
-) -> FoldChoice:
+def choice_in_turn(dataset: Dataset, encoder: SentenceEncoder, *, options: TrainingOptions | None = None) -> FoldChoice:
     """The same choice for any part of the rows: what `train` needs to test it by nested cross-validation.
 
     Raises `InputError`: one label only; a class too small; no label that can be learned; `UsageError`: the encoder
@@ -69,15 +62,13 @@ def choice_in_turn(
     dataset : Dataset
         At least two labels.
     encoder : SentenceEncoder
-        Opened with `frostline.sweep.SWEEP_FEATURES`.
-    reading : callable, optional
-        Counts distinct sentences; after `choose_features` a `StoredEncoder` reads none.
+        Opened with `frostline.sweep.SWEEP_FEATURES`; after `choose_features` a `StoredEncoder` reads none.
     """
     chosen = options or TrainingOptions()
     plan = require_learnable(dataset, chosen.search.n_folds, strict=chosen.strict)
     n_layers = depth(encoder)
     among = _among(dataset, encoder, chosen)
-    read = encoder.encode(dataset.texts, progress=reading)
+    read = encoder.encode(dataset.texts)
     return FoldChoice(
         columns=Columns.of(read, encoder, dataset.texts, n_swept=len(dataset)),
         tried=candidates(n_layers) if among is None else named(among, n_layers),
