@@ -22,17 +22,9 @@ from frostline.encoder.features import DEFAULT_FEATURES, TUTORIAL_FEATURES
 from frostline.encoder.precision import Precision
 from frostline.encoder.reading import SentenceEncoder
 from frostline.store import FeatureStore, StoredEncoder
+from frostline.tutorial.facts import embeddings_near, n_parameters, shown_rows
 from frostline.tutorial.lesson import Computed, Language, Readers, Step, give_lesson
-from frostline.tutorial.page import (
-    N_COLUMNS,
-    Drawing,
-    Given,
-    embeddings_near,
-    n_parameters,
-    page_facts,
-    page_words,
-    shown_rows,
-)
+from frostline.tutorial.page import N_COLUMNS, Drawing, Given, page_facts, page_words
 from frostline.tutorial.pictured import pictures
 from frostline.version import __version__
 
