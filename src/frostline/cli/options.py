@@ -544,9 +544,11 @@ def fresh_encoder(choice: EncoderChoice, features: str) -> "Encoder":
 
 def _say_fetching(name: str, revision: str | None) -> None:
     """Say, before it is done, that an encoder is fetched from the hub: its size, and that it is checked."""
-    from frostline.encoder.hub import endpoint, is_offline  # noqa: PLC0415 - heavy
+    if not must_be_fetched(name, revision):
+        return
+    from frostline.encoder.hub import endpoint, is_offline  # noqa: PLC0415 - what is here needs no hub
 
-    if is_offline() or not must_be_fetched(name, revision):
+    if is_offline():
         return
     known = known_encoder(name)
     known = known if known is None or known.made_from is None else known_encoder(known.made_from)

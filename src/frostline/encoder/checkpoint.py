@@ -16,6 +16,7 @@ from frostline.disk import home, sha256_of, storage_error
 from frostline.encoder.files import (
     CONFIG,
     ENCODER_FOLDER,
+    SEEN,
     SETTINGS,
     WEIGHTS,
     WORD_PIECES,
@@ -211,6 +212,12 @@ def own_folder(folder: Path) -> Path:
     """Where the files of the encoder that `folder` names lie: of a saved classifier, within its folder."""
     is_classifier = not (folder / CONFIG).exists() and (folder / ENCODER_FOLDER / CONFIG).exists()
     return folder / ENCODER_FOLDER if is_classifier else folder
+
+
+def seen_file(name: str) -> Path | None:
+    """The digests of the texts that the encoder in the folder `name` was tuned on; None: on none."""
+    path = own_folder(Path(name).expanduser()) / SEEN
+    return path if path.is_file() else None
 
 
 def is_at_hand(known: KnownEncoder, *, kept: Path | None = None) -> Path | None:

@@ -1,13 +1,12 @@
 """Which texts an encoder was tuned on: digests beside its weights, so that no score is taken over its own texts."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from frostline.arrays import IntArray
 from frostline.data.copies import digests_of
-from frostline.encoder.checkpoint import own_folder
+from frostline.encoder.checkpoint import seen_file
 from frostline.encoder.files import SEEN
 from frostline.encoder.reading import SentenceEncoder
 from frostline.errors import InputError
@@ -24,8 +23,8 @@ def seen_bytes(texts: Sequence[str], before: IntArray | None = None) -> bytes:
 
 def seen_by(encoder: SentenceEncoder) -> IntArray | None:
     """The digests of the texts that an encoder from a folder was tuned on; None: on none."""
-    path = own_folder(Path(encoder.identity.name).expanduser()) / SEEN
-    if not path.is_file():
+    path = seen_file(encoder.identity.name)
+    if path is None:
         return None
     if path.stat().st_size > _MOST_BYTES:
         raise InputError(f"{path} must have at most {_MOST_BYTES:,} bytes.")

@@ -17,8 +17,8 @@ from frostline.artifact.manifest import LINKS
 from frostline.artifact.tables import most_rows, refuse_labels
 from frostline.data.checks import Leaks, leaked, oddities, require_learnable, shared_groups_told
 from frostline.data.dataset import Dataset
+from frostline.encoder.checkpoint import seen_file
 from frostline.encoder.reading import Reading, SentenceEncoder
-from frostline.encoder.seen import refuse_seen
 from frostline.encoder.words import FoldWords, Vocabulary, kept_reader, vocabulary_of, with_words
 from frostline.errors import InputError
 from frostline.evaluate.baselines import Part
@@ -382,7 +382,10 @@ def _room(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, chos
     require_learnable(dataset, chosen.search.n_folds)  # before the split: the words then speak of the whole file
     criterion_of(chosen.search.scoring, dataset.targets, one_standard_error=False)
     refuse_labels(dataset.targets.labels, len(encoder.blocks) * encoder.hidden_size, LINKS[dataset.targets.kind])
-    refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
+    if seen_file(encoder.identity.name) is not None:
+        from frostline.encoder.seen import refuse_seen  # noqa: PLC0415 - of tuned encoders alone
+
+        refuse_seen([*dataset.texts, *(() if test is None else test.texts)], encoder)
     n_texts, most = len(dataset) + (0 if test is None else len(test)), None
     fit_in = texts_that_fit(len(encoder.blocks) * encoder.hidden_size)
     if fit_in is not None and n_texts > fit_in:
