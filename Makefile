@@ -26,7 +26,7 @@ demo: setup  ## train on the built-in sample, show the report, classify a few se
 
 test: $(VENV)/.test  ## the test suite: no network, no torch, some five minutes on two cores; told are its seconds and the ten slowest tests
 	@echo "==> pytest"
-	@PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pycache $(BIN)/python -m pytest -n auto --dist loadfile --durations=10 $(PYTEST)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --durations=10 $(PYTEST)
 
 test-browser: has-chromium $(VENV)/.browser build/axe-core build/browser  ## the pages in Debian's chromium, narrow and wide, light and dark
 	@echo "==> pytest -m browser tests/report tests/serve tests/tutorial tests/export"

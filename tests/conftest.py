@@ -3,6 +3,7 @@
 The presence of this file puts the folder on the path, so that tests say `from fakes import ...`.
 """
 
+import gc
 import importlib.util
 import io
 import json
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from frostline import child
 from frostline.cli.main import run
 from frostline.data.sample import load_sample
+from process_state import as_it_was
 
 if TYPE_CHECKING:
     from serve_processes import Running
@@ -30,12 +32,25 @@ if any(importlib.util.find_spec(name) is None for name in ("fastapi", "httptools
 
 # A busy machine is no reason to fail; nor is the luck of a draw: the same examples in every run. New ones are looked
 # for by `make test PYTEST=--hypothesis-profile=explore`; what that finds becomes an @example.
-settings.register_profile("frostline", deadline=None, derandomize=True)
-settings.register_profile("explore", deadline=None)
+_UNTIMED = [HealthCheck.too_slow]
+settings.register_profile("frostline", deadline=None, derandomize=True, suppress_health_check=_UNTIMED)
+settings.register_profile("explore", deadline=None, suppress_health_check=_UNTIMED)
 settings.load_profile("frostline")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what runs behind; children inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection() -> None:
+    """Thousands of tests are made, and none goes: searched for garbage they take a tenth of the time."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Nor is what was loaded by now searched again with every test's own garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @dataclass(frozen=True)
@@ -71,6 +86,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["FROSTLINE_HOME"]
     else:
         os.environ["FROSTLINE_HOME"] = before
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """No test hears of what another did in the same process."""
+    with as_it_was():
+        yield
 
 
 REAL = {"test_parquet_process.py", "test_bad_files.py", "test_kills.py", "test_fuzz_corpus.py"}
@@ -145,5 +167,5 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[R
 
     folder = tmp_path_factory.mktemp("served")
     unsure, topics = unsure_model(model, folder / "unsure"), silent_model(folder / "topics")
-    with serving(model, f"second={model}", unsure, topics) as running:
+    with serving(model, f"second={model}", unsure, topics, "--limit=queue_s=60") as running:
         yield running

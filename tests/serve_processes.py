@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -49,13 +49,19 @@ class Running:
         return self.process.wait(timeout=60)
 
 
+PATIENCE = {"start_s": 120, "hang_s": 60, "drain_s": 60}
+"""Limits that a busy machine could meet, where a test does not set them."""
+
+
 @contextlib.contextmanager
 def serving(*arguments: object, environment: dict[str, str] | None = None, before: str = "") -> Iterator[Running]:
     """`frostline serve ARGUMENTS` on a free port, until the block ends.
 
     `before` is a shell's word before it, such as `ulimit -n 64;`.
     """
-    command = [sys.executable, "-m", "frostline", "serve", *map(str, arguments), "--port", "0"]
+    told = [*map(str, arguments), "--port", "0"]
+    told += [f"--limit={name}={value}" for name, value in PATIENCE.items() if f"{name}=" not in " ".join(told)]
+    command = [sys.executable, "-m", "frostline", "serve", *told]
     if before:
         command = ["sh", "-c", f'{before} exec "$@"', "sh", *command]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
@@ -79,6 +85,14 @@ def serving(*arguments: object, environment: dict[str, str] | None = None, befor
             process.kill()
         hearing.join(timeout=5)
         process.stderr.close()
+
+
+def within(seconds: float, is_so: Callable[[], bool]) -> bool:
+    """Whether it comes to be so before so much time has passed."""
+    end = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.02)
+    return is_so()
 
 
 def ready_within(running: Running, seconds: float, *, other_than: int = 0) -> bool:

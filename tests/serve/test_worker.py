@@ -54,7 +54,7 @@ def model_of(encoder: FakeEncoder | Encoder) -> Model:
     return Model(manifest=cast("Manifest", None), head=head, encoder=encoder)
 
 
-def answered(worker: Worker, theirs: socket.socket, texts: list[str], *, deadline_s: float = 10.0) -> list[Message]:
+def answered(worker: Worker, theirs: socket.socket, texts: list[str], *, deadline_s: float = 60.0) -> list[Message]:
     """What the worker says of texts that wait together."""
     pairs = list(enumerate(texts))
     deadline = time.monotonic() + deadline_s
@@ -161,24 +161,39 @@ def test_a_process_without_a_sign_of_life_is_replaced_and_one_that_loads_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where something is owed: while it starts, or loads."""
-    reading, killed = Asked(threads=1, limits=Limits(start_s=0.8)), asyncio.Event()
-    monkeypatch.setattr(reading, "kill", killed.set)
+    reading, killed, sleep, now = Asked(threads=1, limits=Limits(start_s=0.8)), list[float](), asyncio.sleep, [1_000.0]
+    monkeypatch.setattr(reading, "kill", lambda: killed.append(now[0]))
+    monkeypatch.setattr("frostline.serve.reading.time", SimpleNamespace(monotonic=lambda: now[0]))
 
-    async def owed() -> tuple[bool, bool]:
-        reading._lived = time.monotonic() - 100
+    async def soon(seconds: float) -> None:
+        assert seconds == 0.5
+        await sleep(0)
+
+    monkeypatch.setattr("frostline.serve.reading.asyncio.sleep", soon)
+
+    async def owed() -> list[list[float]]:
+        seen = []
+        reading._lived = now[0] - 100
         watching = asyncio.ensure_future(reading.watch())
-        await asyncio.sleep(0.7)
-        idle = killed.is_set()
-        reading._aside[1] = asyncio.get_running_loop().create_future(), time.monotonic()
-        for _ in range(12):
-            reading.took({"alive": True}, array("d"))
-            await asyncio.sleep(0.1)
-        loading = killed.is_set()
-        await asyncio.wait_for(killed.wait(), 20)
-        watching.cancel()
-        return idle, loading
 
-    assert asyncio.run(owed()) == (False, False)
+        async def pass_by(seconds: float) -> None:
+            now[0] += seconds
+            for _ in range(3):
+                await sleep(0)
+            seen.append(list(killed))
+
+        await pass_by(0.5)  # nothing is owed
+        reading._aside[1] = asyncio.get_running_loop().create_future(), now[0] - 0.1
+        for _ in range(3):
+            reading.took({"alive": True}, array("d"))
+            await pass_by(0.7)
+        await pass_by(0.2)
+        watching.cancel()
+        return seen
+
+    *before, after = asyncio.run(owed())
+    assert before == [[]] * 4
+    assert set(after) == {now[0]}
 
 
 def test_a_process_that_hangs_at_its_start_is_given_up() -> None:

@@ -1,6 +1,7 @@
 """A process that reads sentences and remembers them, to be killed, starved or run beside others.
 
-Run as: reading_child.py ROOT LOG N_TEXTS PAUSE_S [LIMIT_BYTES]. Each chunk is logged before it is read and after it
+Run as: reading_child.py ROOT LOG N_TEXTS PAUSE_S [LIMIT_BYTES]; with WAITS_AT=N in the environment it reads the Nth
+chunk for ten minutes. Each chunk is logged before it is read and after it
 is kept, with one write each, so that the log is right whatever moment the process dies at.
 """
 
@@ -26,10 +27,12 @@ class SlowEncoder(FakeEncoder):
 
     log = -1
     pause_s = 0.0
+    n_asked = 0
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Reading:
         os.write(self.log, f"read {len(texts)}\n".encode())
-        time.sleep(self.pause_s)
+        self.n_asked += 1
+        time.sleep(600 if os.environ.get("WAITS_AT") == str(self.n_asked) else self.pause_s)
         return super().encode(texts, progress=progress)
 
 

@@ -20,12 +20,14 @@ HERE = Path(__file__).parent
 N_TEXTS = 480
 
 
-def start(root: Path, log: Path, *, pause_s: float = 0.0, limit_bytes: int | None = None) -> "subprocess.Popen[str]":
+def start(
+    root: Path, log: Path, *, pause_s: float = 0.0, limit_bytes: int | None = None, waits_at: int = 0
+) -> "subprocess.Popen[str]":
     path = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     limit = [] if limit_bytes is None else [str(limit_bytes)]
     return subprocess.Popen(
         [sys.executable, str(HERE / "reading_child.py"), str(root), str(log), str(N_TEXTS), str(pause_s), *limit],
-        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "WAITS_AT": str(waits_at)},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -87,19 +89,24 @@ def killed_until_done(folder: Path, rng: random.Random, undisturbed: dict[str, b
 
 def test_a_killed_run_goes_on(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     """Killed with -9 at random moments: at most one chunk is read again per kill, and the bytes end up the same."""
-    assert killed_until_done(tmp_path, random.Random(1), undisturbed, at_most=5) >= 2
+    kill_so_many(tmp_path, undisturbed, n=2, at_once=5)
+
+
+def kill_so_many(folder: Path, undisturbed: dict[str, bytes], *, n: int, at_once: int) -> None:
+    """In one store after the other, as on a busy machine a reader may be done before it is killed."""
+    n_killed = n_stores = 0
+    while n_killed < n:
+        n_stores += 1
+        assert n_stores < 50
+        own = folder / str(n_stores)
+        own.mkdir()
+        n_killed += killed_until_done(own, random.Random(n_stores), undisturbed, at_most=at_once)
 
 
 @pytest.mark.slow
 def test_fifty_kills_lose_nothing(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     """The same, until fifty have died."""
-    n_killed = n_stores = 0
-    while n_killed < 50:
-        n_stores += 1
-        assert n_stores < 50
-        folder = tmp_path / str(n_stores)
-        folder.mkdir()
-        n_killed += killed_until_done(folder, random.Random(n_stores), undisturbed, at_most=50 - n_killed)
+    kill_so_many(tmp_path, undisturbed, n=50, at_once=50)
 
 
 def test_processes_that_read_the_same_at_once_all_succeed(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
@@ -125,17 +132,16 @@ def test_a_file_size_limit_is_an_error_not_a_death(tmp_path: Path, undisturbed: 
 def test_an_interrupt_stops_at_once_and_keeps_what_was_kept(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     """Ctrl-C ends the run within the chunk; the same command goes on after it."""
     root, log = tmp_path / "features", tmp_path / "log"
-    process = start(root, log, pause_s=0.1)
-    while n_read(log) < 3 * CHUNK_ROWS:
+    process = start(root, log, waits_at=4)
+    while n_read(log) < 4 * CHUNK_ROWS:
+        assert process.poll() is None, finish(process)
         time.sleep(0.005)
-    begun = time.monotonic()
     process.send_signal(signal.SIGINT)
-    code, said = finish(process)
-    assert time.monotonic() - begun < 30
+    code, said = finish(process)  # it would wait for ten minutes
     assert code == -signal.SIGINT
     assert "KeyboardInterrupt" in said
     n_kept = len(shards(root))
-    assert n_kept >= 2
+    assert n_kept == 3
     before = n_read(log)
     assert finish(start(root, log)) == (0, "")
     assert n_read(log) - before == N_TEXTS - n_kept * CHUNK_ROWS
