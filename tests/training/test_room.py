@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Command
+from encoder_fakes import make_checkpoint
 from fakes import FakeEncoder
 from frostline import SentenceClassifier, machine
 from frostline.errors import InputError
@@ -121,7 +122,8 @@ def test_a_long_reading_is_told_before_and_a_short_one_is_not(
 ) -> None:
     path = tmp_path / "few.tsv"
     path.write_text("".join(f"{text}\t{label}\n" for text, label in zip(TEXTS[:40], LABELS, strict=False)), "utf-8")
-    how = ("train", path, "--features", "mean@-1", "-C", "0.01")
+    encoder = ("--encoder", make_checkpoint(tmp_path / "encoder"))
+    how = ("train", path, *encoder, "--features", "mean@-1", "-C", "0.01")
     told = (
         "Reading 40 texts takes about 60 s here; a table of word pieces (--encoder static --features mean@all+words) "
         "about 1 s, for some points less."
@@ -135,7 +137,7 @@ def test_a_long_reading_is_told_before_and_a_short_one_is_not(
     for verb in ("sweep", "review"):
         other = path.with_name(f"{verb}.tsv")
         other.write_text(path.read_text("utf-8").replace("number", verb), "utf-8")
-        assert "Reading 40 texts takes about 40 min here" in " ".join(frostline(verb, other).err.split())
+        assert "Reading 40 texts takes about 40 min here" in " ".join(frostline(verb, other, *encoder).err.split())
 
 
 def test_times_are_said_as_people_say_them() -> None:
