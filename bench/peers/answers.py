@@ -53,6 +53,7 @@ def compare_answers(
     if any(way.way == "model2vec" for way in found) and not (given.folder / "model2vec").is_dir():
         ask(neighbour(python), {"mode": "distil", "folder": str(given.folder)}, threads)
     for way in found:
+        print(f"{way.way} …", file=sys.stderr, flush=True)
         call = [sys.executable, "-m", ours.__name__] if way.way in ours.LEARNING else neighbour(python)
         task = {
             "mode": "answers",
@@ -71,6 +72,8 @@ def compare_answers(
             continue
         way.seconds, way.learned_s = answer["seconds"], answer["learned_s"]
         way.said, way.peak_bytes = answer["said"], answer["peak_bytes"]
+        rate = len(given.texts) / median(way.seconds)
+        print(f"{way.way}: {rate:,.0f} texts/s, learned in {way.learned_s:.1f} s", file=sys.stderr, flush=True)
     return found
 
 
