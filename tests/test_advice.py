@@ -155,7 +155,7 @@ def test_unequal_labels_are_named_where_nothing_was_done_about_them() -> None:
 
 
 def test_a_rare_label_that_is_found_as_often_as_the_others_is_no_advice() -> None:
-    """Its recall decides, not its rarity; where it was not tested, it is advised all the same."""
+    """Its recall decides, by the ends of both intervals; where it was not tested, it is advised all the same."""
     record = example_record()
     assert record.test is not None
     data = replace(record.data, label_counts={"common": 1000, "rare": 10})
@@ -167,7 +167,7 @@ def test_a_rare_label_that_is_found_as_often_as_the_others_is_no_advice() -> Non
         test = replace(record.test, per_label=(replace(score, recall=share),))
         return [advice.reason for advice in advise(replace(record, data=data, test=test)) if "weigh" in advice.sentence]
 
-    right = record.test.accuracy.value
+    right = record.test.accuracy.interval[0]
     assert advised(0.5, right) == []
     assert advised(0.5, right - 1e-9)
     assert advised(0.6) == [

@@ -210,10 +210,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("sets", nargs="*")
     parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     asked = parser.parse_args()
     names = asked.sets or [*FILES, *MADE]
     forecasts: list[Forecast] = []
-    for seed in range(asked.seeds):
+    for seed in range(asked.first, asked.first + asked.seeds):
         for pool in pools_of(asked.folder, names, seed):
             forecasts += forecasts_of(pool, seed=seed)
             print(f"{pool.name}, seed {seed}: {len(forecasts)} forecasts", file=sys.stderr)

@@ -5,13 +5,15 @@ tested on, of goemotions dev.tsv is learned from). A row for each set: how many 
 below 0.01, with the 95 % interval; and for each other set the area under the ROC curve with which likeness tells its
 test texts apart, and how many have one below 0.01. Then each label of TREC is left out in turn. `--rows N` learns from
 N rows drawn at random, five times over. `--ways` sets other ways beside: distance and unsureness each alone, the
-nearest of the class centres and the fifth nearest text among the folded rows, and the largest probability.
+nearest of the class centres and the fifth nearest text among the folded rows, and the largest probability. `--stored`
+sets beside it the distance by a factor, or a covariance, that was kept in fewer bytes.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,16 @@ from frostline.data.tables import read_labelled
 from frostline.encoder.encoder import Encoder
 from frostline.evaluate.intervals import clopper_pearson
 from frostline.head.fitted import AnswerOptions, Fitted, fit
-from frostline.head.likeness import N_DIMENSIONS, UNLIKE_BELOW, Likeness, fit_likeness, folded, unsureness
+from frostline.head.likeness import (
+    N_DIMENSIONS,
+    UNLIKE_BELOW,
+    Likeness,
+    _shape,
+    _triangle,
+    fit_likeness,
+    folded,
+    unsureness,
+)
 from frostline.head.options import SearchOptions
 from frostline.store import FeatureStore, StoredEncoder
 from frostline.targets import Targets
@@ -43,6 +54,9 @@ FILES = {
     ),
 }
 DRAWS = 5
+DIMENSIONS = (240, 120, 96)
+RANKS = (8, 32)
+SMALLEST = 1e-9  # variance
 
 Unlike = Callable[[Features], Float64Array]
 """Rows in, a number that is larger the less like they are to those learned from."""
@@ -67,6 +81,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=list(FILES), help="learn from these; none: labels left out alone")
     parser.add_argument("--rows", type=int, help="learn from so many rows, five times over")
     parser.add_argument("--ways", action="store_true", help="other ways beside")
+    parser.add_argument("--stored", action="store_true", help="the distance kept in fewer bytes beside")
     asked = parser.parse_args()
     encoder = StoredEncoder(Encoder.open("minilm"), FeatureStore.open())
     sets = {name: parts(asked.folder, name, encoder) for name in FILES}
@@ -74,7 +89,10 @@ def main() -> None:
         train, test = sets[name]
         others = {other: part.rows for other, (_, part) in sets.items() if other != name}
         for drawn in draws(train, asked.rows):
-            print_ways(f"{name}, {len(drawn.rows):,} rows", ways(drawn, asked.ways), test.rows, others)
+            told = stored_ways(drawn) if asked.stored else ways(drawn, asked.ways)
+            print_ways(f"{name}, {len(drawn.rows):,} rows", told, test.rows, others)
+    if asked.stored:
+        return
     train, test = sets["trec"]
     labels = train.targets.labels
     areas: dict[str, list[float]] = {}
@@ -172,6 +190,52 @@ def other_ways(train: Part, fitted: Fitted, likeness: Likeness) -> dict[str, Unl
         "fifth nearest text": nearest,
         "largest probability": lambda rows: -fitted.head.predict_proba(rows).max(axis=1),
     }
+
+
+def stored_ways(train: Part) -> dict[str, Unlike]:
+    """The distance by what fewer bytes would hold of it."""
+    told: dict[str, Unlike] = {}
+    for n in DIMENSIONS:
+        points = folded(train.rows, n_blocks=train.rows.shape[1] // 384, n_dimensions=n)
+        centre, factor, _ = _shape(points, train.targets.lots)
+        lower = _triangle(factor, n)
+        kept = {"float16": (lower, 16 * len(factor))}
+        kept |= {f"{bits} bits": (np.tril(in_bits(lower.T, bits).T), bits * len(factor)) for bits in (8, 6, 5, 4)}
+        covariance = inverse(lower @ lower.T)
+        for rank in RANKS:
+            root = np.asarray(np.linalg.cholesky(inverse(narrow(covariance, rank))), dtype=np.float64)
+            kept[f"8 bits, rank {rank}"] = (root, 8 * n * (rank + 1))
+        for way, (own, n_bits) in kept.items():
+            told[f"{n} numbers, {way}, {n_bits / 8000:.1f} kB"] = partial(far, own, centre.astype(np.float64))
+    return told
+
+
+def far(root: Float64Array, centre: Float64Array, rows: Features) -> Float64Array:
+    """Squared distances (n_texts,) of rows, folded, from the centre."""
+    moved = folded(rows, n_blocks=rows.shape[1] // 384, n_dimensions=len(centre)) - centre
+    squares: Float64Array = np.square(moved @ root).sum(axis=1)
+    return squares
+
+
+def inverse(matrix: Float64Array) -> Float64Array:
+    """Of a square matrix."""
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
+def in_bits(values: Float64Array, bits: int) -> Float64Array:
+    """Each row rounded to whole numbers of so many bits, times a scale of its own."""
+    scale = np.abs(values).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
+    rounded: Float64Array = np.round(values / scale) * scale
+    return rounded
+
+
+def narrow(covariance: Float64Array, rank: int) -> Float64Array:
+    """Its largest directions in 8 bits, and a diagonal of what is left."""
+    lengths, directions = np.linalg.eigh(covariance)
+    more = np.maximum(lengths[-rank:] - np.median(lengths[:-rank]), 0)
+    along = in_bits(np.asarray((directions[:, -rank:] * np.sqrt(more)).T, dtype=np.float64), 8)
+    left = covariance.diagonal() - np.square(along).sum(axis=0)
+    return np.asarray(np.diag(np.maximum(left, SMALLEST)) + along.T @ along, dtype=np.float64)
 
 
 def print_ways(name: str, told: dict[str, Unlike], own: Features, others: dict[str, Features]) -> None:

@@ -573,7 +573,7 @@ def _about_labels(record: TrainingRecord) -> list[Advice]:
     rarest, commonest = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
     is_weighed = record.search.class_weight is not None or record.search.scoring not in {"accuracy", "neg_log_loss"}
     recall = next((score.recall for score in record.test.per_label if score.label == rarest), None)
-    is_found = recall is not None and recall.interval[1] >= record.test.scores["accuracy"].value  # or may be
+    is_found = recall is not None and recall.interval[1] >= record.test.scores["accuracy"].interval[0]  # or may be
     if counts[commonest] < LOPSIDED * counts[rarest] or is_weighed or is_found:
         return []
     share = counts[rarest] / sum(counts.values())

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from fakes import FakeEncoder
 from frostline.data.checks import require_learnable, shared_groups_told
+from frostline.data.copies import together_of
 from frostline.data.dataset import Dataset
 from frostline.data.options import TableOptions
 from frostline.data.tables import read_labelled
@@ -73,6 +75,19 @@ def test_rows_of_one_group_belong_together(tmp_path: Path, kind: str) -> None:
         read(path, "Who")
     assert "there is no group column 'Who'. Did you mean 'who'?" in caught.value.message
     assert caught.value.hint == "Pass --group who (a number counts from 1)."
+
+
+@pytest.mark.parametrize("mark", ["\t", ","])
+@pytest.mark.parametrize("missing", [None, float("nan"), "", "  "], ids=["None", "NaN", "empty", "blanks"])
+def test_a_file_and_the_estimator_take_missing_groups_alike(tmp_path: Path, missing: object, mark: str) -> None:
+    """A row without one is in no group: neither in one with its like, nor refused. A column of pandas, and its file."""
+    texts, labels, whose = zip(*ROWS, strict=True)
+    groups = [missing if who is None else str(who) for who in whose]
+    frame = pd.DataFrame({"text": texts, "label": labels, "who": groups})
+    path = tmp_path / ("rows.tsv" if mark == "\t" else "rows.csv")
+    frame.to_csv(path, sep=mark, index=False)
+    assert together_of(texts, groups=list(frame["who"])).tolist() == [0, 0, 1, 2, 0, 0, 3]
+    assert read(path, "who").targets.lots.tolist() == [0, 0, 1, 2, 0, 0, 3]
 
 
 @pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl", "parquet"])

@@ -222,7 +222,7 @@ def made(*label_sets: tuple[str, ...]) -> Dataset:
             2,
             FoldPlan(
                 2,
-                ("Every row has exactly one label: without several labels per text they would be told apart better.",),
+                ("Every row has exactly one label: without several labels per text they may be told apart better.",),
             ),
         ),
         (

@@ -28,6 +28,8 @@ from frostline.data.sample import load_sample
 from frostline.data.tables import read_dataset
 from frostline.encoder.encoder import Encoder
 from frostline.errors import UnavailableError, UsageError
+from frostline.evaluate.intervals import wilson
+from frostline.tutorial import page as page_module
 from frostline.tutorial.course import EVERY_LAYER, Shown, give_course, lesson_json
 from frostline.tutorial.drawn import frames, shortened
 from frostline.tutorial.lesson import Language, Readers, told
@@ -55,6 +57,27 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
 def tuned(given: Given) -> Given:
     """The same with a last step, as a run of fine-tuning tells it."""
     return tuned_too(given, a_tuning())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_intervals_of_tuning_count_copies_once(tuned: Given, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of the step before do, whose rows they are: of rows that stand there twice half tell something."""
+    drawn: list[Any] = []
+
+    def kept(rows: Any, *, says: str) -> str:
+        drawn.append(rows)
+        return says
+
+    monkeypatch.setattr(page_module, "intervals", kept)
+    trial = tuned.computed.trial
+    n = len(trial.is_right)
+    interval = wilson(trial.accuracy * n / times, n / times)
+    computed = replace(tuned.computed, trial=replace(trial, interval=interval))
+    lesson_html([replace(tuned, computed=computed)], language="en")
+    (_, frozen, span), (_, better, other) = drawn[-1]
+    assert (frozen, better) == pytest.approx((0.85, 0.9))
+    assert span == pytest.approx(wilson(0.85 * 20 / times, 20 / times), abs=1e-6)
+    assert other == pytest.approx(wilson(0.9 * 20 / times, 20 / times), abs=1e-6)
 
 
 class Outline(HTMLParser):

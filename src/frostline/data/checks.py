@@ -315,7 +315,7 @@ def _folds_for_sets(dataset: Dataset, n_folds: int, *, strict: bool, n_held: int
         warnings.append(f"{reason}: what is said of {'them' if len(few) > 1 else 'it'} rests on next to nothing.")
     if (dataset.targets.members.sum(axis=1) == 1).all():
         warnings.append(
-            "Every row has exactly one label: without several labels per text they would be told apart better."
+            "Every row has exactly one label: without several labels per text they may be told apart better."
         )
     return FoldPlan(n_folds, tuple(warnings))
 

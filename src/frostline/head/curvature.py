@@ -13,7 +13,7 @@ from typing import TypeAlias, final
 import numpy as np
 
 from frostline.arrays import BoolArray, Float64Array, IntArray
-from frostline.head.problem import Front, Problem, flat, total
+from frostline.head.problem import Front, Problem, flat, pieces_of, total
 from frostline.head.sparse import Solver, Split
 from frostline.threads import Crew
 
@@ -161,8 +161,10 @@ class Preconditioner:
             result -= result.mean(axis=2, keepdims=True)
         return result
 
-    def updated(self, newer: "Preconditioner") -> "Preconditioner":
+    def updated(self, newer: "Preconditioner | OneApart") -> "Preconditioner | OneApart":
         """The same with the groups that `newer` serves replaced."""
+        if isinstance(newer, OneApart):
+            return newer
         theirs = {share.group for share in newer.shares}
         kept = (share for share in self.shares if share.group not in theirs)
         return Preconditioner((*kept, *newer.shares), self.crew, self.is_coupled)
@@ -297,26 +299,52 @@ class Apart:
         np.ndarray
     ]  # length n_labels: (n_tasks, n_rows, n_rows): What is between them in Woodbury's identity
 
-    def apply(self, gradient: np.ndarray, tasks: IntArray) -> np.ndarray:
-        """The approximate inverse times (n_features + 1, n_tasks, n_coef_rows), for some of the tasks."""
+    def apply(self, gradient: np.ndarray, tasks: IntArray, scale: Float64Array) -> np.ndarray:
+        """The approximate inverse times (n_features + 1, n_tasks, n_coef_rows), of tasks, times each one's scale."""
         crew, standard, shape = self.problem.crew, self.problem.standard, gradient.shape
-        scaled = flat(gradient / gradient.dtype.type(self.level))
-        parts = np.array_split(np.arange(scaled.shape[1]), crew.threads)
-        solved = np.concatenate(crew.map(lambda part: self.factor.solve(scaled[:, part]), parts), axis=1)
-        answer = solved.reshape(shape)
+        matrix, level = flat(gradient), gradient.dtype.type(self.level)
+        flat_answer = np.empty_like(matrix)
+
+        def solved(part: slice) -> None:
+            flat_answer[:, part] = self.factor.solve(matrix[:, part] / level)
+
+        edges = np.linspace(0, matrix.shape[1], crew.threads + 1).astype(int).tolist()
+        crew.map(solved, [slice(low, high) for low, high in pairwise(edges)])
+        answer = flat_answer.reshape(shape)
         n_dense = standard.shape[1] - 1
         columns = np.append(np.arange(n_dense), len(gradient) - 1)  # all but rare words
 
-        def corrected(label: int) -> None:
-            rows = self.rows[label]
-            if len(rows):
-                along = standard[rows] @ answer[columns, :, label]
-                inner = np.einsum("tij,jt->it", self.inner[label][tasks], along)
-                answer[columns, :, label] -= self.spread[rows].T @ inner
+        def corrected(labels: IntArray) -> None:
+            for label in labels.tolist():
+                rows = self.rows[label]
+                if len(rows):
+                    along = standard[rows] @ answer[columns, :, label]
+                    inner = np.einsum("tij,jt->it", self.inner[label][tasks], along)
+                    answer[columns, :, label] -= self.spread[rows].T @ inner
 
-        crew.map(corrected, range(shape[2]))
-        answer -= answer.mean(axis=2, keepdims=True)
+        def ended(block: slice) -> None:
+            answer[block] -= answer[block].mean(axis=2, keepdims=True)
+            answer[block] *= scale.astype(gradient.dtype)[None, :, None]
+
+        crew.map(corrected, np.array_split(np.arange(shape[2]), crew.threads))
+        crew.map(ended, pieces_of(answer))
         return answer
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class OneApart:
+    """What a single task of many labels is preconditioned by, as a `Preconditioner`."""
+
+    apart: Apart
+
+    def apply(self, residual: np.ndarray, groups: IntArray) -> np.ndarray:
+        """See `Preconditioner`."""
+        return self.apart.apply(residual, np.zeros(len(groups), dtype=np.int64), np.ones(len(groups)))
+
+    def updated(self, newer: "Preconditioner | OneApart") -> "Preconditioner | OneApart":
+        """See `Preconditioner`."""
+        return newer
 
 
 @final

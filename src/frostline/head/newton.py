@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 
 from frostline.arrays import Float64Array
-from frostline.head.curvature import Preconditioner, gram_of, preconditioner_of, stands_apart
+from frostline.head.curvature import OneApart, Preconditioner, factors_of, gram_of, preconditioner_of, stands_apart
 from frostline.head.problem import (
     Front,
     Problem,
@@ -65,7 +65,7 @@ def newton_step(  # noqa: PLR0913 - what defines the equations, and how exactly 
     *,
     forcing: Float64Array,
     error: float,
-    pre: Preconditioner,
+    pre: Preconditioner | OneApart,
 ) -> Step:
     """Solve until each task's residual and error are small, both measured in the fold's coordinates.
 
@@ -194,7 +194,7 @@ class _Aim:
 class _Known:
     """What a round leaves to the next: a preconditioner, and by how much it was seen to shorten each task's steps."""
 
-    pre: Preconditioner
+    pre: Preconditioner | OneApart
     stretch: Float64Array
     gram: np.ndarray | None
 
@@ -316,8 +316,7 @@ def _round(  # noqa: PLR0913 - the parts of one round; they come from three plac
 
 def _relative(problem: Problem, front: Front) -> Float64Array:
     """The norm of each task's gradient, in the fold's own coordinates, by that at zero coefficients."""
-    norm = np.sqrt((problem.own(front.gradient, front.tasks.folds) ** 2).sum(axis=(0, 2)))
-    relative: Float64Array = norm / problem.start_norm[front.tasks.folds]
+    relative: Float64Array = problem.own_norm(front.gradient, front.tasks.folds) / problem.start_norm[front.tasks.folds]
     return relative
 
 
@@ -358,8 +357,10 @@ def _gram(problem: Problem, front: Front) -> np.ndarray | None:
     return gram_of(problem, _curvature(problem, front).mean(axis=(1, 2)))
 
 
-def _preconditioner(problem: Problem, front: Front, gram: np.ndarray | None) -> Preconditioner:
-    """For each group's mean curvature, and its mean penalty in the geometric sense."""
+def _preconditioner(problem: Problem, front: Front, gram: np.ndarray | None) -> Preconditioner | OneApart:
+    """For each group's mean curvature, and its mean penalty in the geometric sense; of one task each label's own."""
+    if stands_apart(problem) and len(front.tasks) == 1:
+        return OneApart(factors_of(problem, gram).apart(front))
     groups = np.unique(front.groups)
     each = [front.groups == group for group in groups]
     all_ = _curvature(problem, front)
@@ -368,7 +369,9 @@ def _preconditioner(problem: Problem, front: Front, gram: np.ndarray | None) -> 
     return preconditioner_of(problem, groups, curvature, penalty, gram=gram)
 
 
-def _advance(problem: Problem, front: Front, *, forcing: Float64Array, pre: Preconditioner, aim: _Aim) -> Step:
+def _advance(
+    problem: Problem, front: Front, *, forcing: Float64Array, pre: Preconditioner | OneApart, aim: _Aim
+) -> Step:
     """Take one step of each task, as far as its objective falls."""
     dtype = problem.standard.dtype
     model = Quadratic(

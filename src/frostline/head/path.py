@@ -101,7 +101,6 @@ class Wave:
     relative_gradient: float
 
 
-@final
 @dataclass(slots=True, eq=False)
 class Climb:
     """The way up through the values of C; it remembers the last two solutions."""
@@ -152,11 +151,15 @@ class Climb:
         self.problem = regressions.of(np.concatenate([group.columns for group in self.groups]))
 
     def stand_on(self, trials: Sequence["Trial"], grid: Sequence[float]) -> None:
-        """Go on from two solutions of the one group, the last the nearer.
+        """Go on from two trials of the one group, the last the nearer."""
+        self.stand_at([(grid[trial.position], trial.coef) for trial in trials])
+
+    def stand_at(self, known: Sequence[tuple[float, Float64Array]]) -> None:
+        """Go on from two values of C and the solutions (n_features + 1, n_folds, n_coef_rows), the last the nearer.
 
         What rounding added to all labels alike is taken off: no step does, and the penalty of a smaller C sees it.
         """
-        self._known = [(grid[trial.position], trial.coef - trial.coef.mean(axis=2, keepdims=True)) for trial in trials]
+        self._known = [(C, coef - coef.mean(axis=2, keepdims=True)) for C, coef in known]
 
     def _start(self, C: float) -> Float64Array:
         """Where to start for C: (n_features + 1, n_folds, n_coef_rows), on the line in log C through the last two."""

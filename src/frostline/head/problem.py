@@ -135,6 +135,7 @@ def _merged(
 _DOUBLE = np.dtype(np.float64)
 _EXACT_BYTES = 32 << 20  # of float64 rows that are kept: larger ones cost more to keep than to make anew
 _BLOCK_BYTES = 8 << 20  # of rows: what stays in the cache between a product and its transpose
+_PIECE = 64_000  # coefficients that are worked on at a time
 _ALONE_BYTES = 1 << 20  # of rows that one thread is quicker with than two
 
 Result = TypeVar("Result")
@@ -239,12 +240,19 @@ class Problem:
         double = self._exactly(slice(None))
         return replace(self, standard=double, exact=double)
 
-    def own(self, gradient: Float64Array, folds: IntArray) -> Float64Array:
-        """A gradient (n_features + 1, n_tasks, n_coef_rows) in each fold's own coordinates, as scikit-learn has it."""
-        result = gradient.copy()
-        result[:-1] -= self.scaling.shift[:, folds, None] * gradient[-1]
-        result[:-1] /= self.scaling.ratio[:, folds, None]
-        return result
+    def own_norm(self, gradient: Float64Array, folds: IntArray) -> Float64Array:
+        """The norm (n_tasks,) of a gradient (n_features + 1, n_tasks, n_coef_rows) in each fold's own coordinates."""
+
+        def part(block: slice) -> Float64Array:
+            own, ratio = gradient[block].copy(), self.scaling.ratio[block, folds, None]
+            own[: len(ratio)] -= self.scaling.shift[block, folds, None] * gradient[-1]
+            own[: len(ratio)] /= ratio  # the intercept's is the same in all coordinates
+            squares: Float64Array = (own**2).sum(axis=(0, 2))
+            return squares
+
+        squares = total(self.crew.map(part, pieces_of(gradient)))
+        norm: Float64Array = np.sqrt(squares)
+        return norm
 
     def as_given(self, coef: Float64Array) -> Float64Array:
         """Coefficients (n_coef_rows, n_features) of the problem's columns as those of the columns that were given."""
@@ -304,7 +312,7 @@ def with_loss(problem: Problem, loss: Loss, weights: Float64Array) -> Problem:
 
 def _start_norm(problem: Problem, gradient: Float64Array) -> Float64Array:
     """The norm (n_folds,) of the gradient (n_features + 1, n_folds, n_coef_rows) at zero coefficients."""
-    norm = np.sqrt((problem.own(gradient, np.arange(gradient.shape[1])) ** 2).sum(axis=(0, 2)))
+    norm = problem.own_norm(gradient, np.arange(gradient.shape[1]))
     weights = problem.weights if problem.weights.ndim == 2 else problem.weights.sum(axis=2)
     start_norm: Float64Array = np.maximum(norm, 1e-10 * weights.sum(axis=0))  # 0 where nothing can be learned
     return start_norm
@@ -320,6 +328,15 @@ def blocks_of(rows: np.ndarray, itemsize: int, crew: Crew) -> list[slice]:
     n_blocks = -(-n_blocks // crew.threads) * crew.threads if n_blocks > 1 else 1
     edges = np.linspace(0, len(rows), n_blocks + 1).astype(int).tolist()
     return [slice(low, high) for low, high in pairwise(edges)]
+
+
+def pieces_of(coef: np.ndarray) -> list[slice]:
+    """Slices of an array (n_features + 1, n_tasks, n_coef_rows), each of which stays in the cache.
+
+    Of many words and labels an array has a gigabyte, and each sum of two makes another one.
+    """
+    step = max(1, _PIECE // max(1, coef[0].size))
+    return [slice(low, min(low + step, len(coef))) for low in range(0, len(coef), step)]
 
 
 def flat(array: np.ndarray) -> np.ndarray:

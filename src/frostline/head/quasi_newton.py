@@ -14,7 +14,7 @@ import numpy as np
 from frostline.arrays import Float32Array, Float64Array, IntArray
 from frostline.head.curvature import Apart, Factors, factors_of, stands_apart
 from frostline.head.loss import per_decision, weighed
-from frostline.head.problem import Front, Problem, Tasks, flat, front_of, total, transposed_product
+from frostline.head.problem import Front, Problem, Tasks, flat, front_of, pieces_of, total, transposed_product
 from frostline.head.sparse import Block, Product
 
 _LEAST_CURVATURE = 1e-6  # cosine between a step and its change of the gradient below which rounding made the change
@@ -136,7 +136,10 @@ def level_of(problem: Problem, front: Front) -> Float64Array:
 
 
 def walk(problem: Problem, front: Front, direction: Float32Array) -> Walk:
-    """Move each task of the front along its direction (n_features + 1, n_tasks, n_coef_rows), as far as is good."""
+    """Move each task of the front along its direction (n_features + 1, n_tasks, n_coef_rows), as far as is good.
+
+    Its coefficients and its gradient change in place; `direction` becomes the step that was taken.
+    """
     loss = problem.loss
     shape = front.decisions.shape
     move = np.empty(shape, dtype=direction.dtype)
@@ -161,8 +164,7 @@ def walk(problem: Problem, front: Front, direction: Float32Array) -> Walk:
         return transposed_product(rows, residual), value, slope, level
 
     changes, values, slopes, levels = zip(*problem.over_rows(part), strict=True)
-    penalty = _Penalty.of(front, direction)
-    begun = np.einsum("ijk,ijk->j", front.gradient, direction)
+    begun, penalty = _slopes(problem, front, direction)
     seen = _Seen(total(list(values)) + penalty.value(1.0), begun + total(list(slopes)) + penalty.bend)
     change, level = total(list(changes)), np.asarray(total(list(levels)) / len(problem.rows))
     guess = begun / np.minimum(begun - seen.slope, 0.1 * begun)
@@ -172,10 +174,8 @@ def walk(problem: Problem, front: Front, direction: Float32Array) -> Walk:
         chosen, redone = _searched(problem, front, move, penalty, other, begun=begun, first=seen)
         length[other], seen.value[other] = chosen, redone
         _redo(problem, front, other, (length, move, decisions, probabilities, change, level))
-    front.coef = front.coef + length[None, :, None] * direction
     front.decisions, front.probabilities, front.value = decisions, probabilities, seen.value
-    front.gradient = front.gradient + change
-    front.gradient[:-1] += front.penalty[:, :, None] * (length[None, :, None] * direction[:-1])
+    _move(problem, front, direction, length, change)
     return Walk(length, change, level, guess)
 
 
@@ -188,16 +188,6 @@ class _Penalty:
     slant: Float64Array
     bend: Float64Array
 
-    @classmethod
-    def of(cls, front: Front, direction: Float32Array) -> "_Penalty":
-        coef, step = front.coef[:-1], direction[:-1].astype(np.float64)
-        weighted = front.penalty[:, :, None] * step
-        return cls(
-            0.5 * np.einsum("ij,ijk,ijk->j", front.penalty, coef, coef),
-            np.einsum("ijk,ijk->j", weighted, coef),
-            np.einsum("ijk,ijk->j", weighted, step),
-        )
-
     def value(self, length: Float64Array | float) -> Float64Array:
         return np.asarray(self.level + length * (self.slant + 0.5 * length * self.bend))
 
@@ -206,6 +196,41 @@ class _Penalty:
 
     def only(self, tasks: IntArray) -> "_Penalty":
         return _Penalty(self.level[tasks], self.slant[tasks], self.bend[tasks])
+
+
+def _slopes(problem: Problem, front: Front, direction: Float32Array) -> tuple[Float64Array, _Penalty]:
+    """Each task's slope along a direction where it stands, and its penalty along it."""
+
+    def part(block: slice) -> Float64Array:
+        coef, penalty = front.coef[block], front.penalty[block]
+        n = len(penalty)  # the intercept has none
+        step = direction[block][:n].astype(np.float64)
+        weighted = penalty[:, :, None] * step
+        return np.stack(
+            [
+                np.einsum("ijk,ijk->j", front.gradient[block], direction[block]),
+                0.5 * np.einsum("ij,ijk,ijk->j", penalty, coef[:n], coef[:n]),
+                np.einsum("ijk,ijk->j", weighted, coef[:n]),
+                np.einsum("ijk,ijk->j", weighted, step),
+            ]
+        )
+
+    begun, level, slant, bend = total(problem.crew.map(part, pieces_of(direction)))
+    return begun, _Penalty(level, slant, bend)
+
+
+def _move(problem: Problem, front: Front, direction: Float32Array, length: Float64Array, change: Float32Array) -> None:
+    """Take the step, in place."""
+
+    def part(block: slice) -> None:
+        step, penalty = length[None, :, None] * direction[block], front.penalty[block]
+        direction[block] *= length.astype(direction.dtype)[None, :, None]
+        front.coef[block] += step
+        gradient = front.gradient[block]
+        gradient += change[block]
+        gradient[: len(penalty)] += penalty[:, :, None] * step[: len(penalty)]
+
+    problem.crew.map(part, pieces_of(direction))
 
 
 def _is_good(value: Float64Array, begun: Float64Array, length: Float64Array, seen: _Seen) -> np.ndarray:
@@ -349,8 +374,7 @@ class _First:
     def apply(self, front: Front, gradient: np.ndarray, scale: Float64Array) -> np.ndarray:
         """The approximate inverse times (n_features + 1, n_tasks, n_coef_rows), each task's times its scale."""
         if self.apart is not None:
-            answer = self.apart.apply(gradient, np.searchsorted(self.looked_at, front.index))
-            return np.asarray(answer * scale.astype(gradient.dtype)[None, :, None])
+            return self.apart.apply(gradient, np.searchsorted(self.looked_at, front.index), scale)
         self.places = self.factors.places(self.level, front.tasks.C, self.places)
         return self.factors.apply(gradient, self.level / scale[:, None], self.places)
 
@@ -379,7 +403,7 @@ def approach(  # noqa: PLR0913 - the tasks, what is known before, and when to en
     """Bring the tasks from `start` (n_features + 1, n_tasks, n_coef_rows) to a relative gradient of `tolerance`."""
     if memory.factors is None:
         memory.factors = factors_of(problem, gram)
-    front = front_of(problem, tasks, start, exact=False)
+    front = front_of(problem, tasks, start.copy(), exact=False)
     pairs = _pairs(problem, front, memory)
     coef, relative = start.copy(), np.zeros(len(tasks))
     arrived = np.zeros(len(tasks), dtype=bool)
@@ -387,9 +411,8 @@ def approach(  # noqa: PLR0913 - the tasks, what is known before, and when to en
     scale = np.array([memory.scale.get(int(fold), 1.0) for fold in tasks.folds])
     best, idle = np.inf, 0
     for taken in range(passes + 1):
-        norm = np.sqrt((problem.own(front.gradient, front.tasks.folds) ** 2).sum(axis=(0, 2)))
+        norm = problem.own_norm(front.gradient, front.tasks.folds)
         relative[front.index] = norm / problem.start_norm[front.tasks.folds]
-        coef[:, front.index] = front.coef
         slowest = float(relative[front.index].max())
         best, idle = (slowest, 0) if slowest < _NEARER * best else (best, idle + 1)
         here = relative[front.index] <= tolerance
@@ -397,17 +420,18 @@ def approach(  # noqa: PLR0913 - the tasks, what is known before, and when to en
         if here.all() or taken == passes or idle == _PATIENCE:
             break
         if here.any():
+            coef[:, front.index[here]] = front.coef[:, here]
             front = front.kept(~here)
             first.keep(~here)
         first.look(front, taken)
         direction = _direction(problem, front, pairs, first, scale[front.index])
         moved = walk(problem, front, direction)
         first.level = moved.level
-        steps = direction * moved.length.astype(np.float32)[None, :, None]
-        _remember(problem, front, pairs, steps, moved.change)
+        _remember(problem, front, pairs, direction, moved.change)
         scale[front.index] = np.clip(scale[front.index] * np.clip(moved.guess, *_RESCALE), *_SCALES)
         if not moved.length.any():
             break
+    coef[:, front.index] = front.coef
     for task in np.argsort(tasks.C, kind="stable"):
         memory.pairs[int(tasks.folds[task])], memory.scale[int(tasks.folds[task])] = pairs[task], float(scale[task])
     return Approach(coef, relative, arrived, taken)
@@ -433,22 +457,34 @@ def _pairs(problem: Problem, front: Front, memory: Memory) -> list[Pairs]:
 
 def _direction(problem: Problem, front: Front, pairs: list[Pairs], first: _First, scale: Float64Array) -> np.ndarray:
     """Downhill for each task (n_features + 1, n_tasks, n_coef_rows), float32; scale is (n_tasks,)."""
-    unit = np.abs(front.gradient).max(axis=(0, 2))  # float32 would not hold what class weights of 1e30 make
-    gradient = (front.gradient / unit[None, :, None]).astype(np.float32)
-    every = range(len(front.tasks))
-    begun = problem.crew.map(lambda task: pairs[int(front.index[task])].before(gradient[:, task].ravel()), every)
-    for task, (left, _) in enumerate(begun):
+    crew, pieces = problem.crew, pieces_of(front.gradient)
+    largest = crew.map(lambda block: np.abs(front.gradient[block]).max(axis=(0, 2)), pieces)
+    unit = np.max(largest, axis=0)  # float32 would not hold what class weights of 1e30 make
+    gradient = np.empty_like(front.gradient, dtype=np.float32)
+
+    def narrowed(block: slice) -> None:
+        np.divide(front.gradient[block], unit[None, :, None], out=gradient[block], casting="same_kind")
+
+    def begun(task: int) -> Float64Array:
+        left, share = pairs[int(front.index[task])].before(gradient[:, task].ravel())
         gradient[:, task] = left.reshape(gradient[:, task].shape)
-    solved = first.apply(front, gradient, scale)
+        return share
 
-    def ended(task: int) -> np.ndarray:
-        return pairs[int(front.index[task])].after(solved[:, task].ravel(), begun[task][1])
+    crew.map(narrowed, pieces)
+    shares = crew.map(begun, range(len(front.tasks)))
+    solved, result = first.apply(front, gradient, scale), gradient
 
-    result: np.ndarray = np.empty_like(gradient)
-    for task, answer in enumerate(problem.crew.map(ended, every)):
-        result[:, task] = answer.reshape(result[:, task].shape) * -unit[task]
+    def ended(task: int) -> None:
+        answer = pairs[int(front.index[task])].after(solved[:, task].ravel(), shares[task])
+        own = result[:, task]
+        np.multiply(answer.reshape(own.shape), -unit[task], out=own, casting="same_kind")
+
+    def centred(block: slice) -> None:
+        result[block] -= result[block].mean(axis=2, keepdims=True)
+
+    crew.map(ended, range(len(front.tasks)))
     if problem.loss.is_coupled:
-        result -= result.mean(axis=2, keepdims=True)
+        crew.map(centred, pieces)
     return result
 
 

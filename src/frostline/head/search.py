@@ -18,6 +18,7 @@ import numpy as np
 from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Progress, Rows, dense_part
 from frostline.data import split
 from frostline.errors import shown
+from frostline.head import compressed
 from frostline.head.curvature import gram_of
 from frostline.head.linear import LinearHead, link_of
 from frostline.head.loss import loss_of
@@ -360,6 +361,8 @@ def _climbed(
         problem = regressions.of(block)
         groups = groups_of(problem, regressions.targets, block, plan.criterion.score)
         climb = Climb(problem, groups, plan.folds, regressions.gram, limits, Memory() if is_one else None)
+        if is_one and compressed.is_worth_it(problem):
+            climb = compressed.by_fold(climb, regressions)
         counted = progress if is_one else None
         trials = climbed(climb, plan.grid, may_stop=plan.may_stop, regressions=regressions, progress=counted)
         if is_one and plan.may_stop and tolerance is None:
@@ -416,6 +419,10 @@ def _fitted(regressions: Regressions, starts: Sequence[_Start]) -> tuple[Float64
     n_coef_rows = regressions.problem.loss.n_coef_rows if is_one else n_labels
     coef = np.zeros((regressions.problem.n_features + 1, n_coef_rows))
     last = np.array([regressions.training.shape[1] - 1])
+    if is_one and compressed.is_worth_it(regressions.problem):
+        one, (basis,) = starts[0], compressed.bases_of(regressions, last.tolist())
+        coef, alone = basis.solve(one.C, one.coef[:, 0], Limits())
+        return coef, [alone]
     width = block_width(len(regressions.targets), 1)
     found: list[Minimum] = []
     for C in sorted({start.C for start in starts}):

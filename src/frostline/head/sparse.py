@@ -57,18 +57,19 @@ class Beside:
         dense[:, -1 - self.n_common : -1] = own[:, : self.n_common].toarray()
         return Stacked(dense, own[:, self.n_common :], self)
 
-    def transposed(self, residual: np.ndarray) -> np.ndarray:
-        """The rare words' part of rows.T @ residual, for all texts: (n_rare, n_columns of residual).
+    def transposed(self, residual: np.ndarray, into: np.ndarray) -> None:
+        """Write the rare words' part of rows.T @ residual, for all texts: (n_rare, n_columns of residual).
 
         Each thread has words of its own, so that the sums are the same whatever the number of threads.
         """
         by_word = self.by_word[residual.dtype]
         edges = np.searchsorted(by_word.indptr, np.linspace(0, by_word.nnz, self.crew.threads + 1)).tolist()
         edges[0], edges[-1] = 0, by_word.shape[0]
-        parts = [(low, high) for low, high in pairwise(edges) if low < high]
-        if not parts:
-            return np.zeros((0, residual.shape[1]), dtype=residual.dtype)
-        return np.concatenate(self.crew.map(lambda part: by_word[part[0] : part[1]] @ residual, parts))
+
+        def part(of: tuple[int, int]) -> None:
+            into[of[0] : of[1]] = by_word[of[0] : of[1]] @ residual
+
+        self.crew.map(part, [(low, high) for low, high in pairwise(edges) if low < high])
 
 
 @final
@@ -121,12 +122,12 @@ Product: TypeAlias = np.ndarray | Half
 
 def summed(halves: Sequence[Half]) -> np.ndarray:
     """The transposed product (n_columns + 1, n_tasks, n_coef_rows) of all texts, given its halves in their order."""
-    first = halves[0]
-    dense = np.array(first.dense, order="C")
-    for half in halves[1:]:
-        dense += half.dense
-    rare = first.beside.transposed(np.concatenate([half.residual for half in halves]))
-    return np.concatenate([dense[:-1], rare, dense[-1:]]).reshape(-1, *first.shape)
+    first, n_common = halves[0], len(halves[0].dense) - 1
+    result = np.empty((n_common + len(first.beside.squares) + 1, first.dense.shape[1]), dtype=first.dense.dtype)
+    common = sum((half.dense for half in halves[1:]), first.dense)
+    result[:n_common], result[-1] = common[:-1], common[-1]
+    first.beside.transposed(np.concatenate([half.residual for half in halves]), result[n_common:-1])
+    return result.reshape(-1, *first.shape)
 
 
 class Solver(Protocol):

@@ -86,7 +86,7 @@ def cascade_text(cascade: CascadeRecord | CascadeTest | None) -> list[str]:
     """What a cascade saves and changes, on texts that took part in nothing; else out of fold."""
     if isinstance(cascade, CascadeTest):
         early, changed = estimate_text(cascade.early), estimate_text(cascade.changed)
-        speed = "" if cascade.speed_up is None else f", {cascade.speed_up:.1f} times as many texts a second"
+        speed = "" if cascade.speed_up is None else f", about {cascade.speed_up:.1f} times as many texts a second"
         right, without = (percent(share.value) for share in (cascade.right, cascade.right_without))
         return [
             f"Cascade: {early} % of these texts are answered before the encoder reads them{speed}.",

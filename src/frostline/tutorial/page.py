@@ -19,7 +19,7 @@ import numpy as np
 
 from frostline.arrays import IntArray
 from frostline.data.options import TableOptions
-from frostline.evaluate.intervals import wilson
+from frostline.evaluate.intervals import n_apart_of, wilson
 from frostline.record import TuningRecord
 from frostline.tutorial.drawn import (
     WIDTH,
@@ -561,9 +561,11 @@ class Drawing:
         record, said = self.given.tuned, self.word
         if record is None:
             return "", None
-        lead = record.lead
+        lead, trial = record.lead, self.computed.trial
+        as_one = max(1.0, len(trial.is_right) / n_apart_of(trial.accuracy, trial.interval))  # copies among the rows
+        n_apart = lead.n / as_one
         scores = [(said["stays_frozen"], record.frozen), (said["is_tuned"], record.frozen + lead.value)]
-        drawn = self._intervals([(what, score, wilson(score * lead.n, lead.n)) for what, score in scores], says)
+        drawn = self._intervals([(what, score, wilson(score * n_apart, n_apart)) for what, score in scores], says)
         epochs = list(range(len(record.losses) + 1))
         curves = [list(zip(epochs[1:], record.losses, strict=True)), list(enumerate(record.held_out))]
         all_losses = [loss for curve in curves for _, loss in curve]
