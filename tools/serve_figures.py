@@ -551,9 +551,12 @@ async def long(
 
             async def send(told: Counter[int] = told) -> None:
                 line = Line(server)
-                while True:
-                    status, _ = await line.ask(posted({"texts": [text] * 32}))
-                    told[status] += 1
+                try:
+                    while True:
+                        status, _ = await line.ask(posted({"texts": [text] * 32}))
+                        told[status] += 1
+                finally:
+                    line.close()  # else the last one is read while nothing else should be
 
             sending = asyncio.create_task(send())
             beside = await offered(server, texts, rate=50, each=1, seconds=seconds)

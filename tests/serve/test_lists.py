@@ -75,40 +75,52 @@ def test_what_waits_is_shared_among_the_threads_that_are_free() -> None:
     assert tickets(lists.take(token_budget=100, packs=lambda _: True)) == [1, 2], "nobody else is free"
 
 
-def test_of_a_request_no_more_than_a_portion_stands_before_the_next_ones() -> None:
-    """The others follow when some were taken; they can be dropped before that."""
+def test_of_a_request_no_more_than_a_portion_is_read_before_the_next_ones() -> None:
+    """The others follow when some are read, behind whoever came meanwhile; they can be dropped before that."""
     lists, turn = Lists(portion=6), Turn(0.0)
     lists.put("a", [replace(waiting(ticket, 3), turn=turn) for ticket in range(7)])
     lists.put("a", [waiting(7, 3)])
-    assert tickets(lists.take(token_budget=3)) == [0]
+    first = lists.take(token_budget=6)
+    lists.put("a", [waiting(8, 3)])
+    assert tickets(first) == [0, 1]
     assert lists.drop(4)
     assert not lists.drop(4)
-    assert tickets(lists.take(token_budget=6)) == [1, 7]
-    assert tickets(lists.take(token_budget=100)) == [2, 3], "what is taken makes room"
-    assert lists.drop(5)
-    assert tickets(lists.take(token_budget=100)) == [6]
+    second = lists.take(token_budget=100)
+    assert tickets(second) == [7, 8], "the first are not done"
+    lists.done(first)
+    assert lists.drop(2), "which makes room for another"
+    assert lists.drop(6)
+    third = lists.take(token_budget=100)
+    assert tickets(third) == [3, 5]
+    lists.done([*second, *third])
+    assert not lists._portions, "nothing is kept of what is done"
     lists.close()
     assert lists.take(token_budget=100) == []
 
 
 def test_the_texts_of_a_request_may_wait_in_two_places() -> None:
-    """Long ones to be parted aside: what is taken there makes no room here. Nothing is kept of what is done."""
+    """Long ones to be parted aside: what is taken there makes no room here."""
     lists, aside, turn = Lists(portion=6), Lists(), Turn(0.0)
     lists.put("a", [replace(waiting(ticket, 3), turn=turn) for ticket in range(4)])
     aside.put(None, [replace(waiting(ticket, None), turn=turn) for ticket in (4, 5)])
-    assert tickets(aside.take(token_budget=1)) == [4]
+    parted = aside.take(token_budget=1)
+    aside.done(parted)
+    assert tickets(parted) == [4]
     assert aside.drop(5)
-    assert tickets(lists.take(token_budget=6)) == [0, 1]
-    lists.put("a", [replace(waiting(4, 3), turn=turn)])
-    assert [tickets(lists.take(token_budget=6)) for _ in range(2)] == [[2, 3], [4]]
-    assert not lists._portions
     assert not aside._portions
+    first = lists.take(token_budget=6)
+    assert tickets(first) == [0, 1]
+    lists.put("a", [replace(waiting(4, 3), turn=turn)])
+    lists.done(first)
+    assert tickets(lists.take(token_budget=100)) == [2, 3]
 
 
 def test_a_text_longer_than_a_portion_is_taken() -> None:
     lists, turn = Lists(portion=6), Turn(0.0)
     lists.put("a", [replace(waiting(ticket, 9), turn=turn) for ticket in range(2)])
-    assert [tickets(lists.take(token_budget=3)) for _ in range(2)] == [[0], [1]]
+    first = lists.take(token_budget=3)
+    lists.done(first)
+    assert [tickets(batch) for batch in (first, lists.take(token_budget=3))] == [[0], [1]]
 
 
 def test_what_is_dropped_is_not_taken() -> None:

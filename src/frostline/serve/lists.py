@@ -4,7 +4,8 @@ A free thread takes the oldest text, and what else has its length and is read by
 word pieces; then, where the encoder packs several lengths into one product, the oldest of the others likewise. What
 waits is shared among the threads that are free. Nobody waits on purpose: under load lists fill by themselves.
 
-Of a request not more than a portion is in the lists at a time, so that the next one's texts stand behind that alone.
+Of a request not more than a portion is in the lists or being read at a time, so that whoever comes next waits for that
+alone.
 """
 
 import itertools
@@ -51,7 +52,7 @@ class Waiting:
 class _Portion:
     """Of a request's texts."""
 
-    n_pieces: int = 0  # Of those in the lists
+    n_pieces: int = 0  # Of those in the lists, and of those taken and not done
     later: "OrderedDict[int, tuple[Key, Waiting]]" = field(default_factory=OrderedDict)  # Those in none yet, by ticket
 
 
@@ -89,7 +90,7 @@ class Lists:
         """Whether the text was still waiting; it does so no longer."""
         with self._changed:
             if ticket in self._where:
-                self._taken(ticket)
+                self._over(self._taken(ticket))
                 return True
             turn = self._later.pop(ticket, None)
             if turn is not None:
@@ -122,6 +123,12 @@ class Lists:
                 if room <= 0 or not tickets:
                     break
             return taken
+
+    def done(self, batch: Iterable[Waiting]) -> None:
+        """What was taken is read: others of the same requests may follow."""
+        with self._changed:
+            for waiting in batch:
+                self._over(waiting)
 
     def close(self) -> None:
         """Let the threads that wait go home."""
@@ -156,6 +163,8 @@ class Lists:
         if not tickets:
             del self._lists[key]
         self._n_pieces[key[0]] -= key[1]
-        self._portions[waiting.turn].n_pieces -= key[1]
-        self._fill(waiting.turn)
         return waiting
+
+    def _over(self, waiting: Waiting) -> None:
+        self._portions[waiting.turn].n_pieces -= waiting.length
+        self._fill(waiting.turn)

@@ -131,6 +131,7 @@ class Worker:
             else:
                 waiting.turn.has_come = True
                 self._part(served, waiting)
+            self._long.done(batch)
 
     def _part(self, served: Served, waiting: Waiting) -> None:
         try:
@@ -172,7 +173,7 @@ class Worker:
 
     def _keep_reading(self) -> None:
         while batch := self._lists.take(token_budget=TOKEN_BUDGET, packs=lambda reader: reader[1]):
-            begun = time.monotonic()
+            begun, taken = time.monotonic(), batch
             late = [waiting for waiting in batch if not waiting.turn.has_come and waiting.turn.deadline < begun]
             batch = [waiting for waiting in batch if waiting not in late]
             for waiting in batch:
@@ -181,6 +182,7 @@ class Worker:
             numbers: list[bytes] = []
             if batch:
                 self._answer(batch, said, numbers)
+            self._lists.done(taken)
             took = time.monotonic() - begun
             self._send({"answers": said, "read": len(batch), "took": took, "begun": begun}, b"".join(numbers))
 
