@@ -18,8 +18,7 @@ import numpy as np
 from frostline.arrays import BoolArray, Float64Array, IntArray, JoinedRows, Progress, Rows, dense_part
 from frostline.data import split
 from frostline.errors import shown
-from frostline.head import compressed
-from frostline.head.curvature import gram_of
+from frostline.head.curvature import gram_of, stands_apart
 from frostline.head.linear import LinearHead, link_of
 from frostline.head.loss import loss_of
 from frostline.head.newton import TOLERANCE, Limits, Minimum
@@ -51,7 +50,7 @@ from frostline.head.path import (
     sharpened,
     solve_tasks,
 )
-from frostline.head.problem import Tasks, problem_with, scaling_of
+from frostline.head.problem import Problem, Tasks, problem_with, scaling_of
 from frostline.head.quasi_newton import Memory
 from frostline.head.scoring import Criterion, criterion_of, micro_f1
 from frostline.machine import one_blas_thread
@@ -361,8 +360,10 @@ def _climbed(
         problem = regressions.of(block)
         groups = groups_of(problem, regressions.targets, block, plan.criterion.score)
         climb = Climb(problem, groups, plan.folds, regressions.gram, limits, Memory() if is_one else None)
-        if is_one and compressed.is_worth_it(problem):
-            climb = compressed.by_fold(climb, regressions)
+        if is_one and _is_compressed(problem):
+            from frostline.head.compressed import by_fold  # noqa: PLC0415 - of many labels alone
+
+            climb = by_fold(climb, regressions)
         counted = progress if is_one else None
         trials = climbed(climb, plan.grid, may_stop=plan.may_stop, regressions=regressions, progress=counted)
         if is_one and plan.may_stop and tolerance is None:
@@ -373,6 +374,15 @@ def _climbed(
         if progress is not None and not is_one:
             progress(len(climbs), int(regressions.learned.sum()))
     return climbs
+
+
+def _is_compressed(problem: Problem) -> bool:
+    """Whether each fold is solved in a basis of its own rows."""
+    if not stands_apart(problem):
+        return False
+    from frostline.head import compressed  # noqa: PLC0415 - of many labels alone
+
+    return compressed.is_worth_it(problem)
 
 
 def _choices(climbs: Sequence[_Climbed], plan: _Plan, targets: Targets) -> tuple[list[Trial], Float64Array]:
@@ -419,7 +429,9 @@ def _fitted(regressions: Regressions, starts: Sequence[_Start]) -> tuple[Float64
     n_coef_rows = regressions.problem.loss.n_coef_rows if is_one else n_labels
     coef = np.zeros((regressions.problem.n_features + 1, n_coef_rows))
     last = np.array([regressions.training.shape[1] - 1])
-    if is_one and compressed.is_worth_it(regressions.problem):
+    if is_one and _is_compressed(regressions.problem):
+        from frostline.head import compressed  # noqa: PLC0415 - of many labels alone
+
         one, (basis,) = starts[0], compressed.bases_of(regressions, last.tolist())
         coef, alone = basis.solve(one.C, one.coef[:, 0], Limits())
         return coef, [alone]
