@@ -119,7 +119,7 @@ def test_a_harmless_one_that_is_no_plain_one_passes(folder: Path) -> None:
 def test_one_that_does_harm_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch, parts: dict[str, Any], why: str
 ) -> None:
-    monkeypatch.setattr(trial, "SECONDS", 5)
+    monkeypatch.setattr(trial, "SECONDS", 5 if why.startswith("within") else 60)  # a busy machine computes for longer
     change(folder, **parts)
     with pytest.raises(InputError) as caught:
         opened(folder)
