@@ -310,6 +310,8 @@ def test_what_a_model_knows_goes_with_the_line(place: Path) -> None:
     with parsed(["frostline", "evaluate", "m", "a.csv"]):
         assert _columns(data) == ("--text", "a b", "--labels", "toxic,insult", "--group", "who")
         assert _columns(replace(data, label_column="x", group_column="")) == ("--text", "a b", "--label", "x")
+        bare = replace(data, text_column="column 2,column 3", label_column="column 1", group_column="")
+        assert _columns(bare) == ("--text", "2,3", "--label", "1")
         for name, revision, words in (
             ("minilm", None, ()),
             ("distilbert", "1204", ("--encoder", "distilbert")),

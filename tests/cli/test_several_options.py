@@ -172,7 +172,8 @@ def test_the_scoring_asked_for_chooses_each_c(
 @pytest.mark.parametrize("verb", ["train", "sweep", "compare"])
 def test_accuracy_is_refused_where_it_is_asked_for(frostline: Command, table: Path, verb: str) -> None:
     """Left out it stands for log loss."""
-    found = frostline(verb, table, *READING, "--scoring", "accuracy")
+    more = ("--features", "cls@-1,words") if verb == "compare" else ()
+    found = frostline(verb, table, *READING, *more, "--scoring", "accuracy")
     assert (found.code, found.out) == (2, "")
     said = " ".join(found.err.split())
     assert "neg_log_loss, average_precision or f1_macro of each label, or by f1_micro of all together" in said

@@ -1,6 +1,7 @@
 """`frostline evaluate`: measure a saved classifier on a labelled file."""
 
 import math
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -152,7 +153,16 @@ def _columns(data: DataRecord) -> tuple[str, ...]:
         "--labels" if several else "--label": "" if said else data.label_column,
         "--group": "" if is_said("group") else data.group_column,
     }
-    return tuple(word for option, column in found.items() if column for word in (option, column))
+    numbered = {option: _numbers(column) for option, column in found.items() if column}
+    return tuple(word for pair in numbered.items() for word in pair)
+
+
+def _numbers(columns: str) -> str:
+    """`column 1`, as the columns of a file without a header are called, as the number that an option takes."""
+    return columns.replace("column ", "") if _NUMBERED.fullmatch(columns) else columns
+
+
+_NUMBERED = re.compile(r"column \d+(,column \d+)*")
 
 
 _LABELS_BY = ("label_column", "label_columns", "labels_separator")
