@@ -212,7 +212,7 @@ class Wire(asyncio.Transport):
     def __init__(self, end: socket.socket | None = None) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2), "socket": end})
         self.writes: list[bytes] = []
-        self.is_closed = self.is_half_closed = self.is_aborted = False
+        self.is_closed = self.is_half_closed = self.is_aborted = self.is_paused = False
 
     @property
     def written(self) -> bytes:
@@ -234,10 +234,10 @@ class Wire(asyncio.Transport):
         self.is_half_closed = True
 
     def pause_reading(self) -> None:
-        pass
+        self.is_paused = True
 
     def resume_reading(self) -> None:
-        pass
+        self.is_paused = False
 
     def is_closing(self) -> bool:
         return self.is_closed
@@ -573,6 +573,39 @@ def test_a_request_that_takes_longer_than_the_queue_may_is_answered(model: Path)
                 break
     assert response.status_code == 200
     assert all(answer["cut"] for answer in response.json()["answers"])
+
+
+def test_a_large_body_keeps_nobody_from_hearing_that_its_client_leaves() -> None:
+    """Reading was paused as its last part came, and went on only with the next request."""
+
+    async def asked() -> list[bool]:
+        client, server = socket.socketpair()
+        line, paused, was_told = Wire(server), list[bool](), asyncio.Event()
+
+        async def app(_: object, receive: Any, __: object) -> None:
+            while (await receive()).get("more_body", False):
+                pass
+            was_told.set()
+            await asyncio.Event().wait()
+
+        made = made_of(connections_with(Limits()), line, app)
+        made.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 200000\r\n\r\n" + b"x" * 100_000)
+        for _ in range(5):  # the application waits for more
+            await asyncio.sleep(0)
+        made.data_received(b"x" * 99_999)
+        paused.append(line.is_paused)
+        made.data_received(b"x")
+        await asyncio.wait_for(was_told.wait(), 60)
+        paused.append(line.is_paused)
+        made.data_received(ASKED)  # behind it: now there is enough to do
+        paused.append(line.is_paused)
+        made.connection_lost(None)
+        await asyncio.wait(list(made.tasks))
+        client.close()
+        server.close()
+        return paused
+
+    assert asyncio.run(asked()) == [True, False, True]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how many a system takes by itself is its own affair")

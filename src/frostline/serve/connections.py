@@ -118,6 +118,8 @@ class Connection(HttpToolsProtocol):
             return
         super().on_message_complete()
         self._is_whole = True
+        if not self.pipeline:  # a large last part of a body paused it: that the client leaves would not be heard
+            self.flow.resume_reading()
         if self._state == "body":
             self._enter("idle" if self.cycle.response_complete else "answer")
 
