@@ -124,7 +124,7 @@ def test_a_page_names_the_model_without_the_way_to_it(frostline: Command, review
     assert frostline("train", reviews, "--features", "words", "-C", "1", "--out", model).code == 0
     assert frostline("evaluate", model, reviews, "--report", page).code == 0
     assert "nobodys-business" not in page.read_text("utf-8")
-    assert "<h1>model on " in page.read_text("utf-8")
+    assert "<h1>The classifier model on " in page.read_text("utf-8")
 
 
 def test_train_tests_on_a_file_of_its_own(frostline: Command, reviews: Path, tmp_path: Path) -> None:
