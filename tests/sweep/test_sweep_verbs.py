@@ -60,7 +60,7 @@ def test_compare_prints_scores_tests_and_costs(frostline: Command, reviews: Path
 
 @pytest.mark.skipif(why_no_torch() is None, reason="torch is there")
 def test_compare_reads_with_what_was_asked_for(frostline: Command, reviews: Path) -> None:
-    refused = frostline("compare", reviews, "--backend", "torch")
+    refused = frostline("compare", reviews, "--features", "cls@-1,mean@all", "--backend", "torch")
     assert (refused.code, "The backend torch needs torch and transformers" in refused.err) == (69, True)
 
 
