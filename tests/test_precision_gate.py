@@ -144,6 +144,8 @@ def test_with_avx2_alone_rows_have_seven_bits(sample: tuple[list[str], list[str]
         classifier = SentenceClassifier("minilm", precision="int8", features="mean@-1", C=1.0, store=False)
         classifier.fit(texts, labels).save(tmp_path / "model")
     assert classifier.encoder_.identity.precision == "int7"
+    again = SentenceClassifier.load(tmp_path / "model").fit(texts, labels)
+    assert again.encoder_.identity.precision == "int7"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(precision, "this_machine", lambda: machine_with("avx2", "avx512_vnni"))
         opened = open_model(tmp_path / "model")
@@ -321,7 +323,7 @@ def test_train_auto_tells_the_gate_s_figures(tmp_path: Path, sample: tuple[list[
 
 
 @pytest.mark.usefixtures("unable")
-@pytest.mark.parametrize("verb", ["train", "sweep", "embed"])
+@pytest.mark.parametrize("verb", ["train", "sweep", "review", "embed"])
 def test_a_verb_asked_for_int8_in_vain_says_so_in_one_sentence(
     verb: str, tmp_path: Path, sample: tuple[list[str], list[str]]
 ) -> None:
@@ -329,6 +331,7 @@ def test_a_verb_asked_for_int8_in_vain_says_so_in_one_sentence(
     more = {
         "train": ["--features", "mean@-1", "-C", "0.01", "--json"],
         "sweep": ["-C", "0.01", "--json", "--no-joins", "--max-length", "16"],
+        "review": ["--max-length", "16", "--foldings", "1", "--json"],
         "embed": ["--out", str(tmp_path / "rows.npy")],
     }[verb]
     found = CliRunner().invoke(cli, [verb, str(file), "--precision", "int8", *more])

@@ -9,6 +9,7 @@ import math
 import platform
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ from frostline.encoder.int8 import (
 )
 from frostline.encoder.modern import Rotary
 from frostline.encoder.onnx import OnnxBackend
-from frostline.encoder.products import LEAST, ROW_LEVELS, kept_aside
+from frostline.encoder.products import LEAST, ROW_LEVELS, Form, kept_aside
 from frostline.encoder.settings import Activation
 from frostline.errors import BackendError, InputError
 
@@ -68,6 +69,23 @@ def small(name: str, *, short: bool = False) -> tuple[OnnxBackend, OnnxBackend, 
 
 
 SHORT = pytest.mark.parametrize("short", [False, True], ids=["8 bits", "7 bits"])
+
+
+@pytest.mark.parametrize(("form", "largest"), [("signed", 255), ("unsigned", 255), ("short", 127)])
+def test_a_form_is_tried_with_the_largest_numbers_that_it_can_meet(
+    form: Form, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Smaller ones would be exact where these are not: two products of 255 and 127 do not fit into 16 bits."""
+    seen: list[int] = []
+
+    class Session:
+        def run(self, _: object, given: dict[str, Any]) -> list[Any]:
+            seen.append(int(given["rows"].max()))
+            return [0]
+
+    monkeypatch.setattr(int8, "open_session", lambda *_: Session())
+    assert not is_exact(form, None)
+    assert seen == [largest]
 
 
 def test_one_form_is_exact_on_every_processor() -> None:

@@ -143,19 +143,19 @@ def test_what_a_part_cannot_stand_for_is_not_streamed(
     changes: dict[str, Any],
     most: int,
     can: bool,  # noqa: FBT001 - a case
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Too little room to choose in, every row tested in turn, curves and cascades; more labels than are solved so."""
-    monkeypatch.setattr(streamed, "texts_that_fit", lambda _, **_how: most)
     dataset, encoder = dataset_of(["a", "b"] * 30), FakeEncoder()
     options = replace(TrainingOptions(), **changes)
-    assert streamed.can_be_streamed(dataset, None, encoder, options) is can
+    assert streamed.can_be_streamed(dataset, None, encoder, options, most=most) is can
     if can:
-        assert not streamed.can_be_streamed(dataset_of([str(n % 20) for n in range(60)]), None, encoder, options)
-        assert not streamed.can_be_streamed(dataset, dataset_of(["a"] * 5001), encoder, options)
-        assert streamed.can_be_streamed(dataset, dataset_of(["a"] * 5000), encoder, options)
+        assert not streamed.can_be_streamed(
+            dataset_of([str(n % 20) for n in range(60)]), None, encoder, options, most=most
+        )
+        assert not streamed.can_be_streamed(dataset, dataset_of(["a"] * 5001), encoder, options, most=most)
+        assert streamed.can_be_streamed(dataset, dataset_of(["a"] * 5000), encoder, options, most=most)
         weighed = replace(dataset, targets=replace(dataset.targets, weights=np.full(60, 2.0)))
-        assert not streamed.can_be_streamed(weighed, None, encoder, options)
+        assert not streamed.can_be_streamed(weighed, None, encoder, options, most=most)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,20 @@ def test_no_more_is_held_at_once_than_four_gigabytes_where_blocks_will_do(
     assert streamed.room_for(dataset, None, encoder, options) == held
     few = dataset.take(np.arange(held or 1000))
     assert streamed.room_for(few, None, encoder, options) is None
+
+
+@pytest.mark.parametrize(("width", "n_tested"), [(25_600, 0), (2688, 26_000)])
+def test_what_is_free_is_held_where_a_part_of_four_gigabytes_is_too_small(
+    width: int, n_tested: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To choose in, or to test on a quarter of: then texts are streamed all the same, and none is refused."""
+    monkeypatch.setattr(room, "free_memory", lambda: int(8e9))
+    dataset, encoder = dataset_of(["a", "b"] * 120_000), FakeEncoder("mean@0", hidden_size=width)
+    test = dataset_of(["a"] * n_tested) if n_tested else None
+    fit = streamed.texts_that_fit(width)
+    assert fit is not None
+    assert fit > (streamed.texts_that_fit(width, most=streamed.AT_ONCE) or 0)
+    assert streamed.room_for(dataset, test, encoder, TrainingOptions()) == fit
 
 
 def dataset_of(labels: list[str]) -> Dataset:

@@ -23,6 +23,7 @@ from frostline.cli.options import (
     reading_options,
     say_remarks,
     saying_how_long,
+    settled_choice,
     tidied_if_wanted,
 )
 from frostline.data.dataset import Dataset
@@ -101,7 +102,8 @@ def command(
     test = None if test_file is None else _tested(read_labelled(test_file, known), dataset, known)
     say_remarks(dataset, test)
     pool = None if pool_file is None else Pool(pool_file.name, list(stream_texts(pool_file, known)))
-    reader = opened_encoder(encoder, features or DEFAULT_FEATURES)
+    wanted = features or DEFAULT_FEATURES
+    reader = opened_encoder(settled_choice(encoder, wanted, dataset.texts, dataset.targets)[0], wanted)
     options = ReviewOptions(
         search=SearchOptions(n_folds=folds, seed=seed, threads=encoder.threads),
         n_foldings=foldings,

@@ -429,7 +429,7 @@ def settle_backend(
         else:
             return "onnx"
     if precision in {"int8", "int7"}:
-        raise UsageError(f"{precision} is read by our own graphs alone, and this encoder is read by torch.")
+        raise UsageError("int8 is read by our own graphs alone, and this encoder is read by torch.")
     what = f"An encoder of model_type {shown(model_type)}" if asked == "auto" else "The backend torch"
     if asked == "auto" and wants_torch:
         what = f"The device {device}" if device in {"cuda", "mps"} else f"The precision {precision}"

@@ -13,7 +13,7 @@ import numpy as np
 from frostline.artifact.manifest import Manifest
 from frostline.encoder.architecture import BACKENDS, DEVICES, require_torch
 from frostline.encoder.features import DEFAULT_FEATURES, FeatureSpec
-from frostline.encoder.precision import ASKED_PRECISIONS
+from frostline.encoder.precision import AskedPrecision
 from frostline.errors import ArtifactCorrupt, UsageError, shown
 from frostline.finetune.options import FineTune
 from frostline.head.calibrating import Calibrate
@@ -74,7 +74,7 @@ _PARAMETERS: dict[str, _Kind] = {
     "prefix": _WORD,
     "store": ("True, False or a folder", lambda value: _is_flag(value) or isinstance(value, str | PathLike)),
     "threads": _COUNT,
-    "precision": _one_of(ASKED_PRECISIONS),
+    "precision": _one_of(get_args(AskedPrecision)),  # int7 too, which a classifier that read in it gives back
     "backend": _one_of(BACKENDS),
     "device": _one_of(DEVICES),
     "random_state": (

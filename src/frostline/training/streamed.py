@@ -68,10 +68,14 @@ def room_for(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, o
     most, fit = texts_that_fit(n_features, most=AT_ONCE), texts_that_fit(n_features)
     if most is None or fit is None or len(texts) <= most:
         return None
-    if can_be_streamed(dataset, test, encoder, options):
+    if can_be_streamed(dataset, test, encoder, options, most=most):
         return most
     if len(texts) <= fit:
         return None
+    if can_be_streamed(
+        dataset, test, encoder, options, most=fit
+    ):  # a part of what is free, where that of 4 GB is small
+        return fit
     wishes = {
         "--cascade": options.cascade is not None,
         "--learning-curve": options.learning_curve,
@@ -79,18 +83,19 @@ def room_for(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, o
     }
     plain = replace(options, cascade=None, learning_curve=False, nested=False)
     wished = [wish for wish, is_wished in wishes.items() if is_wished]
-    helps = wished and can_be_streamed(dataset, test, encoder, plain)
+    helps = wished and can_be_streamed(dataset, test, encoder, plain, most=fit)
     refuse_no_room(texts, encoder, other=f"all texts, without {' and '.join(wished)}" if helps else "")
     return None
 
 
-def can_be_streamed(dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, options: TrainingOptions) -> bool:
-    """Whether a part can stand for all of them, and the disk has room for their rows."""
+def can_be_streamed(
+    dataset: Dataset, test: Dataset | None, encoder: SentenceEncoder, options: TrainingOptions, *, most: int
+) -> bool:
+    """Whether a part of `most` texts can stand for all of them, and the disk has room for their rows."""
     targets, n_features = dataset.targets, len(encoder.blocks) * encoder.hidden_size
-    most = texts_that_fit(n_features, most=AT_ONCE)
     is_simple = not (is_in_turn(test, options) or options.learning_curve or options.cascade is not None)
     is_small = len(targets.labels) < MANY or len(targets.groups()) > 1
-    if most is None or most < FEWEST or not is_simple or not is_small or targets.weights is not None:
+    if most < FEWEST or not is_simple or not is_small or targets.weights is not None:
         return False
     has_room = (
         shutil.disk_usage(private_folder(home())).free > 5 * len(dataset) * n_features
