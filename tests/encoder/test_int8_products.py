@@ -33,9 +33,10 @@ from frostline.encoder.int8 import (
     quantise,
     rounded,
 )
+from frostline.encoder.layout import Form
 from frostline.encoder.modern import Rotary
 from frostline.encoder.onnx import OnnxBackend
-from frostline.encoder.products import LEAST, ROW_LEVELS, Form, kept_aside
+from frostline.encoder.products import LEAST, ROW_LEVELS, kept_aside
 from frostline.encoder.settings import Activation
 from frostline.errors import BackendError, InputError
 

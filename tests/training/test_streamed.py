@@ -184,9 +184,9 @@ def test_what_is_free_is_held_where_a_part_of_four_gigabytes_is_too_small(
     monkeypatch.setattr(room, "free_memory", lambda: int(8e9))
     dataset, encoder = dataset_of(["a", "b"] * 120_000), FakeEncoder("mean@0", hidden_size=width)
     test = dataset_of(["a"] * n_tested) if n_tested else None
-    fit = streamed.texts_that_fit(width)
+    fit = room.texts_that_fit(width)
     assert fit is not None
-    assert fit > (streamed.texts_that_fit(width, most=streamed.AT_ONCE) or 0)
+    assert fit > (room.texts_that_fit(width, most=room.AT_ONCE) or 0)
     assert streamed.room_for(dataset, test, encoder, TrainingOptions()) == fit
 
 
