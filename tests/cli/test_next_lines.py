@@ -273,6 +273,8 @@ def test_what_an_evaluation_advises_works(frostline: Command, place: Path) -> No
     )
     for name in (file, test):  # a third column, in which another verb would look for labels too
         rows = (place / name).read_text("utf-8").splitlines()
+        if name == test:  # where every answer is right nothing is advised
+            rows[1:5] = [row.replace("billing", "technical") for row in rows[1:5]]
         (place / name).write_text(
             "".join(f"{row}{',' if number else ''}{number % 2}\n" for number, row in enumerate(rows)), "utf-8"
         )
