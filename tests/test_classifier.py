@@ -684,3 +684,13 @@ def test_more_labels_than_are_searched_with_words_are_told_before_the_work(monke
     monkeypatch.setattr("frostline.head.search.MOST_SEARCHED", 1)
     with pytest.warns(UserWarning, match="2 labels with words are searched by regressions, which may take hours"):
         SentenceClassifier(features="words", n_folds=2).fit(TEXTS, LABELS)
+
+
+def test_a_fit_that_is_refused_leaves_what_was_fitted() -> None:
+    """Refused in the middle, where one class has a single text: its words are not those of the head."""
+    clf = SentenceClassifier(encoder=FakeEncoder("cls@-1+words")).fit(TEXTS, LABELS)
+    before, said = dict(vars(clf)), clf.predict_proba(TEXTS)
+    with pytest.raises(InputError, match="Searching C"):
+        clf.fit([*TEXTS, *(f"another sentence {n}" for n in "abc"), "one"], [*LABELS, 0, 0, 0, 2])
+    assert {name: id(value) for name, value in vars(clf).items()} == {name: id(value) for name, value in before.items()}
+    assert (clf.predict_proba(TEXTS) == said).all()

@@ -146,7 +146,7 @@ def test_what_is_logged_is_loaded_with_the_same_answers(
         shares = function.predict(NEW, params={"probabilities": True})
         assert (shares.to_numpy() == classifier.predict_proba(NEW)).all()
     local = Path(store.artifacts.download_artifacts(logged.model_uri))
-    assert (local / "requirements.txt").read_text() == f"frostline=={__version__}\n"
+    assert (local / "requirements.txt").read_text() == f"frostline[mlflow]=={__version__}\n"
     assert not [path for path in local.rglob("*") if path.suffix in {".pkl", ".pickle", ".joblib"}]
     assert (local / "classifier" / "encoder" / "model.safetensors").is_file()
 

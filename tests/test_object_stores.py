@@ -320,6 +320,8 @@ def test_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         ("s3://key:secret@bucket/x", UsageError, "must not hold a key or a password"),
         ("s3://bucket", UsageError, "must name a file in a bucket"),
         ("s3://bucket//x", UsageError, "must name a file in a bucket"),
+        ("s3://bucket/x/../y", UsageError, "must not hold . or .. between its slashes"),
+        ("s3://bucket/./y", UsageError, "must not hold . or .. between its slashes"),
         ("s3a://bucket/x", UsageError, "the address of an object in S3 begins with s3://"),
         ("s3://bucket/x?secret=", UsageError, "an address may say region, endpoint_override, scheme"),
         ("s3://bucket/x?secret=1", UsageError, "an address may say region, endpoint_override, scheme"),

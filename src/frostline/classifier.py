@@ -7,7 +7,7 @@ import contextlib
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, final
@@ -79,6 +79,18 @@ class _Answering:
     head: LinearHead
     encoder: SentenceEncoder
     cascade: Cascade | None
+
+
+@contextlib.contextmanager
+def _as_before_where_it_fails(classifier: "SentenceClassifier") -> Iterator[None]:
+    """What was fitted before answers as it did, also where another fit is refused in the middle, or stopped."""
+    before = dict(classifier.__dict__)
+    try:
+        yield
+    except BaseException:
+        classifier.__dict__.clear()
+        classifier.__dict__.update(before)
+        raise
 
 
 class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -307,32 +319,33 @@ class SentenceClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # t
             features=None if self._named is None else self.features,
         )
         wished = cascade_options(self.cascade, C=self.C, is_tuned=self.finetune is not None)
-        own = given(check_texts(X), y, sample_weight=sample_weight, groups=groups)
-        texts, targets, self.is_indicator_ = own.texts, own.targets, own.is_matrix
-        self._refuse_options(targets)
-        may_try = self.features is None and self.C is None and self.finetune is None
-        tried = may_try and self._named is not None and len(targets.labels) <= MOST_SEARCHED
-        settled = self._settled_encoder(texts, targets)
-        refuse_seen(texts, settled)
-        refuse_no_room(texts, settled)
-        refuse_crowd(len(texts), len(targets.labels))
-        if self.finetune is not None:
-            from frostline.training.tuning import refuse_untunable  # noqa: PLC0415 - not what others fit with
+        with _as_before_where_it_fails(self):
+            own = given(check_texts(X), y, sample_weight=sample_weight, groups=groups)
+            texts, targets, self.is_indicator_ = own.texts, own.targets, own.is_matrix
+            self._refuse_options(targets)
+            may_try = self.features is None and self.C is None and self.finetune is None
+            tried = may_try and self._named is not None and len(targets.labels) <= MOST_SEARCHED
+            settled = self._settled_encoder(texts, targets)
+            refuse_seen(texts, settled)
+            refuse_no_room(texts, settled)
+            refuse_crowd(len(texts), len(targets.labels))
+            if self.finetune is not None:
+                from frostline.training.tuning import refuse_untunable  # noqa: PLC0415 - not what others fit with
 
-            refuse_untunable(settled, self.finetune)
-        self.encoder_ = with_words(settled, texts, tried=tried)
-        reading = self._read_all(texts, step=self._step(1))
-        self.tuning_: Curve | None = None
-        self.cascade_: Cascade | None = None
-        self.cascade_fit_: CascadeFit | None = None
-        if self.finetune is None:
-            self._fit_head(texts, reading.for_head, targets, choose_parts=tried, cascade=wished)
-        else:
-            self._fit_tuned(texts, reading.rows, targets, self.finetune)
-        self.data_: TrainingData | None = TrainingData.of_rows(texts, own.names)
-        self.learned_: IntArray | None = np.unique(digests_of(texts))
-        self.n_read_ = reading.n_read
-        self.n_cut_ = int(reading.cut.sum())
+                refuse_untunable(settled, self.finetune)
+            self.encoder_ = with_words(settled, texts, tried=tried)
+            reading = self._read_all(texts, step=self._step(1))
+            self.tuning_: Curve | None = None
+            self.cascade_: Cascade | None = None
+            self.cascade_fit_: CascadeFit | None = None
+            if self.finetune is None:
+                self._fit_head(texts, reading.for_head, targets, choose_parts=tried, cascade=wished)
+            else:
+                self._fit_tuned(texts, reading.rows, targets, self.finetune)
+            self.data_: TrainingData | None = TrainingData.of_rows(texts, own.names)
+            self.learned_: IntArray | None = np.unique(digests_of(texts))
+            self.n_read_ = reading.n_read
+            self.n_cut_ = int(reading.cut.sum())
         return self
 
     def decision_function(self, X: Sequence[str]) -> Float64Array:

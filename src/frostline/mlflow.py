@@ -120,7 +120,7 @@ def save_model(  # noqa: PLR0913 - as above
         said.metadata = metadata
     mlflow.pyfunc.add_to_model(said, loader_module="frostline.mlflow", data=_FOLDER, python_env=_PYTHON)
     said.add_flavor(FLAVOR, frostline_version=__version__, data=_FOLDER, sha256=artifact.sha256)
-    needed = [f"frostline=={__version__}"] if pip_requirements is None else list(pip_requirements)
+    needed = [f"frostline[mlflow]=={__version__}"] if pip_requirements is None else list(pip_requirements)
     (folder / _REQUIREMENTS).write_text("".join(f"{line}\n" for line in needed), "utf-8")
     mlflow.utils.environment._PythonEnv.current().to_yaml(str(folder / _PYTHON))  # noqa: SLF001 - likewise
     said.save(str(folder / "MLmodel"))

@@ -133,6 +133,8 @@ def place_of(text: str | Path | Remote) -> Place:
         raise UsageError(f"{text}: an address may say {', '.join(_OPTIONS)} (got {strange[0]}).")
     if "/" not in key or "//" in key:
         raise UsageError(f"{text} must name a file in a bucket.", hint=f"So: {scheme}://BUCKET/FOLDER/FILE")
+    if {".", ".."} & set(key.split("/")):  # a store may take x/../a for a, and then an input is not known again
+        raise UsageError(f"{text}: an address in a store must not hold . or .. between its slashes.")
     return Remote(scheme, key, query)
 
 

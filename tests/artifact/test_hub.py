@@ -426,6 +426,39 @@ def test_nothing_is_sent_to_a_repository_that_is_public_against_the_wish(hub: Hu
     assert "head.safetensors" in hub.repositories[NAME].files
 
 
+def test_whoever_may_read_it_there_may_do_so_by_the_wish(hub: Hub, classifier: Path) -> None:
+    """Of a repository that there is: nothing is sent where anybody could read it unasked, or could not though meant."""
+    push_classifier(classifier, NAME)
+    before = hub.repositories[NAME].head
+    with pytest.raises(AccessError, match="someone/films is private on the hub: nothing was sent") as caught:
+        push_classifier(classifier, NAME, public=True)
+    assert caught.value.hint == "Leave --public out, or make it public there."
+    hub.repositories[NAME].private = False
+    with pytest.raises(AccessError, match="someone/films is public on the hub: nothing was sent") as caught:
+        push_classifier(classifier, NAME)
+    assert caught.value.hint == "Anybody may read it: add --public."
+    assert hub.repositories[NAME].head == before
+
+
+def test_only_files_of_an_earlier_classifier_are_removed(hub: Hub, classifier: Path) -> None:
+    """Where there is no manifest, what bears the name of one of its files is somebody's own."""
+    push_classifier(classifier, NAME)
+    repository = hub.repositories[NAME]
+    for is_earlier in (False, True):
+        repository.files["cascade.json"] = b"{}"
+        if not is_earlier:
+            del repository.files["manifest.json"]
+        push_classifier(classifier, NAME, message=f"again {is_earlier}")
+        assert ("cascade.json" in repository.files) is not is_earlier
+
+
+def test_a_revision_without_a_name_fetches_nothing(hub: Hub) -> None:
+    with pytest.raises(UsageError, match="'someone/films@' names no revision behind the @") as caught:
+        find_classifier(f"{NAME}@")
+    assert caught.value.hint == "So: someone/films@main"
+    assert hub.asked == []
+
+
 def test_who_writes_meanwhile_is_not_overrun(hub: Hub, classifier: Path) -> None:
     hub.meanwhile = True
     with pytest.raises(RetryError, match="someone/films was written to by somebody else meanwhile"):

@@ -259,6 +259,17 @@ def test_a_server_that_has_the_browser_unpack_is_understood(browser: "Browser", 
 
 
 @pytest.mark.browser
+def test_a_page_that_was_opened_as_a_file_says_why_it_does_nothing(
+    browser: "Browser", site: tuple[str, Path], page: "Page"
+) -> None:
+    assert "opened as a file" not in page.inner_text("main")
+    alone = browser.new_page()
+    alone.goto((site[1] / "index.html").as_uri())
+    assert "this page was opened as a file: its folder must lie on a server" in alone.inner_text("main")
+    alone.close()
+
+
+@pytest.mark.browser
 def test_a_folder_that_is_not_whole_says_so(browser: "Browser", site: tuple[str, Path]) -> None:
     page = browser.new_page()
     page.route("**/classifier.onnx", lambda route: route.fulfill(status=404))

@@ -39,6 +39,8 @@ def spelled(name: str | Path) -> tuple[str, str | None] | None:
     """The hub's name and the revision that `owner/name` or `owner/name@revision` spells; None where it is neither."""
     said = name.as_posix() if isinstance(name, Path) else name
     hub_id, at, revision = said.partition("@")
+    if at and not revision and hub.is_hub_id(hub_id):  # a revision that is named says that it may be fetched
+        raise UsageError(f"{shown(said)} names no revision behind the @.", hint=f"So: {hub_id}@main")
     return (hub_id, revision if at else None) if hub.is_hub_id(hub_id) else None
 
 

@@ -165,7 +165,8 @@ def _own_files(artifact: Artifact, card: Callable[[Artifact], str] | None) -> di
 
 def _pushed(hub_id: str, own: Mapping[str, _Own], *, public: bool, message: str, progress: Progress | None) -> Pushed:
     before = _before(hub_id, public=public)
-    stale = sorted(name for name in before.files if is_ours(name) and name not in own)
+    is_earlier = MANIFEST in before.files  # what bears our names without one is somebody's own
+    stale = sorted(name for name in before.files if is_earlier and is_ours(name) and name not in own)
     is_new = bool(stale) or not all(file.is_at(before.files.get(name)) for name, file in own.items())
     commit = before.commit
     if is_new:
@@ -183,14 +184,26 @@ def _pushed(hub_id: str, own: Mapping[str, _Own], *, public: bool, message: str,
     )
 
 
+def _refuse_other_visibility(hub_id: str, there: Listing, *, public: bool) -> None:
+    """Raise `AccessError` where others would read it unasked, or could not though they were meant to."""
+    if public == there.is_private:
+        raise AccessError(
+            f"{hub_id} is {'private' if there.is_private else 'public'} on the hub: nothing was sent.",
+            hint="Leave --public out, or make it public there." if public else "Anybody may read it: add --public.",
+        )
+
+
 def _before(hub_id: str, *, public: bool) -> Listing:
     """What is there; the repository is made where there is none."""
     try:
-        return hub.listing_of(hub_id, _BRANCH, hub_id, wanted=is_ours)
+        there = hub.listing_of(hub_id, _BRANCH, hub_id, wanted=is_ours)
     except MissingInputError:
         owner, _, name = hub_id.partition("/")
         asked = {"organization": owner, "name": name, "type": "model", "visibility": "public" if public else "private"}
         _said(f"{hub.endpoint()}/api/repos/create", hub_id, asked, allowed={409})  # 409: it has just been made
+    else:
+        _refuse_other_visibility(hub_id, there, public=public)
+        return there
     made = hub.listing_of(hub_id, _BRANCH, hub_id, wanted=is_ours)
     if not public and not made.is_private:
         raise AccessError(

@@ -198,7 +198,7 @@ def evaluation_facts(record: EvaluationRecord) -> str:
 def _data(data: DataRecord) -> Sequence[tuple[str, str]]:
     return (
         ("Data", phrases.data_text(data)),
-        ("Its sha256", data.sha256),
+        *((("Its sha256", data.sha256),) if data.sha256.strip("0") else ()),  # texts from Python are no file
         ("Rows per label", phrases.counts_text(data, _LABELS)),
     )
 

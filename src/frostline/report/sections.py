@@ -175,7 +175,7 @@ def confusion(test: Evaluation) -> str:
         plot = confusion_plot(test)
         plot = figure(scrolled(plot, "Confusion matrix") if len(test.labels) > 8 else plot)
     found = commonest_mistakes(test, most=10) if len(test.labels) > 2 else []
-    rows = [(safe(true, 80), safe(taken, 80), f"{count:,}") for true, taken, count in found]
+    rows = [(*(safe(label_name(label, 80)) for label in (true, taken)), f"{count:,}") for true, taken, count in found]
     names = ("true label", "taken for", "texts")
     listed = table(names, rows, called="The commonest mistakes", n_words=2) if rows else ""
     note = "Rows: the true label; columns: what was said. Numbers are texts; shades are shares of the row."

@@ -1,6 +1,7 @@
 // The page: texts to the worker, answers to the eye. Nothing that was written is ever taken for HTML.
 const by = (id) => document.getElementById(id);
 const [form, text, lines, go, stop, save, status, shown] = "form text lines go stop save status answer".split(" ").map(by);
+by("alone").remove(); // it is for whoever opened the page as a file: no browser runs a module then
 const MOST_BARS = 10;
 const worker = new Worker(new URL("worker.mjs", import.meta.url), { type: "module" });
 const waiting = new Map();
