@@ -19,8 +19,9 @@ def told(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_nothing_is_lost_or_half_replaced() -> None:
     ended = told("--n", "12")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert [line.split()[0] for line in ended.stdout.splitlines()] == ["train", "save", "sweep", "review", "embed"]
-    assert ended.stdout.count("0 wrong") == 5
+    verbs = ["train", "save", "sweep", "review", "embed", "predict"]
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == verbs
+    assert ended.stdout.count("0 wrong") == 6
 
 
 def test_a_verb_that_is_killed_leaves_the_old_rows_or_the_new() -> None:
