@@ -9,7 +9,11 @@ import pytest
 from click.shell_completion import BashComplete, CompletionItem, ZshComplete
 
 from conftest import Command
+from frostline.cli import completion
 from frostline.cli.main import VERBS, cli
+from frostline.encoder.features import FeatureSpec
+from frostline.head.scoring import criterion_of
+from frostline.targets import Targets
 
 VARIABLE = "_FROSTLINE_COMPLETE"
 
@@ -50,6 +54,13 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_what_is_begun_is_completed(file: Path, line: str, found: list[str]) -> None:
     assert [item.value for item in completed(line)] == found
+
+
+def test_what_is_offered_is_accepted() -> None:
+    for name in completion._SCORERS:
+        assert criterion_of(name, Targets.of_labels(["a", "b"] * 9), one_standard_error=False).name == name
+    for name in completion._FEATURES:
+        assert FeatureSpec.parse(name).blocks(6) or name == "words"
 
 
 def test_a_verb_alone_offers_all(file: Path) -> None:

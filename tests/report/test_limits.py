@@ -1,5 +1,6 @@
 """How much a report shows before it cuts or counts the rest: each limit from both sides."""
 
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -418,6 +419,13 @@ def test_the_matrix_of_the_page_has_at_most_forty_labels(n_labels: int, *, is_dr
     assert ("Rows: the true label; columns: what was said." in shown) is is_drawn
     assert ('aria-label="Confusion matrix"' in shown) is (8 < n_labels <= 40)
     assert ("The commonest mistakes" in shown) is (n_labels > 2)
+
+
+def test_labels_that_differ_by_a_blank_are_told_apart_among_the_mistakes() -> None:
+    cells, _ = diagonal(3)
+    cells[0][1] = 2
+    shown = confusion(evaluation(cells, ["account ", "account", "other"]))
+    assert "'account '" in html.unescape(shown).partition("The commonest mistakes")[2]
 
 
 @pytest.mark.parametrize("n_labels", [4, 5, 8, 9, 12, 13, 26])

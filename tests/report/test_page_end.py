@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ def test_a_page_ends_in_date_command_and_version() -> None:
         end = page[page.index("<footer>") :]
         assert f"Made by Frostline {record.version}, 2026-11-29 12:00 UTC, by: frostline train &lt;b&gt;.csv. " in end
     assert f"Made by Frostline {record.version}. " in report_html(example_record())
+
+
+def test_texts_that_came_from_python_have_no_digest_of_a_file() -> None:
+    record, _ = example_report()
+    given = replace(record, data=replace(record.data, sha256="0" * 64))
+    assert "Its sha256" in report_html(record)
+    assert "Its sha256" not in report_html(given)
+    assert "0" * 64 not in report_html(given)
 
 
 def test_a_page_has_the_line_that_does_what_comes_next() -> None:
