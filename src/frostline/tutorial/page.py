@@ -106,6 +106,7 @@ VERBS = ("train", "tutorial", "embed", "sweep", "compare", "finetune")
 """Those that the page names a file to."""
 
 _VERB = re.compile(rf"frostline ({'|'.join(VERBS)})\b")
+_OPTION = re.compile(r"(?<![\w-])--[a-z-]*[a-z]")
 
 
 def tuned_too(given: Given, record: TuningRecord) -> Given:
@@ -240,7 +241,8 @@ class Drawing:
 
         def told(key: str) -> str:
             if key == "ours":
-                return "\n".join(self._pasted(line, facts) for line in said[key].splitlines())
+                pasted = "\n".join(self._pasted(line, facts) for line in said[key].splitlines())
+                return _OPTION.sub(r'<span class="whole">\g<0></span>', pasted)  # a line may end behind a hyphen
             if key == "practical":
                 return words(said[key].format(**facts))
             kept = {
